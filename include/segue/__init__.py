@@ -1,0 +1,1 @@
+"""Segue: a music corpus in, recommendations out."""

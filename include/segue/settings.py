@@ -1,0 +1,135 @@
+"""The one place for configuration: every field is an environment variable with the prefix ``SEGUE_``.
+
+Code never asks whether it runs on one machine or on a cluster; only these values differ.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from segue.errors import ConfigurationError
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Frozen settings, validated once when they are first read."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="ignore")
+
+    home: Path = Field(PROJECT_DIR / ".segue", description="Directory that holds everything Segue makes.")
+    corpus: str = Field(
+        "sample",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="Name of the corpus; its lake, database files and logs live in <home>/<corpus>.",
+    )
+    music: Path | None = Field(None, description="Folder of audio files; default <home>/<corpus>/music.")
+    metadata: Path | None = Field(
+        None, description="CSV of metadata; default <music>/metadata.csv if it exists."
+    )
+    lake: str | None = Field(
+        None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake."
+    )
+    jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
+
+    airflow_port: int = Field(18080, ge=1, le=65535, description="Port of the Airflow UI and REST API.")
+    kafka_port: int = Field(19092, ge=1, le=65535, description="Port of the embedded Kafka broker.")
+    kafka_controller_port: int = Field(
+        19093, ge=1, le=65535, description="Port of the embedded KRaft controller."
+    )
+    mongo_port: int = Field(27117, ge=1, le=65535, description="Port of the embedded document server.")
+
+    kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
+    listens_topic: str = Field("listens", description="Kafka topic of listening events.")
+    retraining_group: str = Field(
+        "segue-incremental-retraining", description="Consumer group of the retraining."
+    )
+    mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
+    mongo_database: str = Field("segue", description="Database of the integrated dataset.")
+    mlflow_tracking_uri: str | None = Field(
+        None, description="MLflow registry; default SQLite in the state folder."
+    )
+
+    spark_master: str = Field("local[2]", description="Spark master URL.")
+    spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
+
+    @property
+    def state_dir(self) -> Path:
+        """Folder of this corpus: services' data and logs, lake, registry."""
+        return self.home / self.corpus
+
+    @property
+    def music_dir(self) -> Path:
+        """Root of the audio files."""
+        return self.music or self.state_dir / "music"
+
+    @property
+    def metadata_csv(self) -> Path | None:
+        """The metadata table, or None where there is none."""
+        if self.metadata is not None:
+            return self.metadata
+        beside = self.music_dir / "metadata.csv"
+        return beside if beside.is_file() else None
+
+    @property
+    def lake_uri(self) -> str:
+        """Root of the Delta tables."""
+        return self.lake or str(self.state_dir / "lake")
+
+    @property
+    def jars_dir(self) -> Path:
+        """Folder of the JVM jars, one subfolder each for ``kafka`` and ``spark``."""
+        return self.jars or self.home / "jars"
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        """Brokers as ``host:port[,host:port]``."""
+        return self.kafka_bootstrap_servers or f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def mongo(self) -> str:
+        """Connection string of the document server.
+
+        ``journal=true`` makes an acknowledged write survive a kill -9.
+        """
+        return (
+            self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?directConnection=true&w=1&journal=true"
+        )
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Tracking and registry URI of MLflow."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a child process that must see the same."""
+        return {f"SEGUE_{name.upper()}": str(value) for name, value in self if value is not None}
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Returns
+    -------
+    Settings
+        The same object at every call in one process.
+
+    Raises
+    ------
+    ConfigurationError
+        If a variable has a value that does not fit; the message names the variable and the remedy.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "SEGUE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigurationError(
+            f"{name}={first['input']!r}: {first['msg']}. Correct or unset it."
+        ) from error
