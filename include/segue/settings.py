@@ -28,26 +28,18 @@ class Settings(BaseSettings):
         description="Name of the corpus; its lake, database files and logs live in <home>/<corpus>.",
     )
     music: Path | None = Field(None, description="Folder of audio files; default <home>/<corpus>/music.")
-    metadata: Path | None = Field(
-        None, description="CSV of metadata; default <music>/metadata.csv if it exists."
-    )
-    lake: str | None = Field(
-        None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake."
-    )
+    metadata: Path | None = Field(None, description="CSV of metadata; default <music>/metadata.csv if it exists.")
+    lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 
     airflow_port: int = Field(18080, ge=1, le=65535, description="Port of the Airflow UI and REST API.")
     kafka_port: int = Field(19092, ge=1, le=65535, description="Port of the embedded Kafka broker.")
-    kafka_controller_port: int = Field(
-        19093, ge=1, le=65535, description="Port of the embedded KRaft controller."
-    )
+    kafka_controller_port: int = Field(19093, ge=1, le=65535, description="Port of the embedded KRaft controller.")
     mongo_port: int = Field(27117, ge=1, le=65535, description="Port of the embedded document server.")
 
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")
-    retraining_group: str = Field(
-        "segue-incremental-retraining", description="Consumer group of the retraining."
-    )
+    retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")
     mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
     mongo_database: str = Field("segue", description="Database of the integrated dataset.")
     mlflow_tracking_uri: str | None = Field(
@@ -96,9 +88,7 @@ class Settings(BaseSettings):
 
         ``journal=true`` makes an acknowledged write survive a kill -9.
         """
-        return (
-            self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?directConnection=true&w=1&journal=true"
-        )
+        return self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?directConnection=true&w=1&journal=true"
 
     @property
     def mlflow_uri(self) -> str:
@@ -130,6 +120,4 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "SEGUE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigurationError(
-            f"{name}={first['input']!r}: {first['msg']}. Correct or unset it."
-        ) from error
+        raise ConfigurationError(f"{name}={first['input']!r}: {first['msg']}. Correct or unset it.") from error
