@@ -1,0 +1,1 @@
+"""The commands behind ``segue``, one module each; heavy imports stay inside the functions."""

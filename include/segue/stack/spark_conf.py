@@ -1,0 +1,89 @@
+"""Spark's configuration folder: what every ``spark-submit`` and every session of this stack starts from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from segue.settings import Settings
+from segue.stack import jars
+
+LOG4J2 = """\
+# Warnings and errors only: a task's log belongs to the job's own lines.
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
+
+# Hadoop has no native library on most machines and needs none.
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+# The 518 features make every plan longer than what Spark prints.
+logger.plans.name = org.apache.spark.util.SparkStringUtils
+logger.plans.level = error
+"""
+
+
+def write(settings: Settings) -> Path:
+    """Write ``spark-defaults.conf`` and ``log4j2.properties``.
+
+    Returns
+    -------
+    Path
+        The folder, for SPARK_CONF_DIR. It is written anew at each call and depends on nothing but `settings`.
+    """
+    folder = settings.state_dir / "spark" / "conf"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{key} {value}" for key, value in properties(settings).items()]
+    _replace(folder / "spark-defaults.conf", "\n".join(lines) + "\n")
+    _replace(folder / "log4j2.properties", LOG4J2)
+    return folder
+
+
+def properties(settings: Settings) -> dict[str, str]:
+    """Choose Spark's properties; https://spark.apache.org/docs/latest/configuration.html tells each."""
+    return {
+        "spark.master": settings.spark_master,
+        "spark.driver.memory": f"{settings.spark_driver_memory_mb}m",
+        "spark.jars": ",".join(str(path) for path in jars.paths(settings, "spark")),
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Duser.timezone=UTC",
+        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # Small data on one machine: few partitions, since each costs more than the rows in it.
+        "spark.sql.shuffle.partitions": "4",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.mongodb.read.connection.uri": settings.mongo,
+        "spark.mongodb.read.database": settings.mongo_database,
+        "spark.mongodb.write.connection.uri": settings.mongo,
+        "spark.mongodb.write.database": settings.mongo_database,
+    }
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Tell a process that starts Spark, by ``spark-submit`` or from Python, where everything is."""
+    return {
+        **settings.environment,
+        "SPARK_HOME": str(jars.spark_home()),
+        "SPARK_CONF_DIR": str(write(settings)),
+        "SPARK_LOCAL_DIRS": str(settings.state_dir / "spark" / "scratch"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+    }
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a file in one step, since a job may be reading it."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.write_text(text)
+    new.replace(path)
