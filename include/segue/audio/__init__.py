@@ -1,0 +1,1 @@
+"""Audio: decode, spectra, features, statistics. Knows no Spark, no Airflow and no database."""
