@@ -37,8 +37,16 @@ class Settings(BaseSettings):
     kafka_controller_port: int = Field(19093, ge=1, le=65535, description="Port of the embedded KRaft controller.")
     mongo_port: int = Field(27117, ge=1, le=65535, description="Port of the embedded document server.")
 
+    api_host: str = Field("127.0.0.1", description="Address that the listens API binds to.")
+    api_port: int = Field(18100, ge=1, le=65535, description="Port of the listens API.")
+    api_requests_per_window: int = Field(
+        300, ge=1, description="Requests that one account may send to the listens API in 10 seconds."
+    )
+
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")
+    dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of messages that nobody could read.")
+    feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
     retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")
     mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
     mongo_database: str = Field("segue", description="Database of the integrated dataset.")
