@@ -29,3 +29,7 @@ class QualityGateError(SegueError):
 
 class TrainingError(SegueError):
     """A model cannot be trained from what there is, such as tracks without a genre."""
+
+
+class ExtractionError(SegueError):
+    """Audio cannot be extracted at all on this machine; the message ends with what the extraction printed."""

@@ -1,0 +1,26 @@
+"""The decoders, in the order in which they are tried, and the files that are worth trying.
+
+Both take the open file, never its name: what was checked and hashed is what is decoded, whatever the name is made
+of and whatever happens in the folder meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Final
+
+from segue.audio.ffmpeg import open_pyav
+from segue.audio.libsndfile import open_soundfile
+from segue.audio.limits import Limits
+from segue.audio.stream import AudioStream
+
+Opener = Callable[[BinaryIO, Limits], AbstractContextManager[AudioStream]]
+
+DECODERS: Final[tuple[Opener, ...]] = (open_soundfile, open_pyav)
+
+SUFFIXES: Final = frozenset(
+    {".mp3", ".flac", ".ogg", ".oga", ".opus", ".wav", ".aif", ".aiff", ".aifc", ".m4a", ".m4b", ".mp4", ".aac"}
+    | {".wma", ".ape", ".wv", ".tta", ".mpc", ".dsf", ".caf"}
+)
+"""Lower-case suffixes by which audio is found in a folder. How a file is decoded depends on its content alone."""

@@ -1,0 +1,196 @@
+"""A file in, 518 features or the reason why not out."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+import numpy as np
+
+from segue.audio.decode import DECODERS, Opener
+from segue.audio.features import FeatureAccumulator
+from segue.audio.limits import Limits
+from segue.audio.reasons import Reason, RejectionError
+from segue.audio.results import Rejection, Track
+
+__all__ = ["Rejection", "Track", "extract"]
+
+
+def extract(
+    path: str | Path, limits: Limits | None = None, *, expected_duration_s: float | None = None
+) -> Track | Rejection:
+    """Extract the features of one file, in this process.
+
+    A damaged file can kill a decoder and this process with it: `isolation.IsolatedExtractor` does the same safely.
+
+    Parameters
+    ----------
+    path
+        The file. Its name may hold anything that the file system allows.
+    limits
+        What is accepted; default `Limits()`.
+    expected_duration_s
+        Duration by the metadata, in seconds, where it is of this very file; less of it is TRUNCATED.
+
+    Returns
+    -------
+    Track or Rejection
+    """
+    limits = limits or Limits()
+    content_hash = None
+    try:
+        with _opened(path, limits) as file:
+            content_hash = _hash(file)
+            track = _decode(str(path), file, content_hash, limits, expected_duration_s)
+    except RejectionError as error:
+        return Rejection(str(path), error.reason, error.message, content_hash)
+    except MemoryError:
+        message = "The decoder asks for more memory than it may have."
+        return Rejection(str(path), Reason.OUT_OF_MEMORY, message, content_hash)
+    return track
+
+
+_OPEN_ERRORS = {
+    errno.ENOENT: (Reason.NOT_FOUND, "There is no such file."),
+    errno.ENOTDIR: (Reason.NOT_FOUND, "There is no such file."),
+    errno.ELOOP: (Reason.NOT_A_FILE, "It is a symbolic link that leads in a circle."),
+    errno.ENXIO: (Reason.NOT_A_FILE, "It is a socket or a device, not a file."),
+    errno.EACCES: (Reason.NO_PERMISSION, "This user may not read it."),
+    errno.EPERM: (Reason.NO_PERMISSION, "This user may not read it."),
+}
+
+
+@contextmanager
+def _opened(path: str | Path, limits: Limits) -> Iterator[FileIO]:
+    """Open a regular file of an acceptable size; reject all else, and what changes or fails while it is open."""
+    try:
+        # Without O_NONBLOCK, opening a FIFO waits for a writer that never comes.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            before = os.fstat(descriptor)
+            _check_kind_and_size(before, limits)
+            with FileIO(descriptor, closefd=False) as file:
+                yield file
+            after = os.fstat(descriptor)
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                raise RejectionError(Reason.CHANGED, "The file changed while it was read.")
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        reason, message = _OPEN_ERRORS.get(
+            error.errno or 0, (Reason.UNREADABLE, f"The file cannot be read: {error.strerror}.")
+        )
+        raise RejectionError(reason, message) from error
+
+
+def _check_kind_and_size(status: os.stat_result, limits: Limits) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+        raise RejectionError(Reason.NOT_A_FILE, f"It is {kind}, not a file.")
+    if status.st_size == 0:
+        raise RejectionError(Reason.EMPTY, "The file has no bytes.")
+    if status.st_size > limits.max_size_bytes:
+        message = f"The file has {status.st_size:,} bytes, more than {limits.max_size_bytes:,}."
+        raise RejectionError(Reason.TOO_LARGE, message)
+
+
+def _hash(file: FileIO) -> str:
+    return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+@dataclass
+class _Attempt:
+    """What one decoder made of the file."""
+
+    decoder: str
+    sample_rate: int
+    channels: int
+    stated_frames: int | None
+    accumulator: FeatureAccumulator
+    frames: int = 0
+    lowest: float = np.inf
+    highest: float = -np.inf
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / self.sample_rate
+
+    @property
+    def expected_s(self) -> float:
+        return (self.stated_frames or 0) / self.sample_rate
+
+
+def _decode(
+    path: str, file: FileIO, content_hash: str, limits: Limits, expected_duration_s: float | None
+) -> Track:
+    attempt = _best_attempt(file, limits)
+    expected_s = max(attempt.expected_s, expected_duration_s or 0.0)
+    _check_signal(attempt, expected_s, limits)
+    features = attempt.accumulator.finish()
+    if not np.isfinite(features).all():
+        raise RejectionError(Reason.NOT_FINITE, "The samples are too large to compute with.")
+    return Track(
+        path, features, attempt.duration_s, attempt.sample_rate, attempt.channels, attempt.decoder, content_hash
+    )
+
+
+def _best_attempt(file: FileIO, limits: Limits) -> _Attempt:
+    """Decode with libsndfile, and with FFmpeg where libsndfile fails or falls short; the longer result counts."""
+    best: _Attempt | None = None
+    failures: list[str] = []
+    for opener in DECODERS:
+        try:
+            attempt = _attempt(opener, file, limits)
+        except RejectionError as error:
+            if error.reason is not Reason.UNREADABLE:
+                raise
+            failures.append(error.message)
+            continue
+        if best is None or attempt.frames > best.frames:
+            best = attempt
+        if attempt.frames and attempt.duration_s >= limits.min_complete * attempt.expected_s:
+            break
+    if best is None:
+        raise RejectionError(Reason.UNREADABLE, "No decoder reads it: " + " ".join(failures))
+    return best
+
+
+def _attempt(opener: Opener, file: FileIO, limits: Limits) -> _Attempt:
+    file.seek(0)
+    with opener(file, limits) as stream:
+        accumulator = FeatureAccumulator(stream.sample_rate)
+        attempt = _Attempt(stream.decoder, stream.sample_rate, stream.channels, stream.stated_frames, accumulator)
+        for block in stream.blocks:
+            attempt.frames += len(block)
+            _check_length(attempt.duration_s, limits)
+            # Both pass NaN on, so that finiteness and silence cost two fast passes over the samples.
+            attempt.lowest = float(np.minimum(attempt.lowest, block.min()))
+            attempt.highest = float(np.maximum(attempt.highest, block.max()))
+            if not np.isfinite(attempt.highest - attempt.lowest):
+                raise RejectionError(Reason.NOT_FINITE, "The samples hold NaN or infinity.")
+            accumulator.add(block)
+    return attempt
+
+
+def _check_length(duration_s: float, limits: Limits) -> None:
+    if duration_s > limits.max_duration_s:
+        message = f"It is longer than {limits.max_duration_s:,.0f} s."
+        raise RejectionError(Reason.TOO_LONG, message)
+
+
+def _check_signal(attempt: _Attempt, expected_s: float, limits: Limits) -> None:
+    if attempt.duration_s < limits.min_complete * expected_s:
+        message = f"Only {attempt.duration_s:.2f} s of {expected_s:.2f} s decode."
+        raise RejectionError(Reason.TRUNCATED, message)
+    if attempt.duration_s < limits.min_duration_s:
+        message = f"It lasts {attempt.duration_s:.3f} s, less than {limits.min_duration_s:g} s."
+        raise RejectionError(Reason.TOO_SHORT, message)
+    if attempt.highest - attempt.lowest <= limits.min_peak_to_peak:
+        raise RejectionError(Reason.SILENT, "Nothing is to be heard: all samples are (nearly) the same.")

@@ -1,0 +1,78 @@
+"""The child's side of `isolation`: serves one file after the other until its pipe closes.
+
+Run as ``python -m segue.audio.isolated_child DESCRIPTOR LIMITS`` by `isolation.IsolatedExtractor` only.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from segue.audio.extract import Rejection, Track, extract
+from segue.audio.features import FeatureAccumulator
+from segue.audio.limits import Limits
+from segue.audio.reasons import Reason
+
+
+def main() -> None:
+    """Warm up, take on the limits, say ``ready``, and answer requests."""
+    descriptor, limits_json = sys.argv[1:]
+    limits = Limits(**json.loads(limits_json))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, whose end closes the pipe
+    _warm_up()
+    _limit_resources(limits)
+    with Connection(int(descriptor)) as pipe:
+        pipe.send_bytes(b"ready")
+        while True:
+            try:
+                path, expected_duration_s = json.loads(pipe.recv_bytes())
+            except EOFError:
+                return
+            # The kernel ends this process when the time is over, even in an endless loop of native code and
+            # even if the parent is gone.
+            signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
+            for message in _replies(_extract(path, limits, expected_duration_s)):
+                pipe.send_bytes(message)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _warm_up() -> None:
+    """Load compiled code and tables, which must count neither as the first file's time nor as its memory."""
+    accumulator = FeatureAccumulator(44_100)
+    accumulator.add(np.random.default_rng(0).standard_normal(2 * 44_100).astype(np.float32))
+    accumulator.finish()
+
+
+def _limit_resources(limits: Limits) -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    address_space = pages * resource.getpagesize() + limits.memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+
+
+def _extract(path: str, limits: Limits, expected_duration_s: float | None) -> Track | Rejection:
+    try:
+        return extract(path, limits, expected_duration_s=expected_duration_s)
+    except Exception as error:  # noqa: BLE001 - a fault of ours costs one file, with its name, and not the job
+        traceback.print_exc()
+        message = f"The extraction itself failed, please report it: {type(error).__name__}: {error}"
+        return Rejection(path, Reason.EXTRACTION_FAILED, message)
+
+
+def _replies(result: Track | Rejection) -> list[bytes]:
+    known_or_apart = {"path", "features"}
+    head = json.dumps({name: value for name, value in vars(result).items() if name not in known_or_apart})
+    return [head.encode()] + ([result.features.tobytes()] if isinstance(result, Track) else [])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What a file may be and what its extraction may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one extraction; a file outside them is rejected with the reason named here.
+
+    Parameters
+    ----------
+    max_size_bytes
+        Largest file that is read (TOO_LARGE).
+    min_duration_s, max_duration_s
+        Shortest and longest audio, in seconds (TOO_SHORT, TOO_LONG).
+    min_sample_rate, max_sample_rate
+        In Hz (BAD_RATE).
+    max_channels
+        Most channels that are mixed to mono (BAD_CHANNELS).
+    min_complete
+        Share of the stated duration that must decode (TRUNCATED). Encoders' padding costs a few frames.
+    min_peak_to_peak
+        Least distance between the lowest and the highest sample of the mono mix, full scale being 2 (SILENT).
+        The default is two steps of 16-bit audio: what dither makes of silence.
+    timeout_s
+        Longest time for one file in the isolated child, in seconds of wall clock (TIMED_OUT).
+    memory_bytes
+        Address space that one file may add to the isolated child (OUT_OF_MEMORY).
+    """
+
+    max_size_bytes: int = 8 * 2**30
+    min_duration_s: float = 1.0
+    max_duration_s: float = 6 * 3600.0
+    min_sample_rate: int = 8_000
+    max_sample_rate: int = 384_000
+    max_channels: int = 8
+    min_complete: float = 0.95
+    min_peak_to_peak: float = 2.0**-14
+    timeout_s: float = 120.0
+    memory_bytes: int = 2**30
