@@ -1,4 +1,4 @@
-"""The decoders, in the order in which they are tried, and the files that are worth trying.
+"""The decoders, in the order in which they are tried.
 
 Both take the open file, never its name: what was checked and hashed is what is decoded, whatever the name is made
 of and whatever happens in the folder meanwhile.
@@ -18,9 +18,3 @@ from segue.audio.stream import AudioStream
 Opener = Callable[[BinaryIO, Limits], AbstractContextManager[AudioStream]]
 
 DECODERS: Final[tuple[Opener, ...]] = (open_soundfile, open_pyav)
-
-SUFFIXES: Final = frozenset(
-    {".mp3", ".flac", ".ogg", ".oga", ".opus", ".wav", ".aif", ".aiff", ".aifc", ".m4a", ".m4b", ".mp4", ".aac"}
-    | {".wma", ".ape", ".wv", ".tta", ".mpc", ".dsf", ".caf"}
-)
-"""Lower-case suffixes by which audio is found in a folder. How a file is decoded depends on its content alone."""

@@ -40,6 +40,7 @@ MAX_REPLY_BYTES = 2**16
 class IsolatedExtractor:
     """Extracts features in a child process of its own. Use it as a context manager, one a thread.
 
+    - The child starts with the first file, which takes some seconds.
     - A crash, an endless loop or a huge allocation rejects the file at hand (DECODER_CRASHED, TIMED_OUT,
       OUT_OF_MEMORY); the next file gets a new child.
     - A crash or a lack of memory in a child that served other files before is tried once more in a new one, since
@@ -50,10 +51,6 @@ class IsolatedExtractor:
     limits
         What is accepted, and the timeout and the memory of one file.
 
-    Raises
-    ------
-    ExtractionError
-        If the child does not start; the message ends with what it printed.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -61,7 +58,6 @@ class IsolatedExtractor:
         self._child: _Child | None = None
 
     def __enter__(self) -> Self:
-        self._child = _Child(self._limits)
         return self
 
     def __exit__(
@@ -87,6 +83,11 @@ class IsolatedExtractor:
         Returns
         -------
         Track or Rejection
+
+        Raises
+        ------
+        ExtractionError
+            If the child does not start; the message ends with what it printed.
         """
         while True:
             if self._child is None:

@@ -1,0 +1,118 @@
+"""``segue extract``: the features of any audio file, or the reason why there are none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from segue.errors import CorpusError
+
+if TYPE_CHECKING:
+    from segue.audio.results import Rejection, Track
+
+
+def extract(
+    files: Annotated[list[Path], typer.Argument(help="Audio files, or folders that are searched for them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a file.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the features as CSV in the form of FMA's.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a core.")] = None,
+) -> None:
+    """Print the 518 features of audio files, or why a file has none. Exits with 1 if no file has any."""
+    from segue.audio.files import find_audio, printable
+    from segue.audio.fma_csv import write_fma_csv
+    from segue.audio.pool import extract_all
+    from segue.audio.results import Track
+
+    paths = list(find_audio(files))
+    if not paths:
+        raise CorpusError(
+            f"No audio in {', '.join(printable(str(path)) for path in files)}. Name files or folders."
+        )
+    if output is not None and not output.resolve().parent.is_dir():
+        raise CorpusError(f"There is no folder {printable(str(output.resolve().parent))} to write to. Create it.")
+    results: list[Track | Rejection] = []
+    with _progress(as_json) as progress:
+        task = progress.add_task("extracting", total=len(paths))
+        for result in extract_all(paths, workers=workers):
+            if as_json:
+                typer.echo(_json(result))
+            results.append(result)
+            progress.advance(task)
+    tracks = [result for result in results if isinstance(result, Track)]
+    if output is not None and tracks:
+        write_fma_csv(tracks, output)
+    if not as_json:
+        console = Console()
+        if len(results) == 1 and tracks:
+            console.print(_feature_table(tracks[0]))
+        console.print(_file_table(results))
+        console.print(f"{len(tracks)} of {len(results)} files extracted.")
+    if not tracks:
+        raise typer.Exit(1)
+
+
+def _progress(as_json: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # results belong to stdout even where only stderr is a terminal
+        disable=as_json and sys.stdout.isatty(),
+    )
+
+
+def _json(result: Track | Rejection) -> str:
+    from segue.audio.definition import FEATURE_VERSION, feature_names
+    from segue.audio.files import printable
+    from segue.audio.results import Track
+
+    document: dict[str, object] = {"path": printable(result.path)}
+    document |= {name: value for name, value in vars(result).items() if name not in {"path", "features"}}
+    if isinstance(result, Track):
+        document["feature_version"] = FEATURE_VERSION
+        document["features"] = dict(zip(feature_names(), result.features.tolist(), strict=True))
+    return json.dumps(document)
+
+
+def _feature_table(track: Track) -> Table:
+    from segue.audio.definition import FAMILIES, index
+
+    statistics = ("mean", "std", "skew", "kurtosis", "median", "min", "max")
+    table = Table("feature", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False)
+    for statistic in statistics:
+        table.add_column(statistic, justify="right")
+    for family, size in FAMILIES.items():
+        for number in range(1, size + 1):
+            values = [float(track.features[index(family, statistic, number)]) for statistic in statistics]
+            label = family if size == 1 else f"{family} {number}"
+            # Hz without decimals, all else with three significant digits: that fits a terminal of 80 columns.
+            table.add_row(label, *(f"{v:.0f}" if abs(v) >= 1000 else f"{v:.3g}" for v in values))
+    return table
+
+
+def _file_table(results: list[Track | Rejection]) -> Table:
+    from segue.audio.files import printable
+    from segue.audio.results import Track
+
+    table = Table("file", "outcome", "detail", box=box.SIMPLE_HEAD, pad_edge=False)
+    for result in results:
+        # Text, since a name may hold what rich would take for markup.
+        name = Text(printable(result.path), overflow="fold")
+        if isinstance(result, Track):
+            detail = f"{result.duration_s:.2f} s, {result.sample_rate} Hz, {result.channels} ch, {result.decoder}"
+            table.add_row(name, Text("extracted", style="green"), detail)
+        else:
+            table.add_row(name, Text(result.reason, style="red"), Text(result.message))
+    return table
