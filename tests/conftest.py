@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
+from pymongo import MongoClient
 
 from segue.settings import PROJECT_DIR, Settings, get_settings
-from segue.stack import jars, spark_conf
+from segue.stack import airflow, jars, lifecycle, spark_conf
 
 if TYPE_CHECKING:
+    from pymongo.database import Database
     from pyspark.sql import SparkSession
 
+HOMES = PROJECT_DIR / ".segue-test"
 PORTS = ("airflow_port", "kafka_port", "kafka_controller_port", "mongo_port")
 
 
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
-    """Point this process, and what it starts, at a home of the tests' own."""
+    """Point this process, and what it starts, at a home of this run's own; stop what was started in it."""
+    remove_homes_of_ended_runs()
     made = Settings(
-        home=PROJECT_DIR / ".segue-test",
+        home=HOMES / str(os.getpid()),
         corpus="test",
         jars=PROJECT_DIR / ".segue" / "jars",
         spark_driver_memory_mb=1024,
@@ -36,7 +42,30 @@ def settings() -> Iterator[Settings]:
             patch.setenv(name, value)
         get_settings.cache_clear()
         yield made
+        lifecycle.down(made)
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def kafka(settings: Settings) -> str:
+    """Start the broker; return its address for clients."""
+    lifecycle.up(settings, ["kafka"])
+    return settings.kafka_bootstrap
+
+
+@pytest.fixture(scope="session")
+def mongo(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
+    """Start the document server; yield the database of the integrated dataset."""
+    lifecycle.up(settings, ["mongo"])
+    with MongoClient[dict[str, Any]](settings.mongo) as client:
+        yield client[settings.mongo_database]
+
+
+@pytest.fixture(scope="session")
+def stack(settings: Settings) -> airflow.Login:
+    """Start everything; return where Airflow's API is and who may enter."""
+    lifecycle.up(settings)
+    return airflow.login(settings)
 
 
 @pytest.fixture(scope="session")
@@ -45,12 +74,21 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     jars.fetch(settings)
+    spark_conf.write(settings)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in spark_conf.environment(settings).items():
             patch.setenv(name, value)
         session = SparkSession.builder.appName("tests").getOrCreate()
         yield session
         session.stop()
+
+
+def remove_homes_of_ended_runs() -> None:
+    """Stop and remove what runs that were killed have left; a run that goes on beside this one keeps its own."""
+    for home in HOMES.glob("*"):
+        if not psutil.pid_exists(int(home.name)):
+            lifecycle.down(Settings(home=home))
+            shutil.rmtree(home)
 
 
 def free_ports(count: int) -> list[int]:

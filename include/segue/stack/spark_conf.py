@@ -36,7 +36,7 @@ def write(settings: Settings) -> Path:
     Path
         The folder, for SPARK_CONF_DIR. It is written anew at each call and depends on nothing but `settings`.
     """
-    folder = settings.state_dir / "spark" / "conf"
+    folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{key} {value}" for key, value in properties(settings).items()]
     _replace(folder / "spark-defaults.conf", "\n".join(lines) + "\n")
@@ -74,12 +74,16 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         **settings.environment,
         "SPARK_HOME": str(jars.spark_home()),
-        "SPARK_CONF_DIR": str(write(settings)),
+        "SPARK_CONF_DIR": str(_folder(settings)),
         "SPARK_LOCAL_DIRS": str(settings.state_dir / "spark" / "scratch"),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
     }
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.state_dir / "spark" / "conf"
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,0 +1,148 @@
+"""Apache Airflow: API server with the UI, DAG processor, triggerer, and a scheduler that runs tasks itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from segue.errors import StackError
+from segue.settings import Settings
+from segue.stack import processes, secrets
+from segue.stack.airflow_environment import environment
+from segue.stack.service import Service, surroundings
+
+API_SERVER = "api-server"
+COMMANDS = {
+    API_SERVER: ("api-server",),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+}
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where Airflow's UI and REST API are, and who may enter."""
+
+    url: str
+    username: str
+    password: str
+
+
+def login(settings: Settings) -> Login:
+    """Return the login of a stack, whether it runs or not."""
+    return Login(_url(settings), secrets.USERNAME, secrets.load(settings).password)
+
+
+def services(settings: Settings) -> list[Service]:
+    """Describe the four components.
+
+    Returns
+    -------
+    list of Service
+        Named ``api-server``, ``dag-processor``, ``triggerer`` and ``scheduler``.
+    """
+    variables = environment(settings)
+    return [
+        Service(
+            name=name,
+            state_dir=settings.state_dir,
+            data=settings.state_dir / "airflow",
+            command=(_program(), *arguments),
+            check=_check(settings, name),
+            environment=variables,
+            ports={"SEGUE_AIRFLOW_PORT": settings.airflow_port} if name == API_SERVER else {},
+        )
+        for name, arguments in COMMANDS.items()
+    ]
+
+
+def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
+    """Bring the components up, the scheduler last: the tasks that it starts need the API server and the pool."""
+    _migrate(settings)
+    found = {service.name: service for service in services(settings)}
+    with ThreadPoolExecutor() as pool:
+        first = {name: pool.submit(bring_up, found[name]) for name in COMMANDS if name != "scheduler"}
+        first[API_SERVER].result()
+        _make_pool(settings)
+        bring_up(found["scheduler"])
+        for future in first.values():
+            future.result()
+
+
+def _migrate(settings: Settings) -> None:
+    """Make the metadata database, or bring an older Airflow's up to date."""
+    home = settings.state_dir / "airflow"
+    database, done = home / "airflow.db", home / "migrated"
+    if database.exists() and done.exists() and done.read_text() == version("apache-airflow-core"):
+        return
+    log = settings.state_dir / "logs" / "airflow-migration.log"
+    for folder in (home, log.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    marked = environment(settings) | processes.marks(settings.state_dir, "airflow-migration")
+    with log.open("ab") as output:
+        answer = subprocess.run(
+            [_program(), "db", "migrate"],
+            env=surroundings() | marked,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if answer.returncode != 0:
+        raise StackError(f"Airflow cannot prepare its database. The log is {log}.")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the one writer; kept in the file
+    done.write_text(version("apache-airflow-core"))
+
+
+def _make_pool(settings: Settings) -> None:
+    """Make the pool ``spark``, whose one slot lets one Spark application run at a time."""
+    who = login(settings)
+    with httpx.Client(base_url=who.url, timeout=30, trust_env=False) as client:
+        answer = client.post("/auth/token", json={"username": who.username, "password": who.password})
+        answer.raise_for_status()
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        pool = {"name": "spark", "slots": 1, "description": "One Spark application at a time"}
+        answer = client.post("/api/v2/pools", json=pool)
+    if answer.status_code not in {httpx.codes.CREATED, httpx.codes.CONFLICT}:
+        raise StackError(f"Airflow refuses to make the pool 'spark': {answer.status_code} {answer.text}")
+
+
+def _check(settings: Settings, name: str) -> Callable[[datetime], bool]:
+    if name == API_SERVER:
+        return lambda _: _health(settings).get("metadatabase", {}).get("status") == "healthy"
+    component = name.replace("-", "_")
+    return lambda started: _beats(_health(settings).get(component, {}), component, started)
+
+
+def _health(settings: Settings) -> dict[str, Any]:
+    try:
+        answer = httpx.get(f"{_url(settings)}/api/v2/monitor/health", timeout=5, trust_env=False)
+    except httpx.TransportError:
+        return {}
+    return answer.json() if answer.is_success else {}
+
+
+def _beats(told: dict[str, Any], component: str, started: datetime) -> bool:
+    """Tell whether a component has sent a heartbeat since `started`; older ones are its predecessor's."""
+    beat = told.get(f"latest_{component}_heartbeat")
+    return told.get("status") == "healthy" and beat is not None and datetime.fromisoformat(beat) > started
+
+
+def _url(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.airflow_port}"
+
+
+def _program() -> str:
+    return str(Path(sys.executable).with_name("airflow"))

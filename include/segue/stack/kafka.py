@@ -1,0 +1,138 @@
+"""Apache Kafka: one KRaft node, broker and controller at once."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from segue.errors import StackError
+from segue.settings import Settings
+from segue.stack import jars, prerequisites
+from segue.stack.service import Service
+
+JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxMetaspaceSize=128m")
+# Longer than any pause of an overloaded laptop; a broker that was killed waits for it when it comes back.
+SESSION_TIMEOUT_MS = 4000
+
+LOG4J2 = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stdout.ref = stdout
+appender.stdout.type = Console
+appender.stdout.name = stdout
+appender.stdout.layout.type = PatternLayout
+appender.stdout.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %m (%c{1})%n
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = info
+"""
+
+
+def service(settings: Settings) -> Service:
+    """Describe the broker.
+
+    Returns
+    -------
+    Service
+        Named ``kafka``.
+    """
+    folder = settings.state_dir / "kafka"
+    return Service(
+        name="kafka",
+        state_dir=settings.state_dir,
+        data=folder,
+        command=(*_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")),
+        check=lambda _: _is_ready(settings.kafka_port),
+        ports={
+            "SEGUE_KAFKA_PORT": settings.kafka_port,
+            "SEGUE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port,
+        },
+    )
+
+
+def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
+    """Bring the broker up."""
+    prepare(settings)
+    bring_up(service(settings))
+
+
+def prepare(settings: Settings) -> None:
+    """Write the broker's configuration, and before the first start format its log folder.
+
+    Raises
+    ------
+    StackError
+        With the tool's own words.
+    """
+    folder = settings.state_dir / "kafka"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log4j2.properties").write_text(LOG4J2)
+    lines = [f"{key}={value}" for key, value in _properties(settings, folder).items()]
+    (folder / "server.properties").write_text("\n".join(lines) + "\n")
+    if (folder / "data" / "meta.properties").exists():
+        return
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
+    command += ["-t", cluster_id, "-c", str(folder / "server.properties")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        raise StackError(f"Kafka cannot prepare {folder / 'data'}: {(answer.stderr or answer.stdout).strip()}")
+
+
+def _java(settings: Settings, folder: Path) -> tuple[str, ...]:
+    classpath = ":".join(str(path) for path in jars.paths(settings, "kafka"))
+    log4j2 = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
+    return (str(prerequisites.java()), *JVM, log4j2, "-cp", classpath)
+
+
+def _properties(settings: Settings, folder: Path) -> dict[str, object]:
+    """Choose the properties; https://kafka.apache.org/documentation/#brokerconfigs tells each."""
+    one_replica = {
+        f"{topic}.{what}": 1
+        for topic in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
+        for what in ("replication.factor", "num.partitions")
+    }
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{settings.kafka_controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{settings.kafka_port},"
+        f"CONTROLLER://127.0.0.1:{settings.kafka_controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": folder / "data",
+        "broker.session.timeout.ms": SESSION_TIMEOUT_MS,
+        "broker.heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
+        "auto.create.topics.enable": "false",
+        # Models learn from the whole history, and a model that was not trained for a week still knows its offsets.
+        "log.retention.ms": -1,
+        "offsets.retention.minutes": 10 * 365 * 24 * 60,
+        **one_replica,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+        # A handful of clients, a small heap.
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+        "background.threads": 2,
+        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    }
+
+
+def _is_ready(port: int) -> bool:
+    """Ask the broker for the cluster: it names itself once it takes requests."""
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaError
+
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=0.5).close()  # the client would log the refusal
+        client = KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=3000)
+    except (OSError, KafkaError):
+        return False
+    try:
+        return bool(client.describe_cluster()["brokers"])
+    except KafkaError:
+        return False
+    finally:
+        client.close()

@@ -1,0 +1,149 @@
+"""Up and down: the stack as a whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+from threading import Event
+
+from segue.errors import StackError
+from segue.settings import Settings
+from segue.stack import airflow, documents, jars, kafka, locks, prerequisites, processes, spark_conf
+from segue.stack.service import Service, stop
+
+PARTS = ("kafka", "mongo", "airflow")
+BUSY = "Another `segue up`, `down` or `clean` is at work on {home}. Wait until it has finished."
+
+Say = Callable[[str], None]
+
+
+def services(settings: Settings, parts: Sequence[str] = PARTS) -> list[Service]:
+    """Describe the services of `parts`, in the order of a table."""
+    made = {
+        "kafka": lambda: [kafka.service(settings)],
+        "mongo": lambda: [documents.service(settings)],
+        "airflow": lambda: airflow.services(settings),
+    }
+    return [service for part in parts for service in made[part]()]
+
+
+def running(settings: Settings) -> Settings:
+    """Return the settings that the running stack of this home was started with; `settings` where none runs."""
+    alive = processes.state_dirs(settings.home)
+    if not alive:
+        return settings
+    saved = _saved(settings.state_dir if settings.state_dir in alive else min(alive))
+    return Settings(**json.loads(saved.read_text())) if saved.exists() else settings
+
+
+def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: None) -> None:
+    """Make the services of `parts` run: those that do are left alone, the others are started.
+
+    Parameters
+    ----------
+    settings : Settings
+        Which corpus, and the ports.
+    parts : sequence of str, optional
+        Some of "kafka", "mongo" and "airflow".
+    say : callable, optional
+        Gets a sentence about each thing done.
+
+    Raises
+    ------
+    StackError
+        If a port is taken or a service does not become healthy. Whatever this call started is stopped again.
+    PrerequisiteError
+        If Java is missing or too old.
+    """
+    prerequisites.java()
+    with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
+        for folder in jars.fetch(settings):
+            say(f"Fetched the jars of {folder}.")
+        for other in sorted(processes.state_dirs(settings.home) - {settings.state_dir}):
+            say(f"Stopping the stack of the corpus {other.name}: only one runs at a time.")
+            _stop(other)
+        _bring_up(settings, parts, say)
+
+
+def down(settings: Settings, say: Say = lambda _: None) -> None:
+    """Stop the running stack of this home, with every process that belongs to it."""
+    with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
+        alive = processes.state_dirs(settings.home)
+        if not alive:
+            say("Nothing is running.")
+        for state_dir in sorted(alive):
+            _stop(state_dir)
+            say(f"Stopped the stack of the corpus {state_dir.name}.")
+
+
+def clean(settings: Settings, say: Say = lambda _: None) -> None:
+    """Stop the stack of this corpus and remove its state folder: databases, logs, lake, models."""
+    with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
+        _stop(settings.state_dir)
+        shutil.rmtree(settings.state_dir, ignore_errors=True)
+        say(f"Removed {settings.state_dir}.")
+
+
+def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
+    stale = [service for service in services(settings, parts) if not service.runs_as_wanted()]
+    for service in stale:
+        service.stop()
+    for service in stale:
+        service.check_ports()
+    spark_conf.write(settings)
+    _save(settings)
+    called_off = Event()
+
+    def bring_up(service: Service) -> None:
+        """Start one service and wait for it; one that runs but does not answer is started anew."""
+        began = time.monotonic()
+        if service not in stale:
+            try:
+                service.wait(called_off, patience_s=30)
+            except StackError:
+                service.stop()
+                stale.append(service)
+            else:
+                return
+        service.start()
+        service.wait(called_off)
+        say(f"{service.name} is healthy after {time.monotonic() - began:.1f} s.")
+
+    starts = {"kafka": kafka.start, "mongo": documents.start, "airflow": airflow.start}
+    with ThreadPoolExecutor(len(parts)) as pool:
+        futures = [pool.submit(starts[part], settings, bring_up) for part in parts]
+        try:
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        except BaseException:
+            called_off.set()
+            wait(futures)
+            for service in stale:
+                service.stop()
+            raise
+
+
+def _stop(state_dir: Path) -> None:
+    """Stop Airflow before what its tasks use, then whatever is left."""
+    recorded = {pid_file.stem for pid_file in (state_dir / "run").glob("*.json")}
+    for names in (recorded - {"kafka", "mongo"}, recorded & {"kafka", "mongo"}):
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: stop(state_dir, name), names))
+    processes.end(processes.of(state_dir), grace_s=5)
+
+
+def _saved(state_dir: Path) -> Path:
+    return state_dir / "settings.json"
+
+
+def _save(settings: Settings) -> None:
+    saved = _saved(settings.state_dir)
+    saved.parent.mkdir(parents=True, exist_ok=True)
+    new = saved.with_suffix(".new")
+    new.write_text(settings.model_dump_json(indent=2))
+    new.replace(saved)

@@ -1,0 +1,54 @@
+"""The record of a started process, by which a later command finds it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from segue.stack import processes
+
+
+@dataclass(frozen=True)
+class PidFile:
+    """Pid and start time (together unique, though pids are used again), and what it was started with."""
+
+    pid: int
+    created: float
+    fingerprint: str
+
+    @classmethod
+    def read(cls, path: Path) -> PidFile | None:
+        """Read the record, or None where there is none that can be read."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    @classmethod
+    def write(cls, path: Path, pid: int, fingerprint: str) -> None:
+        """Record the process `pid` in one step."""
+        record = cls(pid, psutil.Process(pid).create_time(), fingerprint)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(asdict(record)))
+        new.replace(path)
+
+    def process(self) -> psutil.Process | None:
+        """Return the process if it still lives."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < 1
+        except psutil.NoSuchProcess:
+            return None
+        return process if same and processes.alive(process) else None
+
+
+def fingerprint(command: Sequence[str], environment: Mapping[str, str], ports: Mapping[str, int]) -> str:
+    """Digest what a process is started with, to notice later that other settings are wanted."""
+    told = json.dumps([list(command), sorted(environment.items()), sorted(ports.items())])
+    return hashlib.sha256(told.encode()).hexdigest()

@@ -1,0 +1,55 @@
+"""The secrets of one stack: made once, kept in its state folder, readable by their owner only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from segue.settings import Settings
+
+USERNAME = "admin"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What Airflow's components share, and the login of its UI."""
+
+    password: str
+    jwt_secret: str
+    api_secret_key: str
+    fernet_key: str
+
+
+def load(settings: Settings) -> Secrets:
+    """Read the secrets, made at the first call."""
+    file = settings.state_dir / "airflow" / "secrets.json"
+    if not file.exists():
+        made = Secrets(
+            password=secrets.token_urlsafe(12),
+            jwt_secret=secrets.token_urlsafe(64),
+            api_secret_key=secrets.token_urlsafe(32),
+            fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        )
+        _write(file, asdict(made))
+    return Secrets(**json.loads(file.read_text()))
+
+
+def passwords_file(settings: Settings) -> Path:
+    """Return the file in which Airflow's simple auth manager looks up passwords, written if it is not there."""
+    file = settings.state_dir / "airflow" / "passwords.json"
+    if not file.exists():
+        _write(file, {USERNAME: load(settings).password})
+    return file
+
+
+def _write(file: Path, content: dict[str, str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        json.dump(content, stream)
+    new.replace(file)

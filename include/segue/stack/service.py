@@ -1,0 +1,198 @@
+"""One embedded service: a process in a session of its own with a health check, a log file and a data folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from threading import Event
+
+import psutil
+from tenacity import RetryError, Retrying, retry_if_result, sleep_using_event, stop_after_delay, wait_fixed
+
+from segue.errors import StackError
+from segue.stack import processes
+from segue.stack.pidfile import PidFile, fingerprint
+
+LOG_LIMIT_BYTES = 20_000_000
+STOP_GRACE_S = 15
+_started: list[subprocess.Popen[bytes]] = []  # kept, so that Python collects the ones that end
+
+
+class State(StrEnum):
+    """What a service is up to."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    DEAD = "dead"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A long-running process and how to tell that it works.
+
+    Parameters
+    ----------
+    name : str
+        Its name in messages and in the names of its files.
+    state_dir : Path
+        The stack's folder, which holds ``logs/<name>.log`` and ``run/<name>.json``.
+    data : Path
+        Where it runs and keeps what is its own.
+    command : tuple of str
+        Program and arguments.
+    check : callable
+        Gets the moment of the start; tells whether the service does its work since then.
+    environment : mapping of str to str
+        Variables on top of those of the caller.
+    ports : mapping of str to int
+        The ports that it listens on, by the environment variable that changes them.
+    """
+
+    name: str
+    state_dir: Path
+    data: Path
+    command: tuple[str, ...]
+    check: Callable[[datetime], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def log(self) -> Path:
+        """What the process prints."""
+        return self.state_dir / "logs" / f"{self.name}.log"
+
+    def process(self) -> psutil.Process | None:
+        """Return the main process if it lives."""
+        record = PidFile.read(pid_file(self.state_dir, self.name))
+        return record.process() if record else None
+
+    def state(self) -> State:
+        """Tell the state, asking the service itself."""
+        process = self.process()
+        if process is None:
+            return State.DEAD if pid_file(self.state_dir, self.name).exists() else State.STOPPED
+        healthy = self.check(datetime.fromtimestamp(process.create_time(), UTC))
+        return State.HEALTHY if healthy else State.UNHEALTHY
+
+    def runs_as_wanted(self) -> bool:
+        """Tell whether the process lives and was started with this command, environment and these ports."""
+        record = PidFile.read(pid_file(self.state_dir, self.name))
+        return record is not None and record.fingerprint == self._fingerprint and record.process() is not None
+
+    def start(self) -> None:
+        """Start the process, detached: neither this process's end nor a Ctrl-C in its terminal ends it."""
+        for folder in (self.log.parent, self.data):
+            folder.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))
+        with self.log.open("ab") as log:
+            log.write(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} starting {self.name} ---\n".encode())
+            log.flush()
+            child = subprocess.Popen(
+                self.command,
+                env=surroundings() | dict(self.environment) | processes.marks(self.state_dir, self.name),
+                cwd=self.data,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _started.append(child)
+        PidFile.write(pid_file(self.state_dir, self.name), child.pid, self._fingerprint)
+
+    def wait(self, called_off: Event, patience_s: float = 120) -> None:
+        """Wait until the service is healthy.
+
+        Parameters
+        ----------
+        called_off : Event
+            Ends the waiting early.
+        patience_s : float
+            How long it may take.
+
+        Raises
+        ------
+        StackError
+            If its process ends, `patience_s` is over, or the event is set.
+        """
+        attempts = Retrying(
+            retry=retry_if_result(lambda state: state is State.UNHEALTHY and not called_off.is_set()),
+            stop=stop_after_delay(patience_s),
+            wait=wait_fixed(0.25),
+            sleep=sleep_using_event(called_off),
+        )
+        try:
+            state = attempts(self.state)
+        except RetryError:
+            state = State.UNHEALTHY
+        if state is State.HEALTHY:
+            return
+        if called_off.is_set():
+            raise StackError(f"The start of {self.name} was called off.")
+        what = "is not healthy after {patience_s:.0f} s" if state is State.UNHEALTHY else "ended while starting"
+        raise StackError(f"{self.name} {what}. The end of its log {self.log}:\n{self.last_lines(10)}")
+
+    def stop(self) -> None:
+        """End the process and whatever it has started."""
+        stop(self.state_dir, self.name)
+
+    def check_ports(self) -> None:
+        """Make sure that nobody else listens on the ports.
+
+        Raises
+        ------
+        StackError
+            Naming the port and the variable that changes it.
+        """
+        for variable, port in self.ports.items():
+            with socket.socket() as probe:
+                # As servers do: a port in TIME_WAIT is free.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    raise StackError(
+                        f"Port {port}, which {self.name} needs, cannot be used ({error.strerror}). "
+                        f"Stop what listens there, or choose another port: {variable}=PORT."
+                    ) from None
+
+    @property
+    def _fingerprint(self) -> str:
+        return fingerprint(self.command, self.environment, self.ports)
+
+    def last_lines(self, count: int) -> str:
+        """Return the last lines of the log."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - 400 * count))
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-count:])
+
+
+def stop(state_dir: Path, name: str) -> None:
+    """End the service `name` of a stack: its process first, then whatever that has left behind."""
+    record = PidFile.read(pid_file(state_dir, name))
+    main = record.process() if record else None
+    if main is not None:
+        processes.end([main], STOP_GRACE_S)
+    processes.end(processes.of(state_dir, name), grace_s=5)
+    pid_file(state_dir, name).unlink(missing_ok=True)
+
+
+def pid_file(state_dir: Path, name: str) -> Path:
+    """Return where a service's process is recorded; the file exists from the start to the orderly stop."""
+    return state_dir / "run" / f"{name}.json"
+
+
+def surroundings() -> dict[str, str]:
+    """Return the caller's environment, less what configures another stack, with no proxy before loopback."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "AIRFLOW_"))}
+    direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
+    return kept | {"NO_PROXY": direct, "no_proxy": direct}
