@@ -1,0 +1,154 @@
+"""Where models are kept: MLflow, which runs on SQLite and files without a server.
+
+A model's folder is in Spark's own format. Each version keeps its parameters, metrics and data version; the alias
+``champion`` says which one serves. It moves in one step, and the old version stays.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from segue.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from pyspark.ml import PipelineModel
+
+CHAMPION = "champion"
+FOLDER = "model"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model, such as ``genre``.
+    number : int
+        From 1 on.
+    location : str
+        URI of the folder that Spark can load.
+    metrics : mapping of str to float
+        What was measured when it was made.
+    tags : mapping of str to str
+        What it was made from.
+    """
+
+    name: str
+    number: int
+    location: str
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.number}"
+
+    def load(self) -> PipelineModel:
+        """Load it into the current Spark session."""
+        from pyspark.ml import PipelineModel
+
+        return PipelineModel.load(self.location)
+
+
+class Registry:
+    """Versions of models and which is the champion.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``mlflow_uri`` says where; with a database of MLflow's own the files are beside it, in the state folder.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        from mlflow import MlflowClient
+
+        # Its migrations of an empty database are of no interest to whoever reads a task's log.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        uri = settings.mlflow_uri
+        self._artifacts: str | None = None
+        if not urlparse(uri).scheme.startswith("http"):
+            folder = settings.state_dir / "mlflow"
+            folder.mkdir(parents=True, exist_ok=True)
+            self._artifacts = (folder / "artifacts").as_uri()
+        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def champion(self, name: str) -> Version | None:
+        """Find the version that serves; None as long as there is none."""
+        from mlflow.exceptions import RestException
+
+        try:
+            return self._version(self._client.get_model_version_by_alias(name, CHAMPION))
+        except RestException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def register(
+        self,
+        name: str,
+        model: PipelineModel,
+        *,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        report: Mapping[str, Any],
+    ) -> Version:
+        """Keep a model as a new version. It does not serve yet: see :meth:`promote`.
+
+        Parameters
+        ----------
+        name : str
+            Name of the model; the same for all its versions.
+        model : PipelineModel
+            Written in Spark's own format.
+        parameters, metrics, tags : mapping
+            Searchable in MLflow. Tags say what the model was made from.
+        report : mapping
+            Everything else that was measured, kept beside the model as ``report.json``.
+        """
+        run = self._client.create_run(self._experiment(name), run_name=name, tags=dict(tags))
+        run_id = run.info.run_id
+        for key, value in parameters.items():
+            self._client.log_param(run_id, key, value)
+        for key, metric in metrics.items():
+            self._client.log_metric(run_id, key, metric)
+        self._client.log_text(run_id, json.dumps(report, indent=2, ensure_ascii=False), "report.json")
+        with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:
+            local = Path(folder) / FOLDER
+            model.write().overwrite().save(local.as_uri())
+            self._client.log_artifacts(run_id, str(local), FOLDER)
+        self._client.set_terminated(run_id)
+        self._ensure_model(name)
+        source = f"{run.info.artifact_uri}/{FOLDER}"
+        return self._version(self._client.create_model_version(name, source, run_id, tags=dict(tags)))
+
+    def promote(self, version: Version) -> None:
+        """Let a version serve from now on."""
+        self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
+
+    def _version(self, found: ModelVersion) -> Version:
+        run = self._client.get_run(str(found.run_id))
+        return Version(found.name, int(found.version), str(found.source), run.data.metrics, found.tags)
+
+    def _experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        return str(found.experiment_id if found else self._client.create_experiment(name, self._artifacts))
+
+    def _ensure_model(self, name: str) -> None:
+        from mlflow.exceptions import RestException
+
+        try:
+            self._client.create_registered_model(name)
+        except RestException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise

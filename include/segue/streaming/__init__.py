@@ -1,0 +1,1 @@
+"""Listening events: their schema, Kafka access, and reading them with Spark."""

@@ -1,0 +1,146 @@
+"""What Segue asks of a Kafka broker besides messages: topics, offsets, a group's backlog, commits.
+
+Everything goes through the admin client, so that no consumer ever joins the group: the group has no members, and
+its committed offsets move only in :func:`commit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from segue.errors import StackError
+from segue.streaming.window import OffsetWindow
+
+LISTENS_PARTITIONS = 4
+"""Partitions of the topic of listens: the most consumers that can share the work."""
+
+BOOTSTRAP_TIMEOUT_MS = 10_000
+
+Config = Mapping[str, Any]
+"""Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
+
+
+@contextmanager
+def _admin(config: Config) -> Iterator[KafkaAdminClient]:
+    servers = config["bootstrap_servers"]
+    try:
+        client = KafkaAdminClient(**{"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, **config})
+    except RetriableError as error:
+        raise StackError(
+            f"No Kafka broker answers at {servers}: start it with `segue up`, "
+            "or set SEGUE_KAFKA_BOOTSTRAP_SERVERS to where it is."
+        ) from error
+    try:
+        yield client
+    except KafkaError as error:
+        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
+    finally:
+        client.close()
+
+
+def _patiently() -> Retrying:
+    # A broker that has just started first makes the topic of committed offsets: "coordinator not available".
+    return Retrying(
+        retry=retry_if_exception_type(RetriableError),
+        wait=wait_exponential(0.1, max=2),
+        stop=stop_after_delay(20),
+        reraise=True,
+    )
+
+
+def create_listens_topic(config: Config, topic: str) -> None:
+    """Make the topic of listens where it does not exist; keep it as it is where it does.
+
+    Listens are kept for ever: every training starts from the first.
+    """
+    layout = {
+        topic: {
+            "num_partitions": LISTENS_PARTITIONS,
+            "replication_factor": -1,
+            "configs": {"retention.ms": "-1", "cleanup.policy": "delete"},
+        }
+    }
+    with _admin(config) as admin:
+        try:
+            admin.create_topics(layout, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            return
+
+
+def _partitions(admin: KafkaAdminClient, topic: str) -> list[TopicPartition]:
+    [description] = admin.describe_topics([topic])
+    return [TopicPartition(topic, partition["partition_index"]) for partition in description["partitions"]]
+
+
+def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
+    if not partitions:
+        return {}
+    listed = _patiently()(admin.list_partition_offsets, dict.fromkeys(partitions, spec))
+    return {where.partition: found.offset for where, found in sorted(listed.items())}
+
+
+def whole_topic(config: Config, topic: str) -> OffsetWindow:
+    """Span all that a topic holds now; no partitions if there is no such topic."""
+    with _admin(config) as admin:
+        partitions = _partitions(admin, topic)
+        first, end = (_offsets(admin, partitions, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
+    return OffsetWindow(topic, {partition: (first[partition], end[partition]) for partition in end})
+
+
+def backlog(config: Config, topic: str, group: str) -> OffsetWindow:
+    """Find what a consumer group has not committed yet.
+
+    Parameters
+    ----------
+    config
+        Keyword arguments of kafka-python's clients.
+    topic
+        Name of the topic; where it does not exist, the backlog is empty.
+    group
+        Name of the consumer group; where it has committed nothing, or something that the topic no longer holds
+        (retention, or a topic made anew), the backlog starts at the topic's first offset.
+
+    Raises
+    ------
+    StackError
+        If no broker answers, or it refuses.
+    """
+    with _admin(config) as admin:
+        partitions = _partitions(admin, topic)
+        if not partitions:
+            return OffsetWindow(topic, {})
+        committed = _patiently()(admin.list_group_offsets, {group: partitions})[group]
+        first, end = (_offsets(admin, partitions, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
+    done = {where.partition: found.offset for where, found in committed.items()}
+    held = {p: done[p] if first[p] <= done.get(p, -1) <= end[p] else first[p] for p in end}
+    return OffsetWindow(topic, {partition: (held[partition], end[partition]) for partition in end})
+
+
+def commit(config: Config, group: str, window: OffsetWindow) -> None:
+    """Commit a window's ends to a group. The only place that does; called after everything else has succeeded.
+
+    A window that is replayed by hand never moves the group back.
+    """
+    with _admin(config) as admin:
+        partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
+        committed = _patiently()(admin.list_group_offsets, {group: partitions})[group]
+        ahead = {
+            where: OffsetAndMetadata(window.ends[where.partition], "", -1)
+            for where in partitions
+            if where not in committed or committed[where].offset < window.ends[where.partition]
+        }
+        if ahead:
+            answers = _patiently()(admin.alter_group_offsets, group, ahead)
+            for where, answer in answers.items():
+                if answer.errno:
+                    raise StackError(
+                        f"Group {group!r} could not commit {where.topic}/{where.partition}: {answer()}"
+                    )

@@ -1,0 +1,47 @@
+"""Retrain the recommender on exactly one window of offsets together with everything before it. Commits nothing."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from segue import spark, summaries
+from segue.models import retraining
+from segue.models.documents import read_tracks
+from segue.models.registry import Registry
+from segue.settings import get_settings
+from segue.streaming import events
+from segue.streaming.screening import screen
+from segue.streaming.window import OffsetWindow
+
+
+def main() -> None:
+    """Read the arguments, run, print and keep the summary."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
+    parser.add_argument(
+        "--window", required=True, type=OffsetWindow.from_json, help='{"topic": {"partition": [start, end]}}'
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of ALS' first factors")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    settings = get_settings()
+    window: OffsetWindow = arguments.window
+
+    with spark.job("retrain-incrementally") as session:
+        print(f"Reading the topic {window.topic!r} up to a window of {window.size:,} messages …", flush=True)
+        tracks = read_tracks(session, "title", "artist").cache()
+        screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
+        outcome = retraining.train_incrementally(
+            screened.listens, tracks, window.ends, Registry(settings), arguments.seed
+        )
+        outcome |= screened.summary() | {
+            "window": window.to_json(),
+            "messages_in_window": screened.in_window,
+            "seconds": time.monotonic() - started,
+        }
+        summaries.report(arguments.run_id, "retrain_incrementally", outcome)
+
+
+if __name__ == "__main__":
+    main()
