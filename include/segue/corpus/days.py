@@ -1,0 +1,82 @@
+"""Which partitions a job works on, and how its command line says so."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+
+from segue.corpus.schema import PARTITION
+from segue.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class Days:
+    """A range of partitions.
+
+    Attributes
+    ----------
+    first, last : date or None
+        Both inclusive; None is unbounded.
+
+    Raises
+    ------
+    CorpusError
+        If the range ends before it begins.
+    """
+
+    first: date | None = None
+    last: date | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a range that ends before it begins."""
+        if self.first and self.last and self.first > self.last:
+            raise CorpusError(f"The range of days ends ({self.last}) before it begins ({self.first}). Swap them.")
+
+    def __str__(self) -> str:
+        """Name the range for a log."""
+        if self.first is None and self.last is None:
+            return "all days"
+        if self.first == self.last:
+            return str(self.first)
+        return f"{self.first or 'the first day'} to {self.last or 'the last day'}"
+
+    @property
+    def condition(self) -> Column:
+        """True for rows of these days."""
+        low = sf.lit(True) if self.first is None else sf.col(PARTITION) >= sf.lit(self.first)
+        return low if self.last is None else low & (sf.col(PARTITION) <= sf.lit(self.last))
+
+    def among(self, *tables: DataFrame) -> list[date]:
+        """List the days of the range that occur in any of the tables, in order."""
+        days = reduce(DataFrame.union, (table.select(PARTITION) for table in tables))
+        return sorted(row[0] for row in days.where(self.condition).distinct().collect())
+
+
+def parser(description: str | None) -> ArgumentParser:
+    """Make the command line of a job that works on a range of days.
+
+    Parameters
+    ----------
+    description : str
+        What the job does.
+
+    Returns
+    -------
+    ArgumentParser
+        With ``--run-id``, ``--from`` and ``--to``.
+    """
+    made = ArgumentParser(description=description)
+    made.add_argument("--run-id", required=True, help="key under which the summary is stored")
+    made.add_argument("--from", dest="first", type=date.fromisoformat, help="first day, YYYY-MM-DD; default all")
+    made.add_argument("--to", dest="last", type=date.fromisoformat, help="last day (inclusive); default all")
+    return made
+
+
+def chosen(arguments: Namespace) -> Days:
+    """Read the days from what `parser` parsed."""
+    return Days(arguments.first, arguments.last)

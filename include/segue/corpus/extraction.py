@@ -1,0 +1,236 @@
+"""Extract audio features on Spark, each file once, and keep the outcome in the lake.
+
+    inventory ─► plan ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
+
+Work is committed every `plan.COMMIT_BYTES` of audio, so that a killed run goes on where it was. Within a commit
+the outcome is held in a local checkpoint: both tables are written from it, and no file is decoded twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as sf
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from segue.audio.definition import FEATURE_VERSION
+from segue.audio.extract import Rejection
+from segue.audio.isolation import IsolatedExtractor
+from segue.corpus.days import Days
+from segue.corpus.lake import Lake
+from segue.corpus.paths import from_text
+from segue.corpus.plan import STATE, Mode, divide, plan
+from segue.corpus.progress import Counters, Progress
+from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
+from segue.corpus.tags import read_tags
+from segue.errors import CorpusError
+
+MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
+
+Batches = Iterator[pa.RecordBatch]
+
+
+def run(lake: Lake, music_dir: Path, days: Days, mode: Mode) -> dict[str, Any]:
+    """Bring features and rejects of some days in step with the inventory.
+
+    Parameters
+    ----------
+    lake : Lake
+    music_dir : Path
+        Root of the files.
+    days : Days
+    mode : Mode
+
+    Returns
+    -------
+    dict
+        The summary of the job.
+
+    Raises
+    ------
+    CorpusError
+        If features and rejects do not add up to the inventory in the end.
+    """
+    started = time.monotonic()
+    affected = days.among(*(lake.read(name) for name in ("inventory", "features", "rejects")))
+    todo = _todo(lake, affected, mode)
+    megabytes = todo["size_bytes"].sum() / 1e6
+    print(
+        f"plan: {days}, {len(affected):,} partitions, {len(todo):,} files to extract, {megabytes:,.1f} MB",
+        flush=True,
+    )
+    plan = {"mode": str(mode), "partitions": len(affected), "extracted": len(todo)}
+    if mode is Mode.PING:
+        return plan | {"extracted": 0, "would_extract": len(todo)}
+    if len(todo):
+        _extract(lake, music_dir, todo)
+    counts = _balance(lake, affected)
+    seconds = time.monotonic() - started
+    return {
+        **plan,
+        "skipped": counts["inventory"] - len(todo),
+        **counts,
+        "seconds": seconds,
+        "tracks_per_s": len(todo) / seconds,
+        "megabytes_per_s": megabytes / seconds,
+    }
+
+
+def extract_files(root: str, counters: Counters) -> Callable[[Batches], Batches]:
+    """Make the function that extracts the files of one Spark task.
+
+    Parameters
+    ----------
+    root : str
+        The music folder.
+    counters : Counters
+
+    Returns
+    -------
+    callable
+        For `mapInArrow`: from batches with the columns of `schema.INVENTORY` to batches of `schema.EXTRACTED`.
+    """
+    # Here and not in the workers, which cannot parse Spark's types.
+    schema = to_arrow_schema(StructType.fromDDL(EXTRACTED))  # type: ignore[arg-type] # fromDDL's type is too wide
+
+    def extract(batches: Batches) -> Batches:
+        for batch in batches:
+            for file in batch.to_pylist():
+                row = _extract_file(root, file)
+                counters.tracks.add(1)
+                counters.rejected.add(row["reason"] is not None)
+                counters.size_bytes.add(file["size_bytes"])
+                yield pa.RecordBatch.from_pylist([row], schema)
+
+    return extract
+
+
+def _extract(lake: Lake, music_dir: Path, todo: pd.DataFrame) -> None:
+    context = lake.spark.sparkContext
+    progress = Progress(Counters.start(context), len(todo), int(todo["size_bytes"].sum()))
+    extract = extract_files(str(music_dir), progress.counters)
+    for commit in divide(todo, context.defaultParallelism):
+        files = lake.spark.createDataFrame(commit, f"{INVENTORY}, task int")
+        tasks = files.repartitionById(int(commit["task"].max()) + 1, sf.col("task"))
+        with progress.shown():
+            fresh = tasks.mapInArrow(extract, EXTRACTED).localCheckpoint()
+        _commit(lake, fresh, set(commit[PARTITION]))
+
+
+def _extract_file(root: str, file: dict[str, Any]) -> dict[str, Any]:
+    path = f"{root}/{from_text(file['path'])}"
+    outcome = _extractor().extract(path)
+    row = {name: file[name] for name in ("track_id", "path", "size_bytes", "mtime_ns", PARTITION)}
+    row |= {"content_hash": outcome.content_hash, "feature_version": FEATURE_VERSION}
+    if isinstance(outcome, Rejection):
+        message = outcome.message.encode("utf-8", "replace").decode()
+        return row | {"reason": str(outcome.reason), "message": message}
+    row |= {
+        name: getattr(outcome, name) for name in ("duration_s", "sample_rate", "channels", "decoder", "features")
+    }
+    return row | {f"tag_{name}": value for name, value in read_tags(path).items()} | {"reason": None}
+
+
+@cache
+def _extractor() -> IsolatedExtractor:
+    """Start this Python worker's one extractor: Spark reuses workers, and a start costs seconds.
+
+    Its child ends with the worker.
+    """
+    return IsolatedExtractor().__enter__()
+
+
+def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
+    inventory, features, rejects = (_of(lake, name, days) for name in ("inventory", "features", "rejects"))
+    planned = plan(inventory, features, rejects, FEATURE_VERSION, mode)
+    return planned.where("todo").select(columns(INVENTORY)).toPandas()
+
+
+def _of(lake: Lake, name: str, days: Collection[date]) -> DataFrame:
+    return lake.read(name).where(sf.col(PARTITION).isin(list(days)))
+
+
+def _commit(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
+    """Replace the partitions `days` by what stands of them and what is `fresh`.
+
+    Two tables are two commits. A run killed between them leaves a file in both or in none of them; the next run
+    sees to the second, and takes a file's features before its rejection.
+    """
+    inventory = _of(lake, "inventory", days).select(*STATE, "track_id")
+    features = _standing(_of(lake, "features", days), inventory).join(fresh, "path", "left_anti")
+    lake.replace("features", features.unionByName(fresh.where("reason IS NULL").drop("reason", "message")), days)
+    rejects = _standing(_of(lake, "rejects", days), inventory).join(fresh, "path", "left_anti")
+    rejects = rejects.join(_of(lake, "features", days), [PARTITION, "path"], "left_anti")
+    lake.replace("rejects", rejects.unionByName(fresh.where("reason IS NOT NULL").select(rejects.columns)), days)
+
+
+def _standing(outcomes: DataFrame, inventory: DataFrame) -> DataFrame:
+    """Keep the outcomes whose file is still what it was, under the track id that it has now."""
+    current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION)
+    return current.drop("track_id").join(inventory, list(STATE)).select(outcomes.columns)
+
+
+def _balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
+    """Count inventory, features and rejects, and insist that they add up.
+
+    Outcomes of files that have gone, or have another track id now, or are in both tables after a kill, are put
+    right first.
+    """
+    counts = _count(lake, days)
+    untidy = {
+        row[PARTITION] for row in counts if row["files"] != row["outcomes"] or row["matching"] != row["files"]
+    }
+    if untidy:
+        _commit(lake, lake.spark.createDataFrame([], EXTRACTED), untidy)
+        counts = _count(lake, days)
+    rejected: Counter[str] = Counter()
+    for row in counts:
+        if row["reason"] is not None:
+            rejected[row["reason"]] += row["outcomes"]
+    inventory = sum(row["files"] for row in counts)
+    outcomes = sum(row["outcomes"] for row in counts)
+    features = outcomes - rejected.total()
+    if outcomes != inventory:
+        raise CorpusError(
+            f"{features:,} features and {rejected.total():,} rejects are not the {inventory:,} files of the "
+            "inventory: files changed while the job ran. Run it again."
+        )
+    return {"inventory": inventory, "features": features, "rejects": rejected.total(), "rejected": dict(rejected)}
+
+
+def _count(lake: Lake, days: Collection[date]) -> list[Row]:
+    """Count by day and reason: files, their outcomes, and those outcomes that carry a file's path and id."""
+    key = [PARTITION, "path"]
+    files = _of(lake, "inventory", days).select(*key, "track_id")
+    features = _of(lake, "features", days).select(*key, "track_id", sf.lit(None).cast("string").alias("reason"))
+    rejects = _of(lake, "rejects", days).select(*key, "track_id", "reason")
+    outcomes = (
+        features.unionByName(rejects)
+        .groupBy(*key)
+        .agg(
+            sf.count("*").alias("outcomes"),
+            sf.max("reason").alias("reason"),
+            sf.max("track_id").alias("outcome_id"),
+        )
+    )
+    return (
+        files.join(outcomes, key, "full")
+        .groupBy(PARTITION, "reason")
+        .agg(
+            sf.count("track_id").alias("files"),
+            sf.coalesce(sf.sum("outcomes"), sf.lit(0)).alias("outcomes"),
+            sf.count_if(sf.col("outcome_id") == sf.col("track_id")).alias("matching"),
+        )
+        .sort(PARTITION, "reason")
+        .collect()
+    )

@@ -1,0 +1,132 @@
+"""Keep the inventory: every audio file, its track id, and the day it entered the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from segue.corpus.lake import Lake
+from segue.corpus.listing import AudioFile, file_id
+from segue.corpus.metadata import Metadata
+from segue.corpus.schema import INVENTORY, columns
+
+IDENTITY = ("track_id", "size_bytes", "mtime_ns")
+"""What may change of a file whose path stays."""
+
+CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in IDENTITY)
+
+
+def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: date) -> dict[str, Any]:
+    """Bring the inventory in step with the music folder.
+
+    A file's `partition_date` is its `date_created` in the metadata table, else `seen_on`; it is assigned when the
+    file is first seen and then stays. A file that has gone leaves the inventory.
+
+    Parameters
+    ----------
+    lake : Lake
+    files : sequence of AudioFile
+        All files of the corpus.
+    metadata : Metadata
+    seen_on : date
+        The day that files without a date enter.
+
+    Returns
+    -------
+    dict
+        The summary of the job.
+    """
+    table = lake.table("inventory")
+    known = table.toDF()
+    described = metadata.to_spark(lake.spark)
+    rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC))
+    counts = _compare(rows, known, described)
+    if counts["new"] or counts["gone"] or counts["changed"]:
+        _merge(table, rows)
+    return {
+        **counts,
+        "metadata": {
+            "rows": metadata.rows_read,
+            "repeated_track_ids": metadata.repeated_ids,
+            "repeated_files": metadata.repeated_files,
+            "unusable_dates": metadata.unusable_dates,
+            "rows_without_file": len(metadata.rows) - counts["with_metadata"],
+        },
+    }
+
+
+def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: date, now: datetime) -> DataFrame:
+    """Give each file its track id and its partition.
+
+    Parameters
+    ----------
+    files : DataFrame
+        path, size_bytes, mtime_ns, and file_id: the id of a file without metadata.
+    metadata : DataFrame
+        Columns of `segue.corpus.metadata.SCHEMA`.
+    known : DataFrame
+        The inventory so far.
+    seen_on : date
+        The day that files without a date enter.
+    now : datetime
+
+    Returns
+    -------
+    DataFrame
+        Columns of `schema.INVENTORY`, one row for each of `files`.
+    """
+    described = metadata.select(sf.col("file").alias("path"), "track_id", "date_created")
+    earlier = known.select("path", sf.col("partition_date").alias("assigned"), "first_seen")
+    return (
+        files.join(described, "path", "left")
+        .join(earlier, "path", "left")
+        .withColumn("track_id", sf.coalesce("track_id", "file_id"))
+        .withColumn("first_seen", sf.coalesce("first_seen", sf.lit(now)))
+        .withColumn("partition_date", sf.coalesce("assigned", "date_created", sf.lit(seen_on)))
+        .select(columns(INVENTORY))
+    )
+
+
+def _to_spark(lake: Lake, files: Sequence[AudioFile]) -> DataFrame:
+    rows = pd.DataFrame([astuple(file) for file in files], columns=["path", "size_bytes", "mtime_ns"])
+    rows["file_id"] = rows["path"].map(file_id)
+    return lake.spark.createDataFrame(rows, "path string, size_bytes bigint, mtime_ns bigint, file_id string")
+
+
+def _compare(rows: DataFrame, known: DataFrame, described: DataFrame) -> dict[str, Any]:
+    """Count what is there, and what differs from the inventory so far."""
+    now, then = rows.alias("now"), known.alias("then")
+    row = described.select("track_id", sf.lit(True).alias("described"))
+    here, there = sf.col("now.track_id").isNotNull(), sf.col("then.track_id").isNotNull()
+    counts = (
+        now.join(then, "path", "full")
+        .join(row, sf.col("now.track_id") == row.track_id, "left")
+        .agg(
+            sf.count_if(here).alias("files"),
+            (sf.sum("now.size_bytes") / 1e6).alias("megabytes"),
+            sf.count_distinct("now.partition_date").alias("partitions"),
+            sf.count_if(here & ~there).alias("new"),
+            sf.count_if(there & ~here).alias("gone"),
+            sf.count_if(here & there & sf.expr(CHANGED)).alias("changed"),
+            sf.count_if("described").alias("with_metadata"),
+        )
+    )
+    return counts.collect()[0].asDict()
+
+
+def _merge(table: DeltaTable, rows: DataFrame) -> None:
+    (
+        table.alias("then")
+        .merge(rows.alias("now"), "then.path = now.path")
+        .whenMatchedUpdate(condition=CHANGED, set={name: f"now.{name}" for name in IDENTITY})
+        .whenNotMatchedInsertAll()
+        .whenNotMatchedBySourceDelete()
+        .execute()
+    )

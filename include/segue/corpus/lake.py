@@ -1,0 +1,63 @@
+"""Read and replace the Delta tables of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+
+from segue.corpus.schema import PARTITION, TABLES, columns
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The tables of one corpus.
+
+    Attributes
+    ----------
+    spark : SparkSession
+    uri : str
+        Folder or object-store prefix; each table is a folder in it.
+    """
+
+    spark: SparkSession
+    uri: str
+
+    def table(self, name: str) -> DeltaTable:
+        """Open a table of `schema.TABLES`, making it if it does not exist yet."""
+        location = f"{self.uri}/{name}"
+        if not DeltaTable.isDeltaTable(self.spark, location):
+            builder = DeltaTable.createIfNotExists(self.spark).location(location)
+            builder = builder.addColumns(self.spark.createDataFrame([], TABLES[name]).schema)
+            (builder if name == "inventory" else builder.partitionedBy(PARTITION)).execute()
+        return DeltaTable.forPath(self.spark, location)
+
+    def read(self, name: str) -> DataFrame:
+        """Read a table; each action on the result sees the table as it then is."""
+        return self.table(name).toDF()
+
+    def replace(self, name: str, rows: DataFrame, days: Collection[date]) -> None:
+        """Replace the partitions `days` of a table by `rows`, in one atomic commit.
+
+        Parameters
+        ----------
+        name : str
+            A table of `schema.TABLES`.
+        rows : DataFrame
+            All rows of these days; a row of another day makes the commit fail.
+        days : collection of date
+            Not empty.
+        """
+        self.table(name)
+        listed = ", ".join(f"DATE'{day}'" for day in sorted(days))
+        (
+            rows.select(columns(TABLES[name]))
+            .repartition(PARTITION)
+            .write.format("delta")
+            .mode("overwrite")
+            .option("replaceWhere", f"{PARTITION} IN ({listed})")
+            .save(f"{self.uri}/{name}")
+        )

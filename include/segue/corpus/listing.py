@@ -1,0 +1,114 @@
+"""Find the audio files below a folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from segue.corpus.paths import to_text
+from segue.errors import CorpusError
+
+AUDIO_SUFFIXES = frozenset(
+    {".aac", ".aif", ".aiff", ".alac", ".flac", ".m4a", ".m4b", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma"}
+)
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """One audio file of a corpus.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the music folder, as `segue.corpus.paths.to_text` writes it.
+    size_bytes : int
+        0 for a link that leads nowhere: extraction will reject it as unreadable.
+    mtime_ns : int
+        Time of the last change, nanoseconds since 1970.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+
+def file_id(path: str) -> str:
+    """Make the track id of a file that no metadata table names.
+
+    Parameters
+    ----------
+    path : str
+        As in `AudioFile`.
+
+    Returns
+    -------
+    str
+        ``f`` and 16 hexadecimal digits, the same at every call.
+    """
+    return "f" + blake2b(path.encode(), digest_size=8).hexdigest()
+
+
+def list_audio(music_dir: Path) -> list[AudioFile]:
+    """List every audio file below a folder, by suffix.
+
+    - Links to files and folders are followed; a folder reached twice (a loop) is listed once.
+    - Names that begin with a dot are left out: systems keep their own files there (``._song.mp3``).
+
+    Parameters
+    ----------
+    music_dir : Path
+        Root of the corpus.
+
+    Returns
+    -------
+    list of AudioFile
+        Sorted by path; never empty.
+
+    Raises
+    ------
+    CorpusError
+        If the folder does not exist, cannot be read, is empty, or holds no audio.
+    """
+    if not music_dir.is_dir():
+        raise CorpusError(f"There is no folder {music_dir}. Set SEGUE_MUSIC to the folder that holds your music.")
+    found = sorted(_walk(str(music_dir), "", set()), key=lambda file: file.path)
+    if not found:
+        what = "holds no audio file" if any(music_dir.iterdir()) else "is empty"
+        raise CorpusError(
+            f"The folder {music_dir} {what}. Put files of these types into it, or set SEGUE_MUSIC to "
+            f"another folder: {', '.join(sorted(AUDIO_SUFFIXES))}."
+        )
+    return found
+
+
+def _walk(root: str, relative: str, visited: set[tuple[int, int]]) -> Iterator[AudioFile]:
+    folder = os.path.join(root, relative)  # noqa: PTH118 - pathlib is many times slower over 100,000 files
+    try:
+        status = os.stat(folder)  # noqa: PTH116
+        if (status.st_dev, status.st_ino) in visited:
+            return
+        visited.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as entries:
+            children = sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
+    except OSError as error:
+        raise CorpusError(
+            f"Cannot list the folder {folder!r}: {error.strerror}. "
+            "Let the user who runs Segue read it, or move it out of the music folder."
+        ) from error
+    for child in children:
+        path = os.path.join(relative, child.name)  # noqa: PTH118
+        is_audio = os.path.splitext(child.name)[1].lower() in AUDIO_SUFFIXES  # noqa: PTH122
+        try:
+            status = child.stat()
+        except OSError:  # a link that leads nowhere, or to itself
+            if is_audio:
+                yield AudioFile(to_text(path), 0, 0)
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(root, path, visited)
+        elif is_audio and stat.S_ISREG(status.st_mode):
+            yield AudioFile(to_text(path), status.st_size, status.st_mtime_ns)

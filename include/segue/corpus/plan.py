@@ -1,0 +1,84 @@
+"""Decide which files of the inventory have to be extracted, and how the work is divided."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from segue.corpus.schema import PARTITION
+
+STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
+"""A file is unchanged while these are; its bytes are hashed only when it is extracted."""
+
+COMMIT_BYTES = 2 * 2**30
+"""Audio between two commits to the lake: what a killed run loses at most."""
+
+MIN_TASK_BYTES, MAX_TASK_BYTES = 2**20, 16 * 2**20
+
+TASKS_PER_CORE = 32
+"""Small tasks keep the progress lines fresh and the cores evenly busy; a task costs some 20 ms."""
+
+
+class Mode(StrEnum):
+    """What to do with the files of the chosen partitions."""
+
+    SKIP = "skip"
+    """Extract what is new or changed, or was extracted by another version of the features."""
+    FORCE = "force"
+    """Extract everything."""
+    PING = "ping"
+    """Only say what `SKIP` would do."""
+
+
+def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str, mode: Mode) -> DataFrame:
+    """Tell which files have to be extracted.
+
+    Parameters
+    ----------
+    inventory, features, rejects : DataFrame
+        The tables of the lake, of the same partitions.
+    version : str
+        The feature version wanted.
+    mode : Mode
+
+    Returns
+    -------
+    DataFrame
+        The rows of the inventory with the boolean column `todo`.
+    """
+    done = unchanged(features, version).unionByName(unchanged(rejects, version)).distinct()
+    marked = inventory.join(done.withColumn("done", sf.lit(True)), list(STATE), "left")
+    return marked.withColumn("todo", sf.lit(mode is Mode.FORCE) | sf.col("done").isNull()).drop("done")
+
+
+def unchanged(outcomes: DataFrame, version: str) -> DataFrame:
+    """State of the files that `outcomes` (features or rejects) of a version stand for."""
+    return outcomes.where(sf.col("feature_version") == version).select(*STATE)
+
+
+def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
+    """Divide files into commits, and each commit into tasks of similar size in bytes.
+
+    Parameters
+    ----------
+    todo : pandas.DataFrame
+        Files to extract: columns of the inventory.
+    cores : int
+        How many tasks run at once.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        One table a commit, in the order of days and paths, with the integer column `task`, counted from 0 without
+        gaps. A file larger than a task's share is a task of its own.
+    """
+    share = int(todo["size_bytes"].sum()) // (cores * TASKS_PER_CORE)
+    task_bytes = min(max(share, MIN_TASK_BYTES), MAX_TASK_BYTES)
+    ordered = todo.sort_values([PARTITION, "path"])
+    before = ordered["size_bytes"].cumsum() - ordered["size_bytes"]
+    ordered["task"] = before // task_bytes
+    commits = [commit for _, commit in ordered.groupby(before // COMMIT_BYTES)]
+    return [commit.assign(task=commit["task"].rank(method="dense").astype(int) - 1) for commit in commits]

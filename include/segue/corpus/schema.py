@@ -1,0 +1,61 @@
+"""The tables of the lake: one place for names, columns and types. All live as Delta tables under ``lake_uri``.
+
+`SCHEMA_VERSION` is raised whenever a column changes; a test pins what it stands for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+
+PARTITION: Final = "partition_date"
+"""Day a track entered the corpus. Assigned once; every table but the inventory is partitioned by it."""
+
+FILE: Final = "track_id string, path string, size_bytes bigint, mtime_ns bigint"
+"""One audio file. `path` is relative to the music folder, written as `segue.corpus.paths` says."""
+
+INVENTORY: Final = f"{FILE}, first_seen timestamp, partition_date date"
+
+AUDIO: Final = "duration_s double, sample_rate int, channels int, decoder string"
+
+TAG_NAMES: Final = ("title", "artist", "album", "genre", "date")
+
+TAGS: Final = ", ".join(f"tag_{name} string" for name in TAG_NAMES)
+
+CONTENT: Final = f"{FILE}, content_hash string, feature_version string"
+
+FEATURES: Final = f"{CONTENT}, {AUDIO}, {TAGS}, features array<float>, partition_date date"
+
+REJECTS: Final = f"{CONTENT}, reason string, message string, partition_date date"
+
+EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>"
+"""What one pass over the audio gives: rows of `FEATURES` (`reason` is null) and of `REJECTS` (it is not)."""
+
+TRACKS: Final = (
+    "track_id string, title string, artist string, album string, genre string, type string, language string,"
+    " duration_s double, path string, feature_version string, sample_rate int, content_hash string,"
+    " features array<float>, flags array<string>, changes array<string>, partition_date date"
+)
+"""The integrated dataset.
+
+`flags` are reasons to distrust a track, such as ``duplicate_content:<track_id>`` or
+``outlier:spectral_centroid``. `changes` are what cleaning did to the row, such as ``title_from_tag``.
+"""
+
+TABLES: Final = {"inventory": INVENTORY, "features": FEATURES, "rejects": REJECTS, "tracks": TRACKS}
+
+
+def columns(schema: str) -> list[str]:
+    """Names of the columns of a schema of this module.
+
+    Parameters
+    ----------
+    schema : str
+        Such as `FEATURES`.
+
+    Returns
+    -------
+    list of str
+    """
+    return [column.split()[0] for column in schema.split(", ")]

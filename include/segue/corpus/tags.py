@@ -1,0 +1,56 @@
+"""Read the tags of an audio file."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import mutagen
+
+from segue.corpus.schema import TAG_NAMES
+
+MAX_CHARACTERS = 1_000
+"""Longer values are cut: a tag may hold a whole book."""
+
+KEYS = {
+    "title": ("title", "TIT2", "Title"),
+    "artist": ("artist", "TPE1", "Author"),
+    "album": ("album", "TALB", "WM/AlbumTitle"),
+    "genre": ("genre", "TCON", "WM/Genre"),
+    "date": ("date", "TDRC", "WM/Year"),
+}
+"""Names of one tag: mutagen's easy name, the ID3 frame (in WAV and AIFF), the attribute of Windows Media."""
+
+UNREADABLE = (mutagen.MutagenError, OSError, EOFError, ValueError, LookupError, OverflowError, struct.error)
+"""What mutagen raises on damaged files; beyond its own error, these come from its parsers."""
+
+
+def read_tags(path: str | Path) -> dict[str, str | None]:
+    """Read title, artist, album, genre and date.
+
+    Parameters
+    ----------
+    path : str or Path
+        An audio file of any kind.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        By the names of `schema.TAG_NAMES`. Several values of one tag are joined by ``"; "``. None where the tag is
+        blank or absent, all None where the tags cannot be read.
+    """
+    try:
+        file = mutagen.File(path, easy=True)
+        tags = {} if file is None or file.tags is None else file.tags
+        return {name: _as_text(next(filter(None, map(tags.get, KEYS[name])), [])) for name in TAG_NAMES}
+    except UNREADABLE:
+        return dict.fromkeys(TAG_NAMES)
+
+
+def _as_text(values: Any) -> str | None:
+    """Join the values of a tag; an ID3 frame holds them in `text`, that of the genre, decoded, in `genres`."""
+    values = getattr(values, "genres", None) or getattr(values, "text", values)
+    parts = values if isinstance(values, list) else [values]
+    text = "; ".join(str(part) for part in parts if part)[:MAX_CHARACTERS]
+    return text.encode("utf-8", "replace").decode().strip() or None

@@ -1,0 +1,32 @@
+"""Bring the inventory in step with the music folder and its metadata table."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+
+from segue import spark, summaries
+from segue.corpus import inventory, metadata
+from segue.corpus.lake import Lake
+from segue.corpus.listing import list_audio
+from segue.settings import get_settings
+
+
+def main() -> None:
+    """Run the job."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-id", required=True, help="key under which the summary is stored")
+    parser.add_argument("--seen-on", type=date.fromisoformat, help="day that new files without a date enter")
+    arguments = parser.parse_args()
+    today = datetime.now(UTC).date()
+    with spark.job("inventory") as session:
+        settings = get_settings()
+        files = list_audio(settings.music_dir)
+        table = metadata.read(settings.metadata_csv, today)
+        lake = Lake(session, settings.lake_uri)
+        summary = inventory.update(lake, files, table, arguments.seen_on or today)
+        summaries.report(arguments.run_id, "inventory", {"music": str(settings.music_dir), **summary})
+
+
+if __name__ == "__main__":
+    main()
