@@ -9,18 +9,12 @@ from __future__ import annotations
 import errno
 import io
 import json
-import multiprocessing
-import os
 import random
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +23,11 @@ from mutagen.easyid3 import EasyID3
 from segue.demo import plan as planning
 from segue.demo import tables
 from segue.demo.damage import DAMAGES
+from segue.demo.material import corpus_dir, soundfont
 from segue.demo.plan import Piece
-from segue.demo.scores import GENRES, catalogue, corpus_dir
-from segue.demo.synthesis import encode_mp3, perform, read_notes, soundfont
+from segue.demo.scores import GENRES, catalogue
+from segue.demo.synthesis import encode_mp3, perform, read_notes
+from segue.demo.workers import run_in_processes
 from segue.errors import CorpusError
 
 RECIPE_VERSION = 1  # raise it whenever the same arguments would make other files
@@ -127,7 +123,10 @@ def render(
         todo = [piece for piece in plan if not (target_dir / piece.path).is_file()]
         for folder in {(target_dir / piece.path).parent for piece in todo}:
             folder.mkdir(exist_ok=True)
-        _render_all(todo, len(plan), target_dir, corpus, font, seed, workers, progress)
+        job = partial(_render_one, target_dir=target_dir, corpus=corpus, font=font, seed=seed)
+        for done, _ in enumerate(run_in_processes(job, todo, workers), start=len(plan) - len(todo) + 1):
+            if progress:
+                progress(done, len(plan))
         _write(target_dir / "metadata.csv", metadata.encode())
         _write(target_dir / "sources.csv", tables.sources(plan).encode())
         manifest = _manifest(recipe, plan, missing)
@@ -199,52 +198,9 @@ def _summary(target_dir: Path, manifest: dict[str, Any], rendered: int, started:
     )
 
 
-def _render_all(
-    todo: list[Piece],
-    total: int,
-    target_dir: Path,
-    corpus: Path,
-    font: Path,
-    seed: int,
-    workers: int | None,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    # Spawned, not forked: the caller may run threads.
-    executor = ProcessPoolExecutor(
-        max_workers=workers or len(os.sched_getaffinity(0)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-    )
-    try:
-        futures = [executor.submit(_render_one, piece, target_dir, corpus, font, seed) for piece in todo]
-        for done, future in enumerate(as_completed(futures), start=total - len(todo) + 1):
-            future.result()
-            if progress:
-                progress(done, total)
-    except BrokenProcessPool as error:
-        raise CorpusError(
-            "A process that rendered the sample corpus was killed, perhaps for lack of memory. Run the command "
-            "again; it continues where it stopped."
-        ) from error
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when it ends: a worker would wait for work for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def end_with_parent() -> None:
-        wait([multiprocessing.parent_process().sentinel])  # type: ignore[union-attr]
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
 def _render_one(piece: Piece, target_dir: Path, corpus: Path, font: Path, seed: int) -> None:
     notes, length = read_notes(corpus, piece.score)
-    data = encode_mp3(perform(notes, length, piece.performance, font))
-    data = _tagged(data, piece)
+    data = _tagged(encode_mp3(perform(notes, length, piece.performance, font)), piece)
     if piece.damage:
         data = DAMAGES[piece.damage].apply(data, random.Random(f"{seed}/{piece.track_id}"))
     _write(target_dir / piece.path, data)

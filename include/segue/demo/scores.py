@@ -8,16 +8,11 @@ artist-grouped split is possible.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from segue.errors import PrerequisiteError
-
-INSTALL_COMMAND = "uv sync --extra embedded"
 
 
 @dataclass(frozen=True)
@@ -85,33 +80,13 @@ class Score:
     collection: Collection
 
 
-def corpus_dir() -> Path:
-    """Return the folder of the scores that music21 ships.
-
-    Raises
-    ------
-    PrerequisiteError
-        If music21 is not installed, or is a build without its corpus.
-    """
-    spec = importlib.util.find_spec("music21")
-    if spec is None or spec.origin is None:
-        raise PrerequisiteError(f"The sample corpus needs music21, which is not installed. Run: {INSTALL_COMMAND}")
-    folder = Path(spec.origin).parent / "corpus"
-    if not (folder / "ryansMammoth").is_dir():
-        raise PrerequisiteError(
-            f"The installed music21 comes without its scores ({folder}). Reinstall it: "
-            f"{INSTALL_COMMAND} --reinstall-package music21"
-        )
-    return folder
-
-
 def catalogue(folder: Path) -> dict[str, list[Score]]:
     """List the scores of every genre, always in the same order.
 
     Parameters
     ----------
     folder
-        Corpus of music21, see `corpus_dir`.
+        Corpus of music21, see `segue.demo.material.corpus_dir`.
 
     Returns
     -------

@@ -6,7 +6,6 @@ say nothing about its genre. What is left to tell genres apart is the music itse
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import random
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from segue.demo.scores import INSTALL_COMMAND, Score, tunes
-from segue.errors import PrerequisiteError
+from segue.demo.scores import Score, tunes
 
 SAMPLE_RATE = 44_100
 DURATION_S = 30.0
@@ -88,28 +86,6 @@ class Note:
     part: int
 
 
-def soundfont() -> Path:
-    """Return the General MIDI SoundFont that ships in pretty_midi.
-
-    Raises
-    ------
-    PrerequisiteError
-        If pretty_midi or tinysoundfont is not installed.
-    """
-    for package in ("pretty_midi", "tinysoundfont"):
-        if importlib.util.find_spec(package) is None:
-            raise PrerequisiteError(
-                f"The sample corpus needs {package}, which is not installed. Run: {INSTALL_COMMAND}"
-            )
-    spec = importlib.util.find_spec("pretty_midi")
-    path = Path(spec.origin).parent / "TimGM6mb.sf2"  # type: ignore[union-attr, arg-type]
-    if not path.is_file():
-        raise PrerequisiteError(
-            f"The SoundFont {path} is missing. Reinstall it: {INSTALL_COMMAND} --reinstall-package pretty-midi"
-        )
-    return path
-
-
 def read_notes(corpus: Path, score: Score) -> tuple[list[Note], float]:
     """Read the notes of a score, tied notes joined.
 
@@ -162,7 +138,7 @@ def perform(
     performance
         How to play.
     font
-        SoundFont file.
+        SoundFont, see `segue.demo.material.soundfont`.
     duration_s
         Duration of the result in seconds.
 
