@@ -22,6 +22,9 @@ from segue.audio.results import Rejection, Track
 
 __all__ = ["Rejection", "Track", "extract"]
 
+LARGEST_SAMPLE = 2.0**32
+"""Full scale is 1; integers of 32 bits stored as floats reach 2**31. The power spectrum of more could overflow."""
+
 
 def extract(
     path: str | Path, limits: Limits | None = None, *, expected_duration_s: float | None = None
@@ -76,11 +79,13 @@ def _opened(path: str | Path, limits: Limits) -> Iterator[FileIO]:
         try:
             before = os.fstat(descriptor)
             _check_kind_and_size(before, limits)
-            with FileIO(descriptor, closefd=False) as file:
-                yield file
-            after = os.fstat(descriptor)
-            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                raise RejectionError(Reason.CHANGED, "The file changed while it was read.")
+            try:
+                with FileIO(descriptor, closefd=False) as file:
+                    yield file
+            except RejectionError:
+                _check_unchanged(descriptor, before)  # which is the cause then, and the rejection its symptom
+                raise
+            _check_unchanged(descriptor, before)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -88,6 +93,12 @@ def _opened(path: str | Path, limits: Limits) -> Iterator[FileIO]:
             error.errno or 0, (Reason.UNREADABLE, f"The file cannot be read: {error.strerror}.")
         )
         raise RejectionError(reason, message) from error
+
+
+def _check_unchanged(descriptor: int, before: os.stat_result) -> None:
+    after = os.fstat(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise RejectionError(Reason.CHANGED, "The file changed while it was read.")
 
 
 def _check_kind_and_size(status: os.stat_result, limits: Limits) -> None:
@@ -134,8 +145,6 @@ def _decode(
     expected_s = max(attempt.expected_s, expected_duration_s or 0.0)
     _check_signal(attempt, expected_s, limits)
     features = attempt.accumulator.finish()
-    if not np.isfinite(features).all():
-        raise RejectionError(Reason.NOT_FINITE, "The samples are too large to compute with.")
     return Track(
         path, features, attempt.duration_s, attempt.sample_rate, attempt.channels, attempt.decoder, content_hash
     )
@@ -173,8 +182,8 @@ def _attempt(opener: Opener, file: FileIO, limits: Limits) -> _Attempt:
             # Both pass NaN on, so that finiteness and silence cost two fast passes over the samples.
             attempt.lowest = float(np.minimum(attempt.lowest, block.min()))
             attempt.highest = float(np.maximum(attempt.highest, block.max()))
-            if not np.isfinite(attempt.highest - attempt.lowest):
-                raise RejectionError(Reason.NOT_FINITE, "The samples hold NaN or infinity.")
+            if not -LARGEST_SAMPLE <= attempt.lowest <= attempt.highest <= LARGEST_SAMPLE:
+                raise RejectionError(Reason.NOT_FINITE, "The samples hold NaN, infinity or absurdly large values.")
             accumulator.add(block)
     return attempt
 

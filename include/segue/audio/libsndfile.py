@@ -43,16 +43,23 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
         with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
             check_format(sound.samplerate, sound.channels, limits)
             stated_frames = _stated_frames(sound, file)
-            yield AudioStream("soundfile", sound.samplerate, sound.channels, stated_frames, _blocks(sound))
+            yield AudioStream(
+                "soundfile", sound.samplerate, sound.channels, stated_frames, _blocks(sound, stated_frames)
+            )
     except soundfile.LibsndfileError as error:
         raise RejectionError(Reason.UNREADABLE, f"libsndfile: {error.error_string}") from error
 
 
-def _blocks(sound: soundfile.SoundFile) -> Iterator[Samples]:
+def _blocks(sound: soundfile.SoundFile, stated_frames: int | None) -> Iterator[Samples]:
     buffer = np.empty((BLOCK_FRAMES, sound.channels), np.float32)
+    frames = 0
     # SoundFile.blocks() would yield stale samples where a file ends before its header says.
     while len(block := sound.read(out=buffer)) > 0:
+        frames += len(block)
         yield mix(block.T)
+    if stated_frames is None and sound.format == "MP3" and frames == sound.frames:
+        # The number of frames is a guess by the first one's bit rate, and libsndfile reads no further than that.
+        raise RejectionError(Reason.UNREADABLE, "libsndfile: the length of the MP3 is not known.")
 
 
 def _stated_frames(sound: soundfile.SoundFile, file: BinaryIO) -> int | None:
