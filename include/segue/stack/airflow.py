@@ -145,4 +145,4 @@ def _url(settings: Settings) -> str:
 
 
 def _program() -> str:
-    return str(Path(sys.executable).with_name("airflow"))
+    return str(Path(sys.prefix) / "bin" / "airflow")

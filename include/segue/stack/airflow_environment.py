@@ -25,7 +25,9 @@ def environment(settings: Settings) -> dict[str, str]:
         for section, options in _configuration(settings).items()
         for option, value in options.items()
     }
-    connections = {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in _connections(settings).items()}
+    connections = {
+        f"AIRFLOW_CONN_{name}": json.dumps(value, sort_keys=True) for name, value in _connections(settings).items()
+    }
     return {
         **spark_conf.environment(settings),
         **configured,
@@ -67,11 +69,13 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "base_log_folder": home / "logs",
             "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
             "colored_console_log": False,
+            "namespace_levels": "http.access=warning",
         },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",
             "parsing_processes": 1,
             "refresh_interval": 30,
+            "print_stats_interval": 0,
         },
         "scheduler": {
             # After a kill: how soon a component counts as gone, and its tasks are given to its successor.

@@ -28,7 +28,7 @@ def service(settings: Settings) -> Service:
         "--cache-size": "256M",
         "--log-level": "WARNING",
     }
-    program = str(Path(sys.executable).with_name("secantusd-py"))
+    program = str(Path(sys.prefix) / "bin" / "secantusd-py")
     return Service(
         name="mongo",
         state_dir=settings.state_dir,

@@ -71,14 +71,15 @@ def properties(settings: Settings) -> dict[str, str]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Tell a process that starts Spark, by ``spark-submit`` or from Python, where everything is."""
+    python = str(Path(sys.prefix) / "bin" / "python")
     return {
         **settings.environment,
         "SPARK_HOME": str(jars.spark_home()),
         "SPARK_CONF_DIR": str(_folder(settings)),
         "SPARK_LOCAL_DIRS": str(settings.state_dir / "spark" / "scratch"),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYSPARK_PYTHON": python,
+        "PYSPARK_DRIVER_PYTHON": python,
     }
 
 

@@ -1,0 +1,48 @@
+# Everything a newcomer and CI type. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up down status logs clean test check browser lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make the Python environment and fetch the JVM jars
+	@scripts/bootstrap.sh --no-dev
+
+setup-dev:
+	@scripts/bootstrap.sh
+
+demo: setup ## Run the whole pipeline on real music; MUSIC=/path/to/folder takes your own
+	@.venv/bin/segue demo $${MUSIC:+--music "$$MUSIC"}
+
+up: setup ## Start Kafka, the document server and Airflow
+	@.venv/bin/segue up
+
+down: ## Stop them; the data stay
+	@.venv/bin/segue down
+
+status: ## Show what runs
+	@.venv/bin/segue status
+
+logs: ## Print the services' logs; SERVICE=scheduler only one
+	@.venv/bin/segue logs $${SERVICE:-}
+
+clean: ## Stop the stack and remove what it has made
+	@.venv/bin/segue clean
+
+test: setup-dev ## Run unit and integration tests against a real stack of their own
+	.venv/bin/pytest tests/unit tests/integration
+
+check: setup-dev ## Run the static checks
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+browser: setup-dev ## Drive the Airflow UI in headless Chromium
+	.venv/bin/pytest tests/browser
+
+lock: setup-dev ## Bring uv.lock and requirements.txt in step with pyproject.toml
+	@uv=$$(command -v uv || echo .uv/bin/uv); $$uv lock && \
+	$$uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --output-file requirements.txt

@@ -1,0 +1,66 @@
+"""The ``segue`` command."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from segue.commands import evaluate, stack
+from segue.commands.demo import demo
+from segue.commands.extract import extract
+from segue.errors import SegueError
+
+HELP = """Turn a music corpus into recommendations.
+
+Start with `segue demo`: it sets everything up, runs the whole pipeline on real music and leaves Airflow's UI
+open for you to click through. Everything it makes lies in one folder (.segue in the project), everything it
+starts listens on this machine only, and `segue down` ends it.
+
+Settings are environment variables, such as SEGUE_AIRFLOW_PORT=8080; include/segue/settings.py lists them.
+"""
+
+
+class Group(TyperGroup):
+    """Commands whose expected errors are one message, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; print a SegueError and exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except SegueError as error:
+            typer.secho("Error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
+            typer.echo(error, err=True)
+            raise typer.Exit(1) from None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("segue"))
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=Group,
+    help=HELP,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Parse what all commands have in common."""
+
+
+for command in (demo, extract, stack.up, stack.down, stack.status, stack.logs, stack.jars, stack.clean):
+    app.command()(command)
+app.add_typer(evaluate.app, name="evaluate")

@@ -1,0 +1,137 @@
+"""``segue up | down | status | logs | jars | clean``: the embedded stack."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from segue.errors import StackError
+from segue.settings import get_settings
+
+if TYPE_CHECKING:
+    from segue.stack.airflow import Login
+    from segue.stack.service import Service
+
+COLOURS = {"healthy": "green", "unhealthy": "yellow", "dead": "red", "stopped": "dim"}
+
+
+def up() -> None:
+    """Start Kafka, the document server and Airflow, and wait until they work.
+
+    What runs already is left alone, what has died is started again. Nothing listens beyond this machine.
+    """
+    from segue.stack import airflow, lifecycle
+
+    settings, console = get_settings(), Console(highlight=False)
+    with console.status("Starting the stack…"):
+        lifecycle.up(settings, say=console.print)
+    console.print(_airflow(airflow.login(settings)))
+    console.print("Stop it with `segue down`.")
+
+
+def down() -> None:
+    """Stop the stack, with every process that belongs to it. Its data stay."""
+    from segue.stack import lifecycle
+
+    console = Console(highlight=False)
+    with console.status("Stopping the stack…"):
+        lifecycle.down(get_settings(), say=console.print)
+
+
+def status() -> None:
+    """Show what runs: process, port, health, memory and log file of each service."""
+    from segue.stack import airflow, lifecycle, processes
+
+    settings = lifecycle.running(get_settings())
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title=f"Corpus {settings.corpus} in {settings.state_dir}",
+        title_justify="left",
+    )
+    for heading in ("Service", "State", "PID", "Port"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Memory", justify="right", no_wrap=True)
+    table.add_column("Log", no_wrap=True)
+    total = 0
+    services = lifecycle.services(settings)
+    for service in services:
+        memory = processes.pss_bytes(processes.of(settings.state_dir, service.name))
+        total += memory
+        table.add_row(*_row(service, memory))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"Memory in all: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
+    if any(service.process() for service in services):
+        login = airflow.login(settings)
+        console.print(
+            f"Airflow: [link={login.url}]{login.url}[/]  user {login.username}, password {login.password}"
+        )
+    else:
+        console.print("Nothing is running. Start it with `segue up`.")
+
+
+def logs(
+    service: Annotated[
+        str | None, typer.Argument(help="Such as kafka or scheduler; all of them by default.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing new lines until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many last lines of each log.")] = 20,
+) -> None:
+    """Print the last lines of the services' logs.
+
+    The log of a task is in Airflow's UI: click the task, then Logs.
+    """
+    from segue.stack import lifecycle
+
+    found = {each.name: each.log for each in lifecycle.services(lifecycle.running(get_settings()))}
+    if service is not None and service not in found:
+        raise typer.BadParameter(f"there is no service {service!r}, only {', '.join(found)}")
+    files = [log for name, log in found.items() if service in {None, name} and log.exists()]
+    if not files:
+        raise StackError("There are no logs yet. Start the stack with `segue up`.")
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def jars() -> None:
+    """Fetch the JVM jars of Kafka and Spark, if they are not there yet. `segue up` does it too."""
+    from segue.stack import jars
+
+    settings, console = get_settings(), Console(highlight=False)
+    with console.status("Fetching the JVM jars…"):
+        for folder in jars.fetch(settings):
+            console.print(f"Fetched the jars of {folder} into {settings.jars_dir / folder}.")
+
+
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop the stack and remove all that it has made for this corpus: databases, lake, models, logs."""
+    from segue.stack import lifecycle
+
+    settings = get_settings()
+    if not yes:
+        typer.confirm(f"Remove {settings.state_dir} with everything in it?", abort=True)
+    lifecycle.clean(settings, say=typer.echo)
+
+
+def _airflow(login: Login) -> str:
+    return f"Airflow: {login.url}  user {login.username}, password {login.password}"
+
+
+def _row(service: Service, memory_bytes: int) -> list[str]:
+    state, process = service.state(), service.process()
+    return [
+        service.name,
+        f"[{COLOURS[state]}]{state}[/]",
+        str(process.pid) if process else "",
+        " ".join(map(str, service.ports.values())),
+        f"{memory_bytes / 1e6:,.0f} MB" if process else "",
+        str(service.log.relative_to(service.state_dir)),
+    ]

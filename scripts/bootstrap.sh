@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Makes the Python environment (.venv) and fetches the JVM jars. Stops at once, naming the command that installs it, when
+# the machine lacks something. Arguments go to `uv sync`, such as --no-dev.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly UV_VERSION=0.13.9
+export UV_PYTHON_DOWNLOADS=never
+
+stop() {
+    echo "Segue needs $1. Install it with: $2" >&2
+    exit 1
+}
+
+if [[ $(uname) == Darwin ]]; then
+    install_python='brew install python@3.12'
+    install_venv='brew reinstall python@3.12'
+    install_java='brew install openjdk@17'
+else
+    install_python='sudo apt-get install python3 python3-venv'
+    install_venv='sudo apt-get install python3-venv'
+    install_java='sudo apt-get install openjdk-17-jre-headless'
+fi
+
+python=
+for candidate in python3 python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+[[ -n $python ]] || stop 'Python 3.11, 3.12 or 3.13' "$install_python"
+"$python" -c 'import ensurepip, venv' 2>/dev/null || stop "Python's venv module" "$install_venv"
+
+java_version=$({ "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 || true; } | sed -nE 's/.*version "(1\.)?([0-9]+).*/\2/p')
+((${java_version:-0} >= 17)) || stop 'Java 17 or newer' "$install_java"
+
+if ! uv=$(command -v uv); then
+    uv=.uv/bin/uv
+    if [[ $("$uv" --version 2>/dev/null) != "uv $UV_VERSION"* ]]; then
+        echo "Installing uv $UV_VERSION into .uv"
+        "$python" -m venv --clear .uv
+        .uv/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+    fi
+fi
+
+# Frozen: exactly uv.lock. Inexact: what a developer has added to .venv stays.
+"$uv" sync --quiet --frozen --inexact --python "$python" --extra embedded "$@"
+.venv/bin/segue jars
