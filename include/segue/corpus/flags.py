@@ -1,0 +1,87 @@
+"""The rules that look at the whole corpus: they flag duplicates and outliers, with the reason, and delete nothing.
+
+`flags` is an array column; a flag reads ``<reason>:<detail>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import functions as sf
+
+from segue.audio.definition import index
+from segue.corpus.rules import TOLERANCE_S
+from segue.corpus.schema import PARTITION
+
+DESCRIPTORS = {
+    "rmse": index("rmse", "mean"),
+    "zcr": index("zcr", "mean"),
+    "mfcc_01": index("mfcc", "mean", 1),
+    "spectral_centroid": index("spectral_centroid", "mean"),
+    "spectral_bandwidth": index("spectral_bandwidth", "mean"),
+}
+"""Positions of the features that are judged: means over time of loudness, noisiness, level and brightness."""
+
+MAX_ROBUST_Z = 6.0
+"""Iglewicz and Hoaglin (1993) suggest 3.5 for normal data; these descriptors have longer tails."""
+
+MIN_TRACKS = 30
+"""Among fewer tracks nothing is called unusual."""
+
+NORMAL_MAD = 0.6745
+"""Median absolute deviation of the standard normal distribution."""
+
+
+def flag(rows: DataFrame, *reasons: Column) -> DataFrame:
+    """Add to `flags` each reason that is not null."""
+    return rows.withColumn("flags", sf.concat("flags", sf.array_compact(sf.array(*reasons))))
+
+
+def flag_duplicate_content(rows: DataFrame) -> DataFrame:
+    """Flag a file whose bytes an earlier track has, as ``duplicate_content:<track_id>``."""
+    first = sf.first("track_id").over(Window.partitionBy("content_hash").orderBy(PARTITION, "track_id"))
+    compared = rows.withColumn("first", first)
+    reason = sf.concat(sf.lit("duplicate_content:"), sf.col("first"))
+    return flag(compared, sf.when(sf.col("first") != sf.col("track_id"), reason)).drop("first")
+
+
+def flag_duplicate_name(rows: DataFrame) -> DataFrame:
+    """Flag a track of the same artist, title and duration as an earlier one, as ``duplicate_name:<track_id>``.
+
+    A title that is only a file's name proves nothing, and identical files are flagged already.
+    """
+    named = sf.col("artist").isNotNull() & ~sf.array_contains("changes", "title_from_file_name")
+    key = sf.when(named, sf.concat_ws("\n", sf.lower("artist"), sf.lower("title"))).otherwise(sf.col("track_id"))
+    same = Window.partitionBy(key).orderBy(PARTITION, "track_id")
+    compared = rows.withColumn("first", sf.first(sf.struct("track_id", "duration_s")).over(same))
+    is_later = sf.col("first.track_id") != sf.col("track_id")
+    is_close = sf.abs(sf.col("first.duration_s") - sf.col("duration_s")) <= TOLERANCE_S
+    is_new = ~sf.exists("flags", lambda each: each.startswith("duplicate_content:"))
+    reason = sf.concat(sf.lit("duplicate_name:"), sf.col("first.track_id"))
+    return flag(compared, sf.when(is_later & is_close & is_new, reason)).drop("first")
+
+
+def flag_outliers(rows: DataFrame) -> DataFrame:
+    """Flag tracks that sound unlike the corpus, as ``outlier:<descriptor>``.
+
+    Judged by the robust z-score 0.6745 (x - median) / MAD of each of `DESCRIPTORS`, which are columns of `rows`.
+    """
+    middle = _medians(rows, {name: sf.col(name) for name in DESCRIPTORS})
+    distance = {name: sf.abs(sf.col(name) - sf.lit(middle[name])) for name in DESCRIPTORS}
+    spread = _medians(rows, distance)
+    if middle["tracks"] < MIN_TRACKS:
+        return rows
+    far = {
+        name: (NORMAL_MAD / spread[name]) * distance[name] > MAX_ROBUST_Z for name in DESCRIPTORS if spread[name]
+    }
+    return flag(rows, *(sf.when(where, sf.lit(f"outlier:{name}")) for name, where in far.items()))
+
+
+def _medians(rows: DataFrame, values: Mapping[str, Column]) -> Row:
+    medians = (sf.median(value).alias(name) for name, value in values.items())
+    return rows.agg(sf.count("*").alias("tracks"), *medians).collect()[0]
+
+
+FLAGS = (flag_duplicate_content, flag_duplicate_name, flag_outliers)
+"""In the order in which they run."""

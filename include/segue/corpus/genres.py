@@ -1,0 +1,51 @@
+"""One name for every spelling of a genre."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from pyspark.sql import Column
+from pyspark.sql import functions as sf
+
+ALIASES = {
+    "Blues": ("blues",),
+    "Classical": ("classic", "classical", "classical music", "klassik"),
+    "Country": ("country", "country & western", "country and western"),
+    "Drum & Bass": ("dnb", "d&b", "drum and bass", "drum n bass", "drum & bass"),
+    "EDM": ("edm",),
+    "Electronic": ("electro", "electronic", "electronica"),
+    "Folk": ("folk", "folk music"),
+    "Hip-Hop": ("hip hop", "hip-hop", "hiphop", "hip hop/rap", "hip-hop/rap", "rap", "rap & hip hop"),
+    "Jazz": ("jazz",),
+    "Lo-Fi": ("lo fi", "lo-fi", "lofi"),
+    "Pop": ("pop", "pop music"),
+    "R&B": ("r & b", "r and b", "r n b", "r&b", "rnb", "rhythm and blues", "rhythm & blues"),
+    "Rock": ("rock", "rock & roll", "rock and roll", "rock n roll"),
+    "Soundtrack": ("ost", "score", "soundtrack"),
+    "Synth-Pop": ("synth pop", "synth-pop", "synthpop"),
+}
+"""Spellings in lower case by canonical name."""
+
+SEPARATORS = r"[;,/|]"
+"""Between several genres in one text."""
+
+
+def canonical(genre: Column) -> Column:
+    """Find the canonical name of a genre.
+
+    Parameters
+    ----------
+    genre : Column of string
+        Tidy text, or null.
+
+    Returns
+    -------
+    Column of string
+        The name of `ALIASES` if the whole text or its first part is one of the spellings; else the first part,
+        each word with a capital. Null stays null.
+    """
+    names = {spelling: name for name, spellings in ALIASES.items() for spelling in spellings}
+    known = sf.create_map(*(sf.lit(text) for text in chain.from_iterable(names.items())))
+    whole = sf.lower(genre)
+    first = sf.trim(sf.split(whole, SEPARATORS)[0])
+    return sf.coalesce(known[whole], known[first], sf.initcap(sf.when(first != "", first).otherwise(whole)))

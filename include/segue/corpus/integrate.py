@@ -1,0 +1,160 @@
+"""Merge features, metadata and tags into the integrated dataset, clean it, and report what was done.
+
+    features ─┐
+    metadata ─┴► merge ─► RULES (a track at a time) ─► FLAGS (the whole corpus) ─► tracks (Delta, by day)
+
+Duplicates and outliers can only be told against the whole corpus. So names and five numbers of every track are
+looked at, and only the days asked for are written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import date
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from segue.audio.definition import FEATURE_VERSION, N_FEATURES
+from segue.corpus.days import Days
+from segue.corpus.flags import DESCRIPTORS, FLAGS
+from segue.corpus.lake import Lake
+from segue.corpus.metadata import OPTIONAL, Metadata
+from segue.corpus.rules import RULES
+from segue.corpus.schema import PARTITION, TRACKS, columns
+
+Rule = Callable[[DataFrame], DataFrame]
+
+IMPORTANT = ("title", "artist", "genre", "language")
+"""Columns whose share of nulls is reported."""
+
+
+def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
+    """Write the integrated dataset of some days.
+
+    Parameters
+    ----------
+    lake : Lake
+    metadata : Metadata
+    days : Days
+
+    Returns
+    -------
+    dict
+        The cleaning report.
+    """
+    started = time.monotonic()
+    features = lake.read("features").where(sf.col("feature_version") == FEATURE_VERSION)
+    affected = days.among(*(lake.read(name) for name in ("inventory", "features", "tracks")))
+    if affected:
+        tracks = integrate(features, metadata.to_spark(lake.spark), days)
+        lake.replace("tracks", tracks, affected)
+    return {
+        "partitions": len(affected),
+        **_count(lake, affected),
+        **report(lake.read("tracks").where(days.condition)),
+        "seconds": time.monotonic() - started,
+    }
+
+
+def integrate(features: DataFrame, metadata: DataFrame, days: Days) -> DataFrame:
+    """Merge and clean.
+
+    Parameters
+    ----------
+    features : DataFrame
+        `schema.FEATURES` of the whole corpus.
+    metadata : DataFrame
+        `segue.corpus.metadata.SCHEMA`.
+    days : Days
+        Which tracks to return.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `schema.TRACKS`, one row for each of `features` within `days`.
+    """
+    cleaned = _apply(RULES, merge(features, metadata)).localCheckpoint()
+    flagged = _apply(FLAGS, cleaned)
+    vectors = features.where(days.condition).select("track_id", "features")
+    return flagged.where(days.condition).join(vectors, "track_id").select(columns(TRACKS))
+
+
+def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
+    """Put metadata beside the features by track id; of the vector only `DESCRIPTORS` come along.
+
+    Parameters
+    ----------
+    features, metadata : DataFrame
+        As for `integrate`.
+
+    Returns
+    -------
+    DataFrame
+        Metadata columns have the prefix ``meta_``; `changes` and `flags` are empty arrays.
+    """
+    stated = metadata.select("track_id", *(sf.col(name).alias(f"meta_{name}") for name in OPTIONAL))
+    descriptors = {name: sf.get("features", sf.lit(position)) for name, position in DESCRIPTORS.items()}
+    empty = sf.array().cast("array<string>")
+    rows = features.withColumns(descriptors).drop("features").join(stated, "track_id", "left")
+    return rows.withColumns({"changes": empty, "flags": empty})
+
+
+def report(tracks: DataFrame) -> dict[str, Any]:
+    """Count what cleaning did, and measure what the quality gate wants to know.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        Rows of `schema.TRACKS`.
+
+    Returns
+    -------
+    dict
+        `tracks`, `distinct_tracks`, `bad_vectors` (not of 518 finite numbers), `shortest_s`, `longest_s`, `null`
+        (rows by column), `flagged` (rows with a flag of the kind `duplicate` or `outlier`), `flags` and `changes`
+        (rows by code), `genres` (rows by genre).
+    """
+    finite = sf.forall("features", lambda value: ~sf.isnan(value) & (sf.abs(value) < float("inf")))
+    sound = (sf.size("features") == N_FEATURES) & finite
+    measured = tracks.agg(
+        sf.count("*").alias("tracks"),
+        sf.count_distinct("track_id").alias("distinct_tracks"),
+        sf.count_if(~sf.coalesce(sound, sf.lit(False))).alias("bad_vectors"),
+        sf.min("duration_s").alias("shortest_s"),
+        sf.max("duration_s").alias("longest_s"),
+        sf.struct(*(sf.count_if(sf.col(name).isNull()).alias(name) for name in IMPORTANT)).alias("null"),
+        sf.struct(*(_count_flagged(kind).alias(kind) for kind in ("duplicate", "outlier"))).alias("flagged"),
+    )
+    codes = {
+        "flags": sf.transform("flags", lambda each: sf.regexp_replace(each, r"^(duplicate_\w+):.*", "$1")),
+        "changes": sf.col("changes"),
+        "genres": sf.array(sf.col("genre")),
+    }
+    exploded = (tracks.select(sf.lit(kind).alias("kind"), sf.explode(code)) for kind, code in codes.items())
+    by_code = reduce(DataFrame.union, exploded).groupBy("kind", "col").agg(sf.count("*").alias("rows"))
+    counted: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in by_code.sort("kind", sf.desc("rows"), "col").collect():
+        counted[row["kind"]][row["col"] or "(none)"] = row["rows"]
+    return {**measured.collect()[0].asDict(recursive=True), **{kind: counted[kind] for kind in codes}}
+
+
+def _apply(rules: Iterable[Rule], rows: DataFrame) -> DataFrame:
+    return reduce(lambda so_far, rule: rule(so_far), rules, rows)
+
+
+def _count_flagged(kind: str) -> Any:
+    return sf.count_if(sf.exists("flags", lambda each: each.startswith(kind)))
+
+
+def _count(lake: Lake, days: list[date]) -> dict[str, int]:
+    """Count the rows of the tables that the integrated dataset must agree with."""
+    names = ("inventory", "features", "rejects")
+    chosen = sf.col(PARTITION).isin(days)
+    tables = (lake.read(name).where(chosen).select(sf.lit(name).alias("name")) for name in names)
+    counted = reduce(DataFrame.union, tables).groupBy("name").count().collect()
+    return dict.fromkeys(names, 0) | {row["name"]: row["count"] for row in counted}

@@ -1,0 +1,104 @@
+"""Publish the integrated dataset to MongoDB, so that the collection holds exactly the tracks of the lake."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pymongo import DeleteOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from segue.corpus.days import Days
+from segue.corpus.lake import Lake
+from segue.corpus.schema import PARTITION
+
+COLLECTION = "tracks"
+INDEXES = (PARTITION, "genre", "artist")
+
+FIELDS = (
+    "title",
+    "artist",
+    "album",
+    "genre",
+    "type",
+    "language",
+    "duration_s",
+    "path",
+    "feature_version",
+    "sample_rate",
+    "features",
+    "flags",
+)
+
+
+def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
+    """Publish some days.
+
+    Documents are replaced whole, by their id; then those of the same days that the lake does not have (any more)
+    are removed. Killed in between and run again, it ends the same.
+
+    Parameters
+    ----------
+    lake : Lake
+    database : pymongo.database.Database
+        Where the collection ``tracks`` is; the connector writes to the same one.
+    days : Days
+
+    Returns
+    -------
+    dict
+        The summary of the job.
+    """
+    started = time.monotonic()
+    collection = database[COLLECTION]
+    for field in INDEXES:
+        collection.create_index(field)
+    tracks = lake.read("tracks").where(days.condition)
+    (
+        documents(tracks)
+        .write.format("mongodb")
+        .mode("append")
+        .option("collection", COLLECTION)
+        .option("operationType", "replace")
+        .save()
+    )
+    ids = {row["track_id"] for row in tracks.select("track_id").collect()}
+    removed = _remove_others(collection, days, ids)
+    seconds = time.monotonic() - started
+    return {
+        "published": len(ids),
+        "removed": removed,
+        "tracks_in_collection": collection.estimated_document_count(),
+        "collection": f"{database.name}.{COLLECTION}",
+        "seconds": seconds,
+    }
+
+
+def documents(tracks: DataFrame) -> DataFrame:
+    """Shape tracks as documents.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        Rows of `schema.TRACKS`.
+
+    Returns
+    -------
+    DataFrame
+        ``_id`` is the track id, `partition_date` is text (``YYYY-MM-DD``).
+    """
+    day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
+    return tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
+
+
+def _remove_others(collection: Collection[Any], days: Days, ids: set[str]) -> int:
+    within = {
+        **({"$gte": days.first.isoformat()} if days.first else {}),
+        **({"$lte": days.last.isoformat()} if days.last else {}),
+    }
+    published = collection.find({PARTITION: within} if within else {}, {"_id": 1})
+    stale = [DeleteOne({"_id": document["_id"]}) for document in published if document["_id"] not in ids]
+    return collection.bulk_write(stale, ordered=False).deleted_count if stale else 0

@@ -1,0 +1,129 @@
+"""The rules that clean one track at a time: each a function DataFrame → DataFrame, named after what it does.
+
+A rule that alters something, or finds something wanting, says so in the array column `changes`; the cleaning
+report counts these codes. Before the rules a row has the columns of `schema.FEATURES` without the vector, and
+those of the metadata with the prefix ``meta_``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as sf
+from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.types import StringType
+
+from segue.corpus.genres import canonical
+
+TEXTS = ("title", "artist", "album", "genre", "type", "language")
+TAGGED = ("title", "artist", "album", "genre")
+
+PLACEHOLDERS = ("", "-", "?", "n/a", "none", "null", "unknown", "unknown artist", "<unknown>")
+"""What people write where they know nothing; compared in lower case."""
+
+MAX_CHARACTERS = 1_000
+MAX_DURATION_S = 24 * 3600
+
+TOLERANCE_S = 2.0
+TOLERANCE_SHARE = 0.05
+"""Encoders pad; a stated duration further off than both is wrong, or of another version of the piece."""
+
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
+
+
+def note(rows: DataFrame, changes: Mapping[str, Column]) -> DataFrame:
+    """Add to `changes` each code whose condition is true."""
+    noted = sf.array_compact(sf.array(*(sf.when(where, sf.lit(code)) for code, where in changes.items())))
+    return rows.withColumn("changes", sf.concat("changes", noted))
+
+
+def normalise_text(rows: DataFrame) -> DataFrame:
+    """Bring text to Unicode NFC without control characters or surplus white space; placeholders become null."""
+    names = [f"meta_{name}" for name in TEXTS] + [f"tag_{name}" for name in TAGGED]
+    tidied = rows.withColumns({f"tidy_{name}": _tidy(sf.col(name)) for name in names})
+    changes, values = {}, {}
+    for name in names:
+        tidy = sf.col(f"tidy_{name}")
+        is_placeholder = sf.lower(tidy).isin(*PLACEHOLDERS)
+        code = name.removeprefix("meta_")
+        changes[f"{code}_placeholder"] = (tidy != "") & is_placeholder
+        changes[f"{code}_normalised"] = ~is_placeholder & (tidy != sf.col(name))
+        values[name] = sf.when(~is_placeholder, tidy)
+    return note(tidied, changes).withColumns(values).drop(*(f"tidy_{name}" for name in names))
+
+
+def choose_source(rows: DataFrame) -> DataFrame:
+    """Take each text from the metadata, else from the tag; a title at last from the file's name."""
+    chosen = rows.withColumns({name: sf.coalesce(f"meta_{name}", f"tag_{name}") for name in TAGGED})
+    from_tag = {f"{name}_from_tag": sf.isnull(f"meta_{name}") & sf.isnotnull(name) for name in TAGGED}
+    absent = {
+        "title_from_file_name": sf.isnull("title"),
+        "artist_missing": sf.isnull("artist"),
+        "genre_missing": sf.isnull("genre"),
+    }
+    stem = sf.regexp_extract("path", r"([^/]*?)(\.[^./]*)?$", 1)
+    final = {
+        "title": sf.coalesce("title", stem),
+        "type": sf.lower("meta_type"),
+        "language": sf.lower("meta_language"),
+    }
+    return note(chosen, from_tag | absent).withColumns(final)
+
+
+def canonicalise_genre(rows: DataFrame) -> DataFrame:
+    """Give every spelling of a genre the same name; of several genres the first counts."""
+    named = rows.withColumn("canonical", canonical(sf.col("genre")))
+    noted = note(named, {"genre_renamed": sf.col("canonical") != sf.col("genre")})
+    return noted.withColumn("genre", sf.col("canonical")).drop("canonical")
+
+
+def convert_duration(rows: DataFrame) -> DataFrame:
+    """Turn the stated duration into seconds: ``183``, ``183.5``, ``3:03`` or ``1:02:03``."""
+    text = sf.trim("meta_duration")
+    parts = sf.split(text, ":")
+    of_clock = sf.aggregate(parts, sf.lit(0.0), lambda total, part: total * 60 + part.try_cast("double"))
+    stated = sf.when(text.rlike(r"^-?\d+(\.\d+)?$|^\d+(:[0-5]?\d){1,2}$"), of_clock)
+    is_blank = text.isNull() | sf.lower(text).isin(*PLACEHOLDERS)
+    is_possible = (stated > 0) & (stated <= MAX_DURATION_S)
+    faults = {"duration_not_a_number": ~is_blank & stated.isNull(), "duration_out_of_range": ~is_possible}
+    return note(rows, faults).withColumn("stated_duration_s", sf.when(is_possible, stated))
+
+
+def reconcile_duration(rows: DataFrame) -> DataFrame:
+    """Keep the decoded duration, and say where the stated one differs."""
+    distance = sf.abs(sf.col("stated_duration_s") - sf.col("duration_s"))
+    tolerance = sf.greatest(sf.lit(TOLERANCE_S), sf.col("duration_s") * TOLERANCE_SHARE)
+    return note(rows, {"duration_disagrees": distance > tolerance})
+
+
+RULES = (normalise_text, choose_source, canonicalise_genre, convert_duration, reconcile_duration)
+"""In the order in which they run."""
+
+
+@pandas_udf(StringType())  # type: ignore[call-overload, untyped-decorator] # PySpark types it for other signatures
+def _tidy(texts: pd.Series) -> pd.Series:
+    return texts.map(tidy, na_action="ignore")
+
+
+def tidy(text: str) -> str:
+    r"""Bring one text to NFC, one blank for any white space or control characters, none at the ends.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        At most `MAX_CHARACTERS` long.
+
+    Examples
+    --------
+    >>> tidy(" The\u0301\n Reel ")
+    'Thé Reel'
+    """
+    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()[:MAX_CHARACTERS].rstrip()

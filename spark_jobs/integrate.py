@@ -1,0 +1,24 @@
+"""Merge features, metadata and tags of some days into the integrated dataset, and clean it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from segue import spark, summaries
+from segue.corpus import days, integrate, metadata
+from segue.corpus.lake import Lake
+from segue.settings import get_settings
+
+
+def main() -> None:
+    """Run the job."""
+    arguments = days.parser(__doc__).parse_args()
+    with spark.job("integrate") as session:
+        settings = get_settings()
+        table = metadata.read(settings.metadata_csv, datetime.now(UTC).date())
+        summary = integrate.run(Lake(session, settings.lake_uri), table, days.chosen(arguments))
+        summaries.report(arguments.run_id, "integrate", summary)
+
+
+if __name__ == "__main__":
+    main()
