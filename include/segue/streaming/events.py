@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from segue.streaming.window import OffsetWindow
 
@@ -18,30 +18,72 @@ if TYPE_CHECKING:
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 
+Text = Annotated[str, StringConstraints(min_length=1, max_length=10_240, pattern=r"^[^\x00]*$")]
+
+
 class Listen(BaseModel):
     """One play of one track by one listener.
 
-    Fields of later versions that this one does not know are ignored.
+    - Version 1 knows the track by its id in the corpus.
+    - Version 2 also tells what the player said of it; the track id is null where the corpus has no such track.
+
+    Fields of later versions that this one does not know are ignored; a version that it does not know is refused.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: Literal[1] = Field(1, description="Version of this schema.")
+    schema_version: Literal[1, 2] = Field(2, description="Version of this schema.")
     event_id: Name = Field(description="Same listener, time and track: same id; a repeated message counts once.")
     user_name: Name
-    track_id: Name
+    track_id: Name | None = Field(None, description="The corpus' track, if the listen matched one.")
     listened_at: Annotated[int, Field(strict=True, ge=0, le=253_402_300_799)] = Field(
         description="When the play began, in seconds since 1970-01-01 UTC."
     )
     source: Name | None = Field(None, description='The player that sent it; "simulated" if nobody listened.')
+    artist_name: Text | None = Field(None, description="As the player sent it; version 2.")
+    track_name: Text | None = Field(None, description="Title, as the player sent it; version 2.")
+    release_name: Text | None = Field(None, description="Album, as the player sent it; version 2.")
+    recording_msid: Name | None = Field(
+        None, description="Id made of the names, as ListenBrainz has it; version 2."
+    )
+    recording_mbid: Name | None = Field(
+        None, description="MusicBrainz recording id, if the player sent one; version 2."
+    )
+    additional_info: dict[str, Any] | None = Field(None, description="Whatever else the player sent; version 2.")
+    received_at: float | None = Field(
+        None, ge=0, description="When Segue got it, in seconds since 1970; version 2."
+    )
+    matched_by: Literal["id", "mbid", "name", "fuzzy"] | None = Field(
+        None, description="How `track_id` was found; version 2."
+    )
+    match_score: float | None = Field(
+        None, ge=0, le=100, description="Similarity of a fuzzy match, 0 to 100; version 2."
+    )
+
+    @model_validator(mode="after")
+    def _says_what_was_played(self) -> Self:
+        if self.track_id is None and (self.schema_version == 1 or not (self.artist_name and self.track_name)):
+            raise ValueError("neither a track id nor, in version 2, artist and title")
+        return self
+
+
+def event_id(user_name: str, listened_at: int, *track: str) -> str:
+    """Derive an event's id from listener, time and track (its id, or artist and title as the player sent them).
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    identity = json.dumps([user_name, listened_at, *track]).encode()
+    return hashlib.blake2b(identity, digest_size=16).hexdigest()
 
 
 def listen(user_name: str, track_id: str, listened_at: int, source: str | None = None) -> Listen:
-    """Make an event whose id follows from what it says, so that sending it twice does no harm."""
-    identity = json.dumps([user_name, listened_at, track_id]).encode()
+    """Make an event of version 1, whose id follows from what it says: sending it twice does no harm."""
     return Listen(
         schema_version=1,
-        event_id=hashlib.blake2b(identity, digest_size=16).hexdigest(),
+        event_id=event_id(user_name, listened_at, track_id),
         user_name=user_name,
         track_id=track_id,
         listened_at=listened_at,

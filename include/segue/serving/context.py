@@ -1,0 +1,104 @@
+"""What the API's routes work with, started and stopped together."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from segue.errors import StackError
+from segue.serving.accounts import Accounts, RememberedAccounts
+from segue.serving.feedback_store import FeedbackStore
+from segue.serving.playing_now import PlayingNow
+from segue.serving.rate_limits import RateLimits
+from segue.settings import Settings
+from segue.streaming.catalogue import LiveCatalogue
+from segue.streaming.follower import Follower
+from segue.streaming.removals import Removals
+from segue.streaming.store import ListenStore
+from segue.streaming.topics import create_topics
+from segue.streaming.writer import EventWriter
+
+log = logging.getLogger(__name__)
+
+MONGO_TIMEOUT_MS = 5_000
+RETRY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything that outlives a request."""
+
+    settings: Settings
+    mongo: MongoClient[dict[str, Any]]
+    writer: EventWriter
+    accounts: Accounts
+    remembered: RememberedAccounts
+    rate_limits: RateLimits
+    store: ListenStore
+    removals: Removals
+    feedback: FeedbackStore
+    playing_now: PlayingNow
+    catalogue: LiveCatalogue
+    follower: Follower
+    stopping: threading.Event
+
+    @classmethod
+    def of(cls, settings: Settings) -> Context:
+        """Build it; nothing is connected yet."""
+        mongo: MongoClient[dict[str, Any]] = MongoClient(
+            settings.mongo,
+            serverSelectionTimeoutMS=MONGO_TIMEOUT_MS,
+            socketTimeoutMS=4 * MONGO_TIMEOUT_MS,
+            tz_aware=True,
+        )
+        database: Database[dict[str, Any]] = mongo[settings.mongo_database]
+        accounts, store, removals = Accounts(database), ListenStore(database), Removals(database)
+        return cls(
+            settings=settings,
+            mongo=mongo,
+            writer=EventWriter({"bootstrap_servers": settings.kafka_bootstrap}),
+            accounts=accounts,
+            remembered=RememberedAccounts(accounts),
+            rate_limits=RateLimits(settings.api_requests_per_window),
+            store=store,
+            removals=removals,
+            feedback=FeedbackStore(database),
+            playing_now=PlayingNow(database),
+            catalogue=LiveCatalogue(database),
+            follower=Follower(settings, store, removals),
+            stopping=threading.Event(),
+        )
+
+    def start(self) -> None:
+        """Start the threads; what they need may come later."""
+        self.writer.start()
+        self.catalogue.start()
+        self.follower.start()
+        threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the threads, after the events at hand are written."""
+        self.stopping.set()
+        self.writer.close()
+        self.follower.close()
+        self.catalogue.close()
+        self.mongo.close()
+
+    def _prepare(self) -> None:
+        """Make topics and indexes as soon as Kafka and MongoDB are there."""
+        while not self.stopping.is_set():
+            try:
+                create_topics(self.settings)
+                self.accounts.create_indexes()
+                self.store.create_indexes()
+            except (StackError, PyMongoError) as error:
+                log.warning("Not ready yet: %s", error)
+                self.stopping.wait(RETRY_S)
+            else:
+                return

@@ -1,0 +1,61 @@
+"""Love and hate: the last word of each user on each recording; Kafka has the history."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo import DESCENDING
+from pymongo.database import Database
+
+COLLECTION = "feedback"
+
+
+class Feedback(BaseModel):
+    """The event of the topic ``feedback``, version 1: what a user says of a recording."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: Literal[1] = 1
+    user_name: str
+    recording_mbid: str | None = None
+    recording_msid: str | None = None
+    score: Literal[-1, 0, 1] = Field(description="1 is love, -1 hate, 0 takes back what was said.")
+    created: float = Field(default_factory=time.time, description="In seconds since 1970.")
+
+    @property
+    def key(self) -> str:
+        """Which word this one replaces."""
+        return f"{self.user_name}/{self.recording_mbid or ''}/{'' if self.recording_mbid else self.recording_msid}"
+
+
+class FeedbackStore:
+    """The collection ``feedback``.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._feedback = database[COLLECTION]
+
+    def put(self, feedback: Feedback) -> None:
+        """Replace what the user said before; a score of 0 removes it."""
+        if feedback.score == 0:
+            self._feedback.delete_one({"_id": feedback.key})
+        else:
+            document = {"_id": feedback.key, **feedback.model_dump()}
+            self._feedback.replace_one({"_id": feedback.key}, document, upsert=True)
+
+    def of_user(self, user_name: str, score: int | None, count: int, offset: int) -> tuple[int, list[Feedback]]:
+        """Read feedback, the newest first: how many there are, and `count` of them after `offset`."""
+        query: dict[str, Any] = {"user_name": user_name} | ({"score": score} if score else {})
+        found = self._feedback.find(query).sort([("created", DESCENDING)]).skip(offset).limit(count)
+        return self._feedback.count_documents(query), [Feedback(**document) for document in found] if count else []
+
+    def remove_user(self, user_name: str) -> int:
+        """Remove what a user has said; return how many there were."""
+        return self._feedback.delete_many({"user_name": user_name}).deleted_count

@@ -1,0 +1,33 @@
+"""ListenBrainz's limits: a client that keeps to them there may keep to them here."""
+
+from __future__ import annotations
+
+MAX_LISTEN_BYTES = 10_240
+"""Size of one listen, as a share of the body."""
+
+MAX_LISTENS_PER_REQUEST = 1_000
+
+MAX_BODY_BYTES = MAX_LISTEN_BYTES * MAX_LISTENS_PER_REQUEST
+
+MAX_TAGS_PER_LISTEN = 50
+
+MAX_TAG_LENGTH = 64
+
+MAX_DURATION_S = 24 * 24 * 60 * 60
+"""Longest duration of a track: 24 days."""
+
+MIN_LISTENED_AT = 1_033_430_400
+"""2002-10-01 00:00:00 UTC: before that nobody scrobbled."""
+
+MAX_CLOCK_SKEW_S = 60 * 60
+"""How far ahead of the server a player's clock may be."""
+
+DEFAULT_ITEMS_PER_GET = 25
+
+MAX_ITEMS_PER_GET = 1_000
+
+PLAYING_NOW_S = 10 * 60
+"""How long a track of unknown duration counts as playing."""
+
+BODY_TIMEOUT_S = 30
+"""How long a client may take to send its request's body."""

@@ -1,0 +1,31 @@
+"""What Prometheus is told."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter("segue_http_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY)
+SECONDS = Histogram(
+    "segue_http_request_seconds",
+    "Time from a request's first byte to the end of its answer.",
+    ["route"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    registry=REGISTRY,
+)
+LISTENS = Counter(
+    "segue_listens_accepted",
+    "Listens that Kafka has acknowledged.",
+    ["listen_type", "matched_by"],
+    registry=REGISTRY,
+)
+NOT_WRITTEN = Counter("segue_listens_not_written", "Listens that Kafka did not acknowledge.", registry=REGISTRY)
+PENDING = Gauge("segue_listens_pending", "Listens that wait for Kafka's acknowledgement.", registry=REGISTRY)
+LAG = Gauge("segue_listen_store_lag", "Events in Kafka that the store of listens has not got.", registry=REGISTRY)
+CATALOGUE = Gauge("segue_catalogue_tracks", "Tracks that listens are matched with.", registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Write all metrics in Prometheus' text format."""
+    return generate_latest(REGISTRY)

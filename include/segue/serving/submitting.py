@@ -1,0 +1,101 @@
+"""Listens in: submit-listens and what a player asks around it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+
+from segue.serving import metrics, schemas
+from segue.serving.access import Body, Ctx, User, header_token, user_of
+from segue.serving.context import Context
+from segue.serving.errors import bad_request
+from segue.serving.validation import ListenType, is_uuid, parse_object, parse_submission
+from segue.streaming.plays import Play, event_of
+from segue.streaming.removals import listen_key
+from segue.streaming.writer import NotWritten, Record
+
+router = APIRouter(prefix="/1", tags=["listens"], responses=schemas.REFUSALS)
+
+LARGE_BODY_BYTES = 32_768
+"""A larger body is worked on beside the event loop, so that others need not wait for it."""
+
+OK = b'{"status":"ok"}'
+
+
+def ok() -> Response:
+    """Answer as ListenBrainz does."""
+    return Response(OK, media_type="application/json")
+
+
+@router.get("/validate-token", summary="Is this token valid?")
+async def validate_token(request: Request, token: str = "") -> JSONResponse:
+    """Answer 200 in either case; ``valid`` says which."""
+    given = header_token(request) or token
+    user_name = await user_of(request, given or None)
+    if not given:
+        raise bad_request("You need to provide an Authorization token.")
+    if user_name is None:
+        return JSONResponse({"code": 200, "message": "Token invalid.", "valid": False})
+    return JSONResponse({"code": 200, "message": "Token valid.", "valid": True, "user_name": user_name})
+
+
+@router.post("/submit-listens", summary="Submit listens", openapi_extra=schemas.takes(schemas.Submission))
+async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, return_msid: str = "") -> Response:
+    """Take listens; 200 means that Kafka has every one of them, on all replicas."""
+    if len(body) > LARGE_BODY_BYTES:
+        listen_type, plays = await run_in_threadpool(parse_submission, body)
+    else:
+        listen_type, plays = parse_submission(body)
+    if listen_type is ListenType.PLAYING_NOW:
+        await run_in_threadpool(ctx.playing_now.set, user, plays[0])
+        if return_msid:
+            return JSONResponse({"status": "ok", "recording_msid": plays[0].recording_msid})
+        return ok()
+    if len(body) > LARGE_BODY_BYTES:
+        records, found = await run_in_threadpool(_records, ctx, user, plays)
+    else:
+        records, found = _records(ctx, user, plays)
+    metrics.PENDING.set(ctx.writer.pending)
+    try:
+        await ctx.writer.write(ctx.settings.listens_topic, records)
+    except NotWritten:
+        metrics.NOT_WRITTEN.inc(len(records))
+        raise
+    for how in found:
+        metrics.LISTENS.labels(listen_type.value, how).inc()
+    request.state.listens = len(records)
+    return ok()
+
+
+def _records(ctx: Context, user: str, plays: list[Play]) -> tuple[list[Record], list[str]]:
+    """Make the Kafka records of plays, and say how each was matched."""
+    key, index = user.encode(), ctx.catalogue.index
+    events = [event_of(user, play, index) for play in plays]
+    records = [(key, event.model_dump_json(exclude_none=True).encode()) for event in events]
+    return records, [event.matched_by or "none" for event in events]
+
+
+@router.post("/playing-now/delete", summary="Nothing plays any more")
+async def delete_playing_now(user: User, ctx: Ctx) -> JSONResponse:
+    """Clear what plays."""
+    await run_in_threadpool(ctx.playing_now.clear, user)
+    return JSONResponse({"status": "ok", "message": "Playing now cleared successfully"})
+
+
+@router.post("/delete-listen", summary="Delete a listen", openapi_extra=schemas.takes(schemas.DeletedListen))
+async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
+    """Delete a listen from what is shown at once, and from the lake at its next run."""
+    document = parse_object(body)
+    if "listened_at" not in document:
+        raise bad_request("Listen timestamp missing.")
+    listened_at, msid = document["listened_at"], document.get("recording_msid")
+    if not isinstance(listened_at, int) or not 0 <= listened_at < 2**53:
+        raise bad_request(f"{listened_at}: Listen timestamp invalid.")
+    if msid is None:
+        raise bad_request("Recording MSID missing.")
+    if not is_uuid(msid):
+        raise bad_request(f"{msid}: Recording MSID format invalid.")
+    await run_in_threadpool(ctx.removals.add, listen_key(user, listened_at, msid))
+    await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
+    return ok()

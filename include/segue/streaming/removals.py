@@ -1,0 +1,69 @@
+"""What users have taken back: deleted listens and forgotten users.
+
+Kafka keeps what it has got, so whoever reads the topic of listens asks here what no longer counts: every event
+that was received before its removal. Listening to the same track again, or coming back as a user, counts anew.
+A user is remembered only by a hash of the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo.database import Database
+
+from segue.streaming.events import Listen
+
+COLLECTION = "removals"
+
+
+def user_key(user_name: str) -> str:
+    """Key of a forgotten user."""
+    return f"user:{hashlib.sha256(user_name.encode()).hexdigest()}"
+
+
+def listen_key(user_name: str, listened_at: int, recording_msid: str | None) -> str:
+    """Key of a deleted listen."""
+    return f"{user_key(user_name)}/{listened_at}/{recording_msid}"
+
+
+def keys(event: Listen) -> tuple[str, str]:
+    """Give the keys of the removals that concern an event."""
+    return user_key(event.user_name), listen_key(event.user_name, event.listened_at, event.recording_msid)
+
+
+class Removals:
+    """The collection ``removals``: ``_id`` as the keys above, ``removed_at`` in seconds since 1970.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._removals = database[COLLECTION]
+
+    def add(self, key: str) -> None:
+        """Note that this is removed now."""
+        self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": time.time()}, upsert=True)
+
+    def all(self) -> dict[str, float]:
+        """Read all: key to time of the removal."""
+        return {document["_id"]: document["removed_at"] for document in self._removals.find()}
+
+    def standing(self, events: Iterable[Listen]) -> list[Listen]:
+        """Keep the events that have not been removed."""
+        listed = list(events)
+        wanted = {key for event in listed for key in keys(event)}
+        found = self._removals.find({"_id": {"$in": sorted(wanted)}})
+        removed = {document["_id"]: float(document["removed_at"]) for document in found}
+        if not removed:
+            return listed
+        return [
+            event
+            for event in listed
+            if (event.received_at or 0.0) > max(removed.get(key, -1.0) for key in keys(event))
+        ]

@@ -1,0 +1,112 @@
+"""The listens as the API shows them: a MongoDB collection that follows the Kafka topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo.database import Database
+
+from segue.streaming.events import Listen
+
+COLLECTION = "listens"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The newest and the oldest listen of a user, in seconds since 1970."""
+
+    newest: int
+    oldest: int
+
+
+class ListenStore:
+    """The collection ``listens``, one document an event.
+
+    What a player sent is kept as the event's JSON text, never as a document: no key of a stranger's reaches the
+    database, whatever it is called.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._listens = database[COLLECTION]
+
+    def create_indexes(self) -> None:
+        """Make the queries below quick."""
+        self._listens.create_index([("user_name", ASCENDING), ("listened_at", DESCENDING)])
+
+    def put(self, events: Iterable[Listen]) -> None:
+        """Insert the events that are not there yet."""
+        writes = [
+            UpdateOne({"_id": event.event_id}, {"$setOnInsert": _document(event)}, upsert=True) for event in events
+        ]
+        if writes:
+            self._listens.bulk_write(writes, ordered=False)
+
+    def of_user(
+        self, user_name: str, *, before: int | None = None, after: int | None = None, count: int = 25
+    ) -> list[Listen]:
+        """Read listens of a user, the newest first.
+
+        Parameters
+        ----------
+        user_name
+            Whose.
+        before, after
+            Only listens strictly before, strictly after; in seconds since 1970. With `after` alone, those that
+            follow it most closely.
+        count
+            At most so many.
+        """
+        query: dict[str, Any] = {"user_name": user_name}
+        if before is not None or after is not None:
+            bounds = {"$lt": before, "$gt": after}
+            query["listened_at"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+        if count == 0:
+            return []  # to MongoDB a limit of 0 is none
+        oldest_first = after is not None and before is None
+        order = ASCENDING if oldest_first else DESCENDING
+        found = self._listens.find(query).sort([("listened_at", order)]).limit(count)
+        events = [_event(document) for document in found]
+        return events[::-1] if oldest_first else events
+
+    def count(self, user_name: str) -> int:
+        """Count the listens of a user."""
+        return self._listens.count_documents({"user_name": user_name})
+
+    def span(self, user_name: str) -> Span | None:
+        """Find the newest and the oldest listen; None if there is none."""
+        ends = [
+            self._listens.find_one({"user_name": user_name}, {"listened_at": 1}, sort=[("listened_at", order)])
+            for order in (DESCENDING, ASCENDING)
+        ]
+        newest, oldest = ends
+        return Span(newest["listened_at"], oldest["listened_at"]) if newest and oldest else None
+
+    def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
+        """Remove a listen; return how many there were."""
+        query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
+        return self._listens.delete_many(query).deleted_count
+
+    def remove_user(self, user_name: str) -> int:
+        """Remove all listens of a user; return how many there were."""
+        return self._listens.delete_many({"user_name": user_name}).deleted_count
+
+
+def _document(event: Listen) -> dict[str, Any]:
+    return {
+        "user_name": event.user_name,
+        "listened_at": event.listened_at,
+        "recording_msid": event.recording_msid,
+        "event": event.model_dump_json(exclude_none=True),
+    }
+
+
+def _event(document: dict[str, Any]) -> Listen:
+    return Listen.model_validate_json(document["event"])

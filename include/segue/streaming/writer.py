@@ -1,0 +1,163 @@
+"""Write events to Kafka for a service that promises: what it has acknowledged, all replicas of the topic have.
+
+A thread of its own owns the producer, since kafka-python blocks (while it learns of a topic, while its buffer is
+full) and an event loop must not. It sends whatever has gathered, so that batches grow with the load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from segue.errors import SegueError
+
+log = logging.getLogger(__name__)
+
+DELIVERY_TIMEOUT_MS = 8_000
+"""How long a record may wait for its acknowledgement; after that it is reported as not written."""
+
+BOOTSTRAP_TIMEOUT_MS = 2_000
+METADATA_TIMEOUT_MS = 2_000
+
+Record = tuple[bytes, bytes]
+"""Key and value."""
+
+
+class NotWritten(SegueError):  # noqa: N818 - it is what happened, and says so to the client
+    """Some of the records may not be in Kafka: send them again."""
+
+
+class _Batch:
+    """The records of one call and how many of them are still unanswered."""
+
+    def __init__(self, topic: str, records: Sequence[Record], loop: asyncio.AbstractEventLoop) -> None:
+        self.topic = topic
+        self.records = records
+        self.done: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+        self._open = len(records)
+        self.deadline = time.monotonic() + DELIVERY_TIMEOUT_MS / 1000
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+
+    def answered(self, error: BaseException | None, count: int = 1) -> None:
+        """Note the fate of `count` records; wake the caller after the last."""
+        with self._lock:
+            self._error = self._error or error
+            self._open -= count
+            last = self._open == 0
+        if last:
+            self._loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
+        if self.done.cancelled():
+            return
+        if self._error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(NotWritten(f"Kafka did not acknowledge: {self._error}"))
+
+
+class EventWriter:
+    """An asyncio front of one idempotent Kafka producer with ``acks=all``.
+
+    - `write` returns after every replica has acknowledged every record, else it raises `NotWritten`.
+    - At most `max_pending` records wait; more are refused at once, so memory is bounded while the broker is away.
+    - The broker may be away at the start and may come and go.
+
+    Parameters
+    ----------
+    config
+        Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``.
+    max_pending
+        Records that may wait for their acknowledgement.
+    """
+
+    def __init__(self, config: Mapping[str, Any], max_pending: int = 50_000) -> None:
+        self._config = dict(config)
+        self._max_pending = max_pending
+        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._producer: KafkaProducer | None = None
+        self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
+        self.pending = 0
+
+    def start(self) -> None:
+        """Start the thread; the broker need not be there yet."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send what is waiting, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    async def write(self, topic: str, records: Sequence[Record]) -> None:
+        """Write records and wait until all are acknowledged.
+
+        Raises
+        ------
+        NotWritten
+            If too many records are waiting already, or not all were acknowledged in time. Some may be in Kafka
+            all the same, so a consumer must know an event by its id.
+        """
+        if not records:
+            return
+        if self.pending + len(records) > self._max_pending:
+            raise NotWritten(f"{self.pending} events are waiting for Kafka already")
+        batch = _Batch(topic, records, asyncio.get_running_loop())
+        self.pending += len(records)
+        # A caller that goes away (a closed connection) must not take its records out of the count too early.
+        batch.done.add_done_callback(self._released(len(records)))
+        self._queue.put(batch)
+        await asyncio.shield(batch.done)
+
+    def _released(self, count: int) -> Callable[[asyncio.Future[None]], None]:
+        def release(done: asyncio.Future[None]) -> None:
+            self.pending -= count
+            done.exception()  # seen, also where nobody waits for it any more
+
+        return release
+
+    def _run(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            self._send(batch)
+        if self._producer is not None:
+            self._producer.close(timeout=DELIVERY_TIMEOUT_MS / 1000)
+
+    def _send(self, batch: _Batch) -> None:
+        sent = 0
+        try:
+            if time.monotonic() > batch.deadline:
+                raise KafkaTimeoutError("no answer in time to those before it")
+            producer = self._connected()
+            for key, value in batch.records:
+                future = producer.send(batch.topic, key=key, value=value)
+                sent += 1
+                future.add_callback(lambda _: batch.answered(None))
+                future.add_errback(batch.answered)
+        except KafkaError as error:
+            batch.answered(error, len(batch.records) - sent)
+
+    def _connected(self) -> KafkaProducer:
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                **self._config,
+                acks="all",
+                enable_idempotence=True,
+                allow_auto_create_topics=False,
+                linger_ms=2,
+                batch_size=65_536,
+                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+                request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,
+                max_block_ms=METADATA_TIMEOUT_MS,
+                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+                reconnect_backoff_max_ms=500,
+            )
+        return self._producer
