@@ -50,8 +50,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.master": settings.spark_master,
         "spark.driver.memory": f"{settings.spark_driver_memory_mb}m",
         "spark.jars": ",".join(str(path) for path in jars.paths(settings, "spark")),
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Duser.timezone=UTC",
-        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+        # ALS' lineage grows with each iteration; deserializing it overflowed the default stack of 1 MiB.
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -Xss4m -Duser.timezone=UTC",
+        "spark.executor.extraJavaOptions": "-Xss4m -Duser.timezone=UTC",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Small data on one machine: few partitions, since each costs more than the rows in it.
