@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from segue.commands import evaluate, stack
+from segue.commands import evaluate, stack, users
 from segue.commands.demo import demo
 from segue.commands.extract import extract
+from segue.commands.serve import serve
 from segue.errors import SegueError
 
 HELP = """Turn a music corpus into recommendations.
@@ -61,6 +62,7 @@ def main(
     """Parse what all commands have in common."""
 
 
-for command in (demo, extract, stack.up, stack.down, stack.status, stack.logs, stack.jars, stack.clean):
+for command in (demo, extract, serve, stack.up, stack.down, stack.status, stack.logs, stack.jars, stack.clean):
     app.command()(command)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(users.app, name="users")

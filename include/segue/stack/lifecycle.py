@@ -12,10 +12,10 @@ from threading import Event
 
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import airflow, documents, jars, kafka, locks, prerequisites, processes, spark_conf
+from segue.stack import airflow, documents, jars, kafka, listens_api, locks, prerequisites, processes, spark_conf
 from segue.stack.service import Service, stop
 
-PARTS = ("kafka", "mongo", "airflow")
+PARTS = ("kafka", "mongo", "airflow", "api")
 BUSY = "Another `segue up`, `down` or `clean` is at work on {home}. Wait until it has finished."
 
 Say = Callable[[str], None]
@@ -27,6 +27,7 @@ def services(settings: Settings, parts: Sequence[str] = PARTS) -> list[Service]:
         "kafka": lambda: [kafka.service(settings)],
         "mongo": lambda: [documents.service(settings)],
         "airflow": lambda: airflow.services(settings),
+        "api": lambda: [listens_api.service(settings)],
     }
     return [service for part in parts for service in made[part]()]
 
@@ -48,7 +49,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
     settings : Settings
         Which corpus, and the ports.
     parts : sequence of str, optional
-        Some of "kafka", "mongo" and "airflow".
+        Some of "kafka", "mongo", "airflow" and "api".
     say : callable, optional
         Gets a sentence about each thing done.
 
@@ -113,7 +114,7 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         service.wait(called_off)
         say(f"{service.name} is healthy after {time.monotonic() - began:.1f} s.")
 
-    starts = {"kafka": kafka.start, "mongo": documents.start, "airflow": airflow.start}
+    starts = {"kafka": kafka.start, "mongo": documents.start, "airflow": airflow.start, "api": listens_api.start}
     with ThreadPoolExecutor(len(parts)) as pool:
         futures = [pool.submit(starts[part], settings, bring_up) for part in parts]
         try:
@@ -129,7 +130,7 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
 
 
 def _stop(state_dir: Path) -> None:
-    """Stop Airflow before what its tasks use, then whatever is left."""
+    """Stop Airflow and the listens API before what they use, then whatever is left."""
     recorded = {pid_file.stem for pid_file in (state_dir / "run").glob("*.json")}
     for names in (recorded - {"kafka", "mongo"}, recorded & {"kafka", "mongo"}):
         with ThreadPoolExecutor() as pool:

@@ -1,0 +1,43 @@
+"""The listens API as a service of the stack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from segue.settings import Settings
+from segue.stack.service import Service
+
+
+def service(settings: Settings) -> Service:
+    """Describe the API.
+
+    Returns
+    -------
+    Service
+        Named ``listens-api``.
+    """
+    return Service(
+        name="listens-api",
+        state_dir=settings.state_dir,
+        data=settings.state_dir / "listens-api",
+        command=(str(Path(sys.prefix) / "bin" / "segue"), "serve"),
+        check=lambda _: _is_ready(settings.api_port),
+        environment=settings.environment,
+        ports={"SEGUE_API_PORT": settings.api_port},
+    )
+
+
+def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
+    """Bring the API up; it is healthy once Kafka and the document server are."""
+    bring_up(service(settings))
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
