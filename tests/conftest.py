@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HOMES = PROJECT_DIR / ".segue-test"
-PORTS = ("airflow_port", "kafka_port", "kafka_controller_port", "mongo_port")
+PORTS = ("airflow_port", "api_port", "kafka_port", "kafka_controller_port", "mongo_port")
 
 
 @pytest.fixture(scope="session")
