@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import pytest
 from pymongo import MongoClient
 
 from segue.settings import PROJECT_DIR, Settings, get_settings
-from segue.stack import airflow, jars, lifecycle, spark_conf
+from segue.stack import airflow, jars, lifecycle, processes, spark_conf
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -33,7 +33,7 @@ def settings() -> Iterator[Settings]:
         corpus="test",
         jars=PROJECT_DIR / ".segue" / "jars",
         spark_driver_memory_mb=1024,
-        **dict(zip(PORTS, free_ports(len(PORTS)), strict=True)),
+        **dict(zip(PORTS, find_free_ports(len(PORTS)), strict=True)),
     )
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("SEGUE_")]:
@@ -43,6 +43,7 @@ def settings() -> Iterator[Settings]:
         get_settings.cache_clear()
         yield made
         lifecycle.down(made)
+        assert processes.of(made.state_dir) == []
     get_settings.cache_clear()
 
 
@@ -83,6 +84,12 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
         session.stop()
 
 
+@pytest.fixture
+def free_ports() -> Callable[[int], list[int]]:
+    """Return a function that finds so many ports of 127.0.0.1 that nobody listens on."""
+    return find_free_ports
+
+
 def remove_homes_of_ended_runs() -> None:
     """Stop and remove what runs that were killed have left; a run that goes on beside this one keeps its own."""
     for home in HOMES.glob("*"):
@@ -91,7 +98,7 @@ def remove_homes_of_ended_runs() -> None:
             shutil.rmtree(home)
 
 
-def free_ports(count: int) -> list[int]:
+def find_free_ports(count: int) -> list[int]:
     """Find ports of 127.0.0.1 that nobody listens on, all different."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]

@@ -136,7 +136,7 @@ class Service:
             return
         if called_off.is_set():
             raise StackError(f"The start of {self.name} was called off.")
-        what = "is not healthy after {patience_s:.0f} s" if state is State.UNHEALTHY else "ended while starting"
+        what = f"is not healthy after {patience_s:.0f} s" if state is State.UNHEALTHY else "ended while starting"
         raise StackError(f"{self.name} {what}. The end of its log {self.log}:\n{self.last_lines(10)}")
 
     def stop(self) -> None:

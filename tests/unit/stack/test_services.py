@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from threading import Event
+
+import psutil
+import pytest
+
+from segue.errors import StackError
+from segue.stack import processes
+from segue.stack.pidfile import PidFile
+from segue.stack.service import Service, State, pid_file
+
+# Listens, and has a child in a session of its own that does not listen to SIGTERM.
+SERVER = """
+import signal, socket, subprocess, sys, time
+child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+process = subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE, start_new_session=True)
+process.stdout.readline()
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("listening", flush=True)
+while True:
+    server.accept()[0].close()
+"""
+
+
+def listens(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def service(tmp_path, free_ports):
+    [port] = free_ports(1)
+    made = Service(
+        name="server",
+        state_dir=tmp_path,
+        data=tmp_path / "data",
+        command=(sys.executable, "-c", SERVER, str(port)),
+        check=lambda _: listens(port),
+        ports={"SEGUE_SERVER_PORT": port},
+    )
+    yield made
+    made.stop()
+
+
+def running(service: Service) -> Service:
+    service.start()
+    service.wait(Event())
+    return service
+
+
+def test_a_service_starts_becomes_healthy_and_stops_with_its_children(service):
+    assert service.state() is State.STOPPED
+    running(service)
+    assert service.state() is State.HEALTHY
+    family = processes.of(service.state_dir)
+    assert len(family) == 2
+    service.stop()
+    assert service.state() is State.STOPPED
+    assert not any(map(processes.alive, family))
+
+
+def test_what_a_killed_service_left_behind_is_ended_and_nothing_else(service):
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        main = running(service).process()
+        main.kill()
+        main.wait()
+        assert service.state() is State.DEAD
+        [orphan] = processes.of(service.state_dir)
+        service.stop()
+        assert not processes.alive(orphan)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_pid_that_was_given_to_another_process_is_not_the_service(service):
+    running(service)
+    record = PidFile.read(pid_file(service.state_dir, "server"))
+    pid_file(service.state_dir, "server").write_text(
+        f'{{"pid": {psutil.Process().pid}, "created": {record.created}, "fingerprint": "{record.fingerprint}"}}'
+    )
+    assert service.process() is None
+    assert not service.runs_as_wanted()
+    service.stop()
+    assert processes.of(service.state_dir) == []
+
+
+def test_a_service_that_runs_with_other_settings_is_not_as_wanted(service):
+    running(service)
+    assert service.runs_as_wanted()
+    other = Service("server", service.state_dir, service.data, service.command, service.check, {"LEVEL": "debug"})
+    assert not other.runs_as_wanted()
+
+
+def test_a_service_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path):
+    program = "raise SystemExit('no such folder')"
+    service = Service("broken", tmp_path, tmp_path, (sys.executable, "-c", program), check=lambda _: False)
+    service.start()
+    with pytest.raises(StackError, match=r"(?s)broken ended while starting.*broken\.log.*no such folder"):
+        service.wait(Event())
+
+
+def test_a_service_that_never_answers_is_reported(tmp_path):
+    program = "import time; time.sleep(600)"
+    service = Service("deaf", tmp_path, tmp_path, (sys.executable, "-c", program), check=lambda _: False)
+    service.start()
+    with pytest.raises(StackError, match="deaf is not healthy after 1 s"):
+        service.wait(Event(), patience_s=1)
+    service.stop()
+
+
+def test_a_taken_port_is_named_with_the_setting_that_changes_it(service):
+    port = service.ports["SEGUE_SERVER_PORT"]
+    service.check_ports()
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(StackError, match=f"Port {port}, which server needs.*SEGUE_SERVER_PORT=PORT"),
+    ):
+        service.check_ports()

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli import app
+from segue.settings import get_settings
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    monkeypatch.delenv("SEGUE_CORPUS", raising=False)
+    get_settings.cache_clear()
+    yield tmp_path
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize("command", ["demo", "up", "down", "status", "logs", "clean"])
+def test_the_help_lists_the_commands_and_each_explains_itself(command):
+    assert command in CliRunner().invoke(app, ["--help"]).output
+    assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+def test_version():
+    assert CliRunner().invoke(app, ["--version"]).output.strip() == version("segue")
+
+
+@pytest.mark.usefixtures("home")
+def test_nothing_running_is_told_as_that():
+    assert "Nothing is running" in CliRunner().invoke(app, ["down"]).output
+    told = CliRunner().invoke(app, ["status"])
+    assert told.exit_code == 0
+    assert "stopped" in told.output
+
+
+@pytest.mark.usefixtures("home")
+def test_logs_of_a_service_that_does_not_exist_names_those_that_do():
+    told = CliRunner().invoke(app, ["logs", "zookeeper"])
+    assert told.exit_code == 2
+    assert "scheduler" in told.output
+
+
+def test_clean_asks_first(home):
+    (home / "sample").mkdir()
+    assert CliRunner().invoke(app, ["clean"], input="n\n").exit_code == 1
+    assert (home / "sample").exists()
+    assert CliRunner().invoke(app, ["clean", "--yes"]).exit_code == 0
+    assert not (home / "sample").exists()
+
+
+def test_an_expected_error_is_one_message_without_a_traceback(home):
+    segue = Path(sys.prefix) / "bin" / "segue"
+    told = subprocess.run(
+        [segue, "status"],
+        env={"SEGUE_HOME": str(home), "SEGUE_KAFKA_PORT": "ninety"},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 1
+    assert told.stderr.startswith("Error: SEGUE_KAFKA_PORT='ninety'")
+    assert told.stderr.count("\n") == 1
+    assert told.stdout == ""

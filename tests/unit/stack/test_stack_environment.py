@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+from segue.settings import Settings
+from segue.stack import secrets, spark_conf
+from segue.stack.airflow_environment import environment
+
+
+def test_two_processes_choose_the_same_environment(tmp_path):
+    """Else every `segue up` would take the running components for outdated, and start them again."""
+    program = (
+        "from segue.settings import get_settings; from segue.stack.airflow_environment import environment; "
+        "print(sorted(environment(get_settings()).items()))"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"SEGUE_HOME": str(tmp_path), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    ]
+    assert told[0] == told[1] == told[2]
+
+
+def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path):
+    settings = Settings(home=tmp_path)
+    made = secrets.load(settings)
+    assert secrets.load(settings) == made
+    assert secrets.load(Settings(home=tmp_path, corpus="other")) != made
+    login = json.loads(secrets.passwords_file(settings).read_text())
+    assert login == {"admin": made.password}
+    for file in (settings.state_dir / "airflow").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_connections_follow_the_settings(tmp_path):
+    settings = Settings(
+        home=tmp_path,
+        spark_master="spark://cluster:7077",
+        kafka_bootstrap_servers="a:9092,b:9092",
+        mongo_uri="mongodb://me:p%40ss@one:27017,two:27018/?replicaSet=rs0",
+    )
+    told = environment(settings)
+    assert json.loads(told["AIRFLOW_CONN_SPARK_DEFAULT"])["host"] == "spark://cluster:7077"
+    assert json.loads(told["AIRFLOW_CONN_KAFKA_DEFAULT"])["extra"] == {"bootstrap.servers": "a:9092,b:9092"}
+    assert json.loads(told["AIRFLOW_CONN_MONGO_DEFAULT"]) == {
+        "conn_type": "mongo",
+        "host": "one:27017,two:27018",
+        "login": "me",
+        "password": "p@ss",
+        "schema": "segue",
+        "extra": {"replicaSet": "rs0"},
+    }
+
+
+def test_spark_configuration_is_written_anew_for_other_settings(tmp_path):
+    folder = spark_conf.write(Settings(home=tmp_path, spark_master="local[1]"))
+    assert "spark.master local[1]\n" in (folder / "spark-defaults.conf").read_text()
+    assert spark_conf.write(Settings(home=tmp_path, spark_master="local[7]")) == folder
+    assert "spark.master local[7]\n" in (folder / "spark-defaults.conf").read_text()
+    assert {path.name for path in folder.iterdir()} == {"spark-defaults.conf", "log4j2.properties"}
