@@ -1,0 +1,145 @@
+"""From a folder of music to the integrated dataset.
+
+**What.** Lists the audio files, extracts 518 audio features from each with Spark, merges them with the metadata
+table and the files' tags, cleans, checks, and publishes one document a track to MongoDB.
+
+**When.** Every midnight (UTC), for the files that entered the corpus on the day that ended. That day is the run's
+*partition*: a track's `date_created` in `metadata.csv`, else the day its file was first seen. It never changes.
+
+**How to run it.**
+
+| you want | do |
+|---|---|
+| everything that is new, of all days (also the first load) | trigger it without dates |
+| some days | trigger it with *first day* and *last day* |
+| one run a day, over a range | *Backfill* |
+| to know what would be done | mode `ping` |
+| to extract again what has not changed | mode `force` |
+
+**Inputs.** The folder `SEGUE_MUSIC` and its `metadata.csv` (optional; columns in docs/corpus.md).
+
+**Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
+MongoDB. Every run replaces its days as a whole, so running one twice, or again after a kill, ends the same.
+
+**When it fails.** The last line of the failed task's log says what and why.
+
+- *inventory*: no such folder, no audio in it, or metadata that cannot be read. Correct what the message names.
+- *extract*: what was done is kept; clear the task to go on. Unusable files do not fail it: they are in `rejects`.
+- *quality_gate*: a table of what failed; nothing was published. Mend files or metadata, then run these days again.
+- *publish*: MongoDB was not reachable. Clear the task.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import CronPartitionTimetable, Param, dag, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from segue_spark import SparkJobOperator
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+DAYS = [
+    *("--from", "{{ params.partition_from or partition_key or '' }}"),
+    *("--to", "{{ params.partition_to or partition_key or '' }}"),
+]
+
+PARAMS = {
+    "partition_from": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="First day",
+        description="Day the tracks entered the corpus. Empty: the run's own partition, or without one, all days.",
+    ),
+    "partition_to": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Last day",
+        description="Inclusive. Many days are done in one go, which is the quick way for a first load.",
+    ),
+    "mode": Param(
+        "skip",
+        enum=["skip", "force", "ping"],
+        values_display={
+            "skip": "skip what is done",
+            "force": "extract everything again",
+            "ping": "only say what would be extracted",
+        },
+        title="Files already extracted",
+        description="A file is done while its size, its time of change and the feature version stay the same.",
+    ),
+}
+
+
+@dag(
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    tags=["segue", "corpus"],
+    doc_md=__doc__,
+)
+def corpus() -> None:
+    """Wire the pipeline."""
+    # A nightly run gives new files without a date the day that ended; any other run gives them today.
+    seen_on = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
+    inventory = SparkJobOperator(task_id="inventory", job="inventory", arguments=["--seen-on", seen_on])
+    extract = SparkJobOperator(task_id="extract", job="extract", arguments=[*DAYS, "--mode", "{{ params.mode }}"])
+    integrate = SparkJobOperator(task_id="integrate", job="integrate", arguments=DAYS)
+    publish = SparkJobOperator(task_id="publish", job="publish", arguments=DAYS)
+    inventory >> extract >> unless_ping() >> integrate >> quality_gate() >> publish >> summary()
+
+
+@task.short_circuit(ignore_downstream_trigger_rules=False)
+def unless_ping(params: dict[str, Any]) -> bool:
+    """Go on to the summary if nothing is to be done."""
+    return bool(params["mode"] != "ping")
+
+
+@task
+def quality_gate(dag_run: Any) -> None:
+    """Check the report of `integrate`; nothing is published if it does not pass."""
+    from segue import summaries
+    from segue.corpus import gate
+    from segue.errors import QualityGateError
+
+    checks = gate.judge(summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=_database())["integrate"])
+    print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.")
+    try:
+        gate.require(checks)
+    except QualityGateError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+@task(trigger_rule="none_failed")
+def summary(dag_run: Any) -> None:
+    """Say what came of the run, keep it, and fail if it was nothing."""
+    from segue import summaries
+    from segue.corpus.outcome import outcome
+    from segue.errors import CorpusError
+
+    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", _database()
+    try:
+        total = outcome(summaries.read(run_id, source=database))
+    except CorpusError as error:
+        raise AirflowFailException(str(error)) from None
+    total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
+    print(summaries.render("corpus", total))
+    summaries.write(run_id, "summary", total, into=database)
+
+
+def _database() -> Database[Any]:
+    from airflow.providers.mongo.hooks.mongo import MongoHook
+
+    from segue.settings import get_settings
+
+    return MongoHook("mongo_default").get_conn()[get_settings().mongo_database]
+
+
+corpus()

@@ -1,0 +1,123 @@
+"""The quality gate between cleaning and publishing: what a partition must look like.
+
+It reads the report of `segue.corpus.integrate` and needs no Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from segue.errors import QualityGateError
+
+MIN_FILES = 5
+"""Shares of fewer files say little: one bad file of two is half of them."""
+
+MAX_REJECTED = 0.5
+MAX_DUPLICATES = 0.5
+MAX_OUTLIERS = 0.3
+MAX_DURATION_S = 6 * 3600.0
+"""What the audio limits let through at most, like `MIN_DURATION_S`."""
+
+MIN_DURATION_S = 1.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One demand on a partition.
+
+    Attributes
+    ----------
+    name : str
+        What is measured.
+    value : float
+    low, high : float
+        Bounds, inclusive.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the value is within the bounds; a NaN is not."""
+        return self.low <= self.value <= self.high
+
+
+def judge(report: Mapping[str, Any]) -> list[Check]:
+    """Measure a partition.
+
+    Parameters
+    ----------
+    report : mapping
+        What `segue.corpus.integrate.run` returned.
+
+    Returns
+    -------
+    list of Check
+        Empty for a partition with nothing in it.
+    """
+    files, tracks = report["inventory"], report["tracks"]
+    if files == 0 and tracks == 0:
+        return []
+    checks = [
+        _exactly("features + rejects, of files", report["features"] + report["rejects"], files),
+        _exactly("tracks, of features", tracks, report["features"]),
+        _exactly("different track ids", report["distinct_tracks"], tracks),
+        Check("tracks", tracks, 1, float("inf")),
+        _exactly("tracks without 518 finite features", report["bad_vectors"], 0),
+        _exactly("tracks without a title", report["null"]["title"], 0),
+    ]
+    if tracks:
+        checks += [
+            Check("shortest track, seconds", report["shortest_s"], MIN_DURATION_S, MAX_DURATION_S),
+            Check("longest track, seconds", report["longest_s"], MIN_DURATION_S, MAX_DURATION_S),
+        ]
+    if files >= MIN_FILES:
+        checks += [
+            Check("share of files rejected", report["rejects"] / files, 0, MAX_REJECTED),
+            Check("share of tracks that are duplicates", _share(report, "duplicate"), 0, MAX_DUPLICATES),
+            Check("share of tracks that are outliers", _share(report, "outlier"), 0, MAX_OUTLIERS),
+        ]
+    return checks
+
+
+def table(checks: Sequence[Check]) -> str:
+    """Lay checks out as text, what failed first."""
+    lines = [f"{'':<4}  {'check':<36} {'value':>10}  allowed"]
+    for check in sorted(checks, key=lambda check: check.passed):
+        allowed = f"{check.low:g}" if check.low == check.high else f"{check.low:g} to {check.high:g}"
+        lines.append(f"{'ok' if check.passed else 'FAIL':<4}  {check.name:<36} {check.value:>10.4g}  {allowed}")
+    return "\n".join(lines)
+
+
+def require(checks: Sequence[Check]) -> None:
+    """Insist that all checks have passed.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+
+    Raises
+    ------
+    QualityGateError
+        With the table of the checks that failed.
+    """
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        raise QualityGateError(
+            f"{len(failed)} of {len(checks)} checks failed, so nothing was published:\n{table(failed)}\n"
+            "Rejected files and their reasons are in the lake's table `rejects`; mend the files or the metadata, "
+            "then run these days again."
+        )
+
+
+def _exactly(name: str, value: float, wanted: float) -> Check:
+    return Check(name, value, wanted, wanted)
+
+
+def _share(report: Mapping[str, Any], kind: str) -> float:
+    return float(report["flagged"][kind] / report["tracks"]) if report["tracks"] else 0.0
