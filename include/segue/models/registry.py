@@ -84,11 +84,11 @@ class Registry:
 
     def champion(self, name: str) -> Version | None:
         """Find the version that serves; None as long as there is none."""
-        from mlflow.exceptions import RestException
+        from mlflow.exceptions import MlflowException
 
         try:
             return self._version(self._client.get_model_version_by_alias(name, CHAMPION))
-        except RestException as error:
+        except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise
@@ -145,10 +145,10 @@ class Registry:
         return str(found.experiment_id if found else self._client.create_experiment(name, self._artifacts))
 
     def _ensure_model(self, name: str) -> None:
-        from mlflow.exceptions import RestException
+        from mlflow.exceptions import MlflowException
 
         try:
             self._client.create_registered_model(name)
-        except RestException as error:
+        except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
