@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 POLL_S = 1.5
+PARSED_WITHIN_S = 120
+ENDED_WITHIN_S = 3_600
 SHOWN_LOG_LINES = 8
 
 
@@ -54,7 +56,49 @@ class _TaskLines:
                 self._console.print(f"{self._dag_id}.{task.task_id}: {task.state} {seconds}", highlight=False)
 
 
-def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console, *, timeout_s: float) -> None:
+def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:
+    """Wait until Airflow has parsed all of `dag_ids`.
+
+    Raises
+    ------
+    StackError
+        If a DAG file cannot be imported (the message has the reason), or one is not parsed in time.
+    """
+    give_up = time.monotonic() + PARSED_WITHIN_S
+    while missing := dag_ids - api.dag_ids():
+        if errors := api.import_errors():
+            raise StackError("Airflow cannot import a DAG file:\n" + "\n".join(errors))
+        if time.monotonic() > give_up:
+            raise StackError(
+                f"Airflow has not parsed {', '.join(sorted(missing))} within {PARSED_WITHIN_S} s. "
+                "Look at `segue logs dag-processor`."
+            )
+        time.sleep(POLL_S)
+
+
+def wait_until_deferred(api: AirflowApi, dag_id: str) -> str:
+    """Wait until a running run of `dag_id` waits in its deferrable sensor.
+
+    Returns
+    -------
+    str
+        The run's id.
+
+    Raises
+    ------
+    StackError
+        If there is no such run in time.
+    """
+    give_up = time.monotonic() + ENDED_WITHIN_S
+    while time.monotonic() < give_up:
+        for run_id in api.runs(dag_id, "running"):
+            if any(task.state == "deferred" for task in api.tasks(dag_id, run_id)):
+                return run_id
+        time.sleep(POLL_S)
+    raise StackError(f"No run of {dag_id} waits for events. Look at it in the Airflow UI.")
+
+
+def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
     """Show a run until it ends.
 
     Parameters
@@ -65,8 +109,6 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console, *, timeo
         Which run.
     console : rich.console.Console
         Where to show it.
-    timeout_s : float
-        How long to wait for the end, in seconds.
 
     Raises
     ------
@@ -74,7 +116,7 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console, *, timeo
         If the run fails (the message has the end of the failed task's log) or does not end in time.
     """
     lines = _TaskLines(dag_id, console)
-    give_up = time.monotonic() + timeout_s
+    give_up = time.monotonic() + ENDED_WITHIN_S
     with lines.progress:
         while True:
             state = api.run_state(dag_id, run_id)
@@ -85,7 +127,7 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console, *, timeo
                 break
             if time.monotonic() > give_up:
                 raise StackError(
-                    f"{dag_id} has not ended after {timeout_s:.0f} s. It goes on: look at it in the Airflow UI."
+                    f"{dag_id} has not ended after {ENDED_WITHIN_S} s. It goes on: look at it in the Airflow UI."
                 )
             time.sleep(POLL_S)
     if state == "failed":

@@ -1,0 +1,56 @@
+"""``segue demo``: the whole pipeline on real music."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from segue.settings import get_settings
+
+
+def demo(
+    music: Annotated[
+        Path | None,
+        typer.Option(help="Folder of your own music (MP3, FLAC, OGG, Opus, M4A, WAV). Default: a sample corpus."),
+    ] = None,
+    pieces: Annotated[int, typer.Option(min=24, help="Size of the sample corpus, in half-minute pieces.")] = 240,
+) -> None:
+    """Run the whole pipeline on real music and leave the stack up to look at.
+
+    Renders a sample corpus from the scores of old tunes and chorales, or takes your own folder; starts the stack;
+    runs the four DAGs in Airflow as a click in its UI would; ends with a table of what came out. What is there
+    already is used again, so a second run is quick.
+    """
+    if music is not None:
+        folder = music.expanduser().resolve()
+        os.environ["SEGUE_MUSIC"] = str(folder)
+        os.environ["SEGUE_CORPUS"] = corpus_name(folder)
+
+    from segue.demo.report import show
+    from segue.demo.run import run
+
+    console = Console()
+    settings = get_settings()
+    outcome = run(settings, console, pieces=pieces)
+    show(settings, outcome, console)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def corpus_name(folder: Path) -> str:
+    """Name the corpus of a folder: readable, and different for different folders.
+
+    Examples
+    --------
+    >>> corpus_name(Path("/home/me/My Müsic"))
+    'my-m-sic-37b8e5'
+    """
+    words = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40]
+    digest = blake2b(os.fsencode(folder), digest_size=3).hexdigest()
+    return f"{words}-{digest}" if words else digest

@@ -1,0 +1,105 @@
+"""What came out of the demo, as one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from segue import summaries
+from segue.demo.run import CORPUS, RETRAINING, TRAINING, Outcome
+from segue.stack import airflow
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from segue.settings import Settings
+    from segue.summaries import Summary
+
+SHOWN = 5  # recommendations
+
+
+def show(settings: Settings, outcome: Outcome, console: Console) -> None:
+    """Print the results of a demo.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the stack that ran it.
+    outcome : Outcome
+        What `segue.demo.run.run` returned.
+    console : rich.console.Console
+        Where to.
+
+    Raises
+    ------
+    StackError
+        If MongoDB, which holds the results, does not answer.
+    """
+    with summaries.database() as database:
+        done = {
+            dag_id: summaries.read(f"{dag_id}/{run_id}", source=database).get("summary")
+            for dag_id, run_id in outcome.runs.items()
+        }
+        listener = database["recommendations"].find_one({}, sort=[("_id", 1)])
+    table = Table(
+        title=f"{settings.corpus}: from music to recommendations", show_header=False, title_justify="left"
+    )
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    _corpus_rows(table, done[CORPUS])
+    for dag_id in (*TRAINING, RETRAINING):
+        table.add_section()
+        if dag_id in outcome.failures:
+            table.add_row(dag_id, "[red]failed, see above[/red]")
+        else:
+            _model_rows(table, dag_id, done[dag_id])
+    if listener:
+        table.add_section()
+        table.add_row("Recommended", f"to {listener['_id']}, by {listener['model_version']}")
+        for item in listener["items"][:SHOWN]:
+            table.add_row("", f"{item['rank']}. {item['title']} — {item['artist']}")
+    table.add_section()
+    _place_rows(table, settings)
+    console.print(table)
+    console.print(
+        f"Done in {outcome.seconds:.0f} s. The stack stays up: `make status` shows it, `make down` ends it."
+    )
+
+
+def _corpus_rows(table: Table, summary: Summary | None) -> None:
+    if summary is None:
+        return
+    rejected = ", ".join(f"{count} {reason}" for reason, count in summary["rejected"].items()) or "none"
+    table.add_row("Files in", f"{summary['files_in']:,} in {summary['partitions']} partitions")
+    table.add_row(
+        "Tracks with features", f"{summary['tracks_out']:,}, {summary['extracted']:,} extracted by this run"
+    )
+    table.add_row("Rejected", rejected)
+    table.add_row("Flagged", f"{summary['duplicates']} duplicates, {summary['outliers']} outliers")
+    if summary["extracted"]:
+        table.add_row("Tracks per second", f"{summary['tracks_per_s']:.1f}")
+
+
+def _model_rows(table: Table, dag_id: str, summary: Summary | None) -> None:
+    if summary is None:
+        table.add_row(dag_id, "left no summary")
+        return
+    table.add_row(dag_id, f"{summary['decision']} {summary['model']}: {summary['reason']}")
+    if test := summary.get("test"):
+        names = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+        table.add_row("", ", ".join(f"{name.replace('_', ' ')} {test[name]:.3f}" for name in names))
+
+
+def _place_rows(table: Table, settings: Settings) -> None:
+    login = airflow.login(settings)
+    places: dict[str, Any] = {
+        "Music": settings.music_dir,
+        "Lake (Delta)": settings.lake_uri,
+        "MongoDB": f"{settings.mongo} database {settings.mongo_database}",
+        "Kafka": f"{settings.kafka_bootstrap} topic {settings.listens_topic}",
+        "Logs": settings.state_dir / "logs",
+        "Airflow": f"{login.url} login {login.username} / {login.password}",
+    }
+    for name, place in places.items():
+        table.add_row(name, str(place))
