@@ -33,3 +33,7 @@ class TrainingError(SegueError):
 
 class ExtractionError(SegueError):
     """Audio cannot be extracted at all on this machine; the message ends with what the extraction printed."""
+
+
+class ModelError(SegueError):
+    """A stored model cannot serve: missing, damaged or of another version; the message names its folder."""

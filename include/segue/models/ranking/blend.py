@@ -1,0 +1,162 @@
+"""One ranking out of several: a weighted sum of components, the weights learned on the validation window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.models.ranking.metrics import FEW, Scorer, Task, best, candidates, relevance
+from segue.models.ranking.windows import Window
+
+STEPS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3, 5.0)
+"""Weights that are tried for one component beside the others."""
+
+ROUNDS = 3
+POOL = 300
+"""Of each component, the best that take part in learning."""
+
+LEARNING_SCORES = 100_000_000
+LEARNING_LISTENERS = 3_000
+
+MIN_GAIN = 1e-3
+"""Relative gain in NDCG@10 below which a weight is left as it is."""
+
+
+def spread(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Root mean square of each listener's scores, so that components count alike; 1 where all are 0."""
+    size = np.sqrt([np.dot(row, row) / len(row) for row in scores])
+    return np.where(size > 0, size, 1).astype(np.float32)[:, None]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Weighted sum of components, each divided by its :func:`spread`.
+
+    Parameters
+    ----------
+    components : mapping of str to Scorer
+    weights : mapping of str to float
+        Of the same names; 0 leaves one out.
+    """
+
+    components: Mapping[str, Scorer]
+    weights: Mapping[str, float]
+
+    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
+        total = np.zeros(history.shape, dtype=np.float32)
+        for name, weight in self.weights.items():
+            if weight:
+                scores = self.components[name].scores(history)
+                scores *= np.float32(weight) / spread(scores)
+                total += scores
+        return total
+
+
+def learning_rows(window: Window, seed: int = 0) -> NDArray[np.int64]:
+    """Choose listeners who play something new in the window: all, or as many at random as memory allows."""
+    new = relevance(window, Task.NEW, np.zeros(window.history.shape[1], dtype=bool))
+    rows = np.flatnonzero(np.diff(new.indptr))
+    limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.history.shape[1]))
+    if len(rows) > limit:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+    return rows
+
+
+def learn(components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW) -> dict[str, float]:
+    """Find the weights of the highest NDCG@10 on a window, by coordinate ascent from the best single component.
+
+    So the blend is never worse there than any component alone.
+
+    Parameters
+    ----------
+    components : mapping of str to Scorer
+        Made from the window's history.
+    window : Window
+    task : Task
+
+    Returns
+    -------
+    dict of str to float
+        They sum to 1. All weight is on the first where nobody played anything that counts.
+    """
+    rows = learning_rows(window)
+    if not len(rows):
+        return {name: float(i == 0) for i, name in enumerate(components)}
+    pool = _Pool.of(components, window, task, rows)
+    names = list(components)
+    alone = np.eye(len(names))
+    weights = max(alone, key=pool.ndcg)
+    reached = pool.ndcg(weights)
+    for _ in range(ROUNDS):
+        before = reached
+        for at in range(len(names)):
+            others = weights * (1 - alone[at])
+            if not others.any():
+                continue
+            for step in STEPS:
+                tried = others / others.sum() + step * alone[at]
+                gained = pool.ndcg(tried)
+                if gained > reached * (1 + MIN_GAIN):
+                    weights, reached = tried, gained
+        if reached == before:
+            break
+    return dict(zip(names, (weights / weights.sum()).tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Each listener's most promising candidates, which is all that a search for weights needs.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (n_components, n_listeners, n_pool)
+        Scaled by :func:`spread`.
+    hits : ndarray of bool, shape (n_listeners, n_pool)
+        Whether a candidate is relevant.
+    absent : ndarray of bool, shape (n_listeners, n_pool)
+        Places without a candidate.
+    sizes : ndarray of int, shape (n_listeners,)
+        How many tracks are relevant, in the pool or not.
+    """
+
+    scores: NDArray[np.float32]
+    hits: NDArray[np.bool_]
+    absent: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, components: Mapping[str, Scorer], window: Window, task: Task, rows: NDArray[np.int64]) -> _Pool:
+        history = window.history[rows]
+        few = np.diff(window.history.tocsc().indptr) < FEW
+        relevant = relevance(window, task, few)[rows]
+        scaled, tops = [], []
+        for component in components.values():
+            scores = component.scores(history)
+            tops.append(best(candidates(scores, history, task, few), POOL))
+            scaled.append(scores / spread(scores))
+        members = np.sort(np.concatenate(tops, axis=1), axis=1)
+        members[:, 1:][members[:, 1:] == members[:, :-1]] = -1
+        marked = np.zeros(history.shape, dtype=bool)
+        marked[np.repeat(np.arange(len(rows)), np.diff(relevant.indptr)), relevant.indices] = True
+        absent = members < 0
+        return cls(
+            np.array([np.take_along_axis(each, members, axis=1) for each in scaled]),
+            np.take_along_axis(marked, members, axis=1) & ~absent,
+            absent,
+            np.diff(relevant.indptr),
+        )
+
+    def ndcg(self, weights: NDArray[np.float64]) -> float:
+        """Mean NDCG@10 of the weighted sum."""
+        blended = np.tensordot(weights.astype(np.float32), self.scores, axes=1)
+        blended[self.absent] = -np.inf
+        top = best(blended, 10)
+        gains = 1 / np.log2(np.arange(2, top.shape[1] + 2))
+        hit = np.take_along_axis(self.hits, np.maximum(top, 0), axis=1) & (top >= 0)
+        ideal = np.cumsum(gains)[np.minimum(self.sizes, len(gains)) - 1]
+        return float(((hit @ gains) / ideal).mean())

@@ -1,0 +1,122 @@
+"""The product against its baselines, on a window that decided nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.models.ranking import classification, neighbours
+from segue.models.ranking.blend import Blend
+from segue.models.ranking.metrics import FEW, Judged, Scorer, Task, interval, judge
+from segue.models.ranking.popularity import Habit, Popularity
+from segue.models.ranking.recipe import COSINE_KEPT, Audio, Fit, Recipe, Say, choose
+from segue.models.ranking.windows import Split, Window
+
+PRODUCT = "Segue"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on one task; `low` and `high` bound the mean NDCG@10 (95 %, bootstrap over listeners)."""
+
+    task: str
+    model: str
+    listeners: int
+    metrics: dict[str, float]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is reported.
+
+    Parameters
+    ----------
+    how : str
+        How the plays were divided.
+    rows : sequence of Row
+    rival : str
+        The baseline of the highest NDCG@10 on new tracks.
+    gain : tuple of float
+        Mean paired difference in NDCG@10 of the product over `rival`, and its 95 % interval.
+    will_listen : dict of str to float
+    recipe : Recipe
+    """
+
+    how: str
+    rows: Sequence[Row]
+    rival: str
+    gain: tuple[float, float, float]
+    will_listen: dict[str, float]
+    recipe: Recipe
+
+    def row(self, task: str, model: str) -> Row | None:
+        """Find one row."""
+        return next((row for row in self.rows if (row.task, row.model) == (task, model)), None)
+
+
+def compare(fit: Fit, split: Split, audio: Audio | None, *, say: Say = print) -> Comparison:
+    """Choose on the validation window, build from all that came before the test window, and judge there once."""
+    recipe = choose(fit, split.validation, audio, say=say)
+    test = split.test
+    product = recipe.build(fit, test.history, audio)
+    rivals: dict[str, Scorer] = {
+        "popularity": Popularity.of(test.history),
+        "item cosine": neighbours.cosine(test.history, kept=COSINE_KEPT),
+        "EASE": neighbours.ease(test.history, regularization=recipe.ease_regularization),
+        "ALS": fit(test.history, recipe.als),
+    }
+    if audio is not None:
+        rivals["content only"] = audio.relations
+    rows: list[Row] = []
+    judged: dict[str, Judged] = {}
+    few = np.flatnonzero(np.diff(test.history.indptr) < FEW)
+    for name, scorer in (rivals | {PRODUCT: product}).items():
+        judged[name] = judge(scorer, test)
+        rows.append(_row("new tracks", name, judged[name]))
+        rows.append(_row("new tracks, cold listeners", name, judged[name].among(few)))
+    for name, scorer in (rivals | {PRODUCT: product}).items():
+        rows.append(_row("cold tracks", name, judge(scorer, test, Task.COLD)))
+    if test.history.multiply(test.future).nnz:
+        familiar = Blend({"blend": product, "habit": Habit()}, {"blend": 1 - recipe.habit, "habit": recipe.habit})
+        known: dict[str, Scorer] = {"own counts": Habit()} | rivals | {PRODUCT: familiar}
+        rows += [_row("repeats", name, judge(scorer, test, Task.REPEAT)) for name, scorer in known.items()]
+    order = ["new tracks", "new tracks, cold listeners", "cold tracks", "repeats"]
+    rival = max(rivals, key=lambda name: judged[name].means()["ndcg@10"])
+    difference = judged[PRODUCT].values["ndcg@10"] - judged[rival].values["ndcg@10"]
+    mean = float(difference.mean()) if len(difference) else 0.0
+    return Comparison(
+        split.how,
+        sorted((row for row in rows if row.listeners), key=lambda row: order.index(row.task)),
+        rival,
+        (mean, *interval(difference)),
+        classification.will_listen(product, test, _listeners(test), recipe.threshold),
+        recipe,
+    )
+
+
+def average(comparisons: Sequence[Comparison]) -> Comparison:
+    """Average comparisons of several seeds, figure by figure; the recipe shown is the first."""
+    first = comparisons[0]
+    rows = []
+    for row in first.rows:
+        same = [found for each in comparisons if (found := each.row(row.task, row.model))]
+        metrics = {name: float(np.mean([r.metrics[name] for r in same])) for name in row.metrics}
+        low, high = (float(np.mean([getattr(r, side) for r in same])) for side in ("low", "high"))
+        rows.append(Row(row.task, row.model, round(np.mean([r.listeners for r in same])), metrics, low, high))
+    gain = tuple(float(np.mean([each.gain[i] for each in comparisons])) for i in range(3))
+    will = {name: float(np.mean([each.will_listen[name] for each in comparisons])) for name in first.will_listen}
+    how = f"{first.how}, mean of {len(comparisons)} seeds"
+    return Comparison(how, rows, first.rival, (gain[0], gain[1], gain[2]), will, first.recipe)
+
+
+def _row(task: str, model: str, judged: Judged) -> Row:
+    return Row(task, model, len(judged.listeners), judged.means(), *interval(judged.values["ndcg@10"]))
+
+
+def _listeners(window: Window) -> np.ndarray:
+    """Choose the listeners that have a history to be judged by."""
+    return np.flatnonzero(np.diff(window.history.indptr))

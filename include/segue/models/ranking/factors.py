@@ -1,0 +1,99 @@
+"""Factors of implicit ALS, and folding a listener into them by exact least squares.
+
+Spark MLlib minimises Σ c·(p − x·y)² + λ·n·|x|² over each listener's vector x, where a track of strength r has
+preference p = 1 and confidence c = 1 + α·r, every other track p = 0 and c = 1, and n is how many tracks the
+listener has played (Hu, Koren and Volinsky 2008, with the regularisation of ALS-WR, Zhou et al. 2008). With Y the
+factors of the catalogue and those of the played tracks in the rows of Yₚ, the solution is
+
+    x = (YᵀY + α·Yₚᵀ diag(r) Yₚ + λ·n·I)⁻¹ Yₚᵀ (1 + α·r)
+
+MLlib computes it in ``ALS.computeFactors``; a test holds the two together. The strength is r = ln(1 + plays). As x
+is a sum over the played tracks, so is each score x·y: that is what a reason is made of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Scores tracks by the inner product with the folded-in listener.
+
+    Parameters
+    ----------
+    items : ndarray of float32, shape (n_tracks, rank)
+        A track without a factor has zeros.
+    alpha : float
+        How much the strength adds to the confidence.
+    regularization : float
+        λ, as MLlib's ``regParam``.
+    """
+
+    items: NDArray[np.float32]
+    alpha: float
+    regularization: float
+
+    @cached_property
+    def _gram(self) -> NDArray[np.float64]:
+        return np.asarray(self.items.T @ self.items, dtype=np.float64)
+
+    def _normal(self, played: NDArray[np.float64], strength: Vector) -> NDArray[np.float64]:
+        normal = self._gram + (played * (self.alpha * strength)[:, None]).T @ played
+        normal[np.diag_indices_from(normal)] += self.regularization * len(strength)
+        return normal
+
+    def fold_in(self, tracks: NDArray[np.int64], plays: Vector) -> Vector:
+        """Find the vector of a listener.
+
+        Parameters
+        ----------
+        tracks : ndarray of int, shape (n_played,)
+            Positions of the tracks played.
+        plays : ndarray of float32, shape (n_played,)
+            How often.
+
+        Returns
+        -------
+        ndarray of float32, shape (rank,)
+            Zeros for a listener who has played nothing that has a factor.
+        """
+        strength = np.log1p(plays)
+        played = self.items[tracks].astype(np.float64)
+        target = played.T @ (1 + self.alpha * strength)
+        if not target.any():
+            return np.zeros(self.items.shape[1], dtype=np.float32)
+        return np.asarray(
+            linalg.solve(self._normal(played, strength), target, assume_a="pos", check_finite=False),
+            dtype=np.float32,
+        )
+
+    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
+        bounds = history.indptr
+        people = [self.fold_in(history.indices[a:b], history.data[a:b]) for a, b in pairwise(bounds)]
+        return np.array(people, dtype=np.float32).reshape(-1, self.items.shape[1]) @ self.items.T
+
+    def contributions(
+        self, tracks: NDArray[np.int64], plays: Vector, targets: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Divide the scores of `targets` among the tracks played; shape (n_played, n_targets).
+
+        The columns add up to the scores, up to rounding.
+        """
+        strength = np.log1p(plays)
+        played = self.items[tracks].astype(np.float64)
+        if not played.any():
+            return np.zeros((len(tracks), len(targets)))
+        towards = linalg.solve(
+            self._normal(played, strength), self.items[targets].T.astype(np.float64), assume_a="pos"
+        )
+        return np.asarray((played * (1 + self.alpha * strength)[:, None]) @ towards)

@@ -1,0 +1,208 @@
+"""How good rankings of the whole catalogue are: per listener first, then means with bootstrap intervals.
+
+Relevance is binary. A hit at position p gains 1/log2(p + 1), and NDCG@k is the sum over the first k positions
+divided by that of the best possible list (Järvelin and Kekäläinen 2002). Recall is hits over all that is relevant.
+No candidate is left out: sampled metrics can order models wrongly (Krichene and Rendle 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.models.ranking.windows import Window
+
+DEPTH = 100
+"""Positions that are looked at."""
+
+FEW = 5
+"""Tracks with fewer listeners, and listeners with fewer tracks, are cold."""
+
+BLOCK = 64
+"""Scores of which only the highest is looked at first."""
+
+BATCH_SCORES = 32_000_000
+"""Scores held in memory at a time."""
+
+Matrix = NDArray[np.float32]
+
+
+class Scorer(Protocol):
+    """Anything that gives every track a score from what a listener has played."""
+
+    def scores(self, history: sparse.csr_matrix) -> Matrix:
+        """Score the catalogue; shape of `history`, higher is better."""
+        ...
+
+
+class Task(StrEnum):
+    """Which tracks are candidates, and so which of the later plays count."""
+
+    NEW = "new"  # not played before
+    REPEAT = "repeat"  # played before
+    COLD = "cold"  # not played before, and by fewer than FEW listeners in all
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Metrics of each listener who played something relevant.
+
+    Parameters
+    ----------
+    listeners : ndarray of int, shape (n,)
+        Rows of the window.
+    values : dict of str to ndarray, each of shape (n,)
+    coverage : float
+        Share of the candidates that is in anybody's first ten.
+    """
+
+    listeners: NDArray[np.int64]
+    values: dict[str, NDArray[np.float64]]
+    coverage: float
+
+    def means(self) -> dict[str, float]:
+        """Average over listeners; 0 where there are none."""
+        return {name: float(v.mean()) if len(v) else 0.0 for name, v in self.values.items()} | {
+            "coverage@10": self.coverage
+        }
+
+    def among(self, listeners: NDArray[np.int64]) -> Judged:
+        """Keep only some listeners; the coverage stays that of all."""
+        kept = np.isin(self.listeners, listeners)
+        return Judged(self.listeners[kept], {k: v[kept] for k, v in self.values.items()}, self.coverage)
+
+
+def judge(
+    scorer: Scorer, window: Window, task: Task = Task.NEW, *, listeners: NDArray[Any] | None = None
+) -> Judged:
+    """Rank all candidates for every listener and compare with what they played in the window.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Made from the window's history.
+    window : Window
+    task : Task
+    listeners : ndarray of int, optional
+        Rows to judge; default all.
+    """
+    rows = np.arange(window.history.shape[0]) if listeners is None else listeners
+    popularity = np.diff(window.history.tocsc().indptr)
+    known_by_few = popularity < FEW
+    relevant_of = relevance(window, task, known_by_few)
+    rows = rows[np.diff(relevant_of.indptr)[rows] > 0]
+    information = -np.log2((popularity + 1) / (window.history.shape[0] + 1))
+    judged: list[dict[str, NDArray[np.float64]]] = []
+    shown = np.zeros(window.history.shape[1], dtype=bool)
+    for part in batches(rows, window.history.shape[1]):
+        history = window.history[part]
+        top = best(candidates(scorer.scores(history), history, task, known_by_few), DEPTH)
+        judged.append(_judge_lists(top, relevant_of[part]))
+        first = top[:, :10]
+        there = first >= 0
+        shown[first[there]] = True
+        count = np.maximum(there.sum(axis=1), 1)
+        own = np.asarray((history > 0) @ popularity) / np.maximum(np.diff(history.indptr), 1)
+        theirs = np.where(there, popularity[first], 0).sum(axis=1) / count
+        judged[-1]["novelty@10"] = np.where(there, information[first], 0).sum(axis=1) / count
+        judged[-1]["popularity_lift@10"] = np.divide(theirs, own, out=np.ones(len(own)), where=own > 0) - 1
+    names = judged[0] if judged else _judge_lists(np.empty((0, DEPTH), dtype=np.int64), relevant_of[:0])
+    values = {name: np.concatenate([part[name] for part in judged] or [np.empty(0)]) for name in names}
+    pool = known_by_few.sum() if task is Task.COLD else len(shown)
+    return Judged(rows, values, float(shown.sum() / max(pool, 1)))
+
+
+def relevance(window: Window, task: Task, known_by_few: NDArray[np.bool_]) -> sparse.csr_matrix:
+    """Mark which tracks of the window's future count."""
+    played, future = window.history > 0, window.future > 0
+    if task is Task.REPEAT:
+        return sparse.csr_matrix(future.multiply(played))
+    new = sparse.csr_matrix(future > future.multiply(played))
+    return sparse.csr_matrix(new @ sparse.diags(known_by_few.astype(np.float32))) > 0 if task is Task.COLD else new
+
+
+def candidates(scores: Matrix, history: sparse.csr_matrix, task: Task, known_by_few: NDArray[np.bool_]) -> Matrix:
+    """Put minus infinity in place of what is no candidate."""
+    rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    if task is Task.REPEAT:
+        kept = np.full_like(scores, -np.inf)
+        kept[rows, history.indices] = scores[rows, history.indices]
+        return kept
+    kept = scores.copy()
+    kept[rows, history.indices] = -np.inf
+    if task is Task.COLD:
+        kept[:, ~known_by_few] = -np.inf
+    return kept
+
+
+def best(scores: Matrix, k: int) -> NDArray[np.int64]:
+    """Positions of the k highest scores of each row, highest first; -1 where a row has fewer finite ones."""
+    k = min(k, scores.shape[1])
+    return np.array([_best(row, k) for row in scores], dtype=np.int64).reshape(len(scores), k)
+
+
+def _best(row: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Find the k highest of one row.
+
+    The k-th highest of the maxima of blocks is no higher than the k-th highest of all: what lies below it cannot be
+    among the best, and that is nearly everything, found at the speed of reading.
+    """
+    near = np.arange(len(row))
+    whole = len(row) // BLOCK * BLOCK
+    if k < whole // BLOCK:
+        maxima = row[:whole].reshape(-1, BLOCK).max(axis=1)
+        near = np.flatnonzero(row >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
+    values = row[near]
+    chosen = np.argpartition(-values, k - 1)[:k]
+    chosen = chosen[np.lexsort((near[chosen], -values[chosen]))]
+    return np.where(np.isfinite(values[chosen]), near[chosen], -1)
+
+
+def batches(rows: NDArray[Any], n_items: int) -> Iterator[NDArray[Any]]:
+    """Cut rows into parts whose scores fit in memory."""
+    size = max(1, BATCH_SCORES // n_items)
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _judge_lists(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> dict[str, NDArray[np.float64]]:
+    n, depth = top.shape
+    marked = np.zeros((n, relevant.shape[1] + 1), dtype=bool)  # one more column, for -1
+    marked[np.repeat(np.arange(n), np.diff(relevant.indptr)), relevant.indices] = True
+    hits = np.take_along_axis(marked, top, axis=1).astype(np.float64)
+    sizes = np.diff(relevant.indptr)
+    gains = 1 / np.log2(np.arange(2, depth + 2))
+    ideal = np.concatenate([[0.0], np.cumsum(gains)])
+    found = np.cumsum(hits, axis=1)
+    precision_there = found / np.arange(1, depth + 1)
+
+    def ndcg(k: int) -> NDArray[np.float64]:
+        return np.asarray((hits[:, :k] @ gains[:k]) / ideal[np.minimum(sizes, min(k, depth))])
+
+    def hit(k: int) -> NDArray[np.float64]:
+        return np.asarray(found[:, min(k, depth) - 1])
+
+    return {
+        "ndcg@10": ndcg(10),
+        "ndcg@100": ndcg(100),
+        "recall@20": hit(20) / sizes,
+        "recall@50": hit(50) / sizes,
+        "map@100": (hits * precision_there).sum(axis=1) / np.minimum(sizes, depth),
+        "precision@10": hit(10) / 10,
+    }
+
+
+def interval(values: NDArray[np.float64], *, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:
+    """Bound the mean over listeners by the bootstrap (95 %, percentiles; Efron 1979); 0 where there are none."""
+    if not len(values):
+        return 0.0, 0.0
+    random = np.random.default_rng(seed)
+    drawn = [values[random.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,180 @@
+"""The recommender that serves: a catalogue and a blend, kept as one folder of arrays that needs no Spark.
+
+A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.parquet``, ``factors.npy``,
+``popularity.npy`` and one ``<name>.npz`` of sparse relations a component. It is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.errors import ModelError
+from segue.models.ranking.blend import Blend
+from segue.models.ranking.factors import Factors
+from segue.models.ranking.metrics import Scorer
+from segue.models.ranking.neighbours import Neighbours
+from segue.models.ranking.popularity import Popularity
+
+FORMAT = 1
+"""Raised whenever the folder changes; another version is refused."""
+
+MANIFEST = "recommender.json"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The tracks that can be recommended; their order is that of every array.
+
+    Parameters
+    ----------
+    track_ids, titles, artists : sequence of str
+        Titles and artists may be empty.
+    """
+
+    track_ids: Sequence[str]
+    titles: Sequence[str]
+    artists: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.track_ids)
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Where each track id is."""
+        return {track: i for i, track in enumerate(self.track_ids)}
+
+    @cached_property
+    def artist_numbers(self) -> NDArray[np.int64]:
+        """Number the artists; -1 where unknown."""
+        names = np.array(self.artists, dtype=object).astype(str)
+        _, numbers = np.unique(names, return_inverse=True)
+        return np.where(names == "", -1, numbers)
+
+    def name(self, track: int) -> str:
+        """Title and artist, as a reader would write them."""
+        title = self.titles[track] or self.track_ids[track]
+        return f"“{title}” by {self.artists[track]}" if self.artists[track] else f"“{title}”"
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """Ranks the catalogue for a listener.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    blend : Blend
+        Components ``factors`` (`Factors`), ``popularity`` (`Popularity`), and item-to-item ones (`Neighbours`).
+    habit : float
+        Share of the listener's own counts when what they know is ranked.
+    """
+
+    catalogue: Catalogue
+    blend: Blend
+    habit: float = 0.0
+
+    @property
+    def popularity(self) -> NDArray[np.float32]:
+        """What everybody plays: ln(1 + listeners) of each track."""
+        return cast(Popularity, self.blend.components["popularity"]).values
+
+    @property
+    def alike(self) -> Neighbours | None:
+        """Which tracks sound alike; None in a recommender made without audio."""
+        component = self.blend.components.get("sound")
+        return component if isinstance(component, Neighbours) else None
+
+    def save(self, folder: Path) -> None:
+        """Write into a folder, which is made; the manifest comes last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        columns = {"track_id": self.catalogue.track_ids, "title": self.catalogue.titles}
+        table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()}).append_column(
+            "artist", pa.array(self.catalogue.artists, pa.string())
+        )
+        pq.write_table(table, folder / "catalogue.parquet")
+        manifest: dict[str, Any] = {"format": FORMAT, "tracks": len(self.catalogue), "habit": self.habit}
+        manifest["weights"] = dict(self.blend.weights)
+        for name, component in self.blend.components.items():
+            if isinstance(component, Factors):
+                np.save(folder / f"{name}.npy", component.items)
+                manifest[name] = {"alpha": component.alpha, "regularization": component.regularization}
+            elif isinstance(component, Popularity):
+                np.save(folder / f"{name}.npy", component.values)
+            elif isinstance(component, Neighbours):
+                sparse.save_npz(folder / f"{name}.npz", sparse.csr_matrix(component.relations), compressed=False)
+        manifest["files"] = {path.name: _digest(path) for path in sorted(folder.iterdir())}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+
+    @classmethod
+    def load(cls, folder: Path) -> Recommender:
+        """Read what :meth:`save` wrote, and check it.
+
+        Raises
+        ------
+        ModelError
+            If something is missing, damaged, of another version, or does not fit together.
+        """
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+            if manifest["format"] != FORMAT:
+                raise ModelError(
+                    f"The recommender in {folder} has format {manifest['format']}, this Segue reads {FORMAT}: "
+                    "train a new one with the DAG `recommender`."
+                )
+            damaged = [name for name, digest in manifest["files"].items() if _digest(folder / name) != digest]
+            if damaged:
+                raise ModelError(
+                    f"The recommender in {folder} is damaged: {', '.join(damaged)} is not as written."
+                )
+            return cls._read(folder, manifest)
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise ModelError(f"The recommender in {folder} cannot be read: {error!r}.") from error
+
+    @classmethod
+    def _read(cls, folder: Path, manifest: dict[str, Any]) -> Recommender:
+        table = pq.read_table(folder / "catalogue.parquet").to_pydict()
+        catalogue = Catalogue(table["track_id"], table["title"], table["artist"])
+        components: dict[str, Scorer] = {}
+        for file in manifest["files"]:
+            name, _, kind = file.rpartition(".")
+            if file == "popularity.npy":
+                components[name] = Popularity(np.load(folder / file))
+            elif kind == "npy":
+                components[name] = Factors(np.load(folder / file), **manifest[name])
+            elif kind == "npz":
+                components[name] = Neighbours(sparse.load_npz(folder / file))
+        for name, component in components.items():
+            tracks = _size(component)
+            if tracks != len(catalogue):
+                raise ModelError(
+                    f"The recommender in {folder} does not fit together: {name} is for {tracks} tracks, the "
+                    f"catalogue has {len(catalogue)}."
+                )
+        if not set(manifest["weights"]) <= set(components):
+            raise ModelError(f"The recommender in {folder} lacks one of {sorted(manifest['weights'])}.")
+        return cls(catalogue, Blend(components, manifest["weights"]), manifest["habit"])
+
+
+def _size(component: Scorer) -> int:
+    if isinstance(component, Factors):
+        return len(component.items)
+    if isinstance(component, Popularity):
+        return len(component.values)
+    return int(cast(Neighbours, component).relations.shape[1])
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

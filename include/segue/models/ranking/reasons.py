@@ -1,0 +1,121 @@
+"""Why a track is recommended: what each track that the listener has played adds to its score, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.models.ranking.blend import spread
+from segue.models.ranking.factors import Factors
+from segue.models.ranking.neighbours import Neighbours
+from segue.models.ranking.popularity import Popularity
+from segue.models.ranking.product import Recommender
+
+FALLBACK = "Popular with other listeners; you have played nothing of this catalogue yet."
+
+NAMED = 3
+"""Tracks that are named as contributing most."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """How a score comes about; `contributions` and `popularity` add up to it.
+
+    Parameters
+    ----------
+    contributions : dict of int to float
+        What each played track adds, largest first.
+    popularity : float
+        What everybody's plays add.
+    sounds_like : int or None
+        Of the listener's tracks the one that sounds most like this.
+    sentence : str
+        The same in words.
+    """
+
+    contributions: dict[int, float]
+    popularity: float
+    sounds_like: int | None
+    sentence: str
+
+
+def explain(
+    model: Recommender, tracks: NDArray[np.int64], plays: NDArray[np.float32], targets: NDArray[np.int64]
+) -> list[Reason]:
+    """Divide the scores of tracks among what a listener has played.
+
+    Parameters
+    ----------
+    model : Recommender
+    tracks : ndarray of int, shape (n_played,)
+    plays : ndarray of float32, shape (n_played,)
+    targets : ndarray of int, shape (n_targets,)
+        Positions of the tracks to explain.
+
+    Returns
+    -------
+    list of Reason
+        One a target.
+    """
+    if not len(tracks):
+        return [
+            Reason(
+                {},
+                float(model.popularity[target]),
+                None,
+                FALLBACK,
+            )
+            for target in targets
+        ]
+    history = sparse.csr_matrix((plays, tracks, [0, len(tracks)]), shape=(1, len(model.catalogue)))
+    added = np.zeros((len(tracks), len(targets)))
+    popular = np.zeros(len(targets))
+    for name, weight in model.blend.weights.items():
+        component = model.blend.components[name]
+        if not weight:
+            continue
+        scale = weight / float(spread(component.scores(history))[0, 0])
+        if isinstance(component, Factors | Neighbours):
+            added += scale * component.contributions(tracks, plays, targets)
+        elif isinstance(component, Popularity):
+            popular += scale * component.values[targets]
+    alike = _alike(model, tracks, targets)
+    reasons = []
+    for column, like in enumerate(alike):
+        order = np.argsort(-added[:, column], kind="stable")
+        contributions = {int(tracks[i]): float(added[i, column]) for i in order}
+        sentence = _sentence(model, contributions, float(popular[column]), like)
+        reasons.append(Reason(contributions, float(popular[column]), like, sentence))
+    return reasons
+
+
+def _alike(model: Recommender, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> list[int | None]:
+    if model.alike is None:
+        return [None] * len(targets)
+    nearness = model.alike.contributions(tracks, np.ones(len(tracks), dtype=np.float32), targets)
+    nearest = nearness.argmax(axis=0)
+    return [int(tracks[i]) if nearness[i, at] > 0 else None for at, i in enumerate(nearest)]
+
+
+def _sentence(model: Recommender, contributions: dict[int, float], popular: float, alike: int | None) -> str:
+    speaking = [track for track, share in contributions.items() if share > 0]
+    total = sum(contributions[track] for track in speaking)
+    named = [track for track in speaking[:NAMED] if contributions[track] > 0.1 * total]
+    parts = []
+    if total > popular and named:
+        parts.append(f"because you played {_and([model.catalogue.name(track) for track in named])}")
+    elif popular > 0:
+        parts.append("popular with other listeners")
+    if alike is not None:
+        also = "" if alike not in named else " the first" if named[0] == alike and len(named) > 1 else " it"
+        parts.append(f"it sounds like {model.catalogue.name(alike)}" if not also else f"and it sounds like{also}")
+    text = ", ".join(parts) or "a little of everything you played speaks for it"
+    return text[0].upper() + text[1:] + "."
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,145 @@
+"""Recommend to listeners: rank the catalogue, apply the rules, and tell the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.models.ranking import rules
+from segue.models.ranking.blend import spread
+from segue.models.ranking.metrics import best
+from segue.models.ranking.product import Recommender
+from segue.models.ranking.reasons import Reason, explain
+
+COUNT = 25
+"""Length of a list where nothing else is asked."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The rules' numbers.
+
+    Parameters
+    ----------
+    count : int
+        Length of the list.
+    discover : float
+        Share of tracks that the listener has never played, 0 to 1.
+    recent_days : float
+        What was played within is left out.
+    per_artist : int
+        At most so many tracks of one artist.
+    """
+
+    count: int = COUNT
+    discover: float = 1.0
+    recent_days: float = 7.0
+    per_artist: int = 2
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What is known of a listener.
+
+    Parameters
+    ----------
+    tracks : ndarray of int, shape (n_played,)
+        Positions in the catalogue, each once.
+    plays : ndarray of float32, shape (n_played,)
+        How often.
+    last_played : ndarray of int, shape (n_played,)
+        Seconds since 1970.
+    hated : sequence of int
+        Positions.
+    """
+
+    tracks: NDArray[np.int64]
+    plays: NDArray[np.float32]
+    last_played: NDArray[np.int64]
+    hated: Sequence[int] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One track of a list; `reason` says how the score comes about."""
+
+    track: int
+    score: float
+    reason: Reason
+
+
+def recommend(
+    model: Recommender, listeners: Sequence[Listener], *, now: float, wishes: Wishes | None = None
+) -> list[list[Recommendation]]:
+    """Recommend to listeners.
+
+    Parameters
+    ----------
+    model : Recommender
+    listeners : sequence of Listener
+        Ranked together, which is quicker than one by one.
+    now : float
+        Seconds since 1970.
+    wishes : Wishes, optional
+
+    Returns
+    -------
+    list of list of Recommendation
+        One list a listener, best first. Who has played nothing of the catalogue gets what everybody plays, and the
+        reason says so.
+    """
+    wanted = wishes or Wishes()
+    history = _history(listeners, len(model.catalogue))
+    scores = model.blend.scores(history)
+    lists = []
+    for listener, row in zip(listeners, scores, strict=True):
+        known = len(listener.tracks) > 0
+        ranked = row if known else model.popularity.copy()
+        chosen = _choose(model, listener, ranked, now, wanted)
+        reasons = explain(model, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
+        lists.append(
+            [Recommendation(t, float(ranked[t]), reason) for t, reason in zip(chosen, reasons, strict=True)]
+        )
+    return lists
+
+
+def _choose(
+    model: Recommender, listener: Listener, scores: NDArray[np.float32], now: float, wishes: Wishes
+) -> list[int]:
+    barred = np.concatenate(
+        [
+            rules.not_played_recently(listener.tracks, listener.last_played, now, wishes.recent_days),
+            np.array(listener.hated, dtype=np.int64),
+        ]
+    )
+    allowed = np.setdiff1d(listener.tracks, barred)
+    familiar: list[int] = []
+    if wishes.discover < 1 and len(allowed):
+        habit = np.zeros_like(scores)
+        habit[listener.tracks] = np.log1p(listener.plays)
+        both = (1 - model.habit) * scores / spread(scores[None])[0] + model.habit * habit / spread(habit[None])[0]
+        familiar = allowed[np.argsort(-both[allowed], kind="stable")].tolist()
+    new = scores.copy()
+    new[listener.tracks] = -np.inf
+    new[barred] = -np.inf
+    artists = model.catalogue.artist_numbers
+    depth = 4 * wishes.count
+    while True:
+        top = [int(track) for track in best(new[None], depth)[0] if track >= 0]
+        kept = list(rules.at_most_per_artist(top, artists, wishes.per_artist))
+        if len(kept) >= wishes.count or len(top) < depth:
+            break
+        depth *= 4
+    chosen = rules.mix(kept, familiar, count=len(kept) + len(familiar), discover=wishes.discover)
+    return list(rules.at_most_per_artist(chosen, artists, wishes.per_artist))[: wishes.count]
+
+
+def _history(listeners: Sequence[Listener], n_tracks: int) -> sparse.csr_matrix:
+    bounds = np.concatenate([[0], np.cumsum([len(each.tracks) for each in listeners])])
+    tracks = np.concatenate([each.tracks for each in listeners] or [np.empty(0, dtype=np.int64)])
+    plays = np.concatenate([each.plays for each in listeners] or [np.empty(0, dtype=np.float32)])
+    return sparse.csr_matrix((plays.astype(np.float32), tracks, bounds), shape=(len(listeners), n_tracks))

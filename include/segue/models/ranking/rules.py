@@ -1,0 +1,81 @@
+"""What may be recommended: each rule a function, applied before or after ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+DAY_S = 86_400
+
+
+def not_played_recently(
+    tracks: NDArray[np.int64], last_played: NDArray[np.int64], now: float, days: float
+) -> NDArray[np.int64]:
+    """Rule out what was played in the last `days` days.
+
+    Parameters
+    ----------
+    tracks : ndarray of int, shape (n_played,)
+        Positions.
+    last_played : ndarray of int, shape (n_played,)
+        Seconds since 1970.
+    now : float
+        Seconds since 1970.
+    days : float
+
+    Returns
+    -------
+    ndarray of int
+        Positions that must not be recommended.
+    """
+    return tracks[last_played > now - days * DAY_S]
+
+
+def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.int64], limit: int) -> Iterator[int]:
+    """Let through at most `limit` tracks of an artist.
+
+    Parameters
+    ----------
+    ordered : iterable of int
+        Positions, best first.
+    artists : ndarray of int, shape (n_tracks,)
+        Number of each track's artist; -1 for unknown, which is not limited.
+    limit : int
+    """
+    seen: dict[int, int] = {}
+    for track in ordered:
+        artist = int(artists[track])
+        seen[artist] = seen.get(artist, 0) + 1
+        if artist < 0 or seen[artist] <= limit:
+            yield track
+
+
+def mix(new: Iterable[int], familiar: Iterable[int], *, count: int, discover: float) -> list[int]:
+    """Interleave tracks never played with familiar ones, so that any beginning of the list has the wished share.
+
+    Parameters
+    ----------
+    new, familiar : iterable of int
+        Positions, best first.
+    count : int
+        Length of the result, where there are so many.
+    discover : float
+        Share of new ones, 0 to 1; where one kind runs out the other takes its places.
+    """
+    sources = {True: iter(new), False: iter(familiar)}
+    mixed: list[int] = []
+    taken = 0
+    while len(mixed) < count:
+        wants_new = taken < round(discover * (len(mixed) + 1))
+        for kind in (wants_new, not wants_new):
+            found = list(islice(sources[kind], 1))
+            if found:
+                mixed += found
+                taken += kind
+                break
+        else:
+            break
+    return mixed

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from segue.models.ranking import blend, neighbours
+from segue.models.ranking.blend import Blend
+from segue.models.ranking.factors import Factors
+from segue.models.ranking.metrics import judge
+from segue.models.ranking.neighbours import cosine, ease
+from segue.models.ranking.popularity import Popularity
+from segue.models.ranking.sound import ContentMap, alike, embed
+from segue.models.ranking.windows import at_random
+
+
+def test_ease_is_its_closed_form(plays: sparse.csr_matrix) -> None:
+    x = plays.log1p().toarray().astype(np.float64)
+    inverse = np.linalg.inv(x.T @ x + 20 * np.eye(x.shape[1]))
+    expected = np.eye(x.shape[1]) - inverse / np.diag(inverse)
+    np.testing.assert_allclose(ease(plays, regularization=20.0).relations, expected, atol=1e-6)
+
+
+def test_ease_of_a_larger_catalogue_takes_the_tracks_with_most_listeners(
+    plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "EASE_TRACKS", 20)
+    listeners = np.diff(plays.tocsc().indptr)
+    relations = ease(plays, regularization=20.0).relations
+    took_part = np.flatnonzero(np.diff(relations.tocsc().indptr))
+    assert len(took_part) == 20
+    assert listeners[took_part].min() >= np.sort(listeners)[-20]
+
+
+def test_cosine_is_the_cosine_of_columns(plays: sparse.csr_matrix) -> None:
+    x = plays.log1p().toarray()
+    unit = x / np.linalg.norm(x, axis=0)
+    expected = unit.T @ unit
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(cosine(plays).relations.toarray(), expected, atol=1e-6)
+
+
+def test_truncating_keeps_the_strongest_relations_of_each_track(plays: sparse.csr_matrix) -> None:
+    dense = ease(plays, regularization=20.0)
+    kept = dense.truncated(5).relations.toarray()
+    for column in range(kept.shape[1]):
+        strongest = np.argsort(-np.abs(dense.relations[:, column]))[:5]
+        assert set(np.flatnonzero(kept[:, column])) == set(strongest)
+
+
+def test_learned_blend_is_no_worse_than_any_component_on_its_window(plays: sparse.csr_matrix) -> None:
+    window = at_random(plays, seed=0).validation
+    components = {
+        "popularity": Popularity.of(window.history),
+        "cosine": cosine(window.history),
+        "ease": ease(window.history, regularization=10.0),
+    }
+    weights = blend.learn(components, window)
+    reached = judge(Blend(components, weights), window).means()["ndcg@10"]
+    assert sum(weights.values()) == pytest.approx(1)
+    assert all(reached >= judge(each, window).means()["ndcg@10"] - 1e-9 for each in components.values())
+
+
+def test_tracks_of_one_sound_are_alike() -> None:
+    random = np.random.default_rng(0)
+    of = np.arange(40) % 4
+    features = random.normal(size=(4, 30))[of] + random.normal(scale=0.2, size=(40, 30))
+    features[3, 5] = np.nan
+    relations = alike(embed(features.astype(np.float32)), kept=5).relations
+    near = relations.tocoo()
+    assert (of[near.row] == of[near.col]).all()
+    assert not relations.diagonal().any()
+
+
+def test_content_map_places_an_unplayed_track_near_its_like() -> None:
+    random = np.random.default_rng(0)
+    sounds = random.normal(size=(200, 6)).astype(np.float32)
+    truth = sounds @ random.normal(size=(6, 3))
+    items = truth.astype(np.float32)
+    listeners = np.full(200, 10)
+    listeners[:20], items[:20] = 0, 0
+    artists = [f"artist {i // 4}" for i in range(200)]
+    factors = Factors(items, 1.0, 0.1)
+    content = ContentMap.fit(factors, sounds, artists, listeners)
+    completed = content.complete(factors, listeners, prior=0.0)
+    np.testing.assert_array_equal(completed.items[20:], items[20:])
+    assert np.corrcoef(completed.items[:20].ravel(), truth[:20].ravel())[0, 1] > 0.95
+    assert content.explained > 0.9
+
+
+def test_content_map_knows_what_sets_an_artist_apart() -> None:
+    random = np.random.default_rng(0)
+    sounds = random.normal(size=(80, 4)).astype(np.float32)
+    artists = [f"artist {i % 8}" for i in range(80)]
+    apart = random.normal(size=(8, 2)) * 5
+    factors = Factors(apart[np.arange(80) % 8].astype(np.float32), 1.0, 0.1)
+    listeners = np.full(80, 10)
+    listeners[:8] = 0
+    predicted = ContentMap.fit(factors, sounds, artists, listeners).predicted[:8]
+    assert np.corrcoef(predicted.ravel(), apart.ravel())[0, 1] > 0.9
+
+
+def test_content_map_without_enough_tracks_predicts_the_mean() -> None:
+    factors = Factors(np.ones((3, 2), dtype=np.float32), 1.0, 0.1)
+    content = ContentMap.fit(factors, np.eye(3, dtype=np.float32), ["a", "a", "a"], np.array([9, 9, 0]))
+    np.testing.assert_array_equal(content.predicted, 1)
