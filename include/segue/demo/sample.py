@@ -145,7 +145,7 @@ def render(
 def _read_manifest(target_dir: Path) -> dict[str, Any] | None:
     try:
         manifest: dict[str, Any] = json.loads((target_dir / _MANIFEST).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return manifest
 
