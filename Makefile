@@ -27,8 +27,8 @@ status: ## Show what runs
 logs: ## Print the services' logs; SERVICE=scheduler only one
 	@.venv/bin/segue logs $${SERVICE:-}
 
-clean: ## Stop the stack and remove what it has made
-	@.venv/bin/segue clean
+clean: ## Stop the stack and remove what it has made; YES=1 does not ask
+	@.venv/bin/segue clean $${YES:+--yes}
 
 test: setup-dev ## Run unit and integration tests against a real stack of their own
 	.venv/bin/pytest tests/unit tests/integration

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from segue.errors import ConfigurationError
@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")
     dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of messages that nobody could read.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
+    recommendations_topic: str = Field("recommendations", description="Kafka topic of new recommendations.")
+    live_group: str = Field("segue-live", description="Consumer group of the live recommendations.")
     retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")
     mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
     mongo_database: str = Field("segue", description="Database of the integrated dataset.")
@@ -56,6 +58,12 @@ class Settings(BaseSettings):
 
     spark_master: str = Field("local[2]", description="Spark master URL.")
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
+
+    @field_validator("home", "music", "metadata", "jars")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Make paths mean the same in every process, whatever folder it runs in."""
+        return path.expanduser().resolve() if path else None
 
     @property
     def state_dir(self) -> Path:

@@ -79,6 +79,7 @@ def fetch(settings: Settings) -> list[str]:
     """
     if not missing(settings):
         return []
+    prerequisites.check_java()
     with locks.exclusive(settings.jars_dir / ".lock"):
         fetched = missing(settings)  # someone else may have fetched them while this process waited
         for folder in fetched:

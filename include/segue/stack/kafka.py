@@ -70,7 +70,8 @@ def prepare(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log4j2.properties").write_text(LOG4J2)
     lines = [f"{key}={value}" for key, value in _properties(settings, folder).items()]
-    (folder / "server.properties").write_text("\n".join(lines) + "\n")
+    # Java reads properties as Latin-1, with \\u escapes for what that has not.
+    (folder / "server.properties").write_text("\n".join(lines) + "\n", "latin-1", "backslashreplace")
     if (folder / "data" / "meta.properties").exists():
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -84,7 +85,7 @@ def prepare(settings: Settings) -> None:
 def _java(settings: Settings, folder: Path) -> tuple[str, ...]:
     classpath = ":".join(str(path) for path in jars.paths(settings, "kafka"))
     log4j2 = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
-    return (str(prerequisites.java()), *JVM, log4j2, "-cp", classpath)
+    return (prerequisites.java(), *JVM, log4j2, "-cp", classpath)
 
 
 def _properties(settings: Settings, folder: Path) -> dict[str, object]:

@@ -60,7 +60,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
     PrerequisiteError
         If Java is missing or too old.
     """
-    prerequisites.java()
+    prerequisites.check_java()
     with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
         for folder in jars.fetch(settings):
             say(f"Fetched the jars of {folder}.")
@@ -95,6 +95,8 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         service.stop()
     for service in stale:
         service.check_ports()
+    if not processes.of(settings.state_dir):
+        spark_conf.remove_scratch(settings)
     spark_conf.write(settings)
     _save(settings)
     called_off = Event()

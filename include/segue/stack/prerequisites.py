@@ -17,33 +17,32 @@ INSTALL_JAVA = (
 )
 
 
-def java() -> Path:
-    """Find a Java that is new enough for Spark and Kafka.
+def java() -> str:
+    """Return the Java that Segue takes, there or not: as for Spark JAVA_HOME's, else the first in PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / "java") if home else shutil.which("java") or "java"
 
-    Returns
-    -------
-    Path
-        ``$JAVA_HOME/bin/java`` where JAVA_HOME is set, else the first ``java`` on PATH, as Spark does.
+
+def check_java() -> None:
+    """Make sure that Java is there, and new enough for Spark and Kafka.
 
     Raises
     ------
     PrerequisiteError
         If there is none, or it is older than Java 17.
     """
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin") if home else None)
-    if found is None:
-        where = f"in JAVA_HOME={home}" if home else "on PATH"
-        raise PrerequisiteError(f"Segue needs Java {JAVA_MINIMUM} or newer and finds none {where}. {INSTALL_JAVA}")
-    version = _major_version(Path(found))
+    program = java()
+    if shutil.which(program) is None:
+        place = f"JAVA_HOME={os.environ['JAVA_HOME']}" if os.environ.get("JAVA_HOME") else "PATH"
+        raise PrerequisiteError(f"Segue needs Java {JAVA_MINIMUM} or newer, and {place} has none. {INSTALL_JAVA}")
+    version = _major_version(program)
     if version is None or version < JAVA_MINIMUM:
         told = f"is Java {version}" if version else "does not tell its version"
-        raise PrerequisiteError(f"Segue needs Java {JAVA_MINIMUM} or newer, and {found} {told}. {INSTALL_JAVA}")
-    return Path(found)
+        raise PrerequisiteError(f"Segue needs Java {JAVA_MINIMUM} or newer, and {program} {told}. {INSTALL_JAVA}")
 
 
-def _major_version(binary: Path) -> int | None:
+def _major_version(program: str) -> int | None:
     """Read the feature release out of ``java -version``; 8 says ``1.8``, 17 says ``17.0.1``."""
-    answer = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False)
+    answer = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
     match = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
     return int(match[1]) if match else None

@@ -195,4 +195,5 @@ def surroundings() -> dict[str, str]:
     """Return the caller's environment, less what configures another stack, with no proxy before loopback."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "AIRFLOW_"))}
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-    return kept | {"NO_PROXY": direct, "no_proxy": direct}
+    # Whatever the locale of the terminal: Java could not open a file with an umlaut in its name in the locale C.
+    return kept | {"NO_PROXY": direct, "no_proxy": direct, "LC_ALL": "C.UTF-8"}

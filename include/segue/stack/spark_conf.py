@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -77,11 +78,20 @@ def environment(settings: Settings) -> dict[str, str]:
         **settings.environment,
         "SPARK_HOME": str(jars.spark_home()),
         "SPARK_CONF_DIR": str(_folder(settings)),
-        "SPARK_LOCAL_DIRS": str(settings.state_dir / "spark" / "scratch"),
+        "SPARK_LOCAL_DIRS": str(_scratch(settings)),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
     }
+
+
+def remove_scratch(settings: Settings) -> None:
+    """Remove what applications that were killed have left on disk; to be called when none runs."""
+    shutil.rmtree(_scratch(settings), ignore_errors=True)
+
+
+def _scratch(settings: Settings) -> Path:
+    return settings.state_dir / "spark" / "scratch"
 
 
 def _folder(settings: Settings) -> Path:

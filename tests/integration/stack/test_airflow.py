@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import httpx
+import psutil
 import pytest
 
 from segue.stack import lifecycle, processes
@@ -63,7 +64,9 @@ def test_the_dags_of_the_project_are_read_without_an_error_and_no_examples(airfl
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_killed_component_is_started_again_and_the_others_are_left_alone(settings, services, name):
     others = {service.name: service.process() for service in services.values() if service.name != name}
-    services[name].process().kill()
+    killed = services[name].process()
+    killed.kill()
+    killed.wait()
     assert services[name].state() is State.DEAD
     lifecycle.up(settings)
     assert {service.state() for service in services.values()} == {State.HEALTHY}
@@ -71,8 +74,10 @@ def test_a_killed_component_is_started_again_and_the_others_are_left_alone(setti
 
 
 def test_the_stack_comes_back_when_every_process_was_killed_at_once(settings, services, airflow):
-    for process in processes.of(settings.state_dir):
+    family = processes.of(settings.state_dir)
+    for process in family:
         process.kill()
+    psutil.wait_procs(family)
     lifecycle.up(settings)
     assert {service.state() for service in services.values()} == {State.HEALTHY}
     assert airflow.get("/api/v2/pools/spark").status_code == 200

@@ -11,11 +11,17 @@ from pymongo import MongoClient
 from segue.settings import Settings
 from segue.stack import documents, lifecycle
 from segue.stack import kafka as broker
-from segue.stack.service import State
+from segue.stack.service import Service, State
 
 pytestmark = pytest.mark.integration
 
 RECORDS = 2000
+
+
+def kill(service: Service) -> None:
+    process = service.process()
+    process.kill()
+    process.wait()
 
 
 def test_acknowledged_records_and_committed_offsets_survive_a_kill_of_the_broker(settings, kafka):
@@ -31,7 +37,7 @@ def test_acknowledged_records_and_committed_offsets_survive_a_kill_of_the_broker
     consumer.assign([topic])
     consumer.commit({topic: OffsetAndMetadata(RECORDS // 2, "", -1)})
 
-    broker.service(settings).process().kill()
+    kill(broker.service(settings))
     lifecycle.up(settings, ["kafka"])
     consumer.close()
     producer.close()
@@ -53,7 +59,7 @@ def test_acknowledged_records_and_committed_offsets_survive_a_kill_of_the_broker
 
 def test_acknowledged_documents_survive_a_kill_of_the_document_server(settings, mongo):
     mongo.survivors.insert_many([{"_id": number} for number in range(RECORDS)])
-    documents.service(settings).process().kill()
+    kill(documents.service(settings))
     lifecycle.up(settings, ["mongo"])
     with MongoClient(settings.mongo) as client:
         assert client[mongo.name].survivors.count_documents({}) == RECORDS
