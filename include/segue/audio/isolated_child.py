@@ -10,6 +10,8 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -35,12 +37,9 @@ def main() -> None:
                 path, expected_duration_s = json.loads(pipe.recv_bytes())
             except EOFError:
                 return
-            # The kernel ends this process when the time is over, even in an endless loop of native code and
-            # even if the parent is gone.
-            signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
-            for message in _replies(_extract(path, limits, expected_duration_s)):
-                pipe.send_bytes(message)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            with _time_limits(limits):
+                for message in _replies(_extract(path, limits, expected_duration_s)):
+                    pipe.send_bytes(message)
 
 
 def _warm_up() -> None:
@@ -55,8 +54,20 @@ def _limit_resources(limits: Limits) -> None:
     address_space = pages * resource.getpagesize() + limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    alarms = {signal.SIGPROF, signal.SIGALRM}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, alarms)
+    for alarm in alarms:
+        signal.signal(alarm, signal.SIG_DFL)
+
+
+@contextmanager
+def _time_limits(limits: Limits) -> Iterator[None]:
+    """Let the kernel end this process when the time is over, even in native code, and even without a parent."""
+    signal.setitimer(signal.ITIMER_PROF, limits.timeout_s)
+    signal.setitimer(signal.ITIMER_REAL, limits.clock_timeout_s)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _extract(path: str, limits: Limits, expected_duration_s: float | None) -> Track | Rejection:

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from multiprocessing import Pipe
 from pathlib import Path
@@ -110,7 +109,7 @@ class _Child:
 
     def __init__(self, limits: Limits) -> None:
         self.served = 0
-        self._timeout_s = limits.timeout_s
+        self._limits = limits
         # Takes what libraries print; read when the child fails.
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed in stop()
         self._pipe, childs_end = Pipe()
@@ -142,32 +141,36 @@ class _Child:
         self.served += 1
         self._output.seek(0)
         self._output.truncate()
-        started = time.monotonic()
         try:
             self._pipe.send_bytes(json.dumps([path, expected_duration_s]).encode())
             # JSON and not pickle: what parses hostile files must not be able to run code here.
-            reply = json.loads(self._receive(self._timeout_s + GRACE_S))
+            reply = json.loads(self._receive(self._limits.clock_timeout_s + GRACE_S))
             if "reason" in reply:
                 return Rejection(path, Reason(reply["reason"]), reply["message"], reply["content_hash"])
             features = np.frombuffer(self._receive(GRACE_S), np.float32)
             return Track(path, features, **reply)
+        except TimeoutError:
+            return self._timed_out(path)
         except (EOFError, OSError, ValueError, TypeError):
-            return self._post_mortem(path, time.monotonic() - started)
+            return self._post_mortem(path)
 
     def _receive(self, timeout_s: float) -> bytes:
         if not self._pipe.poll(timeout_s):
             raise TimeoutError
         return self._pipe.recv_bytes(MAX_REPLY_BYTES)
 
-    def _post_mortem(self, path: str, elapsed_s: float) -> Rejection:
+    def _timed_out(self, path: str) -> Rejection:
+        message = f"It was not done after {self._limits.timeout_s:g} s of CPU or ten times that by the clock."
+        return Rejection(path, Reason.TIMED_OUT, message)
+
+    def _post_mortem(self, path: str) -> Rejection:
         printed = self._printed()
         status = self._end()
-        if status == -signal.SIGALRM or elapsed_s >= self._timeout_s:
-            return Rejection(path, Reason.TIMED_OUT, f"It was not done after {self._timeout_s:g} s.")
+        if -status in {signal.SIGPROF, signal.SIGALRM}:
+            return self._timed_out(path)
         cause = signal.Signals(-status).name if status < 0 else f"exit code {status}"
         last_line = f" ({printed.splitlines()[-1]})" if printed else ""
-        message = f"The decoder's process died of {cause}{last_line}."
-        return Rejection(path, Reason.DECODER_CRASHED, message)
+        return Rejection(path, Reason.DECODER_CRASHED, f"The decoder's process died of {cause}{last_line}.")
 
     def _printed(self) -> str:
         """Give the end of what the child, or a library in it, printed about the current file."""

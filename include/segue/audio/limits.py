@@ -25,7 +25,8 @@ class Limits:
         Least distance between the lowest and the highest sample of the mono mix, full scale being 2 (SILENT).
         The default is two steps of 16-bit audio: what dither makes of silence.
     timeout_s
-        Longest time for one file in the isolated child, in seconds of wall clock (TIMED_OUT).
+        Longest time for one file in the isolated child, in seconds of CPU (TIMED_OUT): a busy machine makes no
+        file bad. Ten times as long by the clock, for a file system that hangs.
     memory_bytes
         Address space that one file may add to the isolated child (OUT_OF_MEMORY).
     """
@@ -40,3 +41,8 @@ class Limits:
     min_peak_to_peak: float = 2.0**-14
     timeout_s: float = 120.0
     memory_bytes: int = 2**30
+
+    @property
+    def clock_timeout_s(self) -> float:
+        """Longest time for one file by the clock, in seconds."""
+        return 10 * self.timeout_s

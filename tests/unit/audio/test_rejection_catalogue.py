@@ -1,0 +1,20 @@
+"""The reason codes are stored for good, and each has its line in the catalogue."""
+
+from __future__ import annotations
+
+import re
+
+from segue.audio.reasons import Reason
+from segue.settings import PROJECT_DIR
+
+
+def test_every_reason_is_catalogued_once_and_nothing_else() -> None:
+    catalogue = (PROJECT_DIR / "docs" / "rejections.md").read_text(encoding="utf-8")
+    codes = re.findall(r"^\| `([A-Z_]+)` \|", catalogue, re.MULTILINE)
+    assert sorted(codes) == sorted(Reason)
+
+
+def test_stored_codes_do_not_change() -> None:
+    assert {reason.name for reason in Reason} == {reason.value for reason in Reason}
+    assert set(Reason) >= {"EMPTY", "UNREADABLE", "TRUNCATED", "TOO_SHORT", "SILENT", "NOT_FINITE", "TOO_LONG"}
+    assert set(Reason) >= {"BAD_RATE", "DECODER_CRASHED", "TIMED_OUT"}
