@@ -13,6 +13,7 @@ from segue.models.registry import Registry
 from segue.settings import get_settings
 from segue.streaming import broker, events
 from segue.streaming.screening import screen
+from segue.streaming.window import OffsetWindow
 
 
 def main() -> None:
@@ -37,7 +38,8 @@ def main() -> None:
         outcome = retraining.train_in_full(
             screened.listens, tracks, window.ends, Registry(settings), arguments.seed
         )
-        outcome |= screened.summary() | {"seconds": time.monotonic() - started}
+        learned = window if outcome["decision"] == "promoted" else OffsetWindow(window.topic, {})
+        outcome |= screened.summary() | {"learned": learned.to_json(), "seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_recommender", outcome)
 
 

@@ -129,8 +129,10 @@ def commit(config: Config, group: str, window: OffsetWindow) -> None:
 
     A window that is replayed by hand never moves the group back.
     """
+    partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
+    if not partitions:
+        return
     with _admin(config) as admin:
-        partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
         committed = _patiently()(admin.list_group_offsets, {group: partitions})[group]
         ahead = {
             where: OffsetAndMetadata(window.ends[where.partition], "", -1)

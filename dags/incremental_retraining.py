@@ -1,0 +1,79 @@
+"""Retrain the recommender as soon as enough new listens have arrived, without waiting for the night.
+
+**What.** A sensor waits, without taking a worker, until `min_events` listens wait in Kafka for this DAG's
+consumer group (or one, after `max_wait_minutes`). Spark then trains on exactly the offsets that the sensor saw
+together with everything before them. Challenger and champion are judged by the later half of what the champion
+has not seen: if the challenger's NDCG@10 is at most 1 % worse, it is fitted on everything, becomes the
+`champion`, and every listener gets new recommendations; otherwise the champion is kept, and the summary says
+so. Only then are the offsets committed.
+
+**When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
+
+**Inputs.** The Kafka topic `listens`, collection `tracks` in MongoDB, the champion. Without a champion the
+training is a full one, as in the DAG `recommender`.
+
+**Outputs.** As of the DAG `recommender`, and the committed offsets of the group `segue-incremental-retraining`.
+
+**When it fails.** Nothing is committed, and the next run covers the same listens and what has come since. After
+five failures in a row the DAG pauses itself: see the last line of the failed task's log, then unpause it.
+
+- *wait_for_listens* waits out a broker that is down or a topic that does not exist yet; its log says so.
+- *commit*: Kafka did not answer. Clear the task.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import Param, dag
+
+from segue.settings import get_settings
+from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
+from segue_spark import SparkJobOperator
+from segue_training import training_summary
+
+PARAMS = {
+    "min_events": Param(
+        250,
+        type="integer",
+        minimum=1,
+        title="New listens",
+        description="How many listens must wait before the recommender is trained on them.",
+    ),
+    "max_wait_minutes": Param(
+        60,
+        type="number",
+        minimum=0,
+        title="Longest wait, in minutes",
+        description="After this time a single new listen suffices. 0: train on whatever waits now.",
+    ),
+}
+WINDOW = "{{ ti.xcom_pull('wait_for_listens') | tojson }}"
+
+
+@dag(
+    schedule="@continuous",
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    max_consecutive_failed_dag_runs=5,
+    params=PARAMS,
+    tags=["segue", "model", "listens"],
+    doc_md=__doc__,
+)
+def incremental_retraining() -> None:
+    """Wire the retraining."""
+    settings = get_settings()
+    wait = KafkaBacklogSensor(
+        task_id="wait_for_listens",
+        topic=settings.listens_topic,
+        group=settings.retraining_group,
+        min_events="{{ params.min_events }}",
+        max_wait_s="{{ params.max_wait_minutes * 60 }}",
+    )
+    retrain = SparkJobOperator(task_id="retrain", job="retrain_incrementally", arguments=["--window", WINDOW])
+    commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.retraining_group, retries=3)
+    wait >> retrain >> commit >> training_summary("retrain_incrementally", "MongoDB collection `recommendations`")
+
+
+incremental_retraining()

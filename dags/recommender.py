@@ -1,0 +1,80 @@
+"""Learn from all listens what to recommend, and recommend ten tracks to every listener.
+
+**What.** Spark reads the whole Kafka topic of listens up to where it ends now, trains implicit ALS on play
+counts without the last fifth of the time, and judges it by that fifth: NDCG@10 of tracks not played before,
+against recommending what is popular. If it is better, it is fitted on everything, becomes the `champion`, and
+every listener gets ten tracks that they have not played.
+
+**When.** Every night at 03:00 (UTC), and by hand.
+
+**Inputs.** The Kafka topic `listens`; the collection `tracks` in MongoDB. Messages that are malformed, sent
+again or of tracks that are not in the corpus are not used, and counted by reason.
+
+**Outputs.** The collection `recommendations` in MongoDB, one document a listener; a version of the model
+`recommender` in MLflow. The listens count as done for `incremental_retraining`.
+
+**When it fails.** The last line of the failed task's log says what and why. The old recommendations stay.
+
+- *train*, "holds no listens" or "no better than popularity": send more listens.
+- *done_with_listens*: Kafka did not answer. Clear the task; otherwise `incremental_retraining` looks at these
+  listens again, which costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+from segue.settings import get_settings
+from segue_kafka import KafkaCommitOperator
+from segue_spark import SparkJobOperator
+from segue_training import mongo_database, training_summary
+
+PARAMS = {
+    "seed": Param(
+        0,
+        type="integer",
+        minimum=0,
+        title="Seed",
+        description="Of ALS' first factors.",
+    ),
+}
+
+
+@dag(
+    schedule="0 3 * * *",
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    tags=["segue", "model", "listens"],
+    doc_md=__doc__,
+)
+def recommender() -> None:
+    """Wire the training."""
+    train = SparkJobOperator(task_id="train", job="train_recommender", arguments=["--seed", "{{ params.seed }}"])
+    learned = learned_window()
+    done = KafkaCommitOperator(
+        task_id="done_with_listens",
+        window="{{ ti.xcom_pull('learned_window') }}",
+        group=get_settings().retraining_group,
+        retries=3,
+    )
+    train >> learned >> done >> training_summary("train_recommender", "MongoDB collection `recommendations`")
+
+
+@task
+def learned_window(dag_run: Any) -> str:
+    """Say which listens the champion now knows; none if it was kept."""
+    from segue import summaries
+
+    return str(
+        summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=mongo_database())["train_recommender"][
+            "learned"
+        ]
+    )
+
+
+recommender()

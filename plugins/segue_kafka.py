@@ -1,0 +1,195 @@
+"""A sensor that waits for work in Kafka without taking a worker, and the operator that says it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from segue.errors import StackError
+from segue.streaming import broker
+from segue.streaming.window import OffsetWindow
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection, Context
+
+# kafka-python's names where they are not librdkafka's with underscores.
+SASL = {
+    "sasl.username": "sasl_plain_username",
+    "sasl.password": "sasl_plain_password",
+    "ssl.ca.location": "ssl_cafile",
+}
+
+
+def client_config(connection: Connection) -> dict[str, Any]:
+    """Read kafka-python's configuration from the extra of an Airflow connection.
+
+    The extra is that of Airflow's Kafka provider: ``{"bootstrap.servers": "host:port", "security.protocol": …}``.
+    """
+    extra = connection.extra_dejson
+    if "bootstrap.servers" not in extra:
+        raise ValueError(
+            f"Connection {connection.conn_id!r} names no brokers: "
+            'set its extra to {"bootstrap.servers": "host:port"}.'
+        )
+    return {SASL.get(key, key.replace(".", "_")): value for key, value in extra.items()}
+
+
+class KafkaBacklogTrigger(BaseTrigger):
+    """Fire when a consumer group's backlog on a topic is large enough, or old enough.
+
+    - Looks every `poll_interval_s`; kafka-python blocks, so it does that in a thread.
+    - A broker that does not answer, and a topic that does not exist yet, are waited for.
+    - Reads offsets only: joins no group, commits nothing. After a restart of the triggerer it simply looks again.
+
+    Parameters
+    ----------
+    topic, group : str
+    min_events : int
+        Size of the backlog that fires.
+    deadline : float
+        Epoch seconds from which on a single event fires.
+    poll_interval_s : float
+    kafka_conn_id : str
+    """
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        group: str,
+        min_events: int,
+        deadline: float,
+        poll_interval_s: float,
+        kafka_conn_id: str,
+    ) -> None:
+        super().__init__()
+        self.topic = topic
+        self.group = group
+        self.min_events = min_events
+        self.deadline = deadline
+        self.poll_interval_s = poll_interval_s
+        self.kafka_conn_id = kafka_conn_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Tell the triggerer how to make this trigger anew."""
+        names = ("topic", "group", "min_events", "deadline", "poll_interval_s", "kafka_conn_id")
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until there is enough; yield the window as JSON."""
+        config = client_config(await BaseHook.aget_connection(self.kafka_conn_id))
+        reported: object = None
+        while True:
+            try:
+                window = await asyncio.to_thread(broker.backlog, config, self.topic, self.group)
+                state: object = window.size
+            except StackError as error:
+                window, state = None, str(error)
+            if window and window.size >= (self.min_events if time.time() < self.deadline else 1):
+                yield TriggerEvent(window.to_json())
+                return
+            if state != reported:
+                waiting = f"{window.size} of {self.min_events} events" if window else f"Still waiting: {state}"
+                self.log.info("%s: %s", self.topic, waiting)
+                reported = state
+            await asyncio.sleep(self.poll_interval_s)
+
+
+class KafkaBacklogSensor(BaseSensorOperator):
+    """Wait until a consumer group has enough to do on a topic.
+
+    - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`.
+    - Returns the window ``{topic: {partition: [start, end]}}``: exactly the offsets that were there when it fired.
+      What arrives later belongs to the next run.
+    - Never commits: see :class:`KafkaCommitOperator`. A run that fails leaves its events to the next one.
+
+    Parameters
+    ----------
+    topic, group : str
+        Templated, as are the next two.
+    min_events : int or str
+        Size of the backlog that suffices.
+    max_wait_s : float or str
+        Seconds after which a single event suffices.
+    poll_interval_s : float
+    kafka_conn_id : str
+        Connection whose extra has ``bootstrap.servers``.
+    """
+
+    template_fields = ("topic", "group", "min_events", "max_wait_s")
+    ui_color = "#d8d0f0"
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        group: str,
+        min_events: int | str = 1,
+        max_wait_s: float | str = 3600,
+        poll_interval_s: float = 5,
+        kafka_conn_id: str = "kafka_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.topic = topic
+        self.group = group
+        self.min_events = min_events
+        self.max_wait_s = max_wait_s
+        self.poll_interval_s = poll_interval_s
+        self.kafka_conn_id = kafka_conn_id
+
+    def execute(self, context: Context) -> None:  # noqa: ARG002
+        """Hand over to the trigger at once: the first look is its, too."""
+        self.defer(
+            trigger=KafkaBacklogTrigger(
+                topic=self.topic,
+                group=self.group,
+                min_events=int(self.min_events),
+                deadline=time.time() + float(self.max_wait_s),
+                poll_interval_s=self.poll_interval_s,
+                kafka_conn_id=self.kafka_conn_id,
+            ),
+            method_name=self.execute_complete.__name__,
+        )
+
+    def execute_complete(self, context: Context, event: str) -> dict[str, Any]:  # noqa: ARG002
+        """Return the window that the trigger found."""
+        window = OffsetWindow.from_json(event)
+        self.log.info("%s events of %r wait for group %r: %s", window.size, self.topic, self.group, event)
+        return json.loads(event)
+
+
+class KafkaCommitOperator(BaseOperator):
+    """Commit the end of a window to a consumer group: the last step, when the work is done.
+
+    - A group is never moved back.
+    - An empty window commits nothing.
+
+    Parameters
+    ----------
+    window : str
+        JSON as the sensor returns it (templated).
+    group : str
+        Templated.
+    kafka_conn_id : str
+    """
+
+    template_fields = ("window", "group")
+
+    def __init__(self, *, window: str, group: str, kafka_conn_id: str = "kafka_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.window = window
+        self.group = group
+        self.kafka_conn_id = kafka_conn_id
+
+    def execute(self, context: Context) -> None:  # noqa: ARG002
+        """Commit."""
+        window = OffsetWindow.from_json(self.window)
+        broker.commit(client_config(BaseHook.get_connection(self.kafka_conn_id)), self.group, window)
+        self.log.info("Group %r is done with %s up to %s", self.group, window.topic, window.ends)

@@ -1,0 +1,46 @@
+"""What the training DAGs share: their last task."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowFailException
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+
+@task(task_id="summary")
+def training_summary(job: str, results: str, dag_run: Any) -> None:
+    """Print what came of a training, keep it, and fail if there is nothing to tell.
+
+    Parameters
+    ----------
+    job : str
+        The Spark job whose summary this is.
+    results : str
+        Where the results are.
+    """
+    from segue import summaries
+
+    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
+    done = summaries.read(run_id, source=database).get(job)
+    if done is None:
+        raise AirflowFailException(
+            f"The job {job!r} left no summary of this run: clear it, so that it runs again."
+        )
+    seconds = (datetime.now(UTC) - dag_run.start_date).total_seconds()
+    total = done | {"results": results, "seconds": seconds}
+    print(summaries.render(dag_run.dag_id, total))
+    summaries.write(run_id, "summary", total, into=database)
+
+
+def mongo_database() -> Database[Any]:
+    """Open Segue's database through the connection ``mongo_default``."""
+    from airflow.providers.mongo.hooks.mongo import MongoHook
+
+    from segue.settings import get_settings
+
+    return MongoHook("mongo_default").get_conn()[get_settings().mongo_database]
