@@ -44,7 +44,12 @@ class TrackMetadata(BaseModel):
 class SubmittedListen(_Model):
     """One play; without its time in ``playing_now``."""
 
-    listened_at: int | None = Field(None, description="When the play began, in seconds since 1970-01-01 UTC.")
+    listened_at: int | None = Field(
+        None,
+        ge=limits.MIN_LISTENED_AT,
+        description="When the play began, in seconds since 1970-01-01 UTC; not in playing_now.",
+        examples=[1_763_900_000],
+    )
     track_metadata: TrackMetadata
 
 

@@ -75,6 +75,6 @@ class LiveCatalogue:
                 if self.refresh():
                     log.info("Matching listens with %d tracks", len(self.index))
             except PyMongoError as error:
-                log.warning("The catalogue stays as it is, MongoDB is away: %s", error)
+                log.warning("The catalogue stays as it is, MongoDB is away: %s", type(error).__name__)
             if self._stopping.wait(REFRESH_S):
                 return

@@ -68,8 +68,9 @@ class Follower:
                 self._follow()
             except (KafkaError, PyMongoError) as error:
                 # Nothing of the batch at hand was committed: the next round reads it again.
+                if self.error is None or not self.error.startswith(type(error).__name__):
+                    log.warning("The store of listens waits: %s", error)  # once, not at every attempt
                 self.error = f"{type(error).__name__}: {error}"
-                log.warning("The store of listens waits: %s", self.error)
                 self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:
@@ -80,6 +81,7 @@ class Follower:
             auto_offset_reset="earliest",
             max_poll_records=BATCH,
             bootstrap_timeout_ms=2_000,
+            request_timeout_ms=10_000,
             reconnect_backoff_max_ms=1_000,
             allow_auto_create_topics=False,
         )

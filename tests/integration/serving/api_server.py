@@ -23,7 +23,7 @@ class serving:  # noqa: N801 - read as a statement: with serving(settings) as ur
     def __init__(self, settings: Settings, *, healthy: bool = True) -> None:
         config = uvicorn.Config(create_app(settings), port=settings.api_port, log_level="warning")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._url = f"http://127.0.0.1:{settings.api_port}"
         self._wait_for = 200 if healthy else 503
 

@@ -41,13 +41,15 @@ def api_settings(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]
 @pytest.fixture(scope="session")
 def database(api_settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](api_settings.mongo, tz_aware=True) as client:
-        yield client[api_settings.mongo_database]
+        found = client[api_settings.mongo_database]
+        found["tracks"].insert_many(TRACKS)
+        yield found
 
 
 @pytest.fixture(scope="session")
 def api(api_settings: Settings, database: Database[dict[str, Any]]) -> Iterator[str]:
     """Serve; return the URL."""
-    database["tracks"].insert_many(TRACKS)
+    assert database is not None
     with serving(api_settings) as url:
         yield url
 
