@@ -101,7 +101,7 @@ def _row_without_file(number: int, like: Row) -> Row:
 
 
 def _soil(rows: list[Row], rng: random.Random) -> None:
-    """Put dirt into a share of the rows, at least one of each kind, each kind into rows of its own."""
+    """Put dirt into a share of the labelled rows, at least one of each kind, each kind into rows of its own."""
     kinds = (
         (0.03, "duration", lambda _: rng.choice(["0:30", "n/a", "2:31", "half a minute"])),
         (0.02, "duration", lambda _: rng.choice(["0", "-30", "30000", "9999999"])),
@@ -112,7 +112,7 @@ def _soil(rows: list[Row], rng: random.Random) -> None:
         (0.03, "language", lambda _: ""),
         (0.01, "title", lambda title: f" {title}  "),
     )
-    clean = rng.sample(rows, k=len(rows))
+    clean = [row for row in rng.sample(rows, k=len(rows)) if row["genre"]]
     for share, column, dirty in kinds:
         for _ in range(max(1, round(share * len(rows)))):
             row = clean.pop()
