@@ -82,7 +82,8 @@ def read(path: Path | None, today: date) -> Metadata:
     dates = pd.to_datetime(rows["date_created"].str.strip(), format="%Y-%m-%d", errors="coerce")
     usable = dates.notna() & (dates <= pd.Timestamp(today))
     unusable_dates = int((~usable & (rows["date_created"].str.strip() != "")).sum())
-    rows["date_created"] = dates.dt.date.where(usable, None)
+    believed = [day.date() if is_usable else None for day, is_usable in zip(dates, usable, strict=True)]
+    rows["date_created"] = pd.Series(believed, index=rows.index, dtype=object)
     repeated_ids = rows["track_id"].duplicated()
     repeated_files = rows["file"].duplicated() & ~repeated_ids
     return Metadata(

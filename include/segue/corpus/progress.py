@@ -12,6 +12,9 @@ from threading import Event, Thread
 from pyspark import Accumulator, SparkContext
 
 EVERY_S = 5.0
+"""Between two lines at first; after a quarter of an hour a minute, so that a day's log can still be read."""
+
+EVERY_SHARE = 1 / 15
 
 
 @dataclass(frozen=True)
@@ -55,21 +58,22 @@ class Progress:
         """
         seconds = max(time.monotonic() - self.started, 1e-9)
         done, done_bytes = min(self.counters.tracks.value, self.tracks), self.counters.size_bytes.value
-        left_s = seconds * (self.size_bytes - done_bytes) / done_bytes if done_bytes else None
-        left = "unknown" if left_s is None else timedelta(seconds=round(max(left_s, 0)))
+        if not done:
+            return f"progress: 0/{self.tracks:,} tracks, workers are starting"
+        left_s = seconds * max(self.size_bytes - done_bytes, 0) / max(done_bytes, 1)
         return (
-            f"progress: {done:,}/{self.tracks:,} tracks ({done / max(self.tracks, 1):.0%}), "
+            f"progress: {done:,}/{self.tracks:,} tracks ({done / self.tracks:.0%}), "
             f"{done / seconds:.1f} tracks/s, {done_bytes / seconds / 1e6:.1f} MB/s, "
-            f"{self.counters.rejected.value:,} rejected, time left {left}"
+            f"{self.counters.rejected.value:,} rejected, time left {timedelta(seconds=round(left_s))}"
         )
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Print a line every few seconds while the body runs, and one at its end."""
+        """Print a line every few seconds while the body runs, ever more rarely, and one at its end."""
         done = Event()
 
         def show() -> None:
-            while not done.wait(EVERY_S):
+            while not done.wait(max(EVERY_S, EVERY_SHARE * (time.monotonic() - self.started))):
                 print(self.line(), flush=True)
 
         thread = Thread(target=show, daemon=True)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from segue.corpus import days
+from segue.corpus.days import Days
+from segue.errors import CorpusError
+
+
+def test_the_command_line_names_a_range():
+    arguments = days.parser("test").parse_args(["--run-id", "x", "--from", "2026-01-01", "--to", "2026-01-31"])
+    assert days.chosen(arguments) == Days(date(2026, 1, 1), date(2026, 1, 31))
+
+
+def test_without_dates_all_days_are_meant():
+    assert str(days.chosen(days.parser("test").parse_args(["--run-id", "x"]))) == "all days"
+
+
+def test_a_range_that_ends_before_it_begins_is_refused():
+    with pytest.raises(CorpusError, match=r"ends \(2026-01-01\) before it begins \(2026-01-02\)"):
+        Days(date(2026, 1, 2), date(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (None, None, [1, 2, 3]),
+        (2, None, [2, 3]),
+        (None, 2, [1, 2]),
+        (2, 2, [2]),
+        (4, 5, []),
+    ],
+)
+def test_finds_the_days_of_the_range(spark, first, last, expected):
+    tables = [spark.createDataFrame([(date(2026, 1, day),)], "partition_date date") for day in (1, 2, 3, 2)]
+    chosen = Days(first and date(2026, 1, first), last and date(2026, 1, last))
+    assert chosen.among(*tables) == [date(2026, 1, day) for day in expected]

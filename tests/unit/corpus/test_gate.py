@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from segue.corpus import gate
+from segue.errors import QualityGateError
+
+
+def report(**changes):
+    return {
+        "inventory": 10,
+        "features": 8,
+        "rejects": 2,
+        "tracks": 8,
+        "distinct_tracks": 8,
+        "bad_vectors": 0,
+        "shortest_s": 3.0,
+        "longest_s": 30.0,
+        "null": {"title": 0, "artist": 8, "genre": 8, "language": 8},
+        "flagged": {"duplicate": 1, "outlier": 0},
+    } | changes
+
+
+def failed(**changes):
+    return [check.name for check in gate.judge(report(**changes)) if not check.passed]
+
+
+def test_a_good_partition_passes():
+    assert failed() == []
+    gate.require(gate.judge(report()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"inventory": 11}, "features + rejects, of files"),
+        ({"tracks": 7, "distinct_tracks": 7}, "tracks, of features"),
+        ({"distinct_tracks": 7}, "different track ids"),
+        ({"bad_vectors": 1}, "tracks without 518 finite features"),
+        ({"null": {"title": 1}}, "tracks without a title"),
+        ({"shortest_s": 0.2}, "shortest track, seconds"),
+        ({"longest_s": math.nan}, "longest track, seconds"),
+        ({"features": 4, "tracks": 4, "distinct_tracks": 4, "rejects": 6}, "share of files rejected"),
+        ({"flagged": {"duplicate": 5, "outlier": 0}}, "share of tracks that are duplicates"),
+        ({"flagged": {"duplicate": 0, "outlier": 3}}, "share of tracks that are outliers"),
+    ],
+)
+def test_each_fault_fails_its_check_alone(changes, name):
+    assert failed(**changes) == [name]
+
+
+def test_a_partition_where_all_is_rejected_fails():
+    assert "tracks" in failed(features=0, rejects=10, tracks=0, distinct_tracks=0, shortest_s=None, longest_s=None)
+
+
+def test_an_empty_partition_has_nothing_to_check():
+    nothing = report(inventory=0, features=0, rejects=0, tracks=0, distinct_tracks=0, shortest_s=None)
+    assert gate.judge(nothing) == []
+
+
+def test_tracks_that_are_left_without_files_fail():
+    assert "features + rejects, of files" in failed(inventory=0)
+
+
+def test_shares_of_very_few_files_are_not_judged():
+    assert failed(inventory=2, features=1, rejects=1, tracks=1, distinct_tracks=1) == []
+
+
+def test_the_error_is_the_table_of_what_failed():
+    with pytest.raises(QualityGateError, match=r"1 of 11 checks failed(?s:.*)FAIL  different track ids +7  8\n"):
+        gate.require(gate.judge(report(distinct_tracks=7)))

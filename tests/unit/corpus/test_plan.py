@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from segue.corpus import plan as planning
+from segue.corpus.plan import Mode, divide, plan
+from segue.corpus.schema import FEATURES, INVENTORY, REJECTS, columns
+
+DAY = date(2026, 1, 1)
+
+
+def listing(sizes, day=DAY):
+    files = [(f"t{i}", f"{i:03d}.mp3", size, 1, None, day) for i, size in enumerate(sizes)]
+    return pd.DataFrame(
+        files, columns=["track_id", "path", "size_bytes", "mtime_ns", "first_seen", "partition_date"]
+    )
+
+
+def test_tasks_get_similar_bytes_whatever_the_number_of_files():
+    (commit,) = divide(listing([2**20] * 200 + [40 * 2**20, 2**20]), cores=2)
+    by_task = commit.groupby("task")["size_bytes"].sum()
+    assert by_task.drop(by_task.idxmax()).max() <= 2 * by_task.median()
+    assert by_task.max() <= 45 * 2**20
+    assert sorted(commit["task"].unique()) == list(range(commit["task"].max() + 1))
+
+
+def test_work_is_committed_in_pieces_in_the_order_of_days(monkeypatch):
+    monkeypatch.setattr(planning, "COMMIT_BYTES", 10)
+    todo = pd.concat([listing([4] * 4, date(2026, 1, 2)), listing([4] * 4, date(2026, 1, 1))])
+    commits = divide(todo, cores=2)
+    assert [len(commit) for commit in commits] == [3, 2, 3]
+    assert pd.concat(commits)["partition_date"].is_monotonic_increasing
+
+
+def test_files_without_bytes_are_work_too():
+    (commit,) = divide(listing([0, 0]), cores=2)
+    assert commit["task"].tolist() == [0, 0]
+
+
+@pytest.fixture
+def tables(spark):
+    def outcomes(schema, rows):
+        filled = [tuple(row.get(name) for name in columns(schema)) for row in rows]
+        return spark.createDataFrame(filled, schema)
+
+    state = {"size_bytes": 1, "mtime_ns": 1, "partition_date": DAY, "feature_version": "2"}
+    features = [{**state, "path": "000.mp3"}, {**state, "path": "001.mp3", "feature_version": "1"}]
+    rejects = [{**state, "path": "002.mp3"}, {**state, "path": "003.mp3", "mtime_ns": 9}]
+    inventory = spark.createDataFrame(listing([1] * 5), INVENTORY)
+    return inventory, outcomes(FEATURES, features), outcomes(REJECTS, rejects)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        # 0 is done and 2 was rejected; 1 is of an older version, 3 has changed, 4 is new.
+        (Mode.SKIP, ["001.mp3", "003.mp3", "004.mp3"]),
+        (Mode.PING, ["001.mp3", "003.mp3", "004.mp3"]),
+        (Mode.FORCE, ["000.mp3", "001.mp3", "002.mp3", "003.mp3", "004.mp3"]),
+    ],
+)
+def test_extracts_what_the_mode_asks_for(tables, mode, expected):
+    rows = plan(*tables, version="2", mode=mode)
+    assert rows.count() == 5
+    assert sorted(row["path"] for row in rows.where("todo").collect()) == expected

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from segue.corpus import rules
+
+STRINGS = [f"meta_{name}" for name in (*rules.TEXTS, "duration")] + [f"tag_{name}" for name in rules.TAGGED]
+SCHEMA = ", ".join(f"{name} string" for name in [*STRINGS, "path"]) + ", duration_s double, changes array<string>"
+
+
+@pytest.fixture
+def apply(spark):
+    """Run some rules on rows that are given as dictionaries; return such."""
+
+    def run(which, *cases):
+        rows = [
+            (*(case.get(name) for name in STRINGS), case.get("path", "a/b.mp3"), case.get("duration_s", 30.0), [])
+            for case in cases
+        ]
+        cleaned = spark.createDataFrame(rows, SCHEMA).coalesce(1)
+        for rule in which:
+            cleaned = rule(cleaned)
+        return [row.asDict() for row in cleaned.collect()]
+
+    return run
+
+
+def test_text_is_normalised_in_unicode_and_white_space(apply):
+    (row,) = apply([rules.normalise_text], {"meta_title": "  The\u0301\t\n Reel\x00 ", "tag_artist": "Bach"})
+    assert (row["meta_title"], row["tag_artist"]) == ("Thé Reel", "Bach")
+    assert row["changes"] == ["title_normalised"]
+
+
+def test_placeholders_become_null(apply):
+    (row,) = apply(
+        [rules.normalise_text],
+        {"meta_artist": " Unknown Artist", "meta_title": "N/A", "meta_album": "", "tag_title": "?"},
+    )
+    assert [row[name] for name in ("meta_artist", "meta_title", "meta_album", "tag_title")] == [None] * 4
+    assert row["changes"] == ["title_placeholder", "artist_placeholder", "tag_title_placeholder"]
+
+
+def test_a_title_of_a_million_characters_is_cut(apply):
+    (row,) = apply([rules.normalise_text], {"meta_title": "x" * 10**6})
+    assert len(row["meta_title"]) == rules.MAX_CHARACTERS
+
+
+def test_the_metadata_goes_before_the_tag(apply):
+    stated = {"meta_title": "A", "meta_genre": "D", "meta_language": "EN"}
+    (row,) = apply([rules.choose_source], {**stated, "tag_title": "B", "tag_artist": "C"})
+    assert (row["title"], row["artist"], row["genre"], row["language"]) == ("A", "C", "D", "en")
+    assert row["changes"] == ["artist_from_tag"]
+
+
+def test_without_title_the_file_name_serves(apply):
+    (row,) = apply([rules.choose_source], {"path": "Réels/01. Drowsy Maggie.mp3"})
+    assert row["title"] == "01. Drowsy Maggie"
+    assert row["changes"] == ["title_from_file_name", "artist_missing", "genre_missing"]
+
+
+def test_spellings_of_a_genre_get_one_name(apply):
+    expected = {
+        "hip hop": "Hip-Hop",
+        "Rap": "Hip-Hop",
+        "R&B": "R&B",
+        "Hip-Hop/Rap": "Hip-Hop",
+        "Rock; Pop": "Rock",
+        "GERMAN folk Song": "German Folk Song",
+        "Reel": "Reel",
+        "汉族民歌": "汉族民歌",
+        "/": "/",
+        None: None,
+    }
+    cases = [{"meta_genre": genre, "meta_title": "t", "meta_artist": "a"} for genre in expected]
+    rows = apply([rules.choose_source, rules.canonicalise_genre], *cases)
+    assert {row["meta_genre"]: row["genre"] for row in rows} == expected
+    for row in rows:
+        assert ("genre_renamed" in row["changes"]) == (row["meta_genre"] != row["genre"])
+
+
+def test_a_stated_duration_becomes_seconds(apply):
+    expected = {
+        "183": (183.0, []),
+        " 183.5 ": (183.5, []),
+        "3:03": (183.0, []),
+        "1:02:03": (3723.0, []),
+        "0:30": (30.0, []),
+        "half a minute": (None, ["duration_not_a_number"]),
+        "3:99": (None, ["duration_not_a_number"]),
+        "1e3": (None, ["duration_not_a_number"]),
+        "0": (None, ["duration_out_of_range"]),
+        "-30": (None, ["duration_out_of_range"]),
+        "9999999": (None, ["duration_out_of_range"]),
+        "n/a": (None, []),
+        "": (None, []),
+        None: (None, []),
+    }
+    rows = apply([rules.convert_duration], *({"meta_duration": text} for text in expected))
+    assert {row["meta_duration"]: (row["stated_duration_s"], row["changes"]) for row in rows} == expected
+
+
+def test_the_decoded_duration_is_kept_and_a_difference_noted(apply):
+    expected = {
+        ("30", 31.9): [],
+        ("30", 32.1): ["duration_disagrees"],
+        ("600", 625.0): [],
+        ("600", 640.0): ["duration_disagrees"],
+        (None, 30.0): [],
+    }
+    cases = [{"meta_duration": stated, "duration_s": decoded} for stated, decoded in expected]
+    rows = apply([rules.convert_duration, rules.reconcile_duration], *cases)
+    assert {(row["meta_duration"], row["duration_s"]): row["changes"] for row in rows} == expected

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from segue.corpus import schema
+
+
+def test_the_schema_changes_only_with_its_version():
+    assert schema.SCHEMA_VERSION == 1
+    assert blake2b(repr(sorted(schema.TABLES.items())).encode(), digest_size=8).hexdigest() == "45fd87a88e90e241"
+
+
+def test_names_the_columns_of_a_table():
+    assert schema.columns(schema.INVENTORY) == [
+        "track_id",
+        "path",
+        "size_bytes",
+        "mtime_ns",
+        "first_seen",
+        "partition_date",
+    ]

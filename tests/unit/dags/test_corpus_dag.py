@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+
+from segue.settings import PROJECT_DIR
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Import the DAG as Airflow does, from a home of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        patch.setenv("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
+        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(PROJECT_DIR / "dags" / "corpus.py")
+        assert bag.import_errors == {}
+        yield bag.dags["corpus"]
+
+
+def test_the_tasks_run_one_after_the_other(corpus):
+    order = ["inventory", "extract", "unless_ping", "integrate", "quality_gate", "publish", "summary"]
+    for task, following in pairwise(order):
+        assert corpus.get_task(task).downstream_task_ids == {following}
+
+
+def test_it_is_documented_and_tagged(corpus):
+    assert {"segue", "corpus"} <= set(corpus.tags)
+    for word in ("What", "When", "Inputs", "Outputs", "When it fails"):
+        assert f"**{word}.**" in corpus.doc_md
+
+
+def test_each_run_has_the_day_before_as_its_partition(corpus):
+    timetable = corpus.timetable
+    assert timetable.key_format == "%Y-%m-%d"
+    assert timetable.run_offset == -1
+    assert corpus.max_active_runs == 1
+    assert not corpus.catchup
+
+
+def test_every_param_has_a_help_text(corpus):
+    for name in ("partition_from", "partition_to", "mode"):
+        assert len(corpus.params.get_param(name).description) > 20
+
+
+@pytest.mark.parametrize("job", ["inventory", "extract", "integrate", "publish"])
+def test_spark_jobs_take_the_one_slot_and_are_tried_again(corpus, job):
+    task = corpus.get_task(job)
+    assert task.pool == "spark"
+    assert task.retries >= 1
+    assert task.application == str(PROJECT_DIR / "spark_jobs" / f"{job}.py")
+    assert task.application_args[:2] == ["--run-id", "{{ dag.dag_id }}/{{ run_id }}"]
+
+
+def render(corpus, task, **context):
+    """Render a task's arguments with Airflow's own templating."""
+    environment = corpus.get_template_env()
+    templates = corpus.get_task(task).application_args
+    return [environment.from_string(template).render(context) for template in templates]
+
+
+class Dag:
+    dag_id = "corpus"
+
+
+@pytest.mark.parametrize(
+    ("params", "key", "expected"),
+    [
+        ({}, None, ["--mode", "skip"]),
+        ({}, "2026-03-01", ["--from", "2026-03-01", "--to", "2026-03-01", "--mode", "skip"]),
+        ({"partition_from": "2026-01-01"}, None, ["--from", "2026-01-01", "--mode", "skip"]),
+        (
+            {"partition_from": "2026-01-01", "partition_to": "2026-01-31"},
+            "2026-03-01",
+            ["--from", "2026-01-01", "--to", "2026-01-31", "--mode", "skip"],
+        ),
+    ],
+)
+def test_a_run_works_on_its_params_else_its_partition_else_all_days(corpus, params, key, expected):
+    from segue_spark import without_empty_options
+
+    params = {"partition_from": None, "partition_to": None, "mode": "skip"} | params
+    rendered = render(corpus, "extract", dag=Dag, run_id="r", params=params, partition_key=key)
+    assert without_empty_options(rendered) == ["--run-id", "corpus/r", *expected]
+
+
+def test_importing_the_dag_loads_nothing_heavy():
+    code = "import corpus, sys; print({'pyspark', 'pandas', 'librosa', 'pymongo'} & sys.modules.keys())"
+    paths = os.pathsep.join(str(PROJECT_DIR / folder) for folder in ("dags", "plugins"))
+    environment = os.environ | {"PYTHONPATH": paths}
+    loaded = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert loaded.splitlines()[-1] == "set()"
