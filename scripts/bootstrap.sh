@@ -44,6 +44,11 @@ if ! uv=$(command -v uv); then
     fi
 fi
 
+quiet=--quiet
+if [[ ! -d .venv ]]; then
+    echo "Making .venv from uv.lock; the first time it downloads some 700 MB"
+    quiet=
+fi
 # Frozen: exactly uv.lock. Inexact: what a developer has added to .venv stays.
-"$uv" sync --quiet --frozen --inexact --python "$python" --extra embedded "$@"
+"$uv" sync ${quiet:+"$quiet"} --frozen --inexact --python "$python" --extra embedded "$@"
 .venv/bin/segue jars

@@ -109,12 +109,13 @@ def _migrate(settings: Settings) -> None:
 def _make_pool(settings: Settings) -> None:
     """Make the pool ``spark``, whose one slot lets one Spark application run at a time."""
     who = login(settings)
-    with httpx.Client(base_url=who.url, timeout=30, trust_env=False) as client:
-        answer = client.post("/auth/token", json={"username": who.username, "password": who.password})
-        answer.raise_for_status()
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    with httpx.Client(base_url=who.url, timeout=120, trust_env=False) as client:
+        token = client.post("/auth/token", json={"username": who.username, "password": who.password})
+        if not token.is_success:
+            raise StackError(f"Airflow refuses its own login: {token.status_code} {token.text}")
         pool = {"name": "spark", "slots": 1, "description": "One Spark application at a time"}
-        answer = client.post("/api/v2/pools", json=pool)
+        bearer = {"Authorization": f"Bearer {token.json()['access_token']}"}
+        answer = client.post("/api/v2/pools", json=pool, headers=bearer)
     if answer.status_code not in {httpx.codes.CREATED, httpx.codes.CONFLICT}:
         raise StackError(f"Airflow refuses to make the pool 'spark': {answer.status_code} {answer.text}")
 

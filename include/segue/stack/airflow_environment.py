@@ -78,8 +78,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "print_stats_interval": 0,
         },
         "scheduler": {
-            # After a kill: how soon a component counts as gone, and its tasks are given to its successor.
-            "scheduler_health_check_threshold": 15,
+            # After a kill: how soon the tasks of the scheduler that is gone are started again.
             "orphaned_tasks_check_interval": 15,
         },
         "usage_data_collection": {"enabled": False},

@@ -85,7 +85,8 @@ def clean(settings: Settings, say: Say = lambda _: None) -> None:
     """Stop the stack of this corpus and remove its state folder: databases, logs, lake, models."""
     with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
         _stop(settings.state_dir)
-        shutil.rmtree(settings.state_dir, ignore_errors=True)
+        if settings.state_dir.exists():
+            shutil.rmtree(settings.state_dir)
         say(f"Removed {settings.state_dir}.")
 
 
@@ -106,7 +107,7 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         began = time.monotonic()
         if service not in stale:
             try:
-                service.wait(called_off, patience_s=30)
+                service.wait(called_off, patience_s=60)
             except StackError:
                 service.stop()
                 stale.append(service)
