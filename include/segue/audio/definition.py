@@ -17,7 +17,8 @@ family                 size  what, for each frame of 2048 samples every 512 samp
 =====================  ====  ===============================================================================
 
 Each of these 74 series over time gives seven statistics; a series that does not vary has skew 0 and kurtosis -3,
-as in FMA's own table. :mod:`segue.audio.reference` says the same in plain librosa, and tests hold the two together.
+as in FMA's own table. :mod:`segue.audio.reference` says the same in plain
+librosa, and tests hold the two together.
 """
 
 from __future__ import annotations

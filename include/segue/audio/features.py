@@ -3,19 +3,36 @@
 ``compute(samples, sample_rate)`` takes a whole signal. For a long one::
 
     accumulator = FeatureAccumulator(sample_rate)
-    for block in blocks:  # float32, (channels, n), of any lengths
+    for block in blocks:  # float32, (channels, n) or (n,), of any lengths
         accumulator.add(block)
     features = accumulator.finish()  # the same numbers as compute()
+
+The first pass (:mod:`segue.audio.frames`) computes the spectra and all that a frame gives by itself. What needs
+the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio import reference
+from segue.audio import banks, definition, descriptors, tuning
+from segue.audio.chroma import cens, normalise, tonnetz
+from segue.audio.constant_q import ConstantQChroma
+from segue.audio.definition import FMA_SAMPLE_RATE, N_BANDS, N_FFT, N_MELS, N_MFCC
+from segue.audio.frames import FirstPass, series
+from segue.audio.signal import mix
+from segue.audio.statistics import statistics
+from segue.audio.stft import LANES, N_BINS
+from segue.audio.threads import one_blas_thread
+
+Float32 = NDArray[np.float32]
+
+
+_BLOCK: Final = 2**16
+"""Samples that pass at once: a block stays in the second-level cache."""
 
 
 class FeatureAccumulator:
@@ -31,8 +48,9 @@ class FeatureAccumulator:
 
     def __init__(self, sample_rate: int, *, fma_compatible: bool = False) -> None:
         self._sample_rate = sample_rate
-        self._fma_compatible = fma_compatible
-        self._blocks: list[NDArray[np.float32]] = []
+        self._bins_rate = FMA_SAMPLE_RATE if fma_compatible else sample_rate
+        self._first_pass = FirstPass(sample_rate, self._bins_rate)
+        self._blocks: list[Float32] = []
 
     def add(self, block: NDArray[Any]) -> None:
         """Take the next samples.
@@ -40,11 +58,16 @@ class FeatureAccumulator:
         Parameters
         ----------
         block : np.ndarray [shape=(channels, n) or (n,), dtype=float32]
-            Samples that follow those taken so far.
+            Finite samples that follow those taken so far. It must not change later.
         """
-        self._blocks.append(block.mean(axis=0, dtype=np.float32) if block.ndim == 2 else block)
+        if block.ndim == 2:
+            mono = np.empty(block.shape[1], np.float32)
+            mix(block, mono)
+            block = mono
+        self._blocks.append(block)
+        self._first_pass.add(block)
 
-    def finish(self) -> NDArray[np.float32]:
+    def finish(self) -> Float32:
         """Give the features of all that was taken.
 
         Returns
@@ -52,18 +75,66 @@ class FeatureAccumulator:
         np.ndarray [shape=(518,), dtype=float32]
             In the order of `definition.COLUMNS`.
         """
-        return reference.compute(
-            np.concatenate(self._blocks), self._sample_rate, fma_compatible=self._fma_compatible
-        )
+        self._first_pass.finish()
+        with one_blas_thread():
+            families = self._from_frames() | self._from_constant_q()
+        return np.concatenate([statistics(families[family]).ravel() for family in definition.FAMILIES])
+
+    def _from_frames(self) -> dict[str, Float32]:
+        """Finish the families of the STFT."""
+        first = self._first_pass
+        n_frames = first.n_frames
+        moments = series([part.moments for part in first.batches], n_frames)
+        hz_per_bin = np.float32(self._bins_rate / N_FFT)
+        filters = banks.chroma(self._bins_rate, tuning.estimate(first.stft_peaks))
+        return {
+            "chroma_stft": normalise(_project(filters, [part.power for part in first.batches], n_frames), np.inf),
+            "mfcc": self._mfcc(),
+            "rmse": moments[descriptors.RMSE, np.newaxis],
+            "spectral_bandwidth": moments[descriptors.BANDWIDTH, np.newaxis] * hz_per_bin,
+            "spectral_centroid": moments[descriptors.CENTROID, np.newaxis] * hz_per_bin,
+            "spectral_contrast": self._contrast(),
+            "spectral_rolloff": moments[descriptors.ROLLOFF, np.newaxis] * hz_per_bin,
+            "zcr": first.zero_crossing_rate(),
+        }
+
+    def _mfcc(self) -> Float32:
+        first = self._first_pass
+        mel = series([part.mel for part in first.batches], first.n_frames)[:N_MELS]
+        cosines = np.cos(np.pi / N_MELS * np.outer(np.arange(N_MFCC), np.arange(N_MELS) + 0.5))
+        cosines *= np.sqrt(np.where(np.arange(N_MFCC) == 0, 1, 2) / N_MELS)[:, np.newaxis]
+        coefficients: Float32 = cosines.astype(np.float32) @ _decibels(mel)
+        return coefficients
+
+    def _contrast(self) -> Float32:
+        first = self._first_pass
+        peaks, valleys = np.split(series([part.extremes for part in first.batches], first.n_frames), 2)
+        contrast = _decibels(peaks) - _decibels(valleys)
+        missing = N_BANDS + 1 - len(contrast)
+        return np.pad(contrast, ((0, missing), (0, 0))) if missing else contrast
+
+    def _from_constant_q(self) -> dict[str, Float32]:
+        """Compute the constant-Q transform and its families."""
+        first = self._first_pass
+        transform = ConstantQChroma(self._sample_rate, tuning.estimate(first.cqt_peaks), first.n_samples)
+        for i, block in enumerate(self._blocks):
+            transform.add(block, last=i == len(self._blocks) - 1)
+        chroma = transform.finish()
+        smoothed = cens(chroma)
+        return {
+            "chroma_cens": smoothed,
+            "chroma_cqt": normalise(chroma, np.inf),
+            "tonnetz": tonnetz(smoothed),
+        }
 
 
-def compute(samples: NDArray[Any], sample_rate: int, *, fma_compatible: bool = False) -> NDArray[np.float32]:
+def compute(samples: NDArray[Any], sample_rate: int, *, fma_compatible: bool = False) -> Float32:
     """Compute the 518 features of a signal.
 
     Parameters
     ----------
     samples : np.ndarray [shape=(channels, n) or (n,), dtype=float32]
-        Decoded audio.
+        Finite samples.
     sample_rate : int > 0
         In Hz.
     fma_compatible : bool
@@ -75,5 +146,19 @@ def compute(samples: NDArray[Any], sample_rate: int, *, fma_compatible: bool = F
         In the order of `definition.COLUMNS`.
     """
     accumulator = FeatureAccumulator(sample_rate, fma_compatible=fma_compatible)
-    accumulator.add(samples)
+    for start in range(0, samples.shape[-1], _BLOCK):
+        accumulator.add(samples[..., start : start + _BLOCK])
     return accumulator.finish()
+
+
+def _project(filters: Float32, parts: list[Float32], n_frames: int) -> Float32:
+    """Apply a filter bank to spectra."""
+    projected = [np.matmul(filters, part.reshape(-1, N_BINS, LANES)) for part in parts]
+    return series([part.reshape(len(part), -1) for part in projected], n_frames)
+
+
+def _decibels(power: Float32) -> Float32:
+    """Level in dB, at most 80 below the largest, as ``librosa.power_to_db``."""
+    levels: Float32 = np.float32(10) * np.log10(np.maximum(power, np.float32(1e-10)))
+    np.maximum(levels, levels.max() - np.float32(80), out=levels)
+    return levels

@@ -106,7 +106,7 @@ def _contrast(stft: Array, sample_rate: float) -> Array:
 def _statistics(values: Array) -> NDArray[np.float32]:
     """Statistics of each row, shape (7, n_rows) in the order of `definition.STATISTICS`."""
     values = values.astype(np.float64)
-    constant = values.std(axis=1) <= 1e-6 * np.abs(values).max(axis=1)
+    constant = values.std(axis=1) <= 1e-6 * np.abs(values).max()
     return np.stack(
         [
             np.where(constant, -3, scipy.stats.kurtosis(values, axis=1)),

@@ -1,0 +1,103 @@
+"""Chromagrams from pitch-class sums, and what follows from them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.audio.compiled import compiled
+from segue.audio.definition import N_CHROMA
+
+Float32 = NDArray[np.float32]
+
+_SMOOTHING: Final = 41
+"""Frames that CENS smooths over."""
+
+_TINY: Final = np.finfo(np.float32).tiny
+
+
+def normalise(chroma: Float32, norm: float) -> Float32:
+    """Scale each frame to norm 1; silent frames stay zero.
+
+    Parameters
+    ----------
+    chroma : np.ndarray [shape=(12, n_frames), dtype=float32]
+        Pitch classes.
+    norm : {1, 2, inf}
+        Kind of norm.
+    """
+    if norm == np.inf:
+        lengths = np.abs(chroma).max(axis=0)
+    elif norm == 1:
+        lengths = np.abs(chroma).sum(axis=0)
+    else:
+        lengths = np.sqrt(np.square(chroma).sum(axis=0))
+    lengths[lengths < _TINY] = 1
+    scaled: Float32 = chroma / lengths
+    return scaled
+
+
+def cens(chroma: Float32) -> Float32:
+    """Energy normalised statistics: quantised and smoothed chroma.
+
+    Parameters
+    ----------
+    chroma : np.ndarray [shape=(12, n_frames), dtype=float32]
+        Constant-Q pitch-class sums.
+
+    Returns
+    -------
+    np.ndarray [shape=(12, n_frames), dtype=float32]
+        As ``librosa.feature.chroma_cens``.
+    """
+    shares = normalise(chroma, 1)
+    window = np.hanning(_SMOOTHING + 2)
+    smoothed = np.empty_like(shares)
+    _quantise_and_smooth(shares, window / window.sum(), smoothed)
+    return normalise(smoothed, 2)
+
+
+def tonnetz(cens: Float32) -> Float32:
+    """Project on circles of fifths, minor thirds and major thirds.
+
+    Parameters
+    ----------
+    cens : np.ndarray [shape=(12, n_frames), dtype=float32]
+        From `cens`.
+
+    Returns
+    -------
+    np.ndarray [shape=(6, n_frames), dtype=float32]
+        As ``librosa.feature.tonnetz``.
+    """
+    turns = np.outer([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3], np.arange(N_CHROMA))
+    turns[::2] -= 0.5  # sines
+    radii = np.array([[1], [1], [1], [1], [0.5], [0.5]])
+    projection = (radii * np.cos(np.pi * turns)).astype(np.float32)
+    projected: Float32 = projection @ normalise(cens, 1)
+    return projected
+
+
+@compiled
+def _quantise_and_smooth(shares: Float32, window: NDArray[np.float64], out: Float32) -> None:
+    half = len(window) // 2
+    n = shares.shape[1]
+    steps = np.zeros(n + 2 * half, np.float32)
+    quarter, zero = np.float32(0.25), np.float32(0)
+    weights = window.astype(np.float32)
+    for row in range(len(shares)):
+        for i in range(n):
+            x = shares[row, i]
+            steps[half + i] = (
+                (quarter if x > 0.4 else zero)
+                + (quarter if x > 0.2 else zero)
+                + (quarter if x > 0.1 else zero)
+                + (quarter if x > 0.05 else zero)
+            )
+        out[row] = 0
+        for k in range(len(weights)):
+            w = weights[k]
+            for i in range(n):
+                out[row, i] += w * steps[i + k]

@@ -1,0 +1,59 @@
+"""Compiled loops over samples."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.audio.compiled import compiled
+from segue.audio.definition import HOP_LENGTH
+
+Float32 = NDArray[np.float32]
+
+_SILENCE: Final = np.float32(-1e-10)
+"""Samples above it count as positive: librosa's threshold of a zero crossing."""
+
+
+def mix(block: NDArray[Any], out: Float32) -> None:
+    """Average the channels.
+
+    Parameters
+    ----------
+    block : np.ndarray [shape=(channels, n) or (n,)]
+        Samples.
+    out : np.ndarray [shape=(n,), dtype=float32]
+        Receives the mono signal.
+    """
+    if block.ndim == 1:
+        out[:] = block
+        return
+    np.copyto(out, block[0])
+    for channel in block[1:]:
+        out += channel
+    out /= np.float32(len(block))
+
+
+@compiled
+def count_crossings(samples: Float32, first: int, counts: NDArray[np.int64], at_start: NDArray[np.int64]) -> None:
+    """Count the zero crossings of each hop.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(n,), dtype=float32]
+        Signal, with a sample before ``first``.
+    first : int
+        First sample of the first hop.
+    counts : np.ndarray [shape=(n_hops,)]
+        Receives the crossings on the way to each sample of a hop.
+    at_start : np.ndarray [shape=(n_hops,)]
+        Receives those on the way to the hop's first sample.
+    """
+    for hop in range(len(counts)):
+        start = first + hop * HOP_LENGTH
+        n = np.int32(0)
+        for i in range(start, start + HOP_LENGTH):
+            n += (samples[i] < _SILENCE) != (samples[i - 1] < _SILENCE)
+        counts[hop] = n
+        at_start[hop] = (samples[start] < _SILENCE) != (samples[start - 1] < _SILENCE)
