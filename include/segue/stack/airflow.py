@@ -71,13 +71,18 @@ def services(settings: Settings) -> list[Service]:
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
     """Bring the components up, the scheduler last: the tasks that it starts need the API server and the pool."""
     _migrate(settings)
-    found = {service.name: service for service in services(settings)}
+    api_server, *others, scheduler = services(settings)
     with ThreadPoolExecutor() as pool:
-        first = {name: pool.submit(bring_up, found[name]) for name in COMMANDS if name != "scheduler"}
-        first[API_SERVER].result()
+        starting = [service for service in others if not service.runs_as_wanted()]
+        started = [pool.submit(bring_up, service) for service in starting]
+        bring_up(api_server)
         _make_pool(settings)
-        bring_up(found["scheduler"])
-        for future in first.values():
+        # Those that ran already are asked only now, since it is the API server that tells their health.
+        for service in others:
+            if service not in starting:
+                bring_up(service)
+        bring_up(scheduler)
+        for future in started:
             future.result()
 
 

@@ -69,7 +69,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "base_log_folder": home / "logs",
             "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
             "colored_console_log": False,
-            "namespace_levels": "http.access=warning",
+            "namespace_levels": "http.access=warning kafka=critical",
         },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",

@@ -36,11 +36,11 @@ def test_acknowledged_records_and_committed_offsets_survive_a_kill_of_the_broker
     consumer = KafkaConsumer(bootstrap_servers=kafka, group_id="survivors", enable_auto_commit=False)
     consumer.assign([topic])
     consumer.commit({topic: OffsetAndMetadata(RECORDS // 2, "", -1)})
+    consumer.close()
+    producer.close()
 
     kill(broker.service(settings))
     lifecycle.up(settings, ["kafka"])
-    consumer.close()
-    producer.close()
 
     reader = KafkaConsumer(
         topic.topic,
