@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from segue.serving.accounts import Accounts
+from segue.settings import Settings
+from segue.streaming.lake import TABLE, ListensTable
+from segue.streaming.removals import user_key
 
 app = typer.Typer(no_args_is_help=True, help="Accounts of the listens API: add, list, rotate, revoke, forget.")
 
@@ -54,6 +60,45 @@ def rotate(name: Name) -> None:
     """Print a new token; the old one is refused from now on."""
     with _accounts() as accounts:
         _show(accounts.rotate(name))
+
+
+@app.command()
+def forget(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a user and everything they have played: here, in the API's database and in the lake.
+
+    What Kafka holds stays until its retention ends, and is ignored by what reads it here. The lake's old files go
+    for good when Delta vacuums them, seven days later.
+    """
+    from segue.serving.forgetting import forget_in_database
+    from segue.settings import get_settings
+    from segue.streaming.importing import Progress
+    from segue.summaries import database
+
+    if not yes:
+        typer.confirm(f"Remove {name} and all their listens?", abort=True)
+    settings = get_settings()
+    with database() as opened:
+        gone = forget_in_database(opened, name)
+    Progress(settings.state_dir / "imports.json").forget(name)
+    gone["listens in the lake"] = _forget_in_lake(settings, name)
+    typer.echo("Removed: " + ", ".join(f"{count:,} {what}" for what, count in gone.items()) + ".")
+
+
+def _forget_in_lake(settings: Settings, name: str) -> int:
+    """Remove a user's rows now, rather than at the next run of the DAG `listens`."""
+    if "://" not in settings.lake_uri and not (Path(settings.lake_uri) / TABLE).exists():
+        return 0
+    from segue import spark
+    from segue.stack import spark_conf
+
+    os.environ.update(spark_conf.environment(settings))
+    with spark.job("forget") as session:
+        table = ListensTable(session, settings.lake_uri)
+        keys = session.createDataFrame([(user_key(name), time.time())], "key string, removed_at double")
+        return table.remove(keys)
 
 
 @app.command()

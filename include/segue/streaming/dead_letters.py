@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
-from segue.errors import SegueError
+from segue.errors import SegueError, StackError
 
 
 class DeadLetterError(SegueError):
@@ -106,8 +107,18 @@ def read(bootstrap_servers: str, dead_letters_topic: str) -> Iterator[DeadLetter
     ------
     DeadLetter
         The first of each name, by number.
+
+    Raises
+    ------
+    StackError
+        If no broker answers.
     """
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap_servers, enable_auto_commit=False, bootstrap_timeout_ms=5_000
+        )
+    except KafkaError as error:
+        raise StackError(f"No Kafka broker answers at {bootstrap_servers}: start it with `segue up`.") from error
     try:
         partitions = [
             TopicPartition(dead_letters_topic, p) for p in consumer.partitions_for_topic(dead_letters_topic) or ()

@@ -1,0 +1,88 @@
+"""``segue dlq``: messages that could not be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from kafka import KafkaProducer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from segue.settings import Settings, get_settings
+from segue.streaming import dead_letters
+from segue.streaming.dead_letters import DeadLetter, DeadLetterError
+from segue.streaming.events import Listen, reason
+
+app = typer.Typer(no_args_is_help=True, help="Messages of the topic of listens that could not be read.")
+
+
+@app.command("list")
+def list_() -> None:
+    """List the dead letters: where they were, what is wrong, and since when that is known."""
+    table = Table("number", "message", "error", "bytes", "failed at")
+    for dead in _letters(get_settings()):
+        size, failed_at = len(dead.value or b""), datetime.fromtimestamp(dead.failed_at, UTC)
+        table.add_row(str(dead.number), dead.name, dead.error, str(size), f"{failed_at:%Y-%m-%d %H:%M:%S}")
+    Console().print(table if table.row_count else "There are no dead letters.")
+
+
+@app.command()
+def show(number: Annotated[int, typer.Argument(help="As `segue dlq list` shows it.")]) -> None:
+    """Show one letter whole; bytes that are no text are escaped."""
+    dead = _one(get_settings(), number)
+    told = {"message": dead.name, "error": dead.error, "key": _text(dead.key), "value": _text(dead.value)}
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def replay(
+    number: Annotated[int | None, typer.Argument(help="Only this one, whether it can be read or not.")] = None,
+) -> None:
+    """Send what can be read by now to its topic again, such as after an upgrade that knows a newer schema.
+
+    An event counts once, so replaying twice does no harm.
+    """
+    settings = get_settings()
+    letters = [_one(settings, number)] if number is not None else list(_letters(settings))
+    sent, left = 0, 0
+    producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    try:
+        for dead in letters:
+            wrong = None if number is not None else _wrong(dead)
+            if wrong is None:
+                dead_letters.replay(producer, dead)
+                sent += 1
+            else:
+                typer.echo(f"{dead.name} still cannot be read: {wrong}")
+                left += 1
+    finally:
+        producer.close(timeout=10)
+    typer.echo(f"{sent} sent again, {left} left.")
+
+
+def _letters(settings: Settings) -> Iterator[DeadLetter]:
+    return dead_letters.read(settings.kafka_bootstrap, settings.dead_letters_topic)
+
+
+def _one(settings: Settings, number: int) -> DeadLetter:
+    for dead in _letters(settings):
+        if dead.number == number:
+            return dead
+    raise DeadLetterError(f"There is no dead letter {number}: `segue dlq list` shows all.")
+
+
+def _wrong(dead: DeadLetter) -> str | None:
+    try:
+        Listen.model_validate_json(dead.value or b"")
+    except ValidationError as error:
+        return reason(error)
+    return None
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="backslashreplace")

@@ -1,0 +1,80 @@
+"""``segue import``: the history that a listener brings along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from segue.errors import SegueError
+from segue.settings import get_settings
+from segue.streaming.importers import READERS
+
+app = typer.Typer(no_args_is_help=True, help="Bring a listening history along: from ListenBrainz or Last.fm.")
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The export.")]
+User = Annotated[str, typer.Option("--user", help="Whose history it is; see `segue users`.")]
+
+
+@app.command()
+def listenbrainz(file: File, user: User) -> None:
+    """Import ListenBrainz's export: the zip, or a .jsonl of it.
+
+    It can be interrupted and started again, and the same file twice counts once.
+    """
+    _import("listenbrainz", file, user)
+
+
+@app.command()
+def lastfm(file: File, user: User) -> None:
+    """Import a Last.fm history as CSV: artist,album,track,date, or with a header that names such columns.
+
+    It can be interrupted and started again, and the same file twice counts once.
+    """
+    _import("lastfm", file, user)
+
+
+def _import(kind: str, path: Path, user_name: str) -> None:
+    from segue.serving.accounts import Accounts
+    from segue.streaming import catalogue, importing
+    from segue.streaming.matching import TrackIndex
+    from segue.streaming.topics import create_topics
+    from segue.streaming.writer import EventWriter
+    from segue.summaries import database
+
+    settings, console = get_settings(), Console(highlight=False)
+    with database() as opened:
+        if not Accounts(opened).exists(user_name):
+            raise SegueError(f"There is no user {user_name!r}: make one with `segue users add {user_name}`.")
+        index = TrackIndex(catalogue.entries(opened))
+    create_topics(settings)
+    key = importing.key_of(user_name, path)
+    memory = importing.Progress(settings.state_dir / "imports.json")
+    done, total = memory.done(key), sum(1 for _ in READERS[kind](path))
+    writer = EventWriter({"bootstrap_servers": settings.kafka_bootstrap})
+    writer.start()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(path.name, total=total, completed=done)
+
+            def note(state: importing.Imported) -> None:
+                memory.note(key, state.lines)
+                bar.update(task, completed=state.lines)
+
+            lines = READERS[kind](path)
+            state = importing.send(
+                lines, user_name, index, writer, settings.listens_topic, source=kind, done=done, note=note
+            )
+    finally:
+        writer.close()
+    console.print(f"{state.listens:,} listens sent, {state.matched:,} of them of a track of the corpus.")
+    if done:
+        console.print(f"{done:,} lines had been done before.")
+    if state.wrong:
+        console.print(f"{state.wrong:,} lines are no plays:")
+        for number, wrong in state.skipped:
+            console.print(f"  line {number:,}: {wrong}", markup=False)

@@ -1,0 +1,83 @@
+"""``segue simulate``: listeners who do not exist, playing now."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from segue.settings import get_settings
+from segue.streaming.matching import CatalogueEntry, TrackIndex
+from segue.streaming.plays import Play, event_of
+from segue.streaming.writer import EventWriter, NotWritten, Record
+
+SOURCE = "simulated"
+SKIP_SHARE = 0.15  # of the tracks begun; a player sends no listen for them
+LIFE = timedelta(days=30)  # how much of the listeners' lives is replayed
+TICK_S = 0.1
+
+
+def simulate(
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Listens a second.")] = 5,
+    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 60,
+    listeners: Annotated[int, typer.Option(min=1, help="How many people.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same people with the same tastes.")] = 0,
+) -> None:
+    """Send simulated listens, now.
+
+    The listeners have tastes (genres and sounds), listen in sessions, skip, repeat, and prefer what is popular. A
+    month of their lives is played quickly. Every event says so: its source is "simulated", its user "sim-…".
+    """
+    from segue.demo.listeners import Audience, published_tracks
+    from segue.streaming import catalogue
+    from segue.streaming.topics import create_topics
+    from segue.summaries import database
+
+    settings = get_settings()
+    audience = Audience(published_tracks(settings), listeners=listeners, seed=seed)
+    with database() as opened:
+        entries = {entry.track_id: entry for entry in catalogue.entries(opened)}
+    create_topics(settings)
+    now, count = datetime.now(UTC), round(rate * duration)
+    begun = audience.play(events=round(count / (1 - SKIP_SHARE)) + 1, start=now - LIFE, end=now)
+    random = np.random.default_rng(seed)
+    plays = [play for play in sorted(begun, key=lambda play: play.listened_at) if random.random() >= SKIP_SHARE]
+    people = [(play.user_name, entries[play.track_id]) for play in plays if play.track_id in entries][:count]
+    index = TrackIndex([CatalogueEntry(track_id, "", "") for track_id in entries])
+    writer = EventWriter({"bootstrap_servers": settings.kafka_bootstrap})
+    writer.start()
+    try:
+        sent, refused = asyncio.run(_send(writer, settings.listens_topic, _records(people, index), rate))
+    finally:
+        writer.close()
+    typer.echo(f"{sent:,} simulated listens of {listeners:,} listeners are in Kafka; {refused:,} were not taken.")
+
+
+def _records(people: list[tuple[str, CatalogueEntry]], index: TrackIndex) -> Iterator[Record]:
+    for user_name, track in people:
+        info = {"segue_track_id": track.track_id, "media_player": SOURCE}
+        play = Play(int(time.time()), track.artist or "unknown", track.title or track.track_id, None, info)
+        event = event_of(user_name, play, index, source=SOURCE)
+        yield user_name.encode(), event.model_dump_json(exclude_none=True).encode()
+
+
+async def _send(writer: EventWriter, topic: str, records: Iterator[Record], rate: float) -> tuple[int, int]:
+    """Send at a rate, whether Kafka answers quickly or not; count what it took and what not."""
+    began, sizes, waiting = time.monotonic(), list[int](), list[asyncio.Task[None]]()
+    while True:
+        due = int((time.monotonic() - began) * rate) + 1 - sum(sizes)
+        batch = list(islice(records, max(due, 0)))
+        if due > 0 and not batch:
+            break
+        sizes.append(len(batch))
+        waiting.append(asyncio.create_task(writer.write(topic, batch)))
+        await asyncio.sleep(TICK_S)
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    refused = sum(size for size, answer in zip(sizes, answers, strict=True) if isinstance(answer, NotWritten))
+    return sum(sizes) - refused, refused

@@ -1,0 +1,180 @@
+"""The table ``listens`` of the lake: one row an event, partitioned by the day of listening (UTC).
+
+Which Kafka offsets it holds stands in the commit that wrote them (Delta's ``userMetadata``): data and offsets
+become visible together or not at all, so a run that was killed at any moment is simply run again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from segue.streaming.decoding import EVENT
+
+if TYPE_CHECKING:
+    from delta.tables import DeltaTable
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+TABLE: Final = "listens"
+DAY: Final = "listened_on"
+SCHEMA: Final = f"{EVENT}, {DAY} date"
+
+_METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
+_MANY_DAYS: Final = 366
+
+
+@dataclass(frozen=True)
+class ListensTable:
+    """The table of one lake.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    uri
+        Root of the lake.
+    """
+
+    spark: SparkSession
+    uri: str
+
+    @property
+    def location(self) -> str:
+        """Where the table is."""
+        return f"{self.uri}/{TABLE}"
+
+    def exists(self) -> bool:
+        """Tell whether anything has been written yet."""
+        from delta.tables import DeltaTable
+
+        return bool(DeltaTable.isDeltaTable(self.spark, self.location))
+
+    def delta(self) -> DeltaTable:
+        """Open the table, making it if it does not exist yet."""
+        from delta.tables import DeltaTable
+
+        if not self.exists():
+            schema = self.spark.createDataFrame([], SCHEMA).schema
+            builder = DeltaTable.createIfNotExists(self.spark).location(self.location)
+            builder.addColumns(schema).partitionedBy(DAY).execute()
+        return DeltaTable.forPath(self.spark, self.location)
+
+    def read(self) -> DataFrame:
+        """Read the table as it is now."""
+        return self.delta().toDF()
+
+    def offsets(self, topic: str) -> dict[int, int]:
+        """Read how far the table follows a topic: partition to the next offset; empty if that is not known."""
+        if not self.exists():
+            return {}
+        commits = self.delta().history().where("userMetadata is not null").orderBy("version", ascending=False)
+        for commit in commits.select("userMetadata").toLocalIterator():
+            noted = json.loads(commit.userMetadata).get(topic)
+            if noted is not None:
+                return {int(partition): int(offset) for partition, offset in noted.items()}
+        return {}
+
+    def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Mapping[int, int]) -> None:
+        """Insert the events that the table has not got, and note the offsets, in one commit.
+
+        Parameters
+        ----------
+        events
+            Rows of `SCHEMA`, each event once.
+        days
+            The days that occur in them.
+        topic, ends
+            How far the table follows the topic after this.
+        """
+        same = "new.event_id = old.event_id AND new.listened_on = old.listened_on"
+        if days and len(days) <= _MANY_DAYS:  # so that only these partitions are read
+            same += f" AND old.{DAY} IN ({_literals(days)})"
+        with self._noting(topic, ends):
+            self.delta().alias("old").merge(events.alias("new"), same).whenNotMatchedInsertAll().execute()
+
+    def replace(self, events: DataFrame, days: Collection[date]) -> None:
+        """Replace whole days by `events`, in one commit; which offsets the table holds stays as it is."""
+        self.delta()
+        rows = events.repartition(DAY).write.format("delta").mode("overwrite")
+        rows.option("replaceWhere", f"{DAY} IN ({_literals(days)})").save(self.location)
+
+    def remove(self, keys: DataFrame) -> int:
+        """Delete what has been taken back.
+
+        Parameters
+        ----------
+        keys
+            ``key`` as `segue.streaming.removals` makes it, and ``removed_at``.
+
+        Returns
+        -------
+        int
+            Number of rows deleted.
+        """
+        doomed = taken_back(self.read(), keys).select("event_id", DAY).distinct().cache()
+        count = doomed.count()
+        if count:
+            same = f"gone.event_id = old.event_id AND gone.{DAY} = old.{DAY}"
+            self.delta().alias("old").merge(doomed.alias("gone"), same).whenMatchedDelete().execute()
+        doomed.unpersist()
+        return count
+
+    def match(self, matches: DataFrame) -> None:
+        """Give the unmatched listens of some names their track.
+
+        Parameters
+        ----------
+        matches
+            ``artist_name``, ``track_name``, ``track_id``, ``matched_by``, ``match_score``; each name once.
+        """
+        same = "old.track_id IS NULL AND old.artist_name = found.artist_name AND old.track_name = found.track_name"
+        given: dict[str, str | Column] = {n: f"found.{n}" for n in ("track_id", "matched_by", "match_score")}
+        self.delta().alias("old").merge(matches.alias("found"), same).whenMatchedUpdate(set=given).execute()
+
+    @contextmanager
+    def _noting(self, topic: str, ends: Mapping[int, int]) -> Iterator[None]:
+        note = json.dumps({topic: {str(partition): end for partition, end in ends.items()}})
+        self.spark.conf.set(_METADATA, note)
+        try:
+            yield
+        finally:
+            self.spark.conf.unset(_METADATA)
+
+
+def taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
+    """Select the listens that were received before their removal.
+
+    Parameters
+    ----------
+    listens
+        With the columns of `SCHEMA`.
+    keys
+        ``key`` as `segue.streaming.removals` makes it, and ``removed_at``.
+    """
+    of_users, of_listens = _hits(listens, keys)
+    return listens.join(keys, of_users, "left_semi").union(listens.join(keys, of_listens, "left_semi"))
+
+
+def standing(listens: DataFrame, keys: DataFrame) -> DataFrame:
+    """Select the other listens; parameters as `taken_back`."""
+    of_users, of_listens = _hits(listens, keys)
+    return listens.join(keys, of_users, "left_anti").join(keys, of_listens, "left_anti")
+
+
+def _hits(listens: DataFrame, keys: DataFrame) -> tuple[Column, Column]:
+    from pyspark.sql import functions as sf
+
+    user = sf.concat(sf.lit("user:"), sf.sha2(listens["user_name"], 256))
+    # A version 1 event has no recording, which Python writes as "None".
+    recording = sf.coalesce(listens["recording_msid"], sf.lit("None"))
+    listen = sf.concat_ws("/", user, listens["listened_at"].cast("string"), recording)
+    before = sf.coalesce(listens["received_at"], sf.lit(0.0)) <= keys["removed_at"]
+    return (keys["key"] == user) & before, (keys["key"] == listen) & before
+
+
+def _literals(days: Collection[date]) -> str:
+    return ", ".join(f"DATE'{day}'" for day in sorted(days))

@@ -1,0 +1,61 @@
+"""Unmatched listens, matched again: the corpus may have grown since they came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from segue.streaming.matching import TrackIndex
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from segue.streaming.lake import ListensTable
+
+MATCHES = "artist_name string, track_name string, track_id string, matched_by string, match_score double"
+MOST_SHOWN = 20
+
+
+def unmatched(table: ListensTable) -> DataFrame:
+    """Count the listens without a track: ``artist_name``, ``track_name``, ``recording_mbid``, ``listens``."""
+    from pyspark.sql import functions as sf
+
+    waiting = table.read().where("track_id is null and artist_name is not null and track_name is not null")
+    named = waiting.groupBy("artist_name", "track_name")
+    return named.agg(sf.max("recording_mbid").alias("recording_mbid"), sf.count("*").alias("listens"))
+
+
+def rematch(table: ListensTable, index: TrackIndex) -> dict[str, Any]:
+    """Match what is unmatched with the catalogue as it is now.
+
+    Parameters
+    ----------
+    table
+        The listens.
+    index
+        The catalogue.
+
+    Returns
+    -------
+    dict
+        ``rematched`` and ``unmatched`` in listens, and the artists that are missed most.
+    """
+    waiting = unmatched(table).collect() if table.exists() else []
+    matches: list[tuple[str, str, str, str, float]] = []
+    missed: Counter[str] = Counter()
+    rematched = 0
+    for row in waiting:
+        found = index.match(row.artist_name, row.track_name, recording_mbid=row.recording_mbid)
+        if found is None:
+            missed[row.artist_name] += row.listens
+        else:
+            matches.append((row.artist_name, row.track_name, found.track_id, found.method.value, found.score))
+            rematched += row.listens
+    if matches:
+        table.match(table.spark.createDataFrame(matches, MATCHES))
+    most = sorted(missed.items(), key=lambda item: (-item[1], item[0]))[:MOST_SHOWN]
+    return {
+        "rematched": rematched,
+        "unmatched": missed.total(),
+        "unmatched_artists": [{"artist": artist, "listens": listens} for artist, listens in most],
+    }

@@ -1,0 +1,46 @@
+"""Bring the lake's listens in step with Kafka, with what users have taken back, and with the catalogue."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import date
+
+from segue import spark, summaries
+from segue.settings import get_settings
+from segue.streaming import catalogue
+from segue.streaming.ingestion import figures, ingest
+from segue.streaming.lake import ListensTable
+from segue.streaming.matching import TrackIndex
+from segue.streaming.rematching import rematch
+from segue.streaming.removals import Removals
+
+
+def main() -> None:
+    """Run the job."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-id", required=True, help="key under which the summary is stored")
+    parser.add_argument(
+        "--mode", choices=["new", "rebuild"], default="new", help="take what is new, or rebuild days"
+    )
+    parser.add_argument(
+        "--from", dest="first", type=date.fromisoformat, help="first day of the rebuild and of the figures"
+    )
+    parser.add_argument("--to", dest="last", type=date.fromisoformat, help="last day of them")
+    arguments = parser.parse_args()
+    started, settings = time.monotonic(), get_settings()
+    rebuild = (arguments.first, arguments.last) if arguments.mode == "rebuild" else None
+    with spark.job("ingest-listens") as session, summaries.database() as database:
+        table = ListensTable(session, settings.lake_uri)
+        removed = session.createDataFrame(list(Removals(database).all().items()), "key string, removed_at double")
+        summary = ingest(session, settings, removed, rebuild=rebuild)
+        if table.exists():
+            summary["taken_back"] = table.remove(removed)
+            summary |= rematch(table, TrackIndex(catalogue.entries(database)))
+            summary["table"] = figures(table, arguments.first, arguments.last)
+        summary["seconds"] = time.monotonic() - started
+        summaries.report(arguments.run_id, "ingest_listens", summary)
+
+
+if __name__ == "__main__":
+    main()
