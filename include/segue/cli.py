@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from segue.commands import evaluate, stack, users
+from segue.commands import dlq, evaluate, importing, stack, users
 from segue.commands.demo import demo
 from segue.commands.extract import extract
 from segue.commands.serve import serve
+from segue.commands.simulate import simulate
 from segue.errors import SegueError
 
 HELP = """Turn a music corpus into recommendations.
@@ -62,7 +63,20 @@ def main(
     """Parse what all commands have in common."""
 
 
-for command in (demo, extract, serve, stack.up, stack.down, stack.status, stack.logs, stack.jars, stack.clean):
+for command in (
+    demo,
+    extract,
+    serve,
+    simulate,
+    stack.up,
+    stack.down,
+    stack.status,
+    stack.logs,
+    stack.jars,
+    stack.clean,
+):
     app.command()(command)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(users.app, name="users")
+app.add_typer(importing.app, name="import")
+app.add_typer(dlq.app, name="dlq")
