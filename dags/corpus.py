@@ -120,7 +120,7 @@ def quality_gate(dag_run: Any) -> None:
     from segue.errors import QualityGateError
 
     checks = gate.judge(summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=_database())["integrate"])
-    print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.")
+    print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
     try:
         gate.require(checks)
     except QualityGateError as error:

@@ -27,7 +27,7 @@ class SparkJobOperator(SparkSubmitOperator):
     - The job gets ``--run-id <dag_id>/<run_id>`` in front of `arguments`; its summary is stored under that key.
     - One Spark application at a time: the task takes the one slot of the pool ``spark``.
     - The log ends with what went wrong. Input that cannot be worked with (a ``SegueError`` of the job) fails at
-      once, as a retry would meet the same input; anything else is tried again.
+      once, as a retry would meet the same input; anything else (a service away, a crash) is tried again.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from segue.errors import SegueError
+from segue.errors import SegueError, StackError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -50,8 +50,8 @@ def job(name: str) -> Iterator[SparkSession]:
     Raises
     ------
     SystemExit
-        With code 1 after a `SegueError`, whose message is then the last line of the output, without a traceback.
-        Any other exception passes through with its traceback.
+        With code 1 after a `SegueError`, whose message is then the last line of the output, without a traceback;
+        `REFUSAL` stands before it unless it is a `StackError`. Any other exception passes through.
     """
     try:
         spark = session(f"segue-{name}")
@@ -59,6 +59,9 @@ def job(name: str) -> Iterator[SparkSession]:
             yield spark
         finally:
             spark.stop()
+    except StackError as error:  # a service may be back at the next try
+        print(error, flush=True)
+        raise SystemExit(1) from error
     except SegueError as error:
         print(f"{REFUSAL}{error}", flush=True)
         raise SystemExit(1) from error

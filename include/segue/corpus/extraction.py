@@ -72,17 +72,16 @@ def run(lake: Lake, music_dir: Path, days: Days, mode: Mode) -> dict[str, Any]:
     plan = {"mode": str(mode), "partitions": len(affected), "extracted": len(todo)}
     if mode is Mode.PING:
         return plan | {"extracted": 0, "would_extract": len(todo)}
-    if len(todo):
-        _extract(lake, music_dir, todo)
+    extracting_s = _extract(lake, music_dir, todo) if len(todo) else 0.0
     counts = _balance(lake, affected)
-    seconds = time.monotonic() - started
     return {
         **plan,
         "skipped": counts["inventory"] - len(todo),
         **counts,
-        "seconds": seconds,
-        "tracks_per_s": len(todo) / seconds,
-        "megabytes_per_s": megabytes / seconds,
+        "tracks_per_s": len(todo) / extracting_s if extracting_s else 0.0,
+        "megabytes_per_s": megabytes / extracting_s if extracting_s else 0.0,
+        "seconds_extracting": extracting_s,
+        "seconds": time.monotonic() - started,
     }
 
 
@@ -115,16 +114,21 @@ def extract_files(root: str, counters: Counters) -> Callable[[Batches], Batches]
     return extract
 
 
-def _extract(lake: Lake, music_dir: Path, todo: pd.DataFrame) -> None:
+def _extract(lake: Lake, music_dir: Path, todo: pd.DataFrame) -> float:
+    """Extract and commit; return the seconds of the extraction alone."""
     context = lake.spark.sparkContext
     progress = Progress(Counters.start(context), len(todo), int(todo["size_bytes"].sum()))
     extract = extract_files(str(music_dir), progress.counters)
+    extracting_s = 0.0
     for commit in divide(todo, context.defaultParallelism):
         files = lake.spark.createDataFrame(commit, f"{INVENTORY}, task int")
         tasks = files.repartitionById(int(commit["task"].max()) + 1, sf.col("task"))
+        began = time.monotonic()
         with progress.shown():
             fresh = tasks.mapInArrow(extract, EXTRACTED).localCheckpoint()
+        extracting_s += time.monotonic() - began
         _commit(lake, fresh, set(commit[PARTITION]))
+    return extracting_s
 
 
 def _extract_file(root: str, file: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import date
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from segue.corpus.schema import PARTITION, TABLES, columns
 
@@ -31,7 +32,7 @@ class Lake:
         location = f"{self.uri}/{name}"
         if not DeltaTable.isDeltaTable(self.spark, location):
             builder = DeltaTable.createIfNotExists(self.spark).location(location)
-            builder = builder.addColumns(self.spark.createDataFrame([], TABLES[name]).schema)
+            builder = builder.addColumns(StructType.fromDDL(TABLES[name]))  # type: ignore[arg-type] # its type is too wide
             (builder if name == "inventory" else builder.partitionedBy(PARTITION)).execute()
         return DeltaTable.forPath(self.spark, location)
 

@@ -62,7 +62,7 @@ def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
         .write.format("mongodb")
         .mode("append")
         .option("collection", COLLECTION)
-        .option("operationType", "replace")
+        .option("operationtype", "replace")
         .save()
     )
     ids = {row["track_id"] for row in tracks.select("track_id").collect()}

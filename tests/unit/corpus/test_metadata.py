@@ -63,6 +63,13 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(tmp_path, text, encoding
         read(write(tmp_path, text, encoding), TODAY)
 
 
+def test_spark_gets_the_same_table(spark, tmp_path):
+    assert read(None, TODAY).to_spark(spark).collect() == []
+    path = write(tmp_path, "track_id,file,duration,date_created\n1,a.mp3,n/a,2026-03-01\n2,b.mp3,30,\n")
+    rows = read(path, TODAY).to_spark(spark).sort("track_id").collect()
+    assert [(row["duration"], row["date_created"]) for row in rows] == [("n/a", date(2026, 3, 1)), ("30", None)]
+
+
 def test_a_missing_table_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(CorpusError, match="Correct SEGUE_METADATA"):
         read(tmp_path / "none.csv", TODAY)
