@@ -21,7 +21,7 @@ def main() -> None:
     started = time.monotonic()
 
     with spark.job("train-genre") as session:
-        tracks = read_tracks(session, "artist", "genre", "features")
+        tracks = read_tracks(session, "artist", "genre", "features", "flags")
         outcome = genre_release.train(tracks, Registry(get_settings()), seed=arguments.seed)
         outcome |= {"seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_genre", outcome)

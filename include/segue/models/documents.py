@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 TRACKS = "tracks"
 RECOMMENDATIONS = "recommendations"
 
-TRACK_FIELDS = {"title": "string", "artist": "string", "genre": "string", "features": "array<double>"}
+TRACK_FIELDS = {
+    "title": "string",
+    "artist": "string",
+    "genre": "string",
+    "features": "array<double>",
+    "flags": "array<string>",
+}
 
 
 def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:

@@ -63,7 +63,8 @@ def label(tracks: DataFrame) -> Labelled:
     Parameters
     ----------
     tracks : DataFrame
-        ``track_id``, ``artist``, ``genre``, ``features`` (array of numbers).
+        ``track_id``, ``artist``, ``genre``, ``features`` (array of numbers), ``flags`` (a duplicate of another
+        track has one that begins with "duplicate").
 
     Raises
     ------
@@ -74,7 +75,12 @@ def label(tracks: DataFrame) -> Labelled:
     from pyspark.sql import functions as F  # noqa: N812
 
     finite = F.forall("features", lambda value: ~F.isnan(value) & (F.abs(value) < float("inf")))
-    reason = F.when(F.col("genre").isNull(), "no genre").when(~F.coalesce(finite, F.lit(False)), "not finite")
+    duplicate = F.exists("flags", lambda flag: flag.startswith("duplicate"))
+    reason = (
+        F.when(F.col("genre").isNull(), "no genre")
+        .when(~F.coalesce(finite, F.lit(False)), "not finite")
+        .when(duplicate, "duplicate")
+    )
     artist = F.lower(F.trim("artist"))
     screened = tracks.withColumns({"rejected": reason, "artist": F.when(artist != "", artist)}).cache()
     rejected = {

@@ -24,7 +24,7 @@ def train(tracks: DataFrame, registry: Registry, *, seed: int = 0) -> dict[str, 
     Parameters
     ----------
     tracks : DataFrame
-        ``track_id``, ``artist``, ``genre``, ``features``.
+        ``track_id``, ``artist``, ``genre``, ``features``, ``flags``.
     registry : Registry
     seed : int
 

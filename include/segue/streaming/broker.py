@@ -28,11 +28,23 @@ Config = Mapping[str, Any]
 """Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
 
 
+class _Admin(KafkaAdminClient):  # type: ignore[misc]
+    """A client that closes itself where it finds no broker; kafka-python's own leaves its thread running."""
+
+    def __init__(self, **config: Any) -> None:
+        try:
+            super().__init__(**config)
+        except KafkaError:
+            self._closed = False
+            self.close()
+            raise
+
+
 @contextmanager
 def _admin(config: Config) -> Iterator[KafkaAdminClient]:
     servers = config["bootstrap_servers"]
     try:
-        client = KafkaAdminClient(**{"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, **config})
+        client = _Admin(**{"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, **config})
     except RetriableError as error:
         raise StackError(
             f"No Kafka broker answers at {servers}: start it with `segue up`, "

@@ -1,0 +1,150 @@
+"""The sensor's trigger, and the operator that commits, against a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+from kafka import KafkaProducer
+
+from segue.settings import PROJECT_DIR
+from segue.streaming import broker
+
+pytestmark = pytest.mark.integration
+GROUP = "sensor"
+
+
+@pytest.fixture
+def topic(kafka, request):
+    name = f"sensor-{request.node.name}"
+    broker.create_listens_topic({"bootstrap_servers": kafka}, name)
+    return name
+
+
+@pytest.fixture
+def plugins(kafka, monkeypatch, tmp_path):
+    """Import plugins as Airflow does, with the connection of the stack."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    connection = {"conn_type": "kafka", "extra": {"bootstrap.servers": kafka}}
+    monkeypatch.setenv("AIRFLOW_CONN_KAFKA_DEFAULT", json.dumps(connection))
+    monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+
+
+@pytest.fixture
+def trigger(topic, plugins):  # noqa: ARG001
+    from segue_kafka import KafkaBacklogTrigger
+
+    def make(**changes):
+        chosen = {
+            "topic": topic,
+            "group": GROUP,
+            "min_events": 3,
+            "deadline": time.time() + 3600,
+            "poll_interval_s": 0.05,
+            "kafka_conn_id": "kafka_default",
+        }
+        return KafkaBacklogTrigger(**(chosen | changes))
+
+    return make
+
+
+def send(kafka, topic, *partitions):
+    with KafkaProducer(bootstrap_servers=kafka) as producer:
+        for partition in partitions:
+            producer.send(topic, b"x", partition=partition).get()
+
+
+async def fire(trigger, meanwhile=None):
+    waiting = asyncio.create_task(anext(trigger.run()))
+    if meanwhile:
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        await asyncio.to_thread(meanwhile)
+    event = await asyncio.wait_for(waiting, 60)
+    return json.loads(event.payload)
+
+
+def test_it_waits_until_there_are_enough_and_returns_exactly_those(kafka, topic, trigger):
+    send(kafka, topic, 0, 1)
+    window = asyncio.run(fire(trigger(), meanwhile=lambda: send(kafka, topic, 1)))
+    assert window == {topic: {"0": [0, 1], "1": [0, 2], "2": [0, 0], "3": [0, 0]}}
+
+
+def test_what_is_committed_does_not_count(kafka, topic, trigger):
+    config = {"bootstrap_servers": kafka}
+    send(kafka, topic, 0, 0, 0, 0)
+    broker.commit(config, GROUP, broker.backlog(config, topic, GROUP))
+    window = asyncio.run(fire(trigger(), meanwhile=lambda: send(kafka, topic, 0, 2, 2)))
+    assert window == {topic: {"0": [4, 5], "1": [0, 0], "2": [0, 2], "3": [0, 0]}}
+
+
+def test_firing_commits_nothing(kafka, topic, trigger):
+    send(kafka, topic, 0, 0, 0)
+    first = asyncio.run(fire(trigger()))
+    assert asyncio.run(fire(trigger())) == first
+
+
+def test_after_the_longest_wait_a_single_event_is_enough(kafka, topic, trigger):
+    late = trigger(deadline=time.time() - 1)
+    window = asyncio.run(fire(late, meanwhile=lambda: send(kafka, topic, 3)))
+    assert window[topic]["3"] == [0, 1]
+
+
+def test_it_waits_for_a_topic_that_does_not_exist_yet(kafka, trigger):
+    def create():
+        broker.create_listens_topic({"bootstrap_servers": kafka}, "sensor-later")
+        send(kafka, "sensor-later", 0, 0, 0)
+
+    window = asyncio.run(fire(trigger(topic="sensor-later"), meanwhile=create))
+    assert window["sensor-later"]["0"] == [0, 3]
+
+
+def test_it_waits_for_a_broker_that_is_away(kafka, topic, trigger, monkeypatch, free_ports):
+    monkeypatch.setattr(broker, "BOOTSTRAP_TIMEOUT_MS", 200)
+    [nobody] = free_ports(1)
+    send(kafka, topic, 0, 0, 0)
+    answers = iter([nobody, nobody])
+    backlog = broker.backlog
+
+    def sometimes_away(config, *rest):
+        port = next(answers, None)
+        return backlog({"bootstrap_servers": f"127.0.0.1:{port}"} if port else config, *rest)
+
+    monkeypatch.setattr(broker, "backlog", sometimes_away)
+    assert asyncio.run(fire(trigger()))[topic]["0"] == [0, 3]
+
+
+@pytest.mark.usefixtures("plugins")
+def test_committing_is_what_empties_the_backlog(kafka, topic):
+    from segue_kafka import KafkaCommitOperator
+
+    config = {"bootstrap_servers": kafka}
+    send(kafka, topic, 0, 2)
+    window = broker.backlog(config, topic, GROUP).to_json()
+    send(kafka, topic, 2)
+    KafkaCommitOperator(task_id="commit", window=window, group=GROUP).execute({})
+    assert broker.backlog(config, topic, GROUP).spans == {0: (1, 1), 1: (0, 0), 2: (1, 2), 3: (0, 0)}
+
+
+def test_the_trigger_can_be_made_anew_from_what_the_database_keeps(trigger):
+    from airflow.sdk.module_loading import import_string
+
+    original = trigger(min_events=7)
+    path, arguments = json.loads(json.dumps(original.serialize()))
+    again = import_string(path)(**arguments)
+    assert again.serialize() == original.serialize()
+
+
+def test_waiting_does_not_block_the_other_triggers(trigger):
+    async def ticks_while_waiting():
+        waiting = asyncio.create_task(anext(trigger(poll_interval_s=0).run()))
+        ticks = 0
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            ticks += 1
+        waiting.cancel()
+        return ticks
+
+    assert asyncio.run(asyncio.wait_for(ticks_while_waiting(), 30)) == 100

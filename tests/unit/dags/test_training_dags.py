@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from segue.settings import PROJECT_DIR
+
+ORDER = {
+    "genre_model": ["train", "summary"],
+    "recommender": ["train", "learned_window", "done_with_listens", "summary"],
+    "incremental_retraining": ["wait_for_listens", "retrain", "commit", "summary"],
+}
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory):
+    """Import the DAGs as Airflow does, from a home of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+        from airflow.dag_processing.dagbag import DagBag
+
+        found = {}
+        for name in ORDER:
+            bag = DagBag(PROJECT_DIR / "dags" / f"{name}.py")
+            assert bag.import_errors == {}
+            found |= bag.dags
+        yield found
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_the_tasks_run_one_after_the_other(dags, name):
+    assert set(dags[name].task_ids) == set(ORDER[name])
+    for task, following in pairwise(ORDER[name]):
+        assert dags[name].get_task(task).downstream_task_ids == {following}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_they_are_documented_and_tagged(dags, name):
+    assert {"segue", "model"} <= set(dags[name].tags)
+    for word in ("What", "When", "Inputs", "Outputs", "When it fails"):
+        assert f"**{word}.**" in dags[name].doc_md
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_param_has_a_type_and_a_help_text(dags, name):
+    params = dags[name].params
+    assert params
+    for key in params:
+        param = params.get_param(key)
+        assert param.schema["type"]
+        assert param.schema["title"]
+        assert len(param.description) > 15
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [(name, "train") for name in ORDER if name != "incremental_retraining"]
+    + [("incremental_retraining", "retrain")],
+)
+def test_never_two_spark_applications_at_once(dags, name, task):
+    job = dags[name].get_task(task)
+    assert (job.pool, job.pool_slots) == ("spark", 1)
+    assert dags[name].max_active_runs == 1
+
+
+def test_nightly_trainings_do_not_catch_up(dags):
+    for name in ("genre_model", "recommender"):
+        assert dags[name].timetable.expression == {"genre_model": "0 2 * * *", "recommender": "0 3 * * *"}[name]
+        assert not dags[name].catchup
+
+
+def test_incremental_retraining_starts_itself_again_but_not_after_failing_for_ever(dags):
+    dag = dags["incremental_retraining"]
+    assert type(dag.timetable).__name__ == "ContinuousTimetable"
+    assert dag.max_consecutive_failed_dag_runs == 5
+
+
+def test_offsets_are_committed_only_after_the_retraining_has_succeeded(dags):
+    dag = dags["incremental_retraining"]
+    commit = dag.get_task("commit")
+    assert commit.upstream_task_ids == {"retrain"}
+    assert commit.trigger_rule == "all_success"
+    assert [task.task_id for task in dag.tasks if task.task_type == "KafkaCommitOperator"] == ["commit"]
+
+
+def test_the_job_and_the_commit_get_the_same_window(dags):
+    dag = dags["incremental_retraining"]
+    environment = dag.get_template_env()
+
+    class Pulled:
+        def xcom_pull(self, task):
+            return {"listens": {"0": [3, 9]}} if task == "wait_for_listens" else None
+
+    templates = [dag.get_task("retrain").application_args[-1], dag.get_task("commit").window]
+    rendered = [environment.from_string(template).render(ti=Pulled()) for template in templates]
+    assert rendered == ['{"listens": {"0": [3, 9]}}'] * 2

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from segue.streaming import events
+from segue.streaming.events import listen
+from segue.streaming.screening import screen
+
+
+def said(user="ann", track="t1", at=100):
+    return listen(user, track, at).model_dump_json().encode()
+
+
+@pytest.fixture
+def screened(spark):
+    good, again = said(), {**json.loads(said(user="bob")), "of a later version": 1}
+    values = [
+        (0, 0, good, False),
+        (0, 1, said(at=160), True),
+        (0, 2, good, True),
+        (1, 0, b"{broken", True),
+        (1, 1, None, True),
+        (1, 2, json.dumps({**json.loads(good), "listened_at": "noon"}).encode(), True),
+        (1, 3, json.dumps({**json.loads(good), "schema_version": 99}).encode(), True),
+        (1, 4, json.dumps({**json.loads(good), "user_name": "a\x00b"}).encode(), False),
+        (1, 5, said(track="gone"), True),
+        (1, 6, json.dumps(again).encode(), True),
+    ]
+    rows = spark.createDataFrame(values, "partition int, offset long, value binary, in_window boolean")
+    parsed = events.parse(rows).join(rows.select("partition", "offset", "in_window"), ["partition", "offset"])
+    return screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"))
+
+
+def test_each_event_counts_once_and_the_first_message_of_it_is_kept(screened):
+    kept = {(row.partition, row.offset): row.user_name for row in screened.listens.collect()}
+    assert kept == {(0, 0): "ann", (0, 1): "ann", (1, 6): "bob"}
+
+
+def test_everything_else_is_counted_by_reason(screened):
+    assert dict(screened.rejected) == {
+        "sent again": 1,
+        "malformed, json_invalid": 2,
+        "malformed, listened_at: int_type": 1,
+        "malformed, schema_version: literal_error": 1,
+        "malformed, user_name: string_pattern_mismatch": 1,
+        "track not in the corpus": 1,
+    }
+
+
+def test_the_counts_add_up(screened):
+    summary = screened.summary()
+    assert summary["messages"] == 10 == summary["used"] + sum(summary["rejected"].values())
+    assert summary["used"] == screened.listens.count() == 3
+    assert screened.in_window == 8
