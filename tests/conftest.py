@@ -70,7 +70,7 @@ def stack(settings: Settings) -> airflow.Login:
 
 
 @pytest.fixture(scope="session")
-def spark(settings: Settings) -> Iterator[SparkSession]:
+def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Start one Spark session with Delta, configured as every job of the stack is."""
     from pyspark.sql import SparkSession
 
@@ -79,6 +79,8 @@ def spark(settings: Settings) -> Iterator[SparkSession]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in spark_conf.environment(settings).items():
             patch.setenv(name, value)
+        # Its own, since the stack empties that of its jobs when it starts after a kill.
+        patch.setenv("SPARK_LOCAL_DIRS", str(tmp_path_factory.mktemp("spark")))
         session = SparkSession.builder.appName("tests").getOrCreate()
         yield session
         session.stop()
