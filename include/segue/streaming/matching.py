@@ -19,7 +19,7 @@ from rapidfuzz import fuzz
 
 from segue.streaming import names
 
-THRESHOLD = 86.0
+THRESHOLD = 84.0
 """Least similarity, 0 to 100, of an accepted fuzzy match; chosen by ``benchmarks/matching.py``."""
 
 RAREST = 14
@@ -72,7 +72,7 @@ class TrackIndex:
     """
 
     def __init__(self, entries: Iterable[CatalogueEntry], threshold: float = THRESHOLD) -> None:
-        self._threshold = threshold
+        self.threshold = threshold
         self._ids: set[str] = set()
         self._mbids: dict[str, str] = {}
         self._simple: dict[tuple[str, str], str] = {}
@@ -122,7 +122,7 @@ class TrackIndex:
         return self._similar(*core)
 
     def _similar(self, artist: str, title: str) -> Match | None:
-        wanted, best, best_score = names.numbers(title), None, self._threshold
+        wanted, best, best_score = names.numbers(title), None, self.threshold
         for candidate in self._candidates(artist, title):
             if self._numbers[candidate] != wanted:
                 continue
