@@ -1,0 +1,246 @@
+"""Kill broker, API and lake job at random moments under load: what was answered with 200 is in Kafka and the lake.
+
+    .venv/bin/python benchmarks/listens_killed.py [--kills 10] [--parts broker,api,lake] [--seed 1]
+
+Starts a stack of its own (broker, document server, API) in a temporary folder, on free ports. Every client sends
+each listen until it is answered with 200, as players do. In the end the sets must be equal: answered = in Kafka = in
+the store that the API shows = in the lake. Prints the counts, and exits with 1 if they are not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+from kafka import KafkaConsumer
+from pymongo import MongoClient
+from rich.console import Console
+
+from segue.serving.accounts import Accounts
+from segue.settings import PROJECT_DIR, Settings
+from segue.stack import kafka, lifecycle, listens_api, spark_conf
+from segue.stack.service import Service
+from segue.streaming.events import Listen
+from segue.streaming.lake import ListensTable
+
+PARTS = ["kafka", "mongo", "api"]
+CLIENTS = 8
+BATCH = 20
+PAUSE_S = 0.05
+
+Played = set[tuple[str, int]]
+
+console = Console(highlight=False)
+
+
+class Load:
+    """Clients that send listens, each until it is answered with 200, until told to stop."""
+
+    def __init__(self, settings: Settings, users: dict[str, str]) -> None:
+        self._url = f"http://127.0.0.1:{settings.api_port}/1/submit-listens"
+        self._stopping = threading.Event()
+        self.answered: Played = set()
+        self.tries = 0
+        self._threads = [
+            threading.Thread(target=self._run, args=(name, token, number))
+            for number, (name, token) in enumerate(users.items())
+        ]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, name: str, token: str, number: int) -> None:
+        at = 1_500_000_000 + number * 10_000_000
+        with httpx.Client(timeout=30, headers={"Authorization": f"Token {token}"}) as client:
+            while not self._stopping.is_set():
+                count = 1 if random.random() < 0.5 else BATCH
+                times = [at + 7_200 * i for i in range(count)]
+                at = times[-1] + 7_200
+                names = {"artist_name": "Artist", "track_name": f"Title {number}"}
+                payload = [{"listened_at": t, "track_metadata": names} for t in times]
+                body = {"listen_type": "single" if count == 1 else "import", "payload": payload}
+                while not self._accepted(client, body):
+                    time.sleep(0.2)
+                self.answered.update((name, t) for t in times)
+                time.sleep(PAUSE_S)
+
+    def _accepted(self, client: httpx.Client, body: object) -> bool:
+        self.tries += 1
+        try:
+            answer = client.post(self._url, json=body)
+        except httpx.TransportError:
+            return False
+        if answer.is_client_error and answer.status_code != 429:
+            raise RuntimeError(answer.text)
+        return answer.status_code == 200
+
+
+def kill(service: Service) -> None:
+    """Kill -9."""
+    process = service.process()
+    if process is not None:
+        process.kill()
+        process.wait()
+
+
+def lake_job(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+    """Start the Spark job as the DAG does."""
+    submit = str(Path(sys.prefix) / "bin" / "spark-submit")
+    command = [submit, str(PROJECT_DIR / "spark_jobs" / "ingest_listens.py"), "--run-id", "killed/1"]
+    environment = os.environ | spark_conf.environment(settings)
+    with log.open("ab") as output:
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+
+
+def run_lake_job(settings: Settings, log: Path) -> float:
+    """Run the job to its end; return the seconds it took."""
+    began = time.monotonic()
+    if lake_job(settings, log).wait() != 0:
+        raise RuntimeError(f"The lake job failed:\n{log.read_text()[-3_000:]}")
+    return time.monotonic() - began
+
+
+def in_kafka(settings: Settings) -> list[tuple[str, int]]:
+    """Read all events, repeated ones too."""
+    consumer = KafkaConsumer(
+        settings.listens_topic,
+        bootstrap_servers=settings.kafka_bootstrap,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        consumer_timeout_ms=10_000,
+    )
+    events = [Listen.model_validate_json(message.value) for message in consumer]
+    consumer.close()
+    return [(event.user_name, event.listened_at) for event in events]
+
+
+def in_store(settings: Settings, wanted: int) -> Played:
+    """Read the API's store, when it has caught up."""
+    with MongoClient[dict[str, object]](settings.mongo) as client:
+        listens = client[settings.mongo_database]["listens"]
+        until = time.monotonic() + 300
+        while listens.count_documents({}) < wanted and time.monotonic() < until:
+            time.sleep(1)
+        return {(str(d["user_name"]), int(str(d["listened_at"]))) for d in listens.find()}
+
+
+def in_lake(settings: Settings) -> list[tuple[str, int]]:
+    """Read the table, repeated rows too."""
+    os.environ.update(spark_conf.environment(settings))
+    from segue.spark import session
+
+    spark = session("check")
+    rows = ListensTable(spark, settings.lake_uri).read().select("user_name", "listened_at").collect()
+    spark.stop()
+    return [(row.user_name, row.listened_at) for row in rows]
+
+
+def bring_back(settings: Settings) -> None:
+    """Start what is dead."""
+    lifecycle.up(settings, PARTS)
+
+
+def main() -> None:
+    """Kill, count, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10, help="of each part")
+    parser.add_argument("--parts", default="broker,api,lake")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    random.seed(arguments.seed)
+    home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        ports = [each.getsockname()[1] for each in sockets]
+    names = ("api_port", "kafka_port", "kafka_controller_port", "mongo_port", "airflow_port")
+    settings = Settings(
+        home=home,
+        jars=Settings().jars_dir,
+        api_requests_per_window=1_000_000,
+        spark_driver_memory_mb=1024,
+        **dict(zip(names, ports, strict=True)),
+    )
+    parts = arguments.parts.split(",")
+    try:
+        lifecycle.up(settings, PARTS, say=console.print)
+        ok = compare(settings, parts, arguments.kills, home)
+    finally:
+        lifecycle.down(settings)
+    shutil.rmtree(home)
+    sys.exit(0 if ok else 1)
+
+
+def compare(settings: Settings, parts: list[str], kills: int, home: Path) -> bool:
+    """Kill under load, then compare what was answered with what is there."""
+    with MongoClient[dict[str, object]](settings.mongo) as client:
+        accounts = Accounts(client[settings.mongo_database])  # type: ignore[arg-type]  # documents of any kind
+        users = {f"listener-{i}": accounts.add(f"listener-{i}") for i in range(CLIENTS)}
+    victims = {"broker": kafka.service(settings), "api": listens_api.service(settings)}
+    log, moments = home / "lake-job.log", []
+    with Load(settings, users) as load:
+        order = [part for part in ("broker", "api") if part in parts for _ in range(kills)]
+        random.shuffle(order)
+        for part in order:
+            time.sleep(random.uniform(0.5, 4))
+            before = len(load.answered)
+            kill(victims[part])
+            time.sleep(random.uniform(0, 2))
+            bring_back(settings)
+            console.print(
+                f"killed {part}: {before:,} listens answered before, {len(load.answered):,} after it was back"
+            )
+        if "lake" in parts:
+            usual_s = run_lake_job(settings, log)
+            for _ in range(kills):
+                job, moment = lake_job(settings, log), random.uniform(0.2, 1.0) * usual_s
+                time.sleep(moment)
+                finished = job.poll() is not None
+                os.killpg(job.pid, signal.SIGKILL) if not finished else None
+                job.wait()
+                moments.append(moment)
+                console.print(
+                    f"killed lake after {moment:.0f} of {usual_s:.0f} s" + (" (done)" if finished else "")
+                )
+        time.sleep(2)
+    messages = in_kafka(settings)
+    found = {"Kafka": set(messages), "store": in_store(settings, len(load.answered))}
+    rows: list[tuple[str, int]] = []
+    if "lake" in parts:
+        run_lake_job(settings, log)
+        rows = in_lake(settings)
+        found["lake"] = set(rows)
+    console.print(
+        f"{len(load.answered):,} listens answered with 200 in {load.tries:,} requests; "
+        f"{len(messages):,} messages in Kafka; {len(rows):,} rows in the lake"
+    )
+    ok = len(rows) == len(set(rows))
+    for place, there in found.items():
+        lost, more = len(load.answered - there), len(there - load.answered)
+        console.print(f"{place}: {len(there):,} different listens, {lost} lost, {more} never answered")
+        ok = ok and lost == 0 and more == 0
+    return ok
+
+
+if __name__ == "__main__":
+    main()
