@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/listens_killed.py [--kills 10] [--parts broker,api,lake] [--seed 1]
 
 Starts a stack of its own (broker, document server, API) in a temporary folder, on free ports. Every client sends
-each listen until it is answered with 200, as players do. In the end the sets must be equal: answered = in Kafka = in
-the store that the API shows = in the lake. Prints the counts, and exits with 1 if they are not.
+each listen until it is answered with 200, as players do. In the end the sets must be equal: answered = in Kafka =
+in the store that the API shows = in the lake. Prints the counts, and exits with 1 if they are not.
 """
 
 from __future__ import annotations
