@@ -11,7 +11,7 @@ from segue.models.ranking import classification, neighbours
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.metrics import FEW, Judged, Scorer, Task, interval, judge
 from segue.models.ranking.popularity import Habit, Popularity
-from segue.models.ranking.recipe import COSINE_KEPT, Audio, Fit, Recipe, Say, choose
+from segue.models.ranking.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, choose
 from segue.models.ranking.windows import Split, Window
 
 PRODUCT = "Segue"
@@ -58,9 +58,9 @@ class Comparison:
         return next((row for row in self.rows if (row.task, row.model) == (task, model)), None)
 
 
-def compare(fit: Fit, split: Split, audio: Audio | None, *, say: Say = print) -> Comparison:
+def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
     """Choose on the validation window, build from all that came before the test window, and judge there once."""
-    recipe = choose(fit, split.validation, audio, say=say)
+    recipe = choose(fit, split.validation, audio, trials=trials, say=say)
     test = split.test
     product = recipe.build(fit, test.history, audio)
     rivals: dict[str, Scorer] = {

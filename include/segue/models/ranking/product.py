@@ -26,6 +26,7 @@ from segue.models.ranking.factors import Factors
 from segue.models.ranking.metrics import Scorer
 from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.popularity import Popularity
+from segue.models.ranking.recipe import Recipe
 
 FORMAT = 1
 """Raised whenever the folder changes; another version is refused."""
@@ -77,13 +78,13 @@ class Recommender:
     catalogue : Catalogue
     blend : Blend
         Components ``factors`` (`Factors`), ``popularity`` (`Popularity`), and item-to-item ones (`Neighbours`).
-    habit : float
-        Share of the listener's own counts when what they know is ranked.
+    recipe : Recipe
+        What it was made by; the next one can be made in the same way.
     """
 
     catalogue: Catalogue
     blend: Blend
-    habit: float = 0.0
+    recipe: Recipe
 
     @property
     def popularity(self) -> NDArray[np.float32]:
@@ -104,8 +105,8 @@ class Recommender:
             "artist", pa.array(self.catalogue.artists, pa.string())
         )
         pq.write_table(table, folder / "catalogue.parquet")
-        manifest: dict[str, Any] = {"format": FORMAT, "tracks": len(self.catalogue), "habit": self.habit}
-        manifest["weights"] = dict(self.blend.weights)
+        manifest: dict[str, Any] = {"format": FORMAT, "tracks": len(self.catalogue)}
+        manifest["recipe"] = self.recipe.summary()
         for name, component in self.blend.components.items():
             if isinstance(component, Factors):
                 np.save(folder / f"{name}.npy", component.items)
@@ -162,9 +163,10 @@ class Recommender:
                     f"The recommender in {folder} does not fit together: {name} is for {tracks} tracks, the "
                     f"catalogue has {len(catalogue)}."
                 )
-        if not set(manifest["weights"]) <= set(components):
-            raise ModelError(f"The recommender in {folder} lacks one of {sorted(manifest['weights'])}.")
-        return cls(catalogue, Blend(components, manifest["weights"]), manifest["habit"])
+        recipe = Recipe.of(manifest["recipe"])
+        if not {"factors", "popularity", *recipe.weights} <= set(components):
+            raise ModelError(f"The recommender in {folder} lacks one of {sorted(recipe.weights)}.")
+        return cls(catalogue, Blend(components, recipe.weights), recipe)
 
 
 def _size(component: Scorer) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,9 +84,14 @@ class Recipe:
     habit: float
     threshold: float
 
-    def summary(self) -> dict[str, object]:
+    def summary(self) -> dict[str, Any]:
         """Give the choices as plain values."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, summary: dict[str, Any]) -> Recipe:
+        """Read what :meth:`summary` gave."""
+        return cls(**summary | {"als": Hyperparameters(**summary["als"])})
 
     def build(self, fit: Fit, history: sparse.csr_matrix, audio: Audio | None) -> Blend:
         """Make the product's ranking from plays."""
@@ -94,7 +100,7 @@ class Recipe:
         return Blend(ingredients.components(factors, self), self.weights)
 
 
-def choose(fit: Fit, window: Window, audio: Audio | None, *, say: Say = print) -> Recipe:
+def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Recipe:
     """Try what there is to choose, and keep what ranks new tracks best on the validation window.
 
     Parameters
@@ -103,6 +109,8 @@ def choose(fit: Fit, window: Window, audio: Audio | None, *, say: Say = print) -
     window : Window
         Validation.
     audio : Audio or None
+    trials : int
+        Choices of ALS' parameters that are tried.
     say : callable
         Gets a line for each step.
     """
@@ -112,7 +120,7 @@ def choose(fit: Fit, window: Window, audio: Audio | None, *, say: Say = print) -
     def ndcg(scorer: Scorer) -> float:
         return judge(scorer, window, listeners=rows).means()["ndcg@10"]
 
-    als, factors = _tune_als(fit, window, ndcg, say)
+    als, factors = _tune_als(fit, window, ndcg, trials, say)
     ease = max(EASE_REGULARIZATIONS, key=lambda value: ndcg(neighbours.ease(window.history, regularization=value)))
     say(f"EASE: λ = {ease:g}")
     balance = max(COSINE_BALANCES, key=lambda value: ndcg(ingredients.cosine(value)))
@@ -163,7 +171,7 @@ class _Ingredients:
 
 
 def _tune_als(
-    fit: Fit, window: Window, ndcg: Callable[[Scorer], float], say: Say
+    fit: Fit, window: Window, ndcg: Callable[[Scorer], float], trials: int, say: Say
 ) -> tuple[Hyperparameters, Factors]:
     """Search rank, λ, α and iterations together: many after a few iterations, the best after more."""
     random = np.random.default_rng(0)
@@ -174,7 +182,7 @@ def _tune_als(
         for regularization in REGULARIZATIONS
         for alpha in ALPHAS
     ]
-    tried = [grid[i] for i in random.choice(len(grid), min(TRIALS, len(grid)), replace=False)]
+    tried = [grid[i] for i in random.choice(len(grid), min(trials, len(grid)), replace=False)]
 
     def look(parameters: Hyperparameters) -> tuple[float, Hyperparameters, Factors]:
         factors = fit(window.history, parameters)

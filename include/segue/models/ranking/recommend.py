@@ -73,38 +73,34 @@ class Recommendation:
 
 
 def recommend(
-    model: Recommender, listeners: Sequence[Listener], *, now: float, wishes: Wishes | None = None
-) -> list[list[Recommendation]]:
-    """Recommend to listeners.
+    model: Recommender, listener: Listener, *, now: float, wishes: Wishes | None = None
+) -> list[Recommendation]:
+    """Recommend to a listener.
 
     Parameters
     ----------
     model : Recommender
-    listeners : sequence of Listener
-        Ranked together, which is quicker than one by one.
+    listener : Listener
     now : float
         Seconds since 1970.
     wishes : Wishes, optional
 
     Returns
     -------
-    list of list of Recommendation
-        One list a listener, best first. Who has played nothing of the catalogue gets what everybody plays, and the
-        reason says so.
+    list of Recommendation
+        Best first. Who has played nothing of the catalogue gets what everybody plays, and the reason says so.
     """
-    wanted = wishes or Wishes()
-    history = _history(listeners, len(model.catalogue))
-    scores = model.blend.scores(history)
-    lists = []
-    for listener, row in zip(listeners, scores, strict=True):
-        known = len(listener.tracks) > 0
-        ranked = row if known else model.popularity.copy()
-        chosen = _choose(model, listener, ranked, now, wanted)
-        reasons = explain(model, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
-        lists.append(
-            [Recommendation(t, float(ranked[t]), reason) for t, reason in zip(chosen, reasons, strict=True)]
-        )
-    return lists
+    if len(listener.tracks):
+        shape = (1, len(model.catalogue))
+        history = sparse.csr_matrix((listener.plays, listener.tracks, [0, len(listener.tracks)]), shape=shape)
+        scores = model.blend.scores(history)[0]
+    else:
+        scores = model.popularity
+    chosen = _choose(model, listener, scores, now, wishes or Wishes())
+    reasons = explain(model, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
+    return [
+        Recommendation(track, float(scores[track]), reason) for track, reason in zip(chosen, reasons, strict=True)
+    ]
 
 
 def _choose(
@@ -121,7 +117,9 @@ def _choose(
     if wishes.discover < 1 and len(allowed):
         habit = np.zeros_like(scores)
         habit[listener.tracks] = np.log1p(listener.plays)
-        both = (1 - model.habit) * scores / spread(scores[None])[0] + model.habit * habit / spread(habit[None])[0]
+        both = (1 - model.recipe.habit) * scores / spread(scores[None])[0] + model.recipe.habit * habit / spread(
+            habit[None]
+        )[0]
         familiar = allowed[np.argsort(-both[allowed], kind="stable")].tolist()
     new = scores.copy()
     new[listener.tracks] = -np.inf
@@ -136,10 +134,3 @@ def _choose(
         depth *= 4
     chosen = rules.mix(kept, familiar, count=len(kept) + len(familiar), discover=wishes.discover)
     return list(rules.at_most_per_artist(chosen, artists, wishes.per_artist))[: wishes.count]
-
-
-def _history(listeners: Sequence[Listener], n_tracks: int) -> sparse.csr_matrix:
-    bounds = np.concatenate([[0], np.cumsum([len(each.tracks) for each in listeners])])
-    tracks = np.concatenate([each.tracks for each in listeners] or [np.empty(0, dtype=np.int64)])
-    plays = np.concatenate([each.plays for each in listeners] or [np.empty(0, dtype=np.float32)])
-    return sparse.csr_matrix((plays.astype(np.float32), tracks, bounds), shape=(len(listeners), n_tracks))

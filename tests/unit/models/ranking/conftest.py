@@ -6,9 +6,11 @@ from scipy import sparse
 
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.factors import Factors
+from segue.models.ranking.mllib import Hyperparameters
 from segue.models.ranking.neighbours import cosine, ease
 from segue.models.ranking.popularity import Popularity
 from segue.models.ranking.product import Catalogue, Recommender
+from segue.models.ranking.recipe import Recipe
 from segue.models.ranking.sound import alike
 
 LISTENERS, TRACKS, TASTES = 120, 60, 4
@@ -42,4 +44,5 @@ def model(plays: sparse.csr_matrix) -> Recommender:
         [f"Title {i}" for i in range(TRACKS)],
         [f"Artist {i // 3}" for i in range(TRACKS)],
     )
-    return Recommender(catalogue, Blend(components, dict.fromkeys(components, 0.2)), habit=0.5)
+    recipe = Recipe(Hyperparameters(rank=TASTES), 10.0, 0.5, 1.0, dict.fromkeys(components, 0.2), 0.5, 1.0)
+    return Recommender(catalogue, Blend(components, recipe.weights), recipe)
