@@ -107,7 +107,7 @@ class Service:
         _started.append(child)
         PidFile.write(pid_file(self.state_dir, self.name), child.pid, self._fingerprint)
 
-    def wait(self, called_off: Event, patience_s: float = 240) -> None:
+    def wait(self, called_off: Event, patience_s: float = 600) -> None:
         """Wait until the service is healthy.
 
         Parameters
