@@ -13,7 +13,7 @@ import typer
 from audio_files import write_any
 from typer.testing import CliRunner, Result
 
-from segue.audio.definition import COLUMNS, feature_names
+from segue.audio.definition import COLUMNS, FAMILIES, feature_names
 from segue.audio.extract import extract as extract_plainly
 from segue.audio.files import find_audio, printable
 from segue.audio.fma_csv import write_fma_csv
@@ -25,15 +25,21 @@ from segue.errors import CorpusError
 def run(*arguments: str | Path) -> Result:
     app = typer.Typer()
     app.command()(extract)
+    arguments = ("--workers", "1", *arguments)
     return CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(argument) for argument in arguments])
+
+
+ODD_NAME = os.fsdecode(b"[red]new\nline \xff \xf0\x9f\x8e\xa7.mp3")
+ODD_NAME_PRINTED = r"[red]new\nline \xff 🎧.mp3"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("music")
     (folder / "b").mkdir()
-    write_any(folder / "b" / "two.MP3".lower()).rename(folder / "b" / "two.MP3")
+    write_any(folder / "a.mp3").rename(folder / "b" / "two.MP3")
     write_any(folder / "one.flac")
+    (folder / ODD_NAME).write_bytes((folder / "b" / "two.MP3").read_bytes())
     (folder / "bad.ogg").write_text("no audio")
     (folder / "cover.jpg").write_text("not looked at")
     return folder
@@ -44,44 +50,37 @@ def test_one_file_is_shown_with_all_its_features(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["mfcc", "20"] in [words[:2] for words in lines]
-    assert sum(len(words) >= 8 and words[0] in {column[0] for column in COLUMNS} for words in lines) == 74
+    assert sum(len(words) >= 8 and words[0] in FAMILIES for words in lines) == 74
     assert "2.00 s, 44100 Hz, 2 ch, soundfile" in result.stdout
     assert "1 of 1 files extracted." in result.stdout
 
 
-def test_a_folder_is_searched_and_each_file_accounted_for(folder: Path) -> None:
-    result = run(folder)
+def test_a_folder_is_searched_and_its_features_written_as_fmas_csv(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "features.csv"
+    result = run(folder, "-o", output)
     assert result.exit_code == 0, result.output
     assert "UNREADABLE" in result.stdout
     assert "cover.jpg" not in result.stdout
-    assert "2 of 3 files extracted." in result.stdout
+    assert "[red]new" in result.stdout, "a name is no markup"
+    assert "3 of 4 files extracted." in result.stdout
+    table = pd.read_csv(output, header=[0, 1, 2], index_col=0)
+    assert list(table.columns) == COLUMNS
+    assert table.columns.names == ["feature", "statistics", "number"]
+    assert [Path(path).name for path in table.index] == [ODD_NAME_PRINTED, "one.flac", "two.MP3"]
+    track = extract_plainly(folder / "one.flac")
+    assert isinstance(track, Track)
+    np.testing.assert_allclose(table.iloc[1].to_numpy(), track.features, rtol=1e-4, atol=1e-4)
 
 
 def test_json_is_one_object_a_file(folder: Path) -> None:
     result = run("--json", folder, folder / "missing.wav")
     documents = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [Path(document["path"]).name for document in documents] == [
-        "bad.ogg",
-        "one.flac",
-        "two.MP3",
-        "missing.wav",
-    ]
-    assert [document.get("reason") for document in documents] == ["UNREADABLE", None, None, "NOT_FOUND"]
-    assert list(documents[1]["features"]) == feature_names()
-    assert documents[1]["duration_s"] == 2.0
-
-
-def test_csv_reads_as_fmas(folder: Path, tmp_path: Path) -> None:
-    output = tmp_path / "features.csv"
-    result = run(folder, "-o", output)
-    assert result.exit_code == 0, result.output
-    table = pd.read_csv(output, header=[0, 1, 2], index_col=0)
-    assert list(table.columns) == COLUMNS
-    assert table.columns.names == ["feature", "statistics", "number"]
-    assert [Path(path).name for path in table.index] == ["one.flac", "two.MP3"]
-    track = extract_plainly(folder / "one.flac")
-    assert isinstance(track, Track)
-    np.testing.assert_allclose(table.iloc[0].to_numpy(), track.features, rtol=1e-4, atol=1e-4)
+    names = [Path(document["path"]).name for document in documents]
+    assert names == [ODD_NAME_PRINTED, "bad.ogg", "one.flac", "two.MP3", "missing.wav"]
+    reasons = [document.get("reason") for document in documents]
+    assert reasons == [None, "UNREADABLE", None, None, "NOT_FOUND"]
+    assert list(documents[2]["features"]) == feature_names()
+    assert documents[2]["duration_s"] == 2.0
 
 
 def test_a_csv_that_cannot_be_completed_leaves_the_old_one(tmp_path: Path) -> None:
@@ -114,19 +113,7 @@ def test_a_folder_without_audio_and_an_output_nowhere_are_named(folder: Path, tm
     assert str(tmp_path / "no") in str(nowhere.exception)
 
 
-def test_names_print_whatever_they_are_made_of(tmp_path: Path) -> None:
-    name = os.fsdecode(b"[red]new\nline \xff \xf0\x9f\x8e\xa7.mp3")
-    (tmp_path / name).write_bytes(write_any(tmp_path / "source.mp3").read_bytes())
-    (tmp_path / "source.mp3").unlink()
-    assert printable(name) == r"[red]new\nline \xff 🎧.mp3"
-    for option in ((), ("--json",), ("-o", tmp_path / "features.csv")):
-        result = run(tmp_path, *option)
-        assert result.exit_code == 0, result.output
-        result.stdout.encode()
-    assert "[red]new" in run(tmp_path).stdout
-    assert printable(name) in (tmp_path / "features.csv").read_text()
-
-
 def test_files_are_found_in_order_and_once_each(folder: Path) -> None:
     found = list(find_audio([folder, folder / "cover.jpg"]))
-    assert [path.name for path in found] == ["bad.ogg", "one.flac", "two.MP3", "cover.jpg"]
+    assert [path.name for path in found] == [ODD_NAME, "bad.ogg", "one.flac", "two.MP3", "cover.jpg"]
+    assert printable(ODD_NAME) == ODD_NAME_PRINTED
