@@ -35,6 +35,7 @@ class _TaskLines:
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[log]}"),
             console=console,
+            disable=not console.is_terminal,
         )
 
     def show(self, task: TaskState, log: str) -> None:
@@ -137,7 +138,7 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
 def _newest_log_line(api: AirflowApi, dag_id: str, run_id: str, task: TaskState) -> str:
     if task.state != "running":
         return ""
-    lines = [line.strip() for line in api.log_lines(dag_id, run_id, task) if line.strip()]
+    lines = _text_lines(api, dag_id, run_id, task)
     return lines[-1][:60] if lines else ""
 
 
@@ -145,6 +146,12 @@ def _why_it_failed(api: AirflowApi, dag_id: str, run_id: str, tasks: list[TaskSt
     failed = [task for task in tasks if task.state == "failed"]
     if not failed:
         return f"{dag_id} failed without a failed task: look at the run in the Airflow UI."
-    lines = [line for line in api.log_lines(dag_id, run_id, failed[0]) if line.strip()]
+    lines = _text_lines(api, dag_id, run_id, failed[0])
     end = "\n".join(f"    {line}" for line in lines[-SHOWN_LOG_LINES:])
     return f"{dag_id}.{failed[0].task_id} failed. The end of its log:\n{end}"
+
+
+def _text_lines(api: AirflowApi, dag_id: str, run_id: str, task: TaskState) -> list[str]:
+    """Return the lines of a log without empty ones and without Airflow's fold marks."""
+    lines = (line.strip() for line in api.log_lines(dag_id, run_id, task))
+    return [line for line in lines if line and not line.startswith("::")]

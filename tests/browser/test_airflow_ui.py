@@ -1,0 +1,81 @@
+"""What a user does in Airflow's UI: log in, trigger a DAG with its form, watch it turn green, read a log."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from segue.demo import sample
+from segue.demo.airflow_api import AirflowApi
+from segue.settings import Settings
+from segue.stack.airflow import Login
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
+
+# Without these Chromium asks hosts of its maker for updates.
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TASKS = ("inventory", "extract", "unless_ping", "integrate", "quality_gate", "publish", "summary")
+PAGE_MS = 60_000
+RUN_MS = 900_000
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    assert chromium, "No Chromium on PATH. Install it with `sudo apt-get install chromium`."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(PAGE_MS)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def music(settings: Settings) -> None:
+    sample.render(settings.music_dir, pieces=24)
+
+
+@pytest.mark.usefixtures("music")
+def test_corpus_triggered_with_its_form_turns_green_and_its_log_shows_progress(page: Page, stack: Login) -> None:
+    page.goto(stack.url)
+    page.get_by_label("Username").fill(stack.username)
+    page.get_by_label("Password").fill(stack.password)
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("link", name="Dags", exact=True).click()
+    for dag_id in ("corpus", "genre_model", "recommender", "incremental_retraining"):
+        expect(page.get_by_role("link", name=dag_id, exact=True).first).to_be_visible(timeout=PAGE_MS)
+
+    page.get_by_role("link", name="corpus", exact=True).first.click()
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    expect(form.get_by_text("Day the tracks entered the corpus.", exact=False)).to_be_visible(timeout=PAGE_MS)
+    form.locator("input[type=date]").first.fill("2026-10-01")
+    form.get_by_role("button", name="Trigger").click()
+    expect(form).to_be_hidden(timeout=PAGE_MS)
+
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        [run_id] = api.runs("corpus")
+        api.set_paused("corpus", paused=False)
+    run_url = f"{stack.url}/dags/corpus/runs/{quote(run_id)}"
+    page.goto(run_url)
+    success = page.get_by_text("Success", exact=True)
+    expect(success).to_have_count(len(("run", *TASKS)), timeout=RUN_MS)
+
+    page.goto(f"{run_url}/tasks/extract")
+    expect(page.get_by_text(re.compile(r"progress: \d+/\d+ tracks")).first).to_be_visible(timeout=PAGE_MS)
+    expect(page.get_by_text("== extract ==").first).to_be_visible(timeout=PAGE_MS)
