@@ -1,21 +1,81 @@
-"""What depends on the sample rate alone: librosa's filter banks, arranged for the compiled loops."""
+"""Filter banks: librosa's formulas in numpy, so that a worker need not load librosa (2 s of CPU) to start.
+
+Each depends on the sample rate and at most on the tuning, and is kept for the next file. Tests compare them with
+librosa's.
+"""
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.definition import N_BANDS, N_CHROMA, N_FFT
-from segue.audio.descriptors import Mel, mel_steps
-from segue.audio.stft import N_BINS
+from segue.audio.definition import N_BANDS, N_CHROMA, N_FFT, N_MELS
 
-_LOWEST_BAND_HZ = 200.0
-_QUANTILE = 0.02
+Float32 = NDArray[np.float32]
+
+N_BINS: Final = N_FFT // 2 + 1
+
+_LOWEST_BAND_HZ: Final = 200.0
+_QUANTILE: Final = 0.02
+
+
+def mel(sample_rate: float) -> Float32:
+    """Triangles of equal area, evenly spaced on Slaney's mel scale, as ``librosa.filters.mel``.
+
+    Parameters
+    ----------
+    sample_rate : float
+        In Hz.
+
+    Returns
+    -------
+    np.ndarray [shape=(128, 1025), dtype=float32]
+        The lowest may be empty: from 96 kHz on they are narrower than a bin.
+    """
+    # Linear to 1,000 Hz, which is 15 mel, logarithmic above.
+    step = np.log(6.4) / 27
+    top = sample_rate / 2
+    highest = 15 + np.log(top / 1000) / step if top >= 1000 else top * 3 / 200
+    mels = np.linspace(0, highest, N_MELS + 2)
+    hz = np.where(mels >= 15, 1000 * np.exp(step * (mels - 15)), mels * 200 / 3)
+    distances = np.subtract.outer(hz, np.fft.rfftfreq(N_FFT, 1 / sample_rate))
+    widths = np.diff(hz)[:, np.newaxis]
+    weights = np.maximum(0, np.minimum(-distances[:-2] / widths[:-1], distances[2:] / widths[1:]))
+    weights *= 2 / (hz[2:] - hz[:-2])[:, np.newaxis]
+    triangles: Float32 = weights.astype(np.float32)
+    return triangles
+
+
+@lru_cache(maxsize=256)
+def chroma(bins_rate: float, tuning: float) -> Float32:
+    """Gaussians about the pitch classes, as ``librosa.filters.chroma``.
+
+    Parameters
+    ----------
+    bins_rate : float
+        Sample rate that labels the bins, in Hz.
+    tuning : float
+        In semitones.
+
+    Returns
+    -------
+    np.ndarray [shape=(12, 1025), dtype=float32]
+        From C to B.
+    """
+    frequencies = np.arange(1, N_FFT) * bins_rate / N_FFT
+    a0 = 27.5 * 2 ** (tuning / 12)
+    semitones = 12 * np.log2(frequencies / a0)
+    semitones = np.concatenate([[semitones[0] - 18], semitones])  # DC counts as 1.5 octaves below the first bin
+    widths = np.concatenate([np.maximum(np.diff(semitones), 1), [1]])
+    distances = np.remainder(np.subtract.outer(np.arange(N_CHROMA), semitones) + 6, 12) - 6
+    weights = np.exp(-0.5 * (2 * distances / widths) ** 2)
+    weights /= np.sqrt((weights**2).sum(axis=0))
+    weights *= np.exp(-0.5 * ((semitones / 12 - 5) / 2) ** 2)
+    from_c = np.roll(weights, -3, axis=0)
+    return np.ascontiguousarray(from_c[:, :N_BINS], dtype=np.float32)
 
 
 class Bands(NamedTuple):
@@ -28,37 +88,95 @@ class Bands(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def mel(sample_rate: float) -> Mel:
-    """Mel bands between 0 and half the sample rate."""
-    with warnings.catch_warnings():
-        # From 96 kHz on the lowest bands are narrower than a bin and stay empty, in librosa as here.
-        warnings.filterwarnings("ignore", message="Empty filters")
-        return mel_steps(librosa.filters.mel(sr=sample_rate, n_fft=N_FFT))
-
-
-@lru_cache(maxsize=256)
-def chroma(bins_rate: float, tuning: float) -> NDArray[np.float32]:
-    """Pitch classes, shape (12, 1025)."""
-    filters: NDArray[np.float32] = librosa.filters.chroma(
-        sr=bins_rate, n_fft=N_FFT, n_chroma=N_CHROMA, tuning=tuning
-    )
-    return filters
-
-
-@lru_cache(maxsize=16)
 def contrast(bins_rate: float) -> Bands:
-    """Bands below half the sample rate, as ``librosa.feature.spectral_contrast`` draws them."""
+    """Bands below half the sample rate, as ``librosa.feature.spectral_contrast`` draws them.
+
+    Parameters
+    ----------
+    bins_rate : float
+        Sample rate that labels the bins, in Hz.
+    """
     frequencies = np.fft.rfftfreq(N_FFT, 1 / bins_rate)
     uppers = _LOWEST_BAND_HZ * 2.0 ** np.arange(N_BANDS + 1)
     lowers = np.concatenate([[0], uppers[:-1]])
-    inside = lowers < bins_rate / 2
-    lowers, uppers = lowers[inside], uppers[inside]
+    n_bands = int((lowers < bins_rate / 2).sum())
     edges, counts = [], []
-    for band, (lower, upper) in enumerate(zip(lowers, uppers, strict=True)):
-        bins = np.flatnonzero((frequencies >= lower) & (frequencies <= upper))
-        first, last = bins[0] - (band > 0), bins[-1]
-        if band == len(lowers) - 1:
-            last = N_BINS - 1
+    for band in range(n_bands):
+        inside = np.flatnonzero((frequencies >= lowers[band]) & (frequencies <= uppers[band]))
+        top = band == n_bands - 1
+        first, last = inside[0] - (band > 0), N_BINS - 1 if top else inside[-1]
         counts.append(max(int(np.rint(_QUANTILE * (last - first + 1))), 1))
-        edges.append((first, last + (band == len(lowers) - 1)))
+        edges.append((first, last + top))
     return Bands(np.array(edges), np.array(counts))
+
+
+class ConstantQ(NamedTuple):
+    """Filters of the top octave, which serve every octave below at its lower sample rate."""
+
+    n_octaves: int
+    """Whole octaves from C1 that fit below half the sample rate, 7 at most."""
+    early_halvings: int
+    """How often the rate is halved before the top octave."""
+    kernel: Float32
+    """Impulse responses of C to B, real parts and then imaginary parts, shape (n_fft, 24)."""
+
+
+@lru_cache(maxsize=256)
+def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: int) -> ConstantQ:
+    """Make the filters of ``librosa.cqt``.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz.
+    tuning : float
+        In semitones.
+    max_octaves : int
+        At most so many octaves.
+    hop_halvings : int
+        How often the hop can be halved.
+    """
+    ratio = 2 ** (1 / 6)
+    q = (ratio + 1) / (ratio - 1)
+    hann_bandwidth = 1.50018310546875  # in bins, librosa's constant
+    c1 = 440 * 2 ** (-45 / 12) * 2 ** (tuning / 12)
+    nyquist = sample_rate / 2
+    for n_octaves in range(max_octaves, 0, -1):
+        frequencies = c1 * 2 ** (np.arange(12 * (n_octaves - 1), 12 * n_octaves) / 12)
+        cutoff = frequencies[-1] * (1 + 0.5 * hann_bandwidth / q)
+        if cutoff <= nyquist:
+            break
+    spare = int(np.ceil(np.log2(nyquist / cutoff))) - 2
+    early_halvings = min(max(0, spare), hop_halvings - n_octaves + 1)
+    rate = sample_rate / 2**early_halvings
+    lengths = q * rate / frequencies
+    n_fft = int(2 ** np.ceil(np.log2(lengths.max())))
+    basis = np.stack(
+        [_wavelet(frequency / rate, length, n_fft) for frequency, length in zip(frequencies, lengths, strict=True)]
+    )
+    basis *= lengths[:, np.newaxis] / n_fft
+    spectra = np.zeros((12, n_fft), np.complex128)
+    spectra[:, : n_fft // 2 + 1] = _largest_parts(np.fft.fft(basis)[:, : n_fft // 2 + 1])
+    # A product of spectra, summed over non-negative frequencies, is a product with this in time.
+    kernel = np.fft.fft(spectra) / np.sqrt(lengths)[:, np.newaxis]
+    kernel = np.concatenate([kernel.real, kernel.imag]).T
+    return ConstantQ(n_octaves, early_halvings, np.ascontiguousarray(kernel, dtype=np.float32))
+
+
+def _wavelet(frequency: float, length: float, n_fft: int) -> NDArray[np.complex64]:
+    """Hann-windowed tone of absolute sum 1, of ``frequency`` cycles a sample, centred in ``n_fft`` samples."""
+    times = np.arange(-length // 2, length // 2)
+    n = len(times)
+    tone = np.exp(2j * np.pi * frequency * times) * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n))
+    tone /= np.abs(tone).sum()
+    before = (n_fft - n) // 2
+    return np.pad(tone, (before, n_fft - n - before)).astype(np.complex64)
+
+
+def _largest_parts(spectra: NDArray[Any]) -> NDArray[Any]:
+    """Drop the smallest components that make up 1 % of each row."""
+    magnitudes = np.abs(spectra)
+    rising = np.sort(magnitudes, axis=1)
+    shares = np.cumsum(rising / magnitudes.sum(axis=1, keepdims=True), axis=1)
+    thresholds = np.take_along_axis(rising, np.argmin(shares < 0.01, axis=1)[:, np.newaxis], axis=1)
+    return np.where(magnitudes >= thresholds, spectra, np.complex64(0))

@@ -1,79 +1,29 @@
 """Chroma from the constant-Q transform, as ``librosa.cqt`` computes it, octave by octave from the top.
 
 Each octave below has half the sample rate of the one above, so that the same 12 filters serve all. What librosa
-multiplies in the frequency domain is one matrix product in the time domain here: the filters, made by librosa, are
-transformed back once for each tuning.
+multiplies in the frequency domain is one matrix product in the time domain here.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
-import librosa
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from segue.audio import banks
 from segue.audio.compiled import compiled
 from segue.audio.definition import HOP_LENGTH, N_CHROMA, N_OCTAVES
 
 Float32 = NDArray[np.float32]
 
-_C1_HZ: Final = 440 * 2 ** (-45 / 12)
 _QUALITY: Final = "soxr_hq"
 _FRAMES_AT_ONCE: Final = 512
 _SAMPLES_AT_ONCE: Final = 2**16
 """What passes through all octaves before the next: stays in the second-level cache."""
 
-
-class Filters(NamedTuple):
-    """The top octave's filters, which serve every octave."""
-
-    n_octaves: int
-    """Whole octaves that fit below half the sample rate, 7 at most."""
-    early_halvings: int
-    """How often the rate is halved before the top octave."""
-    kernel: Float32
-    """Real parts, then imaginary parts, shape (n_fft, 24)."""
-
-
-@lru_cache(maxsize=256)
-def filters(sample_rate: int, tuning: float) -> Filters:
-    """Make the filters.
-
-    Parameters
-    ----------
-    sample_rate : int
-        In Hz.
-    tuning : float
-        In semitones.
-
-    Returns
-    -------
-    Filters
-        Kept for the next file of this rate and tuning.
-    """
-    nyquist = sample_rate / 2
-    for n_octaves in range(N_OCTAVES, 0, -1):
-        frequencies = _C1_HZ * 2 ** (tuning / 12) * 2 ** (np.arange(12 * n_octaves) / 12)
-        _, cutoff = librosa.filters.wavelet_lengths(freqs=frequencies, sr=sample_rate)
-        if cutoff <= nyquist:
-            break
-    hop_halvings = HOP_LENGTH.bit_length() - 1
-    early_halvings = min(max(0, int(np.ceil(np.log2(nyquist / cutoff)) - 2)), hop_halvings - n_octaves + 1)
-    rate = sample_rate / 2**early_halvings
-    top = frequencies[-12:]
-    basis, lengths = librosa.filters.wavelet(freqs=top, sr=rate)
-    n_fft = basis.shape[1]
-    spectra = np.fft.fft(basis * (lengths[:, np.newaxis] / n_fft))[:, : n_fft // 2 + 1]
-    spectra = librosa.util.sparsify_rows(spectra, quantile=0.01, dtype=np.complex64).toarray()
-    # Row k times exp(-2 pi i k n / n_fft), summed over the non-negative frequencies.
-    padded = np.zeros((12, n_fft), np.complex128)
-    padded[:, : n_fft // 2 + 1] = spectra
-    kernel = np.fft.fft(padded) / np.sqrt(lengths)[:, np.newaxis]
-    kernel = np.concatenate([kernel.real, kernel.imag]).T.astype(np.float32)
-    return Filters(n_octaves, early_halvings, np.ascontiguousarray(kernel))
+_HOP_HALVINGS: Final = HOP_LENGTH.bit_length() - 1
 
 
 class ConstantQChroma:
@@ -90,7 +40,7 @@ class ConstantQChroma:
     """
 
     def __init__(self, sample_rate: int, tuning: float, n_samples: int) -> None:
-        n_octaves, early, kernel = filters(sample_rate, tuning)
+        n_octaves, early, kernel = banks.constant_q(sample_rate, tuning, N_OCTAVES, _HOP_HALVINGS)
         self._early = _Halving(2**early, n_samples) if early else None
         length = self._early.length if self._early else n_samples
         self._octaves: list[_Octave] = []

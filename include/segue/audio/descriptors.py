@@ -54,7 +54,7 @@ def mel_steps(filters: Float32) -> Mel:
     Parameters
     ----------
     filters : np.ndarray [shape=(128, 1025), dtype=float32]
-        From ``librosa.filters.mel``: each bin has weight in at most two bands, which are neighbours.
+        From `banks.mel`: each bin has weight in at most two bands, which are neighbours.
     """
     padded = np.vstack([filters, np.zeros_like(filters[:1])])
     used = np.flatnonzero(filters.any(axis=0))
@@ -78,10 +78,12 @@ def mel_steps(filters: Float32) -> Mel:
 def _moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -> None:
     """RMS, centroid, bandwidth and rolloff; the latter three in bins."""
     lanes[:] = 0
+    one, zero, half = np.float32(1), np.float32(0), np.float32(0.5)
     sums, weighted, energy, largest = 0, LANES, 2 * LANES, 3 * LANES
     for step in range(N_BINS // _STEP):
         for lane in range(LANES):
-            s, w, e, x = lanes[sums + lane], lanes[weighted + lane], lanes[energy + lane], lanes[largest + lane]
+            s, x = lanes[sums + lane], lanes[largest + lane]
+            w = e = zero
             for i in range(_STEP):
                 p = power[(step * _STEP + i) * LANES + lane]
                 m = np.sqrt(p)
@@ -90,9 +92,10 @@ def _moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -
                 w += np.float32(step * _STEP + i) * m
                 e += p
                 x = m if m > x else x
-            lanes[sums + lane], lanes[weighted + lane], lanes[energy + lane], lanes[largest + lane] = s, w, e, x
+            lanes[sums + lane], lanes[largest + lane] = s, x
+            lanes[weighted + lane] += w
+            lanes[energy + lane] += e
     scale = np.float32(2) / np.float32(N_FFT) ** 2
-    half = np.float32(0.5)
     mean, limit, below, spread, running = 4 * LANES, 5 * LANES, 6 * LANES, 7 * LANES, 8 * LANES
     for lane in range(LANES):
         p = power[(N_BINS - 1) * LANES + lane]
@@ -107,18 +110,18 @@ def _moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -
         total = total if total > _TINY else _TINY
         lanes[mean + lane] = lanes[weighted + lane] / total
         lanes[limit + lane] = np.float32(0.85) * lanes[sums + lane]
-    one, zero = np.float32(1), np.float32(0)
     for step in range(N_BINS // _STEP):
         for lane in range(LANES):
             c, t, b = lanes[mean + lane], lanes[limit + lane], lanes[below + lane]
-            v, r = lanes[spread + lane], lanes[running + lane]
+            v, r = zero, lanes[running + lane]
             for i in range(_STEP):
                 m = magnitude[(step * _STEP + i) * LANES + lane]
                 distance = np.float32(step * _STEP + i) - c
                 v += m * distance * distance
                 r += m
                 b += one if r < t else zero
-            lanes[below + lane], lanes[spread + lane], lanes[running + lane] = b, v, r
+            lanes[below + lane], lanes[running + lane] = b, r
+            lanes[spread + lane] += v
     for lane in range(LANES):
         m = magnitude[(N_BINS - 1) * LANES + lane]
         distance = np.float32(N_BINS - 1) - lanes[mean + lane]
@@ -147,7 +150,7 @@ def _mel(power: Float32, mel: Mel, out: Float32) -> None:
 
 @compiled
 def moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -> None:
-    """Compute RMS, centroid, bandwidth, rolloff and largest magnitude, and the magnitudes themselves.
+    """Compute RMS, centroid, bandwidth, rolloff, largest magnitude, and the magnitudes themselves.
 
     Parameters
     ----------

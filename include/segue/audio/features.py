@@ -13,6 +13,7 @@ the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -22,14 +23,18 @@ from segue.audio import banks, definition, descriptors, tuning
 from segue.audio.chroma import cens, normalise, tonnetz
 from segue.audio.constant_q import ConstantQChroma
 from segue.audio.definition import FMA_SAMPLE_RATE, N_BANDS, N_FFT, N_MELS, N_MFCC
-from segue.audio.frames import FirstPass, series
+from segue.audio.frames import FirstPass, Framer, Spectra, series
 from segue.audio.signal import mix
+from segue.audio.spool import Spool
 from segue.audio.statistics import statistics
 from segue.audio.stft import LANES, N_BINS
 from segue.audio.threads import one_blas_thread
 
 Float32 = NDArray[np.float32]
 
+
+_DEPTH: Final = np.float32(80)
+"""Levels reach so many dB below the loudest."""
 
 _BLOCK: Final = 2**16
 """Samples that pass at once: a block stays in the second-level cache."""
@@ -50,7 +55,7 @@ class FeatureAccumulator:
         self._sample_rate = sample_rate
         self._bins_rate = FMA_SAMPLE_RATE if fma_compatible else sample_rate
         self._first_pass = FirstPass(sample_rate, self._bins_rate)
-        self._blocks: list[Float32] = []
+        self._signal = Spool()
 
     def add(self, block: NDArray[Any]) -> None:
         """Take the next samples.
@@ -64,7 +69,7 @@ class FeatureAccumulator:
             mono = np.empty(block.shape[1], np.float32)
             mix(block, mono)
             block = mono
-        self._blocks.append(block)
+        self._signal.append(block)
         self._first_pass.add(block)
 
     def finish(self) -> Float32:
@@ -83,12 +88,10 @@ class FeatureAccumulator:
     def _from_frames(self) -> dict[str, Float32]:
         """Finish the families of the STFT."""
         first = self._first_pass
-        n_frames = first.n_frames
-        moments = series([part.moments for part in first.batches], n_frames)
+        moments = series(first.moments, first.n_frames)
         hz_per_bin = np.float32(self._bins_rate / N_FFT)
-        filters = banks.chroma(self._bins_rate, tuning.estimate(first.stft_peaks))
         return {
-            "chroma_stft": normalise(_project(filters, [part.power for part in first.batches], n_frames), np.inf),
+            "chroma_stft": self._chroma_stft(),
             "mfcc": self._mfcc(),
             "rmse": moments[descriptors.RMSE, np.newaxis],
             "spectral_bandwidth": moments[descriptors.BANDWIDTH, np.newaxis] * hz_per_bin,
@@ -98,18 +101,34 @@ class FeatureAccumulator:
             "zcr": first.zero_crossing_rate(),
         }
 
+    def _chroma_stft(self) -> Float32:
+        first = self._first_pass
+        filters = banks.chroma(self._bins_rate, tuning.estimate(first.stft_peaks))
+        spectra = self._spectra_again() if first.power is None else iter(first.power)
+        parts = [np.matmul(filters, power.reshape(-1, N_BINS, LANES)) for power in spectra]
+        return normalise(series(parts, first.n_frames), np.inf)
+
+    def _spectra_again(self) -> Iterator[Float32]:
+        framer, spectra = Framer(), Spectra()
+        for block in self._signal:
+            for signal, n_batches, _ in framer.add(block):
+                yield spectra.compute(signal, n_batches)
+        for signal, n_batches, _ in framer.finish():
+            yield spectra.compute(signal, n_batches)
+
     def _mfcc(self) -> Float32:
         first = self._first_pass
-        mel = series([part.mel for part in first.batches], first.n_frames)[:N_MELS]
-        cosines = np.cos(np.pi / N_MELS * np.outer(np.arange(N_MFCC), np.arange(N_MELS) + 0.5))
-        cosines *= np.sqrt(np.where(np.arange(N_MFCC) == 0, 1, 2) / N_MELS)[:, np.newaxis]
-        coefficients: Float32 = cosines.astype(np.float32) @ _decibels(mel)
-        return coefficients
+        # Levels reach 80 dB below the loudest of the whole signal.
+        floor = _decibels(np.float32(max(mel.max() for mel in first.mel))) - _DEPTH
+        levels = (
+            np.maximum(_decibels(mel.reshape(-1, N_MELS + 1, LANES)[:, :N_MELS]), floor) for mel in first.mel
+        )
+        return series([np.matmul(_COSINES, level) for level in levels], first.n_frames)
 
     def _contrast(self) -> Float32:
         first = self._first_pass
-        peaks, valleys = np.split(series([part.extremes for part in first.batches], first.n_frames), 2)
-        contrast = _decibels(peaks) - _decibels(valleys)
+        peaks, valleys = np.split(_decibels(series(first.extremes, first.n_frames)), 2)
+        contrast = np.maximum(peaks, peaks.max() - _DEPTH) - np.maximum(valleys, valleys.max() - _DEPTH)
         missing = N_BANDS + 1 - len(contrast)
         return np.pad(contrast, ((0, missing), (0, 0))) if missing else contrast
 
@@ -117,8 +136,8 @@ class FeatureAccumulator:
         """Compute the constant-Q transform and its families."""
         first = self._first_pass
         transform = ConstantQChroma(self._sample_rate, tuning.estimate(first.cqt_peaks), first.n_samples)
-        for i, block in enumerate(self._blocks):
-            transform.add(block, last=i == len(self._blocks) - 1)
+        for i, block in enumerate(self._signal):
+            transform.add(block, last=i == len(self._signal) - 1)
         chroma = transform.finish()
         smoothed = cens(chroma)
         return {
@@ -151,14 +170,17 @@ def compute(samples: NDArray[Any], sample_rate: int, *, fma_compatible: bool = F
     return accumulator.finish()
 
 
-def _project(filters: Float32, parts: list[Float32], n_frames: int) -> Float32:
-    """Apply a filter bank to spectra."""
-    projected = [np.matmul(filters, part.reshape(-1, N_BINS, LANES)) for part in parts]
-    return series([part.reshape(len(part), -1) for part in projected], n_frames)
+def _decibels(power: Any) -> Any:
+    """Level in dB, as ``librosa.power_to_db``."""
+    return np.float32(10) * np.log10(np.maximum(power, np.float32(1e-10)))
 
 
-def _decibels(power: Float32) -> Float32:
-    """Level in dB, at most 80 below the largest, as ``librosa.power_to_db``."""
-    levels: Float32 = np.float32(10) * np.log10(np.maximum(power, np.float32(1e-10)))
-    np.maximum(levels, levels.max() - np.float32(80), out=levels)
-    return levels
+def _cosines() -> Float32:
+    """Orthonormal DCT-II, its first 20 rows."""
+    rows = np.cos(np.pi / N_MELS * np.outer(np.arange(N_MFCC), np.arange(N_MELS) + 0.5)) * np.sqrt(2 / N_MELS)
+    rows[0] /= np.sqrt(2)
+    cosines: Float32 = rows.astype(np.float32)
+    return cosines
+
+
+_COSINES: Final = _cosines()

@@ -36,7 +36,7 @@ def mix(block: NDArray[Any], out: Float32) -> None:
 
 
 @compiled
-def count_crossings(samples: Float32, first: int, counts: NDArray[np.int64], at_start: NDArray[np.int64]) -> None:
+def count_crossings(samples: Float32, first: int, counts: NDArray[np.int32], at_start: NDArray[np.int32]) -> None:
     """Count the zero crossings of each hop.
 
     Parameters

@@ -1,0 +1,65 @@
+"""Arrays kept for a second pass: in memory while they are few, then in a temporary file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+_IN_MEMORY_BYTES: Final = 48 * 2**20
+
+
+class Spool:
+    """Float32 arrays in the order in which they came.
+
+    Parameters
+    ----------
+    in_memory_bytes : int
+        What may stay in memory; with the first array beyond, all go to an unnamed temporary file.
+    """
+
+    def __init__(self, in_memory_bytes: int = _IN_MEMORY_BYTES) -> None:
+        self._limit = in_memory_bytes
+        self._size = 0
+        self._arrays: list[Float32] = []
+        self._shapes: list[tuple[int, ...]] = []
+        self._file: IO[bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def append(self, array: Float32) -> None:
+        """Keep an array, which must not change later."""
+        self._shapes.append(array.shape)
+        self._size += array.nbytes
+        self._arrays.append(array)
+        if self._size > self._limit:
+            self._write()
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="segue-")  # noqa: SIM115 - lives as long as the spool
+        for array in self._arrays:
+            self._file.write(np.ascontiguousarray(array).data)
+        self._arrays.clear()
+
+    def __iter__(self) -> Iterator[Float32]:
+        if self._file is None:
+            yield from self._arrays
+            return
+        self._file.seek(0)
+        for shape in self._shapes:
+            array: NDArray[Any] = np.empty(shape, np.float32)
+            self._file.readinto(array.data)  # type: ignore[attr-defined]
+            yield array
+
+    def close(self) -> None:
+        """Free memory and disk."""
+        self._arrays.clear()
+        if self._file is not None:
+            self._file.close()
