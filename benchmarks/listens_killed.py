@@ -167,6 +167,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     random.seed(arguments.seed)
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # also in the background: the stack must not stay
+        signal.signal(asked_to_stop, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(5)]

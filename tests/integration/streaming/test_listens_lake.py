@@ -1,0 +1,135 @@
+"""Kafka to the lake, on real Kafka, real Spark and Delta: each event once, in its day, whatever happens."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from pymongo.database import Database
+
+from segue.settings import Settings
+from segue.streaming import dead_letters, ingestion
+from segue.streaming.events import Listen, listen
+from segue.streaming.ingestion import figures, ingest
+from segue.streaming.lake import DAY, ListensTable
+from segue.streaming.matching import CatalogueEntry, Method, TrackIndex
+from segue.streaming.plays import Play, event_of
+from segue.streaming.rematching import rematch
+from segue.streaming.removals import Removals, listen_key, user_key
+from segue.streaming.topics import create_topics
+
+pytestmark = pytest.mark.integration
+
+NOON = int(datetime(2026, 3, 5, 12, tzinfo=UTC).timestamp())
+DAY_S = 86_400
+NOTHING = TrackIndex([])
+
+
+class Bench:
+    """One lake and its topics, and what a test does with them."""
+
+    def __init__(self, spark: Any, settings: Settings, database: Database[dict[str, Any]]) -> None:
+        self.settings, self.spark, self.removals = settings, spark, Removals(database)
+        self.table = ListensTable(spark, settings.lake_uri)
+        self._producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+
+    def send(self, *events: Listen | bytes) -> None:
+        for event in events:
+            value = event.model_dump_json(exclude_none=True).encode() if isinstance(event, Listen) else event
+            key = event.user_name.encode() if isinstance(event, Listen) else b"somebody"
+            self._producer.send(self.settings.listens_topic, key=key, value=value).get(timeout=20)
+
+    def ingest(self, rebuild: tuple[date | None, date | None] | None = None) -> dict[str, Any]:
+        removed = self.removed()
+        summary = ingest(self.spark, self.settings, removed, rebuild=rebuild)
+        return summary | {"taken_back": self.table.remove(removed)}
+
+    def removed(self) -> Any:
+        return self.spark.createDataFrame(list(self.removals.all().items()), "key string, removed_at double")
+
+    def rows(self) -> Counter[tuple[str, str, str | None]]:
+        rows = self.table.read().select(DAY, "user_name", "track_name").collect()
+        return Counter((str(row[DAY]), row.user_name, row.track_name) for row in rows)
+
+
+@pytest.fixture
+def bench(spark: Any, settings: Settings, kafka: str, mongo: Database[dict[str, Any]], tmp_path: Path) -> Bench:
+    assert kafka
+    name = f"lake-{time.monotonic_ns()}"
+    names = {"listens_topic": name, "dead_letters_topic": f"{name}.dlq", "feedback_topic": f"{name}.feedback"}
+    own = settings.model_copy(update={"lake": str(tmp_path / "lake"), **names})
+    create_topics(own)
+    return Bench(spark, own, mongo.client[f"segue-{name}"])
+
+
+def heard(user: str, at: int, track: str = "Jóga", **info: Any) -> Listen:
+    return event_of(user, Play(at, "Björk", track, None, info), NOTHING)
+
+
+def test_each_event_is_once_in_its_day_whenever_it_comes(bench: Bench) -> None:
+    poison = [b"no json", b'{"schema_version": 9}']
+    bench.send(heard("a", NOON), heard("a", NOON), *poison, listen("old", "t1", NOON), heard("a", NOON + DAY_S))
+    first = bench.ingest()
+    expected = Counter(
+        {("2026-03-05", "a", "Jóga"): 1, ("2026-03-06", "a", "Jóga"): 1, ("2026-03-05", "old", None): 1}
+    )
+    assert bench.rows() == expected
+    assert (first["messages"], first["events"], first["unreadable"], first["days"]) == (6, 3, 2, 2)
+    letters = dead_letters.read(bench.settings.kafka_bootstrap, bench.settings.dead_letters_topic)
+    assert {(dead.value, dead.key, dead.topic) for dead in letters} == {
+        (value, b"somebody", bench.settings.listens_topic) for value in poison
+    }
+
+    noted = bench.table.delta().history().where("userMetadata is not null").select("operation").collect()
+    assert [row.operation for row in noted] == ["MERGE"]  # offsets come with the rows, not with the empty table
+
+    assert bench.ingest()["messages"] == 0
+    back_dated, late = heard("b", NOON - 400 * DAY_S), heard("b", NOON)
+    bench.send(back_dated, heard("a", NOON), late)
+    assert bench.ingest()["messages"] == 3
+    expected += Counter({("2025-01-29", "b", "Jóga"): 1, ("2026-03-05", "b", "Jóga"): 1})
+    assert bench.rows() == expected
+
+    assert bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5)))["events"] == 3
+    assert bench.rows() == expected
+    assert ingestion.pending(bench.table, bench.settings.kafka_bootstrap, bench.settings.listens_topic).size == 0
+    told = figures(bench.table, date(2026, 3, 5), date(2026, 3, 5))
+    assert (told["listens"], told["matched"], told["listeners"]) == (3, 1, 3)
+
+
+def test_what_users_take_back_is_gone_and_may_come_again(bench: Bench) -> None:
+    deleted, kept, forgotten = heard("a", NOON), heard("a", NOON + 300), heard("b", NOON)
+    bench.send(deleted, kept, forgotten)
+    bench.ingest()
+    bench.removals.add(listen_key("a", NOON, deleted.recording_msid))
+    bench.removals.add(user_key("b"))
+    bench.send(deleted, forgotten)  # sent again by Kafka's keeping, not by the user: still taken back
+    assert bench.ingest()["taken_back"] == 2
+    assert bench.rows() == Counter({("2026-03-05", "a", "Jóga"): 1})
+    assert bench.ingest(rebuild=(None, None))["events"] == 1
+    bench.send(heard("a", NOON))  # the user listens, or submits, again
+    bench.ingest()
+    assert bench.rows() == Counter({("2026-03-05", "a", "Jóga"): 2})
+    assert len(bench.removals.standing([deleted, kept, forgotten, heard("b", NOON)])) == 2
+
+
+def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) -> None:
+    bench.send(
+        heard("a", NOON), heard("b", NOON), heard("a", NOON + 300, "Hunter"), heard("a", NOON + 600, "Hunter")
+    )
+    bench.ingest()
+    before = rematch(bench.table, NOTHING)
+    assert (before["rematched"], before["unmatched"]) == (0, 4)
+    assert before["unmatched_artists"] == [{"artist": "Björk", "listens": 4}]
+    after = rematch(bench.table, TrackIndex([CatalogueEntry("t1", "Bjork", "Joga")]))
+    assert (after["rematched"], after["unmatched"]) == (2, 2)
+    matched = (
+        bench.table.read().where("track_id is not null").select("track_id", "matched_by").distinct().collect()
+    )
+    assert [(row.track_id, row.matched_by) for row in matched] == [("t1", Method.NAME.value)]
+    assert bench.ingest()["messages"] == 0  # the offsets survive commits that are not the ingestion's

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from segue.settings import PROJECT_DIR
+
+
+@pytest.fixture(scope="module")
+def listens(tmp_path_factory):
+    """Import the DAG as Airflow does, from a home of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        patch.setenv("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
+        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(PROJECT_DIR / "dags" / "listens.py")
+        assert bag.import_errors == {}
+        yield bag.dags["listens"]
+
+
+def test_the_lake_is_brought_in_step_and_then_told_about(listens):
+    ingest = listens.get_task("ingest")
+    assert ingest.downstream_task_ids == {"summary"}
+    assert (ingest.pool, ingest.application) == ("spark", str(PROJECT_DIR / "spark_jobs" / "ingest_listens.py"))
+
+
+def test_each_nightly_run_has_the_day_that_has_ended_as_its_partition(listens):
+    assert (listens.timetable.key_format, listens.timetable.run_offset) == ("%Y-%m-%d", -1)
+    assert (listens.max_active_runs, listens.catchup) == (1, False)
+
+
+def test_it_is_documented(listens):
+    for word in ("What", "When", "Inputs", "Outputs", "When it fails"):
+        assert f"**{word}.**" in listens.doc_md
+    for name in ("day_from", "day_to", "mode"):
+        assert len(listens.params.get_param(name).description) > 20
