@@ -26,6 +26,9 @@ logger.native.level = error
 # The 518 features make every plan longer than what Spark prints.
 logger.plans.name = org.apache.spark.util.SparkStringUtils
 logger.plans.level = error
+# The MongoDB connector gives its options in two spellings.
+logger.options.name = org.apache.spark.sql.util.CaseInsensitiveStringMap
+logger.options.level = error
 """
 
 
