@@ -61,6 +61,9 @@ def test_corpus_triggered_with_its_form_turns_green_and_its_log_shows_progress(p
         expect(page.get_by_role("link", name=dag_id, exact=True).first).to_be_visible(timeout=PAGE_MS)
 
     page.get_by_role("link", name="corpus", exact=True).first.click()
+    # The page is built anew until its data are there, and a form opened before goes with it.
+    expect(page.get_by_text("inventory", exact=True)).to_be_visible(timeout=PAGE_MS)
+    page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
     expect(form.get_by_text("Day the tracks entered the corpus.", exact=False)).to_be_visible(timeout=PAGE_MS)
