@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo up down status logs clean test check browser lock
 
+UV = $$(command -v uv || echo .uv/bin/uv)
+EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-annotate --no-header
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -39,10 +42,11 @@ check: setup-dev ## Run the static checks
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(EXPORT) | diff - requirements.txt || { echo "requirements.txt is not in step with uv.lock: run \`make lock\`." >&2; exit 1; }
 
 browser: setup-dev ## Drive the Airflow UI in headless Chromium
 	.venv/bin/pytest tests/browser
 
 lock: setup-dev ## Bring uv.lock and requirements.txt in step with pyproject.toml
-	@uv=$$(command -v uv || echo .uv/bin/uv); $$uv lock && \
-	$$uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --output-file requirements.txt
+	@$(UV) lock
+	@$(EXPORT) > requirements.txt

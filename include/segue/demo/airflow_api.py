@@ -40,7 +40,8 @@ class AirflowApi:
     """
 
     def __init__(self, url: str, username: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+        # A proxy in the environment is for other hosts than this machine.
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         token = self._call("POST", "/auth/token", json={"username": username, "password": password})
         self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
 
