@@ -38,8 +38,7 @@ def main() -> None:
             except EOFError:
                 return
             with _time_limits(limits):
-                for message in _replies(_extract(path, limits, expected_duration_s)):
-                    pipe.send_bytes(message)
+                pipe.send_bytes(_reply(_extract(path, limits, expected_duration_s)))
 
 
 def _warm_up() -> None:
@@ -74,15 +73,17 @@ def _extract(path: str, limits: Limits, expected_duration_s: float | None) -> Tr
     try:
         return extract(path, limits, expected_duration_s=expected_duration_s)
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one file, with its name, and not the job
-        traceback.print_exc()
-        message = f"The extraction itself failed, please report it: {type(error).__name__}: {error}"
-        return Rejection(path, Reason.EXTRACTION_FAILED, message)
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
+        first_line = (str(error).splitlines() or [""])[0]
+        return Rejection(path, Reason.EXTRACTION_FAILED, f"The extraction itself failed: {what}: {first_line}.")
 
 
-def _replies(result: Track | Rejection) -> list[bytes]:
-    known_or_apart = {"path", "features"}
-    head = json.dumps({name: value for name, value in vars(result).items() if name not in known_or_apart})
-    return [head.encode()] + ([result.features.tobytes()] if isinstance(result, Track) else [])
+def _reply(result: Track | Rejection) -> bytes:
+    """Write a line of JSON and, of a track, the features behind it."""
+    known_or_behind = {"path", "features"}
+    head = json.dumps({name: value for name, value in vars(result).items() if name not in known_or_behind})
+    return head.encode() + b"\n" + (result.features.tobytes() if isinstance(result, Track) else b"")
 
 
 if __name__ == "__main__":

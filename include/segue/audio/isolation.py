@@ -22,16 +22,16 @@ from typing import Self
 
 import numpy as np
 
-from segue.audio.limits import Limits
+from segue.audio.limits import Limits, configured
 from segue.audio.reasons import Reason
 from segue.audio.results import Rejection, Track
 from segue.errors import ExtractionError
 
-START_TIMEOUT_S = 300.0
-"""The first start on a machine compiles the extraction, which takes most of a minute on a slow one."""
+START_TIMEOUT_S = 900.0
+"""The first start on a machine compiles the extraction: a minute of CPU, far more by the clock of a busy one."""
 
-GRACE_S = 5.0
-"""How much later than the child's own alarm its parent kills it."""
+GRACE_S = 30.0
+"""How long the parent waits for a child that should end by itself, before it kills it."""
 
 MAX_REPLY_BYTES = 2**16
 
@@ -48,12 +48,12 @@ class IsolatedExtractor:
     Parameters
     ----------
     limits
-        What is accepted, and the timeout and the memory of one file.
+        What is accepted, and the time and the memory of one file; default as configured, see `limits.configured`.
 
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or configured()
         self._child: _Child | None = None
 
     def __enter__(self) -> Self:
@@ -62,6 +62,9 @@ class IsolatedExtractor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
         if self._child is not None:
             self._child.stop()
             self._child = None
@@ -92,11 +95,14 @@ class IsolatedExtractor:
             if self._child is None:
                 self._child = _Child(self._limits)
             fresh = self._child.served == 0
-            result = self._child.extract(str(path), expected_duration_s)
+            try:
+                result = self._child.extract(str(path), expected_duration_s)
+            except BaseException:
+                self._discard()  # else its late reply would be taken for the next file's
+                raise
             if not isinstance(result, Rejection) or result.reason not in _CHILD_FAILURES:
                 return result
-            self._child.stop()
-            self._child = None
+            self._discard()
             if fresh or result.reason is Reason.TIMED_OUT:
                 return result
 
@@ -144,14 +150,15 @@ class _Child:
         try:
             self._pipe.send_bytes(json.dumps([path, expected_duration_s]).encode())
             # JSON and not pickle: what parses hostile files must not be able to run code here.
-            reply = json.loads(self._receive(self._limits.clock_timeout_s + GRACE_S))
-            if "reason" in reply:
-                return Rejection(path, Reason(reply["reason"]), reply["message"], reply["content_hash"])
-            features = np.frombuffer(self._receive(GRACE_S), np.float32)
-            return Track(path, features, **reply)
+            head, _, features = self._receive(self._limits.clock_timeout_s + GRACE_S).partition(b"\n")
+            reply = json.loads(head)
+            if features:
+                return Track(path, np.frombuffer(features, np.float32), **reply)
+            return Rejection(path, Reason(reply["reason"]), reply["message"], reply["content_hash"])
         except TimeoutError:
+            self._process.kill()
             return self._timed_out(path)
-        except (EOFError, OSError, ValueError, TypeError):
+        except (EOFError, OSError, ValueError, TypeError, KeyError):
             return self._post_mortem(path)
 
     def _receive(self, timeout_s: float) -> bytes:
@@ -169,7 +176,7 @@ class _Child:
         if -status in {signal.SIGPROF, signal.SIGALRM}:
             return self._timed_out(path)
         cause = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        last_line = f" ({printed.splitlines()[-1]})" if printed else ""
+        last_line = f" ({printed.splitlines()[-1][-200:]})" if printed else ""
         return Rejection(path, Reason.DECODER_CRASHED, f"The decoder's process died of {cause}{last_line}.")
 
     def _printed(self) -> str:

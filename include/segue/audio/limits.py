@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segue.settings import get_settings
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -46,3 +48,24 @@ class Limits:
     def clock_timeout_s(self) -> float:
         """Longest time for one file by the clock, in seconds."""
         return 10 * self.timeout_s
+
+
+def configured() -> Limits:
+    """Take the limits that the environment sets (``SEGUE_AUDIO_…``); the others are those of `Limits()`.
+
+    Returns
+    -------
+    Limits
+
+    Raises
+    ------
+    ConfigurationError
+        If a variable has a value that cannot work.
+    """
+    settings = get_settings()
+    return Limits(
+        max_size_bytes=settings.audio_max_size_mb * 2**20,
+        max_duration_s=settings.audio_max_duration_s,
+        timeout_s=settings.audio_timeout_s,
+        memory_bytes=settings.audio_memory_mb * 2**20,
+    )

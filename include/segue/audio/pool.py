@@ -24,7 +24,7 @@ def extract_all(
     paths
         The files.
     limits
-        What is accepted; default `Limits()`.
+        What is accepted; default as configured, see `limits.configured`.
     workers
         Number of children; default one a core that this process may use.
 

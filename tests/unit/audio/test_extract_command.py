@@ -26,7 +26,7 @@ def run(*arguments: str | Path) -> Result:
     app = typer.Typer()
     app.command()(extract)
     arguments = ("--workers", "1", *arguments)
-    return CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(argument) for argument in arguments])
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
 
 
 ODD_NAME = os.fsdecode(b"[red]new\nline \xff \xf0\x9f\x8e\xa7.mp3")

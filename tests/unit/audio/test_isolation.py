@@ -17,11 +17,12 @@ from audio_files import music, write_any, write_ffmpeg
 
 from segue.audio.extract import extract
 from segue.audio.isolation import IsolatedExtractor
-from segue.audio.limits import Limits
+from segue.audio.limits import Limits, configured
 from segue.audio.pool import extract_all
 from segue.audio.reasons import Reason
 from segue.audio.results import Rejection, Track
 from segue.errors import ExtractionError
+from segue.settings import get_settings
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten minutes, which decode and compute for long enough to interfere."""
-    return write_any(tmp_path_factory.mktemp("clips") / "long.flac", music(600.0, channels=1))
+    samples = np.tile(music(10.0, channels=1), (60, 1))
+    return write_any(tmp_path_factory.mktemp("clips") / "long.wav", samples)
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +219,16 @@ def test_a_child_that_does_not_start_tells_why(
     with IsolatedExtractor() as extractor, pytest.raises(ExtractionError, match="libsndfile is not installed"):
         extractor.extract(clip)
     assert psutil.Process().num_fds() == handles
+
+
+def test_the_environment_sets_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    get_settings.cache_clear()
+    assert configured() == Limits()
+    monkeypatch.setenv("SEGUE_AUDIO_MAX_DURATION_S", "60")
+    monkeypatch.setenv("SEGUE_AUDIO_MEMORY_MB", "512")
+    get_settings.cache_clear()
+    assert configured() == Limits(max_duration_s=60.0, memory_bytes=512 * 2**20)
+    get_settings.cache_clear()
 
 
 def test_many_files_come_back_in_order(clip: Path, tmp_path: Path) -> None:
