@@ -21,13 +21,13 @@ _FASTMATH: Final = {"contract", "nsz", "nnan", "ninf", "arcp"}
 def compiled(function: Function) -> Function:
     """Compile a function at its first call, or load it from the cache.
 
-    The cache lies beside the source, else in the user's cache folder; where neither can be written, in the temporary
-    folder, so that a read-only installation works.
+    The cache lies beside the source, else in the user's cache folder; where neither can be written, in the
+    temporary folder, so that a read-only installation works.
     """
     try:
         return _compile(function)
     except RuntimeError:  # numba found no folder that it can write
-        numba.core.config.CACHE_DIR = str(_temporary_cache())
+        numba.core.config.CACHE_DIR = str(_temporary_cache())  # type: ignore[attr-defined]
         return _compile(function)
 
 

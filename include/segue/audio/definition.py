@@ -16,7 +16,8 @@ family                 size  what, for each frame of 2048 samples every 512 samp
 ``zcr``                   1  zero crossings per sample
 =====================  ====  ===============================================================================
 
-Each of these 74 series over time gives seven statistics; a series that does not vary has skew 0 and kurtosis -3,
+Each of these 74 series over time gives seven statistics; a series that does not vary has deviation 0, skew 0 and
+kurtosis -3,
 as in FMA's own table. :mod:`segue.audio.reference` says the same in plain
 librosa, and tests hold the two together.
 """

@@ -189,7 +189,8 @@ class FirstPass:
         counts = np.pad(counts[: n + 1], (2, n + 1 - len(counts[: n + 1])))
         at_start = np.pad(at_start[: n - 2], (2, 0))[:n] if n > 2 else np.zeros(n, np.int32)
         inside = counts[:n] + counts[1 : n + 1] + counts[2 : n + 2] + counts[3 : n + 3] - at_start
-        return (inside / N_FFT).astype(np.float32)[np.newaxis]
+        rate: Float32 = (inside / N_FFT).astype(np.float32)
+        return rate[np.newaxis]
 
 
 @lru_cache(maxsize=16)

@@ -83,6 +83,32 @@ def frame_series(samples: Array, sample_rate: int, *, fma_compatible: bool = Fal
     }
 
 
+def errors(features: Array, expected: Array) -> dict[str, float]:
+    """Compare two feature vectors.
+
+    Parameters
+    ----------
+    features, expected : np.ndarray [shape=(518,)]
+        The vector in question and `compute`'s.
+
+    Returns
+    -------
+    dict of str to float
+        Of each family, the largest error over the scale: the largest value of the statistic in the family, and
+        at least 1 for skew and kurtosis, which are 0 for a normal distribution.
+    """
+    worst = dict.fromkeys(definition.FAMILIES, 0.0)
+    families, statistics, _ = map(np.array, zip(*definition.COLUMNS, strict=True))
+    for family in worst:
+        for statistic in definition.STATISTICS:
+            chosen = (families == family) & (statistics == statistic)
+            scale = max(np.abs(expected[chosen]).max(), statistic in {"skew", "kurtosis"})
+            error = np.abs(features[chosen].astype(np.float64) - expected[chosen]).max()
+            if error:
+                worst[family] = max(worst[family], float(error / scale) if scale else np.inf)
+    return worst
+
+
 def constant_q_octaves(y: Array, sample_rate: int) -> int:
     """Whole octaves from C1 whose filters stay below half the sample rate, 7 at most."""
     tuning = librosa.estimate_tuning(y=y, sr=sample_rate, bins_per_octave=12)
@@ -115,6 +141,6 @@ def _statistics(values: Array) -> NDArray[np.float32]:
             np.median(values, axis=1),
             np.min(values, axis=1),
             np.where(constant, 0, scipy.stats.skew(values, axis=1)),
-            np.std(values, axis=1),
+            np.where(constant, 0, np.std(values, axis=1)),
         ]
     ).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO, Any, Final
 
@@ -23,8 +24,8 @@ class Spool:
         What may stay in memory; with the first array beyond, all go to an unnamed temporary file.
     """
 
-    def __init__(self, in_memory_bytes: int = _IN_MEMORY_BYTES) -> None:
-        self._limit = in_memory_bytes
+    def __init__(self, in_memory_bytes: int | None = None) -> None:
+        self._limit = _IN_MEMORY_BYTES if in_memory_bytes is None else in_memory_bytes
         self._size = 0
         self._arrays: list[Float32] = []
         self._shapes: list[tuple[int, ...]] = []
@@ -44,6 +45,7 @@ class Spool:
     def _write(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="segue-")  # noqa: SIM115 - lives as long as the spool
+            weakref.finalize(self, self._file.close)
         for array in self._arrays:
             self._file.write(np.ascontiguousarray(array).data)
         self._arrays.clear()
@@ -57,9 +59,3 @@ class Spool:
             array: NDArray[Any] = np.empty(shape, np.float32)
             self._file.readinto(array.data)  # type: ignore[attr-defined]
             yield array
-
-    def close(self) -> None:
-        """Free memory and disk."""
-        self._arrays.clear()
-        if self._file is not None:
-            self._file.close()

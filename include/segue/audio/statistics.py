@@ -58,8 +58,9 @@ def _moments(series: NDArray[np.float32], noise: float, out: NDArray[np.float32]
             fourth += square * square
         variance = second / n
         deviation = np.sqrt(variance)
-        skew, kurtosis = 0.0, -3.0
-        if deviation > noise:
+        if deviation <= noise:
+            deviation, skew, kurtosis = 0.0, 0.0, -3.0
+        else:
             skew = third / n / (variance * deviation)
             kurtosis = fourth / n / (variance * variance) - 3.0
         out[0, row] = kurtosis
