@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
@@ -62,18 +64,18 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
     except NotWritten:
         metrics.NOT_WRITTEN.inc(len(records))
         raise
-    for how in found:
-        metrics.LISTENS.labels(listen_type.value, how).inc()
+    for how, count in found.items():
+        metrics.LISTENS.labels(listen_type.value, how).inc(count)
     request.state.listens = len(records)
     return ok()
 
 
-def _records(ctx: Context, user: str, plays: list[Play]) -> tuple[list[Record], list[str]]:
-    """Make the Kafka records of plays, and say how each was matched."""
+def _records(ctx: Context, user: str, plays: list[Play]) -> tuple[list[Record], Counter[str]]:
+    """Make the Kafka records of plays, and count how they were matched."""
     key, index = user.encode(), ctx.catalogue.index
     events = [event_of(user, play, index) for play in plays]
     records = [(key, event.model_dump_json(exclude_none=True).encode()) for event in events]
-    return records, [event.matched_by or "none" for event in events]
+    return records, Counter(event.matched_by or "none" for event in events)
 
 
 @router.post("/playing-now/delete", summary="Nothing plays any more")
@@ -98,4 +100,5 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
         raise bad_request(f"{msid}: Recording MSID format invalid.")
     await run_in_threadpool(ctx.removals.add, listen_key(user, listened_at, msid))
     await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
+    await run_in_threadpool(ctx.histories.remove, user, listened_at, msid)
     return ok()

@@ -80,6 +80,7 @@ class Follower:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=BATCH,
+            fetch_max_wait_ms=1_000,
             bootstrap_timeout_ms=2_000,
             request_timeout_ms=10_000,
             reconnect_backoff_max_ms=1_000,
@@ -95,7 +96,7 @@ class Follower:
             consumer.assign(partitions)  # the one reader of its group needs no rebalancing
             self.error, looked = None, 0.0
             while not self._stopping.is_set():
-                records = [record for batch in consumer.poll(timeout_ms=250).values() for record in batch]
+                records = [record for batch in consumer.poll(timeout_ms=1_000).values() for record in batch]
                 if records:
                     self._take(records)
                     consumer.commit()
