@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     audio_max_size_mb: int = Field(8192, ge=1, description="Largest audio file that is read, in MiB.")
     audio_max_duration_s: float = Field(6 * 3600.0, gt=0, description="Longest audio that is decoded, in seconds.")
     audio_timeout_s: float = Field(120.0, gt=0, description="Longest time for one file, in seconds of CPU.")
-    audio_memory_mb: int = Field(1024, ge=64, description="Memory that one file may take to extract, in MiB.")
+    audio_memory_mb: int = Field(2048, ge=64, description="Memory that one file may take to extract, in MiB.")
 
     @field_validator("home", "music", "metadata", "jars")
     @classmethod

@@ -30,7 +30,7 @@ class Limits:
         Longest time for one file in the isolated child, in seconds of CPU (TIMED_OUT): a busy machine makes no
         file bad. Ten times as long by the clock, for a file system that hangs.
     memory_bytes
-        Address space that one file may add to the isolated child (OUT_OF_MEMORY).
+        Address space that one file may add to the isolated child (OUT_OF_MEMORY). An hour of music takes 280 MiB.
     """
 
     max_size_bytes: int = 8 * 2**30
@@ -42,7 +42,7 @@ class Limits:
     min_complete: float = 0.95
     min_peak_to_peak: float = 2.0**-14
     timeout_s: float = 120.0
-    memory_bytes: int = 2**30
+    memory_bytes: int = 2 * 2**30
 
     @property
     def clock_timeout_s(self) -> float:

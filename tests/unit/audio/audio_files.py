@@ -96,3 +96,9 @@ def wav_bytes(
 def pcm_bytes(duration_s: float = 2.0) -> bytes:
     """16-bit little-endian mono samples of music."""
     return (music(duration_s, channels=1) * 32767).astype("<i2").tobytes()
+
+
+def without_xing_frame(mp3: bytes) -> bytes:
+    """Take away the first frame, which states the length."""
+    header = max(mp3.find(b"Xing"), mp3.find(b"Info"))
+    return mp3[mp3.index(b"\xff\xfb", header) :]

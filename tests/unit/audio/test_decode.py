@@ -9,7 +9,16 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
-from audio_files import SAMPLE_RATE, music, pcm_bytes, wav_bytes, write_any, write_ffmpeg, write_soundfile
+from audio_files import (
+    SAMPLE_RATE,
+    music,
+    pcm_bytes,
+    wav_bytes,
+    without_xing_frame,
+    write_any,
+    write_ffmpeg,
+    write_soundfile,
+)
 from numpy.typing import NDArray
 
 from segue.audio.extract import extract
@@ -153,8 +162,3 @@ def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
     assert extracted(copy).content_hash == first.content_hash
     copy.write_bytes((tmp_path / "a.wav").read_bytes() + b"\0")
     assert extracted(copy).content_hash != first.content_hash
-
-
-def without_xing_frame(mp3: bytes) -> bytes:
-    header = max(mp3.find(b"Xing"), mp3.find(b"Info"))
-    return mp3[mp3.index(b"\xff\xfb", header) :]

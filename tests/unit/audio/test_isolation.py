@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from audio_files import music, write_any, write_ffmpeg
+from audio_files import music, without_xing_frame, write_any, write_ffmpeg
 
 from segue.audio.extract import extract
 from segue.audio.isolation import IsolatedExtractor
@@ -152,6 +153,19 @@ def test_a_huge_allocation_rejects_that_one_file(clip: Path, tmp_path: Path) -> 
         result = extractor.extract(path)
     assert isinstance(result, Rejection)
     assert result.reason is Reason.OUT_OF_MEMORY
+
+
+def test_an_hour_of_stereo_takes_at_most_600_mb(tmp_path: Path) -> None:
+    minute = without_xing_frame(write_any(tmp_path / "minute.mp3", music(60.0)).read_bytes())
+    path = tmp_path / "hour.mp3"
+    path.write_bytes(minute * 60)
+    with IsolatedExtractor() as extractor:
+        track = extractor.extract(path)
+        status = Path(f"/proc/{extractor.pid}/status").read_text()
+    assert isinstance(track, Track)
+    assert track.duration_s == pytest.approx(3600.0, rel=0.01)
+    peak_kb = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+    assert peak_kb < 600_000
 
 
 def test_no_file_handle_and_no_process_is_left_behind(clip: Path, long_clip: Path) -> None:
