@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 from segue.commands import dlq, evaluate, importing, stack, users
 from segue.commands.demo import demo
 from segue.commands.extract import extract
+from segue.commands.live import live
+from segue.commands.recommend import recommend
 from segue.commands.serve import serve
 from segue.commands.simulate import simulate
 from segue.errors import SegueError
@@ -66,6 +68,8 @@ def main(
 for command in (
     demo,
     extract,
+    live,
+    recommend,
     serve,
     simulate,
     stack.up,

@@ -55,11 +55,11 @@ def recommender(
         f"{interactions.name}: {data.matrix().nnz:,} pairs of {len(data.users):,} listeners "
         f"and {len(data.items):,} tracks, {data.plays.sum():,.0f} plays"
     )
-    with progress.status("Starting Spark…") as status, _spark() as spark:
+    with progress.status("Starting Spark…") as status, spark_session() as spark:
         outcome = _compare(spark, data, status.update)
     console.print(f"Divided by {outcome.how}. Every track is ranked; no metric is sampled.")
-    console.print(_table(outcome))
-    console.print(_conclusion(outcome))
+    console.print(table_of(outcome))
+    console.print(conclusion_of(outcome))
 
 
 def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]) -> Comparison:
@@ -82,7 +82,8 @@ def _say_seed(say: Callable[[str], None], seed: int, line: str) -> None:
 
 
 @contextmanager
-def _spark() -> Iterator[SparkSession]:
+def spark_session() -> Iterator[SparkSession]:
+    """Open a Spark session in this process, configured as the stack's jobs are."""
     import os
 
     from segue.spark import session
@@ -113,7 +114,8 @@ COLUMNS = {
 }
 
 
-def _table(outcome: Comparison) -> Table:
+def table_of(outcome: Comparison) -> Table:
+    """Lay all models and tasks out as one table."""
     table = Table()
     table.add_column("Model", no_wrap=True)
     for name, heading in COLUMNS.items():
@@ -133,7 +135,8 @@ def _table(outcome: Comparison) -> Table:
     return table
 
 
-def _conclusion(outcome: Comparison) -> str:
+def conclusion_of(outcome: Comparison) -> str:
+    """Say what the table comes to."""
     mean, low, high = outcome.gain
     will = outcome.will_listen
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in outcome.recipe.weights.items() if weight)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
+from segue.errors import ModelError
 from segue.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +52,22 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
+
+    def folder(self) -> Path:
+        """Give its folder on this machine; fetched first where the registry is elsewhere.
+
+        Raises
+        ------
+        ModelError
+            If it cannot be fetched.
+        """
+        from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Path(download_artifacts(artifact_uri=self.location))
+        except (MlflowException, OSError) as error:
+            raise ModelError(f"{self} cannot be fetched from {self.location}: {error}") from error
 
     def load(self) -> PipelineModel:
         """Load it into the current Spark session."""
@@ -96,7 +113,7 @@ class Registry:
     def register(
         self,
         name: str,
-        model: PipelineModel,
+        model: PipelineModel | Callable[[Path], None],
         *,
         parameters: Mapping[str, Any],
         metrics: Mapping[str, float],
@@ -125,7 +142,10 @@ class Registry:
         self._client.log_text(run_id, json.dumps(report, indent=2, ensure_ascii=False), "report.json")
         with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:
             local = Path(folder) / FOLDER
-            model.write().overwrite().save(local.as_uri())
+            if callable(model):
+                model(local)
+            else:
+                model.write().overwrite().save(local.as_uri())
             self._client.log_artifacts(run_id, str(local), FOLDER)
         self._client.set_terminated(run_id)
         self._ensure_model(name)

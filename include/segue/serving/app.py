@@ -12,7 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from segue.serving import errors, operating, opinions, reading, schemas, submitting
+from segue.serving import errors, operating, opinions, reading, recommendations, schemas, submitting
 from segue.serving.context import Context
 from segue.serving.observation import Observation
 from segue.settings import Settings, get_settings
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     errors.install(app)
-    for router in (submitting.router, reading.router, opinions.router, operating.router):
+    for router in (submitting.router, reading.router, opinions.router, recommendations.router, operating.router):
         app.include_router(router)
     # Players in a browser, such as Web Scrobbler, come from other origins; the token is in a header, not a cookie.
     app.add_middleware(
@@ -86,7 +86,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for path, operations in described["paths"].items():
             for operation in operations.values():
                 operation["responses"].pop("422", None)  # what is invalid answers 400
-                if path.startswith("/1/"):
+                if path.startswith(("/1/", "/v1/")):
                     operation["security"] = [{"token": []}]
         app.openapi_schema = described
     return app.openapi_schema

@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from segue.errors import StackError
 from segue.serving.accounts import Accounts, RememberedAccounts
 from segue.serving.feedback_store import FeedbackStore
+from segue.serving.histories import Histories
 from segue.serving.playing_now import PlayingNow
 from segue.serving.rate_limits import RateLimits
 from segue.settings import Settings
@@ -41,6 +42,7 @@ class Context:
     remembered: RememberedAccounts
     rate_limits: RateLimits
     store: ListenStore
+    histories: Histories
     removals: Removals
     feedback: FeedbackStore
     playing_now: PlayingNow
@@ -67,6 +69,7 @@ class Context:
             remembered=RememberedAccounts(accounts),
             rate_limits=RateLimits(settings.api_requests_per_window),
             store=store,
+            histories=Histories(database),
             removals=removals,
             feedback=FeedbackStore(database),
             playing_now=PlayingNow(database),

@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from segue.serving.accounts import Accounts
 from segue.serving.feedback_store import FeedbackStore
+from segue.serving.histories import Histories
 from segue.serving.playing_now import PlayingNow
 from segue.streaming.removals import Removals, user_key
 from segue.streaming.store import ListenStore
@@ -28,6 +29,7 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     return {
         "account": int(Accounts(database).remove(user_name)),
         "listens": ListenStore(database).remove_user(user_name),
+        "plays": Histories(database).remove_user(user_name),
         "opinions": FeedbackStore(database).remove_user(user_name),
         "recommendations": database["recommendations"].delete_many({"_id": user_name}).deleted_count,
     }

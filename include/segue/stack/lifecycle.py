@@ -12,10 +12,21 @@ from threading import Event
 
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import airflow, documents, jars, kafka, listens_api, locks, prerequisites, processes, spark_conf
+from segue.stack import (
+    airflow,
+    documents,
+    jars,
+    kafka,
+    listens_api,
+    live_recommendations,
+    locks,
+    prerequisites,
+    processes,
+    spark_conf,
+)
 from segue.stack.service import Service, stop
 
-PARTS = ("kafka", "mongo", "airflow", "api")
+PARTS = ("kafka", "mongo", "airflow", "api", "live")
 BUSY = "Another `segue up`, `down` or `clean` is at work on {home}. Wait until it has finished."
 
 Say = Callable[[str], None]
@@ -28,6 +39,7 @@ def services(settings: Settings, parts: Sequence[str] = PARTS) -> list[Service]:
         "mongo": lambda: [documents.service(settings)],
         "airflow": lambda: airflow.services(settings),
         "api": lambda: [listens_api.service(settings)],
+        "live": lambda: [live_recommendations.service(settings)],
     }
     return [service for part in parts for service in made[part]()]
 
@@ -49,7 +61,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
     settings : Settings
         Which corpus, and the ports.
     parts : sequence of str, optional
-        Some of "kafka", "mongo", "airflow" and "api".
+        Some of `PARTS`.
     say : callable, optional
         Gets a sentence about each thing done.
 
@@ -117,7 +129,13 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         service.wait(called_off)
         say(f"{service.name} is healthy after {time.monotonic() - began:.1f} s.")
 
-    starts = {"kafka": kafka.start, "mongo": documents.start, "airflow": airflow.start, "api": listens_api.start}
+    starts = {
+        "kafka": kafka.start,
+        "mongo": documents.start,
+        "airflow": airflow.start,
+        "api": listens_api.start,
+        "live": live_recommendations.start,
+    }
     with ThreadPoolExecutor(len(parts)) as pool:
         futures = [pool.submit(starts[part], settings, bring_up) for part in parts]
         try:

@@ -15,12 +15,15 @@ DEAD_LETTERS_PARTITIONS = 1
 """One, so that ``segue dlq`` numbers the dead letters by a single offset."""
 
 DEAD_LETTERS_RETENTION_DAYS = 90
+RECOMMENDATIONS_RETENTION_DAYS = 7
+DAY_MS = 24 * 3600 * 1000
 
 
 def create_topics(settings: Settings, timeout_ms: int = 5_000) -> None:
     """Make the topics that do not exist; leave those that do as they are.
 
-    ``listens`` and ``feedback`` are keyed by user and kept for ever, dead letters for 90 days.
+    ``listens`` and ``feedback`` are keyed by user and kept for ever, dead letters for 90 days, announced
+    recommendations for 7.
 
     Raises
     ------
@@ -29,9 +32,10 @@ def create_topics(settings: Settings, timeout_ms: int = 5_000) -> None:
     """
     config = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": timeout_ms}
     create_listens_topic(config, settings.listens_topic)
-    retention_ms = DEAD_LETTERS_RETENTION_DAYS * 24 * 3600 * 1000
+    retention_ms = DEAD_LETTERS_RETENTION_DAYS * DAY_MS
     _create(config, settings.feedback_topic, LISTENS_PARTITIONS, -1)
     _create(config, settings.dead_letters_topic, DEAD_LETTERS_PARTITIONS, retention_ms)
+    _create(config, settings.recommendations_topic, LISTENS_PARTITIONS, RECOMMENDATIONS_RETENTION_DAYS * DAY_MS)
 
 
 def _create(config: Mapping[str, Any], topic: str, partitions: int, retention_ms: int) -> None:

@@ -48,13 +48,19 @@ class Blend:
 
     def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
         """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
+        return self.weigh(history)[0]
+
+    def weigh(self, history: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        """Score the catalogue, and tell by what each component was multiplied, shape (n_listeners, 1)."""
         total = np.zeros(history.shape, dtype=np.float32)
+        factors: dict[str, NDArray[np.float32]] = {}
         for name, weight in self.weights.items():
             if weight:
                 scores = self.components[name].scores(history)
-                scores *= np.float32(weight) / spread(scores)
+                factors[name] = np.float32(weight) / spread(scores)
+                scores *= factors[name]
                 total += scores
-        return total
+        return total, factors
 
 
 def learning_rows(window: Window, seed: int = 0) -> NDArray[np.int64]:

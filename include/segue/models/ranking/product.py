@@ -28,6 +28,9 @@ from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.popularity import Popularity
 from segue.models.ranking.recipe import Recipe
 
+NAME = "recommender"
+"""Of the model in the registry."""
+
 FORMAT = 1
 """Raised whenever the folder changes; another version is refused."""
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from segue.models.ranking.blend import spread
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.popularity import Popularity
@@ -44,13 +42,19 @@ class Reason:
 
 
 def explain(
-    model: Recommender, tracks: NDArray[np.int64], plays: NDArray[np.float32], targets: NDArray[np.int64]
+    model: Recommender,
+    scales: Mapping[str, float],
+    tracks: NDArray[np.int64],
+    plays: NDArray[np.float32],
+    targets: NDArray[np.int64],
 ) -> list[Reason]:
     """Divide the scores of tracks among what a listener has played.
 
     Parameters
     ----------
     model : Recommender
+    scales : mapping of str to float
+        By what each component's scores were multiplied, from :meth:`.Blend.weigh`.
     tracks : ndarray of int, shape (n_played,)
     plays : ndarray of float32, shape (n_played,)
     targets : ndarray of int, shape (n_targets,)
@@ -71,14 +75,10 @@ def explain(
             )
             for target in targets
         ]
-    history = sparse.csr_matrix((plays, tracks, [0, len(tracks)]), shape=(1, len(model.catalogue)))
     added = np.zeros((len(tracks), len(targets)))
     popular = np.zeros(len(targets))
-    for name, weight in model.blend.weights.items():
+    for name, scale in scales.items():
         component = model.blend.components[name]
-        if not weight:
-            continue
-        scale = weight / float(spread(component.scores(history))[0, 0])
         if isinstance(component, Factors | Neighbours):
             added += scale * component.contributions(tracks, plays, targets)
         elif isinstance(component, Popularity):

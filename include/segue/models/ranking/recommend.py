@@ -93,11 +93,13 @@ def recommend(
     if len(listener.tracks):
         shape = (1, len(model.catalogue))
         history = sparse.csr_matrix((listener.plays, listener.tracks, [0, len(listener.tracks)]), shape=shape)
-        scores = model.blend.scores(history)[0]
+        all_scores, scales = model.blend.weigh(history)
+        scores = all_scores[0]
     else:
-        scores = model.popularity
+        scores, scales = model.popularity, {}
     chosen = _choose(model, listener, scores, now, wishes or Wishes())
-    reasons = explain(model, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
+    multiplied = {name: float(scale[0, 0]) for name, scale in scales.items()}
+    reasons = explain(model, multiplied, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
     return [
         Recommendation(track, float(scores[track]), reason) for track, reason in zip(chosen, reasons, strict=True)
     ]

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_predict
 
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.metrics import FEW
@@ -49,6 +46,8 @@ def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
     ndarray of float32, shape (n_tracks, at most DIMENSIONS)
         Rows of length 1, or 0 for a track that is average in everything.
     """
+    from sklearn.decomposition import PCA
+
     finite = np.where(np.isfinite(features), features, np.nan).astype(np.float64)
     with np.errstate(invalid="ignore"):
         centre, width = np.nanmean(finite, axis=0), np.nanstd(finite, axis=0)
@@ -121,6 +120,9 @@ class ContentMap:
             Empty for unknown.
         listeners : ndarray of int, shape (n_tracks,)
         """
+        from sklearn.linear_model import Ridge
+        from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_predict
+
         warm = np.flatnonzero(listeners >= FEW)
         names = np.array([artist or f"\0{i}" for i, artist in enumerate(artists)])
         groups = names[warm]

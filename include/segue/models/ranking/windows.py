@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from segue.errors import TrainingError
-from segue.models.ranking.interactions import Interactions
+
+if TYPE_CHECKING:
+    from segue.models.ranking.interactions import Interactions
 
 WINDOW_SHARE = 0.1
 """Of all plays: the length of the validation window and of the test window after it."""

@@ -1,0 +1,280 @@
+"""What docs/recommender.md says of speed and quality. Each command prints one table.
+
+    python benchmarks/recommender.py rank      # ms to rank one listener, beside `implicit`
+    python benchmarks/recommender.py train     # ALS of MLlib and of `implicit` on the same plays
+    python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio
+    python benchmarks/recommender.py live      # listens/s and latency, kills included, on a running stack
+
+`rank` and `train` need the extra `benchmark`.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+import typer
+from scipy import sparse
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+TRACKS, RANK = 106_574, 64
+
+
+def median_ms(action: Callable[[], object], times: int = 200) -> tuple[float, float]:
+    """Return the shortest and the median duration."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        action()
+        taken.append(1000 * (time.perf_counter() - began))
+    return min(taken), float(np.median(taken))
+
+
+@app.command()
+def rank() -> None:
+    """Rank one listener over 106,574 tracks of 64 factors, one thread."""
+    from implicit.cpu.topk import topk
+    from threadpoolctl import threadpool_limits
+
+    from segue.models.ranking.factors import Factors
+    from segue.models.ranking.metrics import best
+
+    random = np.random.default_rng(0)
+    items = random.normal(size=(TRACKS, RANK)).astype(np.float32)
+    factors = Factors(items, alpha=10.0, regularization=0.01)
+    played, plays = random.choice(TRACKS, 50, replace=False), np.ones(50, dtype=np.float32)
+    vector = factors.fold_in(played, plays)
+    scores = items @ vector
+    with threadpool_limits(1):
+        lines = {
+            "read the factors once (sum)": median_ms(lambda: items.sum(dtype=np.float32)),
+            "fold in 50 tracks": median_ms(lambda: factors.fold_in(played, plays)),
+            "scores (GEMV)": median_ms(lambda: items @ vector),
+            "best 100 of the scores": median_ms(lambda: best(scores[None], 100)),
+            "scores and best 100": median_ms(lambda: best((items @ vector)[None], 100)),
+            "implicit: scores and best 100": median_ms(lambda: topk(items, vector[None], 100, num_threads=1)),
+        }
+    for name, (shortest, median) in lines.items():
+        print(f"{name:<32} {shortest:8.2f} ms at best, {median:8.2f} ms median")
+
+
+def synthetic(listeners: int, tracks: int, plays: int, seed: int = 0) -> sparse.csr_matrix:
+    """Make plays of listeners with few tastes over tracks of skewed popularity."""
+    random = np.random.default_rng(seed)
+    tastes = 40
+    of_track = random.integers(tastes, size=tracks)
+    popularity = random.permutation(1 / np.arange(1, tracks + 1) ** 0.7)
+    members = [np.flatnonzero(of_track == taste) for taste in range(tastes)]
+    shares = [popularity[each] / popularity[each].sum() for each in members]
+    rows, columns = [], []
+    active = random.dirichlet(np.full(listeners, 1.5)) * plays
+    for listener, count in enumerate(random.poisson(active)):
+        for taste in random.choice(tastes, 3, replace=False):
+            drawn = random.choice(members[taste], size=count // 3 + 1, p=shares[taste])
+            rows.append(np.full(len(drawn), listener))
+            columns.append(drawn)
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    return sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(listeners, tracks))
+
+
+@app.command()
+def train(
+    listeners: int = 20_000, tracks: int = 20_000, plays: int = 2_000_000, rank: int = RANK, iterations: int = 10
+) -> None:
+    """Fit MLlib's ALS and implicit's ALS to the same plays: CPU seconds, memory, NDCG@10."""
+    from implicit.als import AlternatingLeastSquares
+
+    from segue.commands.evaluate import spark_session
+    from segue.models.ranking import mllib
+    from segue.models.ranking.factors import Factors
+    from segue.models.ranking.metrics import judge
+    from segue.models.ranking.mllib import Hyperparameters
+    from segue.models.ranking.windows import at_random
+
+    window = at_random(synthetic(listeners, tracks, plays), seed=0).test
+    print(f"{window.history.nnz:,} interactions of {listeners:,} listeners and {tracks:,} tracks, rank {rank}")
+    some = np.random.default_rng(0).choice(listeners, 2_000, replace=False)
+    parameters = Hyperparameters(rank, 0.01, 10.0, iterations)
+
+    def tell(name: str, factors: Factors, began: float, cpu: float, peak_mb: float) -> None:
+        ndcg = judge(factors, window, listeners=some).means()["ndcg@10"]
+        print(
+            f"{name:<9} {time.time() - began:7.1f} s wall {cpu:7.1f} s CPU {peak_mb:7.0f} MB  NDCG@10 {ndcg:.4f}"
+        )
+
+    began, before = time.time(), _cpu_s()
+    model = AlternatingLeastSquares(
+        factors=rank, regularization=0.1, alpha=10.0, iterations=iterations, use_gpu=False, random_state=0
+    )
+    model.fit(window.history.log1p(), show_progress=False)
+    cpu, peak = _cpu_s() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    tell("implicit", Factors(model.item_factors, 10.0, 0.1 / 50), began, cpu, peak)
+    with spark_session() as spark:
+        java = _java_process()
+        began, before = time.time(), sum(java.cpu_times()[:2])
+        factors = mllib.fit(spark, window.history, parameters)
+        cpu = sum(java.cpu_times()[:2]) - before
+        tell("MLlib", factors, began, cpu, java.memory_info().rss / 2**20)
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _java_process():
+    import psutil
+
+    return next(child for child in psutil.Process().children(recursive=True) if child.name() == "java")
+
+
+@app.command()
+def quality(listeners: int = 300, events: int = 30_000, tracks: int = 600) -> None:
+    """Compare Segue with its baselines on simulated listeners, whose tastes are genres and sounds."""
+    from datetime import UTC, datetime
+
+    from segue.commands.evaluate import conclusion_of, spark_session, table_of
+    from segue.demo.listeners import Audience, CorpusTrack
+    from segue.models.ranking import comparison, mllib
+    from segue.models.ranking.interactions import Interactions
+    from segue.models.ranking.recipe import Audio
+    from segue.models.ranking.windows import by_time
+
+    random = np.random.default_rng(0)
+    genres, dimensions = 8, 40
+    centres = random.normal(size=(genres, dimensions))
+    genre = random.integers(genres, size=tracks)
+    features = (centres[genre] + random.normal(size=(tracks, dimensions))).astype(np.float32)
+    corpus = [
+        CorpusTrack(f"t{i:04}", f"Track {i}", f"genre {genre[i]}", features[i].tolist()) for i in range(tracks)
+    ]
+    first, last = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC)
+    played = list(Audience(corpus, listeners=listeners, seed=0).play(events=events, start=first, end=last))
+    users, user = np.unique([event.user_name for event in played], return_inverse=True)
+    data = Interactions(
+        user,
+        np.array([int(str(event.track_id)[1:]) for event in played]),
+        np.ones(len(played), dtype=np.float32),
+        np.array([event.listened_at for event in played], dtype=np.float64),
+        users,
+        np.array([track.track_id for track in corpus]),
+    )
+    audio = Audio.of(features, [f"artist {i // 5}" for i in range(tracks)])
+    with spark_session() as spark:
+        outcome = comparison.compare(partial(mllib.fit, spark), by_time(data), audio)
+    from rich.console import Console
+
+    Console(width=170).print(table_of(outcome), conclusion_of(outcome))
+
+
+@app.command()
+def live(
+    rate: Annotated[float, typer.Option(help="Listens per second.")] = 100,
+    seconds: float = 120,
+    listeners: int = 1_000,
+    ranked: Annotated[int, typer.Option(help="Tracks of a synthetic champion, registered first; 0 for none.")] = 0,
+) -> None:
+    """Send listens to Kafka; time each until its listener's new recommendations are stored and announced."""
+    import threading
+
+    from kafka import KafkaConsumer, KafkaProducer
+
+    from segue.settings import get_settings
+    from segue.streaming.events import listen
+    from segue.streaming.topics import create_topics
+
+    settings = get_settings()
+    create_topics(settings)
+    if ranked:
+        _register(ranked)
+        time.sleep(30)  # so that the service has taken it up
+    kafka = {"bootstrap_servers": settings.kafka_bootstrap}
+    consumer = KafkaConsumer(settings.recommendations_topic, **kafka, auto_offset_reset="latest")
+    consumer.poll(2_000)
+    waiting: dict[str, list[float]] = defaultdict(list)
+    latencies: list[float] = []
+    stop, lock = threading.Event(), threading.Lock()
+
+    def follow() -> None:
+        while not stop.is_set():
+            for batch in consumer.poll(50).values():
+                now = time.time()
+                with lock:
+                    for record in batch:
+                        latencies.extend(now - sent for sent in waiting.pop(record.key.decode(), ()))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    producer = KafkaProducer(**kafka, acks="all")
+    random = np.random.default_rng(int(time.time()))
+    began, sent = time.time(), 0
+    first = int(began) - 10_000_000
+    while time.time() - began < seconds:
+        time.sleep(max(0.0, began + sent / rate - time.time()))
+        name = f"load-{random.integers(listeners)}"
+        event = listen(name, f"t{random.integers(ranked or TRACKS):06}", first + sent, "simulated")
+        with lock:
+            waiting[name].append(time.time())
+        producer.send(settings.listens_topic, event.model_dump_json().encode(), name.encode())
+        sent += 1
+    producer.flush()
+    until = time.time() + 30
+    while waiting and time.time() < until:
+        time.sleep(0.1)
+    stop.set()
+    thread.join()
+    spread = np.percentile(np.array(latencies) * 1000, [50, 95, 99, 100]) if latencies else [np.nan] * 4
+    names = ("p50", "p95", "p99", "max")
+    figures = ", ".join(f"{name} {value:,.0f} ms" for name, value in zip(names, spread, strict=True))
+    unanswered = sum(map(len, waiting.values()))
+    print(f"{rate:g}/s for {seconds:g} s: sent {sent:,}, unanswered {unanswered:,}; {figures}")
+    print(f"load average {os.getloadavg()[0]:.1f}")
+
+
+def _register(tracks: int) -> None:
+    from segue.models.ranking.blend import Blend
+    from segue.models.ranking.factors import Factors
+    from segue.models.ranking.mllib import Hyperparameters
+    from segue.models.ranking.neighbours import Neighbours
+    from segue.models.ranking.popularity import Popularity
+    from segue.models.ranking.product import Catalogue, Recommender
+    from segue.models.ranking.recipe import Recipe
+    from segue.models.ranking.training import ENDS, NAME
+    from segue.models.registry import Registry
+    from segue.settings import get_settings
+
+    random = np.random.default_rng(0)
+
+    def relations(kept: int) -> Neighbours:
+        values, columns = (
+            random.random(tracks * kept, dtype=np.float32),
+            random.integers(tracks, size=tracks * kept),
+        )
+        bounds = np.arange(0, tracks * kept + 1, kept)
+        return Neighbours(sparse.csr_matrix((values, columns, bounds), shape=(tracks, tracks)))
+
+    components = {
+        "factors": Factors(random.normal(scale=0.3, size=(tracks, RANK)).astype(np.float32), 10.0, 0.01),
+        "cosine": relations(100),
+        "popularity": Popularity(random.random(tracks, dtype=np.float32)),
+        "sound": relations(50),
+    }
+    recipe = Recipe(Hyperparameters(), 30.0, 0.5, 1.0, dict.fromkeys(components, 0.25), 0.5, 1.0)
+    names = [f"t{i:06}" for i in range(tracks)]
+    catalogue = Catalogue(
+        names, [f"Title {i}" for i in range(tracks)], [f"Artist {i // 7}" for i in range(tracks)]
+    )
+    model = Recommender(catalogue, Blend(components, recipe.weights), recipe)
+    registry = Registry(get_settings())
+    registry.promote(registry.register(NAME, model.save, parameters={}, metrics={}, tags={ENDS: "{}"}, report={}))
+
+
+if __name__ == "__main__":
+    app()

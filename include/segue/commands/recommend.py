@@ -1,0 +1,36 @@
+"""``segue recommend``: a listener's recommendations, and why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from segue.settings import get_settings
+
+
+def recommend(
+    user: Annotated[str, typer.Argument(help="Name of the listener.")],
+    count: Annotated[int, typer.Option(min=1, max=100, help="Length of the list.")] = 10,
+    discover: Annotated[float, typer.Option(min=0, max=1, help="Share of tracks never played.")] = 1.0,
+) -> None:
+    """Rank the catalogue for a listener now, and say why each track is in the list."""
+    from segue.models.ranking.recommend import Wishes
+    from segue.models.registry import Registry
+    from segue.serving.champion import Champion
+    from segue.serving.recommending import Recommending
+    from segue.summaries import database
+
+    settings = get_settings()
+    champion = Champion(settings)
+    champion.look(Registry(settings))
+    with database() as documents:
+        found = Recommending(documents, champion).now(user, Wishes(count=count, discover=discover))
+    table = Table(title=f"For {user}, by {found['model_version']}", title_justify="left")
+    for heading in ("", "Track", "Artist", "Why"):
+        table.add_column(heading, overflow="fold")
+    for item in found["items"]:
+        table.add_row(str(item["rank"]), item["title"] or item["track_id"], item["artist"], item["reason"])
+    Console().print(table)

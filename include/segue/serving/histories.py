@@ -1,0 +1,123 @@
+"""What each listener has played of the corpus: the state of the live recommendations.
+
+One document an event in MongoDB, under the event's id: an event that comes again changes nothing, and a process
+that starts anew finds everything. What is in memory is a copy of the listeners seen lately.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import ASCENDING
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from segue.streaming.events import Listen
+
+COLLECTION = "plays"
+DUPLICATE_KEY = 11000
+
+KEPT = 20_000
+"""Listeners kept in memory."""
+
+KEPT_S = 300.0
+"""How long; then a listener is read again, so that deleted listens disappear here too."""
+
+
+@dataclass
+class History:
+    """A listener's plays: for each track id the times, in seconds since 1970, and by which ids it was played."""
+
+    times: dict[str, set[int]] = field(default_factory=dict)
+    recordings: dict[str, str] = field(default_factory=dict)
+    read_at: float = field(default_factory=time.monotonic)
+
+    def add(self, track_id: str, listened_at: int, *recordings: str | None) -> None:
+        """Note a play; noting it twice is noting it once."""
+        self.times.setdefault(track_id, set()).add(listened_at)
+        self.recordings.update((recording, track_id) for recording in recordings if recording)
+
+
+class Histories:
+    """The collection ``plays``, with what is needed of it in memory.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._plays = database[COLLECTION]
+        self._kept: OrderedDict[str, History] = OrderedDict()
+
+    def create_indexes(self) -> None:
+        """Make reading one listener quick."""
+        self._plays.create_index([("user_name", ASCENDING)])
+
+    def add(self, events: Iterable[Listen]) -> None:
+        """Keep the plays of tracks of the corpus; those that are there already stay as they are."""
+        known = [event for event in events if event.track_id is not None]
+        if not known:
+            return
+        try:
+            self._plays.insert_many([_document(event) for event in known], ordered=False)
+        except BulkWriteError as error:
+            if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+                raise
+        for event in known:
+            kept = self._kept.get(event.user_name)
+            if kept is not None:
+                kept.add(str(event.track_id), event.listened_at, event.recording_msid, event.recording_mbid)
+
+    def of(self, user_name: str) -> History:
+        """Tell what a listener has played; empty for one who has played nothing of the corpus."""
+        kept = self._kept.get(user_name)
+        if kept is None or time.monotonic() - kept.read_at > KEPT_S:
+            kept = self._kept[user_name] = self.read(user_name)
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(user_name)
+        return kept
+
+    def read(self, user_name: str) -> History:
+        """Read a listener from MongoDB."""
+        history = History()
+        wanted = {"_id": 0, "track_id": 1, "listened_at": 1, "recording_msid": 1, "recording_mbid": 1}
+        for play in self._plays.find({"user_name": user_name}, wanted):
+            history.add(
+                play["track_id"], play["listened_at"], play.get("recording_msid"), play.get("recording_mbid")
+            )
+        return history
+
+    def forget(self) -> None:
+        """Drop what is in memory."""
+        self._kept.clear()
+
+    def users(self) -> list[str]:
+        """Name everybody who has played something of the corpus."""
+        return sorted(self._plays.distinct("user_name"))
+
+    def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
+        """Remove a listen; return how many there were."""
+        query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
+        return self._plays.delete_many(query).deleted_count
+
+    def remove_user(self, user_name: str) -> int:
+        """Remove all listens of a user; return how many there were."""
+        return self._plays.delete_many({"user_name": user_name}).deleted_count
+
+
+def _document(event: Listen) -> dict[str, Any]:
+    return {
+        "_id": event.event_id,
+        "user_name": event.user_name,
+        "track_id": event.track_id,
+        "listened_at": event.listened_at,
+        "recording_msid": event.recording_msid,
+        "recording_mbid": event.recording_mbid,
+    }

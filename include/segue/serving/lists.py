@@ -1,0 +1,98 @@
+"""A listener's recommendations as a document: what MongoDB, Kafka and the API carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pymongo.database import Database
+
+from segue.models.ranking.reasons import NAMED
+from segue.models.ranking.recommend import Listener, Recommendation, Wishes, recommend
+from segue.serving import feedback_store
+from segue.serving.champion import Served
+from segue.serving.histories import History
+
+COLLECTION = "recommendations"
+SCHEMA_VERSION = 1
+
+Document = dict[str, Any]
+
+
+def document(served: Served, user_name: str, listener: Listener, *, now: float, wishes: Wishes) -> Document:
+    """Recommend, and write it down.
+
+    Returns
+    -------
+    dict
+        ``_id`` (the listener), ``schema_version``, ``model_version``, ``generated_at`` and ``items``, best first:
+        rank, track_id, title, artist, score, reason (a sentence), because (the played tracks that contribute most,
+        with what each adds to the score), popularity (what everybody's plays add) and sounds_like.
+    """
+    items = recommend(served.model, listener, now=now, wishes=wishes)
+    return {
+        "_id": user_name,
+        "schema_version": SCHEMA_VERSION,
+        "model_version": served.version,
+        "generated_at": datetime.fromtimestamp(now, UTC),
+        "items": [_item(served, rank, item) for rank, item in enumerate(items, 1)],
+    }
+
+
+def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> Listener:
+    """Translate a history into positions of the catalogue; what is not in the catalogue is left out.
+
+    Parameters
+    ----------
+    served
+        Whose catalogue.
+    history
+        What was played.
+    hated
+        MusicBrainz and MessyBrainz ids of recordings.
+    """
+    position = served.model.catalogue.position
+    known = [(position[track], times) for track, times in history.times.items() if track in position]
+    barred = [
+        position[history.recordings[recording]]
+        if history.recordings.get(recording) in position
+        else served.recordings.get(recording, -1)
+        for recording in hated
+    ]
+    return Listener(
+        np.array([at for at, _ in known], dtype=np.int64),
+        np.array([len(times) for _, times in known], dtype=np.float32),
+        np.array([max(times) for _, times in known], dtype=np.int64),
+        [at for at in barred if at >= 0],
+    )
+
+
+def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, list[str]]:
+    """Read which recordings listeners hate."""
+    hated: dict[str, list[str]] = {}
+    query = {"user_name": {"$in": list(user_names)}, "score": -1}
+    for said in database[feedback_store.COLLECTION].find(query):
+        recording = said.get("recording_mbid") or said["recording_msid"]
+        hated.setdefault(said["user_name"], []).append(recording)
+    return hated
+
+
+def _item(served: Served, rank: int, item: Recommendation) -> Document:
+    catalogue, reason = served.model.catalogue, item.reason
+    because = list(reason.contributions.items())[:NAMED]
+    return {
+        "rank": rank,
+        "track_id": catalogue.track_ids[item.track],
+        "title": catalogue.titles[item.track],
+        "artist": catalogue.artists[item.track],
+        "score": item.score,
+        "reason": reason.sentence,
+        "because": [
+            {"track_id": catalogue.track_ids[at], "title": catalogue.titles[at], "adds": added}
+            for at, added in because
+        ],
+        "popularity": reason.popularity,
+        "sounds_like": None if reason.sounds_like is None else catalogue.track_ids[reason.sounds_like],
+    }

@@ -1,0 +1,44 @@
+"""The live recommendations as a service of the stack."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from segue.serving.live import heartbeat
+from segue.settings import Settings
+from segue.stack.service import Service
+
+FRESH_S = 60
+"""A heartbeat older than this says that the service hangs; while Kafka or MongoDB is away it goes on beating."""
+
+
+def service(settings: Settings) -> Service:
+    """Describe the service; it restarts its worker by itself.
+
+    Returns
+    -------
+    Service
+        Named ``live``.
+    """
+    return Service(
+        name="live",
+        state_dir=settings.state_dir,
+        data=settings.state_dir / "live",
+        command=(str(Path(sys.prefix) / "bin" / "segue"), "live"),
+        check=lambda started: _beats(heartbeat(settings), started),
+        environment=settings.environment,
+    )
+
+
+def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
+    """Bring it up."""
+    bring_up(service(settings))
+
+
+def _beats(path: Path, started: datetime) -> bool:
+    beaten = path.stat().st_mtime
+    return beaten >= started.timestamp() and time.time() - beaten < FRESH_S
