@@ -65,17 +65,15 @@ def run(lake: Lake, music_dir: Path, days: Days, mode: Mode) -> dict[str, Any]:
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "rejects")))
     todo = _todo(lake, affected, mode)
     megabytes = todo["size_bytes"].sum() / 1e6
-    print(
-        f"plan: {days}, {len(affected):,} partitions, {len(todo):,} files to extract, {megabytes:,.1f} MB",
-        flush=True,
-    )
-    plan = {"mode": str(mode), "partitions": len(affected), "extracted": len(todo)}
+    amount = f"{len(affected):,} partitions, {len(todo):,} files to extract, {megabytes:,.1f} MB"
+    print(f"plan: {days}, {amount} (mode {mode})", flush=True)
+    head = {"mode": str(mode), "partitions": len(affected), "extracted": len(todo)}
     if mode is Mode.PING:
-        return plan | {"extracted": 0, "would_extract": len(todo)}
+        return head | {"extracted": 0, "would_extract": len(todo)}
     extracting_s = _extract(lake, music_dir, todo) if len(todo) else 0.0
     counts = _balance(lake, affected)
     return {
-        **plan,
+        **head,
         "skipped": counts["inventory"] - len(todo),
         **counts,
         "tracks_per_s": len(todo) / extracting_s if extracting_s else 0.0,

@@ -1,0 +1,102 @@
+"""A small corpus with everything that a real one has, and its pipeline up to MongoDB."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+
+from segue.corpus import extraction, integrate, inventory, metadata, publish
+from segue.corpus.days import Days
+from segue.corpus.lake import Lake
+from segue.corpus.listing import list_audio
+from segue.corpus.plan import Mode
+
+SEEN_ON = date(2026, 3, 5)
+HEADER = ["track_id", "file", "title", "artist", "type", "duration", "genre", "language", "date_created"]
+
+
+def sound(path: Path, seed: int, **tags: str) -> None:
+    """Write two seconds of a tone in noise, with tags."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    seconds = np.arange(2 * 22_050) / 22_050
+    tone = 0.3 * np.sin(2 * np.pi * 110 * (1 + seed) * seconds) + 0.02 * rng.normal(size=seconds.size)
+    soundfile.write(path, tone.astype(np.float32), 22_050)
+    if tags:
+        file = mutagen.File(path, easy=True)
+        if file.tags is None:
+            file.add_tags()
+        file.update({name: [value] for name, value in tags.items()})
+        file.save()
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Write eleven files, eight of them sound; the metadata table names five of them, and one that is gone."""
+    folder = tmp_path / "my músic [1]"
+    rows = []
+    for number in range(4):
+        name = f"Réels/tune no. {number}.mp3"
+        sound(folder / name, number, title=f"Tune {number}", artist="Anon", genre="reel")
+        rows.append([f"t{number}", name, f" Tune {number} ", "Anon", "Instrumental", "0:02", "REEL", "en"])
+        rows[-1].append(f"2026-03-0{1 + number // 2}")
+    sound(folder / "same tags 1.mp3", 5, title="Twin", artist="Both")
+    sound(folder / "same tags 2.mp3", 6, title="Twin", artist="Both")
+    sound(folder / "no tags.flac", 7)
+    shutil.copy(folder / "no tags.flac", os.fsdecode(os.fsencode(folder) + b"/caf\xe9\n.flac"))
+    (folder / "empty.mp3").touch()
+    (folder / "letter.mp3").write_text("Dear Sir, " * 1_000)
+    soundfile.write(folder / "silence.wav", np.zeros(44_100, np.float32), 22_050)
+    rows.append(["t9", "empty.mp3", "Nothing", "", "", "n/a", "", "", "2026-03-02"])
+    rows.append(["t10", "lost.mp3", "Lost", "", "", "", "", "", "2026-03-01"])
+    with (folder / "metadata.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([HEADER, *rows])
+    return folder
+
+
+class Pipeline:
+    """The jobs of the DAG, in this process."""
+
+    def __init__(self, spark: Any, database: Any, music: Path, lake: Path) -> None:
+        self.lake = Lake(spark, str(lake))
+        self.database = database
+        self.music = music
+
+    def inventory(self, seen_on: date = SEEN_ON) -> dict[str, Any]:
+        table = metadata.read(self.music / "metadata.csv", SEEN_ON)
+        return inventory.update(self.lake, list_audio(self.music), table, seen_on)
+
+    def extract(self, days: Days | None = None, mode: Mode = Mode.SKIP) -> dict[str, Any]:
+        return extraction.run(self.lake, self.music, days or Days(), mode)
+
+    def integrate(self, days: Days | None = None) -> dict[str, Any]:
+        return integrate.run(self.lake, metadata.read(self.music / "metadata.csv", SEEN_ON), days or Days())
+
+    def publish(self, days: Days | None = None) -> dict[str, Any]:
+        return publish.run(self.lake, self.database, days or Days())
+
+    def rows(self, table: str) -> list[Any]:
+        """All rows of a table of the lake, in order."""
+        return sorted(self.lake.read(table).collect(), key=lambda row: row["path"])
+
+
+@pytest.fixture
+def pipeline(spark: Any, mongo: Any, music: Path, tmp_path: Path) -> Pipeline:
+    mongo.drop_collection("tracks")
+    return Pipeline(spark, mongo, music, tmp_path / "lake")
+
+
+@pytest.fixture
+def add_sound(music: Path) -> Callable[..., None]:
+    """Return a function that adds a file to the music folder."""
+    return lambda name, seed, **tags: sound(music / name, seed, **tags)

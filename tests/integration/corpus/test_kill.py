@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from segue.settings import PROJECT_DIR
+from segue.stack import spark_conf
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def submit(settings, pipeline):
+    """Return a function that starts a job by spark-submit, as its task does, on the pipeline's folder and lake."""
+    environment = os.environ | spark_conf.environment(settings)
+    environment |= {"SEGUE_MUSIC": str(pipeline.music), "SEGUE_LAKE": pipeline.lake.uri, "PYTHONUNBUFFERED": "1"}
+    program = Path(sys.executable).with_name("spark-submit")
+
+    def start(job, *arguments):
+        command = [program, PROJECT_DIR / "spark_jobs" / f"{job}.py", "--run-id", "corpus/test", *arguments]
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    return start
+
+
+def kill(process):
+    """End a driver and everything that it started as a loss of power would."""
+    family = [process, *psutil.Process(process.pid).children(recursive=True)]
+    for each in family:
+        os.kill(each.pid, signal.SIGKILL)
+    process.communicate()
+    psutil.wait_procs([each for each in family if isinstance(each, psutil.Process)])
+
+
+def wait_for(process, text):
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} was not printed")
+
+
+def test_a_driver_that_is_killed_while_it_extracts_leaves_nothing_that_the_next_run_trips_over(pipeline, submit):
+    pipeline.inventory()
+    pipeline.extract()
+    expected = {table: pipeline.rows(table) for table in ("features", "rejects")}
+    for moment in ("plan: ", "progress: 11/11"):
+        process = submit("extract", "--mode", "force")
+        wait_for(process, moment)
+        kill(process)
+        extracted = pipeline.extract()
+        assert extracted["features"] + extracted["rejects"] == extracted["inventory"] == 11
+        assert {table: pipeline.rows(table) for table in expected} == expected
+
+
+def test_bad_input_ends_a_job_with_one_sentence_and_code_1(pipeline, submit):
+    for path in pipeline.music.rglob("*.*"):
+        path.unlink()
+    process = submit("inventory")
+    output, _ = process.communicate()
+    last = output.strip().splitlines()[-1]
+    assert process.returncode == 1
+    assert last.startswith("segue: The folder ")
+    assert "holds no audio file. Put files of these types into it" in last
+    assert "Traceback" not in output

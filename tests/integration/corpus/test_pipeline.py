@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from segue.corpus import gate
+from segue.corpus.days import Days
+from segue.corpus.plan import Mode
+
+pytestmark = pytest.mark.integration
+
+FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
+
+
+def commits(pipeline, table):
+    return pipeline.lake.table(table).history().count()
+
+
+def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
+    listed = pipeline.inventory()
+    assert (listed["files"], listed["new"], listed["partitions"], listed["with_metadata"]) == (11, 11, 3, 5)
+    assert listed["metadata"]["rows_without_file"] == 1
+
+    extracted = pipeline.extract()
+    assert (extracted["extracted"], extracted["features"], extracted["rejects"]) == (11, 8, 3)
+    assert extracted["rejected"] == {"EMPTY": 1, "SILENT": 1, "UNREADABLE": 1}
+
+    report = pipeline.integrate()
+    assert report["tracks"] == report["distinct_tracks"] == 8
+    assert report["genres"] == {"Reel": 4, "(none)": 4}
+    assert report["flagged"] == {"duplicate": 2, "outlier": 0}
+    assert [check.name for check in gate.judge(report) if not check.passed] == []
+
+    published = pipeline.publish()
+    assert (published["published"], published["removed"]) == (8, 0)
+    documents = {document["_id"]: document for document in pipeline.database.tracks.find()}
+    reel = documents["t0"]
+    assert (reel["title"], reel["artist"], reel["genre"], reel["type"]) == (
+        "Tune 0",
+        "Anon",
+        "Reel",
+        "instrumental",
+    )
+    assert (reel["partition_date"], len(reel["features"]), reel["flags"]) == ("2026-03-01", 518, [])
+    assert reel["path"] == "Réels/tune no. 0.mp3"
+    untitled = [document for document in documents.values() if document["title"] == "no tags"]
+    assert [document["genre"] for document in untitled] == [None]
+    flags = sorted(flag.split(":")[0] for document in documents.values() for flag in document["flags"])
+    assert flags == ["duplicate_content", "duplicate_name"]
+
+    tables = ("inventory", "features", "rejects", "tracks")
+    before = {table: pipeline.rows(table) for table in tables}
+    versions = {table: commits(pipeline, table) for table in ("inventory", "features", "rejects")}
+    assert pipeline.inventory()["new"] == 0
+    assert pipeline.extract()["extracted"] == 0
+    pipeline.integrate()
+    assert pipeline.publish()["removed"] == 0
+    assert {table: pipeline.rows(table) for table in tables} == before
+    assert {table: commits(pipeline, table) for table in versions} == versions
+    assert {document["_id"]: document for document in pipeline.database.tracks.find()} == documents
+
+
+def test_a_day_is_run_without_touching_the_others(pipeline):
+    pipeline.inventory()
+    day = Days(FIRST, FIRST)
+    assert pipeline.extract(day)["features"] == 2
+    assert pipeline.integrate(day)["tracks"] == 2
+    assert pipeline.publish(day)["published"] == 2
+    pipeline.extract(Days(SECOND, SECOND))
+    pipeline.integrate(Days(SECOND, SECOND))
+    pipeline.publish(Days(SECOND, SECOND))
+    assert sorted(pipeline.database.tracks.distinct("_id")) == ["t0", "t1", "t2", "t3"]
+
+
+def test_a_day_with_nothing_in_it_is_no_error(pipeline):
+    pipeline.inventory()
+    day = Days(date(2025, 1, 1), date(2025, 1, 1))
+    extracted, report, published = pipeline.extract(day), pipeline.integrate(day), pipeline.publish(day)
+    assert (extracted["inventory"], report["tracks"], published["published"]) == (0, 0, 0)
+    assert gate.judge(report) == []
+
+
+def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(pipeline, add_sound):
+    pipeline.inventory()
+    pipeline.extract()
+    pipeline.integrate()
+    pipeline.publish()
+    add_sound("Réels/tune no. 1.mp3", 50, title="Tune 1")
+    add_sound("new.mp3", 51, title="New", artist="Late")
+    (pipeline.music / "same tags 1.mp3").unlink()
+    listed = pipeline.inventory(date(2026, 3, 9))
+    assert (listed["new"], listed["gone"], listed["changed"]) == (1, 1, 1)
+    days = {row["path"]: row["partition_date"] for row in pipeline.rows("inventory")}
+    assert days["new.mp3"] == date(2026, 3, 9)
+    assert days["same tags 2.mp3"] == date(2026, 3, 5)
+
+    assert pipeline.extract(mode=Mode.PING)["would_extract"] == 2
+    extracted = pipeline.extract()
+    assert (extracted["extracted"], extracted["skipped"], extracted["features"]) == (2, 9, 8)
+    pipeline.integrate()
+    assert pipeline.publish()["removed"] == 1
+    assert pipeline.database.tracks.count_documents({}) == 8
+    assert pipeline.database.tracks.count_documents({"flags": {"$regex": "^duplicate_name"}}) == 0
+
+
+def test_a_metadata_table_that_comes_later_renames_tracks_without_extracting_them_again(pipeline):
+    table = pipeline.music / "metadata.csv"
+    late = table.rename(pipeline.music / "late.csv")
+    table.write_text("track_id,file\n")
+    pipeline.inventory()
+    pipeline.extract()
+    pipeline.integrate()
+    pipeline.publish()
+    late.rename(table)
+    assert pipeline.inventory()["changed"] == 5
+    assert pipeline.extract()["extracted"] == 0
+    assert {"t0", "t1", "t2", "t3"} <= {row["track_id"] for row in pipeline.rows("features")}
+    pipeline.integrate()
+    assert pipeline.publish()["removed"] == 4
+    assert pipeline.database.tracks.count_documents({}) == 8
+
+
+def test_force_extracts_everything_again_to_the_same_features(pipeline):
+    pipeline.inventory()
+    day = Days(FIRST, FIRST)
+    pipeline.extract(day)
+    before = pipeline.rows("features")
+    assert pipeline.extract(day, Mode.FORCE)["extracted"] == 2
+    assert pipeline.rows("features") == before
+
+
+def test_a_day_where_all_is_rejected_fails_the_gate(pipeline):
+    for path in [*pipeline.music.rglob("*.mp3"), *pipeline.music.rglob("*.flac")]:
+        path.write_bytes(b"noise")
+    pipeline.inventory()
+    assert pipeline.extract()["features"] == 0
+    failed = [check.name for check in gate.judge(pipeline.integrate()) if not check.passed]
+    assert failed == ["tracks", "share of files rejected"]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from segue.settings import PROJECT_DIR
+from segue.spark import REFUSAL
+
+TRACEBACK = "Traceback (most recent call last):\nValueError: no such column"
+
+
+@pytest.fixture(scope="module")
+def plugin():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+        patch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps({"conn_type": "spark", "host": "local[1]"}))
+        import segue_spark
+
+        yield segue_spark
+
+
+@pytest.fixture
+def run(plugin, tmp_path):
+    """Execute the operator with a program in place of spark-submit that prints something and ends with a code."""
+
+    def execute(output, code, arguments=()):
+        (tmp_path / "output").write_text(output + "\n")
+        program = tmp_path / "spark-submit"
+        program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\ncat {tmp_path}/output\nexit {code}\n')
+        program.chmod(0o755)
+        operator = plugin.SparkJobOperator(task_id="t", job="extract", arguments=arguments)
+        operator._spark_binary = str(program)
+        operator.execute({})
+        return (tmp_path / "arguments").read_text().strip()
+
+    return execute
+
+
+def test_submits_the_file_of_the_job_to_the_connection(run):
+    submitted = run("fine", 0, ["--mode", "skip", "--from", ""])
+    assert submitted.startswith("--master local[1] ")
+    assert submitted.endswith("spark_jobs/extract.py --run-id {{ dag.dag_id }}/{{ run_id }} --mode skip")
+
+
+def test_a_refusal_is_the_reason_and_is_not_tried_again(run):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException) as error:
+        run(f"progress: 1/2\n{REFUSAL}The folder /m is empty. Put music into it.", 1)
+    assert str(error.value) == "The folder /m is empty. Put music into it."
+    assert error.value.__suppress_context__
+
+
+def test_any_other_failure_ends_with_the_jobs_traceback_and_is_tried_again(run):
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    with pytest.raises(AirflowException) as error:
+        run(f"progress: 1/2\n{TRACEBACK}", 1)
+    assert not isinstance(error.value, AirflowFailException)
+    assert str(error.value).startswith("Spark job 'extract' failed. Its last output:\n")
+    assert str(error.value).endswith(TRACEBACK)
+
+
+def test_defaults_can_be_overridden_by_the_dag(plugin):
+    from airflow.sdk import DAG
+
+    with DAG("d", schedule=None, default_args={"retries": 3}):
+        task = plugin.SparkJobOperator(task_id="t", job="extract")
+    assert (task.retries, task.pool) == (3, "spark")
