@@ -22,9 +22,9 @@ confusion matrix (`report.json`).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 
-from airflow.sdk import Param, dag
+from airflow.sdk import CronTriggerTimetable, Param, dag
 
 from segue_spark import SparkJobOperator
 from segue_training import training_summary
@@ -41,8 +41,8 @@ PARAMS = {
 
 
 @dag(
-    schedule="0 2 * * *",
-    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    # Without a start date and with this, unpausing the DAG does not start the run of the night before.
+    schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,

@@ -15,17 +15,17 @@ again or of tracks that are not in the corpus are not used, and counted by reaso
 
 **When it fails.** The last line of the failed task's log says what and why. The old recommendations stay.
 
-- *train*, "holds no listens" or "no better than popularity": send more listens.
+- *train*, "holds no listens": send some.
 - *done_with_listens*: Kafka did not answer. Clear the task; otherwise `incremental_retraining` looks at these
   listens again, which costs time and nothing else.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
 from segue_kafka import KafkaCommitOperator
@@ -44,8 +44,8 @@ PARAMS = {
 
 
 @dag(
-    schedule="0 3 * * *",
-    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    # Without a start date and with this, unpausing the DAG does not start the run of the night before.
+    schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,

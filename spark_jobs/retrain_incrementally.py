@@ -6,9 +6,9 @@ import argparse
 import time
 
 from segue import spark, summaries
-from segue.models import retraining
 from segue.models.documents import read_tracks
 from segue.models.registry import Registry
+from segue.models.retraining import Retraining
 from segue.settings import get_settings
 from segue.streaming import events
 from segue.streaming.screening import screen
@@ -32,9 +32,8 @@ def main() -> None:
         print(f"Reading the topic {window.topic!r} up to a window of {window.size:,} messages …", flush=True)
         tracks = read_tracks(session, "title", "artist").cache()
         screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
-        outcome = retraining.train_incrementally(
-            screened.listens, tracks, window.ends, Registry(settings), arguments.seed
-        )
+        training = Retraining(screened.listens, tracks, window.ends, Registry(settings), seed=arguments.seed)
+        outcome = training.incrementally()
         outcome |= screened.summary() | {
             "window": window.to_json(),
             "messages_in_window": screened.in_window,

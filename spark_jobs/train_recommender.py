@@ -7,9 +7,9 @@ import time
 
 from segue import spark, summaries
 from segue.errors import TrainingError
-from segue.models import retraining
 from segue.models.documents import read_tracks
 from segue.models.registry import Registry
+from segue.models.retraining import Retraining
 from segue.settings import get_settings
 from segue.streaming import broker, events
 from segue.streaming.screening import screen
@@ -35,9 +35,8 @@ def main() -> None:
         print(f"Reading {window.size:,} messages of the topic {window.topic!r} …", flush=True)
         tracks = read_tracks(session, "title", "artist").cache()
         screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
-        outcome = retraining.train_in_full(
-            screened.listens, tracks, window.ends, Registry(settings), arguments.seed
-        )
+        training = Retraining(screened.listens, tracks, window.ends, Registry(settings), seed=arguments.seed)
+        outcome = training.in_full()
         learned = window if outcome["decision"] == "promoted" else OffsetWindow(window.topic, {})
         outcome |= screened.summary() | {"learned": learned.to_json(), "seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_recommender", outcome)

@@ -101,6 +101,7 @@ def fit(counts: DataFrame, parameters: Hyperparameters, *, seed: int = 0) -> Pip
             "a recommender needs at least two of each. Send more listens, or check that their track ids are those "
             "of the published corpus."
         )
+    blocks = counts.sparkSession.sparkContext.defaultParallelism
     indexer = StringIndexer(inputCols=["user_name", "track_id"], outputCols=["user", "item"])
     als = ALS(
         implicitPrefs=True,
@@ -111,8 +112,8 @@ def fit(counts: DataFrame, parameters: Hyperparameters, *, seed: int = 0) -> Pip
         maxIter=parameters.iterations,
         regParam=parameters.regularization,
         alpha=parameters.alpha,
-        numUserBlocks=2,
-        numItemBlocks=2,
+        numUserBlocks=blocks,
+        numItemBlocks=blocks,
         seed=seed,
     )
     return Pipeline(stages=[indexer, als]).fit(counts.withColumn("strength", F.log1p("plays")))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 from segue.errors import ModelError
 from segue.settings import Settings
@@ -145,7 +145,7 @@ class Registry:
             if callable(model):
                 model(local)
             else:
-                model.write().overwrite().save(local.as_uri())
+                model.write().overwrite().save(f"file:{local}")
             self._client.log_artifacts(run_id, str(local), FOLDER)
         self._client.set_terminated(run_id)
         self._ensure_model(name)
@@ -158,7 +158,7 @@ class Registry:
 
     def _version(self, found: ModelVersion) -> Version:
         run = self._client.get_run(str(found.run_id))
-        return Version(found.name, int(found.version), str(found.source), run.data.metrics, found.tags)
+        return Version(found.name, int(found.version), _for_spark(str(found.source)), run.data.metrics, found.tags)
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -172,3 +172,8 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+
+
+def _for_spark(uri: str) -> str:
+    """Spell a URI as Hadoop does, which takes no percent signs for spaces."""
+    return f"file:{unquote(urlparse(uri).path)}" if uri.startswith("file:") else uri
