@@ -57,6 +57,8 @@ def open_pyav(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
             if not container.streams.audio:
                 raise RejectionError(Reason.UNREADABLE, "FFmpeg: there is no audio in it.")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise RejectionError(Reason.UNREADABLE, "FFmpeg: there is no decoder for its codec.")
             stream.codec_context.thread_type = "NONE"
             frames = _frames(container, stream)
             first = next(frames, None)

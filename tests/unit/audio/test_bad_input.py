@@ -74,6 +74,7 @@ def naming_another_file(text: bytes) -> Callable[[Path], bytes]:
 SILENCE = np.zeros((2 * SAMPLE_RATE, 2), np.float32)
 DITHER = RANDOM.integers(-1, 2, (2 * SAMPLE_RATE, 1)).astype(np.int16)
 ABSURD = wav_bytes(pcm_bytes(), channels=65_535, sample_rate=4_294_967_295)
+UNKNOWN_CODEC = wav_bytes(pcm_bytes()).replace(b"fmt \x10\0\0\0\x01\0", b"fmt \x10\0\0\0\xfe\x7f")
 FRAME_HEADER = b"\xff\xfb\x90\x64"
 
 BAD_CONTENT: dict[str, tuple[str, Callable[[Path], bytes], Reason]] = {
@@ -89,6 +90,7 @@ BAD_CONTENT: dict[str, tuple[str, Callable[[Path], bytes], Reason]] = {
     "WAV that claims more": ("wav", bytes_of(wav_bytes(pcm_bytes(), claimed_size=10**6)), Reason.TRUNCATED),
     "WAV header alone": ("wav", bytes_of(wav_bytes(b"")), Reason.TOO_SHORT),
     "WAV of 65,535 channels at 4,294,967,295 Hz": ("wav", bytes_of(ABSURD), Reason.UNREADABLE),
+    "WAV of an unknown codec": ("wav", bytes_of(UNKNOWN_CODEC), Reason.UNREADABLE),
     "WAV of 9 channels": ("wav", samples(music(1.2, channels=9)), Reason.BAD_CHANNELS),
     "WAV of 1 Hz": ("wav", bytes_of(wav_bytes(pcm_bytes(), sample_rate=1)), Reason.BAD_RATE),
     "WAV of 768 kHz": ("wav", bytes_of(wav_bytes(pcm_bytes(), sample_rate=768_000)), Reason.BAD_RATE),
