@@ -1,0 +1,212 @@
+"""What extraction costs, how exact it is, how much memory it takes and how fast it starts.
+
+    python benchmarks/extraction.py speed FOLDER      CPU a clip: decoding, Segue, librosa, rivals where installed
+    python benchmarks/extraction.py accuracy FOLDER   largest error of each family against librosa
+    python benchmarks/extraction.py memory            resident memory for a one-hour file
+    python benchmarks/extraction.py start             CPU of a fresh process until its first features
+
+FOLDER holds audio files: 40 MP3s or more for figures that mean something. All is CPU time of one thread, user and
+system, so that other work on the machine disturbs little; a round runs every contender on a clip before the next
+clip, and the best of the rounds counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from threadpoolctl import threadpool_limits
+
+from segue.audio import definition, features
+
+CORPUS_CLIPS = 106_574
+"""Clips of FMA's full data set."""
+
+SUFFIXES = {".mp3", ".flac", ".ogg", ".wav"}
+
+
+def decode(path: Path) -> None:
+    """Decode and do nothing else."""
+    soundfile.read(path, dtype="float32")
+
+
+def segue(path: Path) -> None:
+    """Decode and compute all 518 features."""
+    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    features.compute(samples.T, sample_rate)
+
+
+def librosa_518(path: Path) -> None:
+    """Decode and compute the same 518 features with librosa's functions, as FMA's features.py does."""
+    from segue.audio import reference
+
+    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    reference.compute(samples.T, sample_rate)
+
+
+def bliss_20(path: Path) -> None:
+    """Decode and compute bliss' summary of a song: about 20 numbers."""
+    import bliss_audio
+
+    bliss_audio.Song(str(path))
+
+
+def essentia_three(path: Path) -> None:
+    """Decode and compute three families with Essentia: MFCC, centroid and zero crossings of each frame."""
+    import essentia.standard as es
+
+    samples = es.MonoLoader(filename=str(path), sampleRate=44100)()
+    window, spectrum, mfcc = es.Windowing(type="hann"), es.Spectrum(), es.MFCC(numberCoefficients=20)
+    centroid, crossings = es.Centroid(range=22050), es.ZeroCrossingRate()
+    for frame in es.FrameGenerator(samples, frameSize=2048, hopSize=512):
+        magnitudes = spectrum(window(frame))
+        mfcc(magnitudes)
+        centroid(magnitudes)
+        crossings(frame)
+
+
+CONTENDERS: dict[str, Callable[[Path], None]] = {
+    "decoding alone (soundfile)": decode,
+    "Segue, 518 features": segue,
+    "librosa, the same 518": librosa_518,
+    "bliss-audio, 20 numbers": bliss_20,
+    "Essentia, 3 families": essentia_three,
+}
+
+
+def cpu_ms(run: Callable[[Path], None], path: Path) -> float:
+    """CPU time of one call, in milliseconds."""
+    start = time.process_time()
+    run(path)
+    return (time.process_time() - start) * 1e3
+
+
+def speed(paths: list[Path], rounds: int) -> None:
+    """Print CPU time a clip, the ratio to decoding, and what that makes for FMA's corpus."""
+    running: dict[str, Callable[[Path], None]] = {}
+    for name, run in CONTENDERS.items():
+        try:
+            run(paths[0])  # compiles, imports
+        except ImportError:
+            print(f"{name}: not installed, left out")
+        else:
+            running[name] = run
+    best = {name: np.full(len(paths), np.inf) for name in running}
+    for _ in range(rounds):
+        for i, path in enumerate(paths):
+            for name, run in running.items():
+                best[name][i] = min(best[name][i], cpu_ms(run, path))
+    seconds = sum(soundfile.info(path).duration for path in paths)
+    print(f"{len(paths)} clips, {seconds / len(paths):.1f} s each on average; best of {rounds} rounds\n")
+    alone = best["decoding alone (soundfile)"].mean()
+    print("| computation | CPU ms a clip | x decoding | FMA full, 2 cores | 64 cores |")
+    print("|---|---:|---:|---:|---:|")
+    for name, times in best.items():
+        mean = times.mean()
+        hours = mean / 1e3 * CORPUS_CLIPS / 3600
+        print(f"| {name} | {mean:.1f} | {mean / alone:.2f} | {hours / 2:.2f} h | {hours / 64 * 60:.1f} min |")
+    print(f"\nThe last two columns are arithmetic: CPU a clip x {CORPUS_CLIPS:,} clips / cores, nothing else.")
+
+
+def accuracy(paths: list[Path]) -> None:
+    """Print the largest error of each family."""
+    from segue.audio import reference
+
+    worst = dict.fromkeys(definition.FAMILIES, 0.0)
+    for path in paths:
+        samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+        computed = features.compute(samples.T, sample_rate)
+        for family, error in reference.errors(computed, reference.compute(samples.T, sample_rate)).items():
+            worst[family] = max(worst[family], error)
+    print(f"{len(paths)} files against librosa, largest error over the scale of the family's statistic\n")
+    print("| family | error |\n|---|---:|")
+    for family, error in worst.items():
+        print(f"| {family} | {error:.0e} |")
+
+
+MEMORY_PROGRAM = """
+import resource, sys, time
+import soundfile
+from segue.audio.features import FeatureAccumulator
+
+def resident_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+before = resident_mb()
+with soundfile.SoundFile(sys.argv[1]) as file:
+    accumulator = FeatureAccumulator(file.samplerate)
+    for block in file.blocks(65536, dtype="float32", always_2d=True):
+        accumulator.add(block.T)
+accumulator.finish()
+print(f"{resident_mb():.0f} MB at most, of which {before:.0f} MB are imports; {time.process_time():.1f} s of CPU")
+"""
+
+
+def memory() -> None:
+    """Print the largest resident memory of a process that extracts from a one-hour 44.1 kHz stereo FLAC."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hour.flac"
+        with soundfile.SoundFile(path, "w", 44100, 2) as file:
+            times = np.arange(44100 * 10) / 44100
+            for _ in range(360):
+                hz = 220 * 2 ** (rng.integers(0, 24, (2, 1)) / 12)
+                file.write((0.3 * np.sin(2 * np.pi * hz * times) + rng.normal(0, 0.01, (2, len(times)))).T)
+        run_python(MEMORY_PROGRAM, str(path))
+
+
+START_PROGRAM = """
+import time
+import numpy as np
+from segue.audio import features
+features.compute(np.random.default_rng(0).standard_normal((2, 44100)).astype(np.float32), 44100)
+print(f"{time.process_time():.2f} s of CPU from the start of Python to the first features")
+"""
+
+
+def start() -> None:
+    """Print the CPU of a fresh process, after one that has filled the cache of compiled code."""
+    run_python(START_PROGRAM, quiet=True)
+    for _ in range(3):
+        run_python(START_PROGRAM)
+
+
+def run_python(program: str, *arguments: str, quiet: bool = False) -> None:
+    """Run a program in a fresh process."""
+    stdout = subprocess.DEVNULL if quiet else None
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, stdout=stdout)
+
+
+def main() -> None:
+    """Run one of the measurements."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("measurement", choices=["speed", "accuracy", "memory", "start"])
+    parser.add_argument("folder", type=Path, nargs="?", help="audio files, searched recursively")
+    parser.add_argument("--clips", type=int, default=60, help="at most so many files, evenly chosen")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each clip runs")
+    arguments = parser.parse_args()
+    if arguments.measurement in {"memory", "start"}:
+        {"memory": memory, "start": start}[arguments.measurement]()
+        return
+    if arguments.folder is None:
+        parser.error(f"{arguments.measurement} needs a folder of audio files")
+    paths = sorted(path for path in arguments.folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        parser.error(f"{arguments.folder} holds no {', '.join(sorted(SUFFIXES))}")
+    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(arguments.clips, len(paths))).astype(int)]
+    with threadpool_limits(1):
+        if arguments.measurement == "speed":
+            speed(chosen, arguments.rounds)
+        else:
+            accuracy(chosen)
+
+
+if __name__ == "__main__":
+    main()
