@@ -20,7 +20,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -102,20 +103,28 @@ def kill(service: Service) -> None:
         process.wait()
 
 
-def lake_job(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
-    """Start the Spark job as the DAG does."""
+@contextmanager
+def lake_job(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the Spark job as the DAG does; at the end kill -9 what is left of it."""
     submit = str(Path(sys.prefix) / "bin" / "spark-submit")
     command = [submit, str(PROJECT_DIR / "spark_jobs" / "ingest_listens.py"), "--run-id", "killed/1"]
     environment = os.environ | spark_conf.environment(settings)
     with log.open("ab") as output:
-        return subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+        job = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield job
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()
 
 
 def run_lake_job(settings: Settings, log: Path) -> float:
     """Run the job to its end; return the seconds it took."""
     began = time.monotonic()
-    if lake_job(settings, log).wait() != 0:
-        raise RuntimeError(f"The lake job failed:\n{log.read_text()[-3_000:]}")
+    with lake_job(settings, log) as job:
+        if job.wait() != 0:
+            raise RuntimeError(f"The lake job failed:\n{log.read_text()[-3_000:]}")
     return time.monotonic() - began
 
 
@@ -199,7 +208,7 @@ def compare(settings: Settings, parts: list[str], kills: int, home: Path) -> boo
         accounts = Accounts(client[settings.mongo_database])  # type: ignore[arg-type]  # documents of any kind
         users = {f"listener-{i}": accounts.add(f"listener-{i}") for i in range(CLIENTS)}
     victims = {"broker": kafka.service(settings), "api": listens_api.service(settings)}
-    log, moments = home / "lake-job.log", []
+    log = home / "lake-job.log"
     with Load(settings, users) as load:
         order = [part for part in ("broker", "api") if part in parts for _ in range(kills)]
         random.shuffle(order)
@@ -215,15 +224,11 @@ def compare(settings: Settings, parts: list[str], kills: int, home: Path) -> boo
         if "lake" in parts:
             usual_s = run_lake_job(settings, log)
             for _ in range(kills):
-                job, moment = lake_job(settings, log), random.uniform(0.2, 1.0) * usual_s
-                time.sleep(moment)
-                finished = job.poll() is not None
-                os.killpg(job.pid, signal.SIGKILL) if not finished else None
-                job.wait()
-                moments.append(moment)
-                console.print(
-                    f"killed lake after {moment:.0f} of {usual_s:.0f} s" + (" (done)" if finished else "")
-                )
+                moment = random.uniform(0.2, 1.0) * usual_s
+                with lake_job(settings, log) as job:
+                    time.sleep(moment)
+                    done = " (it had ended)" if job.poll() is not None else ""
+                console.print(f"killed lake after {moment:.0f} of {usual_s:.0f} s{done}")
         time.sleep(2)
     messages = in_kafka(settings)
     found = {"Kafka": set(messages), "store": in_store(settings, len(load.answered))}
