@@ -137,7 +137,7 @@ def table_of(outcome: Comparison) -> Table:
 
 def conclusion_of(outcome: Comparison) -> str:
     """Say what the table comes to."""
-    mean, low, high = outcome.gain
+    mean, low, high = outcome.gains[outcome.rival]
     will = outcome.will_listen
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in outcome.recipe.weights.items() if weight)
     return (

@@ -22,9 +22,6 @@ POOL = 300
 LEARNING_SCORES = 100_000_000
 LEARNING_LISTENERS = 3_000
 
-MIN_GAIN = 1e-3
-"""Relative gain in NDCG@10 below which a weight is left as it is."""
-
 
 def spread(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Root mean square of each listener's scores, so that components count alike; 1 where all are 0."""
@@ -74,9 +71,10 @@ def learning_rows(window: Window, seed: int = 0) -> NDArray[np.int64]:
 
 
 def learn(components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW) -> dict[str, float]:
-    """Find the weights of the highest NDCG@10 on a window, by coordinate ascent from the best single component.
+    """Learn the weights on a window, by coordinate ascent from equal weights and from each component alone.
 
-    So the blend is never worse there than any component alone.
+    What is maximised is the mean gain in NDCG@10 over equal weights minus its standard error: with many listeners
+    that is NDCG@10 itself, with few of them weights stay equal unless the window speaks clearly.
 
     Parameters
     ----------
@@ -88,30 +86,35 @@ def learn(components: Mapping[str, Scorer], window: Window, task: Task = Task.NE
     Returns
     -------
     dict of str to float
-        They sum to 1. All weight is on the first where nobody played anything that counts.
+        They sum to 1. They are equal where nobody played anything that counts.
     """
     rows = learning_rows(window)
+    equal = np.full(len(components), 1 / len(components))
     if not len(rows):
-        return {name: float(i == 0) for i, name in enumerate(components)}
+        return dict(zip(components, equal.tolist(), strict=True))
     pool = _Pool.of(components, window, task, rows)
-    names = list(components)
-    alone = np.eye(len(names))
-    weights = max(alone, key=pool.ndcg)
-    reached = pool.ndcg(weights)
+    baseline = pool.ndcg(equal)
+
+    def bound(weights: NDArray[np.float64]) -> float:
+        gain = pool.ndcg(weights) - baseline
+        return float(gain.mean() - gain.std() / np.sqrt(len(gain)))
+
+    alone = np.eye(len(components))
+    weights = max([equal, *alone], key=bound)
+    reached = bound(weights)
     for _ in range(ROUNDS):
         before = reached
-        for at in range(len(names)):
-            others = weights * (1 - alone[at])
+        for one in alone:
+            others = weights * (1 - one)
             if not others.any():
                 continue
             for step in STEPS:
-                tried = others / others.sum() + step * alone[at]
-                gained = pool.ndcg(tried)
-                if gained > reached * (1 + MIN_GAIN):
+                tried = others / others.sum() + step * one
+                if (gained := bound(tried)) > reached:
                     weights, reached = tried, gained
         if reached == before:
             break
-    return dict(zip(names, (weights / weights.sum()).tolist(), strict=True))
+    return dict(zip(components, (weights / weights.sum()).tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -157,12 +160,12 @@ class _Pool:
             np.diff(relevant.indptr),
         )
 
-    def ndcg(self, weights: NDArray[np.float64]) -> float:
-        """Mean NDCG@10 of the weighted sum."""
+    def ndcg(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give each listener's NDCG@10 of the weighted sum; 0 for those who played nothing that counts."""
         blended = np.tensordot(weights.astype(np.float32), self.scores, axes=1)
         blended[self.absent] = -np.inf
         top = best(blended, 10)
         gains = 1 / np.log2(np.arange(2, top.shape[1] + 2))
         hit = np.take_along_axis(self.hits, np.maximum(top, 0), axis=1) & (top >= 0)
-        ideal = np.cumsum(gains)[np.minimum(self.sizes, len(gains)) - 1]
-        return float(((hit @ gains) / ideal).mean())
+        ideal = np.cumsum(gains)[np.clip(self.sizes, 1, len(gains)) - 1]
+        return np.asarray((hit @ gains) / ideal)

@@ -16,6 +16,8 @@ from segue.models.ranking.windows import Split, Window
 
 PRODUCT = "Segue"
 
+Gain = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -40,8 +42,8 @@ class Comparison:
     rows : sequence of Row
     rival : str
         The baseline of the highest NDCG@10 on new tracks.
-    gain : tuple of float
-        Mean paired difference in NDCG@10 of the product over `rival`, and its 95 % interval.
+    gains : dict of str to tuple of float
+        By baseline: mean paired difference in NDCG@10 of the product over it, and its 95 % interval.
     will_listen : dict of str to float
     recipe : Recipe
     """
@@ -49,7 +51,7 @@ class Comparison:
     how: str
     rows: Sequence[Row]
     rival: str
-    gain: tuple[float, float, float]
+    gains: dict[str, Gain]
     will_listen: dict[str, float]
     recipe: Recipe
 
@@ -86,13 +88,11 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
         rows += [_row("repeats", name, judge(scorer, test, Task.REPEAT)) for name, scorer in known.items()]
     order = ["new tracks", "new tracks, cold listeners", "cold tracks", "repeats"]
     rival = max(rivals, key=lambda name: judged[name].means()["ndcg@10"])
-    difference = judged[PRODUCT].values["ndcg@10"] - judged[rival].values["ndcg@10"]
-    mean = float(difference.mean()) if len(difference) else 0.0
     return Comparison(
         split.how,
         sorted((row for row in rows if row.listeners), key=lambda row: order.index(row.task)),
         rival,
-        (mean, *interval(difference)),
+        {name: _gain(judged[PRODUCT], judged[name]) for name in rivals},
         classification.will_listen(product, test, _listeners(test), recipe.threshold),
         recipe,
     )
@@ -107,10 +107,18 @@ def average(comparisons: Sequence[Comparison]) -> Comparison:
         metrics = {name: float(np.mean([r.metrics[name] for r in same])) for name in row.metrics}
         low, high = (float(np.mean([getattr(r, side) for r in same])) for side in ("low", "high"))
         rows.append(Row(row.task, row.model, round(np.mean([r.listeners for r in same])), metrics, low, high))
-    gain = tuple(float(np.mean([each.gain[i] for each in comparisons])) for i in range(3))
+    gains: dict[str, Gain] = {}
+    for name in first.gains:
+        mean, low_, high_ = np.mean([each.gains[name] for each in comparisons], axis=0).tolist()
+        gains[name] = (mean, low_, high_)
     will = {name: float(np.mean([each.will_listen[name] for each in comparisons])) for name in first.will_listen}
     how = f"{first.how}, mean of {len(comparisons)} seeds"
-    return Comparison(how, rows, first.rival, (gain[0], gain[1], gain[2]), will, first.recipe)
+    return Comparison(how, rows, first.rival, gains, will, first.recipe)
+
+
+def _gain(product: Judged, rival: Judged) -> Gain:
+    difference = product.values["ndcg@10"] - rival.values["ndcg@10"]
+    return (float(difference.mean()) if len(difference) else 0.0, *interval(difference))
 
 
 def _row(task: str, model: str, judged: Judged) -> Row:

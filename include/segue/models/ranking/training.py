@@ -164,7 +164,8 @@ def train_in_full(
     Raises
     ------
     TrainingError
-        If the listens cannot be divided by time, or the ranking is no better than popularity and none serves yet.
+        If the listens cannot be divided by time, or the ranking is worse than popularity, beyond what chance
+        explains (95 %), and none serves yet.
     """
     fit = partial(mllib.fit, spark, seed=seed)
     outcome = compare(fit, by_time(material.interactions), material.audio, trials=trials, say=_say)
@@ -174,12 +175,12 @@ def train_in_full(
         f"NDCG@10 {product:.3f}; popularity has {popular:.3f}, {outcome.rival}, the best baseline, {rival:.3f}"
     )
     figures = {"ndcg@10": {row.model: row.metrics["ndcg@10"] for row in outcome.rows if row.task == "new tracks"}}
-    if product > popular:
+    if outcome.gains["popularity"][2] > 0:
         return _release(material, outcome.recipe, fit, ends, registry, reason, figures, outcome)
     champion = registry.champion(NAME)
     if champion is None:
         raise TrainingError(
-            f"The recommender is no better than popularity ({reason}) and none serves yet. "
+            f"The recommender is worse than popularity ({reason}) and none serves yet. "
             "Send more listens: a few dozen for each listener."
         )
     return Decision(False, str(champion), reason, None, figures)

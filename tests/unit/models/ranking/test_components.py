@@ -8,10 +8,10 @@ from segue.models.ranking import blend, neighbours
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.metrics import judge
-from segue.models.ranking.neighbours import cosine, ease
+from segue.models.ranking.neighbours import Neighbours, cosine, ease
 from segue.models.ranking.popularity import Popularity
 from segue.models.ranking.sound import ContentMap, alike, embed
-from segue.models.ranking.windows import at_random
+from segue.models.ranking.windows import Window, at_random
 
 
 def test_ease_is_its_closed_form(plays: sparse.csr_matrix) -> None:
@@ -48,17 +48,26 @@ def test_truncating_keeps_the_strongest_relations_of_each_track(plays: sparse.cs
         assert set(np.flatnonzero(kept[:, column])) == set(strongest)
 
 
-def test_learned_blend_is_no_worse_than_any_component_on_its_window(plays: sparse.csr_matrix) -> None:
+def test_learned_blend_leaves_out_what_does_harm(plays: sparse.csr_matrix) -> None:
     window = at_random(plays, seed=0).validation
     components = {
-        "popularity": Popularity.of(window.history),
         "cosine": cosine(window.history),
+        "harm": Neighbours(-cosine(window.history).relations),
         "ease": ease(window.history, regularization=10.0),
     }
     weights = blend.learn(components, window)
-    reached = judge(Blend(components, weights), window).means()["ndcg@10"]
+    equal = dict.fromkeys(components, 1 / 3)
+    reached, before = (judge(Blend(components, each), window).means()["ndcg@10"] for each in (weights, equal))
     assert sum(weights.values()) == pytest.approx(1)
-    assert all(reached >= judge(each, window).means()["ndcg@10"] - 1e-9 for each in components.values())
+    assert weights["harm"] < 0.1
+    assert reached > before
+
+
+def test_without_evidence_the_weights_stay_equal(plays: sparse.csr_matrix) -> None:
+    window = at_random(plays, seed=0).validation
+    nothing = Window(window.history, window.history)
+    components = {"cosine": cosine(window.history), "popularity": Popularity.of(window.history)}
+    assert blend.learn(components, nothing) == {"cosine": 0.5, "popularity": 0.5}
 
 
 def test_tracks_of_one_sound_are_alike() -> None:
