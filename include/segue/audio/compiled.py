@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
@@ -11,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 import numba
 import numba.core.config
+from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,8 +38,24 @@ def inlined(function: Function) -> Function:
     return cast(Function, numba.njit(fastmath=_FASTMATH, error_model="numpy", forceinline=True)(function))
 
 
+class _LockedCache(FunctionCache):
+    """Let one process at a time add machine code.
+
+    numba numbers the files of a function's signatures by an index that it reads, changes and writes without a
+    lock. Two workers that start at once can so leave an index that calls one signature's code for another's.
+    """
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        Path(self.cache_path).mkdir(parents=True, exist_ok=True)
+        with Path(self.cache_path, "segue.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
 def _compile(function: Function) -> Function:
-    return cast(Function, numba.njit(cache=True, fastmath=_FASTMATH, error_model="numpy", nogil=True)(function))
+    dispatcher: Any = numba.njit(fastmath=_FASTMATH, error_model="numpy", nogil=True)(function)
+    dispatcher._cache = _LockedCache(function)  # type: ignore[no-untyped-call] # what `cache=True` does, with numba's own class
+    return cast(Function, dispatcher)
 
 
 def _temporary_cache() -> Path:

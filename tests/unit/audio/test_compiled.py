@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+TYPES = ("float32", "float64", "int16", "int32", "int64", "uint8")
+PROGRAM = """
+import sys
+import numpy as np
+from segue.audio import compiled
+
+sys.path.insert(0, sys.argv[1])
+from total import total
+
+for name in sys.argv[2:]:
+    assert total(np.array([1, 2, 3], dtype=name)) == 6, name
+print(sum(total.stats.cache_hits.values()))
+"""
+
+
+def test_processes_that_compile_at_once_leave_a_cache_that_is_right(tmp_path: Path) -> None:
+    (tmp_path / "total.py").write_text(
+        "from segue.audio.compiled import compiled\n"
+        "@compiled\n"
+        "def total(values):\n"
+        "    result = 0.0\n"
+        "    for value in values:\n"
+        "        result += value\n"
+        "    return result\n"
+    )
+
+    def start(types: tuple[str, ...]) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path), *types]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    writers = [start(TYPES[i:] + TYPES[:i]) for i in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    reader = start(TYPES)
+    hits, _ = reader.communicate()
+    assert reader.returncode == 0
+    assert int(hits) == len(TYPES)
