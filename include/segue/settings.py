@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     api_requests_per_window: int = Field(
         300, ge=1, description="Requests that one account may send to the listens API in 10 seconds."
     )
+    api_anonymous_requests_per_window: int = Field(
+        50, ge=1, description="Requests that one address may send there without a valid token in 10 seconds."
+    )
 
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")

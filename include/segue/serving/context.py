@@ -67,7 +67,7 @@ class Context:
             writer=EventWriter({"bootstrap_servers": settings.kafka_bootstrap}),
             accounts=accounts,
             remembered=RememberedAccounts(accounts),
-            rate_limits=RateLimits(settings.api_requests_per_window),
+            rate_limits=RateLimits(settings.api_requests_per_window, settings.api_anonymous_requests_per_window),
             store=store,
             histories=Histories(database),
             removals=removals,

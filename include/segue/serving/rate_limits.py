@@ -9,8 +9,6 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 WINDOW_S = 10
-ANONYMOUS_REQUESTS = 50
-"""Requests that one address may send in a window without a valid token."""
 
 
 class RateLimits:
@@ -20,12 +18,14 @@ class RateLimits:
     ----------
     requests
         That one user may send in a window.
+    anonymous_requests
+        That one address may send in a window without a valid token.
     """
 
-    def __init__(self, requests: int) -> None:
+    def __init__(self, requests: int, anonymous_requests: int) -> None:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._user = RateLimitItemPerSecond(requests, WINDOW_S, namespace="user")
-        self._address = RateLimitItemPerSecond(ANONYMOUS_REQUESTS, WINDOW_S, namespace="address")
+        self._address = RateLimitItemPerSecond(anonymous_requests, WINDOW_S, namespace="address")
 
     def user(self, user_name: str) -> tuple[bool, dict[str, str]]:
         """Count a request of a user; tell whether it is allowed, and the headers that say what is left."""

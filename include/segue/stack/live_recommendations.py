@@ -40,5 +40,8 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 
 
 def _beats(path: Path, started: datetime) -> bool:
-    beaten = path.stat().st_mtime
+    try:
+        beaten = path.stat().st_mtime
+    except FileNotFoundError:  # it has not beaten yet
+        return False
     return beaten >= started.timestamp() and time.time() - beaten < FRESH_S

@@ -34,6 +34,7 @@ def api_settings(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]
             "feedback_topic": "api-feedback",
             "dead_letters_topic": "api-listens.dlq",
             "api_requests_per_window": 100_000,
+            "api_anonymous_requests_per_window": 100_000,
         }
     )
 
