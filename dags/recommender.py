@@ -1,9 +1,11 @@
-"""Learn from all listens what to recommend, and recommend ten tracks to every listener.
+"""Learn from all listens what to recommend, and recommend to every listener, with reasons.
 
-**What.** Spark reads the whole Kafka topic of listens up to where it ends now, trains implicit ALS on play
-counts without the last fifth of the time, and judges it by that fifth: NDCG@10 of tracks not played before,
-against recommending what is popular. If it is better, it is fitted on everything, becomes the `champion`, and
-every listener gets ten tracks that they have not played.
+**What.** Spark reads the whole Kafka topic of listens up to where it ends now. On the last tenth but one of the
+plays everything is chosen by NDCG@10 of tracks not played before: the parameters of implicit ALS (MLlib), how
+much the audio counts, the blend with EASE, item cosine, sound and popularity. The last tenth judges the result
+once, against its baselines; the table is in the log of the task *train*. Unless it is worse than popularity
+beyond chance, it is fitted on everything, becomes the `champion`, and every listener gets a new list.
+docs/recommender.md tells all.
 
 **When.** Every night at 03:00 (UTC), and by hand.
 
@@ -40,6 +42,14 @@ PARAMS = {
         title="Seed",
         description="Of ALS' first factors.",
     ),
+    "trials": Param(
+        4,
+        type="integer",
+        minimum=1,
+        maximum=60,
+        title="Trials",
+        description="How many choices of ALS' parameters are tried; each takes a fit.",
+    ),
 }
 
 
@@ -54,7 +64,11 @@ PARAMS = {
 )
 def recommender() -> None:
     """Wire the training."""
-    train = SparkJobOperator(task_id="train", job="train_recommender", arguments=["--seed", "{{ params.seed }}"])
+    train = SparkJobOperator(
+        task_id="train",
+        job="train_recommender",
+        arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}"],
+    )
     learned = learned_window()
     done = KafkaCommitOperator(
         task_id="done_with_listens",

@@ -7,8 +7,9 @@ import time
 
 from segue import spark, summaries
 from segue.models.documents import read_tracks
+from segue.models.ranking import training
 from segue.models.registry import Registry
-from segue.models.retraining import Retraining
+from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import events
 from segue.streaming.screening import screen
@@ -28,13 +29,17 @@ def main() -> None:
     settings = get_settings()
     window: OffsetWindow = arguments.window
 
-    with spark.job("retrain-incrementally") as session:
+    with spark.job("retrain-incrementally") as session, summaries.database() as database:
         print(f"Reading the topic {window.topic!r} up to a window of {window.size:,} messages …", flush=True)
-        tracks = read_tracks(session, "title", "artist").cache()
+        tracks = read_tracks(session, "title", "artist", "features").cache()
         screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
-        training = Retraining(screened.listens, tracks, window.ends, Registry(settings), seed=arguments.seed)
-        outcome = training.incrementally()
-        outcome |= screened.summary() | {
+        material = release.material(screened.listens, tracks, database)
+        decision = training.train_incrementally(
+            session, material, window.ends, Registry(settings), seed=arguments.seed
+        )
+        served = release.publish(database, decision, material)
+        outcome = decision.summary() | {"listeners_served": served} | screened.summary()
+        outcome |= {
             "window": window.to_json(),
             "messages_in_window": screened.in_window,
             "seconds": time.monotonic() - started,

@@ -1,4 +1,4 @@
-"""Train the recommender on all listens that Kafka holds now, and recommend ten tracks to every listener."""
+"""Train the recommender on all listens that Kafka holds now, and recommend to every listener."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 from segue import spark, summaries
 from segue.errors import TrainingError
 from segue.models.documents import read_tracks
+from segue.models.ranking import training
+from segue.models.ranking.recipe import TRIALS
 from segue.models.registry import Registry
-from segue.models.retraining import Retraining
+from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import broker, events
 from segue.streaming.screening import screen
@@ -21,11 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
     parser.add_argument("--seed", type=int, default=0, help="of ALS' first factors")
+    parser.add_argument("--trials", type=int, default=TRIALS, help="choices of ALS' parameters to try")
     arguments = parser.parse_args()
     started = time.monotonic()
     settings = get_settings()
 
-    with spark.job("train-recommender") as session:
+    with spark.job("train-recommender") as session, summaries.database() as database:
         window = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
         if not window.size:
             raise TrainingError(
@@ -33,12 +36,21 @@ def main() -> None:
                 "simulated listeners (`segue demo` does), and run again."
             )
         print(f"Reading {window.size:,} messages of the topic {window.topic!r} …", flush=True)
-        tracks = read_tracks(session, "title", "artist").cache()
+        tracks = read_tracks(session, "title", "artist", "features").cache()
         screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
-        training = Retraining(screened.listens, tracks, window.ends, Registry(settings), seed=arguments.seed)
-        outcome = training.in_full()
-        learned = window if outcome["decision"] == "promoted" else OffsetWindow(window.topic, {})
-        outcome |= screened.summary() | {"learned": learned.to_json(), "seconds": time.monotonic() - started}
+        material = release.material(screened.listens, tracks, database)
+        decision = training.train_in_full(
+            session,
+            material,
+            window.ends,
+            Registry(settings),
+            seed=arguments.seed,
+            trials=arguments.trials,
+        )
+        served = release.publish(database, decision, material)
+        learned = window if decision.promoted else OffsetWindow(window.topic, {})
+        outcome = decision.summary() | {"listeners_served": served} | screened.summary()
+        outcome |= {"learned": learned.to_json(), "seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_recommender", outcome)
 
 

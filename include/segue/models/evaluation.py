@@ -1,21 +1,19 @@
-"""How well a model does: classification from a confusion matrix, ranking from top-k lists.
+"""How well a classifier does, from its confusion matrix.
 
-Spark counts, so that no prediction leaves the cluster; what is left is a matrix of genres or one row of means.
+Spark counts, so that no prediction leaves the cluster; what is left is a matrix of genres.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)
@@ -105,62 +103,3 @@ def classification(predictions: DataFrame, true: str, predicted: str) -> Classif
     """Count predictions by true and predicted class, and derive the metrics."""
     rows = predictions.groupBy(true, predicted).count().collect()
     return Classification.of({(row[0], row[1]): row["count"] for row in rows})
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Metrics of top-k lists, means over listeners. See :func:`ranking`."""
-
-    ndcg: float
-    precision: float
-    recall: float
-    coverage: float
-    listeners: int
-
-
-def ranking(lists: DataFrame, *, k: int, catalogue_size: int) -> Ranking:
-    """Judge top-k lists by what was listened to afterwards.
-
-    NDCG with binary relevance: a hit at position p counts 1/log2(p + 1), and the sum is divided by that of the
-    best list possible (Järvelin and Kekäläinen 2002; the same as ``ndcgAtK`` of MLlib's ``RankingEvaluator``).
-
-    Parameters
-    ----------
-    lists : DataFrame
-        One row a listener: ``recommended``, an array of track ids, best first; ``relevant``, a non-empty array of
-        distinct track ids.
-    k : int
-        Positions that count.
-    catalogue_size : int
-        Number of tracks that could have been recommended.
-
-    Returns
-    -------
-    Ranking
-        ``precision`` is hits divided by k, ``recall`` hits divided by the relevant, ``coverage`` the share of the
-        catalogue that was recommended to anyone. All 0 where `lists` is empty.
-    """
-    from pyspark.sql import functions as F  # noqa: N812
-
-    def gain(position: Column) -> Column:
-        return 1 / F.log2(position + 1)
-
-    top = F.slice("recommended", 1, k)
-    positions = [F.lit(p) for p in range(1, k + 1)]
-    gained = [F.when(F.array_contains("relevant", F.get(top, p - 1)), gain(p)).otherwise(0.0) for p in positions]
-    possible = [F.when(p <= F.size("relevant"), gain(p)).otherwise(0.0) for p in positions]
-    hits = F.size(F.array_intersect(top, "relevant"))
-    means = lists.select(
-        (reduce(add, gained) / reduce(add, possible)).alias("ndcg"),
-        (hits / k).alias("precision"),
-        (hits / F.size("relevant")).alias("recall"),
-        top.alias("top"),
-    ).agg(
-        F.coalesce(F.avg("ndcg"), F.lit(0.0)).alias("ndcg"),
-        F.coalesce(F.avg("precision"), F.lit(0.0)).alias("precision"),
-        F.coalesce(F.avg("recall"), F.lit(0.0)).alias("recall"),
-        (F.size(F.array_distinct(F.flatten(F.collect_list("top")))) / catalogue_size).alias("coverage"),
-        F.count("*").alias("listeners"),
-    )
-    [row] = means.collect()
-    return Ranking(**row.asDict())

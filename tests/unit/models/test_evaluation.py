@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from segue.models.evaluation import Classification, classification, ranking
+from segue.models.evaluation import Classification, classification
 
 TRUE = ["jig", "jig", "reel", "reel", "reel", "hymn", "hymn", "jig", "reel"]
 GUESS = ["jig", "reel", "reel", "reel", "jig", "jig", "reel", "jig", "polka"]
@@ -73,38 +71,3 @@ LISTS = [
     (["d", "b", "c"], ["b", "x"]),  # hit at 2 of two possible
     (["a", "e"], ["x", "y", "z"]),  # shorter list, no hit
 ]
-
-
-@pytest.fixture
-def lists(spark):
-    return spark.createDataFrame(LISTS, "recommended array<string>, relevant array<string>")
-
-
-def test_ranking_metrics_are_those_counted_by_hand(lists):
-    found = ranking(lists, k=3, catalogue_size=10)
-    second = (1 / math.log2(3)) / (1 + 1 / math.log2(3))
-    assert found.listeners == 3
-    assert found.ndcg == pytest.approx((1 + second + 0) / 3)
-    assert found.precision == pytest.approx((1 / 3 + 1 / 3 + 0) / 3)
-    assert found.recall == pytest.approx((1 + 1 / 2 + 0) / 3)
-    assert found.coverage == pytest.approx(5 / 10)
-
-
-def test_only_the_first_k_count(lists):
-    assert ranking(lists, k=1, catalogue_size=10).ndcg == pytest.approx(1 / 3)
-
-
-def test_ndcg_is_that_of_mllib(lists):
-    from pyspark.ml.evaluation import RankingEvaluator
-    from pyspark.sql import functions as F  # noqa: N812
-
-    numbered = lists.select(
-        *(F.transform(name, lambda track: F.ascii(track).cast("double")).alias(name) for name in lists.columns)
-    )
-    mllib = RankingEvaluator(predictionCol="recommended", labelCol="relevant", metricName="ndcgAtK", k=3)
-    assert ranking(lists, k=3, catalogue_size=10).ndcg == pytest.approx(mllib.evaluate(numbered))
-
-
-def test_no_lists_give_zeros_not_nothing(lists):
-    found = ranking(lists.where("false"), k=3, catalogue_size=10)
-    assert (found.ndcg, found.precision, found.recall, found.coverage, found.listeners) == (0, 0, 0, 0, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,9 @@ def train_in_full(
 ) -> Decision:
     """Choose everything anew.
 
+    What ranks worse than popularity, beyond what chance explains (95 %), is not promoted; where nothing serves
+    yet, popularity does until there is something better.
+
     Parameters
     ----------
     spark : SparkSession
@@ -164,8 +167,7 @@ def train_in_full(
     Raises
     ------
     TrainingError
-        If the listens cannot be divided by time, or the ranking is worse than popularity, beyond what chance
-        explains (95 %), and none serves yet.
+        If the listens cannot be divided by time.
     """
     fit = partial(mllib.fit, spark, seed=seed)
     outcome = compare(fit, by_time(material.interactions), material.audio, trials=trials, say=_say)
@@ -179,9 +181,11 @@ def train_in_full(
         return _release(material, outcome.recipe, fit, ends, registry, reason, figures, outcome)
     champion = registry.champion(NAME)
     if champion is None:
-        raise TrainingError(
-            f"The recommender is worse than popularity ({reason}) and none serves yet. "
-            "Send more listens: a few dozen for each listener."
+        recipe = replace(
+            outcome.recipe, weights={each: float(each == "popularity") for each in outcome.recipe.weights}
+        )
+        return _release(
+            material, recipe, fit, ends, registry, f"{reason}: popularity serves until then", figures, outcome
         )
     return Decision(False, str(champion), reason, None, figures)
 

@@ -1,0 +1,246 @@
+"""From messages in a real broker to recommendations in a real document server, with a real registry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from kafka import KafkaProducer
+from pymongo.database import Database
+
+from segue.demo.listeners import Audience, CorpusTrack, produce
+from segue.errors import TrainingError
+from segue.models.ranking import training
+from segue.models.ranking.popularity import Popularity
+from segue.models.ranking.product import NAME, Recommender
+from segue.models.ranking.training import ENDS, Decision, Material
+from segue.models.registry import Registry, Version
+from segue.serving import release
+from segue.settings import Settings
+from segue.streaming import broker, events
+from segue.streaming.removals import Removals, user_key
+from segue.streaming.screening import Screened, screen
+from segue.streaming.window import OffsetWindow
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.integration
+START = datetime(2026, 1, 1, tzinfo=UTC)
+POISON = (b"{not json", b'{"schema_version": 1}', None)
+PAST = 2500
+
+Run = Callable[[OffsetWindow], tuple[Material, Screened]]
+
+
+@pytest.fixture(scope="module")
+def here(
+    settings: Settings, kafka: str, mongo: Database[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """The stack with a topic, a database and a registry of this module's own."""
+    assert kafka
+    assert mongo is not None
+    registry = f"sqlite:///{tmp_path_factory.mktemp('registry')}/mlflow.db"
+    changed = {"listens_topic": "training", "mlflow_tracking_uri": registry, "mongo_database": "segue-training"}
+    return settings.model_copy(update=changed)
+
+
+@pytest.fixture(scope="module")
+def database(here: Settings, mongo: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
+    return mongo.client[here.mongo_database]
+
+
+@pytest.fixture(scope="module")
+def audience() -> Audience:
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(4, 12))
+    tracks = [
+        CorpusTrack(f"r{i:03}", f"Piece {i}", f"genre {i % 4}", (centres[i % 4] + random.normal(size=12)).tolist())
+        for i in range(120)
+    ]
+    return Audience(tracks, listeners=40, seed=2)
+
+
+@pytest.fixture(scope="module")
+def tracks(spark: SparkSession, audience: Audience) -> DataFrame:
+    rows = [
+        (track.track_id, track.title, f"artist {i}", track.features) for i, track in enumerate(audience.tracks)
+    ]
+    return spark.createDataFrame(
+        rows, "track_id string, title string, artist string, features array<double>"
+    ).cache()
+
+
+@pytest.fixture(scope="module")
+def read(spark: SparkSession, here: Settings, tracks: DataFrame, database: Database[dict[str, Any]]) -> Run:
+    """Read what the Spark jobs read for a window."""
+
+    def material(window: OffsetWindow) -> tuple[Material, Screened]:
+        screened = screen(events.read_until(spark, here.kafka_bootstrap, window), tracks)
+        return release.material(screened.listens, tracks, database), screened
+
+    return material
+
+
+def train(
+    spark: SparkSession,
+    here: Settings,
+    database: Database[dict[str, Any]],
+    material: Material,
+    ends: dict[int, int],
+) -> Decision:
+    decision = training.train_in_full(spark, material, ends, Registry(here), trials=2)
+    release.publish(database, decision, material)
+    return decision
+
+
+@pytest.fixture(scope="module")
+def trained(
+    spark: SparkSession, here: Settings, audience: Audience, read: Run, database: Database[dict[str, Any]]
+) -> tuple[Decision, Screened, OffsetWindow]:
+    """Past listens, some poison and a forgotten listener, trained in full."""
+    database["recommendations"].insert_one(
+        {"_id": "gone", "generated_at": datetime(2025, 1, 1, tzinfo=UTC), "items": []}
+    )
+    forgotten = audience.listeners[0].name
+    Removals(database).add(user_key(forgotten))
+    produce(here, audience.play(events=PAST, start=START, end=START + timedelta(days=30)))
+    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap) as producer:
+        for value in POISON:
+            producer.send(here.listens_topic, value, key=b"poison")
+    window = broker.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic)
+    material, screened = read(window)
+    return train(spark, here, database, material, window.ends), screened, window
+
+
+def champion_of(here: Settings) -> Version:
+    found = Registry(here).champion(NAME)
+    assert found is not None
+    return found
+
+
+def test_the_first_recommender_is_promoted_with_what_was_measured(
+    trained: tuple[Decision, Screened, OffsetWindow], here: Settings
+) -> None:
+    decision, _, window = trained
+    assert decision.promoted
+    assert set(decision.figures["ndcg@10"]) == {
+        "popularity",
+        "item cosine",
+        "EASE",
+        "ALS",
+        "content only",
+        "Segue",
+    }
+    champion = champion_of(here)
+    assert str(champion) == decision.version
+    assert json.loads(champion.tags[ENDS]) == {str(p): end for p, end in window.ends.items()}
+    assert Recommender.load(champion.folder()).recipe == decision.model.recipe  # type: ignore[union-attr]
+
+
+def test_every_poisonous_message_is_counted_and_the_rest_used(
+    trained: tuple[Decision, Screened, OffsetWindow],
+) -> None:
+    _, screened, window = trained
+    assert screened.read == window.size == PAST + len(POISON)
+    assert screened.used == PAST
+
+
+def test_every_listener_but_the_forgotten_gets_tracks_they_have_not_played_and_why(
+    trained: tuple[Decision, Screened, OffsetWindow], audience: Audience, database: Database[dict[str, Any]]
+) -> None:
+    decision, screened, _ = trained
+    found = {document["_id"]: document for document in database["recommendations"].find()}
+    played = {(row.user_name, row.track_id) for row in screened.listens.collect()}
+    assert set(found) == {person.name for person in audience.listeners[1:]}
+    for name, document in found.items():
+        items = document["items"]
+        assert document["model_version"] == decision.version
+        assert [item["score"] for item in items] == sorted((item["score"] for item in items), reverse=True)
+        assert not {(name, item["track_id"]) for item in items} & played
+        assert all(item["reason"] for item in items)
+
+
+def test_listens_that_the_champion_has_seen_change_nothing(
+    trained: tuple[Decision, Screened, OffsetWindow], spark: SparkSession, here: Settings, read: Run
+) -> None:
+    decision, _, window = trained
+    material, _ = read(window)
+    again = training.train_incrementally(spark, material, window.ends, Registry(here))
+    assert not again.promoted
+    assert again.version == decision.version
+    assert "already seen" in again.reason
+
+
+@pytest.fixture
+def newer(here: Settings, audience: Audience, trained: tuple[Decision, Screened, OffsetWindow]) -> OffsetWindow:
+    """Listens of a later day; what has come since the champion was trained."""
+    assert trained
+    since = json.loads(champion_of(here).tags[ENDS])
+    day = START + timedelta(days=40 + sum(since.values()) % 1000)
+    produce(here, audience.play(events=400, start=day, end=day + timedelta(days=1)))
+    ends = broker.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic).ends
+    return OffsetWindow(here.listens_topic, {p: (since[str(p)], end) for p, end in ends.items()})
+
+
+def test_a_worse_challenger_is_not_promoted(
+    newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = champion_of(here)
+    monkeypatch.setattr(
+        training.Recipe, "build", lambda *arguments: Popularity(-Popularity.of(arguments[2]).values)
+    )
+    decision = training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    assert not decision.promoted
+    assert champion_of(here) == before
+
+
+def test_a_crash_before_the_promotion_leaves_the_champion_serving(
+    newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = champion_of(here)
+
+    def crash(*_: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "promote", crash)
+        patch.setattr(training, "TOLERANCE", 1.0)
+        with pytest.raises(RuntimeError, match="power cut"):
+            training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    assert champion_of(here) == before
+
+
+def test_a_challenger_as_good_takes_over_and_knows_the_window(
+    newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = champion_of(here)
+    monkeypatch.setattr(training, "TOLERANCE", 0.5)
+    decision = training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    assert decision.promoted
+    assert champion_of(here).number > before.number
+    assert json.loads(champion_of(here).tags[ENDS]) == {str(p): end for p, end in newer.ends.items()}
+
+
+def test_a_damaged_champion_is_replaced_by_a_full_training(
+    newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion = champion_of(here)
+    (champion.folder() / "factors.npy").write_bytes(b"damaged")
+    monkeypatch.setattr(training, "TRIALS", 2)
+    decision = training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    assert decision.promoted
+    assert Recommender.load(champion_of(here).folder())
+
+
+def test_one_listener_is_too_few(spark: SparkSession, tracks: DataFrame) -> None:
+    rows = [("only", "r000", 1, 0, 0), ("only", "r001", 2, 0, 1)]
+    listens = spark.createDataFrame(
+        rows, "user_name string, track_id string, listened_at long, partition int, offset long"
+    )
+    with pytest.raises(TrainingError, match=r"1 listener\(s\) to 2 track\(s\)"):
+        Material.read(listens, tracks)
