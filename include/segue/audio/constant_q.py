@@ -128,7 +128,7 @@ class _Octave:
         for start in range(0, n, _FRAMES_AT_ONCE):
             shape = min(_FRAMES_AT_ONCE, n - start), n_fft
             overlapping = np.ndarray(shape, np.float32, signal, 4 * start * self._hop, (4 * self._hop, 4))
-            _fold(overlapping.copy() @ self._kernel, chroma[self._done + start :])
+            _fold(np.ascontiguousarray(overlapping) @ self._kernel, chroma[self._done + start :])
         self._done += n
         self._pending = [signal[n * self._hop :]]
         self._n_pending -= n * self._hop

@@ -77,6 +77,7 @@ class Spectra:
     def __init__(self) -> None:
         self._tables = stft.tables()
         self._workspace = stft.workspace()
+        self._power = stft.aligned(BATCHES_AT_ONCE, N_BINS * LANES)
 
     def compute(self, signal: Float32, n_batches: int) -> Float32:
         """Compute some batches.
@@ -86,15 +87,15 @@ class Spectra:
         signal : np.ndarray [shape=(at least 8192 * n_batches + 1536,), dtype=float32]
             Samples from the first frame's first on.
         n_batches : int
-            How many.
+            At most `BATCHES_AT_ONCE`.
 
         Returns
         -------
         np.ndarray [shape=(n_batches, 1025 * 16), dtype=float32]
-            Squared magnitudes.
+            Squared magnitudes, overwritten by the next call.
         """
-        power = stft.aligned(n_batches, N_BINS * LANES)
-        stft.power_spectra(signal, self._tables, self._workspace, power)
+        power = self._power[:n_batches]
+        stft.power_spectra(signal, self._tables, *self._workspace, power)
         return power
 
 
@@ -170,7 +171,7 @@ class FirstPass:
         self.extremes.append(extremes)
         self._crossings.append(crossings)
         if self.power is not None:
-            self.power.append(power)
+            self.power.append(power.copy())
             if len(self.power) > _KEPT_GROUPS:
                 self.power = None
 

@@ -28,11 +28,26 @@ def mix(block: NDArray[Any], out: Float32) -> None:
     """
     if block.ndim == 1:
         out[:] = block
+    elif block.T.flags.c_contiguous:
+        _mix_frames(block.T, out)
+    else:
+        np.sum(block, axis=0, out=out)
+        out /= np.float32(len(block))
+
+
+@compiled
+def _mix_frames(frames: Float32, out: Float32) -> None:
+    """Average the rows; twice as fast for two columns as for any number."""
+    n_channels = frames.shape[1]
+    if n_channels == 2:
+        for i in range(len(out)):
+            out[i] = (frames[i, 0] + frames[i, 1]) * np.float32(0.5)
         return
-    np.copyto(out, block[0])
-    for channel in block[1:]:
-        out += channel
-    out /= np.float32(len(block))
+    for i in range(len(out)):
+        total = np.float32(0)
+        for channel in range(n_channels):
+            total += frames[i, channel]
+        out[i] = total / np.float32(n_channels)
 
 
 @compiled

@@ -75,10 +75,9 @@ _PITCH: Final = _PLANE + LANES
 _ROWS: Final = 0
 _FRONT: Final = _ROWS + 2 * _PLANE
 _BACK: Final = _FRONT + 2 * _PLANE
-_TILE: Final = _BACK + 2 * _PLANE
-_TILE_WIDTH: Final = 20
-_MIDDLE: Final = _TILE + HOP_LENGTH * _TILE_WIDTH
+_MIDDLE: Final = _BACK + 2 * _PLANE
 _IMAGINARY: Final = _SIDE * _PITCH + 8 * LANES
+_TILE_WIDTH: Final = 20
 _SIZE: Final = _MIDDLE + 2 * _IMAGINARY
 
 
@@ -90,17 +89,17 @@ def aligned(*shape: int) -> Float32:
     return memory[start : start + size].reshape(shape)
 
 
-def workspace() -> Float64:
+def workspace() -> tuple[Float32, Float64]:
     """Allocate the working memory of `power_spectra`."""
-    return aligned(2 * _SIZE).view(np.float64)
+    return aligned(HOP_LENGTH * _TILE_WIDTH), aligned(2 * _SIZE).view(np.float64)
 
 
 @inlined
-def _fill(work: Float64, samples: Float32, start: int) -> None:
+def _fill(tile: Float32, samples: Float32, start: int) -> None:
     """Lay the hops that begin at ``samples[start]`` side by side."""
     for n in range(HOP_LENGTH):
         for hop in range(N_COLUMNS):
-            work[_TILE + n * _TILE_WIDTH + hop] = samples[start + hop * HOP_LENGTH + n]
+            tile[n * _TILE_WIDTH + hop] = samples[start + hop * HOP_LENGTH + n]
 
 
 @inlined
@@ -154,7 +153,7 @@ def _eights(work: Float64, j: int, lane: int) -> Any:
 
 
 @inlined
-def _columns(work: Float64, tables: Tables) -> None:
+def _columns(tile: Float32, work: Float64, tables: Tables) -> None:
     """Window the tile and transform over ``r``, to ``middle[k, c]``."""
     window, small, turn = tables.window, tables.small, tables.middle
     for c in range(_SIDE):
@@ -164,16 +163,16 @@ def _columns(work: Float64, tables: Tables) -> None:
             v0, v1, v2, v3 = window[even + 1], window[even + 513], window[even + 1025], window[even + 1537]
             w = small[1, r, 0], small[1, r, 1], small[2, r, 0], small[2, r, 1], small[3, r, 0], small[3, r, 1]
             for lane in range(LANES):
-                at = _TILE + even * _TILE_WIDTH + lane
+                at = even * _TILE_WIDTH + lane
                 y = _fours(
-                    work[at] * w0,
-                    work[at + _TILE_WIDTH] * v0,
-                    work[at + 1] * w1,
-                    work[at + _TILE_WIDTH + 1] * v1,
-                    work[at + 2] * w2,
-                    work[at + _TILE_WIDTH + 2] * v2,
-                    work[at + 3] * w3,
-                    work[at + _TILE_WIDTH + 3] * v3,
+                    tile[at] * w0,
+                    tile[at + _TILE_WIDTH] * v0,
+                    tile[at + 1] * w1,
+                    tile[at + _TILE_WIDTH + 1] * v1,
+                    tile[at + 2] * w2,
+                    tile[at + _TILE_WIDTH + 2] * v2,
+                    tile[at + 3] * w3,
+                    tile[at + _TILE_WIDTH + 3] * v3,
                 )
                 _turn_to_rows(work, r, lane, y, w)
         for j in range(4):
@@ -254,7 +253,7 @@ def _split(work: Float64, k: int, back: int, split: Float64, power: Float32) -> 
 
 
 @compiled
-def power_spectra(samples: Float32, tables: Tables, work: Float64, power: Float32) -> None:
+def power_spectra(samples: Float32, tables: Tables, tile: Float32, work: Float64, power: Float32) -> None:
     """Compute the power spectra of ``n`` times 16 frames, the first of which begins with the first sample.
 
     Parameters
@@ -263,14 +262,14 @@ def power_spectra(samples: Float32, tables: Tables, work: Float64, power: Float3
         Signal.
     tables : Tables
         Constants.
-    work : np.ndarray
+    tile, work : np.ndarray
         From `workspace`.
     power : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
         Receives the squared magnitudes.
     """
     for i in range(len(power)):
-        _fill(work, samples, i * LANES * HOP_LENGTH)
-        _columns(work, tables)
+        _fill(tile, samples, i * LANES * HOP_LENGTH)
+        _columns(tile, work, tables)
         for k in range(_SIDE // 2 + 1):
             _row(work, k, tables.small, _FRONT)
             if k % (_SIDE // 2) == 0:
