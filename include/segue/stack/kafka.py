@@ -76,7 +76,8 @@ def prepare(settings: Settings) -> None:
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-    command += ["-t", cluster_id, "-c", str(folder / "server.properties")]
+    # In one word with its option: one in 64 ids begins with a dash.
+    command += [f"--cluster-id={cluster_id}", "-c", str(folder / "server.properties")]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise StackError(f"Kafka cannot prepare {folder / 'data'}: {(answer.stderr or answer.stdout).strip()}")
