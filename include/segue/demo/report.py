@@ -73,7 +73,7 @@ def _corpus_rows(table: Table, summary: Summary | None) -> None:
     rejected = ", ".join(f"{count} {reason}" for reason, count in summary["rejected"].items()) or "none"
     table.add_row("Files in", f"{summary['files_in']:,} in {summary['partitions']} partitions")
     table.add_row(
-        "Tracks with features", f"{summary['tracks_out']:,}, {summary['extracted']:,} extracted by this run"
+        "Tracks with features", f"{summary['tracks_out']:,}; this run decoded {summary['extracted']:,} files"
     )
     table.add_row("Rejected", rejected)
     table.add_row("Flagged", f"{summary['duplicates']} duplicates, {summary['outliers']} outliers")
