@@ -8,8 +8,8 @@
 FOLDER holds audio files: 40 MP3s or more for figures that mean something. Decoding costs what its bits cost: FMA's
 clips have 250 kbit/s (93 GiB / 106,574 / 30 s), synthetic ones far fewer; --as-fma encodes them again at 256.
 
-All is CPU time of one thread, user and system. A round runs every contender on a clip before the next clip, and the
-best of the rounds counts.
+All is CPU time of one thread, user and system. A round runs every contender on a clip before the next clip, and
+the best of the rounds counts. Measure on a quiet machine: others' use of the caches slows all but decoding.
 """
 
 from __future__ import annotations
