@@ -33,15 +33,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, Param, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
-
-if TYPE_CHECKING:
-    from pymongo.database import Database
 
 DAYS = [
     *("--from", "{{ params.partition_from or partition_key or '' }}"),
@@ -119,7 +117,7 @@ def quality_gate(dag_run: Any) -> None:
     from segue.corpus import gate
     from segue.errors import QualityGateError
 
-    checks = gate.judge(summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=_database())["integrate"])
+    checks = gate.judge(summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=mongo_database())["integrate"])
     print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
     try:
         gate.require(checks)
@@ -134,7 +132,7 @@ def summary(dag_run: Any) -> None:
     from segue.corpus.outcome import outcome
     from segue.errors import CorpusError
 
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", _database()
+    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
     try:
         total = outcome(summaries.read(run_id, source=database))
     except CorpusError as error:
@@ -142,14 +140,6 @@ def summary(dag_run: Any) -> None:
     total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
     print(summaries.render("corpus", total))
     summaries.write(run_id, "summary", total, into=database)
-
-
-def _database() -> Database[Any]:
-    from airflow.providers.mongo.hooks.mongo import MongoHook
-
-    from segue.settings import get_settings
-
-    return MongoHook("mongo_default").get_conn()[get_settings().mongo_database]
 
 
 corpus()

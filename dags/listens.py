@@ -26,14 +26,12 @@ are in the summary. Whatever has come for other days is taken along.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, Param, dag, task
 
+from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
-
-if TYPE_CHECKING:
-    from pymongo.database import Database
 
 PARAMS = {
     "day_from": Param(
@@ -89,20 +87,12 @@ def summary(dag_run: Any) -> None:
 
     from segue import summaries
 
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", _database()
+    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
     found = summaries.read(run_id, source=database).get("ingest_listens")
     if found is None:
         raise AirflowFailException(f"The task `ingest` of {run_id} has left no summary.")
     print(summaries.render("listens", found))
     summaries.write(run_id, "summary", found, into=database)
-
-
-def _database() -> Database[Any]:
-    from airflow.providers.mongo.hooks.mongo import MongoHook
-
-    from segue.settings import get_settings
-
-    return MongoHook("mongo_default").get_conn()[get_settings().mongo_database]
 
 
 listens()

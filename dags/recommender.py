@@ -31,8 +31,9 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
 from segue_kafka import KafkaCommitOperator
+from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
-from segue_training import mongo_database, training_summary
+from segue_training import training_summary
 
 PARAMS = {
     "seed": Param(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException
 
-if TYPE_CHECKING:
-    from pymongo.database import Database
+from segue_mongo import mongo_database
 
 
 @task(task_id="summary")
@@ -35,12 +34,3 @@ def training_summary(job: str, results: str, dag_run: Any) -> None:
     total = done | {"results": results, "seconds": seconds}
     print(summaries.render(dag_run.dag_id, total))
     summaries.write(run_id, "summary", total, into=database)
-
-
-def mongo_database() -> Database[Any]:
-    """Open Segue's database through the connection ``mongo_default``."""
-    from airflow.providers.mongo.hooks.mongo import MongoHook
-
-    from segue.settings import get_settings
-
-    return MongoHook("mongo_default").get_conn()[get_settings().mongo_database]
