@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from segue.stack.service import Service
 
 COLOURS = {"healthy": "green", "unhealthy": "yellow", "dead": "red", "stopped": "dim"}
+NO_LOGS = "There are no logs yet. Start the stack with `segue up`."
 
 
 def up() -> None:
@@ -48,6 +49,10 @@ def status() -> None:
     from segue.stack import airflow, lifecycle, processes
 
     settings = lifecycle.running(get_settings())
+    console = Console(highlight=False)
+    if not settings.state_dir.exists():
+        console.print("Nothing is running. Start it with `segue up`.")
+        return
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -64,7 +69,6 @@ def status() -> None:
         memory = processes.pss_bytes(processes.of(settings.state_dir, service.name))
         total += memory
         table.add_row(*_row(service, memory))
-    console = Console(highlight=False)
     console.print(table)
     console.print(f"Memory in all: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
     if any(service.process() for service in services):
@@ -89,12 +93,15 @@ def logs(
     """
     from segue.stack import lifecycle
 
-    found = {each.name: each.log for each in lifecycle.services(lifecycle.running(get_settings()))}
+    settings = lifecycle.running(get_settings())
+    if not settings.state_dir.exists():
+        raise StackError(NO_LOGS)
+    found = {each.name: each.log for each in lifecycle.services(settings)}
     if service is not None and service not in found:
         raise typer.BadParameter(f"there is no service {service!r}, only {', '.join(found)}")
     files = [log for name, log in found.items() if service in {None, name} and log.exists()]
     if not files:
-        raise StackError("There are no logs yet. Start the stack with `segue up`.")
+        raise StackError(NO_LOGS)
     command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
 

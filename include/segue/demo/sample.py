@@ -30,7 +30,7 @@ from segue.demo.synthesis import encode_mp3, perform, read_notes
 from segue.demo.workers import run_in_processes
 from segue.errors import CorpusError
 
-RECIPE_VERSION = 1  # raise it whenever the same arguments would make other files
+RECIPE_VERSION = 2  # raise it whenever the same arguments would make other files
 _MANIFEST = "sample.json"
 _PART = ".part"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

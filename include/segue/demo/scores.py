@@ -116,9 +116,9 @@ def _tidy(text: str) -> str:
 
 
 def _person(name: str) -> str:
-    """Spell a name one way: ``HARRY CARLETON.`` and ``F.O'Neill`` as ``Harry Carleton`` and ``F. O'Neill``."""
+    """Spell a name one way: ``HARRY CARLETON.`` and ``F.o'Neill`` as ``Harry Carleton`` and ``F. O'Neill``."""
     name = _tidy(name.replace(".", ". "))
-    return re.sub(r"'\w", lambda letter: letter.group().upper(), name)
+    return re.sub(r"\b\w'\w", lambda letters: letters.group().upper(), name)
 
 
 def _abc(folder: Path, pattern: str) -> Iterator[tuple[str, int, str]]:

@@ -29,6 +29,12 @@ logger.plans.level = error
 # The MongoDB connector gives its options in two spellings.
 logger.options.name = org.apache.spark.sql.util.CaseInsensitiveStringMap
 logger.options.level = error
+# A plan of 518 features, or a model, is larger than the megabyte that Spark finds worth a warning.
+logger.tasks.name = org.apache.spark.scheduler.DAGScheduler
+logger.tasks.level = error
+# A local checkpoint truncates the lineage: that is what it is for.
+logger.checkpoints.name = org.apache.spark.rdd.MapPartitionsRDD
+logger.checkpoints.level = error
 """
 
 

@@ -45,6 +45,7 @@ def test_titles_and_artists_read_like_titles_and_artists(scores: dict[str, list[
                 assert text
                 assert "\n" not in text
                 assert not re.fullmatch(r"[A-Z .']{6,}", text), "capitals of the encoders are not for readers"
+            assert not re.search(r"\b[a-z]'[A-Z]", score.artist), "F.o'Neill is F. O'Neill"
 
 
 @pytest.mark.parametrize(

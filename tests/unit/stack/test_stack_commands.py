@@ -31,16 +31,22 @@ def test_version():
     assert CliRunner().invoke(app, ["--version"]).output.strip() == version("segue")
 
 
-@pytest.mark.usefixtures("home")
-def test_nothing_running_is_told_as_that():
-    assert "Nothing is running" in CliRunner().invoke(app, ["down"]).output
+def test_nothing_running_is_told_as_that(home):
     told = CliRunner().invoke(app, ["status"])
     assert told.exit_code == 0
-    assert "stopped" in told.output
+    assert "Nothing is running" in told.output
+    assert "no logs yet" in CliRunner().invoke(app, ["logs"]).output
+    assert not list(home.iterdir()), "to look leaves nothing behind"
+    assert "Nothing is running" in CliRunner().invoke(app, ["down"]).output
 
 
-@pytest.mark.usefixtures("home")
-def test_logs_of_a_service_that_does_not_exist_names_those_that_do():
+def test_the_services_of_a_stopped_stack_are_shown(home):
+    (home / "sample").mkdir()
+    assert "stopped" in CliRunner().invoke(app, ["status"]).output
+
+
+def test_logs_of_a_service_that_does_not_exist_names_those_that_do(home):
+    (home / "sample").mkdir()
     told = CliRunner().invoke(app, ["logs", "zookeeper"])
     assert told.exit_code == 2
     assert "scheduler" in told.output
