@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from segue.commands import dlq, evaluate, importing, stack, users
+from segue.commands import dlq, evaluate, importing, models, stack, users
 from segue.commands.demo import demo
 from segue.commands.extract import extract
 from segue.commands.live import live
@@ -81,6 +81,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(importing.app, name="import")
 app.add_typer(dlq.app, name="dlq")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
@@ -42,6 +44,8 @@ class Version:
         What was measured when it was made.
     tags : mapping of str to str
         What it was made from.
+    made_at : datetime
+        In UTC.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Version:
     location: str
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    made_at: datetime
 
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
@@ -126,12 +131,17 @@ class Registry:
         ----------
         name : str
             Name of the model; the same for all its versions.
-        model : PipelineModel
-            Written in Spark's own format.
+        model : PipelineModel or callable
+            Written in Spark's own format; or what writes a model of another format into a folder.
         parameters, metrics, tags : mapping
             Searchable in MLflow. Tags say what the model was made from.
         report : mapping
             Everything else that was measured, kept beside the model as ``report.json``.
+
+        Raises
+        ------
+        ModelError
+            If Spark cannot write where the registry keeps its files.
         """
         run = self._client.create_run(self._experiment(name), run_name=name, tags=dict(tags))
         run_id = run.info.run_id
@@ -140,25 +150,84 @@ class Registry:
         for key, metric in metrics.items():
             self._client.log_metric(run_id, key, metric)
         self._client.log_text(run_id, json.dumps(report, indent=2, ensure_ascii=False), "report.json")
-        with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:
-            local = Path(folder) / FOLDER
-            if callable(model):
-                model(local)
-            else:
-                model.write().overwrite().save(f"file:{local}")
-            self._client.log_artifacts(run_id, str(local), FOLDER)
+        source = f"{run.info.artifact_uri}/{FOLDER}"
+        if callable(model):
+            with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:
+                model(Path(folder) / FOLDER)
+                self._client.log_artifacts(run_id, f"{folder}/{FOLDER}", FOLDER)
+        else:  # by the executors, so the place must be theirs too
+            _require_reach(source)
+            model.write().save(_for_spark(source))
         self._client.set_terminated(run_id)
         self._ensure_model(name)
-        source = f"{run.info.artifact_uri}/{FOLDER}"
         return self._version(self._client.create_model_version(name, source, run_id, tags=dict(tags)))
 
+    def versions(self) -> list[Version]:
+        """List every version of every model, by name, the newest first."""
+        found = [
+            version
+            for model in _pages(self._client.search_registered_models)
+            for version in _pages(partial(self._client.search_model_versions, f"name = '{model.name}'"))
+        ]
+        return sorted(map(self._version, found), key=lambda version: (version.name, -version.number))
+
+    def version(self, name: str, number: int) -> Version:
+        """Find one version.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._version(self._client.get_model_version(name, str(number)))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise ModelError(
+                    f"There is no {name}/{number}: `segue models list` shows what there is."
+                ) from error
+            raise
+
     def promote(self, version: Version) -> None:
-        """Let a version serve from now on."""
+        """Let a version serve from now on, and note which one it replaced."""
+        champion = self.champion(version.name)
+        if champion and champion.number != version.number:
+            self._client.set_registered_model_tag(version.name, _replaced(version), str(champion.number))
+        self._serve(version)
+
+    def rollback(self, name: str) -> Version:
+        """Let the version serve that the champion replaced; once more, the one before that.
+
+        Returns
+        -------
+        Version
+            The champion now.
+
+        Raises
+        ------
+        ModelError
+            If there is no champion, or it replaced none.
+        """
+        champion = self.champion(name)
+        if champion is None:
+            raise ModelError(f"There is no champion of {name!r} to roll back.")
+        before = self._client.get_registered_model(name).tags.get(_replaced(champion))
+        if before is None:
+            raise ModelError(f"{champion} is the first that served: there is nothing to go back to.")
+        version = self.version(name, int(before))
+        self._serve(version)
+        return version
+
+    def _serve(self, version: Version) -> None:
         self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
 
     def _version(self, found: ModelVersion) -> Version:
         run = self._client.get_run(str(found.run_id))
-        return Version(found.name, int(found.version), _for_spark(str(found.source)), run.data.metrics, found.tags)
+        made_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+        location = _for_spark(str(found.source))
+        return Version(found.name, int(found.version), location, run.data.metrics, found.tags, made_at)
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -172,6 +241,29 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+
+
+def _replaced(version: Version) -> str:
+    """Name the tag of a registered model that says what a version replaced."""
+    return f"replaced_by_{version.number}"
+
+
+def _pages(search: Callable[..., Any]) -> Iterator[Any]:
+    """Go through all pages of a search."""
+    token = None
+    while True:
+        page = search(page_token=token)
+        yield from page
+        if not (token := page.token):
+            return
+
+
+def _require_reach(uri: str) -> None:
+    if urlparse(uri).scheme == "mlflow-artifacts":
+        raise ModelError(
+            "Spark cannot write through MLflow's server. Start it with --no-serve-artifacts and a "
+            "--default-artifact-root that all machines share."
+        )
 
 
 def _for_spark(uri: str) -> str:

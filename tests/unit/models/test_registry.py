@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from segue.cli import app
+from segue.errors import ModelError
 from segue.models.registry import Registry
-from segue.settings import Settings
+from segue.settings import Settings, get_settings
 
 
 @pytest.fixture
@@ -52,6 +56,52 @@ def test_the_old_champion_is_kept_and_can_serve_again(registry, model):
     assert first.load().stages
     registry.promote(first)
     assert registry.champion("toy") == first
+
+
+def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registry):
+    versions = [register(registry, Path.mkdir) for _ in range(4)]
+    for version in (versions[0], versions[1], versions[3]):  # the third never served
+        registry.promote(version)
+    assert registry.rollback("toy") == versions[1]
+    assert registry.rollback("toy") == registry.champion("toy") == versions[0]
+    with pytest.raises(ModelError, match="toy/1 is the first that served"):
+        registry.rollback("toy")
+    assert registry.champion("toy") == versions[0]
+
+
+def test_promoting_the_champion_again_does_not_lose_what_it_replaced(registry):
+    first, second = register(registry, Path.mkdir), register(registry, Path.mkdir)
+    for version in (first, second, second):
+        registry.promote(version)
+    assert registry.rollback("toy") == first
+
+
+def test_a_version_or_model_that_is_not_there_is_named(registry):
+    register(registry, Path.mkdir)
+    with pytest.raises(ModelError, match="no toy/7"):
+        registry.version("toy", 7)
+    with pytest.raises(ModelError, match="no champion of 'toy'"):
+        registry.rollback("toy")
+    with pytest.raises(ModelError, match="no champion of 'nothing'"):
+        registry.rollback("nothing")
+
+
+def test_the_command_lists_promotes_and_rolls_back(registry, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path / "a home"))
+    monkeypatch.setenv("SEGUE_CORPUS", "test")
+    get_settings.cache_clear()
+    for _ in range(2):
+        register(registry, Path.mkdir)
+
+    def segue(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["models", *arguments]).output
+
+    segue("promote", "toy", "1")
+    assert "toy/2 is the champion." in segue("promote", "toy", "2")
+    assert "toy/1 is the champion, in place of toy/2." in segue("rollback", "toy")
+    assert re.search(r"toy/2 +│ +│.*toy/1 +│ champion", segue("list"), re.DOTALL)
+    assert "no toy/9" in segue("promote", "toy", "9")
+    get_settings.cache_clear()
 
 
 def test_a_version_is_a_folder_in_sparks_format_with_its_report_beside_it(registry, model, spark):

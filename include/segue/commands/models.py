@@ -1,0 +1,60 @@
+"""``segue models``: which models there are, and which of them serve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from segue.settings import get_settings
+
+if TYPE_CHECKING:
+    from segue.models.registry import Registry
+
+app = typer.Typer(no_args_is_help=True, help="Versions of the models: list, promote, roll back.")
+
+Name = Annotated[str, typer.Argument(help="Name of the model: genre or recommender.")]
+
+SHOWN = ("test_macro_f1", "Segue/ndcg_at_10", "popularity/ndcg_at_10")
+
+
+@app.command("list")
+def list_() -> None:
+    """List every version, the newest first; the champion is the one that serves."""
+    registry = _registry()
+    versions = registry.versions()
+    if not versions:
+        typer.echo("No model has been trained yet: run the DAGs `genre_model` and `recommender`.")
+        return
+    champions = {str(registry.champion(name)) for name in {version.name for version in versions}}
+    table = Table("version", "", "made (UTC)", "measured when it was made")
+    for version in versions:
+        measured = ", ".join(f"{name} {version.metrics[name]:.3f}" for name in SHOWN if name in version.metrics)
+        role = "champion" if str(version) in champions else ""
+        table.add_row(str(version), role, f"{version.made_at:%Y-%m-%d %H:%M}", measured)
+    Console().print(table)
+
+
+@app.command()
+def promote(name: Name, number: Annotated[int, typer.Argument(help="Number of the version.")]) -> None:
+    """Let a version serve. What serves looks for a new champion every few seconds."""
+    registry = _registry()
+    version = registry.version(name, number)
+    registry.promote(version)
+    typer.echo(f"{version} is the champion.")
+
+
+@app.command()
+def rollback(name: Name) -> None:
+    """Let the version serve that the champion replaced; once more, the one before that."""
+    registry = _registry()
+    champion = registry.champion(name)
+    typer.echo(f"{registry.rollback(name)} is the champion, in place of {champion}.")
+
+
+def _registry() -> Registry:
+    from segue.models.registry import Registry
+
+    return Registry(get_settings())
