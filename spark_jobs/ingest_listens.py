@@ -38,6 +38,7 @@ def main() -> None:
             summary["taken_back"] = table.remove(removed)
             summary |= rematch(table, TrackIndex(catalogue.entries(database)))
             summary["table"] = figures(table, arguments.first, arguments.last)
+            table.vacuum()
         summary["seconds"] = time.monotonic() - started
         summaries.report(arguments.run_id, "ingest_listens", summary)
 

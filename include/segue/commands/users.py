@@ -69,8 +69,8 @@ def forget(
 ) -> None:
     """Remove a user and everything they have played: here, in the API's database and in the lake.
 
-    What Kafka holds stays until its retention ends, and is ignored by what reads it here. The lake's old files go
-    for good when Delta vacuums them, seven days later.
+    What Kafka holds stays until its retention ends, and is ignored by what reads it here. The DAG
+    `listens` deletes the lake's old files for good, seven days later.
     """
     from segue.serving.forgetting import forget_in_database
     from segue.settings import get_settings

@@ -86,8 +86,8 @@ def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
         follow(api, CORPUS, outcome.runs[CORPUS], console)
         audience = listeners.Audience(listeners.published_tracks(settings), listeners=LISTENERS, seed=SEED)
         _send_past_listens(settings, audience, say)
+        outcome.runs |= {dag_id: _start(api, dag_id) for dag_id in TRAINING}
         for dag_id in TRAINING:
-            outcome.runs[dag_id] = _start(api, dag_id)
             _follow_model(api, dag_id, outcome, console, say)
         api.set_paused(RETRAINING, paused=False)
         outcome.runs[RETRAINING] = wait_until_deferred(api, RETRAINING)

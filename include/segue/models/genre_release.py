@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from segue.errors import TrainingError
+from segue.errors import ModelError, TrainingError
 from segue.models import genre
 
 if TYPE_CHECKING:
@@ -51,7 +51,11 @@ def train(tracks: DataFrame, registry: Registry, *, seed: int = 0) -> dict[str, 
     model = genre.fit(data, candidates[best])
     judged, baseline = genre.evaluate(model, data), genre.majority(data)
     champion = registry.champion(NAME)
-    incumbent = genre.evaluate(champion.load(), data) if champion else None
+    try:
+        incumbent = genre.evaluate(champion.load(), data) if champion else None
+    except ModelError as error:
+        print(f"The champion cannot be used, so it is not compared with. {error}", flush=True)
+        champion = incumbent = None
     print(judged.table(), flush=True)
 
     metrics, to_beat = judged.metrics(), (incumbent or baseline).metrics()

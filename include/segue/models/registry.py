@@ -75,10 +75,21 @@ class Version:
             raise ModelError(f"{self} cannot be fetched from {self.location}: {error}") from error
 
     def load(self) -> PipelineModel:
-        """Load it into the current Spark session."""
+        """Load it into the current Spark session.
+
+        Raises
+        ------
+        ModelError
+            If it is missing or damaged.
+        """
+        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import PySparkException
         from pyspark.ml import PipelineModel
 
-        return PipelineModel.load(self.location)
+        try:
+            return PipelineModel.load(self.location)
+        except (Py4JJavaError, PySparkException) as error:
+            raise ModelError(f"{self} cannot be loaded from {self.location}: {error}") from error
 
 
 class Registry:

@@ -124,6 +124,10 @@ class ListensTable:
         doomed.unpersist()
         return count
 
+    def vacuum(self) -> None:
+        """Delete files that no version of the last seven days needs: what was taken back is then gone for good."""
+        self.delta().vacuum()
+
     def match(self, matches: DataFrame) -> None:
         """Give the unmatched listens of some names their track.
 

@@ -106,6 +106,7 @@ def test_what_users_take_back_is_gone_and_may_come_again(bench: Bench) -> None:
     deleted, kept, forgotten = heard("a", NOON), heard("a", NOON + 300), heard("b", NOON)
     bench.send(deleted, kept, forgotten)
     bench.ingest()
+    before = set(Path(bench.table.location).rglob("*.parquet"))
     bench.removals.add(listen_key("a", NOON, deleted.recording_msid))
     bench.removals.add(user_key("b"))
     bench.send(deleted, forgotten)  # sent again by Kafka's keeping, not by the user: still taken back
@@ -116,6 +117,13 @@ def test_what_users_take_back_is_gone_and_may_come_again(bench: Bench) -> None:
     bench.ingest()
     assert bench.rows() == Counter({("2026-03-05", "a", "Jóga"): 2})
     assert len(bench.removals.standing([deleted, kept, forgotten, heard("b", NOON)])) == 2
+    bench.table.vacuum()
+    assert before <= set(Path(bench.table.location).rglob("*.parquet")), "kept for seven days"
+    at_once = "SET TBLPROPERTIES (delta.deletedFileRetentionDuration = 'interval 0 hours')"
+    bench.spark.sql(f"ALTER TABLE delta.`{bench.table.location}` {at_once}")
+    bench.table.vacuum()
+    assert not before & set(Path(bench.table.location).rglob("*.parquet")), "gone for good"
+    assert bench.rows() == Counter({("2026-03-05", "a", "Jóga"): 2})
 
 
 def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) -> None:
