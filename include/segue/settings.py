@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from segue.errors import ConfigurationError
@@ -72,6 +72,17 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths mean the same in every process, whatever folder it runs in."""
         return path.expanduser().resolve() if path else None
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> Settings:
+        """Refuse what would make two services of the stack fight for a port."""
+        owners: dict[int, str] = {}
+        for field in (name for name in type(self).model_fields if name.endswith("_port")):
+            port, setting = getattr(self, field), f"SEGUE_{field.upper()}"
+            if port in owners:
+                raise ValueError(f"{owners[port]} and {setting} are both {port}: give each a port of its own")
+            owners[port] = setting
+        return self
 
     @property
     def state_dir(self) -> Path:
@@ -143,5 +154,7 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:  # of several settings together
+            raise ConfigurationError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         name = "SEGUE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigurationError(f"{name}={first['input']!r}: {first['msg']}. Correct or unset it.") from error

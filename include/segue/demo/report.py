@@ -71,7 +71,8 @@ def _corpus_rows(table: Table, summary: Summary | None) -> None:
     if summary is None:
         return
     rejected = ", ".join(f"{count} {reason}" for reason, count in summary["rejected"].items()) or "none"
-    table.add_row("Files in", f"{summary['files_in']:,} in {summary['partitions']} partitions")
+    partitions = summary["partitions"]
+    table.add_row("Files in", f"{summary['files_in']:,} in {partitions} partition{'s' if partitions != 1 else ''}")
     table.add_row(
         "Tracks with features", f"{summary['tracks_out']:,}; this run decoded {summary['extracted']:,} files"
     )

@@ -60,15 +60,22 @@ def test_clean_asks_first(home):
     assert not (home / "sample").exists()
 
 
-def test_an_expected_error_is_one_message_without_a_traceback(home):
+@pytest.mark.parametrize(
+    ("port", "message"),
+    [
+        ("ninety", "Error: SEGUE_KAFKA_PORT='ninety'"),
+        ("18080", "Error: SEGUE_AIRFLOW_PORT and SEGUE_KAFKA_PORT are both 18080: give each a port of its own."),
+    ],
+)
+def test_an_expected_error_is_one_message_without_a_traceback(home, port, message):
     segue = Path(sys.prefix) / "bin" / "segue"
     told = subprocess.run(
         [segue, "status"],
-        env={"SEGUE_HOME": str(home), "SEGUE_KAFKA_PORT": "ninety"},
+        env={"SEGUE_HOME": str(home), "SEGUE_KAFKA_PORT": port},
         capture_output=True,
         text=True,
     )
     assert told.returncode == 1
-    assert told.stderr.startswith("Error: SEGUE_KAFKA_PORT='ninety'")
+    assert told.stderr.startswith(message)
     assert told.stderr.count("\n") == 1
     assert told.stdout == ""
