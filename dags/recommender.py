@@ -1,10 +1,10 @@
 """Learn from all listens what to recommend, and recommend to every listener, with reasons.
 
-**What.** Spark reads the whole Kafka topic of listens up to where it ends now. On the last tenth but one of the
-plays everything is chosen by NDCG@10 of tracks not played before: the parameters of implicit ALS (MLlib), how
-much the audio counts, the blend with EASE, item cosine, sound and popularity. The last tenth judges the result
-once, against its baselines; the table is in the log of the task *train*. Unless it is worse than popularity
-beyond chance, it is fitted on everything, becomes the `champion`, and every listener gets a new list.
+**What.** Spark reads the whole Kafka topic of listens up to where it ends now. On the fifth of the plays before
+the last tenth everything is chosen by NDCG@10 of tracks not played before: the parameters of implicit ALS
+(MLlib), how much the audio counts, the blend with EASE, item cosine, sound and popularity. The last tenth judges
+the result once, against its baselines; the table is in the log of the task *train*. Unless it is worse than
+popularity beyond chance, it is fitted on everything, becomes the `champion`, and every listener gets a new list.
 docs/recommender.md tells all.
 
 **When.** Every night at 03:00 (UTC), and by hand.

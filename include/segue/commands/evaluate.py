@@ -44,7 +44,7 @@ def recommender(
 ) -> None:
     """Rank your own listeners' music and compare with popularity, item cosine, EASE and plain ALS.
 
-    With timestamps, the last tenth of all plays is the test and the tenth before decides every choice. Without, a
+    With timestamps, the last tenth of all plays is the test and the fifth before decides every choice. Without, a
     fifth of each listener's tracks is held out at random, and three seeds are averaged.
     """
     from segue.models.ranking.interactions import read_interactions

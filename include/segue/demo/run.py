@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 CORPUS = "corpus"
 TRAINING = ("genre_model", "recommender")
 RETRAINING = "incremental_retraining"
-LISTENERS = 60
-PAST_LISTENS = 4_000
+LISTENERS = 200
+PAST_LISTENS = 12_000
 PAST_DAYS = 60
 NEW_LISTENS = 500
 SEED = 2026

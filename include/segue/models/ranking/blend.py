@@ -12,10 +12,12 @@ from scipy import sparse
 from segue.models.ranking.metrics import FEW, Scorer, Task, best, candidates, relevance
 from segue.models.ranking.windows import Window
 
-STEPS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.2, 3.3, 5.0)
-"""Weights that are tried for one component beside the others."""
+WEIGHTINGS = 400
+"""Random weights that are tried, besides equal ones and each component alone."""
 
-ROUNDS = 3
+RESAMPLES = 100
+"""Of the listeners, over which the best weights are averaged."""
+
 POOL = 300
 """Of each component, the best that take part in learning."""
 
@@ -70,11 +72,14 @@ def learning_rows(window: Window, seed: int = 0) -> NDArray[np.int64]:
     return rows
 
 
-def learn(components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW) -> dict[str, float]:
-    """Learn the weights on a window, by coordinate ascent from equal weights and from each component alone.
+def learn(
+    components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW, *, seed: int = 0
+) -> dict[str, float]:
+    """Learn the weights on a window: those of the highest NDCG@10, averaged over resamples of its listeners.
 
-    What is maximised is the mean gain in NDCG@10 over equal weights minus its standard error: with many listeners
-    that is NDCG@10 itself, with few of them weights stay equal unless the window speaks clearly.
+    The best of many weights on one small window is the luckiest. So the listeners are drawn again, with
+    replacement, and the weights that are best for each draw are averaged (bagging, Breiman 1996): where listeners
+    are few the winners differ, and their mean is cautious; where they are many the winners agree.
 
     Parameters
     ----------
@@ -82,6 +87,8 @@ def learn(components: Mapping[str, Scorer], window: Window, task: Task = Task.NE
         Made from the window's history.
     window : Window
     task : Task
+    seed : int
+        Of what is tried and drawn.
 
     Returns
     -------
@@ -89,32 +96,16 @@ def learn(components: Mapping[str, Scorer], window: Window, task: Task = Task.NE
         They sum to 1. They are equal where nobody played anything that counts.
     """
     rows = learning_rows(window)
-    equal = np.full(len(components), 1 / len(components))
-    if not len(rows):
-        return dict(zip(components, equal.tolist(), strict=True))
-    pool = _Pool.of(components, window, task, rows)
-    baseline = pool.ndcg(equal)
-
-    def bound(weights: NDArray[np.float64]) -> float:
-        gain = pool.ndcg(weights) - baseline
-        return float(gain.mean() - gain.std() / np.sqrt(len(gain)))
-
-    alone = np.eye(len(components))
-    weights = max([equal, *alone], key=bound)
-    reached = bound(weights)
-    for _ in range(ROUNDS):
-        before = reached
-        for one in alone:
-            others = weights * (1 - one)
-            if not others.any():
-                continue
-            for step in STEPS:
-                tried = others / others.sum() + step * one
-                if (gained := bound(tried)) > reached:
-                    weights, reached = tried, gained
-        if reached == before:
-            break
-    return dict(zip(components, (weights / weights.sum()).tolist(), strict=True))
+    number = len(components)
+    weights = np.full(number, 1 / number)
+    if len(rows):
+        random = np.random.default_rng(seed)
+        tried = np.vstack([weights, np.eye(number), random.dirichlet(np.ones(number), WEIGHTINGS)])
+        pool = _Pool.of(components, window, task, rows)
+        ndcg = np.array([pool.ndcg(each) for each in tried])
+        drawn = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=RESAMPLES)
+        weights = tried[np.argmax(ndcg @ drawn.T, axis=0)].mean(axis=0)
+    return dict(zip(components, weights.tolist(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,18 @@ Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
 """Fits ALS to plays; in the product it is :func:`segue.models.ranking.mllib.fit`."""
 
 Say = Callable[[str], None]
+Choice = TypeVar("Choice")
 
-RANKS, REGULARIZATIONS, ALPHAS = (16, 32, 64, 128), (0.001, 0.003, 0.01, 0.03, 0.1), (1.0, 3.0, 10.0, 30.0)
+RANKS, REGULARIZATIONS, ALPHAS = (8, 16, 32, 64, 128), (0.003, 0.01, 0.03, 0.1, 0.3), (1.0, 3.0, 10.0, 30.0)
 TRIALS = 8
 SHORT, LONG = 5, 15  # iterations of a first look and of a serious one
-FINALISTS = 2
-EASE_REGULARIZATIONS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+
+# Of each choice the first is what small data bears; see _prefer.
+SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=SHORT)
+EASE_REGULARIZATIONS = (100.0, 3.0, 10.0, 30.0, 300.0, 1000.0)
 COSINE_BALANCES = (0.5, 0.35, 0.2)
+SOUND_PRIORS = (1.0, 0.0, 4.0, 16.0)
 COSINE_KEPT = 1_000
-SOUND_PRIORS = (0.0, 1.0, 4.0, 16.0)
 
 
 @dataclass(frozen=True)
@@ -117,17 +121,17 @@ def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIAL
     rows = blend.learning_rows(window)
     ingredients = _Ingredients(window.history, audio)
 
-    def ndcg(scorer: Scorer) -> float:
-        return judge(scorer, window, listeners=rows).means()["ndcg@10"]
+    def ndcg(scorer: Scorer) -> NDArray[np.float64]:
+        return judge(scorer, window, listeners=rows).values["ndcg@10"]
 
     als, factors = _tune_als(fit, window, ndcg, trials, say)
-    ease = max(EASE_REGULARIZATIONS, key=lambda value: ndcg(neighbours.ease(window.history, regularization=value)))
+    ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(neighbours.ease(window.history, regularization=value)))
     say(f"EASE: λ = {ease:g}")
-    balance = max(COSINE_BALANCES, key=lambda value: ndcg(ingredients.cosine(value)))
+    balance = _prefer(COSINE_BALANCES, lambda value: ndcg(ingredients.cosine(value)))
     say(f"item cosine: balance = {balance:g}")
     recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
     if audio is not None:
-        prior = max(SOUND_PRIORS, key=lambda value: ndcg(ingredients.completed(factors, value)))
+        prior = _prefer(SOUND_PRIORS, lambda value: ndcg(ingredients.completed(factors, value)))
         recipe = replace(recipe, sound_prior=prior)
         say(f"audio: worth {prior:g} listeners of a track")
     components = ingredients.components(factors, recipe)
@@ -170,27 +174,42 @@ class _Ingredients:
         return made if self.audio is None else made | {"sound": self.audio.relations}
 
 
+def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float64]]) -> Choice:
+    """Take the first choice, unless another gains more than two standard errors; of those, whose gain is surest.
+
+    The best of many on a small window is the luckiest. With many listeners this takes the best.
+    """
+    first, *others = (ndcg(choice) for choice in choices)
+    if not len(first):
+        return choices[0]
+    gains = [other - first for other in others]
+    surely = [gain.mean() - 2 * gain.std() / np.sqrt(len(gain)) for gain in gains]
+    return choices[int(np.argmax([0.0, *surely]))]
+
+
 def _tune_als(
-    fit: Fit, window: Window, ndcg: Callable[[Scorer], float], trials: int, say: Say
+    fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say
 ) -> tuple[Hyperparameters, Factors]:
-    """Search rank, λ, α and iterations together: many after a few iterations, the best after more."""
-    random = np.random.default_rng(0)
-    ranks = [rank for rank in RANKS if rank <= min(window.history.shape)] or [min(window.history.shape)]
+    """Search rank, λ, α and iterations together: many after a few iterations, SIMPLEST and the best after more."""
+    largest = min(window.history.shape)
+    simplest = replace(SIMPLEST, rank=min(SIMPLEST.rank, largest))
     grid = [
         Hyperparameters(rank, regularization, alpha, SHORT)
-        for rank in ranks
+        for rank in RANKS
         for regularization in REGULARIZATIONS
         for alpha in ALPHAS
+        if rank <= largest
     ]
-    tried = [grid[i] for i in random.choice(len(grid), min(trials, len(grid)), replace=False)]
+    others = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
 
-    def look(parameters: Hyperparameters) -> tuple[float, Hyperparameters, Factors]:
+    @cache
+    def look(parameters: Hyperparameters) -> tuple[NDArray[np.float64], Factors]:
         factors = fit(window.history, parameters)
         reached = ndcg(factors)
-        say(f"ALS {parameters}: NDCG@10 {reached:.4f}")
-        return reached, parameters, factors
+        say(f"ALS {parameters}: NDCG@10 {reached.sum() / max(len(reached), 1):.4f}")
+        return reached, factors
 
-    first = sorted((look(parameters) for parameters in tried), key=lambda seen: -seen[0])[:FINALISTS]
-    longer = [look(replace(parameters, iterations=LONG)) for _, parameters, _ in first]
-    _, parameters, factors = max(first + longer, key=lambda seen: seen[0])
-    return parameters, factors
+    best = max([simplest, *(grid[i] for i in others)], key=lambda parameters: look(parameters)[0].sum())
+    longer = [replace(parameters, iterations=LONG) for parameters in (simplest, best)]
+    chosen = _prefer([*longer, best], lambda parameters: look(parameters)[0])
+    return chosen, look(chosen)[1]
