@@ -80,6 +80,7 @@ for command in (
     stack.clean,
 ):
     app.command()(command)
+app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(stack.airflow)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")

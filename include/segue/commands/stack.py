@@ -1,7 +1,8 @@
-"""``segue up | down | status | logs | jars | clean``: the embedded stack."""
+"""``segue up | down | status | logs | airflow | jars | clean``: the embedded stack."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,6 +105,20 @@ def logs(
         raise StackError(NO_LOGS)
     command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def airflow(
+    arguments: Annotated[list[str], typer.Argument(help="Such as `backfill create --help` or `dags list`.")],
+) -> None:
+    """Run Airflow's own command line on this corpus' Airflow: backfills, pausing, past runs."""
+    from segue.stack import airflow, lifecycle
+    from segue.stack.airflow_environment import environment
+
+    settings = lifecycle.running(get_settings())
+    if not settings.state_dir.exists():
+        raise StackError("There is no Airflow yet. Start the stack with `segue up`.")
+    command = [airflow.program(), *arguments]
+    raise typer.Exit(subprocess.run(command, env=os.environ | environment(settings), check=False).returncode)
 
 
 def jars() -> None:

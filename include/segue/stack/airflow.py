@@ -59,7 +59,7 @@ def services(settings: Settings) -> list[Service]:
             name=name,
             state_dir=settings.state_dir,
             data=settings.state_dir / "airflow",
-            command=(_program(), *arguments),
+            command=(program(), *arguments),
             check=_check(settings, name),
             environment=variables,
             ports={"SEGUE_AIRFLOW_PORT": settings.airflow_port} if name == API_SERVER else {},
@@ -98,7 +98,7 @@ def _migrate(settings: Settings) -> None:
     marked = environment(settings) | processes.marks(settings.state_dir, "airflow-migration")
     with log.open("ab") as output:
         answer = subprocess.run(
-            [_program(), "db", "migrate"],
+            [program(), "db", "migrate"],
             env=surroundings() | marked,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -150,5 +150,6 @@ def _url(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.airflow_port}"
 
 
-def _program() -> str:
+def program() -> str:
+    """Name the file of Airflow's command line."""
     return str(Path(sys.prefix) / "bin" / "airflow")
