@@ -117,8 +117,10 @@ class ConstantQ(NamedTuple):
     """Whole octaves from C1 that fit below half the sample rate, 7 at most."""
     early_halvings: int
     """How often the rate is halved before the top octave."""
-    kernel: Float32
-    """Impulse responses of C to B, real parts and then imaginary parts, shape (n_fft, 24)."""
+    even: Float32
+    """Real parts of the impulse responses of C to B, their later halves, shape (n_fft / 2, 12)."""
+    odd: Float32
+    """Imaginary parts, of the same shape."""
 
 
 @lru_cache(maxsize=256)
@@ -135,6 +137,12 @@ def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: 
         At most so many octaves.
     hop_halvings : int
         How often the hop can be halved.
+
+    Notes
+    -----
+    The phase of a filter does not change its magnitude. Here it is 0 in the middle, so that real parts are even
+    and imaginary ones odd: sample ``n_fft / 2 + 1 + i`` equals ``n_fft / 2 - i`` but for the sign. The indices
+    are circular, the last is 0.
     """
     ratio = 2 ** (1 / 6)
     q = (ratio + 1) / (ratio - 1)
@@ -159,15 +167,16 @@ def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: 
     spectra[:, : n_fft // 2 + 1] = _largest_parts(np.fft.fft(basis)[:, : n_fft // 2 + 1])
     # A product of spectra, summed over non-negative frequencies, is a product with this in time.
     kernel = np.fft.fft(spectra) / np.sqrt(lengths)[:, np.newaxis]
-    kernel = np.concatenate([kernel.real, kernel.imag]).T
-    return ConstantQ(n_octaves, early_halvings, np.ascontiguousarray(kernel, dtype=np.float32))
+    later = np.roll(kernel, -n_fft // 2 - 1, axis=1)[:, : n_fft // 2].T
+    even, odd = (np.ascontiguousarray(part, dtype=np.float32) for part in (later.real, later.imag))
+    return ConstantQ(n_octaves, early_halvings, even, odd)
 
 
 def _wavelet(frequency: float, length: float, n_fft: int) -> NDArray[np.complex64]:
-    """Hann-windowed tone of absolute sum 1, of ``frequency`` cycles a sample, centred in ``n_fft`` samples."""
+    """Hann-windowed tone of absolute sum 1 and ``frequency`` cycles a sample, centred in ``n_fft`` samples."""
     times = np.arange(-length // 2, length // 2)
     n = len(times)
-    tone = np.exp(2j * np.pi * frequency * times) * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n))
+    tone = np.exp(2j * np.pi * frequency * (times + 0.5)) * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n))
     tone /= np.abs(tone).sum()
     before = (n_fft - n) // 2
     return np.pad(tone, (before, n_fft - n - before)).astype(np.complex64)

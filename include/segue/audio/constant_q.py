@@ -1,7 +1,11 @@
 """Chroma from the constant-Q transform, as ``librosa.cqt`` computes it, octave by octave from the top.
 
 Each octave below has half the sample rate of the one above, so that the same 12 filters serve all. What librosa
-multiplies in the frequency domain is one matrix product in the time domain here.
+multiplies in the frequency domain is a matrix product in the time domain here, of half the size: the filters are
+symmetric, so that the samples at either side of a frame's middle are added, and subtracted, before.
+
+What is above the top octave goes by a short filter, and between the octaves librosa's resampler halves the rate:
+there, what lies just below half the new rate is loud, and the filters of the octave do see a trace of it.
 """
 
 from __future__ import annotations
@@ -9,17 +13,16 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from segue.audio import banks
 from segue.audio.compiled import compiled
 from segue.audio.definition import HOP_LENGTH, N_CHROMA, N_OCTAVES
+from segue.audio.halving import Exact, Filtering
 
 Float32 = NDArray[np.float32]
 
-_QUALITY: Final = "soxr_hq"
-_FRAMES_AT_ONCE: Final = 512
+_FRAMES_AT_ONCE: Final = 256
 _SAMPLES_AT_ONCE: Final = 2**16
 """What passes through all octaves before the next: stays in the second-level cache."""
 
@@ -40,42 +43,40 @@ class ConstantQChroma:
     """
 
     def __init__(self, sample_rate: int, tuning: float, n_samples: int) -> None:
-        n_octaves, early, kernel = banks.constant_q(sample_rate, tuning, N_OCTAVES, _HOP_HALVINGS)
-        self._early = _Halving(2**early, n_samples) if early else None
+        filters = banks.constant_q(sample_rate, tuning, N_OCTAVES, _HOP_HALVINGS)
+        self._left = n_samples
+        early = filters.early_halvings
+        self._early = Filtering(2**early, n_samples) if early else None
         length = self._early.length if self._early else n_samples
-        self._octaves: list[_Octave] = []
-        self._halvings: list[_Halving] = []
-        for i in range(n_octaves):
-            hop = HOP_LENGTH >> (early + i)
-            self._octaves.append(_Octave(kernel * np.float32(2 ** ((early + i) / 2)), hop, length))
-            if i < n_octaves - 1:
-                self._halvings.append(_Halving(2, length))
-                length = self._halvings[-1].length
+        self._halvings: list[Exact] = []
+        self._octaves = [_Octave(filters, early, length)]
+        for i in range(1, filters.n_octaves):
+            self._halvings.append(Exact(length))
+            length = self._halvings[-1].length
+            self._octaves.append(_Octave(filters, early + i, length))
         n_frames = min(octave.n_frames for octave in self._octaves)
         self._chroma = np.zeros((n_frames, N_CHROMA), np.float32)
 
-    def add(self, block: Float32, *, last: bool) -> None:
+    def add(self, block: Float32) -> None:
         """Take the next samples.
 
         Parameters
         ----------
         block : np.ndarray [shape=(n,), dtype=float32]
             Mono samples.
-        last : bool
-            Whether the signal ends here.
         """
-        starts = range(0, max(len(block), 1), _SAMPLES_AT_ONCE)
-        for start in starts:
-            part = block[start : start + _SAMPLES_AT_ONCE]
-            self._add(part, last=last and start == starts[-1])
+        for start in range(0, len(block), _SAMPLES_AT_ONCE):
+            self._add(block[start : start + _SAMPLES_AT_ONCE])
 
-    def _add(self, samples: Float32, *, last: bool) -> None:
+    def _add(self, samples: Float32) -> None:
+        self._left -= len(samples)
+        last = self._left == 0
         if self._early:
             samples = self._early.resample(samples, last=last)
-        for i, octave in enumerate(self._octaves):
+        self._octaves[0].respond(samples, self._chroma, last=last)
+        for halving, octave in zip(self._halvings, self._octaves[1:], strict=True):
+            samples = halving.resample(samples, last=last)
             octave.respond(samples, self._chroma, last=last)
-            if i < len(self._halvings):
-                samples = self._halvings[i].resample(samples, last=last)
 
     def finish(self) -> Float32:
         """Give the chroma.
@@ -88,56 +89,57 @@ class ConstantQChroma:
         return np.ascontiguousarray(self._chroma.T)
 
 
-class _Halving:
-    """Resampling by a power of two, of known length."""
-
-    def __init__(self, factor: int, n_samples: int) -> None:
-        self.length = -(-n_samples // factor)
-        self._stream = soxr.ResampleStream(factor, 1, 1, dtype=np.float32, quality=_QUALITY)
-        self._left = self.length
-
-    def resample(self, samples: Float32, *, last: bool) -> Float32:
-        out: Float32 = self._stream.resample_chunk(samples, last=last)[: self._left]
-        self._left -= len(out)
-        if last and self._left:
-            out = np.concatenate([out, np.zeros(self._left, np.float32)])
-        return out
-
-
 class _Octave:
     """The filters' responses in one octave, at every hop."""
 
-    def __init__(self, kernel: Float32, hop: int, n_samples: int) -> None:
-        self._kernel = kernel
-        self._hop = hop
-        self._padding = np.zeros(len(kernel) // 2, np.float32)
-        self._pending = [self._padding]
-        self._n_pending = len(self._padding)
+    def __init__(self, filters: banks.ConstantQ, halvings: int, n_samples: int) -> None:
+        self._filters = filters
+        self._half = len(filters.even)
+        self._hop = HOP_LENGTH >> halvings
+        self._scale = np.float32(2 ** (halvings / 2))
+        self._pending = [np.zeros(self._half, np.float32)]
+        self._n_pending = self._half
         self._done = 0
-        self.n_frames = 1 + n_samples // hop
+        self.n_frames = 1 + n_samples // self._hop
 
     def respond(self, samples: Float32, chroma: Float32, *, last: bool) -> None:
-        new = [samples, self._padding] if last else [samples]
+        """Take the next samples and add the magnitudes of the frames that they complete to the pitch classes."""
+        # `_fold_frames` reads a sample beyond each frame.
+        new = [samples, np.zeros(self._half + 1, np.float32)] if last else [samples]
         self._pending += new
         self._n_pending += sum(map(len, new))
-        n_fft = len(self._kernel)
-        n = min((self._n_pending - n_fft) // self._hop + 1, len(chroma) - self._done)
+        n = min((self._n_pending - 2 * self._half - 1) // self._hop + 1, len(chroma) - self._done)
         if n <= 0 or (n < _FRAMES_AT_ONCE and not last):
             return
         signal = np.concatenate(self._pending)
         for start in range(0, n, _FRAMES_AT_ONCE):
-            shape = min(_FRAMES_AT_ONCE, n - start), n_fft
-            overlapping = np.ndarray(shape, np.float32, signal, 4 * start * self._hop, (4 * self._hop, 4))
-            _fold(np.ascontiguousarray(overlapping) @ self._kernel, chroma[self._done + start :])
+            sums, differences = np.empty((2, min(_FRAMES_AT_ONCE, n - start), self._half), np.float32)
+            _fold_frames(signal[start * self._hop :], self._hop, sums, differences)
+            real, imaginary = sums @ self._filters.even, differences @ self._filters.odd
+            _add_magnitudes(real, imaginary, self._scale, chroma[self._done + start :])
         self._done += n
         self._pending = [signal[n * self._hop :]]
         self._n_pending -= n * self._hop
 
 
 @compiled
-def _fold(responses: Float32, chroma: Float32) -> None:
-    """Add the magnitudes to the pitch classes."""
-    for frame in range(len(responses)):
+def _fold_frames(signal: Float32, hop: int, sums: Float32, differences: Float32) -> None:
+    """Add, and subtract, what lies at either side of each frame's middle, in the order of `banks.constant_q`."""
+    n_frames, half = sums.shape
+    for frame in range(n_frames):
+        x = signal[frame * hop :]
+        earlier, later = x[1 : half + 1], x[half + 1 : 2 * half + 1]
+        added, subtracted = sums[frame], differences[frame]
+        for i in range(half):
+            added[i] = later[i] + earlier[half - 1 - i]
+            subtracted[i] = later[i] - earlier[half - 1 - i]
+        added[half - 1] = x[0] + x[1]
+        subtracted[half - 1] = x[0] - x[1]
+
+
+@compiled
+def _add_magnitudes(real: Float32, imaginary: Float32, scale: np.float32, chroma: Float32) -> None:
+    for frame in range(len(real)):
         for c in range(N_CHROMA):
-            real, imaginary = responses[frame, c], responses[frame, N_CHROMA + c]
-            chroma[frame, c] += np.sqrt(real * real + imaginary * imaginary)
+            a, b = real[frame, c], imaginary[frame, c]
+            chroma[frame, c] += scale * np.sqrt(a * a + b * b)

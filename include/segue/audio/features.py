@@ -136,8 +136,8 @@ class FeatureAccumulator:
         """Compute the constant-Q transform and its families."""
         first = self._first_pass
         transform = ConstantQChroma(self._sample_rate, tuning.estimate(first.cqt_peaks), first.n_samples)
-        for i, block in enumerate(self._signal):
-            transform.add(block, last=i == len(self._signal) - 1)
+        for block in self._signal:
+            transform.add(block)
         chroma = transform.finish()
         smoothed = cens(chroma)
         return {

@@ -67,8 +67,9 @@ def count_crossings(samples: Float32, first: int, counts: NDArray[np.int32], at_
     """
     for hop in range(len(counts)):
         start = first + hop * HOP_LENGTH
+        now, before = samples[start : start + HOP_LENGTH], samples[start - 1 : start - 1 + HOP_LENGTH]
         n = np.int32(0)
-        for i in range(start, start + HOP_LENGTH):
-            n += (samples[i] < _SILENCE) != (samples[i - 1] < _SILENCE)
+        for i in range(HOP_LENGTH):
+            n += (now[i] < _SILENCE) != (before[i] < _SILENCE)
         counts[hop] = n
-        at_start[hop] = (samples[start] < _SILENCE) != (samples[start - 1] < _SILENCE)
+        at_start[hop] = (now[0] < _SILENCE) != (before[0] < _SILENCE)
