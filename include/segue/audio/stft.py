@@ -42,7 +42,7 @@ class Tables(NamedTuple):
     """Constants of the transform; cosines and sines lie side by side."""
 
     window: Float64
-    """Hann, shape (2048,)."""
+    """Half a Hann window, shape (2048,): `_split` need not halve."""
     small: Float64
     """exp(-2 pi i j k / 32), shape (4, 8, 2)."""
     middle: Float64
@@ -61,7 +61,7 @@ def tables() -> Tables:
 
     side = np.arange(_SIDE)
     return Tables(
-        window=0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT),
+        window=0.25 - 0.25 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT),
         small=roots(np.outer(np.arange(4), np.arange(8)), _SIDE),
         middle=roots(np.outer(side, side), _HALF),
         split=roots(np.arange(_HALF), N_FFT),
@@ -98,8 +98,9 @@ def workspace() -> tuple[Float32, Float64]:
 def _fill(tile: Float32, samples: Float32, start: int) -> None:
     """Lay the hops that begin at ``samples[start]`` side by side."""
     for n in range(HOP_LENGTH):
+        row, column = tile[n * _TILE_WIDTH : (n + 1) * _TILE_WIDTH], samples[start + n :]
         for hop in range(N_COLUMNS):
-            tile[n * _TILE_WIDTH + hop] = samples[start + hop * HOP_LENGTH + n]
+            row[hop] = column[hop * HOP_LENGTH]
 
 
 @inlined
@@ -241,8 +242,7 @@ def _split(work: Float64, k: int, back: int, split: Float64, power: Float32) -> 
         for lane in range(LANES):
             at, mirrored = _FRONT + i * LANES + lane, back + mirror * LANES + lane
             zr, zi, yr, yi = work[at], work[at + _PLANE], work[mirrored], work[mirrored + _PLANE]
-            er, ei = (zr + yr) * 0.5, (zi - yi) * 0.5
-            gr, gi = (zi + yi) * 0.5, (yr - zr) * 0.5
+            er, ei, gr, gi = zr + yr, zi - yi, zi + yi, yr - zr
             hr, hi = wr * gr - wi * gi, wr * gi + wi * gr
             work[_ROWS + lane] = (er + hr) * (er + hr) + (ei + hi) * (ei + hi)
             work[_ROWS + LANES + lane] = (er - hr) * (er - hr) + (ei - hi) * (ei - hi)
