@@ -4,7 +4,7 @@
 and inserts the events that the table has not got. Late and back-dated listens land in their own day. Then removes
 what users have taken back, and matches the unmatched listens with the corpus as it is now.
 
-**When.** Every night at 00:30 (UTC), for the day that has ended. That day is the run's *partition*: its figures
+**When.** Every midnight (UTC), for the day that has ended. That day is the run's *partition*: its figures
 are in the summary. Whatever has come for other days is taken along.
 
 **How to run it.**
@@ -56,7 +56,7 @@ PARAMS = {
 
 @dag(
     schedule=CronPartitionTimetable(
-        "30 0 * * *",
+        "0 0 * * *",  # at midnight exactly: a backfill leaves out its last day if the run is due later on it
         timezone="UTC",
         run_offset=-1,  # the run after midnight takes the day that has just ended
         key_format="%Y-%m-%d",

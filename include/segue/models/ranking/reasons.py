@@ -104,15 +104,15 @@ def _alike(model: Recommender, tracks: NDArray[np.int64], targets: NDArray[np.in
 def _sentence(model: Recommender, contributions: dict[int, float], popular: float, alike: int | None) -> str:
     speaking = [track for track, share in contributions.items() if share > 0]
     total = sum(contributions[track] for track in speaking)
-    named = [track for track in speaking[:NAMED] if contributions[track] > 0.1 * total]
+    named = [track for track in speaking[:NAMED] if contributions[track] > 0.1 * total] if total > popular else []
     parts = []
-    if total > popular and named:
+    if named:
         parts.append(f"because you played {_and([model.catalogue.name(track) for track in named])}")
     elif popular > 0:
         parts.append("popular with other listeners")
     if alike is not None:
-        also = "" if alike not in named else " the first" if named[0] == alike and len(named) > 1 else " it"
-        parts.append(f"it sounds like {model.catalogue.name(alike)}" if not also else f"and it sounds like{also}")
+        what = "it" if named == [alike] else model.catalogue.name(alike)
+        parts.append(f"{'and ' if parts else ''}it sounds like {what}")
     text = ", ".join(parts) or "a little of everything you played speaks for it"
     return text[0].upper() + text[1:] + "."
 
