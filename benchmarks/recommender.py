@@ -2,6 +2,7 @@
 
     python benchmarks/recommender.py rank      # ms to rank one listener, beside `implicit`
     python benchmarks/recommender.py train     # ALS of MLlib and of `implicit` on the same plays
+    python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and training anew
     python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio
     python benchmarks/recommender.py live      # listens/s and latency, kills included, on a running stack
 
@@ -133,6 +134,85 @@ def _java_process():
     import psutil
 
     return next(child for child in psutil.Process().children(recursive=True) if child.name() == "java")
+
+
+@app.command()
+def incremental(
+    listeners: int = 20_000,
+    tracks: int = 20_000,
+    plays: int = 1_000_000,
+    updates: int = 10,
+    new: int = 5_000,
+    rank: int = RANK,
+    iterations: int = 10,
+    anew: Annotated[int, typer.Option(help="Train anew after every so many updates.")] = 5,
+) -> None:
+    """Take in listens by updates, and compare with a training on all of them: CPU seconds, NDCG@10.
+
+    Training anew is one fit by the same recipe; the search that a nightly training does comes on top of it.
+    """
+    from segue.commands.evaluate import spark_session
+    from segue.models.ranking import mllib
+    from segue.models.ranking.metrics import judge
+    from segue.models.ranking.mllib import Hyperparameters
+    from segue.models.ranking.product import Catalogue, Recommender
+    from segue.models.ranking.recipe import Audio, Recipe
+    from segue.models.ranking.update import take_in
+    from segue.models.ranking.windows import Window
+
+    random = np.random.default_rng(0)
+    ahead = 20 * new  # what is judged by, in the order of time
+    everything = synthetic(listeners, tracks, plays + updates * new + ahead).tocoo()
+    user, item = (np.repeat(each, everything.data.astype(int)) for each in (everything.row, everything.col))
+    order = random.permutation(len(user))
+    user, item = user[order], item[order]
+
+    def until(end: int, begin: int = 0) -> sparse.csr_matrix:
+        chosen = slice(begin, end)
+        ones = np.ones(len(user[chosen]), dtype=np.float32)
+        return sparse.csr_matrix((ones, (user[chosen], item[chosen])), shape=(listeners, tracks))
+
+    sounds = random.normal(size=(tracks, 32)).astype(np.float32)
+    audio = Audio(
+        sounds / np.linalg.norm(sounds, axis=1, keepdims=True), [f"Artist {i // 7}" for i in range(tracks)]
+    )
+    names = [f"t{i:06}" for i in range(tracks)]
+    catalogue = Catalogue(names, names, audio.artists)
+    weights = {"factors": 0.4, "ease": 0.2, "cosine": 0.2, "popularity": 0.15, "sound": 0.05}
+    recipe = Recipe(Hyperparameters(rank, 0.03, 10.0, iterations), 100.0, 0.5, 1.0, weights, 0.5, 1.0)
+    judges = random.choice(listeners, 1_000, replace=False)
+
+    with spark_session() as spark:
+        java = _java_process()
+
+        def cpu_s() -> float:
+            return _cpu_s() + sum(java.cpu_times()[:2])
+
+        def trained(history: sparse.csr_matrix) -> tuple[Recommender, float]:
+            before = cpu_s()
+            model = Recommender(catalogue, recipe.build(partial(mllib.fit, spark), history, audio), recipe)
+            return model, cpu_s() - before
+
+        end = len(user) - updates * new - ahead
+        known = until(end)
+        model, cost = trained(known)
+        print(
+            f"{known.sum():,.0f} plays of {listeners:,} listeners, {tracks:,} tracks: trained in {cost:.0f} s CPU"
+        )
+        for update in range(1, updates + 1):
+            history = until(end + update * new)
+            before = cpu_s()
+            model = take_in(model, known, history, audio)
+            spent, known = cpu_s() - before, history
+            window = Window(history, until(len(user), end + update * new))
+            scores = {"updated": model}
+            line = f"update {update:2}: {spent:6.1f} s of CPU"
+            if update % anew == 0:
+                scores["trained anew"], cost = trained(history)
+                line += f", anew {cost:6.1f} s ({cost / spent:.0f} times)"
+            for name, each in scores.items():
+                line += f"; NDCG@10 {name} {judge(each.blend, window, listeners=judges).means()['ndcg@10']:.4f}"
+            print(line, flush=True)
 
 
 @app.command()

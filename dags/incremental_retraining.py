@@ -1,11 +1,13 @@
 """Retrain the recommender as soon as enough new listens have arrived, without waiting for the night.
 
 **What.** A sensor waits, without taking a worker, until `min_events` listens wait in Kafka for this DAG's
-consumer group (or one, after `max_wait_minutes`). Spark then trains on exactly the offsets that the sensor saw
-together with everything before them. Challenger and champion are judged by the later half of what the champion
-has not seen: if the challenger's NDCG@10 is at most 1 % worse, it is fitted on everything, becomes the
-`champion`, and every listener gets new recommendations; otherwise the champion is kept, and the summary says
-so. Only then are the offsets committed.
+consumer group (or one, after `max_wait_minutes`). Spark reads exactly the offsets that the sensor saw and
+everything before them. The champion is not trained anew: its listeners are folded in, and the factors of the
+tracks whose plays have changed are solved again. Challenger and champion are judged by the later half of what the
+champion has not seen: if the challenger's NDCG@10 is at most 1 % worse, it takes in everything, becomes the
+`champion`, and every listener gets new recommendations; otherwise the champion is kept, and the summary says so.
+The summary also counts the updates since the last full training (the DAG `recommender`) and shows the NDCG@10 of
+that one. Only then are the offsets committed.
 
 **When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
 

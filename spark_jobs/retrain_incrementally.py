@@ -1,4 +1,4 @@
-"""Retrain the recommender on exactly one window of offsets together with everything before it. Commits nothing."""
+"""Update the recommender by exactly one window of offsets on top of everything before it. Commits nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from segue import spark, summaries
 from segue.models.documents import read_tracks
-from segue.models.ranking import training
+from segue.models.ranking import incremental
 from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
@@ -34,7 +34,7 @@ def main() -> None:
         tracks = read_tracks(session, "title", "artist", "features").cache()
         screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
         material = release.material(screened.listens, tracks, database)
-        decision = training.train_incrementally(
+        decision = incremental.train_incrementally(
             session, material, window.ends, Registry(settings), seed=arguments.seed
         )
         served = release.publish(database, decision, material)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from pymongo.database import Database
 
 from segue.demo.listeners import Audience, CorpusTrack, produce
 from segue.errors import TrainingError
-from segue.models.ranking import training
-from segue.models.ranking.popularity import Popularity
+from segue.models.ranking import incremental, training
+from segue.models.ranking.blend import Blend
+from segue.models.ranking.incremental import FULL, UPDATES
 from segue.models.ranking.product import NAME, Recommender
 from segue.models.ranking.training import ENDS, Decision, Material
 from segue.models.registry import Registry, Version
@@ -170,7 +172,7 @@ def test_listens_that_the_champion_has_seen_change_nothing(
 ) -> None:
     decision, _, window = trained
     material, _ = read(window)
-    again = training.train_incrementally(spark, material, window.ends, Registry(here))
+    again = incremental.train_incrementally(spark, material, window.ends, Registry(here))
     assert not again.promoted
     assert again.version == decision.version
     assert "already seen" in again.reason
@@ -187,14 +189,16 @@ def newer(here: Settings, audience: Audience, trained: tuple[Decision, Screened,
     return OffsetWindow(here.listens_topic, {p: (since[str(p)], end) for p, end in ends.items()})
 
 
+def worst_of(model: Recommender) -> Blend:
+    return Blend(model.blend.components, {"popularity": -1.0})
+
+
 def test_a_worse_challenger_is_not_promoted(
     newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = champion_of(here)
-    monkeypatch.setattr(
-        training.Recipe, "build", lambda *arguments: Popularity(-Popularity.of(arguments[2]).values)
-    )
-    decision = training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    monkeypatch.setattr(incremental, "take_in", lambda model, *_: replace(model, blend=worst_of(model)))
+    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
     assert not decision.promoted
     assert champion_of(here) == before
 
@@ -209,9 +213,9 @@ def test_a_crash_before_the_promotion_leaves_the_champion_serving(
 
     with monkeypatch.context() as patch:
         patch.setattr(Registry, "promote", crash)
-        patch.setattr(training, "TOLERANCE", 1.0)
+        patch.setattr(incremental, "TOLERANCE", 1.0)
         with pytest.raises(RuntimeError, match="power cut"):
-            training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+            incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
     assert champion_of(here) == before
 
 
@@ -219,11 +223,24 @@ def test_a_challenger_as_good_takes_over_and_knows_the_window(
     newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = champion_of(here)
-    monkeypatch.setattr(training, "TOLERANCE", 0.5)
-    decision = training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    monkeypatch.setattr(incremental, "TOLERANCE", 0.5)
+    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
     assert decision.promoted
     assert champion_of(here).number > before.number
     assert json.loads(champion_of(here).tags[ENDS]) == {str(p): end for p, end in newer.ends.items()}
+
+
+def test_drift_is_counted_from_the_last_full_training(
+    newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = champion_of(here)
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    updates = int(before.tags.get(UPDATES, "0")) + 1
+    assert decision.figures[UPDATES] == updates
+    assert int(champion_of(here).tags[UPDATES]) == updates
+    assert champion_of(here).tags[FULL] == before.tags.get(FULL, str(before.number))
+    assert 0 <= decision.figures["ndcg@10_of_full_training"] <= 1
 
 
 def test_a_damaged_champion_is_replaced_by_a_full_training(
@@ -232,9 +249,10 @@ def test_a_damaged_champion_is_replaced_by_a_full_training(
     champion = champion_of(here)
     (champion.folder() / "factors.npy").write_bytes(b"damaged")
     monkeypatch.setattr(training, "TRIALS", 2)
-    decision = training.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
     assert decision.promoted
     assert Recommender.load(champion_of(here).folder())
+    assert UPDATES not in champion_of(here).tags
 
 
 def test_one_listener_is_too_few(spark: SparkSession, tracks: DataFrame) -> None:

@@ -76,11 +76,15 @@ class Factors:
             dtype=np.float32,
         )
 
+    def fold_in_all(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Find the vectors of listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
+        bounds = pairwise(history.indptr)
+        people = [self.fold_in(history.indices[a:b], history.data[a:b]) for a, b in bounds]
+        return np.array(people, dtype=np.float32).reshape(-1, self.items.shape[1])
+
     def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
         """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        bounds = history.indptr
-        people = [self.fold_in(history.indices[a:b], history.data[a:b]) for a, b in pairwise(bounds)]
-        return np.array(people, dtype=np.float32).reshape(-1, self.items.shape[1]) @ self.items.T
+        return self.fold_in_all(history) @ self.items.T
 
     def contributions(
         self, tracks: NDArray[np.int64], plays: Vector, targets: NDArray[np.int64]

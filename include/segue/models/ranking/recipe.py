@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,19 +47,20 @@ class Audio:
     ----------
     sounds : ndarray of float32, shape (n_tracks, n_dimensions)
     artists : sequence of str, length n_tracks
-    relations : Neighbours
-        Tracks that sound alike.
     """
 
     sounds: NDArray[np.float32]
     artists: Sequence[str]
-    relations: Neighbours
 
     @classmethod
     def of(cls, features: NDArray[np.float32], artists: Sequence[str]) -> Audio:
         """Derive from audio features, shape (n_tracks, n_features)."""
-        sounds = embed(features)
-        return cls(sounds, artists, alike(sounds))
+        return cls(embed(features), artists)
+
+    @cached_property
+    def relations(self) -> Neighbours:
+        """Tracks that sound alike."""
+        return alike(self.sounds)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,13 @@ class Recipe:
         factors = fit(history, self.als)
         ingredients = _Ingredients(history, audio)
         return Blend(ingredients.components(factors, self), self.weights)
+
+
+def related(history: sparse.csr_matrix, recipe: Recipe) -> dict[str, Neighbours]:
+    """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations."""
+    ease = neighbours.ease(history, regularization=recipe.ease_regularization)
+    cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=COSINE_KEPT)
+    return {"ease": ease.truncated(), "cosine": cosine.truncated()}
 
 
 def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Recipe:
@@ -164,11 +172,9 @@ class _Ingredients:
 
     def components(self, factors: Factors, recipe: Recipe) -> dict[str, Scorer]:
         """Exactly what the product ships: relations cut to the strongest."""
-        ease = neighbours.ease(self.history, regularization=recipe.ease_regularization)
         made: dict[str, Scorer] = {
             "factors": self.completed(factors, recipe.sound_prior),
-            "ease": ease.truncated(),
-            "cosine": self.cosine(recipe.cosine_balance).truncated(),
+            **related(self.history, recipe),
             "popularity": Popularity.of(self.history),
         }
         return made if self.audio is None else made | {"sound": self.audio.relations}

@@ -1,14 +1,13 @@
-"""From listens to the recommender that serves: choose, judge, and let the better one be the champion.
+"""From listens to the recommender that serves, in full: choose, judge, promote.
 
-In full, everything is chosen anew on a validation window and judged on the test window after it, against the
-baselines. Incrementally, the champion's recipe is kept; challenger and champion are judged by the newest listens,
-which the champion has not seen. What is promoted is then fitted on everything.
+Everything is chosen anew on a validation window and judged on the test window after it, against the baselines.
+What is promoted is then fitted on everything. Between full trainings :mod:`.incremental` takes in new listens.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,24 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
-from segue.errors import ModelError, TrainingError
+from segue.errors import TrainingError
 from segue.models.ranking import mllib
-from segue.models.ranking.comparison import PRODUCT, Comparison, compare
+from segue.models.ranking.comparison import PRODUCT, Comparison, Row, compare
 from segue.models.ranking.interactions import Interactions
-from segue.models.ranking.metrics import Matrix, judge
 from segue.models.ranking.product import NAME, Catalogue, Recommender
-from segue.models.ranking.recipe import TRIALS, Audio, Recipe
-from segue.models.ranking.windows import Window, by_time
+from segue.models.ranking.recipe import TRIALS, Audio
+from segue.models.ranking.windows import by_time
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from segue.models.registry import Registry, Version
-
-TOLERANCE = 0.01
-"""How much worse than the champion's, relatively, the challenger's NDCG@10 may be."""
+    from segue.models.registry import Registry
 
 ENDS = "kafka_ends"
 """Tag of a version: the offsets, by partition, up to which it has seen the listens."""
@@ -170,94 +164,22 @@ def train_in_full(
         If the listens cannot be divided by time.
     """
     fit = partial(mllib.fit, spark, seed=seed)
-    outcome = compare(fit, by_time(material.interactions), material.audio, trials=trials, say=_say)
+    outcome = compare(fit, by_time(material.interactions), material.audio, trials=trials, say=say)
     print(report(outcome), flush=True)
     product, rival, popular = (_ndcg(outcome, model) for model in (PRODUCT, outcome.rival, "popularity"))
     reason = (
         f"NDCG@10 {product:.3f}; popularity has {popular:.3f}, {outcome.rival}, the best baseline, {rival:.3f}"
     )
     figures = {"ndcg@10": {row.model: row.metrics["ndcg@10"] for row in outcome.rows if row.task == "new tracks"}}
-    if outcome.gains["popularity"][2] > 0:
-        return _release(material, outcome.recipe, fit, ends, registry, reason, figures, outcome)
-    champion = registry.champion(NAME)
-    if champion is None:
-        recipe = replace(
-            outcome.recipe, weights={each: float(each == "popularity") for each in outcome.recipe.weights}
-        )
-        return _release(
-            material, recipe, fit, ends, registry, f"{reason}: popularity serves until then", figures, outcome
-        )
-    return Decision(False, str(champion), reason, None, figures)
-
-
-def train_incrementally(
-    spark: SparkSession,
-    material: Material,
-    ends: Mapping[int, int],
-    registry: Registry,
-    *,
-    seed: int = 0,
-) -> Decision:
-    """Take in what has arrived since the champion was trained, with the champion's recipe.
-
-    Parameters
-    ----------
-    spark : SparkSession
-    material : Material
-    ends : mapping of int to int
-        Where in Kafka the listens end, by partition.
-    registry : Registry
-    seed : int
-
-    Raises
-    ------
-    TrainingError
-        As :func:`train_in_full`, which takes over where there is no champion that can be loaded.
-    """
-    champion = registry.champion(NAME)
-    model = _load(champion)
-    if champion is None or model is None:
-        return train_in_full(spark, material, ends, registry, seed=seed)
-    seen = {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
-    plays = material.interactions
-    partitions, offsets = material.offsets.T
-    unseen = offsets >= np.array([seen.get(int(partition), 0) for partition in partitions])
-    if not unseen.any():
-        return Decision(False, str(champion), f"{champion} has already seen all of these listens", None, {})
-    # The later half of what the champion has not seen judges both; the challenger may learn from the earlier half.
-    times = np.asarray(plays.timestamp)
-    judging = unseen & (times >= np.median(times[unseen]))
-    window = Window(plays.matrix(~judging), plays.matrix(judging))
-    fit = partial(mllib.fit, spark, seed=seed)
-    challenger = model.recipe.build(fit, window.history, material.audio)
-    new, old = judge(challenger, window), judge(Translated(model, material.catalogue), window)
-    theirs, ours = old.means()["ndcg@10"], new.means()["ndcg@10"]
-    reason = f"NDCG@10 {ours:.3f} against {champion}'s {theirs:.3f}, {len(new.listeners)} listeners"
-    _say(f"{reason}; judged by the later half of {int(unseen.sum()):,} listens new to {champion}")
-    figures = {"challenger": new.means(), "champion": theirs}
-    if ours < (1 - TOLERANCE) * theirs:
-        return Decision(False, str(champion), reason, None, figures)
-    return _release(material, model.recipe, fit, ends, registry, reason, figures, None)
-
-
-@dataclass(frozen=True)
-class Translated:
-    """A recommender of another catalogue: tracks that it does not know have the score 0."""
-
-    model: Recommender
-    catalogue: Catalogue
-
-    def scores(self, history: sparse.csr_matrix) -> Matrix:
-        """Score this catalogue; `history` is in its order too."""
-        theirs = np.array([self.model.catalogue.position.get(track, -1) for track in self.catalogue.track_ids])
-        known = np.flatnonzero(theirs >= 0)
-        order = sparse.csr_matrix(
-            (np.ones(len(known), np.float32), (known, theirs[known])),
-            shape=(len(theirs), len(self.model.catalogue)),
-        )
-        scores = np.zeros(history.shape, dtype=np.float32)
-        scores[:, known] = self.model.blend.scores(sparse.csr_matrix(history @ order))[:, theirs[known]]
-        return scores
+    champion, recipe = registry.champion(NAME), outcome.recipe
+    if outcome.gains["popularity"][2] <= 0:
+        if champion is not None:
+            return Decision(False, str(champion), reason, None, figures)
+        recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
+        reason = f"{reason}: popularity serves until then"
+    blend = recipe.build(fit, material.interactions.matrix(), material.audio)
+    model = Recommender(material.catalogue, blend, recipe)
+    return promote(model, ends, registry, reason, figures, rows=outcome.rows)
 
 
 def report(outcome: Comparison) -> str:
@@ -277,47 +199,53 @@ def report(outcome: Comparison) -> str:
     return "\n".join([*lines, f"“Will listen” over all pairs: {will}"])
 
 
-def _release(
-    material: Material,
-    recipe: Recipe,
-    fit: partial[Any],
+def promote(
+    model: Recommender,
     ends: Mapping[int, int],
     registry: Registry,
     reason: str,
-    figures: dict[str, Any],
-    outcome: Comparison | None,
+    figures: Mapping[str, Any],
+    *,
+    rows: Sequence[Row] = (),
+    tags: Mapping[str, str] | None = None,
 ) -> Decision:
-    """Fit on everything, keep, promote."""
-    blend = recipe.build(fit, material.interactions.matrix(), material.audio)
-    model = Recommender(material.catalogue, blend, recipe)
-    rows = [] if outcome is None else outcome.rows
+    """Keep a recommender as a new version, and let it serve.
+
+    Parameters
+    ----------
+    model : Recommender
+    ends : mapping of int to int
+        Where in Kafka the listens end that it has learned from, by partition.
+    registry : Registry
+    reason : str
+    figures : mapping
+        For the run's summary.
+    rows : sequence of Row
+        Of a comparison with the baselines.
+    tags : mapping of str to str, optional
+        More of what it was made from.
+    """
     version = registry.register(
         NAME,
         model.save,
-        parameters=_flat(recipe.summary()),
+        parameters=_flat(model.recipe.summary()),
         metrics={
             _metric(f"{row.model}/{name}"): v
             for row in rows
             if row.task == "new tracks"
             for name, v in row.metrics.items()
         },
-        tags={ENDS: json.dumps(dict(ends))},
-        report={"reason": reason, "recipe": recipe.summary(), **figures, "rows": [vars(row) for row in rows]},
+        tags={ENDS: json.dumps(dict(ends)), **(tags or {})},
+        report={
+            "reason": reason,
+            "recipe": model.recipe.summary(),
+            **figures,
+            "rows": [vars(row) for row in rows],
+        },
     )
     registry.promote(version)
-    _say(f"{version} is the champion")
-    return Decision(True, str(version), reason, model, figures)
-
-
-def _load(champion: Version | None) -> Recommender | None:
-    if champion is None:
-        _say("There is no champion yet: training in full")
-        return None
-    try:
-        return Recommender.load(champion.folder())
-    except ModelError as error:
-        _say(f"The champion cannot be used, training in full. {error}")
-        return None
+    say(f"{version} is the champion")
+    return Decision(True, str(version), reason, model, dict(figures))
 
 
 def _ndcg(outcome: Comparison, model: str) -> float:
@@ -337,5 +265,6 @@ def _metric(name: str) -> str:
     return name.replace("@", "_at_").replace(" ", "_")
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Write a line to the task's log at once."""
     print(line, flush=True)

@@ -1,0 +1,109 @@
+"""Take in what has arrived since the champion was made, and let the result be the champion if it is no worse.
+
+Challenger and champion are judged by the newest half of what the champion has not seen; the challenger has been
+updated by the other half (:mod:`.update`). What is promoted has then taken in everything.
+
+An update is no training: what it leaves as it was drifts from what the listens say by now. So each version knows
+how many updates lie between it and the last full training, and is judged beside that one; the next full training,
+which chooses everything anew, ends the drift.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.errors import ModelError
+from segue.models.ranking import training
+from segue.models.ranking.blend import learning_rows
+from segue.models.ranking.metrics import judge
+from segue.models.ranking.product import NAME, Recommender
+from segue.models.ranking.training import ENDS, Decision, Material, say
+from segue.models.ranking.update import carry_over, take_in
+from segue.models.ranking.windows import Window
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from segue.models.registry import Registry, Version
+
+TOLERANCE = 0.01
+"""How much worse than the champion's, relatively, the challenger's NDCG@10 may be."""
+
+UPDATES = "updates_since_full_training"
+"""Tag of a version: how many updates lie between it and the last full training."""
+
+FULL = "full_training"
+"""Tag of an updated version: number of the version that was trained in full."""
+
+
+def train_incrementally(
+    spark: SparkSession, material: Material, ends: Mapping[int, int], registry: Registry, *, seed: int = 0
+) -> Decision:
+    """Take in what has arrived since the champion was made.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Not used unless the training is a full one.
+    material : Material
+    ends : mapping of int to int
+        Where in Kafka the listens end, by partition.
+    registry : Registry
+    seed : int
+        Of a full training.
+
+    Raises
+    ------
+    TrainingError
+        As :func:`.train_in_full`, which takes over where there is no champion that can be loaded.
+    """
+    champion = registry.champion(NAME)
+    model = _load(lambda: champion) if champion else None
+    if champion is None or model is None:
+        say("There is no champion to start from: training in full")
+        return training.train_in_full(spark, material, ends, registry, seed=seed)
+    plays, unseen = material.interactions, _unseen(material, champion)
+    if not unseen.any():
+        return Decision(False, str(champion), f"{champion} has already seen all of these listens", None, {})
+    times = np.asarray(plays.timestamp)
+    judging = unseen & (times >= np.median(times[unseen]))
+    window = Window(plays.matrix(~judging), plays.matrix(judging))
+    model = carry_over(model, material.catalogue)
+    challenger = take_in(model, plays.matrix(~unseen), window.history, material.audio)
+    rows = learning_rows(window)
+    new, old = (judge(each.blend, window, listeners=rows).means() for each in (challenger, model))
+    reason = f"NDCG@10 {new['ndcg@10']:.3f} against {champion}'s {old['ndcg@10']:.3f}, {len(rows)} listeners"
+    say(f"{reason}; judged by the later half of {int(unseen.sum()):,} listens new to {champion}")
+    updates = int(champion.tags.get(UPDATES, "0")) + 1
+    full = int(champion.tags.get(FULL, champion.number))
+    figures: dict[str, Any] = {"challenger": new, "champion": old["ndcg@10"], UPDATES: updates}
+    if (trained := _load(partial(registry.version, NAME, full))) is not None:
+        trained = carry_over(trained, material.catalogue)
+        figures["ndcg@10_of_full_training"] = judge(trained.blend, window, listeners=rows).means()["ndcg@10"]
+    if new["ndcg@10"] < (1 - TOLERANCE) * old["ndcg@10"]:
+        return Decision(False, str(champion), reason, None, figures)
+    product = take_in(challenger, window.history, plays.matrix(), material.audio)
+    return training.promote(
+        product, ends, registry, reason, figures, tags={UPDATES: str(updates), FULL: str(full)}
+    )
+
+
+def _unseen(material: Material, champion: Version) -> NDArray[np.bool_]:
+    seen = {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
+    partitions, offsets = material.offsets.T
+    known = np.array([seen.get(int(partition), 0) for partition in partitions])
+    return np.asarray(offsets >= known)
+
+
+def _load(find: Callable[[], Version]) -> Recommender | None:
+    try:
+        return Recommender.load(find().folder())
+    except ModelError as error:
+        say(f"What was trained before cannot be used. {error}")
+        return None
