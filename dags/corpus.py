@@ -4,7 +4,7 @@
 table and the files' tags, cleans, checks, and publishes one document a track to MongoDB.
 
 **When.** Every midnight (UTC), for the files that entered the corpus on the day that ended. That day is the run's
-*partition*: a track's `date_created` in `metadata.csv`, else the day its file was first seen. It never changes.
+*partition*: a track's `date_created` in the metadata, else the day its file was first seen. It never changes.
 
 **How to run it.**
 
@@ -16,7 +16,8 @@ table and the files' tags, cleans, checks, and publishes one document a track to
 | to know what would be done | mode `ping` |
 | to extract again what has not changed | mode `force` |
 
-**Inputs.** The folder `SEGUE_MUSIC` and its `metadata.csv` (optional; columns in docs/corpus.md).
+**Inputs.** The folder `SEGUE_MUSIC`; optional a table of metadata: its `metadata.csv`, another, or FMA's (see
+docs/corpus.md).
 
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
 MongoDB. Every run replaces its days as a whole, so running one twice, or again after a kill, ends the same.

@@ -28,7 +28,14 @@ class Settings(BaseSettings):
         description="Name of the corpus; its lake, database files and logs live in <home>/<corpus>.",
     )
     music: Path | None = Field(None, description="Folder of audio files; default <home>/<corpus>/music.")
-    metadata: Path | None = Field(None, description="CSV of metadata; default <music>/metadata.csv if it exists.")
+    metadata: Path | None = Field(
+        None, description="Table of metadata, or FMA's folder of them; default what lies in or beside <music>."
+    )
+    metadata_columns: str = Field(
+        "",
+        pattern=r"^([a-z_]+=[^,=]+(,[a-z_]+=[^,=]+)*)?$",
+        description="The table's names of columns, such as `track_id=id,artist=Artist Name`; default Segue's own.",
+    )
     lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 
@@ -84,12 +91,10 @@ class Settings(BaseSettings):
         return self.music or self.state_dir / "music"
 
     @property
-    def metadata_csv(self) -> Path | None:
-        """The metadata table, or None where there is none."""
-        if self.metadata is not None:
-            return self.metadata
-        beside = self.music_dir / "metadata.csv"
-        return beside if beside.is_file() else None
+    def metadata_mapping(self) -> dict[str, str]:
+        """The table's name of each column that `metadata_columns` names."""
+        pairs = self.metadata_columns.split(",") if self.metadata_columns else []
+        return dict(pair.split("=", 1) for pair in pairs)
 
     @property
     def lake_uri(self) -> str:

@@ -25,6 +25,7 @@ FIELDS = (
     "genre",
     "type",
     "language",
+    "split",
     "duration_s",
     "path",
     "feature_version",
