@@ -69,6 +69,17 @@ class Settings(BaseSettings):
     spark_master: str = Field("local[2]", description="Spark master URL.")
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
 
+    gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Share of files that extraction may reject.")
+    gate_max_duplicates: float = Field(0.5, ge=0, le=1, description="Share of tracks that may be duplicates.")
+    gate_max_outliers: float = Field(0.3, ge=0, le=1, description="Share of tracks that may be outliers.")
+    gate_min_labelled: float = Field(0.0, ge=0, le=1, description="Share of tracks that must have a genre.")
+    gate_max_drift: float = Field(
+        0.9, ge=0, le=1, description="Kolmogorov-Smirnov distance of a descriptor from the last good run."
+    )
+    gate_max_null_rise: float = Field(
+        0.5, ge=0, le=1, description="Rise of a column's share of nulls since the last good run."
+    )
+
     audio_max_size_mb: int = Field(8192, ge=1, description="Largest audio file that is read, in MiB.")
     audio_max_duration_s: float = Field(6 * 3600.0, gt=0, description="Longest audio that is decoded, in seconds.")
     audio_timeout_s: float = Field(120.0, gt=0, description="Longest time for one file, in seconds of CPU.")
