@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,10 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(spark: Any, mongo: Any, music: Path, tmp_path: Path) -> Pipeline:
+def pipeline(spark: Any, mongo: Any, music: Path, tmp_path: Path) -> Iterator[Pipeline]:
     mongo.drop_collection("tracks")
-    return Pipeline(spark, mongo, music, tmp_path / "lake")
+    yield Pipeline(spark, mongo, music, tmp_path / "lake")
+    mongo.drop_collection("tracks")  # its validator would refuse the made-up tracks of other tests
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from pymongo.errors import WriteError
 
 from segue.corpus import gate
 from segue.corpus.days import Days
@@ -138,3 +139,15 @@ def test_a_day_where_all_is_rejected_fails_the_gate(pipeline):
     assert pipeline.extract()["features"] == 0
     failed = [check.name for check in gate.judge(pipeline.integrate(), None, Settings()) if not check.passed]
     assert failed == ["tracks", "share of files rejected"]
+
+
+def test_the_collection_refuses_what_is_no_track(pipeline):
+    pipeline.inventory()
+    pipeline.extract()
+    pipeline.integrate()
+    pipeline.publish()
+    track = pipeline.database.tracks.find_one("t0")
+    for wrong in ({"title": None}, {"features": track["features"][1:]}, {"partition_date": "yesterday"}):
+        with pytest.raises(WriteError, match="failed validation"):
+            pipeline.database.tracks.replace_one({"_id": "t0"}, track | wrong)
+    assert pipeline.database.tracks.find_one("t0") == track
