@@ -4,7 +4,7 @@
 table and the files' tags, cleans, checks, and publishes one document a track to MongoDB.
 
 **When.** Every midnight (UTC), for the files that entered the corpus on the day that ended. That day is the run's
-*partition*: a track's `date_created` in `metadata.csv`, else the day its file was first seen. It never changes.
+*partition*: a track's `date_created` in the metadata, else the day its file was first seen. It never changes.
 
 **How to run it.**
 
@@ -16,7 +16,8 @@ table and the files' tags, cleans, checks, and publishes one document a track to
 | to know what would be done | mode `ping` |
 | to extract again what has not changed | mode `force` |
 
-**Inputs.** The folder `SEGUE_MUSIC` and its `metadata.csv` (optional; columns in docs/corpus.md).
+**Inputs.** The folder `SEGUE_MUSIC`; optional a table of metadata: its `metadata.csv`, another, or FMA's (see
+docs/corpus.md).
 
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
 MongoDB. Every run replaces its days as a whole, so running one twice, or again after a kill, ends the same.
@@ -25,7 +26,8 @@ MongoDB. Every run replaces its days as a whole, so running one twice, or again 
 
 - *inventory*: no such folder, no audio in it, or metadata that cannot be read. Correct what the message names.
 - *extract*: what was done is kept; clear the task to go on. Unusable files do not fail it: they are in `rejects`.
-- *quality_gate*: a table of what failed; nothing was published. Mend files or metadata, then run these days again.
+- *quality_gate*: a table of what failed; nothing was published, the collection `quarantine` names the days. Mend
+  files or metadata, then run these days again.
 - *publish*: MongoDB was not reachable. Clear the task.
 """
 
@@ -114,10 +116,14 @@ def unless_ping(params: dict[str, Any]) -> bool:
 def quality_gate(dag_run: Any) -> None:
     """Check the report of `integrate`; nothing is published if it does not pass."""
     from segue import summaries
-    from segue.corpus import gate
+    from segue.corpus import gate, quarantine
     from segue.errors import QualityGateError
+    from segue.settings import get_settings
 
-    checks = gate.judge(summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=mongo_database())["integrate"])
+    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
+    report = summaries.read(run_id, source=database)["integrate"]
+    checks = gate.judge(report, quarantine.last_good(database, run_id), get_settings())
+    quarantine.record(database, run_id, report, checks)
     print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
     try:
         gate.require(checks)

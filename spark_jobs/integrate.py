@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from segue import spark, summaries
-from segue.corpus import days, integrate, metadata
+from segue.corpus import days, integrate, sources
 from segue.corpus.lake import Lake
 from segue.settings import get_settings
 
@@ -15,7 +15,7 @@ def main() -> None:
     arguments = days.parser(__doc__).parse_args()
     with spark.job("integrate") as session:
         settings = get_settings()
-        table = metadata.read(settings.metadata_csv, datetime.now(UTC).date())
+        table = sources.find(settings).read(datetime.now(UTC).date())
         summary = integrate.run(Lake(session, settings.lake_uri), table, days.chosen(arguments))
         summaries.report(arguments.run_id, "integrate", summary)
 

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, date, datetime
 
 from segue import spark, summaries
-from segue.corpus import inventory, metadata
+from segue.corpus import inventory, sources
 from segue.corpus.lake import Lake
 from segue.corpus.listing import list_audio
 from segue.settings import get_settings
@@ -22,10 +22,13 @@ def main() -> None:
     with spark.job("inventory") as session:
         settings = get_settings()
         files = list_audio(settings.music_dir)
-        table = metadata.read(settings.metadata_csv, today)
+        source = sources.find(settings)
+        print(f"music: {len(files):,} files in {settings.music_dir}; metadata: {source}", flush=True)
+        table = source.read(today)
         lake = Lake(session, settings.lake_uri)
         summary = inventory.update(lake, files, table, arguments.seen_on or today)
-        summaries.report(arguments.run_id, "inventory", {"music": str(settings.music_dir), **summary})
+        where = {"music": str(settings.music_dir), "source": str(source)}
+        summaries.report(arguments.run_id, "inventory", {**where, **summary})
 
 
 if __name__ == "__main__":

@@ -28,7 +28,14 @@ class Settings(BaseSettings):
         description="Name of the corpus; its lake, database files and logs live in <home>/<corpus>.",
     )
     music: Path | None = Field(None, description="Folder of audio files; default <home>/<corpus>/music.")
-    metadata: Path | None = Field(None, description="CSV of metadata; default <music>/metadata.csv if it exists.")
+    metadata: Path | None = Field(
+        None, description="Table of metadata, or FMA's folder of them; default what lies in or beside <music>."
+    )
+    metadata_columns: str = Field(
+        "",
+        pattern=r"^([a-z_]+=[^,=]+(,[a-z_]+=[^,=]+)*)?$",
+        description="The table's names of columns, such as `track_id=id,artist=Artist Name`; default Segue's own.",
+    )
     lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 
@@ -61,6 +68,17 @@ class Settings(BaseSettings):
 
     spark_master: str = Field("local[2]", description="Spark master URL.")
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
+
+    gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Share of files that extraction may reject.")
+    gate_max_duplicates: float = Field(0.5, ge=0, le=1, description="Share of tracks that may be duplicates.")
+    gate_max_outliers: float = Field(0.3, ge=0, le=1, description="Share of tracks that may be outliers.")
+    gate_min_labelled: float = Field(0.0, ge=0, le=1, description="Share of tracks that must have a genre.")
+    gate_max_drift: float = Field(
+        0.9, ge=0, le=1, description="Kolmogorov-Smirnov distance of a descriptor from the last good run."
+    )
+    gate_max_null_rise: float = Field(
+        0.5, ge=0, le=1, description="Rise of a column's share of nulls since the last good run."
+    )
 
     audio_max_size_mb: int = Field(8192, ge=1, description="Largest audio file that is read, in MiB.")
     audio_max_duration_s: float = Field(6 * 3600.0, gt=0, description="Longest audio that is decoded, in seconds.")
@@ -95,12 +113,10 @@ class Settings(BaseSettings):
         return self.music or self.state_dir / "music"
 
     @property
-    def metadata_csv(self) -> Path | None:
-        """The metadata table, or None where there is none."""
-        if self.metadata is not None:
-            return self.metadata
-        beside = self.music_dir / "metadata.csv"
-        return beside if beside.is_file() else None
+    def metadata_mapping(self) -> dict[str, str]:
+        """The table's name of each column that `metadata_columns` names."""
+        pairs = self.metadata_columns.split(",") if self.metadata_columns else []
+        return dict(pair.split("=", 1) for pair in pairs)
 
     @property
     def lake_uri(self) -> str:

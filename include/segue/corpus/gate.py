@@ -1,6 +1,7 @@
 """The quality gate between cleaning and publishing: what a partition must look like.
 
-It reads the report of `segue.corpus.integrate` and needs no Spark.
+It reads the report of `segue.corpus.integrate` and needs no Spark. Thresholds that are a matter of
+taste are settings.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segue.corpus import drift
 from segue.errors import QualityGateError
+from segue.settings import Settings
 
 MIN_FILES = 5
 """Shares of fewer files say little: one bad file of two is half of them."""
 
-MAX_REJECTED = 0.5
-MAX_DUPLICATES = 0.5
-MAX_OUTLIERS = 0.3
 MAX_DURATION_S = 6 * 3600.0
 """What the audio limits let through at most, like `MIN_DURATION_S`."""
 
@@ -47,13 +47,17 @@ class Check:
         return self.low <= self.value <= self.high
 
 
-def judge(report: Mapping[str, Any]) -> list[Check]:
+def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits: Settings) -> list[Check]:
     """Measure a partition.
 
     Parameters
     ----------
     report : mapping
         What `segue.corpus.integrate.run` returned.
+    reference : mapping or None
+        The same of the last good run; without one, drift is not checked.
+    limits : Settings
+        Those that begin with ``gate_``.
 
     Returns
     -------
@@ -78,10 +82,17 @@ def judge(report: Mapping[str, Any]) -> list[Check]:
         ]
     if files >= MIN_FILES:
         checks += [
-            Check("share of files rejected", report["rejects"] / files, 0, MAX_REJECTED),
-            Check("share of tracks that are duplicates", _share(report, "duplicate"), 0, MAX_DUPLICATES),
-            Check("share of tracks that are outliers", _share(report, "outlier"), 0, MAX_OUTLIERS),
+            Check("share of files rejected", report["rejects"] / files, 0, limits.gate_max_rejected),
+            Check("share of duplicates", _share(report, "duplicate"), 0, limits.gate_max_duplicates),
+            Check("share of outliers", _share(report, "outlier"), 0, limits.gate_max_outliers),
+            Check("share of tracks with a genre", _share_labelled(report), limits.gate_min_labelled, 1),
         ]
+    if reference:
+        far = drift.measure(report, reference)
+        for name, distance in far["drift"].items():
+            checks.append(Check(f"drift of {name}", distance, 0, limits.gate_max_drift))
+        for name, rise in far["null_rise"].items():
+            checks.append(Check(f"rise of tracks without {name}", rise, -1, limits.gate_max_null_rise))
     return checks
 
 
@@ -110,13 +121,18 @@ def require(checks: Sequence[Check]) -> None:
     if failed:
         raise QualityGateError(
             f"{len(failed)} of {len(checks)} checks failed, so nothing was published:\n{table(failed)}\n"
-            "Rejected files and their reasons are in the lake's table `rejects`; mend the files or the metadata, "
-            "then run these days again."
+            "These days are in the collection `quarantine` until they pass. Rejected files and their reasons are "
+            "in the lake's table `rejects`; mend the files or the metadata, or, if the music is meant to be so, "
+            "change the setting SEGUE_GATE_..., then run these days again."
         )
 
 
 def _exactly(name: str, value: float, wanted: float) -> Check:
     return Check(name, value, wanted, wanted)
+
+
+def _share_labelled(report: Mapping[str, Any]) -> float:
+    return float(1 - report["null"]["genre"] / report["tracks"]) if report["tracks"] else 1.0
 
 
 def _share(report: Mapping[str, Any], kind: str) -> float:

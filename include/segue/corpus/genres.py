@@ -17,10 +17,12 @@ ALIASES = {
     "Folk": ("folk", "folk music"),
     "Hip-Hop": ("hip hop", "hip-hop", "hiphop", "hip hop/rap", "hip-hop/rap", "rap", "rap & hip hop"),
     "Jazz": ("jazz",),
+    "Old-Time / Historic": ("old-time / historic", "old time", "old-time"),
     "Lo-Fi": ("lo fi", "lo-fi", "lofi"),
     "Pop": ("pop", "pop music"),
     "R&B": ("r & b", "r and b", "r n b", "r&b", "rnb", "rhythm and blues", "rhythm & blues"),
     "Rock": ("rock", "rock & roll", "rock and roll", "rock n roll"),
+    "Soul-RnB": ("soul-rnb", "soul / r&b", "soul/r&b"),
     "Soundtrack": ("ost", "score", "soundtrack"),
     "Synth-Pop": ("synth pop", "synth-pop", "synthpop"),
 }

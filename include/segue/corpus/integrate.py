@@ -21,6 +21,7 @@ from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
 from segue.corpus.days import Days
+from segue.corpus.drift import PROBABILITIES
 from segue.corpus.flags import DESCRIPTORS, FLAGS
 from segue.corpus.lake import Lake
 from segue.corpus.metadata import OPTIONAL, Metadata
@@ -55,6 +56,8 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
         lake.replace("tracks", tracks, affected)
     return {
         "partitions": len(affected),
+        "first_day": str(affected[0]) if affected else None,
+        "last_day": str(affected[-1]) if affected else None,
         **_count(lake, affected),
         **report(lake.read("tracks").where(days.condition)),
         "seconds": time.monotonic() - started,
@@ -116,8 +119,8 @@ def report(tracks: DataFrame) -> dict[str, Any]:
     -------
     dict
         `tracks`, `distinct_tracks`, `bad_vectors` (not of 518 finite numbers), `shortest_s`, `longest_s`, `null`
-        (rows by column), `flagged` (rows with a flag of the kind `duplicate` or `outlier`), `flags` and `changes`
-        (rows by code), `genres` (rows by genre).
+        (rows by column), `quantiles` (of each of `DESCRIPTORS`, at `drift.PROBABILITIES`), `flagged` (rows with a
+        flag of the kind `duplicate` or `outlier`), `flags` and `changes` (rows by code), `genres` (rows by genre).
     """
     finite = sf.forall("features", lambda value: ~sf.isnan(value) & (sf.abs(value) < float("inf")))
     sound = (sf.size("features") == N_FEATURES) & finite
@@ -128,6 +131,9 @@ def report(tracks: DataFrame) -> dict[str, Any]:
         sf.min("duration_s").alias("shortest_s"),
         sf.max("duration_s").alias("longest_s"),
         sf.struct(*(sf.count_if(sf.col(name).isNull()).alias(name) for name in IMPORTANT)).alias("null"),
+        sf.struct(*(_quantiles(position).alias(name) for name, position in DESCRIPTORS.items())).alias(
+            "quantiles"
+        ),
         sf.struct(*(_count_flagged(kind).alias(kind) for kind in ("duplicate", "outlier"))).alias("flagged"),
     )
     codes = {
@@ -145,6 +151,10 @@ def report(tracks: DataFrame) -> dict[str, Any]:
 
 def _apply(rules: Iterable[Rule], rows: DataFrame) -> DataFrame:
     return reduce(lambda so_far, rule: rule(so_far), rules, rows)
+
+
+def _quantiles(position: int) -> Any:
+    return sf.percentile_approx(sf.get("features", sf.lit(position)).cast("double"), list(PROBABILITIES), 1_000)
 
 
 def _count_flagged(kind: str) -> Any:

@@ -53,10 +53,7 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
     return {
         **counts,
         "metadata": {
-            "rows": metadata.rows_read,
-            "repeated_track_ids": metadata.repeated_ids,
-            "repeated_files": metadata.repeated_files,
-            "unusable_dates": metadata.unusable_dates,
+            **metadata.counts,
             "rows_without_file": len(metadata.rows) - counts["with_metadata"],
         },
     }

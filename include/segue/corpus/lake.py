@@ -28,13 +28,19 @@ class Lake:
     uri: str
 
     def table(self, name: str) -> DeltaTable:
-        """Open a table of `schema.TABLES`, making it if it does not exist yet."""
+        """Open a table of `schema.TABLES`, making it, or the columns that an older lake lacks, if need be."""
         location = f"{self.uri}/{name}"
         if not DeltaTable.isDeltaTable(self.spark, location):
             builder = DeltaTable.createIfNotExists(self.spark).location(location)
             builder = builder.addColumns(StructType.fromDDL(TABLES[name]))  # type: ignore[arg-type] # its type is too wide
             (builder if name == "inventory" else builder.partitionedBy(PARTITION)).execute()
-        return DeltaTable.forPath(self.spark, location)
+        table = DeltaTable.forPath(self.spark, location)
+        there = table.toDF().columns
+        absent = [column for column in TABLES[name].split(", ") if column.split()[0] not in there]
+        if absent:
+            self.spark.sql(f"ALTER TABLE delta.`{location}` ADD COLUMNS ({', '.join(absent)})")
+            table = DeltaTable.forPath(self.spark, location)
+        return table
 
     def read(self, name: str) -> DataFrame:
         """Read a table; each action on the result sees the table as it then is."""

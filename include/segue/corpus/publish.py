@@ -11,6 +11,7 @@ from pymongo.database import Database
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
+from segue.audio.definition import N_FEATURES
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.schema import PARTITION
@@ -25,6 +26,7 @@ FIELDS = (
     "genre",
     "type",
     "language",
+    "split",
     "duration_s",
     "path",
     "feature_version",
@@ -32,6 +34,27 @@ FIELDS = (
     "features",
     "flags",
 )
+
+VALIDATOR = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": ["title", "duration_s", "path", "feature_version", "features", "flags", PARTITION],
+        "properties": {
+            "_id": {"bsonType": "string", "minLength": 1},
+            "title": {"bsonType": "string", "minLength": 1},
+            "duration_s": {"bsonType": "double", "minimum": 0},
+            "features": {
+                "bsonType": "array",
+                "minItems": N_FEATURES,
+                "maxItems": N_FEATURES,
+                "items": {"bsonType": "double"},
+            },
+            "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
+            PARTITION: {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        },
+    }
+}
+"""What every reader of the collection may rely on; MongoDB refuses a document that is otherwise."""
 
 
 def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
@@ -56,6 +79,7 @@ def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
     collection = database[COLLECTION]
     for field in INDEXES:
         collection.create_index(field)
+    database.command("collMod", COLLECTION, validator=VALIDATOR)
     tracks = lake.read("tracks").where(days.condition)
     (
         documents(tracks)

@@ -19,7 +19,7 @@ from pyspark.sql.types import StringType
 
 from segue.corpus.genres import canonical
 
-TEXTS = ("title", "artist", "album", "genre", "type", "language")
+TEXTS = ("title", "artist", "album", "genre", "type", "language", "split")
 TAGGED = ("title", "artist", "album", "genre")
 
 PLACEHOLDERS = ("", "-", "?", "n/a", "none", "null", "unknown", "unknown artist", "<unknown>")
@@ -70,6 +70,7 @@ def choose_source(rows: DataFrame) -> DataFrame:
         "title": sf.coalesce("title", stem),
         "type": sf.lower("meta_type"),
         "language": sf.lower("meta_language"),
+        "split": sf.lower("meta_split"),
     }
     return note(chosen, from_tag | absent).withColumns(final)
 

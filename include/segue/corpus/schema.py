@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 PARTITION: Final = "partition_date"
 """Day a track entered the corpus. Assigned once; every table but the inventory is partitioned by it."""
@@ -34,13 +34,14 @@ EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>"
 
 TRACKS: Final = (
     "track_id string, title string, artist string, album string, genre string, type string, language string,"
-    " duration_s double, path string, feature_version string, sample_rate int, content_hash string,"
+    " split string, duration_s double, path string, feature_version string, sample_rate int, content_hash string,"
     " features array<float>, flags array<string>, changes array<string>, partition_date date"
 )
 """The integrated dataset.
 
 `flags` are reasons to distrust a track, such as ``duplicate_content:<track_id>`` or
 ``outlier:spectral_centroid``. `changes` are what cleaning did to the row, such as ``title_from_tag``.
+`split` is the source's own division into training, validation and test tracks, where it has one.
 """
 
 TABLES: Final = {"inventory": INVENTORY, "features": FEATURES, "rejects": REJECTS, "tracks": TRACKS}

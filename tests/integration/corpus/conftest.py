@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.corpus import extraction, integrate, inventory, metadata, publish
+from segue.corpus import extraction, integrate, inventory, publish
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.listing import list_audio
+from segue.corpus.metadata import Metadata
 from segue.corpus.plan import Mode
+from segue.corpus.sources.table import MetadataTable
 
 SEEN_ON = date(2026, 3, 5)
 HEADER = ["track_id", "file", "title", "artist", "type", "duration", "genre", "language", "date_created"]
@@ -72,15 +74,17 @@ class Pipeline:
         self.database = database
         self.music = music
 
+    def metadata(self) -> Metadata:
+        return MetadataTable(self.music / "metadata.csv").read(SEEN_ON)
+
     def inventory(self, seen_on: date = SEEN_ON) -> dict[str, Any]:
-        table = metadata.read(self.music / "metadata.csv", SEEN_ON)
-        return inventory.update(self.lake, list_audio(self.music), table, seen_on)
+        return inventory.update(self.lake, list_audio(self.music), self.metadata(), seen_on)
 
     def extract(self, days: Days | None = None, mode: Mode = Mode.SKIP) -> dict[str, Any]:
         return extraction.run(self.lake, self.music, days or Days(), mode)
 
     def integrate(self, days: Days | None = None) -> dict[str, Any]:
-        return integrate.run(self.lake, metadata.read(self.music / "metadata.csv", SEEN_ON), days or Days())
+        return integrate.run(self.lake, self.metadata(), days or Days())
 
     def publish(self, days: Days | None = None) -> dict[str, Any]:
         return publish.run(self.lake, self.database, days or Days())
@@ -91,9 +95,10 @@ class Pipeline:
 
 
 @pytest.fixture
-def pipeline(spark: Any, mongo: Any, music: Path, tmp_path: Path) -> Pipeline:
+def pipeline(spark: Any, mongo: Any, music: Path, tmp_path: Path) -> Iterator[Pipeline]:
     mongo.drop_collection("tracks")
-    return Pipeline(spark, mongo, music, tmp_path / "lake")
+    yield Pipeline(spark, mongo, music, tmp_path / "lake")
+    mongo.drop_collection("tracks")  # its validator would refuse the made-up tracks of other tests
 
 
 @pytest.fixture

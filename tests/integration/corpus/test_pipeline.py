@@ -3,10 +3,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from pymongo.errors import WriteError
 
 from segue.corpus import gate
 from segue.corpus.days import Days
 from segue.corpus.plan import Mode
+from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +32,7 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
     assert report["tracks"] == report["distinct_tracks"] == 8
     assert report["genres"] == {"Reel": 4, "(none)": 4}
     assert report["flagged"] == {"duplicate": 2, "outlier": 0}
-    assert [check.name for check in gate.judge(report) if not check.passed] == []
+    assert [check.name for check in gate.judge(report, None, Settings()) if not check.passed] == []
 
     published = pipeline.publish()
     assert (published["published"], published["removed"]) == (8, 0)
@@ -78,7 +80,7 @@ def test_a_day_with_nothing_in_it_is_no_error(pipeline):
     day = Days(date(2025, 1, 1), date(2025, 1, 1))
     extracted, report, published = pipeline.extract(day), pipeline.integrate(day), pipeline.publish(day)
     assert (extracted["inventory"], report["tracks"], published["published"]) == (0, 0, 0)
-    assert gate.judge(report) == []
+    assert gate.judge(report, None, Settings()) == []
 
 
 def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(pipeline, add_sound):
@@ -135,5 +137,17 @@ def test_a_day_where_all_is_rejected_fails_the_gate(pipeline):
         path.write_bytes(b"noise")
     pipeline.inventory()
     assert pipeline.extract()["features"] == 0
-    failed = [check.name for check in gate.judge(pipeline.integrate()) if not check.passed]
+    failed = [check.name for check in gate.judge(pipeline.integrate(), None, Settings()) if not check.passed]
     assert failed == ["tracks", "share of files rejected"]
+
+
+def test_the_collection_refuses_what_is_no_track(pipeline):
+    pipeline.inventory()
+    pipeline.extract()
+    pipeline.integrate()
+    pipeline.publish()
+    track = pipeline.database.tracks.find_one("t0")
+    for wrong in ({"title": None}, {"features": track["features"][1:]}, {"partition_date": "yesterday"}):
+        with pytest.raises(WriteError, match="failed validation"):
+            pipeline.database.tracks.replace_one({"_id": "t0"}, track | wrong)
+    assert pipeline.database.tracks.find_one("t0") == track

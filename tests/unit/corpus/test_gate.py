@@ -6,6 +6,9 @@ import pytest
 
 from segue.corpus import gate
 from segue.errors import QualityGateError
+from segue.settings import Settings
+
+LIMITS = Settings()
 
 
 def report(**changes):
@@ -18,18 +21,18 @@ def report(**changes):
         "bad_vectors": 0,
         "shortest_s": 3.0,
         "longest_s": 30.0,
-        "null": {"title": 0, "artist": 8, "genre": 8, "language": 8},
+        "null": {"title": 0, "artist": 8, "genre": 0, "language": 8},
         "flagged": {"duplicate": 1, "outlier": 0},
     } | changes
 
 
 def failed(**changes):
-    return [check.name for check in gate.judge(report(**changes)) if not check.passed]
+    return [check.name for check in gate.judge(report(**changes), None, LIMITS) if not check.passed]
 
 
 def test_a_good_partition_passes():
     assert failed() == []
-    gate.require(gate.judge(report()))
+    gate.require(gate.judge(report(), None, LIMITS))
 
 
 @pytest.mark.parametrize(
@@ -39,12 +42,12 @@ def test_a_good_partition_passes():
         ({"tracks": 7, "distinct_tracks": 7}, "tracks, of features"),
         ({"distinct_tracks": 7}, "different track ids"),
         ({"bad_vectors": 1}, "tracks without 518 finite features"),
-        ({"null": {"title": 1}}, "tracks without a title"),
+        ({"null": {"title": 1, "genre": 0}}, "tracks without a title"),
         ({"shortest_s": 0.2}, "shortest track, seconds"),
         ({"longest_s": math.nan}, "longest track, seconds"),
         ({"features": 4, "tracks": 4, "distinct_tracks": 4, "rejects": 6}, "share of files rejected"),
-        ({"flagged": {"duplicate": 5, "outlier": 0}}, "share of tracks that are duplicates"),
-        ({"flagged": {"duplicate": 0, "outlier": 3}}, "share of tracks that are outliers"),
+        ({"flagged": {"duplicate": 5, "outlier": 0}}, "share of duplicates"),
+        ({"flagged": {"duplicate": 0, "outlier": 3}}, "share of outliers"),
     ],
 )
 def test_each_fault_fails_its_check_alone(changes, name):
@@ -57,7 +60,7 @@ def test_a_partition_where_all_is_rejected_fails():
 
 def test_an_empty_partition_has_nothing_to_check():
     nothing = report(inventory=0, features=0, rejects=0, tracks=0, distinct_tracks=0, shortest_s=None)
-    assert gate.judge(nothing) == []
+    assert gate.judge(nothing, None, LIMITS) == []
 
 
 def test_tracks_that_are_left_without_files_fail():
@@ -69,5 +72,38 @@ def test_shares_of_very_few_files_are_not_judged():
 
 
 def test_the_error_is_the_table_of_what_failed():
-    with pytest.raises(QualityGateError, match=r"1 of 11 checks failed(?s:.*)FAIL  different track ids +7  8\n"):
-        gate.require(gate.judge(report(distinct_tracks=7)))
+    with pytest.raises(QualityGateError, match=r"1 of 12 checks failed(?s:.*)FAIL  different track ids +7  8\n"):
+        gate.require(gate.judge(report(distinct_tracks=7), None, LIMITS))
+
+
+def many(**changes):
+    """A report of a hundred tracks with one descriptor."""
+    counts = {"inventory": 100, "features": 98, "tracks": 98, "distinct_tracks": 98}
+    nulls = {"title": 0, "artist": 0, "genre": 0, "language": 98}
+    return report(**counts, null=nulls, quantiles={"rmse": [float(each) for each in range(11)]}) | changes
+
+
+def failed_beside(reference, **changes):
+    return [check.name for check in gate.judge(many(**changes), reference, LIMITS) if not check.passed]
+
+
+def test_what_is_like_the_last_good_run_passes():
+    assert failed_beside(many(), quantiles={"rmse": [each + 3.0 for each in range(11)]}) == []
+
+
+def test_a_descriptor_that_has_moved_out_of_its_range_fails():
+    assert failed_beside(many(), quantiles={"rmse": [each + 20.0 for each in range(11)]}) == ["drift of rmse"]
+
+
+def test_a_column_that_is_suddenly_blank_fails():
+    nulls = {"title": 0, "artist": 98, "genre": 0, "language": 98}
+    assert failed_beside(many(), null=nulls) == ["rise of tracks without artist"]
+
+
+def test_few_tracks_are_not_compared():
+    assert failed_beside(many(tracks=29), quantiles={"rmse": [1e6] * 11}) == []
+
+
+def test_the_thresholds_are_settings():
+    checks = gate.judge(many(null={"title": 0, "genre": 50}), None, Settings(gate_min_labelled=0.9))
+    assert [check.name for check in checks if not check.passed] == ["share of tracks with a genre"]

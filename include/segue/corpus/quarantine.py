@@ -1,0 +1,69 @@
+"""The verdicts of the quality gate: the last good run to compare with, and the days that are held back.
+
+What failed stays in the lake and is not published; documents published before stay. The collection ``quarantine``
+holds a document for each run that failed, until its days have passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from segue import summaries
+from segue.corpus.drift import MIN_TRACKS
+from segue.corpus.gate import Check
+
+COLLECTION = "quarantine"
+JOB = "quality_gate"
+
+
+def last_good(database: Database[Any], run_id: str) -> summaries.Summary | None:
+    """Find the report to compare with.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    run_id : str
+        ``<dag_id>/<run_id>`` of the run at hand, which is not compared with itself.
+
+    Returns
+    -------
+    dict or None
+        What `segue.corpus.integrate.run` returned in the last other run that passed with tracks enough.
+    """
+    passed = {
+        "job": JOB,
+        "run_id": {"$ne": run_id},
+        "summary.passed": True,
+        "summary.tracks": {"$gte": MIN_TRACKS},
+    }
+    verdict = database[summaries.COLLECTION].find_one(passed, sort=[("written_at", -1)])
+    return summaries.read(verdict["run_id"], source=database).get("integrate") if verdict else None
+
+
+def record(database: Database[Any], run_id: str, report: Mapping[str, Any], checks: Sequence[Check]) -> None:
+    """Keep the verdict on a run, and hold its days back or set them free.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    report : mapping
+        What `segue.corpus.integrate.run` returned.
+    checks : sequence of Check
+        What `segue.corpus.gate.judge` made of it.
+    """
+    failed = [f"{check.name}: {check.value:.4g}" for check in checks if not check.passed]
+    verdict = {"passed": not failed, "tracks": report["tracks"], "failed": failed}
+    summaries.write(run_id, JOB, verdict, into=database)
+    if not report["partitions"]:
+        return
+    first, last = report["first_day"], report["last_day"]
+    database[COLLECTION].delete_many({"first_day": {"$gte": first}, "last_day": {"$lte": last}})
+    if failed:
+        held = {"first_day": first, "last_day": last, "failed": failed, "since": datetime.now(UTC)}
+        database[COLLECTION].replace_one({"_id": run_id}, held, upsert=True)

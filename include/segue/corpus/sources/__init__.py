@@ -1,0 +1,49 @@
+"""Where the metadata of a corpus comes from: tags alone, a table, or FMA's own tables.
+
+The audio is always a folder of files; a source adds what is known about them. It is told by the layout:
+
+1. a folder with FMA's ``tracks.csv``: ``SEGUE_METADATA``, or ``fma_metadata`` in or beside the music folder;
+2. a CSV or Parquet table: ``SEGUE_METADATA``, or ``metadata.csv`` in the music folder;
+3. else the files' tags alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from segue.corpus.metadata import Metadata
+from segue.corpus.sources.fma import TRACKS, FmaMetadata
+from segue.corpus.sources.table import MetadataTable
+from segue.corpus.sources.tags import TagsOnly
+from segue.settings import Settings
+
+
+class Source(Protocol):
+    """Metadata of a corpus; ``str()`` names it for logs and summaries."""
+
+    def read(self, today: date) -> Metadata:
+        """Read all rows; no `date_created` is later than `today`. Raises `CorpusError` if they cannot be read."""
+        ...
+
+
+def find(settings: Settings) -> Source:
+    """Tell the source of a corpus by its settings and layout.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    Source
+    """
+    music, named = settings.music_dir, settings.metadata
+    for folder in [named] if named else [music / "fma_metadata", music.parent / "fma_metadata"]:
+        if (folder / TRACKS).is_file():
+            return FmaMetadata(folder, music)
+    table: Path = named or music / "metadata.csv"
+    if named or table.is_file():
+        return MetadataTable(table, settings.metadata_mapping)
+    return TagsOnly()

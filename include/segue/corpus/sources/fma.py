@@ -1,0 +1,165 @@
+"""The Free Music Archive's data set (Defferrard et al., 2017), as published at github.com/mdeff/fma.
+
+fma_full | fma_large | fma_medium | fma_small     000/000002.mp3, 155/155066.mp3, ...
+fma_metadata/tracks.csv                           one row a track; three rows of header
+fma_metadata/genres.csv                           163 genres, each with its parent and its root
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from segue.corpus.metadata import Metadata, settle
+from segue.corpus.sources.table import read_csv
+from segue.errors import CorpusError
+
+TRACKS, GENRES = "tracks.csv", "genres.csv"
+SUBSETS = ("fma_full", "fma_large", "fma_medium", "fma_small")
+
+HEADER_ROWS = 3
+"""Group of the column, name of the column, and a row that names only the index."""
+
+TEXTS = {
+    "title": ("track", "title"),
+    "artist": ("artist", "name"),
+    "album": ("album", "title"),
+    "language": ("track", "language_code"),
+    "date_created": ("track", "date_created"),
+    "split": ("set", "split"),
+}
+DURATION, ROOT, FINE = ("track", "duration"), ("track", "genre_top"), ("track", "genres")
+
+NOTHING = ("", "nan")
+"""How a missing value is written: blank as published, ``nan`` after a passage through many a script."""
+
+
+@dataclass(frozen=True)
+class FmaMetadata:
+    """FMA's tables.
+
+    Attributes
+    ----------
+    folder : Path
+        ``fma_metadata``.
+    music_dir : Path
+        One of `SUBSETS`, or a folder that holds one of them.
+    """
+
+    folder: Path
+    music_dir: Path
+
+    def __str__(self) -> str:
+        """Name the source."""
+        return f"FMA {self.folder}"
+
+    def read(self, today: date) -> Metadata:
+        """Read the tables.
+
+        A track's genre is its root as FMA states it, else the root that most of its own genres have; a tie stays
+        without. The stated duration is that of the whole track, so it is taken only with ``fma_full``: the other
+        subsets hold clips of 30 seconds.
+
+        Parameters
+        ----------
+        today : date
+            Later dates are not believed.
+
+        Returns
+        -------
+        Metadata
+            The track id is FMA's number without zeros in front.
+
+        Raises
+        ------
+        CorpusError
+            If a table cannot be read or is not as published, or if the music folder holds several subsets.
+        """
+        subset = self._subset()
+        tracks, roots = self._tracks(), self._roots()
+        number = pd.to_numeric(tracks["track_id"], errors="coerce")
+        tracks = tracks[number.notna()].reset_index(drop=True)
+        numbers = number.dropna().astype(int)
+        inside = "" if subset == self.music_dir.name else f"{subset}/"
+        top, unknown = _top_genres(tracks, roots)
+        stated = pd.DataFrame({name: _blank(tracks[column]) for name, column in TEXTS.items()}).assign(
+            track_id=[str(each) for each in numbers],
+            file=[f"{inside}{each // 1000:03d}/{each:06d}.mp3" for each in numbers],
+            genre=top,
+            duration=_blank(tracks[DURATION]) if subset == "fma_full" else "",
+        )
+        settled = settle(stated, today)
+        faults = {"unusable_track_ids": int(number.isna().sum()), "unknown_genres": unknown}
+        return replace(settled, counts={**settled.counts, **faults})
+
+    def _subset(self) -> str:
+        """Name the subset whose files are there."""
+        if self.music_dir.name in SUBSETS:
+            return self.music_dir.name
+        here = [name for name in SUBSETS if (self.music_dir / name).is_dir()]
+        if len(here) == 1:
+            return here[0]
+        found = f"{' and '.join(here)}, which have tracks in common" if here else f"none of {', '.join(SUBSETS)}"
+        raise CorpusError(f"The folder {self.music_dir} holds {found}. Set SEGUE_MUSIC to one of FMA's folders.")
+
+    def _tracks(self) -> pd.DataFrame:
+        path = self.folder / TRACKS
+        head = read_csv(path, header=None, nrows=2)
+        columns = list(zip(*head.to_numpy(), strict=True))
+        wanted = [*TEXTS.values(), DURATION, ROOT, FINE]
+        absent = [".".join(name) for name in wanted if name not in columns]
+        if absent:
+            raise CorpusError(f"{path} lacks the column {', '.join(absent)}. Take it as FMA publishes it.")
+        positions = [0, *(columns.index(name) for name in wanted)]
+        rows = read_csv(path, header=None, skiprows=HEADER_ROWS, usecols=positions)[positions]
+        return rows.set_axis(pd.Index(["track_id", *wanted], tupleize_cols=False), axis=1)
+
+    def _roots(self) -> dict[int, str]:
+        """Read the title of each genre's root."""
+        path = self.folder / GENRES
+        genres = read_csv(path)
+        try:
+            titles = dict(zip(genres["genre_id"].astype(int), genres["title"], strict=True))
+            return {
+                genre: titles[root] for genre, root in zip(titles, genres["top_level"].astype(int), strict=True)
+            }
+        except (KeyError, ValueError) as error:
+            raise CorpusError(
+                f"{path} is not FMA's table of genres: {error}. Take it as FMA publishes it."
+            ) from error
+
+
+def _blank(texts: pd.Series) -> pd.Series:
+    return texts.where(~texts.str.strip().str.lower().isin(NOTHING), "")
+
+
+def _top_genres(tracks: pd.DataFrame, roots: Mapping[int, str]) -> tuple[list[str], int]:
+    """Find each track's top genre, and count the genres that the hierarchy does not know."""
+    unknown = 0
+    found = []
+    for stated, listed in zip(_blank(tracks[ROOT]), tracks[FINE], strict=True):
+        genres = _numbers(listed)
+        unknown += sum(genre not in roots for genre in genres)
+        found.append(stated or _majority([roots[genre] for genre in genres if genre in roots]))
+    return found, unknown
+
+
+def _numbers(listed: str) -> list[int]:
+    """Read a list as FMA writes it, such as ``[21, 137]``; what is none is an empty one."""
+    try:
+        numbers = json.loads(listed)
+    except ValueError:
+        return []
+    return [each for each in numbers if isinstance(each, int)] if isinstance(numbers, list) else []
+
+
+def _majority(roots: Sequence[str]) -> str:
+    """Name the root that occurs most often; blank if there is none, or a tie."""
+    (first, votes), (_, runner_up) = [*Counter(roots).most_common(2), ("", 0), ("", 0)][:2]
+    return first if votes > runner_up else ""

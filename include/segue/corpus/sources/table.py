@@ -1,0 +1,112 @@
+"""A metadata table: CSV or Parquet, with a header of Segue's names or a mapping from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyarrow import ArrowException
+
+from segue.corpus.metadata import COLUMNS, REQUIRED, Metadata, settle
+from segue.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class MetadataTable:
+    """A table with one row a track.
+
+    Attributes
+    ----------
+    path : Path
+        ``.parquet`` is Parquet; anything else CSV in UTF-8, with or without byte order mark, with a header.
+    columns : mapping of str to str
+        The table's name of a column of `metadata.COLUMNS`, where it differs.
+    """
+
+    path: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Name the source."""
+        return f"table {self.path}"
+
+    def read(self, today: date) -> Metadata:
+        """Read the table.
+
+        Parameters
+        ----------
+        today : date
+            Later dates are not believed.
+
+        Returns
+        -------
+        Metadata
+
+        Raises
+        ------
+        CorpusError
+            If it cannot be read, is no table, or lacks a column that is required or named by the mapping.
+        """
+        table = _read_parquet(self.path) if self.path.suffix == ".parquet" else read_csv(self.path)
+        self._require([self.columns.get(name, name) for name in REQUIRED] + [*self.columns.values()], table)
+        named = {name: self.columns.get(name, name) for name in COLUMNS}
+        present = {name: table[there] for name, there in named.items() if there in table}
+        return settle(pd.DataFrame(present), today)
+
+    def _require(self, wanted: Sequence[str], table: pd.DataFrame) -> None:
+        absent = [name for name in dict.fromkeys(wanted) if name not in table]
+        if absent:
+            raise CorpusError(
+                f"{self.path} lacks the column {' and '.join(absent)}; it has {', '.join(table.columns)}. "
+                "Name the columns as in docs/corpus.md, or map them by SEGUE_METADATA_COLUMNS."
+            )
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a CSV table as strings, blank where there is nothing.
+
+    Parameters
+    ----------
+    path : Path
+    **options
+        For `pandas.read_csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    CorpusError
+        If it cannot be read, is not UTF-8 or no CSV; the message names the remedy.
+    """
+    try:
+        table: pd.DataFrame = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, **options
+        )
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} is not UTF-8 (byte {error.start}). Save it as CSV UTF-8.") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise CorpusError(f"{path} is not a CSV table: {error}. Correct it, or take it away.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return table
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read a Parquet table as strings, as Python writes its values: ``2008-11-26 01:44:45``, ``183.5``."""
+    try:
+        table = pd.read_parquet(path, dtype_backend="pyarrow")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ArrowException as error:
+        raise CorpusError(f"{path} is not a Parquet table: {error}. Correct it, or take it away.") from error
+    return table.astype(object).where(table.notna(), "").astype(str)
+
+
+def _unreadable(path: Path, error: OSError) -> CorpusError:
+    return CorpusError(f"Cannot read {path}: {error.strerror or error}. Correct SEGUE_METADATA, or unset it.")

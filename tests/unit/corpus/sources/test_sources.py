@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from segue.corpus import sources
+from segue.errors import ConfigurationError
+from segue.settings import Settings, get_settings
+
+
+def found(music, **changes):
+    return str(sources.find(Settings(music=music, **changes)))
+
+
+def test_a_folder_of_music_alone_has_only_tags(tmp_path, spark):
+    source = sources.find(Settings(music=tmp_path))
+    assert str(source) == "tags only"
+    assert source.read(date(2026, 3, 1)).to_spark(spark).collect() == []
+
+
+def test_a_table_in_the_music_folder_is_found(tmp_path):
+    (tmp_path / "metadata.csv").touch()
+    assert found(tmp_path) == f"table {tmp_path}/metadata.csv"
+
+
+@pytest.mark.parametrize("music", [".", "fma_large"])
+def test_the_folder_of_fma_is_found_in_or_beside_the_music(tmp_path, music):
+    for folder in ("fma_large", "fma_metadata"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "fma_metadata" / "tracks.csv").touch()
+    (tmp_path / "metadata.csv").touch()
+    assert found(tmp_path / music) == f"FMA {tmp_path}/fma_metadata"
+
+
+def test_what_the_setting_names_comes_first(tmp_path):
+    (tmp_path / "fma_metadata").mkdir()
+    (tmp_path / "fma_metadata" / "tracks.csv").touch()
+    assert found(tmp_path, metadata=tmp_path / "my.parquet") == f"table {tmp_path}/my.parquet"
+    assert found(tmp_path / "a" / "b", metadata=tmp_path / "fma_metadata") == f"FMA {tmp_path}/fma_metadata"
+
+
+def test_the_mapping_is_read_from_the_environment(monkeypatch):
+    monkeypatch.setenv("SEGUE_METADATA_COLUMNS", "track_id=id,artist=Artist Name")
+    assert Settings().metadata_mapping == {"track_id": "id", "artist": "Artist Name"}
+    assert Settings(metadata_columns="").metadata_mapping == {}
+
+
+def test_a_mapping_that_is_none_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("SEGUE_METADATA_COLUMNS", "track_id")
+    get_settings.cache_clear()
+    with pytest.raises(ConfigurationError, match="SEGUE_METADATA_COLUMNS='track_id'"):
+        get_settings()
+    get_settings.cache_clear()
