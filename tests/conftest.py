@@ -24,6 +24,11 @@ HOMES = PROJECT_DIR / ".segue-test"
 PORTS = ("airflow_port", "api_port", "kafka_port", "kafka_controller_port", "mongo_port")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the kill tests be run more often than CI has time for."""
+    parser.addoption("--kills", type=int, default=1, help="how often each kill test kills, at random moments")
+
+
 @pytest.fixture(scope="session")
 def settings() -> Iterator[Settings]:
     """Point this process, and what it starts, at a home of this run's own; stop what was started in it."""

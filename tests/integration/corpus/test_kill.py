@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -57,6 +60,47 @@ def test_a_driver_that_is_killed_while_it_extracts_leaves_nothing_that_the_next_
         kill(process)
         extracted = pipeline.extract()
         assert extracted["features"] + extracted["rejects"] == extracted["inventory"] == 11
+        assert {table: pipeline.rows(table) for table in expected} == expected
+
+
+def python_workers(driver):
+    """The processes that Spark's Python daemon has forked for tasks."""
+    with suppress(psutil.NoSuchProcess):
+        python = [each for each in psutil.Process(driver.pid).children(recursive=True) if "python" in each.name()]
+        daemons = {each.pid for each in python if "pyspark.daemon" in each.cmdline()}
+        return [each for each in python if each.ppid() in daemons]
+    return []
+
+
+@pytest.mark.parametrize("victim", ["driver", "worker"])
+def test_a_kill_at_a_random_moment_leaves_the_same_rows_after_the_next_run(pipeline, submit, victim, request):
+    pipeline.inventory()
+    pipeline.extract()
+    expected = {table: pipeline.rows(table) for table in ("features", "rejects")}
+    process = submit("extract", "--mode", "force")
+    wait_for(process, "plan: ")
+    began = time.monotonic()
+    wait_for(process, "progress: 11/11" if victim == "worker" else "== extract ==")
+    undisturbed_s = time.monotonic() - began
+    process.communicate()
+    hits = 0
+    while hits < request.config.getoption("kills"):
+        process = submit("extract", "--mode", "force")
+        wait_for(process, "plan: ")
+        delay_s = random.uniform(0, undisturbed_s)
+        time.sleep(delay_s)
+        if victim == "driver":
+            kill(process)
+        else:
+            while process.poll() is None and not (workers := python_workers(process)):
+                time.sleep(0.01)
+            if process.poll() is None:
+                with suppress(psutil.NoSuchProcess):
+                    random.choice(workers).kill()
+            process.communicate()
+        hits += process.returncode != 0  # a job that was quicker than its kill does not count
+        print(f"kill {hits} of the {victim}, {delay_s:.1f} s of {undisturbed_s:.1f} s, exit {process.returncode}")
+        pipeline.extract()
         assert {table: pipeline.rows(table) for table in expected} == expected
 
 
