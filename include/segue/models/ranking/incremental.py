@@ -83,7 +83,9 @@ def train_incrementally(
     updates = int(champion.tags.get(UPDATES, "0")) + 1
     full = int(champion.tags.get(FULL, champion.number))
     figures: dict[str, Any] = {"challenger": new, "champion": old["ndcg@10"], UPDATES: updates}
-    if (trained := _load(partial(registry.version, NAME, full))) is not None:
+    if full == champion.number:
+        figures["ndcg@10_of_full_training"] = old["ndcg@10"]
+    elif (trained := _load(partial(registry.version, NAME, full))) is not None:
         trained = carry_over(trained, material.catalogue)
         figures["ndcg@10_of_full_training"] = judge(trained.blend, window, listeners=rows).means()["ndcg@10"]
     if new["ndcg@10"] < (1 - TOLERANCE) * old["ndcg@10"]:

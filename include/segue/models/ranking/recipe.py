@@ -108,8 +108,11 @@ class Recipe:
 def related(history: sparse.csr_matrix, recipe: Recipe) -> dict[str, Neighbours]:
     """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations."""
     ease = neighbours.ease(history, regularization=recipe.ease_regularization)
-    cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=COSINE_KEPT)
-    return {"ease": ease.truncated(), "cosine": cosine.truncated()}
+    return {"ease": ease.truncated(), "cosine": _cosine(history, recipe.cosine_balance).truncated()}
+
+
+def _cosine(history: sparse.csr_matrix, balance: float) -> Neighbours:
+    return neighbours.cosine(history, balance=balance, kept=COSINE_KEPT)
 
 
 def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Recipe:
@@ -135,7 +138,7 @@ def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIAL
     als, factors = _tune_als(fit, window, ndcg, trials, say)
     ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(neighbours.ease(window.history, regularization=value)))
     say(f"EASE: λ = {ease:g}")
-    balance = _prefer(COSINE_BALANCES, lambda value: ndcg(ingredients.cosine(value)))
+    balance = _prefer(COSINE_BALANCES, lambda value: ndcg(_cosine(window.history, value)))
     say(f"item cosine: balance = {balance:g}")
     recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
     if audio is not None:
@@ -159,9 +162,6 @@ def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIAL
 class _Ingredients:
     history: sparse.csr_matrix
     audio: Audio | None
-
-    def cosine(self, balance: float) -> Neighbours:
-        return neighbours.cosine(self.history, balance=balance, kept=COSINE_KEPT)
 
     def completed(self, factors: Factors, prior: float) -> Factors:
         if self.audio is None:
