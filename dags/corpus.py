@@ -20,7 +20,9 @@ table and the files' tags, cleans, checks, and publishes one document a track to
 docs/corpus.md).
 
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
-MongoDB. Every run replaces its days as a whole, so running one twice, or again after a kill, ends the same.
+MongoDB. Every run replaces its days as a whole, so running one twice, or again after a kill, ends the same. Days
+in which nothing has changed since they were published (files, metadata, rules, limits) are left as they are: the
+tasks after *unless_unchanged* are then skipped.
 
 **When it fails.** The last line of the failed task's log says what and why.
 
@@ -103,13 +105,29 @@ def corpus() -> None:
     extract = spark_job(task_id="extract", job="extract", arguments=[*DAYS, "--mode", "{{ params.mode }}"])
     integrate = spark_job(task_id="integrate", job="integrate", arguments=DAYS)
     publish = spark_job(task_id="publish", job="publish", arguments=DAYS)
-    inventory >> extract >> unless_ping() >> integrate >> quality_gate() >> publish >> summary()
+    inventory >> extract >> unless_unchanged() >> integrate >> quality_gate() >> publish >> summary()
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=False)
-def unless_ping(params: dict[str, Any]) -> bool:
-    """Go on to the summary if nothing is to be done."""
-    return bool(params["mode"] != "ping")
+def unless_unchanged(dag_run: Any) -> bool:
+    """Go on to the summary after a ping, or if these days stand published as they are."""
+    from segue import summaries
+    from segue.corpus import publications
+    from segue.settings import get_settings
+
+    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
+    jobs = summaries.read(run_id, source=database)
+    extract = jobs["extract"]
+    if extract["mode"] == "ping":
+        return False
+    key = publications.made_from(extract["lake"], jobs["inventory"]["metadata_digest"], get_settings())
+    standing = publications.find(database, extract["days"], key)
+    if not standing:
+        return True
+    print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
+    for job in publications.JOBS:
+        summaries.write(run_id, job, standing[job] | {"unchanged_since": standing["run_id"]}, into=database)
+    return False
 
 
 @task
@@ -135,14 +153,21 @@ def quality_gate(dag_run: Any) -> None:
 def summary(dag_run: Any) -> None:
     """Say what came of the run, keep it, and fail if it was nothing."""
     from segue import summaries
+    from segue.corpus import publications
     from segue.corpus.outcome import outcome
     from segue.errors import CorpusError
+    from segue.settings import get_settings
 
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
+    jobs = summaries.read(run_id, source=database)
     try:
-        total = outcome(summaries.read(run_id, source=database))
+        total = outcome(jobs)
     except CorpusError as error:
         raise AirflowFailException(str(error)) from None
+    if "publish" in jobs and "unchanged_since" not in jobs["publish"]:
+        extract, metadata = jobs["extract"], jobs["integrate"]["metadata_digest"]
+        key = publications.made_from(extract["lake"], metadata, get_settings())
+        publications.record(database, extract["days"], key, run_id, jobs)
     total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
     print(summaries.render("corpus", total))
     summaries.write(run_id, "summary", total, into=database)

@@ -27,7 +27,7 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-TASKS = ("inventory", "extract", "unless_ping", "integrate", "quality_gate", "publish", "summary")
+TASKS = ("inventory", "extract", "unless_unchanged", "integrate", "quality_gate", "publish", "summary")
 PAGE_MS = 60_000
 RUN_MS = 900_000
 

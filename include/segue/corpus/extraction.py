@@ -74,6 +74,8 @@ def run(lake: Lake, music_dir: Path, days: Days, mode: Mode) -> dict[str, Any]:
     counts = _balance(lake, affected)
     return {
         **head,
+        "days": str(days),
+        "lake": lake.versions("inventory", "features", "rejects"),
         "skipped": counts["inventory"] - len(todo),
         **counts,
         "tracks_per_s": len(todo) / extracting_s if extracting_s else 0.0,

@@ -58,6 +58,7 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
         "partitions": len(affected),
         "first_day": str(affected[0]) if affected else None,
         "last_day": str(affected[-1]) if affected else None,
+        "metadata_digest": metadata.digest,
         **_count(lake, affected),
         **report(lake.read("tracks").where(days.condition)),
         "seconds": time.monotonic() - started,

@@ -52,6 +52,7 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
         _merge(table, rows)
     return {
         **counts,
+        "metadata_digest": metadata.digest,
         "metadata": {
             **metadata.counts,
             "rows_without_file": len(metadata.rows) - counts["with_metadata"],

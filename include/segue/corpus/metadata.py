@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -36,6 +37,11 @@ class Metadata:
 
     rows: pd.DataFrame
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rows and their order, as hexadecimal digits."""
+        return hashlib.sha256(pd.util.hash_pandas_object(self.rows, index=False).to_numpy().tobytes()).hexdigest()
 
     def to_spark(self, spark: SparkSession) -> DataFrame:
         """Hand the rows to Spark."""

@@ -15,7 +15,8 @@ def outcome(jobs: Mapping[str, Summary]) -> dict[str, Any]:
     Parameters
     ----------
     jobs : mapping of str to dict
-        Summary by job: `inventory` and `extract`, and unless the run was a ping, `integrate` and `publish`.
+        Summary by job: `inventory` and `extract`, and unless the run was a ping, `integrate` and `publish`: those
+        of an earlier run, which `publish` names as `unchanged_since`, if nothing has changed.
 
     Returns
     -------
@@ -50,15 +51,17 @@ def outcome(jobs: Mapping[str, Summary]) -> dict[str, Any]:
         "tracks_per_s": extract["tracks_per_s"],
         "collection": publish["collection"],
         "tracks_in_collection": publish["tracks_in_collection"],
-        "note": _note(extract, integrate),
+        "note": _note(extract, integrate, publish.get("unchanged_since")),
     }
 
 
-def _note(extract: Summary, integrate: Summary) -> str:
+def _note(extract: Summary, integrate: Summary, unchanged_since: str | None) -> str:
     if not extract["inventory"]:
         return "No file entered the corpus on these days, so there was nothing to do."
     if integrate["null"]["genre"] == integrate["tracks"]:
         return (
             "No track has a genre. Tag the files or add a metadata.csv: the genre model cannot learn from these."
         )
+    if unchanged_since:
+        return f"Nothing has changed since {unchanged_since}, so what it published stands."
     return "none"

@@ -47,6 +47,12 @@ def test_says_that_no_track_has_a_genre():
     assert "Tag the files" in outcome(jobs(without_genre=2))["note"]
 
 
+def test_says_whose_results_stand_when_nothing_has_changed():
+    again = jobs()
+    again["publish"]["unchanged_since"] = "corpus/manual__1"
+    assert "Nothing has changed since corpus/manual__1" in outcome(again)["note"]
+
+
 def test_a_ping_needs_no_more_than_the_plan():
     total = outcome({"inventory": {}, "extract": {"mode": "ping", "would_extract": 4}})
     assert total["would_extract"] == 4

@@ -1,0 +1,98 @@
+"""Which days stand published and what from, so that a run that finds nothing changed does not do them again.
+
+The collection ``publications`` holds a document for each range of days published from the present state of lake,
+metadata, rules and limits. Those of another state are withdrawn before anything is published: flags are found
+among all tracks, so any change can reach any day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pymongo.database import Database
+
+from segue.settings import Settings
+from segue.summaries import Summary
+
+COLLECTION = "publications"
+
+JOBS = ("integrate", "publish")
+"""Whose summaries a publication keeps."""
+
+
+def made_from(lake: Mapping[str, int], metadata: str, limits: Settings) -> str:
+    """Tell states apart that may be published differently.
+
+    Parameters
+    ----------
+    lake : mapping of str to int
+        Version of each Delta table that the integrated dataset is made from.
+    metadata : str
+        `segue.corpus.metadata.Metadata.digest`.
+    limits : Settings
+        Those that begin with ``gate_`` count.
+
+    Returns
+    -------
+    str
+        A digest of these and of this package's source code.
+    """
+    state = {
+        "lake": dict(lake),
+        "metadata": metadata,
+        "limits": {name: value for name, value in limits.model_dump().items() if name.startswith("gate_")},
+    }
+    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def find(database: Database[Any], days: str, key: str) -> dict[str, Any] | None:
+    """Find the publication of the same days from the same state, and withdraw those of other states.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    days : str
+        Name of the range.
+    key : str
+        What `made_from` returned.
+
+    Returns
+    -------
+    dict or None
+        `run_id`, and the summaries of `JOBS` by name. None also if the collection of tracks has not as many
+        documents as it then had.
+    """
+    published = database[COLLECTION]
+    published.delete_many({"made_from": {"$ne": key}})
+    found = published.find_one({"_id": days})
+    if found is None:
+        return None
+    there = database["tracks"].estimated_document_count()
+    return found if there == found["publish"]["tracks_in_collection"] else None
+
+
+def record(database: Database[Any], days: str, key: str, run_id: str, jobs: Mapping[str, Summary]) -> None:
+    """Keep what a run has published.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    days, key : str
+        As for `find`.
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    jobs : mapping of str to dict
+        The summaries of the run.
+    """
+    published = database[COLLECTION]
+    published.delete_many({"made_from": {"$ne": key}})
+    kept = {"made_from": key, "run_id": run_id, "at": datetime.now(UTC)} | {job: jobs[job] for job in JOBS}
+    published.replace_one({"_id": days}, kept, upsert=True)
