@@ -22,7 +22,8 @@ def test_schemathesis_finds_no_500(api: str, new_user: tuple[str, str], tmp_path
     command = [str(Path(sys.prefix) / "bin" / "schemathesis"), "--config-file", str(config)]
     command += ["run", f"{api}/openapi.json"]
     command += ["--header", f"Authorization: Token {new_user[1]}", "--checks", "not_a_server_error"]
-    command += ["--mode", "all", "--max-examples", "10", "--seed", "1", "--phases", "coverage,fuzzing"]
+    command += ["--exclude-path", "/v1/users/{user_name}/recommendations/events"]  # a stream never ends
+    command += ["--mode", "all", "--max-examples", "20", "--seed", "1", "--phases", "coverage,fuzzing"]
     command += ["--generation-database", "none", "--request-timeout", "30", "--no-color"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
