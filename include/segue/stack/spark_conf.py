@@ -87,6 +87,8 @@ def properties(settings: Settings) -> dict[str, str]:
         # Small data on one machine: few partitions, since each costs more than the rows in it.
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # Of VACUUM too, which else lists a folder in 10,000 tasks.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
