@@ -5,6 +5,7 @@ table and the files' tags, cleans, checks, and publishes one document a track to
 
 **When.** Every midnight (UTC), for the files that entered the corpus on the day that ended. That day is the run's
 *partition*: a track's `date_created` in the metadata, else the day its file was first seen. It never changes.
+Earlier days whose files came, changed or went since their run are run again with it.
 
 **How to run it.**
 
@@ -98,10 +99,11 @@ PARAMS = {
 )
 def corpus() -> None:
     """Wire the pipeline."""
-    # A nightly run gives new files without a date the day that ended; any other run gives them today.
-    seen_on = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
+    # A nightly run gives new files without a date the day that ended, and looks for late ones; any other run gives
+    # them today.
+    night_of = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
     spark_job = partial(SparkJobOperator, conf=JVM)
-    inventory = spark_job(task_id="inventory", job="inventory", arguments=["--seen-on", seen_on])
+    inventory = spark_job(task_id="inventory", job="inventory", arguments=["--night-of", night_of])
     extract = spark_job(task_id="extract", job="extract", arguments=[*DAYS, "--mode", "{{ params.mode }}"])
     integrate = spark_job(task_id="integrate", job="integrate", arguments=DAYS)
     publish = spark_job(task_id="publish", job="publish", arguments=DAYS)

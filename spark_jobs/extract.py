@@ -17,7 +17,8 @@ def main() -> None:
     with spark.job("extract") as session:
         settings = get_settings()
         lake = Lake(session, settings.lake_uri)
-        summary = extraction.run(lake, settings.music_dir, days.chosen(arguments), arguments.mode)
+        chosen = days.chosen(arguments, summaries.read(arguments.run_id))
+        summary = extraction.run(lake, settings.music_dir, chosen, arguments.mode)
         summaries.report(arguments.run_id, "extract", summary)
 
 

@@ -16,7 +16,8 @@ def main() -> None:
     with spark.job("integrate") as session:
         settings = get_settings()
         table = sources.find(settings).read(datetime.now(UTC).date())
-        summary = integrate.run(Lake(session, settings.lake_uri), table, days.chosen(arguments))
+        chosen = days.chosen(arguments, summaries.read(arguments.run_id))
+        summary = integrate.run(Lake(session, settings.lake_uri), table, chosen)
         summaries.report(arguments.run_id, "integrate", summary)
 
 

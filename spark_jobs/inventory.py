@@ -16,7 +16,7 @@ def main() -> None:
     """Run the job."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-id", required=True, help="key under which the summary is stored")
-    parser.add_argument("--seen-on", type=date.fromisoformat, help="day that new files without a date enter")
+    parser.add_argument("--night-of", type=date.fromisoformat, help="the nightly run's day: new files enter on it")
     arguments = parser.parse_args()
     today = datetime.now(UTC).date()
     with spark.job("inventory") as session:
@@ -26,9 +26,10 @@ def main() -> None:
         print(f"music: {len(files):,} files in {settings.music_dir}; metadata: {source}", flush=True)
         table = source.read(today)
         lake = Lake(session, settings.lake_uri)
-        summary = inventory.update(lake, files, table, arguments.seen_on or today)
+        summary = inventory.update(lake, files, table, arguments.night_of or today)
+        late = inventory.late_days(lake, arguments.night_of) if arguments.night_of else []
         where = {"music": str(settings.music_dir), "source": str(source)}
-        summaries.report(arguments.run_id, "inventory", {**where, **summary})
+        summaries.report(arguments.run_id, "inventory", {**where, **summary, "late_days": list(map(str, late))})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ def main() -> None:
     arguments = days.parser(__doc__).parse_args()
     with spark.job("publish") as session, summaries.database() as database:
         lake = Lake(session, get_settings().lake_uri)
-        summary = publish.run(lake, database, days.chosen(arguments))
+        chosen = days.chosen(arguments, summaries.read(arguments.run_id))
+        summary = publish.run(lake, database, chosen)
         summaries.report(arguments.run_id, "publish", summary)
 
 

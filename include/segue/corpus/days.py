@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -12,16 +13,19 @@ from pyspark.sql import functions as sf
 
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
+from segue.summaries import Summary
 
 
 @dataclass(frozen=True)
 class Days:
-    """A range of partitions.
+    """A range of partitions, and single ones besides.
 
     Attributes
     ----------
     first, last : date or None
         Both inclusive; None is unbounded.
+    late : tuple of date
+        Days out of the range whose files came or changed after their run.
 
     Raises
     ------
@@ -31,6 +35,7 @@ class Days:
 
     first: date | None = None
     last: date | None = None
+    late: tuple[date, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a range that ends before it begins."""
@@ -38,7 +43,11 @@ class Days:
             raise CorpusError(f"The range of days ends ({self.last}) before it begins ({self.first}). Swap them.")
 
     def __str__(self) -> str:
-        """Name the range for a log."""
+        """Name the days for a log."""
+        return f"{self._range} and {len(self.late):,} late ones" if self.late else self._range
+
+    @property
+    def _range(self) -> str:
         if self.first is None and self.last is None:
             return "all days"
         if self.first == self.last:
@@ -49,7 +58,8 @@ class Days:
     def condition(self) -> Column:
         """True for rows of these days."""
         low = sf.lit(True) if self.first is None else sf.col(PARTITION) >= sf.lit(self.first)
-        return low if self.last is None else low & (sf.col(PARTITION) <= sf.lit(self.last))
+        within = low if self.last is None else low & (sf.col(PARTITION) <= sf.lit(self.last))
+        return within | sf.col(PARTITION).isin(list(self.late)) if self.late else within
 
     def among(self, *tables: DataFrame) -> list[date]:
         """List the days of the range that occur in any of the tables, in order."""
@@ -77,6 +87,19 @@ def parser(description: str | None) -> ArgumentParser:
     return made
 
 
-def chosen(arguments: Namespace) -> Days:
-    """Read the days from what `parser` parsed."""
-    return Days(arguments.first, arguments.last)
+def chosen(arguments: Namespace, run: Mapping[str, Summary]) -> Days:
+    """Tell the days that a job is to work on.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        What `parser` parsed.
+    run : mapping of str to dict
+        Summaries of the run's jobs so far: that of the inventory, if it has any, names the late days.
+
+    Returns
+    -------
+    Days
+    """
+    late = run.get("inventory", {}).get("late_days", [])
+    return Days(arguments.first, arguments.last, tuple(map(date.fromisoformat, late)))

@@ -51,13 +51,15 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
     started = time.monotonic()
     features = lake.read("features").where(sf.col("feature_version") == FEATURE_VERSION)
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "tracks")))
+    in_range = [day for day in affected if day not in days.late]
     if affected:
         tracks = integrate(features, metadata.to_spark(lake.spark), days)
         lake.replace("tracks", tracks, affected)
     return {
         "partitions": len(affected),
-        "first_day": str(affected[0]) if affected else None,
-        "last_day": str(affected[-1]) if affected else None,
+        "first_day": str(in_range[0]) if in_range else None,
+        "last_day": str(in_range[-1]) if in_range else None,
+        "late_days": list(map(str, days.late)),
         "metadata_digest": metadata.digest,
         **_count(lake, affected),
         **report(lake.read("tracks").where(days.condition)),

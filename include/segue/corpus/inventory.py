@@ -12,10 +12,12 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
+from segue.audio.definition import FEATURE_VERSION
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, file_id
 from segue.corpus.metadata import Metadata
-from segue.corpus.schema import INVENTORY, columns
+from segue.corpus.plan import behind
+from segue.corpus.schema import INVENTORY, PARTITION, columns
 
 IDENTITY = ("track_id", "size_bytes", "mtime_ns")
 """What may change of a file whose path stays."""
@@ -58,6 +60,26 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
             "rows_without_file": len(metadata.rows) - counts["with_metadata"],
         },
     }
+
+
+def late_days(lake: Lake, day: date) -> list[date]:
+    """Find the days before `day` that have to be run again, for files that came, changed or went after their run.
+
+    Parameters
+    ----------
+    lake : Lake
+        Its inventory is up to date.
+    day : date
+
+    Returns
+    -------
+    list of date
+        In order. A day that never had a run is late, too.
+    """
+    inventory, features, rejects = (
+        lake.read(name).where(sf.col(PARTITION) < sf.lit(day)) for name in ("inventory", "features", "rejects")
+    )
+    return sorted(row[0] for row in behind(inventory, features, rejects, FEATURE_VERSION).collect())
 
 
 def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: date, now: datetime) -> DataFrame:

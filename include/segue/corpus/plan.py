@@ -59,6 +59,27 @@ def unchanged(outcomes: DataFrame, version: str) -> DataFrame:
     return outcomes.where(sf.col("feature_version") == version).select(*STATE)
 
 
+def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str) -> DataFrame:
+    """Find the days whose outcomes are not those of their files.
+
+    Files may have come, changed, gone, or been given another track id.
+
+    Parameters
+    ----------
+    inventory, features, rejects, version
+        As for `plan`.
+
+    Returns
+    -------
+    DataFrame
+        The column `PARTITION`, each day once.
+    """
+    todo = plan(inventory, features, rejects, version, Mode.SKIP).where("todo")
+    key = [*STATE, "track_id"]
+    gone = features.select(key).unionByName(rejects.select(key)).join(inventory, key, "left_anti")
+    return todo.select(PARTITION).union(gone.select(PARTITION)).distinct()
+
+
 def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     """Divide files into commits, and each commit into tasks of similar size in bytes.
 

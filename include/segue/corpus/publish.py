@@ -123,6 +123,7 @@ def _remove_others(collection: Collection[Any], days: Days, ids: set[str]) -> in
         **({"$gte": days.first.isoformat()} if days.first else {}),
         **({"$lte": days.last.isoformat()} if days.last else {}),
     }
-    published = collection.find({PARTITION: within} if within else {}, {"_id": 1})
+    either = [{PARTITION: within} if within else {}, {PARTITION: {"$in": list(map(str, days.late))}}]
+    published = collection.find({"$or": either} if days.late else either[0], {"_id": 1})
     stale = [DeleteOne({"_id": document["_id"]}) for document in published if document["_id"] not in ids]
     return collection.bulk_write(stale, ordered=False).deleted_count if stale else 0

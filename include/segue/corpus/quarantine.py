@@ -1,7 +1,7 @@
 """The verdicts of the quality gate: the last good run to compare with, and the days that are held back.
 
 What failed stays in the lake and is not published; documents published before stay. The collection ``quarantine``
-holds a document for each run that failed, until its days have passed.
+holds a document for the range of each run that failed, and one for each of its late days, until they have passed.
 """
 
 from __future__ import annotations
@@ -60,10 +60,11 @@ def record(database: Database[Any], run_id: str, report: Mapping[str, Any], chec
     failed = [f"{check.name}: {check.value:.4g}" for check in checks if not check.passed]
     verdict = {"passed": not failed, "tracks": report["tracks"], "failed": failed}
     summaries.write(run_id, JOB, verdict, into=database)
-    if not report["partitions"]:
-        return
-    first, last = report["first_day"], report["last_day"]
-    database[COLLECTION].delete_many({"first_day": {"$gte": first}, "last_day": {"$lte": last}})
-    if failed:
-        held = {"first_day": first, "last_day": last, "failed": failed, "since": datetime.now(UTC)}
-        database[COLLECTION].replace_one({"_id": run_id}, held, upsert=True)
+    spans = {f"{run_id}/{day}": (day, day) for day in report["late_days"]}
+    if report["first_day"]:
+        spans[run_id] = report["first_day"], report["last_day"]
+    for key, (first, last) in spans.items():
+        database[COLLECTION].delete_many({"first_day": {"$gte": first}, "last_day": {"$lte": last}})
+        if failed:
+            held = {"first_day": first, "last_day": last, "failed": failed, "since": datetime.now(UTC)}
+            database[COLLECTION].replace_one({"_id": key}, held, upsert=True)

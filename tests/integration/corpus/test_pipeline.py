@@ -7,6 +7,7 @@ from pymongo.errors import WriteError
 
 from segue.corpus import gate
 from segue.corpus.days import Days
+from segue.corpus.inventory import late_days
 from segue.corpus.plan import Mode
 from segue.settings import Settings
 
@@ -100,10 +101,15 @@ def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(pi
     assert days["same tags 2.mp3"] == date(2026, 3, 5)
 
     assert pipeline.extract(mode=Mode.PING)["would_extract"] == 2
-    extracted = pipeline.extract()
-    assert (extracted["extracted"], extracted["skipped"], extracted["features"]) == (2, 9, 8)
-    pipeline.integrate()
-    assert pipeline.publish()["removed"] == 1
+    night = date(2026, 3, 9)
+    nightly = Days(night, night, tuple(late_days(pipeline.lake, night)))
+    assert nightly.late == (FIRST, date(2026, 3, 5))
+    extracted = pipeline.extract(nightly)
+    assert (extracted["extracted"], extracted["skipped"], extracted["features"]) == (2, 6, 6)
+    report = pipeline.integrate(nightly)
+    assert (report["tracks"], report["first_day"], report["last_day"]) == (6, "2026-03-09", "2026-03-09")
+    assert pipeline.publish(nightly)["removed"] == 1
+    assert late_days(pipeline.lake, night) == []
     assert pipeline.database.tracks.count_documents({}) == 8
     assert pipeline.database.tracks.count_documents({"flags": {"$regex": "^duplicate_name"}}) == 0
 

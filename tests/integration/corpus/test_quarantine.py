@@ -17,8 +17,8 @@ def judged(mongo):
     for name in (summaries.COLLECTION, quarantine.COLLECTION):
         mongo.drop_collection(name)
 
-    def record(run_id, check, first, last, tracks=40):
-        report = {"tracks": tracks, "partitions": 1, "first_day": first, "last_day": last}
+    def record(run_id, check, first, last, tracks=40, late=()):
+        report = {"tracks": tracks, "partitions": 1, "first_day": first, "last_day": last, "late_days": list(late)}
         summaries.write(run_id, "integrate", report, into=mongo)
         quarantine.record(mongo, run_id, report, [check])
 
@@ -38,6 +38,15 @@ def test_days_that_failed_are_held_until_they_pass(mongo, judged):
     assert held(mongo) == ["corpus/a", "corpus/b"]
     judged("corpus/d", GOOD, "2026-03-02", "2026-03-04")
     assert held(mongo) == ["corpus/a"]
+
+
+def test_late_days_are_held_and_set_free_one_by_one(mongo, judged):
+    judged("corpus/a", BAD, "2026-03-09", "2026-03-09", late=["2026-03-01", "2026-03-03"])
+    assert held(mongo) == ["corpus/a", "corpus/a/2026-03-01", "corpus/a/2026-03-03"]
+    judged("corpus/b", GOOD, None, None, late=["2026-03-03"])
+    assert held(mongo) == ["corpus/a", "corpus/a/2026-03-01"]
+    judged("corpus/c", GOOD, "2026-03-01", "2026-03-09")
+    assert held(mongo) == []
 
 
 def test_a_run_that_is_judged_again_leaves_one_verdict(mongo, judged):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,11 +12,18 @@ from segue.errors import CorpusError
 
 def test_the_command_line_names_a_range():
     arguments = days.parser("test").parse_args(["--run-id", "x", "--from", "2026-01-01", "--to", "2026-01-31"])
-    assert days.chosen(arguments) == Days(date(2026, 1, 1), date(2026, 1, 31))
+    assert days.chosen(arguments, {}) == Days(date(2026, 1, 1), date(2026, 1, 31))
 
 
 def test_without_dates_all_days_are_meant():
-    assert str(days.chosen(days.parser("test").parse_args(["--run-id", "x"]))) == "all days"
+    assert str(days.chosen(days.parser("test").parse_args(["--run-id", "x"]), {})) == "all days"
+
+
+def test_the_late_days_that_the_inventory_found_come_along():
+    arguments = days.parser("test").parse_args(["--run-id", "x", "--from", "2026-01-31", "--to", "2026-01-31"])
+    chosen = days.chosen(arguments, {"inventory": {"late_days": ["2026-01-01", "2026-01-03"]}})
+    assert chosen.late == (date(2026, 1, 1), date(2026, 1, 3))
+    assert str(chosen) == "2026-01-31 and 2 late ones"
 
 
 def test_a_range_that_ends_before_it_begins_is_refused():
@@ -37,3 +45,5 @@ def test_finds_the_days_of_the_range(spark, first, last, expected):
     tables = [spark.createDataFrame([(date(2026, 1, day),)], "partition_date date") for day in (1, 2, 3, 2)]
     chosen = Days(first and date(2026, 1, first), last and date(2026, 1, last))
     assert chosen.among(*tables) == [date(2026, 1, day) for day in expected]
+    with_late = replace(chosen, late=(date(2026, 1, 3),))
+    assert with_late.among(*tables) == [date(2026, 1, day) for day in sorted({*expected, 3})]
