@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 from segue.models.ranking.recommend import Wishes
 from segue.serving.champion import Served
 from segue.serving.histories import DUPLICATE_KEY, History
-from segue.serving.lists import COLLECTION, Document, document, hated_by, listener_of
+from segue.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
 
 BATCH = 500
 
@@ -43,20 +43,15 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, histories:
     collection = database[COLLECTION]
     hated = hated_by(database, histories)
     for names in _batches(sorted(histories)):
-        made = [
-            document(
-                served, name, listener_of(served, histories[name], hated.get(name, ())), now=began, wishes=Wishes()
-            )
-            for name in names
-        ]
-        _replace_older(collection, made)
+        listeners = {name: listener_of(served, histories[name], hated.get(name, ())) for name in names}
+        _replace_older(collection, documents(served, listeners, now=began, wishes=Wishes()))
     known = set(histories)
     gone = [name for name in collection.distinct("_id") if name not in known]
     collection.delete_many({"_id": {"$in": gone}, "generated_at": {"$lt": datetime.fromtimestamp(began, UTC)}})
     return len(histories)
 
 
-def _replace_older(collection: Collection[dict[str, Any]], documents: list[Document]) -> None:
+def _replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Document]) -> None:
     writes = [
         ReplaceOne({"_id": each["_id"], "generated_at": {"$lte": each["generated_at"]}}, each, upsert=True)
         for each in documents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,24 +21,28 @@ SCHEMA_VERSION = 1
 Document = dict[str, Any]
 
 
-def document(served: Served, user_name: str, listener: Listener, *, now: float, wishes: Wishes) -> Document:
+def documents(
+    served: Served, listeners: Mapping[str, Listener], *, now: float, wishes: Wishes
+) -> Iterator[Document]:
     """Recommend, and write it down.
 
-    Returns
-    -------
+    Yields
+    ------
     dict
-        ``_id`` (the listener), ``schema_version``, ``model_version``, ``generated_at`` and ``items``, best first:
-        rank, track_id, title, artist, score, reason (a sentence), because (the played tracks that contribute most,
-        with what each adds to the score), popularity (what everybody's plays add) and sounds_like.
+        For each of `listeners`, which are given by name: ``_id`` (the name), ``schema_version``,
+        ``model_version``, ``generated_at`` and ``items``, best first: rank, track_id, title, artist, score, reason
+        (a sentence), because (the played tracks that contribute most, with what each adds to the score),
+        popularity (what everybody's plays add) and sounds_like.
     """
-    items = recommend(served.model, listener, now=now, wishes=wishes)
-    return {
-        "_id": user_name,
-        "schema_version": SCHEMA_VERSION,
-        "model_version": served.version,
-        "generated_at": datetime.fromtimestamp(now, UTC),
-        "items": [_item(served, rank, item) for rank, item in enumerate(items, 1)],
-    }
+    lists = recommend(served.model, list(listeners.values()), now=now, wishes=wishes)
+    for user_name, items in zip(listeners, lists, strict=True):
+        yield {
+            "_id": user_name,
+            "schema_version": SCHEMA_VERSION,
+            "model_version": served.version,
+            "generated_at": datetime.fromtimestamp(now, UTC),
+            "items": [_item(served, rank, item) for rank, item in enumerate(items, 1)],
+        }
 
 
 def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> Listener:

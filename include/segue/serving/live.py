@@ -29,7 +29,7 @@ from segue.errors import StackError
 from segue.models.ranking.recommend import Wishes
 from segue.serving.champion import Champion, Served
 from segue.serving.histories import Histories
-from segue.serving.lists import COLLECTION, document, hated_by, listener_of
+from segue.serving.lists import COLLECTION, documents, hated_by, listener_of
 from segue.settings import Settings, get_settings
 from segue.streaming.events import Listen
 from segue.streaming.removals import Removals
@@ -37,7 +37,12 @@ from segue.streaming.topics import create_topics
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 100
+"""Listeners whose recommendations are written and announced together."""
+
+POLLED = 5_000
+"""Listens read at once at most: behind a burst, each listener is ranked once for all of theirs."""
+
 RETRY_S = 1.0
 POLL_MS = 200
 MONGO_TIMEOUT_MS = 5_000
@@ -95,7 +100,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             group_id=self._settings.live_group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_poll_records=BATCH,
+            max_poll_records=POLLED,
             fetch_max_wait_ms=POLL_MS,
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
@@ -127,21 +132,12 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         self._histories.add(events)
         self._waiting |= dict.fromkeys(event.user_name for event in events if event.track_id is not None)
 
-    def _recommend(self, served: Served, listeners: Sequence[str], producer: KafkaProducer) -> None:
-        hated = hated_by(self._database, listeners)
-        now, wishes = time.time(), Wishes()
-        documents = [
-            document(
-                served,
-                user,
-                listener_of(served, self._histories.of(user), hated.get(user, ())),
-                now=now,
-                wishes=wishes,
-            )
-            for user in listeners
-        ]
+    def _recommend(self, served: Served, users: Sequence[str], producer: KafkaProducer) -> None:
+        hated, now = hated_by(self._database, users), time.time()
+        listeners = {user: listener_of(served, self._histories.of(user), hated.get(user, ())) for user in users}
+        made = list(documents(served, listeners, now=now, wishes=Wishes()))
         self._database[COLLECTION].bulk_write(
-            [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents], ordered=False
+            [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in made], ordered=False
         )
         sent = [
             producer.send(
@@ -149,12 +145,12 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 key=each["_id"].encode(),
                 value=json.dumps(each | {"generated_at": now}, ensure_ascii=False).encode(),
             )
-            for each in documents
+            for each in made
         ]
         producer.flush(timeout=30)
         for future in sent:
             future.get(timeout=0)
-        for user in listeners:
+        for user in users:
             del self._waiting[user]
 
     def _beat(self) -> None:

@@ -12,7 +12,7 @@ from segue.errors import ModelError
 from segue.models.ranking.recommend import Wishes
 from segue.serving.champion import Champion, Served
 from segue.serving.histories import Histories
-from segue.serving.lists import COLLECTION, Document, document, hated_by, listener_of
+from segue.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
 
 
 class Recommending:
@@ -51,7 +51,7 @@ class Recommending:
         hated = hated_by(self._database, [user_name]).get(user_name, ())
         served = self.served()
         listener = listener_of(served, self._histories.read(user_name), hated)
-        return document(served, user_name, listener, now=time.time(), wishes=wishes)
+        return next(documents(served, {user_name: listener}, now=time.time(), wishes=wishes))
 
     def similar(self, track_id: str, count: int) -> list[Document] | None:
         """Find the tracks that sound most alike; None for a track that is not in the catalogue.

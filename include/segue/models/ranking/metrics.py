@@ -141,7 +141,7 @@ def candidates(scores: Matrix, history: sparse.csr_matrix, task: Task, known_by_
 def best(scores: Matrix, k: int) -> NDArray[np.int64]:
     """Positions of the k highest scores of each row, highest first; -1 where a row has fewer finite ones."""
     k = min(k, scores.shape[1])
-    top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    top = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k :]
     values = np.take_along_axis(scores, top, axis=1)
     order = np.lexsort((top, -values), axis=1)
     top = np.take_along_axis(top, order, axis=1)

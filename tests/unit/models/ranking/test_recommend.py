@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from segue.errors import ModelError
+from segue.models.ranking import recommend as recommending
 from segue.models.ranking import rules
 from segue.models.ranking.product import Recommender
-from segue.models.ranking.recommend import Listener, Wishes, recommend
+from segue.models.ranking.recommend import Listener, Recommendation, Wishes
 
 NOW = 1_700_000_000.0
 
@@ -23,6 +25,22 @@ def listener(plays: sparse.csr_matrix, row: int = 0, hated: tuple[int, ...] = ()
 
 def nobody() -> Listener:
     return Listener(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
+
+
+def recommend(model: Recommender, one: Listener, **how: Any) -> list[Recommendation]:
+    return next(recommending.recommend(model, [one], **how))
+
+
+def test_listeners_get_together_what_each_gets_alone(
+    model: Recommender, plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommending, "TOGETHER", 3)
+    people = [listener(plays, 0), nobody(), listener(plays, 1), listener(plays, 2)]
+    together = list(recommending.recommend(model, people, now=NOW))
+    for person, items in zip(people, together, strict=True):
+        alone = recommend(model, person, now=NOW)
+        assert [item.track for item in items] == [item.track for item in alone]
+        assert [item.score for item in items] == pytest.approx([item.score for item in alone], rel=1e-5)
 
 
 def test_contributions_and_popularity_add_up_to_the_score(model: Recommender, plays: sparse.csr_matrix) -> None:
