@@ -70,12 +70,12 @@ class Load:
             thread.join()
 
     def _run(self, name: str, token: str, number: int) -> None:
-        at = 1_500_000_000 + number * 10_000_000
+        at = 1_100_000_000 + number * 80_000_000
         with httpx.Client(timeout=30, headers={"Authorization": f"Token {token}"}) as client:
             while not self._stopping.is_set():
                 count = 1 if random.random() < 0.5 else BATCH
-                times = [at + 7_200 * i for i in range(count)]
-                at = times[-1] + 7_200
+                times = [at + 60 * i for i in range(count)]
+                at = times[-1] + 60
                 names = {"artist_name": "Artist", "track_name": f"Title {number}"}
                 payload = [{"listened_at": t, "track_metadata": names} for t in times]
                 body = {"listen_type": "single" if count == 1 else "import", "payload": payload}
