@@ -12,25 +12,17 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import httpx
 from kafka import KafkaConsumer
+from killed import console, own_stack, run_spark_job, spark_job
 from pymongo import MongoClient
-from rich.console import Console
 
 from segue.serving.accounts import Accounts
-from segue.settings import PROJECT_DIR, Settings
+from segue.settings import Settings
 from segue.stack import kafka, lifecycle, listens_api, spark_conf
 from segue.stack.service import Service
 from segue.streaming.events import Listen
@@ -42,8 +34,6 @@ BATCH = 20
 PAUSE_S = 0.05
 
 Played = set[tuple[str, int]]
-
-console = Console(highlight=False)
 
 
 class Load:
@@ -103,29 +93,7 @@ def kill(service: Service) -> None:
         process.wait()
 
 
-@contextmanager
-def lake_job(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the Spark job as the DAG does; at the end kill -9 what is left of it."""
-    submit = str(Path(sys.prefix) / "bin" / "spark-submit")
-    command = [submit, str(PROJECT_DIR / "spark_jobs" / "ingest_listens.py"), "--run-id", "killed/1"]
-    environment = os.environ | spark_conf.environment(settings)
-    with log.open("ab") as output:
-        job = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
-    try:
-        yield job
-    finally:
-        if job.poll() is None:
-            os.killpg(job.pid, signal.SIGKILL)
-            job.wait()
-
-
-def run_lake_job(settings: Settings, log: Path) -> float:
-    """Run the job to its end; return the seconds it took."""
-    began = time.monotonic()
-    with lake_job(settings, log) as job:
-        if job.wait() != 0:
-            raise RuntimeError(f"The lake job failed:\n{log.read_text()[-3_000:]}")
-    return time.monotonic() - began
+LAKE_JOB = ("ingest_listens", "--run-id", "killed/1")
 
 
 def in_kafka(settings: Settings) -> list[tuple[str, int]]:
@@ -176,39 +144,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     random.seed(arguments.seed)
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # also in the background: the stack must not stay
-        signal.signal(asked_to_stop, signal.default_int_handler)
-    home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        ports = [each.getsockname()[1] for each in sockets]
-    names = ("api_port", "kafka_port", "kafka_controller_port", "mongo_port", "airflow_port")
-    settings = Settings(
-        home=home,
-        jars=Settings().jars_dir,
-        api_requests_per_window=1_000_000,
-        spark_driver_memory_mb=1024,
-        **dict(zip(names, ports, strict=True)),
-    )
-    parts = arguments.parts.split(",")
-    try:
-        lifecycle.up(settings, PARTS, say=console.print)
-        ok = compare(settings, parts, arguments.kills, home)
-    finally:
-        lifecycle.down(settings)
-    shutil.rmtree(home)
+    with own_stack(PARTS) as settings:
+        ok = compare(settings, arguments.parts.split(","), arguments.kills)
     sys.exit(0 if ok else 1)
 
 
-def compare(settings: Settings, parts: list[str], kills: int, home: Path) -> bool:
+def compare(settings: Settings, parts: list[str], kills: int) -> bool:
     """Kill under load, then compare what was answered with what is there."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
         accounts = Accounts(client[settings.mongo_database])  # type: ignore[arg-type]  # documents of any kind
         users = {f"listener-{i}": accounts.add(f"listener-{i}") for i in range(CLIENTS)}
     victims = {"broker": kafka.service(settings), "api": listens_api.service(settings)}
-    log = home / "lake-job.log"
+    log = settings.home / "lake-job.log"
     with Load(settings, users) as load:
         order = [part for part in ("broker", "api") if part in parts for _ in range(kills)]
         random.shuffle(order)
@@ -222,10 +169,10 @@ def compare(settings: Settings, parts: list[str], kills: int, home: Path) -> boo
                 f"killed {part}: {before:,} listens answered before, {len(load.answered):,} after it was back"
             )
         if "lake" in parts:
-            usual_s = run_lake_job(settings, log)
+            usual_s = run_spark_job(settings, log, *LAKE_JOB)
             for _ in range(kills):
                 moment = random.uniform(0.2, 1.0) * usual_s
-                with lake_job(settings, log) as job:
+                with spark_job(settings, log, *LAKE_JOB) as job:
                     time.sleep(moment)
                     done = " (it had ended)" if job.poll() is not None else ""
                 console.print(f"killed lake after {moment:.0f} of {usual_s:.0f} s{done}")
@@ -234,7 +181,7 @@ def compare(settings: Settings, parts: list[str], kills: int, home: Path) -> boo
     found = {"Kafka": set(messages), "store": in_store(settings, len(load.answered))}
     rows: list[tuple[str, int]] = []
     if "lake" in parts:
-        run_lake_job(settings, log)
+        run_spark_job(settings, log, *LAKE_JOB)
         rows = in_lake(settings)
         found["lake"] = set(rows)
     console.print(

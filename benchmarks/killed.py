@@ -1,0 +1,74 @@
+"""What the benchmarks share that kill: a stack of their own, and Spark jobs that end with ``kill -9``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from segue.settings import PROJECT_DIR, Settings
+from segue.stack import lifecycle, spark_conf
+
+console = Console(highlight=False)
+
+
+@contextmanager
+def own_stack(parts: Sequence[str]) -> Iterator[Settings]:
+    """Start some services in a temporary folder, on free ports; stop them and remove it at the end."""
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # also in the background: the stack must not stay
+        signal.signal(asked_to_stop, signal.default_int_handler)
+    home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        ports = [each.getsockname()[1] for each in sockets]
+    names = ("api_port", "kafka_port", "kafka_controller_port", "mongo_port", "airflow_port")
+    settings = Settings(
+        home=home,
+        jars=Settings().jars_dir,
+        api_requests_per_window=1_000_000,
+        spark_driver_memory_mb=1024,
+        **dict(zip(names, ports, strict=True)),
+    )
+    try:
+        lifecycle.up(settings, parts, say=console.print)
+        yield settings
+    finally:
+        lifecycle.down(settings)
+    shutil.rmtree(home)
+
+
+@contextmanager
+def spark_job(settings: Settings, log: Path, job: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a Spark job as its DAG does; at the end kill -9 what is left of it."""
+    submit = str(Path(sys.prefix) / "bin" / "spark-submit")
+    command = [submit, str(PROJECT_DIR / "spark_jobs" / f"{job}.py"), *arguments]
+    environment = os.environ | spark_conf.environment(settings)
+    with log.open("ab") as output:
+        running = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield running
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+
+def run_spark_job(settings: Settings, log: Path, job: str, *arguments: str) -> float:
+    """Run a Spark job to its end; return the seconds it took."""
+    began = time.monotonic()
+    with spark_job(settings, log, job, *arguments) as running:
+        if running.wait() != 0:
+            raise RuntimeError(f"The job {job!r} failed:\n{log.read_text()[-3_000:]}")
+    return time.monotonic() - began

@@ -1,0 +1,172 @@
+"""Kill the incremental retraining at random moments, before and after it has promoted: each listen counts once.
+
+    .venv/bin/python benchmarks/retraining_killed.py [--runs 50] [--seed 1]
+
+Does what the DAG `incremental_retraining` does, task by task, on a broker and a document server of its own: more
+listens arrive, the backlog is the window, the Spark job learns it, the window is committed. Most jobs are killed
+with -9 while they run; some end, but their commit never comes. In the end
+
+- the windows that were committed must be the whole topic, without gap or overlap, and
+- the champion must have counted the listeners of each track as they are counted from what was sent.
+
+Prints the counts, and exits with 1 if it is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from killed import console, own_stack, run_spark_job, spark_job
+from pymongo import MongoClient
+
+from segue.demo.listeners import Audience, CorpusTrack, produce
+from segue.models.ranking.product import NAME, Recommender
+from segue.models.registry import Registry
+from segue.settings import Settings
+from segue.streaming import broker
+from segue.streaming.events import Listen
+from segue.streaming.window import OffsetWindow
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PAST = 2_500
+KILLED, UNCOMMITTED = 0.6, 0.15
+"""Shares of the runs that are killed, and that end without their commit."""
+
+
+def an_audience() -> Audience:
+    """Make up listeners of 120 made-up tracks."""
+    numbers = np.random.default_rng(0)
+    centres = numbers.normal(size=(4, 12))
+    tracks = [
+        CorpusTrack(
+            f"r{i:03}", f"Piece {i}", f"genre {i % 4}", (centres[i % 4] + numbers.normal(size=12)).tolist()
+        )
+        for i in range(120)
+    ]
+    return Audience(tracks, listeners=40, seed=2)
+
+
+def publish(settings: Settings, audience: Audience) -> None:
+    """Put the tracks where the jobs read them."""
+    documents = [
+        {"_id": each.track_id, "title": each.title, "artist": f"artist {i // 3}", "features": each.features}
+        for i, each in enumerate(audience.tracks)
+    ]
+    with MongoClient[dict[str, Any]](settings.mongo) as client:
+        client[settings.mongo_database]["tracks"].insert_many(documents)
+
+
+class Series:
+    """One run of the DAG after the other."""
+
+    def __init__(self, settings: Settings, audience: Audience) -> None:
+        self.settings, self.audience = settings, audience
+        self.log = settings.home / "jobs.log"
+        self.kafka = {"bootstrap_servers": settings.kafka_bootstrap}
+        self.sent: list[Listen] = []
+        self.committed: list[OffsetWindow] = []
+        self.at = START
+        self.usual_s = 0.0
+
+    def listen(self, plays: int) -> None:
+        """Let some listens arrive, later than all before."""
+        events = list(self.audience.play(events=plays, start=self.at, end=self.at + timedelta(days=1)))
+        self.at += timedelta(days=2)
+        self.sent += events
+        produce(self.settings, events)
+
+    def train(self) -> None:
+        """Train in full, as at night."""
+        run_spark_job(self.settings, self.log, "train_recommender", "--run-id", "killed/full", "--trials", "2")
+        self.commit(broker.whole_topic(self.kafka, self.settings.listens_topic))
+
+    def commit(self, window: OffsetWindow) -> None:
+        """Say that a window is done."""
+        broker.commit(self.kafka, self.settings.retraining_group, window)
+        self.committed.append(window)
+
+    def run(self, number: int, fate: float = 1.0) -> str:
+        """Run once: `fate` says whether it is killed, or not committed, or neither."""
+        window = broker.backlog(self.kafka, self.settings.listens_topic, self.settings.retraining_group)
+        arguments = ["--run-id", f"killed/{number}", "--window", window.to_json()]
+        began = time.monotonic()
+        with spark_job(self.settings, self.log, "retrain_incrementally", *arguments) as job:
+            if fate < KILLED:
+                moment = random.uniform(0.3, 1.0) * self.usual_s
+                while job.poll() is None and time.monotonic() - began < moment:
+                    time.sleep(0.05)
+                if job.poll() is None:
+                    return f"{window.size} listens: killed after {moment:.1f} of {self.usual_s:.1f} s"
+            elif job.wait() != 0:
+                raise RuntimeError(self.log.read_text()[-3_000:])
+        self.usual_s = time.monotonic() - began
+        if KILLED <= fate < KILLED + UNCOMMITTED:
+            return f"{window.size} listens: learned, not committed"
+        self.commit(window)
+        return f"{window.size} listens: done"
+
+    def gaps(self) -> list[str]:
+        """Tell where committed windows leave something out or overlap."""
+        spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for window in self.committed:
+            for partition, span in window.spans.items():
+                spans[partition].append(span)
+        whole = broker.whole_topic(self.kafka, self.settings.listens_topic)
+        found = []
+        for partition, (first, end) in whole.spans.items():
+            edges = [(first, first), *spans[partition], (end, end)]
+            found += [f"partition {partition}: {a}, then {b}" for a, b in pairwise(edges) if a[1] != b[0]]
+        return found
+
+    def miscounted(self) -> int:
+        """Count the tracks of which the champion knows another number of listeners than have played it."""
+        champion = Registry(self.settings).champion(NAME)
+        if champion is None:
+            raise RuntimeError("There is no champion.")
+        model = Recommender.load(champion.folder())
+        listeners = defaultdict(set)
+        for event in self.sent:
+            listeners[event.track_id].add(event.user_name)
+        counted = np.rint(np.expm1(model.popularity)).astype(int)
+        names = model.catalogue.track_ids
+        return sum(int(count) != len(listeners[name]) for name, count in zip(names, counted, strict=True))
+
+
+def main() -> None:
+    """Run, kill, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    random.seed(arguments.seed)
+    with own_stack(["mongo", "kafka"]) as settings:
+        series = Series(settings, an_audience())
+        publish(settings, series.audience)
+        series.listen(PAST)
+        series.train()
+        series.listen(50)
+        console.print(f"run 0: {series.run(0)}")
+        for number in range(1, arguments.runs + 1):
+            series.listen(random.randint(5, 60))
+            console.print(f"run {number}: {series.run(number, random.random())}")
+        series.listen(50)
+        console.print(f"last run: {series.run(arguments.runs + 1)}")
+        gaps, miscounted = series.gaps(), series.miscounted()
+    learned = sum(each.size for each in series.committed)
+    console.print(
+        f"{len(series.sent):,} listens sent; {learned:,} in {len(series.committed)} committed windows, "
+        f"{len(gaps)} gaps or overlaps {gaps}; {miscounted} tracks miscounted by the champion"
+    )
+    sys.exit(1 if gaps or miscounted else 0)
+
+
+if __name__ == "__main__":
+    main()
