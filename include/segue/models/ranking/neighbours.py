@@ -48,14 +48,16 @@ class Neighbours:
         """Select relations, shape (n_tracks, n_targets); `targets` are each once."""
         if isinstance(self.relations, np.ndarray):
             return np.asarray(self.relations[np.ix_(tracks, targets)])
-        # As relations[tracks][:, targets], in a third of the time.
-        rows = self.relations[tracks].tocoo()
-        columns = np.full(self.relations.shape[1], -1, dtype=np.int32)
-        columns[targets] = np.arange(len(targets))
-        column = columns[rows.col]
+        # As relations[tracks][:, targets], whose checks cost several times as much as its work.
+        begin = self.relations.indptr[tracks].astype(np.int64)
+        sizes = self.relations.indptr[tracks + 1] - begin
+        at = np.arange(sizes.sum()) + np.repeat(begin - np.cumsum(sizes) + sizes, sizes)
+        place = np.full(self.relations.shape[1], -1, dtype=np.int32)
+        place[targets] = np.arange(len(targets))
+        column = place[self.relations.indices[at]]
         found = column >= 0
         part = np.zeros((len(tracks), len(targets)), dtype=np.float32)
-        part[rows.row[found], column[found]] = rows.data[found]
+        part[np.repeat(np.arange(len(tracks)), sizes)[found], column[found]] = self.relations.data[at[found]]
         return part
 
     def truncated(self, kept: int = KEPT) -> Neighbours:
