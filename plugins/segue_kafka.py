@@ -84,7 +84,7 @@ class KafkaBacklogTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is enough; yield the window as JSON."""
-        # The triggerer does not apply [logging] namespace_levels: each look would leave two lines in the task's log.
+        # The triggerer does not apply namespace_levels, and each look would leave two lines in the task's log.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         config = client_config(await BaseHook.aget_connection(self.kafka_conn_id))
         reported: object = None
