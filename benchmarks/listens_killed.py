@@ -1,10 +1,11 @@
-"""Kill broker, API and lake job at random moments under load: what was answered with 200 is in Kafka and the lake.
+"""Kill services and the lake job at random moments under load: what was answered with 200 is everywhere, once.
 
-    .venv/bin/python benchmarks/listens_killed.py [--kills 10] [--parts broker,api,lake] [--seed 1]
+    .venv/bin/python benchmarks/listens_killed.py [--kills 10] [--parts broker,mongo,api,live,lake] [--seed 1]
 
 Starts a stack of its own (broker, document server, API) in a temporary folder, on free ports. Every client sends
 each listen until it is answered with 200, as players do. In the end the sets must be equal: answered = in Kafka =
-in the store that the API shows = in the lake. Prints the counts, and exits with 1 if they are not.
+in the store that the API shows = the plays that are recommended from = in the lake, and every listener's
+recommendations must be younger than their last listen. Prints the counts, and exits with 1 if it is not so.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ import random
 import sys
 import threading
 import time
+from typing import Any
 
 import httpx
 from kafka import KafkaConsumer
 from killed import console, own_stack, run_spark_job, spark_job
 from pymongo import MongoClient
+from recommender import register
 
 from segue.serving.accounts import Accounts
 from segue.settings import Settings
-from segue.stack import kafka, lifecycle, listens_api, spark_conf
+from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations, spark_conf
 from segue.stack.service import Service
 from segue.streaming.events import Listen
 from segue.streaming.lake import ListensTable
 
-PARTS = ["kafka", "mongo", "api"]
+PARTS = ["kafka", "mongo", "api", "live"]
 CLIENTS = 8
 BATCH = 20
 PAUSE_S = 0.05
@@ -43,6 +46,7 @@ class Load:
         self._url = f"http://127.0.0.1:{settings.api_port}/1/submit-listens"
         self._stopping = threading.Event()
         self.answered: Played = set()
+        self.last: dict[str, float] = {}  # by user: when the last answer came
         self.tries = 0
         self._threads = [
             threading.Thread(target=self._run, args=(name, token, number))
@@ -66,12 +70,13 @@ class Load:
                 count = 1 if random.random() < 0.5 else BATCH
                 times = [at + 60 * i for i in range(count)]
                 at = times[-1] + 60
-                names = {"artist_name": "Artist", "track_name": f"Title {number}"}
+                names = {"artist_name": f"Artist {number // 7}", "track_name": f"Title {number}"}
                 payload = [{"listened_at": t, "track_metadata": names} for t in times]
                 body = {"listen_type": "single" if count == 1 else "import", "payload": payload}
                 while not self._accepted(client, body):
                     time.sleep(0.2)
                 self.answered.update((name, t) for t in times)
+                self.last[name] = time.time()
                 time.sleep(PAUSE_S)
 
     def _accepted(self, client: httpx.Client, body: object) -> bool:
@@ -110,14 +115,40 @@ def in_kafka(settings: Settings) -> list[tuple[str, int]]:
     return [(event.user_name, event.listened_at) for event in events]
 
 
-def in_store(settings: Settings, wanted: int) -> Played:
-    """Read the API's store, when it has caught up."""
+def in_collection(settings: Settings, name: str, wanted: int) -> Played:
+    """Read the listens of a collection of MongoDB, when it has caught up."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
-        listens = client[settings.mongo_database]["listens"]
+        listens = client[settings.mongo_database][name]
         until = time.monotonic() + 300
         while listens.count_documents({}) < wanted and time.monotonic() < until:
             time.sleep(1)
         return {(str(d["user_name"]), int(str(d["listened_at"]))) for d in listens.find()}
+
+
+def stale(settings: Settings, last: dict[str, float]) -> set[str]:
+    """Name the users whose recommendations stay older than their last listen."""
+    with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True) as client:
+        recommendations = client[settings.mongo_database]["recommendations"]
+        until = time.monotonic() + 60
+        while True:
+            made = {d["_id"]: d["generated_at"].timestamp() for d in recommendations.find()}
+            late = {user for user, at in last.items() if made.get(user, 0) < at}
+            if not late or time.monotonic() > until:
+                return late
+            time.sleep(1)
+
+
+def publish(settings: Settings) -> None:
+    """Make a corpus of one track a client, and a champion that knows it."""
+    tracks = [
+        {"_id": f"t{i:06}", "title": f"Title {i}", "artist": f"Artist {i // 7}", "partition_date": "2026-01-01"}
+        for i in range(CLIENTS)
+    ]
+    with MongoClient[dict[str, object]](settings.mongo) as client:
+        client[settings.mongo_database]["tracks"].insert_many(tracks)
+    register(settings, CLIENTS)
+    kill(listens_api.service(settings))  # it looks for new tracks when it starts
+    bring_back(settings)
 
 
 def in_lake(settings: Settings) -> list[tuple[str, int]]:
@@ -140,7 +171,7 @@ def main() -> None:
     """Kill, count, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=10, help="of each part")
-    parser.add_argument("--parts", default="broker,api,lake")
+    parser.add_argument("--parts", default="broker,mongo,api,live,lake")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     random.seed(arguments.seed)
@@ -154,10 +185,16 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
     with MongoClient[dict[str, object]](settings.mongo) as client:
         accounts = Accounts(client[settings.mongo_database])  # type: ignore[arg-type]  # documents of any kind
         users = {f"listener-{i}": accounts.add(f"listener-{i}") for i in range(CLIENTS)}
-    victims = {"broker": kafka.service(settings), "api": listens_api.service(settings)}
+    victims = {
+        "broker": kafka.service(settings),
+        "mongo": documents.service(settings),
+        "api": listens_api.service(settings),
+        "live": live_recommendations.service(settings),
+    }
+    publish(settings)
     log = settings.home / "lake-job.log"
     with Load(settings, users) as load:
-        order = [part for part in ("broker", "api") if part in parts for _ in range(kills)]
+        order = [part for part in victims if part in parts for _ in range(kills)]
         random.shuffle(order)
         for part in order:
             time.sleep(random.uniform(0.5, 4))
@@ -178,7 +215,9 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
                 console.print(f"killed lake after {moment:.0f} of {usual_s:.0f} s{done}")
         time.sleep(2)
     messages = in_kafka(settings)
-    found = {"Kafka": set(messages), "store": in_store(settings, len(load.answered))}
+    found = {"Kafka": set(messages)} | {
+        name: in_collection(settings, name, len(load.answered)) for name in ("listens", "plays")
+    }
     rows: list[tuple[str, int]] = []
     if "lake" in parts:
         run_spark_job(settings, log, *LAKE_JOB)
@@ -193,7 +232,9 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
         lost, more = len(load.answered - there), len(there - load.answered)
         console.print(f"{place}: {len(there):,} different listens, {lost} lost, {more} never answered")
         ok = ok and lost == 0 and more == 0
-    return ok
+    late = stale(settings, load.last)
+    console.print(f"{len(load.last)} listeners; recommendations older than the last listen: {sorted(late)}")
+    return ok and not late
 
 
 if __name__ == "__main__":

@@ -17,11 +17,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 from scipy import sparse
+
+if TYPE_CHECKING:
+    from segue.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -273,7 +276,7 @@ def live(
     settings = get_settings()
     create_topics(settings)
     if ranked:
-        _register(ranked)
+        register(settings, ranked)
         time.sleep(30)  # so that the service has taken it up
     kafka = {"bootstrap_servers": settings.kafka_bootstrap}
     consumer = KafkaConsumer(settings.recommendations_topic, **kafka, auto_offset_reset="latest")
@@ -318,7 +321,8 @@ def live(
     print(f"load average {os.getloadavg()[0]:.1f}")
 
 
-def _register(tracks: int) -> None:
+def register(settings: Settings, tracks: int) -> None:
+    """Register a made-up champion of tracks ``t000000``, “Title 0” by “Artist 0”, and so on, seven an artist."""
     from segue.models.ranking.blend import Blend
     from segue.models.ranking.factors import Factors
     from segue.models.ranking.mllib import Hyperparameters
@@ -328,7 +332,6 @@ def _register(tracks: int) -> None:
     from segue.models.ranking.recipe import Recipe
     from segue.models.ranking.training import ENDS, NAME
     from segue.models.registry import Registry
-    from segue.settings import get_settings
 
     random = np.random.default_rng(0)
 
@@ -352,7 +355,7 @@ def _register(tracks: int) -> None:
         names, [f"Title {i}" for i in range(tracks)], [f"Artist {i // 7}" for i in range(tracks)]
     )
     model = Recommender(catalogue, Blend(components, recipe.weights), recipe)
-    registry = Registry(get_settings())
+    registry = Registry(settings)
     registry.promote(registry.register(NAME, model.save, parameters={}, metrics={}, tags={ENDS: "{}"}, report={}))
 
 

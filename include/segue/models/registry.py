@@ -10,6 +10,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from segue.errors import ModelError
+from segue.locks import exclusive
 from segue.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,12 +110,15 @@ class Registry:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         uri = settings.mlflow_uri
+        folder = settings.state_dir / "mlflow"
         self._artifacts: str | None = None
         if not urlparse(uri).scheme.startswith("http"):
-            folder = settings.state_dir / "mlflow"
             folder.mkdir(parents=True, exist_ok=True)
             self._artifacts = (folder / "artifacts").as_uri()
-        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        # Two processes that make MLflow's tables at once leave a database that nobody can open.
+        with exclusive(folder / "lock") if self._artifacts else nullcontext():
+            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            self._client.search_registered_models(max_results=1)
 
     def champion(self, name: str) -> Version | None:
         """Find the version that serves; None as long as there is none."""

@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from segue import locks
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import locks, prerequisites
+from segue.stack import prerequisites
 
 HERE = Path(__file__).parent
 FOLDERS = ("kafka", "spark")

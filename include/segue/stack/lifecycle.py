@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
 
+from segue import locks
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import (
@@ -19,7 +20,6 @@ from segue.stack import (
     kafka,
     listens_api,
     live_recommendations,
-    locks,
     prerequisites,
     processes,
     spark_conf,

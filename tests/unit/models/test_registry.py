@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,26 @@ def register(registry, model, **changes):
         model,
         **({"parameters": {"p": 1}, "metrics": {"f1": 0.5}, "tags": {"t": "x"}, "report": {"é": 1}} | changes),
     )
+
+
+OPEN = """
+import sys, time
+from pathlib import Path
+from segue.models.registry import Registry
+from segue.settings import Settings
+import mlflow
+while not Path(sys.argv[1], "go").exists():
+    time.sleep(0.01)
+print(Registry(Settings(home=Path(sys.argv[1]), corpus="test")).champion("toy"))
+"""
+
+
+def test_processes_may_open_a_new_registry_at_once(tmp_path):
+    command = [sys.executable, "-c", OPEN, str(tmp_path)]
+    openers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    time.sleep(2)
+    (tmp_path / "go").touch()
+    assert [opener.communicate(timeout=120)[0].strip() for opener in openers] == ["None"] * 3
 
 
 def test_an_empty_registry_has_no_champion(registry):
