@@ -26,7 +26,8 @@ from segue.audio.ffmpeg import open_pyav
 from segue.audio.libsndfile import open_soundfile
 from segue.audio.limits import Limits
 from segue.audio.results import Track
-from segue.audio.stream import BLOCK_FRAMES, mix
+from segue.audio.signal import mix
+from segue.audio.stream import BLOCK_FRAMES
 
 
 def decoded(path: Path, opener: object) -> NDArray[np.float32]:
