@@ -13,7 +13,7 @@ from segue.audio.reasons import Reason, RejectionError
 
 Samples = NDArray[np.float32]
 
-BLOCK_FRAMES = 65_536
+BLOCK_FRAMES = 131_072
 """Frames a block: small enough to stay in the cache between decoding and mixing."""
 
 

@@ -59,7 +59,7 @@ def test_ffmpeg_reads_what_libsndfile_cannot(tmp_path: Path, suffix: str, codec:
 
 
 def test_both_decoders_give_the_samples_that_were_encoded(tmp_path: Path) -> None:
-    samples = music(4.0)
+    samples = music(7.0)
     expected = librosa.to_mono(samples.T)
     flac = write_soundfile(tmp_path / "a.flac", samples)
     alac = write_ffmpeg(tmp_path / "a.m4a", samples, "alac")
