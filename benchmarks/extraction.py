@@ -27,6 +27,8 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from segue.audio import definition, features
+from segue.audio.libsndfile import open_soundfile
+from segue.audio.limits import Limits
 
 CORPUS_CLIPS = 106_574
 """Clips of FMA's full data set."""
@@ -40,9 +42,12 @@ def decode(path: Path) -> None:
 
 
 def segue(path: Path) -> None:
-    """Decode and compute all 518 features."""
-    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    features.compute(samples.T, sample_rate)
+    """Decode and compute all 518 features, in blocks, as extraction does."""
+    with path.open("rb", buffering=0) as file, open_soundfile(file, Limits()) as stream:
+        accumulator = features.FeatureAccumulator(stream.sample_rate)
+        for block in stream.blocks:
+            accumulator.add(block)
+        accumulator.finish()
 
 
 def librosa_518(path: Path) -> None:

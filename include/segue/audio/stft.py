@@ -233,23 +233,23 @@ def _row(work: Float64, k: int, small: Float64, out: int) -> None:
 
 
 @inlined
-def _split(work: Float64, k: int, back: int, split: Float64, power: Float32) -> None:
-    """Separate the spectra of even and odd samples and write the power of bins ``k + 32 i`` and their mirrors."""
+def _split(work: Float64, k: int, back: int, mirror: int, split: Float64, power: Float32) -> None:
+    """Separate the spectra of even and odd samples and write the power of bins ``k + 32 i`` and their mirrors.
+
+    The mirror of row ``i`` is row ``mirror - i`` of what begins at ``back``.
+    """
     for i in range(_SIDE):
-        bin_ = k + _SIDE * i
-        mirror = ((_HALF - bin_) % _HALF) // _SIDE
+        bin_, mirrored = k + _SIDE * i, back + (mirror - i) % _SIDE * LANES
+        at = _FRONT + i * LANES
+        zr, zi = work[at : at + LANES], work[at + _PLANE : at + _PLANE + LANES]
+        yr, yi = work[mirrored : mirrored + LANES], work[mirrored + _PLANE : mirrored + _PLANE + LANES]
+        lower, upper = power[bin_ * LANES : (bin_ + 1) * LANES], power[(_HALF - bin_) * LANES :]
         wr, wi = split[bin_, 0], split[bin_, 1]
         for lane in range(LANES):
-            at, mirrored = _FRONT + i * LANES + lane, back + mirror * LANES + lane
-            zr, zi, yr, yi = work[at], work[at + _PLANE], work[mirrored], work[mirrored + _PLANE]
-            er, ei, gr, gi = zr + yr, zi - yi, zi + yi, yr - zr
+            er, ei, gr, gi = zr[lane] + yr[lane], zi[lane] - yi[lane], zi[lane] + yi[lane], yr[lane] - zr[lane]
             hr, hi = wr * gr - wi * gi, wr * gi + wi * gr
-            work[_ROWS + lane] = (er + hr) * (er + hr) + (ei + hi) * (ei + hi)
-            work[_ROWS + LANES + lane] = (er - hr) * (er - hr) + (ei - hi) * (ei - hi)
-        for lane in range(LANES):
-            power[bin_ * LANES + lane] = work[_ROWS + lane]
-        for lane in range(LANES):
-            power[(_HALF - bin_) * LANES + lane] = work[_ROWS + LANES + lane]
+            lower[lane] = np.float32((er + hr) * (er + hr) + (ei + hi) * (ei + hi))
+            upper[lane] = np.float32((er - hr) * (er - hr) + (ei - hi) * (ei - hi))
 
 
 @compiled
@@ -273,7 +273,7 @@ def power_spectra(samples: Float32, tables: Tables, tile: Float32, work: Float64
         for k in range(_SIDE // 2 + 1):
             _row(work, k, tables.small, _FRONT)
             if k % (_SIDE // 2) == 0:
-                _split(work, k, _FRONT, tables.split, power[i])
+                _split(work, k, _FRONT, _SIDE if k == 0 else _SIDE - 1, tables.split, power[i])
             else:
                 _row(work, _SIDE - k, tables.small, _BACK)
-                _split(work, k, _BACK, tables.split, power[i])
+                _split(work, k, _BACK, _SIDE - 1, tables.split, power[i])

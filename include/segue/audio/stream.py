@@ -13,7 +13,7 @@ from segue.audio.reasons import Reason, RejectionError
 
 Samples = NDArray[np.float32]
 
-BLOCK_FRAMES = 65_536
+BLOCK_FRAMES = 131_072
 """Frames a block: small enough to stay in the cache between decoding and mixing."""
 
 
@@ -56,27 +56,3 @@ def check_format(sample_rate: int, channels: int, limits: Limits) -> None:
     if not 1 <= channels <= limits.max_channels:
         message = f"The file has {channels} channels, outside 1 to {limits.max_channels}."
         raise RejectionError(Reason.BAD_CHANNELS, message)
-
-
-def mix(channels: Samples) -> Samples:
-    """Mean of the channels, as librosa mixes to mono.
-
-    Adding column by column is 20 times faster than numpy's mean, which alone costs 60 % of decoding an MP3.
-
-    Parameters
-    ----------
-    channels
-        Shape (channels, n).
-
-    Returns
-    -------
-    ndarray
-        Shape (n,), a new array.
-    """
-    if len(channels) == 1:
-        return np.array(channels[0])
-    mono: Samples = channels[0] + channels[1]
-    for channel in channels[2:]:
-        mono += channel
-    mono /= np.float32(len(channels))
-    return mono

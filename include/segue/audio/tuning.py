@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.compiled import compiled, inlined
+from segue.audio.compiled import compiled
 from segue.audio.definition import N_FFT
 from segue.audio.stft import LANES
 
@@ -22,15 +22,14 @@ _MAX_HZ: Final = 4000.0
 _THRESHOLD: Final = np.float32(0.1)
 """Of the frame's largest value: lower peaks do not count."""
 
-_EDGES: Final = np.linspace(-0.5, 0.5, 101)
-"""Of the histogram of deviations, in semitones."""
+_A0_HZ: Final = np.float32(27.5)
 
 
 class Peaks(NamedTuple):
     """Peaks of some frames."""
 
-    deviations: NDArray[np.uint8]
-    """Index into the histogram."""
+    frequencies: Float32
+    """In Hz."""
     heights: Float32
 
 
@@ -48,11 +47,17 @@ def estimate(peaks: list[Peaks]) -> float:
         In semitones, between -0.5 and 0.5.
     """
     heights = np.concatenate([part.heights for part in peaks])
-    deviations = np.concatenate([part.deviations for part in peaks])
+    frequencies = np.concatenate([part.frequencies for part in peaks])
     if not len(heights):
         return 0.0
-    counts = np.bincount(deviations[heights >= np.median(heights)], minlength=len(_EDGES) - 1)
-    return float(_EDGES[counts.argmax()])
+    # No height lies between the median and the larger of the two in the middle.
+    middle = len(heights) // 2
+    loud = np.compress(heights >= np.partition(heights, middle)[middle], frequencies)
+    semitones = np.float32(12) * np.log2(loud / _A0_HZ)
+    deviations = semitones - np.floor(semitones)
+    deviations -= deviations >= np.float32(0.5)
+    counts, edges = np.histogram(deviations.astype(np.float64), bins=100, range=(-0.5, 0.5))
+    return float(edges[counts.argmax()])
 
 
 class PeakFinder:
@@ -87,26 +92,11 @@ class PeakFinder:
         Peaks
             In no order that matters.
         """
-        capacity = n_frames * (self._end - self._first + 1)
-        peaks = Peaks(np.empty(capacity, np.uint8), np.empty(capacity, np.float32))
-        n = _find(spectra, largest, n_frames, self._first, self._end, self._hz_per_bin, _EDGES, *peaks)
-        return Peaks(peaks.deviations[:n].copy(), peaks.heights[:n].copy())
-
-
-@inlined
-def _deviation(position: float, hz_per_bin: float, edges: NDArray[np.float64]) -> int:
-    """Index of a frequency's deviation from the nearest semitone, rounded as librosa rounds."""
-    octaves = np.log2(np.float32(position * hz_per_bin) / np.float32(27.5))
-    semitones = np.float32(12) * octaves
-    deviation = semitones - np.floor(semitones)
-    if deviation >= np.float32(0.5):
-        deviation -= np.float32(1)
-    i = min(max(int((deviation + 0.5) * 100), 0), len(edges) - 2)
-    while i > 0 and deviation < edges[i]:
-        i -= 1
-    while i < len(edges) - 2 and deviation >= edges[i + 1]:
-        i += 1
-    return i
+        # What is no peak is written too, and the next overwrites it.
+        capacity = n_frames * (self._end - self._first) + 1
+        peaks = Peaks(np.empty(capacity, np.float32), np.empty(capacity, np.float32))
+        n = _find(spectra, largest, n_frames, self._first, self._end, self._hz_per_bin, *peaks)
+        return Peaks(peaks.frequencies[:n].copy(), peaks.heights[:n].copy())
 
 
 @compiled
@@ -117,8 +107,7 @@ def _find(
     first: int,
     end: int,
     hz_per_bin: float,
-    edges: NDArray[np.float64],
-    deviations: NDArray[np.uint8],
+    frequencies: Float32,
     heights: Float32,
 ) -> int:
     n = 0
@@ -138,14 +127,11 @@ def _find(
             if any_peak == 0:
                 continue
             for lane in range(n_lanes):
-                if peak[lane]:
-                    left, middle, right = x[lane], x[LANES + lane], x[2 * LANES + lane]
-                    curvature = np.float64(left + right) - 2.0 * middle
-                    slope = np.float64(right - left) / 2.0
-                    shift = np.float32(0)
-                    if abs(slope) < abs(curvature):
-                        shift = np.float32(-slope / curvature)
-                    deviations[n] = _deviation(k + np.float64(shift), hz_per_bin, edges)
-                    heights[n] = middle + np.float32(0.5) * (np.float32(0.5) * (right - left)) * shift
-                    n += 1
+                left, middle, right = x[lane], x[LANES + lane], x[2 * LANES + lane]
+                curvature = np.float64(left + right) - 2.0 * middle
+                slope = np.float64(right - left) / 2.0
+                shift = np.float32(-slope / curvature) if abs(slope) < abs(curvature) else np.float32(0)
+                frequencies[n] = (k + np.float64(shift)) * hz_per_bin
+                heights[n] = middle + np.float32(0.5) * (np.float32(0.5) * (right - left)) * shift
+                n += peak[lane]
     return n

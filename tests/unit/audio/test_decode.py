@@ -26,7 +26,8 @@ from segue.audio.ffmpeg import open_pyav
 from segue.audio.libsndfile import open_soundfile
 from segue.audio.limits import Limits
 from segue.audio.results import Track
-from segue.audio.stream import BLOCK_FRAMES, mix
+from segue.audio.signal import mix
+from segue.audio.stream import BLOCK_FRAMES
 
 
 def decoded(path: Path, opener: object) -> NDArray[np.float32]:
@@ -58,7 +59,7 @@ def test_ffmpeg_reads_what_libsndfile_cannot(tmp_path: Path, suffix: str, codec:
 
 
 def test_both_decoders_give_the_samples_that_were_encoded(tmp_path: Path) -> None:
-    samples = music(4.0)
+    samples = music(7.0)
     expected = librosa.to_mono(samples.T)
     flac = write_soundfile(tmp_path / "a.flac", samples)
     alac = write_ffmpeg(tmp_path / "a.m4a", samples, "alac")
