@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     gate_max_drift: float = Field(
         0.9, ge=0, le=1, description="Kolmogorov-Smirnov distance of a descriptor from the last good run."
     )
+    gate_max_genre_shift: float = Field(
+        0.9, ge=0, le=1, description="Rise, or share gone, of genres since the last good run of like size."
+    )
     gate_max_null_rise: float = Field(
         0.5, ge=0, le=1, description="Rise of a column's share of nulls since the last good run."
     )
