@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from upath import UPath
 
 from segue.errors import ConfigurationError
 
@@ -27,7 +28,9 @@ class Settings(BaseSettings):
         pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
         description="Name of the corpus; its lake, database files and logs live in <home>/<corpus>.",
     )
-    music: Path | None = Field(None, description="Folder of audio files; default <home>/<corpus>/music.")
+    music: Path | UPath | None = Field(
+        None, description="Folder of audio files, or URL such as s3://bucket/music; default <home>/<corpus>/music."
+    )
     metadata: Path | None = Field(
         None, description="Table of metadata, or FMA's folder of them; default what lies in or beside <music>."
     )
@@ -76,6 +79,9 @@ class Settings(BaseSettings):
     gate_max_drift: float = Field(
         0.9, ge=0, le=1, description="Kolmogorov-Smirnov distance of a descriptor from the last good run."
     )
+    gate_max_genre_shift: float = Field(
+        0.9, ge=0, le=1, description="Rise, or share gone, of genres since the last good run of like size."
+    )
     gate_max_null_rise: float = Field(
         0.5, ge=0, le=1, description="Rise of a column's share of nulls since the last good run."
     )
@@ -85,7 +91,18 @@ class Settings(BaseSettings):
     audio_timeout_s: float = Field(120.0, gt=0, description="Longest time for one file, in seconds of CPU.")
     audio_memory_mb: int = Field(2048, ge=64, description="Memory that one file may take to extract, in MiB.")
 
-    @field_validator("home", "music", "metadata", "jars")
+    @field_validator("music", mode="before")
+    @classmethod
+    def _url_or_folder(cls, place: object) -> object:
+        """Keep a URL from becoming a relative path."""
+        return UPath(str(place)) if "://" in str(place) else place
+
+    @field_validator("music")
+    @classmethod
+    def _absolute_folder(cls, place: Path | UPath | None) -> Path | UPath | None:
+        return place.expanduser().resolve() if isinstance(place, Path) else place
+
+    @field_validator("home", "metadata", "jars")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths mean the same in every process, whatever folder it runs in."""
@@ -108,8 +125,8 @@ class Settings(BaseSettings):
         return self.home / self.corpus
 
     @property
-    def music_dir(self) -> Path:
-        """Root of the audio files."""
+    def music_dir(self) -> Path | UPath:
+        """Root of the audio files: a `Path` on this machine, else what fsspec finds there."""
         return self.music or self.state_dir / "music"
 
     @property

@@ -1,4 +1,4 @@
-"""How far a partition is from the last good one: distribution of descriptors, and what is missing more often.
+"""How far a partition is from the last good one: descriptors, what is missing more often, and genres.
 
 It compares two reports of `segue.corpus.integrate` and needs no Spark.
 """
@@ -12,6 +12,12 @@ import numpy as np
 
 MIN_TRACKS = 30
 """Fewer tracks are not compared, nor compared with: by chance alone they may be 0.4 apart."""
+
+NO_GENRE = "(none)"
+"""How a report calls tracks without a genre."""
+
+COMPARABLE = 10
+"""Genres are compared with those of at most so many times as many tracks: an album is not like a whole archive."""
 
 PROBABILITIES = tuple(round(0.1 * each, 1) for each in range(11))
 """The quantiles of a report."""
@@ -38,6 +44,36 @@ def ks_distance(some: Sequence[float], others: Sequence[float]) -> float:
     at = np.union1d(some, others)
     distances = np.interp(at, some, PROBABILITIES) - np.interp(at, others, PROBABILITIES)
     return float(np.abs(distances).max())
+
+
+def genre_shares(report: Mapping[str, Any]) -> dict[str, float]:
+    """Give each genre's share of the tracks that have one."""
+    labelled = {name: tracks for name, tracks in report["genres"].items() if name != NO_GENRE}
+    return {name: tracks / sum(labelled.values()) for name, tracks in labelled.items()}
+
+
+def compare_genres(report: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, float]:
+    """Measure how far the classes have moved.
+
+    Parameters
+    ----------
+    report, reference : mapping
+        As for `measure`.
+
+    Returns
+    -------
+    dict
+        `vanished`: share that the genres had together which are gone. `risen`: largest rise of a genre's share.
+        Empty where either has less than `MIN_TRACKS` tracks with a genre, or `COMPARABLE` times the other's.
+    """
+    n, m = (each["tracks"] - each["genres"].get(NO_GENRE, 0) for each in (report, reference))
+    if min(n, m) < MIN_TRACKS or max(n, m) > COMPARABLE * min(n, m):
+        return {}
+    now, then = genre_shares(report), genre_shares(reference)
+    return {
+        "vanished": sum(share for name, share in then.items() if name not in now),
+        "risen": max(share - then.get(name, 0.0) for name, share in now.items()),
+    }
 
 
 def measure(report: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -22,12 +22,14 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
+from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.audio.extract import Rejection
 from segue.audio.isolation import IsolatedExtractor
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
+from segue.corpus.objects import local_copy
 from segue.corpus.paths import from_text
 from segue.corpus.plan import STATE, Mode, divide, plan
 from segue.corpus.progress import Counters, Progress
@@ -40,13 +42,13 @@ MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
 Batches = Iterator[pa.RecordBatch]
 
 
-def run(lake: Lake, music_dir: Path, days: Days, mode: Mode) -> dict[str, Any]:
+def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str, Any]:
     """Bring features and rejects of some days in step with the inventory.
 
     Parameters
     ----------
     lake : Lake
-    music_dir : Path
+    music_dir : Path or UPath
         Root of the files.
     days : Days
     mode : Mode
@@ -85,13 +87,12 @@ def run(lake: Lake, music_dir: Path, days: Days, mode: Mode) -> dict[str, Any]:
     }
 
 
-def extract_files(root: str, counters: Counters) -> Callable[[Batches], Batches]:
+def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batches], Batches]:
     """Make the function that extracts the files of one Spark task.
 
     Parameters
     ----------
-    root : str
-        The music folder.
+    music_dir : Path or UPath
     counters : Counters
 
     Returns
@@ -105,7 +106,7 @@ def extract_files(root: str, counters: Counters) -> Callable[[Batches], Batches]
     def extract(batches: Batches) -> Batches:
         for batch in batches:
             for file in batch.to_pylist():
-                row = _extract_file(root, file)
+                row = _extract_file(music_dir, file)
                 counters.tracks.add(1)
                 counters.rejected.add(row["reason"] is not None)
                 counters.size_bytes.add(file["size_bytes"])
@@ -114,11 +115,11 @@ def extract_files(root: str, counters: Counters) -> Callable[[Batches], Batches]
     return extract
 
 
-def _extract(lake: Lake, music_dir: Path, todo: pd.DataFrame) -> float:
+def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
     """Extract and commit; return the seconds of the extraction alone."""
     context = lake.spark.sparkContext
     progress = Progress(Counters.start(context), len(todo), int(todo["size_bytes"].sum()))
-    extract = extract_files(str(music_dir), progress.counters)
+    extract = extract_files(music_dir, progress.counters)
     extracting_s = 0.0
     for commit in divide(todo, context.defaultParallelism):
         files = lake.spark.createDataFrame(commit, f"{INVENTORY}, task int")
@@ -131,9 +132,10 @@ def _extract(lake: Lake, music_dir: Path, todo: pd.DataFrame) -> float:
     return extracting_s
 
 
-def _extract_file(root: str, file: dict[str, Any]) -> dict[str, Any]:
-    path = f"{root}/{from_text(file['path'])}"
-    outcome = _extractor().extract(path)
+def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
+    with local_copy(music_dir, from_text(file["path"])) as path:
+        outcome = _extractor().extract(path)
+        tags = {} if isinstance(outcome, Rejection) else read_tags(path)
     row = {name: file[name] for name in ("track_id", "path", "size_bytes", "mtime_ns", PARTITION)}
     row |= {"content_hash": outcome.content_hash, "feature_version": FEATURE_VERSION}
     if isinstance(outcome, Rejection):
@@ -142,7 +144,7 @@ def _extract_file(root: str, file: dict[str, Any]) -> dict[str, Any]:
     row |= {
         name: getattr(outcome, name) for name in ("duration_s", "sample_rate", "channels", "decoder", "features")
     }
-    return row | {f"tag_{name}": value for name, value in read_tags(path).items()} | {"reason": None}
+    return row | {f"tag_{name}": value for name, value in tags.items()} | {"reason": None}
 
 
 @cache

@@ -87,7 +87,13 @@ def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits
             Check("share of outliers", _share(report, "outlier"), 0, limits.gate_max_outliers),
             Check("share of tracks with a genre", _share_labelled(report), limits.gate_min_labelled, 1),
         ]
+    checks += _judge_days(report, limits)
     if reference:
+        genres = drift.compare_genres(report, reference)
+        if genres:
+            limit = limits.gate_max_genre_shift
+            checks.append(Check("share of the genres that vanished", genres["vanished"], 0, limit))
+            checks.append(Check("largest rise of a genre's share", genres["risen"], 0, limit))
         far = drift.measure(report, reference)
         for name, distance in far["drift"].items():
             checks.append(Check(f"drift of {name}", distance, 0, limits.gate_max_drift))
@@ -125,6 +131,23 @@ def require(checks: Sequence[Check]) -> None:
             "in the lake's table `rejects`; mend the files or the metadata, or, if the music is meant to be so, "
             "change the setting SEGUE_GATE_..., then run these days again."
         )
+
+
+def _judge_days(report: Mapping[str, Any], limits: Settings) -> list[Check]:
+    """Judge the days of a run of several one by one: a bad one among thirty must not be averaged away."""
+    days = report["days"]
+    if len(days) < 2:
+        return []
+    odd = sum(not day["inventory"] - day["rejects"] == day["features"] == day["tracks"] for day in days.values())
+    shares = {
+        name: day["rejects"] / day["inventory"] for name, day in days.items() if day["inventory"] >= MIN_FILES
+    }
+    worst = max(shares, key=shares.__getitem__, default=None)
+    shown = [name for name, share in shares.items() if share > limits.gate_max_rejected or name == worst]
+    return [
+        _exactly("days whose counts do not add up", odd, 0),
+        *(Check(f"rejected on {name}", shares[name], 0, limits.gate_max_rejected) for name in shown),
+    ]
 
 
 def _exactly(name: str, value: float, wanted: float) -> Check:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
@@ -32,6 +32,9 @@ Rule = Callable[[DataFrame], DataFrame]
 
 IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
+
+SHOWN_DAYS = 31
+"""Days whose counts a report has: of a longer range the worst ones."""
 
 
 def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
@@ -140,12 +143,13 @@ def report(tracks: DataFrame) -> dict[str, Any]:
         sf.struct(*(_count_flagged(kind).alias(kind) for kind in ("duplicate", "outlier"))).alias("flagged"),
     )
     codes = {
-        "flags": sf.transform("flags", lambda each: sf.regexp_replace(each, r"^(duplicate_\w+):.*", "$1")),
+        "flags": sf.transform(sf.col("flags"), lambda each: sf.regexp_replace(each, r"^(duplicate_\w+):.*", "$1")),
         "changes": sf.col("changes"),
         "genres": sf.array(sf.col("genre")),
     }
-    exploded = (tracks.select(sf.lit(kind).alias("kind"), sf.explode(code)) for kind, code in codes.items())
-    by_code = reduce(DataFrame.union, exploded).groupBy("kind", "col").agg(sf.count("*").alias("rows"))
+    # One array and not a union: each table of a union would read all the files again.
+    exploded = tracks.select(sf.inline(sf.concat(*(_named(kind, code) for kind, code in codes.items()))))
+    by_code = exploded.groupBy("kind", "col").agg(sf.count("*").alias("rows"))
     counted: dict[str, dict[str, int]] = defaultdict(dict)
     for row in by_code.sort("kind", sf.desc("rows"), "col").collect():
         counted[row["kind"]][row["col"] or "(none)"] = row["rows"]
@@ -156,6 +160,10 @@ def _apply(rules: Iterable[Rule], rows: DataFrame) -> DataFrame:
     return reduce(lambda so_far, rule: rule(so_far), rules, rows)
 
 
+def _named(kind: str, codes: Column) -> Column:
+    return sf.transform(codes, lambda code: sf.struct(sf.lit(kind).alias("kind"), code.alias("col")))
+
+
 def _quantiles(position: int) -> Any:
     return sf.percentile_approx(sf.get("features", sf.lit(position)).cast("double"), list(PROBABILITIES), 1_000)
 
@@ -164,10 +172,21 @@ def _count_flagged(kind: str) -> Any:
     return sf.count_if(sf.exists("flags", lambda each: each.startswith(kind)))
 
 
-def _count(lake: Lake, days: list[date]) -> dict[str, int]:
-    """Count the rows of the tables that the integrated dataset must agree with."""
-    names = ("inventory", "features", "rejects")
+def _count(lake: Lake, days: list[date]) -> dict[str, Any]:
+    """Count the rows of the tables that the integrated dataset must agree with, together and (`days`) by day."""
+    names = ("inventory", "features", "rejects", "tracks")
     chosen = sf.col(PARTITION).isin(days)
-    tables = (lake.read(name).where(chosen).select(sf.lit(name).alias("name")) for name in names)
-    counted = reduce(DataFrame.union, tables).groupBy("name").count().collect()
-    return dict.fromkeys(names, 0) | {row["name"]: row["count"] for row in counted}
+    tables = (lake.read(name).where(chosen).select(sf.lit(name).alias("name"), PARTITION) for name in names)
+    counted = reduce(DataFrame.union, tables).groupBy("name", PARTITION).count().collect()
+    by_day = {day: dict.fromkeys(names, 0) for day in days}
+    for row in counted:
+        by_day[row[PARTITION]][row["name"]] = row["count"]
+    shown = sorted(sorted(days, key=lambda day: _badness(by_day[day]), reverse=True)[:SHOWN_DAYS])
+    totals = {name: sum(counts[name] for counts in by_day.values()) for name in names}
+    return {**totals, "days": {str(day): by_day[day] for day in shown}}
+
+
+def _badness(counts: Mapping[str, int]) -> tuple[bool, float]:
+    """Order days: those first whose tables disagree, then by the share of files rejected."""
+    is_odd = not counts["inventory"] - counts["rejects"] == counts["features"] == counts["tracks"]
+    return is_odd, counts["rejects"] / max(counts["inventory"], 1)

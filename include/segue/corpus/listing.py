@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from upath import UPath
+
+from segue.corpus import objects
 from segue.corpus.paths import to_text
 from segue.errors import CorpusError
 
@@ -52,7 +55,7 @@ def file_id(path: str) -> str:
     return "f" + blake2b(path.encode(), digest_size=8).hexdigest()
 
 
-def list_audio(music_dir: Path) -> list[AudioFile]:
+def list_audio(music_dir: Path | UPath) -> list[AudioFile]:
     """List every audio file below a folder, by suffix.
 
     - Links to files and folders are followed; a folder reached twice (a loop) is listed once.
@@ -60,7 +63,7 @@ def list_audio(music_dir: Path) -> list[AudioFile]:
 
     Parameters
     ----------
-    music_dir : Path
+    music_dir : Path or UPath
         Root of the corpus.
 
     Returns
@@ -75,7 +78,8 @@ def list_audio(music_dir: Path) -> list[AudioFile]:
     """
     if not music_dir.is_dir():
         raise CorpusError(f"There is no folder {music_dir}. Set SEGUE_MUSIC to the folder that holds your music.")
-    found = sorted(_walk(str(music_dir), "", set()), key=lambda file: file.path)
+    files = _walk(str(music_dir), "", set()) if isinstance(music_dir, Path) else _objects(music_dir)
+    found = sorted(files, key=lambda file: file.path)
     if not found:
         what = "holds no audio file" if any(music_dir.iterdir()) else "is empty"
         raise CorpusError(
@@ -83,6 +87,13 @@ def list_audio(music_dir: Path) -> list[AudioFile]:
             f"another folder: {', '.join(sorted(AUDIO_SUFFIXES))}."
         )
     return found
+
+
+def _objects(music_dir: UPath) -> Iterator[AudioFile]:
+    for path, size_bytes, mtime_ns in objects.walk(music_dir):
+        is_hidden = any(part.startswith(".") for part in path.split("/"))
+        if not is_hidden and os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122
+            yield AudioFile(to_text(path), size_bytes, mtime_ns)
 
 
 def _walk(root: str, relative: str, visited: set[tuple[int, int]]) -> Iterator[AudioFile]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -119,7 +120,7 @@ def _render_sample(settings: Settings, console: Console, pieces: int) -> None:
         def show(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total, visible=True)
 
-        made = sample.render(settings.music_dir, pieces=pieces, progress=show)
+        made = sample.render(Path(str(settings.music_dir)), pieces=pieces, progress=show)
     action = f"Rendered {made.rendered} files in {made.seconds:.0f} s" if made.rendered else "Found"
     console.print(
         f"{action}: {made.pieces} pieces of {len(made.genres)} genres in {made.music_dir}", highlight=False

@@ -153,9 +153,11 @@ async def audio(_: User, ctx: Ctx, track_id: str) -> FileResponse:
     found = await run_in_threadpool(tracks.find_one, {"_id": track_id}, {"path": 1})
     if found is None:
         raise not_found(f"Cannot find track: {track_id}")
-    root = ctx.settings.music_dir.resolve()
+    root = ctx.settings.music_dir
+    if not isinstance(root, Path):
+        raise not_found("The music is in an object store, and not served from there.")
     path = (root / str(found["path"])).resolve()
-    if not path.is_relative_to(root) or not path.is_file():
+    if not path.is_relative_to(root.resolve()) or not path.is_file():
         raise not_found(f"The file of track {track_id} is not in the music folder.")
     return FileResponse(path)
 

@@ -13,7 +13,7 @@ from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
 
-FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
+FIRST, SECOND, SEEN_ON = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 5)
 
 
 def commits(pipeline, table):
@@ -30,6 +30,7 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
     assert extracted["rejected"] == {"EMPTY": 1, "SILENT": 1, "UNREADABLE": 1}
 
     report = pipeline.integrate()
+    assert report["days"][str(SECOND)] == {"inventory": 3, "features": 2, "rejects": 1, "tracks": 2}
     assert report["tracks"] == report["distinct_tracks"] == 8
     assert report["genres"] == {"Reel": 4, "(none)": 4}
     assert report["flagged"] == {"duplicate": 2, "outlier": 0}
@@ -146,7 +147,7 @@ def test_a_day_where_all_is_rejected_fails_the_gate(pipeline):
     pipeline.inventory()
     assert pipeline.extract()["features"] == 0
     failed = [check.name for check in gate.judge(pipeline.integrate(), None, Settings()) if not check.passed]
-    assert failed == ["tracks", "share of files rejected"]
+    assert failed == ["tracks", "share of files rejected", f"rejected on {SEEN_ON}"]
 
 
 def test_the_collection_refuses_what_is_no_track(pipeline):

@@ -23,6 +23,8 @@ def report(**changes):
         "longest_s": 30.0,
         "null": {"title": 0, "artist": 8, "genre": 0, "language": 8},
         "flagged": {"duplicate": 1, "outlier": 0},
+        "genres": {"Rock": 8},
+        "days": {},
     } | changes
 
 
@@ -80,7 +82,8 @@ def many(**changes):
     """A report of a hundred tracks with one descriptor."""
     counts = {"inventory": 100, "features": 98, "tracks": 98, "distinct_tracks": 98}
     nulls = {"title": 0, "artist": 0, "genre": 0, "language": 98}
-    return report(**counts, null=nulls, quantiles={"rmse": [float(each) for each in range(11)]}) | changes
+    quantiles, genres = {"rmse": [float(each) for each in range(11)]}, {"Rock": 50, "Folk": 40, "(none)": 8}
+    return report(**counts, null=nulls, quantiles=quantiles, genres=genres) | changes
 
 
 def failed_beside(reference, **changes):
@@ -98,6 +101,35 @@ def test_a_descriptor_that_has_moved_out_of_its_range_fails():
 def test_a_column_that_is_suddenly_blank_fails():
     nulls = {"title": 0, "artist": 98, "genre": 0, "language": 98}
     assert failed_beside(many(), null=nulls) == ["rise of tracks without artist"]
+
+
+@pytest.mark.parametrize(
+    "genres", [{"Rock": 90, "(none)": 8}, {"Folk": 98}, {"Rock": 40, "Jazz": 50, "(none)": 8}]
+)
+def test_genres_that_moved_less_than_the_limit_pass(genres):
+    assert failed_beside(many(), genres=genres) == []
+
+
+def test_genres_that_are_all_new_fail():
+    names = ["share of the genres that vanished", "largest rise of a genre's share"]
+    assert failed_beside(many(), genres={"Noise": 98}) == names
+
+
+def test_an_album_is_not_expected_to_have_the_genres_of_an_archive():
+    nulls = {"title": 0, "artist": 0, "genre": 0, "language": 5_000}
+    archive = many(tracks=5_000, null=nulls, genres={"Rock": 3_000, "Folk": 2_000})
+    assert failed_beside(archive, genres={"Noise": 98}) == []
+
+
+def day(inventory, rejects, tracks):
+    return {"inventory": inventory, "features": inventory - rejects, "rejects": rejects, "tracks": tracks}
+
+
+def test_a_bad_day_among_thirty_is_seen():
+    days = {f"2026-03-{number:02d}": day(40, 1, 39) for number in range(1, 31)}
+    assert failed_beside(None, days=days) == []
+    assert failed_beside(None, days=days | {"2026-03-17": day(40, 30, 10)}) == ["rejected on 2026-03-17"]
+    assert failed_beside(None, days=days | {"2026-03-17": day(40, 1, 10)}) == ["days whose counts do not add up"]
 
 
 def test_few_tracks_are_not_compared():

@@ -1,6 +1,6 @@
 """Where the metadata of a corpus comes from: tags alone, a table, or FMA's own tables.
 
-The audio is always a folder of files; a source adds what is known about them. It is told by the layout:
+The audio is a folder of files, or objects below a URL; a source adds what is known about them, told by the layout:
 
 1. a folder with FMA's ``tracks.csv``: ``SEGUE_METADATA``, or ``fma_metadata`` in or beside the music folder;
 2. a CSV or Parquet table: ``SEGUE_METADATA``, or ``metadata.csv`` in the music folder;
@@ -10,7 +10,6 @@ The audio is always a folder of files; a source adds what is known about them. I
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Protocol
 
 from segue.corpus.metadata import Metadata
@@ -43,7 +42,7 @@ def find(settings: Settings) -> Source:
     for folder in [named] if named else [music / "fma_metadata", music.parent / "fma_metadata"]:
         if (folder / TRACKS).is_file():
             return FmaMetadata(folder, music)
-    table: Path = named or music / "metadata.csv"
+    table = named or music / "metadata.csv"
     if named or table.is_file():
         return MetadataTable(table, settings.metadata_mapping)
     return TagsOnly()

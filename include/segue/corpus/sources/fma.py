@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+from upath import UPath
 
 from segue.corpus.metadata import Metadata, settle
 from segue.corpus.sources.table import read_csv
@@ -46,14 +47,14 @@ class FmaMetadata:
 
     Attributes
     ----------
-    folder : Path
+    folder : Path or UPath
         ``fma_metadata``.
-    music_dir : Path
+    music_dir : Path or UPath
         One of `SUBSETS`, or a folder that holds one of them.
     """
 
-    folder: Path
-    music_dir: Path
+    folder: Path | UPath
+    music_dir: Path | UPath
 
     def __str__(self) -> str:
         """Name the source."""

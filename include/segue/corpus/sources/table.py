@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 from pyarrow import ArrowException
+from upath import UPath
 
 from segue.corpus.metadata import COLUMNS, REQUIRED, Metadata, settle
 from segue.errors import CorpusError
@@ -21,13 +22,13 @@ class MetadataTable:
 
     Attributes
     ----------
-    path : Path
+    path : Path or UPath
         ``.parquet`` is Parquet; anything else CSV in UTF-8, with or without byte order mark, with a header.
     columns : mapping of str to str
         The table's name of a column of `metadata.COLUMNS`, where it differs.
     """
 
-    path: Path
+    path: Path | UPath
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -66,12 +67,12 @@ class MetadataTable:
             )
 
 
-def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+def read_csv(path: Path | UPath, **options: Any) -> pd.DataFrame:
     """Read a CSV table as strings, blank where there is nothing.
 
     Parameters
     ----------
-    path : Path
+    path : Path or UPath
     **options
         For `pandas.read_csv`.
 
@@ -86,7 +87,7 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     """
     try:
         table: pd.DataFrame = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, **options
+            _place(path), dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, **options
         )
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path} is not UTF-8 (byte {error.start}). Save it as CSV UTF-8.") from error
@@ -97,10 +98,10 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     return table
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path | UPath) -> pd.DataFrame:
     """Read a Parquet table as strings, as Python writes its values: ``2008-11-26 01:44:45``, ``183.5``."""
     try:
-        table = pd.read_parquet(path, dtype_backend="pyarrow")
+        table = pd.read_parquet(_place(path), dtype_backend="pyarrow")
     except OSError as error:
         raise _unreadable(path, error) from error
     except ArrowException as error:
@@ -108,5 +109,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return table.astype(object).where(table.notna(), "").astype(str)
 
 
-def _unreadable(path: Path, error: OSError) -> CorpusError:
+def _place(path: Path | UPath) -> Path | str:
+    """Pandas takes a URL as text."""
+    return path if isinstance(path, Path) else str(path)
+
+
+def _unreadable(path: Path | UPath, error: OSError) -> CorpusError:
     return CorpusError(f"Cannot read {path}: {error.strerror or error}. Correct SEGUE_METADATA, or unset it.")
