@@ -74,7 +74,9 @@ def train(tracks: DataFrame, registry: Registry, *, seed: int = 0) -> dict[str, 
     )
     guessing = metrics["macro_f1"] <= baseline.metrics()["macro_f1"]
     if guessing and champion is None:
-        raise TrainingError(f"The genre model is no better than guessing ({reason}) and none serves yet.")
+        raise TrainingError(
+            f"The genre model is no better than guessing ({reason}), and there is no champion to keep."
+        )
     if guessing or metrics["macro_f1"] < to_beat["macro_f1"]:
         return {"decision": "kept", "reason": reason, "model": str(champion)} | report
     version = registry.register(

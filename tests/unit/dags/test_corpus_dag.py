@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,6 +89,17 @@ def test_a_run_works_on_its_params_else_its_partition_else_all_days(corpus, para
 
     params = {"partition_from": None, "partition_to": None, "mode": "skip"} | params
     rendered = render(corpus, "extract", dag=Dag, run_id="r", params=params, partition_key=key)
+    assert without_empty_options(rendered) == ["--run-id", "corpus/r", *expected]
+
+
+@pytest.mark.parametrize(
+    ("run_type", "expected"), [("scheduled", ["--night-of", "2026-03-01"]), ("backfill", []), ("manual", [])]
+)
+def test_only_the_nightly_run_looks_for_late_files(corpus, run_type, expected):
+    from segue_spark import without_empty_options
+
+    run = SimpleNamespace(run_type=run_type)
+    rendered = render(corpus, "inventory", dag=Dag, run_id="r", dag_run=run, partition_key="2026-03-01")
     assert without_empty_options(rendered) == ["--run-id", "corpus/r", *expected]
 
 
