@@ -37,3 +37,7 @@ class ExtractionError(SegueError):
 
 class ModelError(SegueError):
     """A stored model cannot serve: missing, damaged or of another version; the message names its folder."""
+
+
+class ReportError(SegueError):
+    """The report of a run cannot be kept, as it is too large for a document."""

@@ -1,0 +1,189 @@
+"""A report as one HTML page that needs nothing but itself: no JavaScript, no file beside it, no address outside.
+
+Figures are PNGs inside the page. It can be kept as one document, mailed, and opened years later.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from matplotlib.figure import Figure
+
+Cell = str | float | int | None
+
+DOTS_PER_INCH = 200
+"""A figure five inches wide fills the text's column on a sharp screen, and can be read on a phone."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under headings.
+
+    Parameters
+    ----------
+    headings : sequence of str
+    rows : sequence of sequences of str, int, float or None
+        Each as long as `headings`. Numbers are aligned; None is shown as a dash.
+    best : mapping of str to {"highest", "lowest"}
+        In which columns the best value is marked, by heading; ties all are.
+    digits : int
+        Decimals of a float.
+
+    Raises
+    ------
+    ValueError
+        If a row is not as long as `headings`, or `best` names none of them.
+    """
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    best: Mapping[str, str] | None = None
+    digits: int = 3
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.headings) for row in self.rows):
+            raise ValueError(f"Every row must have {len(self.headings)} cells: {', '.join(self.headings)}.")
+        if not set(self.best or {}) <= set(self.headings):
+            raise ValueError(f"best names {set(self.best or {}) - set(self.headings)}, which are no headings.")
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Tell which columns hold numbers."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headings)
+        return [any(isinstance(cell, int | float) for cell in column) for column in columns]
+
+    def shown(self) -> list[list[tuple[str, bool]]]:
+        """Spell each cell, and say whether it is the best of its column."""
+        best = {self.headings.index(heading): self._best(heading) for heading in self.best or {}}
+        return [
+            [
+                (_spell(cell, self.digits), cell is not None and cell == best.get(column))
+                for column, cell in enumerate(row)
+            ]
+            for row in self.rows
+        ]
+
+    def _best(self, heading: str) -> Cell:
+        column = self.headings.index(heading)
+        numbers = [cell for row in self.rows if isinstance(cell := row[column], int | float)]
+        choose = max if (self.best or {})[heading] == "highest" else min
+        return choose(numbers, default=None)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, and what it shows in words for who cannot see it.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Made without pyplot, so that nothing of it stays behind; best about five inches wide. Its background
+        becomes the page's, and in the dark its black white.
+    alt : str
+        What the figure says, not that it is one.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty.
+    """
+
+    figure: Figure
+    alt: str
+
+    def __post_init__(self) -> None:
+        if not self.alt.strip():
+            raise ValueError("A figure needs alt text: say what it shows.")
+
+    def source(self) -> str:
+        """Draw it as a PNG in a data URI."""
+        drawn = io.BytesIO()
+        # Matplotlib would write its own address into the file.
+        self.figure.savefig(
+            drawn,
+            format="png",
+            dpi=DOTS_PER_INCH,
+            bbox_inches="tight",
+            transparent=True,
+            metadata={"Software": None},
+        )
+        return f"data:image/png;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Parameters
+    ----------
+    title : str
+    text : str
+        A sentence or two that say what is to be seen; a blank line begins a new paragraph.
+    table : Table, optional
+    figures : sequence of Picture
+    """
+
+    title: str
+    text: str
+    table: Table | None = None
+    figures: Sequence[Picture] = ()
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """Divide the text."""
+        return self.text.split("\n\n")
+
+
+def render(title: str, verdict: str, sections: Sequence[Section], facts: Mapping[str, Cell]) -> str:
+    """Lay out a report.
+
+    Parameters
+    ----------
+    title : str
+    verdict : str
+        The outcome and why, as the sentence that a hurried reader reads.
+    sections : sequence of Section
+    facts : mapping of str to str, int, float or None
+        What the report is about: data, time range, versions.
+
+    Returns
+    -------
+    str
+        A whole page. Every text in it is escaped, whatever tags and names of the corpus say.
+
+    Examples
+    --------
+    >>> table = Table(["Model", "F1"], [["forest", 0.71], ["guessing", 0.04]], best={"F1": "highest"})
+    >>> page = render("Genre model", "Promoted.", [Section("Test", "On tracks not seen.", table)], {"Tracks": 240})
+    >>> page.count("<table")
+    1
+    """
+    spelled = {name: _spell(value, 3) for name, value in facts.items()}
+    return _template().render(title=title, verdict=verdict, sections=sections, facts=spelled)
+
+
+def _spell(cell: Cell, digits: int) -> str:
+    if cell is None or isinstance(cell, str):
+        return "—" if cell is None else cell
+    return (f"{cell:,.{digits}f}" if isinstance(cell, float) else f"{cell:,}").replace("-", "−")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("segue"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")

@@ -1,0 +1,80 @@
+"""The HTML report of a DAG run, kept in MongoDB, from where Airflow's UI shows it (plugins/segue_reports.py).
+
+One document a run in the collection ``reports``, ``_id`` = ``<dag_id>/<run_id>``. A job that runs again (a retry,
+a cleared task) replaces it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from segue.errors import ReportError
+from segue.summaries import database
+
+COLLECTION = "reports"
+
+MAX_BYTES = 16 * 1024 * 1024 - 4096
+"""What MongoDB takes in one document, less the other fields."""
+
+
+def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
+    """Keep the report of a run, replacing an earlier one.
+
+    Parameters
+    ----------
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    html : str
+        A page that needs nothing but itself, as :func:`segue.html_report.render` makes it.
+    into : pymongo.database.Database, optional
+        Where to; default the database of the settings.
+
+    Raises
+    ------
+    ReportError
+        If it is larger than MongoDB takes.
+    StackError
+        If MongoDB does not answer.
+    """
+    size_bytes = len(html.encode())
+    if size_bytes > MAX_BYTES:
+        raise ReportError(
+            f"The report of {run_id} has {size_bytes / 1e6:.1f} MB, and MongoDB takes {MAX_BYTES / 1e6:.1f} MB "
+            "in a document: give it fewer or smaller figures."
+        )
+    if into is None:
+        with database() as into:
+            save(run_id, html, into=into)
+        return
+    document = {"_id": run_id, "written_at": datetime.now(UTC), "html": html}
+    into[COLLECTION].replace_one({"_id": run_id}, document, upsert=True)
+
+
+def read(run_id: str, *, source: Database[Any] | None = None) -> str | None:
+    """Read the report of a run.
+
+    Parameters
+    ----------
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    source : pymongo.database.Database, optional
+        Where from; default the database of the settings.
+
+    Returns
+    -------
+    str or None
+        The page; None of a run that has none.
+
+    Raises
+    ------
+    StackError
+        If MongoDB does not answer.
+    """
+    if source is None:
+        with database() as source:
+            return read(run_id, source=source)
+    document = source[COLLECTION].find_one({"_id": run_id})
+    return document and str(document["html"])
