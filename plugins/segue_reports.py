@@ -1,0 +1,84 @@
+"""The report of a DAG run: a tab of the run's page, for whoever may read that DAG's runs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+
+from segue_mongo import mongo_database
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+PREFIX = "/segue"
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",  # above all no scripts: a report shows names from the corpus
+        "img-src data:",
+        "style-src 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",  # the tab is a frame
+    ]
+)
+
+
+def make_app() -> FastAPI:
+    """Make what serves ``/segue/reports/<dag_id>/<run_id>``."""
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from airflow.api_fastapi.core_api.security import requires_access_dag
+    from fastapi import Depends, FastAPI
+    from fastapi.responses import HTMLResponse
+    from pymongo.errors import PyMongoError
+
+    from segue import reports
+
+    app = FastAPI(openapi_url=None)
+    allowed = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
+
+    @app.get("/reports/{dag_id}/{run_id}", response_model=None, dependencies=[allowed])
+    def report(dag_id: str, run_id: str) -> Any:
+        """Show the report of a run; not async, as pymongo blocks."""
+        code = 200
+        try:
+            database = mongo_database()
+            with database.client:
+                html = reports.read(f"{dag_id}/{run_id}", source=database)
+            if html is None:
+                code, html = 404, _page("This run has no report: trainings leave one when they end.")
+        except PyMongoError as error:
+            code, html = 503, _page(f"MongoDB, where reports are kept, does not answer: {error}")
+        return HTMLResponse(html, code, {"Content-Security-Policy": POLICY})
+
+    return app
+
+
+def _page(sentence: str) -> str:
+    from segue.html_report import render
+
+    return render("Report", sentence, [], {})
+
+
+class SegueReports(AirflowPlugin):
+    """Serve reports from Airflow's API server, and link them from every run's page."""
+
+    name = "segue_reports"
+    external_views = [  # noqa: RUF012 - as Airflow declares it
+        {
+            "name": "Report",
+            "destination": "dag_run",
+            "href": f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}"
+            f"{PREFIX}/reports/{{DAG_ID}}/{{RUN_ID}}",
+            "url_route": "report",
+        }
+    ]
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        """Made when first asked for, which only the API server does: every task loads the plugins, too."""
+        return [{"name": "segue", "app": make_app(), "url_prefix": PREFIX}]
