@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from segue import spark, summaries
+from segue import reports, spark, summaries
 from segue.models.documents import read_tracks
 from segue.models.ranking import incremental
 from segue.models.registry import Registry
@@ -44,6 +44,8 @@ def main() -> None:
             "messages_in_window": screened.in_window,
             "seconds": time.monotonic() - started,
         }
+        if decision.html:  # of a full training, which took over
+            reports.save(arguments.run_id, decision.html, into=database)
         summaries.report(arguments.run_id, "retrain_incrementally", outcome)
 
 

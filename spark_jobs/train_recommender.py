@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from segue import spark, summaries
+from segue import reports, spark, summaries
 from segue.errors import TrainingError
 from segue.models.documents import read_tracks
 from segue.models.ranking import training
@@ -51,6 +51,8 @@ def main() -> None:
         learned = window if decision.promoted else OffsetWindow(window.topic, {})
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
         outcome |= {"learned": learned.to_json(), "seconds": time.monotonic() - started}
+        if decision.html:
+            reports.save(arguments.run_id, decision.html, into=database)
         summaries.report(arguments.run_id, "train_recommender", outcome)
 
 

@@ -140,6 +140,7 @@ class Registry:
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         report: Mapping[str, Any],
+        texts: Mapping[str, str] | None = None,
     ) -> Version:
         """Keep a model as a new version. It does not serve yet: see :meth:`promote`.
 
@@ -153,6 +154,8 @@ class Registry:
             Searchable in MLflow. Tags say what the model was made from.
         report : mapping
             Everything else that was measured, kept beside the model as ``report.json``.
+        texts : mapping of str to str, optional
+            More to keep there, by file name: such as ``report.html``.
 
         Raises
         ------
@@ -165,7 +168,9 @@ class Registry:
             self._client.log_param(run_id, key, value)
         for key, metric in metrics.items():
             self._client.log_metric(run_id, key, metric)
-        self._client.log_text(run_id, json.dumps(report, indent=2, ensure_ascii=False), "report.json")
+        everything = {"report.json": json.dumps(report, indent=2, ensure_ascii=False), **(texts or {})}
+        for file, text in everything.items():
+            self._client.log_text(run_id, text, file)
         source = f"{run.info.artifact_uri}/{FOLDER}"
         if callable(model):
             with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:

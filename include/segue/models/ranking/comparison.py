@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from segue.models.ranking import classification, neighbours
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.metrics import FEW, Judged, Scorer, Task, interval, judge
 from segue.models.ranking.popularity import Habit, Popularity
-from segue.models.ranking.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, choose
+from segue.models.ranking.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, Tried, choose
 from segue.models.ranking.windows import Split, Window
 
 PRODUCT = "Segue"
@@ -46,6 +46,8 @@ class Comparison:
         By baseline: mean paired difference in NDCG@10 of the product over it, and its 95 % interval.
     will_listen : dict of str to float
     recipe : Recipe
+    tried : dict of Hyperparameters to float
+        What ALS reached on the validation window, in NDCG@10.
     """
 
     how: str
@@ -54,6 +56,7 @@ class Comparison:
     gains: dict[str, Gain]
     will_listen: dict[str, float]
     recipe: Recipe
+    tried: Tried = field(default_factory=dict)
 
     def row(self, task: str, model: str) -> Row | None:
         """Find one row."""
@@ -62,7 +65,8 @@ class Comparison:
 
 def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
     """Choose on the validation window, build from all that came before the test window, and judge there once."""
-    recipe = choose(fit, split.validation, audio, trials=trials, say=say)
+    tried: Tried = {}
+    recipe = choose(fit, split.validation, audio, trials=trials, say=say, tried=tried)
     test = split.test
     product = recipe.build(fit, test.history, audio)
     rivals: dict[str, Scorer] = {
@@ -95,11 +99,12 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
         {name: _gain(judged[PRODUCT], judged[name]) for name in rivals},
         classification.will_listen(product, test, _listeners(test), recipe.threshold),
         recipe,
+        tried,
     )
 
 
 def average(comparisons: Sequence[Comparison]) -> Comparison:
-    """Average comparisons of several seeds, figure by figure; the recipe shown is the first."""
+    """Average comparisons of several seeds, figure by figure; the recipe shown is the first's."""
     first = comparisons[0]
     rows = []
     for row in first.rows:
@@ -113,7 +118,7 @@ def average(comparisons: Sequence[Comparison]) -> Comparison:
         gains[name] = (mean, low_, high_)
     will = {name: float(np.mean([each.will_listen[name] for each in comparisons])) for name in first.will_listen}
     how = f"{first.how}, mean of {len(comparisons)} seeds"
-    return Comparison(how, rows, first.rival, gains, will, first.recipe)
+    return Comparison(how, rows, first.rival, gains, will, first.recipe, first.tried)
 
 
 def _gain(product: Judged, rival: Judged) -> Gain:

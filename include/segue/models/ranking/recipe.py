@@ -25,6 +25,10 @@ Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
 """Fits ALS to plays; in the product it is :func:`segue.models.ranking.mllib.fit`."""
 
 Say = Callable[[str], None]
+
+Tried = dict[Hyperparameters, float]
+"""NDCG@10 on the validation window by ALS' parameters."""
+
 Choice = TypeVar("Choice")
 
 RANKS, REGULARIZATIONS, ALPHAS = (8, 16, 32, 64, 128), (0.003, 0.01, 0.03, 0.1, 0.3), (1.0, 3.0, 10.0, 30.0)
@@ -115,7 +119,15 @@ def _cosine(history: sparse.csr_matrix, balance: float) -> Neighbours:
     return neighbours.cosine(history, balance=balance, kept=COSINE_KEPT)
 
 
-def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Recipe:
+def choose(
+    fit: Fit,
+    window: Window,
+    audio: Audio | None,
+    *,
+    trials: int = TRIALS,
+    say: Say = print,
+    tried: Tried | None = None,
+) -> Recipe:
     """Try what there is to choose, and keep what ranks new tracks best on the validation window.
 
     Parameters
@@ -128,6 +140,8 @@ def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIAL
         Choices of ALS' parameters that are tried.
     say : callable
         Gets a line for each step.
+    tried : dict, optional
+        Gets what each of ALS' parameters reached.
     """
     rows = blend.learning_rows(window)
     ingredients = _Ingredients(window.history, audio)
@@ -135,7 +149,7 @@ def choose(fit: Fit, window: Window, audio: Audio | None, *, trials: int = TRIAL
     def ndcg(scorer: Scorer) -> NDArray[np.float64]:
         return judge(scorer, window, listeners=rows).values["ndcg@10"]
 
-    als, factors = _tune_als(fit, window, ndcg, trials, say)
+    als, factors = _tune_als(fit, window, ndcg, trials, say, {} if tried is None else tried)
     ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(neighbours.ease(window.history, regularization=value)))
     say(f"EASE: λ = {ease:g}")
     balance = _prefer(COSINE_BALANCES, lambda value: ndcg(_cosine(window.history, value)))
@@ -194,7 +208,7 @@ def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float
 
 
 def _tune_als(
-    fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say
+    fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
 ) -> tuple[Hyperparameters, Factors]:
     """Search rank, λ, α and iterations together: many after a few iterations, SIMPLEST and the best after more."""
     largest = min(window.history.shape)
@@ -212,7 +226,8 @@ def _tune_als(
     def look(parameters: Hyperparameters) -> tuple[NDArray[np.float64], Factors]:
         factors = fit(window.history, parameters)
         reached = ndcg(factors)
-        say(f"ALS {parameters}: NDCG@10 {reached.sum() / max(len(reached), 1):.4f}")
+        tried[parameters] = float(reached.sum() / max(len(reached), 1))
+        say(f"ALS {parameters}: NDCG@10 {tried[parameters]:.4f}")
         return reached, factors
 
     best = max([simplest, *(grid[i] for i in others)], key=lambda parameters: look(parameters)[0].sum())

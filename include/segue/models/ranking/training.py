@@ -22,6 +22,7 @@ from segue.models.ranking.comparison import PRODUCT, Comparison, Row, compare
 from segue.models.ranking.interactions import Interactions
 from segue.models.ranking.product import NAME, Catalogue, Recommender
 from segue.models.ranking.recipe import TRIALS, Audio
+from segue.models.ranking.report import page
 from segue.models.ranking.windows import by_time
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class Decision:
         The new champion.
     figures : dict
         What was measured, for the run's summary.
+    html : str or None
+        The report of it, of a full training.
     """
 
     promoted: bool
@@ -125,6 +128,7 @@ class Decision:
     reason: str
     model: Recommender | None
     figures: dict[str, Any]
+    html: str | None = None
 
     def summary(self) -> dict[str, Any]:
         """Give what belongs in the run's summary."""
@@ -172,14 +176,16 @@ def train_in_full(
     )
     figures = {"ndcg@10": {row.model: row.metrics["ndcg@10"] for row in outcome.rows if row.task == "new tracks"}}
     champion, recipe = registry.champion(NAME), outcome.recipe
-    if outcome.gains["popularity"][2] <= 0:
+    passed = outcome.gains["popularity"][2] > 0
+    html = page(outcome, material.interactions, passed=passed, champion=str(champion) if champion else None)
+    if not passed:
         if champion is not None:
-            return Decision(False, str(champion), reason, None, figures)
+            return Decision(False, str(champion), reason, None, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
     blend = recipe.build(fit, material.interactions.matrix(), material.audio)
     model = Recommender(material.catalogue, blend, recipe)
-    return promote(model, ends, registry, reason, figures, rows=outcome.rows)
+    return promote(model, ends, registry, reason, figures, rows=outcome.rows, html=html)
 
 
 def report(outcome: Comparison) -> str:
@@ -208,6 +214,7 @@ def promote(
     *,
     rows: Sequence[Row] = (),
     tags: Mapping[str, str] | None = None,
+    html: str | None = None,
 ) -> Decision:
     """Keep a recommender as a new version, and let it serve.
 
@@ -224,6 +231,8 @@ def promote(
         Of a comparison with the baselines.
     tags : mapping of str to str, optional
         More of what it was made from.
+    html : str, optional
+        The report, kept with the version.
     """
     version = registry.register(
         NAME,
@@ -242,10 +251,11 @@ def promote(
             **figures,
             "rows": [vars(row) for row in rows],
         },
+        texts={} if html is None else {"report.html": html},
     )
     registry.promote(version)
     say(f"{version} is the champion")
-    return Decision(True, str(version), reason, model, dict(figures))
+    return Decision(True, str(version), reason, model, dict(figures), html)
 
 
 def _ndcg(outcome: Comparison, model: str) -> float:
