@@ -1,28 +1,50 @@
-"""Train the genre model on the published tracks, judge it, and let the better one be the champion."""
+"""Tune and train the genre model on the published tracks, let the better one be the champion, and let it label."""
 
 from __future__ import annotations
 
 import argparse
 import time
 
-from segue import spark, summaries
-from segue.models import genre_release
-from segue.models.documents import read_tracks
+from segue import reports, spark, summaries
+from segue.corpus.lake import Lake
+from segue.models import documents
+from segue.models.genre import labels, release
+from segue.models.genre.search import Budget
+from segue.models.genre.training import Search
 from segue.models.registry import Registry
 from segue.settings import get_settings
+
+FIELDS = ("artist", "genre", "features", "flags", "language", "year", "split")
 
 
 def main() -> None:
     """Read the arguments, run, print and keep the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
-    parser.add_argument("--seed", type=int, default=0, help="of the random forest")
+    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary, and name of the study")
+    parser.add_argument("--trials", type=int, default=20, help="most trials of the search")
+    parser.add_argument("--minutes", type=float, default=30, help="longest time for it")
+    parser.add_argument("--search", choices=("warm", "wide"), default="warm", help="what it begins with")
+    parser.add_argument("--seed", type=int, default=0, help="of the search, trees and first weights")
     arguments = parser.parse_args()
     started = time.monotonic()
+    settings = get_settings()
 
-    with spark.job("train-genre") as session:
-        tracks = read_tracks(session, "artist", "genre", "features", "flags")
-        outcome = genre_release.train(tracks, Registry(get_settings()), seed=arguments.seed)
+    with spark.job("train-genre") as session, summaries.database() as database:
+        tracks = documents.read_tracks(session, *FIELDS).cache()
+        registry = Registry(settings)
+        how = Search(
+            settings.tuning,
+            arguments.run_id,
+            Budget(arguments.trials, arguments.minutes),
+            wide=arguments.search == "wide",
+            seed=arguments.seed,
+        )
+        lake = Lake(session, settings.lake_uri).versions("tracks")
+        made_from = documents.snapshot(tracks) | {"lake_tracks_version": str(lake["tracks"])}
+        trained, decision = release.release(tracks, registry, how, made_from=made_from)
+        reports.save(arguments.run_id, decision.page, into=database)
+        print(trained.judged.classification.table(), flush=True)
+        outcome = release.summary(trained, decision) | labels.label(session, database, registry)
         outcome |= {"seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_genre", outcome)
 

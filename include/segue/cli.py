@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from segue.commands import dlq, evaluate, importing, models, stack, users
+from segue.commands import dlq, evaluate, importing, models, stack, train, users
 from segue.commands.demo import demo
 from segue.commands.extract import extract
 from segue.commands.live import live
@@ -81,6 +81,7 @@ for command in (
 ):
     app.command()(command)
 app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(stack.airflow)
+app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")

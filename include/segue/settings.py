@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow registry; default SQLite in the state folder."
     )
+    tuning_storage: str | None = Field(
+        None,
+        description="Database of Optuna's studies, an SQLAlchemy URL; default SQLite in the state folder.",
+    )
 
     spark_master: str = Field("local[2]", description="Spark master URL.")
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
@@ -162,6 +166,11 @@ class Settings(BaseSettings):
     def mlflow_uri(self) -> str:
         """Tracking and registry URI of MLflow."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.state_dir / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def tuning(self) -> str:
+        """Database of the searches for models."""
+        return self.tuning_storage or f"sqlite:///{self.state_dir / 'mlflow' / 'tuning.db'}"
 
     @cached_property
     def environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""``segue evaluate``: how good the recommender is on anybody's data."""
+"""``segue evaluate``: how good the models are on anybody's data."""
 
 from __future__ import annotations
 
@@ -60,6 +60,40 @@ def recommender(
     console.print(f"Divided by {outcome.how}. Every track is ranked; no metric is sampled.")
     console.print(table_of(outcome))
     console.print(conclusion_of(outcome))
+
+
+@app.command()
+def fma(
+    metadata: Annotated[Path, typer.Option(help="FMA's folder fma_metadata, with features.csv and tracks.csv.")],
+    subset: Annotated[str, typer.Option(help="small, medium or large.")] = "medium",
+    trials: Annotated[int, typer.Option(min=1, help="Trials of Segue's own search.")] = 20,
+    minutes: Annotated[float, typer.Option(min=0, help="After this time no new trial begins.")] = 30,
+) -> None:
+    """Reproduce FMA's table of genre classifiers from its published features, and set Segue's model beside it.
+
+    FMA's own split: all are fitted on its training part (Segue's on validation too, after the search) and scored
+    on its test part.
+    """
+    from segue.commands import train
+    from segue.models.genre import fma as published
+
+    if subset not in published.SUBSETS:
+        raise typer.BadParameter(f"{subset!r} is none of {', '.join(published.SUBSETS)}.", param_hint="--subset")
+    table, console = published.read(metadata, subset), Console(highlight=False)
+    progress = Console(stderr=True, highlight=False)
+    with spark_session() as spark:
+        segue = train.train(spark, table, trials=trials, minutes=minutes, seed=0)
+        own = segue.judged.metrics()
+    shown = Table("Features", title=f"FMA {subset}: accuracy on the test part, %")
+    for name in published.classifiers(0):
+        shown.add_column(name, justify="right")
+    with progress.status("Fitting scikit-learn's classifiers…"):
+        for name, found in published.accuracies(table):
+            shown.add_row(name, *(f"{100 * accuracy:.1f}" for accuracy in found.values()))
+    console.print(shown)
+    console.print(
+        f"Segue ({segue.choice}): accuracy {100 * own['accuracy']:.1f} %, macro F1 {own['macro_f1']:.3f}."
+    )
 
 
 def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]) -> Comparison:

@@ -27,6 +27,7 @@ FIELDS = (
     "type",
     "language",
     "split",
+    "year",
     "duration_s",
     "path",
     "feature_version",

@@ -25,6 +25,9 @@ TAGGED = ("title", "artist", "album", "genre")
 PLACEHOLDERS = ("", "-", "?", "n/a", "none", "null", "unknown", "unknown artist", "<unknown>")
 """What people write where they know nothing; compared in lower case."""
 
+FIRST_YEAR = 1400
+"""Of scores; of recordings any year before 1860 is wrong, but the tags of many name the composition's."""
+
 MAX_CHARACTERS = 1_000
 MAX_DURATION_S = 24 * 3600
 
@@ -82,6 +85,19 @@ def canonicalise_genre(rows: DataFrame) -> DataFrame:
     return noted.withColumn("genre", sf.col("canonical")).drop("canonical")
 
 
+def convert_year(rows: DataFrame) -> DataFrame:
+    """Take the year from the date in the metadata, else in the tag; one to come, or before print, is none."""
+    year = sf.lit(None).cast("int")
+    stated = sf.lit(False)
+    for name in ("tag_date", "meta_date"):
+        text = sf.trim(name)
+        number = sf.regexp_extract(text, r"^(\d{4})(?!\d)", 1).try_cast("int")
+        is_possible = number.between(FIRST_YEAR, sf.year(sf.current_date()))
+        year = sf.when(is_possible, number).otherwise(year)
+        stated = stated | ~sf.coalesce(sf.lower(text).isin(*PLACEHOLDERS), sf.lit(True))
+    return note(rows.withColumn("year", year), {"year_not_usable": stated & sf.isnull("year")})
+
+
 def convert_duration(rows: DataFrame) -> DataFrame:
     """Turn the stated duration into seconds: ``183``, ``183.5``, ``3:03`` or ``1:02:03``."""
     text = sf.trim("meta_duration")
@@ -101,7 +117,7 @@ def reconcile_duration(rows: DataFrame) -> DataFrame:
     return note(rows, {"duration_disagrees": distance > tolerance})
 
 
-RULES = (normalise_text, choose_source, canonicalise_genre, convert_duration, reconcile_duration)
+RULES = (normalise_text, choose_source, canonicalise_genre, convert_year, convert_duration, reconcile_duration)
 """In the order in which they run."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 PARTITION: Final = "partition_date"
 """Day a track entered the corpus. Assigned once; every table but the inventory is partitioned by it."""
@@ -34,14 +34,15 @@ EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>"
 
 TRACKS: Final = (
     "track_id string, title string, artist string, album string, genre string, type string, language string,"
-    " split string, duration_s double, path string, feature_version string, sample_rate int, content_hash string,"
-    " features array<float>, flags array<string>, changes array<string>, partition_date date"
+    " split string, year int, duration_s double, path string, feature_version string, sample_rate int,"
+    " content_hash string, features array<float>, flags array<string>, changes array<string>, partition_date date"
 )
 """The integrated dataset.
 
 `flags` are reasons to distrust a track, such as ``duplicate_content:<track_id>`` or
 ``outlier:spectral_centroid``. `changes` are what cleaning did to the row, such as ``title_from_tag``.
-`split` is the source's own division into training, validation and test tracks, where it has one.
+`year` is that of the release. `split` is the source's own division into training, validation and test tracks,
+where it has one.
 """
 
 TABLES: Final = {"inventory": INVENTORY, "features": FEATURES, "rejects": REJECTS, "tracks": TRACKS}

@@ -15,6 +15,10 @@ TRACK_FIELDS = {
     "genre": "string",
     "features": "array<double>",
     "flags": "array<string>",
+    "language": "string",
+    "split": "string",
+    "year": "int",
+    "genre_model": "string",
 }
 
 
@@ -32,3 +36,12 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     tracks = spark.read.format("mongodb").schema(schema).option("collection", TRACKS).load()
     # Where the server keeps no collection statistics, the connector reads one partition.
     return tracks.withColumnRenamed("_id", "track_id").repartition(spark.sparkContext.defaultParallelism)
+
+
+def snapshot(tracks: DataFrame) -> dict[str, str]:
+    """Tell what was read: `mongo_tracks` (rows) and `mongo_digest`, the same for the same rows in any order."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    digest = F.bit_xor(F.xxhash64(*sorted(tracks.columns)))
+    row = tracks.agg(F.count("*").alias("rows"), digest.alias("digest")).collect()[0]
+    return {"mongo_tracks": str(row["rows"]), "mongo_digest": f"{(row['digest'] or 0) & (2**64 - 1):016x}"}

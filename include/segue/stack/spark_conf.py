@@ -55,6 +55,9 @@ logger.tasks.level = error
 # A local checkpoint truncates the lineage: that is what it is for.
 logger.checkpoints.name = org.apache.spark.rdd.MapPartitionsRDD
 logger.checkpoints.level = error
+# Where a line search starts over, LBFGS calls it a failure; the search for a model goes on.
+logger.optimizers.name = breeze.optimize
+logger.optimizers.level = off
 """
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from segue.corpus import rules
 
-STRINGS = [f"meta_{name}" for name in (*rules.TEXTS, "duration")] + [f"tag_{name}" for name in rules.TAGGED]
+STRINGS = [f"meta_{name}" for name in (*rules.TEXTS, "duration", "date")]
+STRINGS += [f"tag_{name}" for name in (*rules.TAGGED, "date")]
 SCHEMA = ", ".join(f"{name} string" for name in [*STRINGS, "path"]) + ", duration_s double, changes array<string>"
 
 
@@ -50,6 +51,27 @@ def test_the_metadata_goes_before_the_tag(apply):
     (row,) = apply([rules.choose_source], {**stated, "tag_title": "B", "tag_artist": "C"})
     assert (row["title"], row["artist"], row["genre"], row["language"]) == ("A", "C", "D", "en")
     assert row["changes"] == ["artist_from_tag"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "tag", "year"),
+    [
+        ("1956", None, 1956),
+        (" 2008-11-26 00:00:00", "1999", 2008),
+        ("", "1723-05-01", 1723),
+        ("n/a", None, None),
+        (None, None, None),
+        ("2099", "1883", 1883),
+        ("0000-00-00", None, None),
+        ("May 1901", None, None),
+        ("19560", None, None),
+    ],
+)
+def test_the_year_is_that_of_the_first_date_that_can_be(apply, meta, tag, year):
+    (row,) = apply([rules.convert_year], {"meta_date": meta, "tag_date": tag})
+    assert row["year"] == year
+    wrong = year is None and meta not in (None, "n/a")
+    assert row["changes"] == (["year_not_usable"] if wrong else [])
 
 
 def test_without_title_the_file_name_serves(apply):

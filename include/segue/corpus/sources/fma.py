@@ -32,6 +32,7 @@ TEXTS = {
     "artist": ("artist", "name"),
     "album": ("album", "title"),
     "language": ("track", "language_code"),
+    "date": ("album", "date_released"),
     "date_created": ("track", "date_created"),
     "split": ("set", "split"),
 }

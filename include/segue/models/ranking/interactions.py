@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from segue.errors import CorpusError
+from segue.models.tables import read_table
 
 NAMES = {
     "user": {"user", "user_id", "userid", "user_name", "listener"},
@@ -97,7 +98,7 @@ def read_interactions(path: Path) -> Interactions:
     CorpusError
         If the file cannot be read or says something impossible; the message names the column and the row.
     """
-    table = _read(path)
+    table = read_table(path, text=True)
     table = table.rename(columns=_columns(path, [str(name) for name in table.columns]))
     if table.empty:
         raise CorpusError(f"{path} has a header but no rows.")
@@ -124,22 +125,6 @@ def read_interactions(path: Path) -> Interactions:
         np.asarray(users, dtype=str),
         np.asarray(items, dtype=str),
     )
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise CorpusError(f"There is no file {path}.")
-    kind = path.suffix.lower()
-    try:
-        if kind == ".parquet":
-            return pd.read_parquet(path)
-        if kind in {".csv", ".tsv"}:
-            return pd.read_csv(path, sep="," if kind == ".csv" else "\t", dtype=str, keep_default_na=False)
-    except pd.errors.EmptyDataError:
-        raise CorpusError(f"{path} is empty.") from None
-    except (pd.errors.ParserError, ValueError, OSError) as error:
-        raise CorpusError(f"{path} cannot be read as {kind.removeprefix('.')}: {error}") from error
-    raise CorpusError(f"{path}: a file of interactions ends in .csv, .tsv or .parquet.")
 
 
 def _columns(path: Path, found: list[str]) -> dict[str, str]:

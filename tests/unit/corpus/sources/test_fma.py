@@ -98,6 +98,7 @@ def test_a_track_is_read_from_all_its_columns(fma):
         track__genre_top="Hip-Hop",
         track__genres="[21]",
         track__date_created="2008-11-26 01:48:12",
+        album__date_released="2009-01-05 00:00:00",
         track__duration="168",
         track__language_code="en",
         set__split="training",
@@ -113,6 +114,7 @@ def test_a_track_is_read_from_all_its_columns(fma):
         "genre": "Hip-Hop",
         "language": "en",
         "split": "training",
+        "date": "2009-01-05 00:00:00",
         "date_created": date(2008, 11, 26),
     }
 

@@ -1,0 +1,1 @@
+"""The genre model: which genre a track is of, from its audio features."""

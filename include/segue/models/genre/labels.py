@@ -1,0 +1,81 @@
+"""Use of the genre champion: it names the genre of tracks whose metadata name none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pymongo import UpdateOne
+
+from segue.audio.definition import FEATURE_VERSION
+from segue.errors import ModelError
+from segue.models.documents import TRACKS, read_tracks
+from segue.models.genre.release import NAME
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+    from pyspark.sql import SparkSession
+
+    from segue.models.registry import Registry
+
+BATCH = 1_000
+
+
+def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Registry) -> dict[str, Any]:
+    """Write ``genre_predicted``, ``genre_probability`` and ``genre_model`` of tracks without a genre.
+
+    What the champion has named already stays; run again after a kill, it does the rest.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    database : pymongo.database.Database
+        Where the collection ``tracks`` is.
+    registry : Registry
+
+    Returns
+    -------
+    dict
+        `labelled` (tracks) and `labels`: the champion, or why nothing was done. A champion that is damaged is such
+        a reason: tracks are published without it too.
+    """
+    champion = registry.champion(NAME)
+    if champion is None:
+        return {"labelled": 0, "labels": "there is no genre champion yet"}
+    if champion.tags.get("feature_version") != FEATURE_VERSION:
+        return {"labelled": 0, "labels": f"{champion} takes features of another version"}
+    without = {"genre": None, "genre_model": {"$ne": str(champion)}}
+    if database[TRACKS].count_documents(without, limit=1) == 0:
+        return {"labelled": 0, "labels": f"{champion} has named every track that has no genre"}
+    try:
+        model = champion.load()
+    except ModelError as error:
+        return {"labelled": 0, "labels": str(error)}
+    tracks = read_tracks(spark, "genre", "genre_model", "features")
+    unlabelled = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
+    rows = (
+        model.transform(_as_vectors(unlabelled))
+        .selectExpr("track_id", "predicted_genre", "array_max(probabilities) AS probability")
+        .collect()
+    )
+    updates = [
+        UpdateOne(  # not of a track that was published with a genre meanwhile
+            {"_id": row.track_id, "genre": None},
+            {
+                "$set": {
+                    "genre_predicted": row.predicted_genre,
+                    "genre_probability": row.probability,
+                    "genre_model": str(champion),
+                }
+            },
+        )
+        for row in rows
+    ]
+    for start in range(0, len(updates), BATCH):
+        database[TRACKS].bulk_write(updates[start : start + BATCH], ordered=False)
+    return {"labelled": len(updates), "labels": str(champion)}
+
+
+def _as_vectors(tracks: Any) -> Any:
+    from pyspark.ml.functions import array_to_vector
+
+    return tracks.withColumn("features", array_to_vector(tracks.features))

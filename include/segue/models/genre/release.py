@@ -1,0 +1,196 @@
+"""Let the better genre model serve: challenger against champion, on the same test tracks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version as package_version
+from typing import TYPE_CHECKING, Any
+
+from segue.audio.definition import FEATURE_VERSION
+from segue.errors import ModelError, TrainingError
+from segue.models.genre import judging, report
+from segue.models.genre.classifiers import Choice
+from segue.models.genre.importance import by_family
+from segue.models.genre.judging import Difference, Judged, judge
+from segue.models.genre.labelled import TEST
+from segue.models.genre.training import Search, Trained, artists, train
+from segue.settings import PROJECT_DIR
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from segue.models.registry import Registry, Version
+
+NAME = "genre"
+
+REMEMBERED = 3
+"""Choices of the past that a search begins with."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What came of a training.
+
+    Parameters
+    ----------
+    outcome : str
+        ``promoted`` or ``kept``.
+    reason : str
+    model : str
+        The champion now, such as ``genre/3``.
+    challenger : str
+        The version that was trained.
+    against : str
+        The rival that had to be beaten.
+    difference : Difference
+    page : str
+        The report, in HTML.
+    """
+
+    outcome: str
+    reason: str
+    model: str
+    challenger: str
+    against: str
+    difference: Difference
+    page: str
+
+
+def release(
+    tracks: DataFrame,
+    registry: Registry,
+    how: Search,
+    *,
+    made_from: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = print,
+) -> tuple[Trained, Decision]:
+    """Train a challenger, keep it as a version, and promote it if it is better than the champion beyond chance.
+
+    Where there is no usable champion, it has to be better than the majority's genre.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        As for `train`.
+    registry : Registry
+    how : Search
+    made_from : mapping of str to str
+        Versions of the data, kept with the model.
+    say : callable
+
+    Raises
+    ------
+    TrainingError
+        As `train`; and if the model is no better than guessing and there is no champion to keep.
+    """
+    versions = [version for version in registry.versions() if version.name == NAME]
+    champion = registry.champion(NAME)
+    by_track = json.loads(versions[0].tags.get("split_by_track", "[]")) if versions else []
+    trained = train(tracks, how, known=_known(versions, champion), split_by_track=by_track, say=say)
+    against, rival = "majority", trained.rivals["majority"]
+    if champion and (incumbent := _incumbent(champion, trained, say)):
+        against, rival = f"champion {champion}", incumbent
+        trained = replace(trained, rivals={against: incumbent, **trained.rivals})
+    difference = judging.compare(trained.judged, rival, how.seed)
+    mine, theirs = (each.metrics()["macro_f1"] for each in (trained.judged, rival))
+    reason = (
+        f"macro F1 {mine:.3f} against {theirs:.3f} of {against} on {len(rival.tracks)} test tracks: "
+        f"{'better' if difference.better else 'not better'} beyond chance "
+        f"(at 95 % confidence the difference is above {difference.low:+.3f}; McNemar p = {difference.mcnemar:.2g})"
+    )
+    if not difference.better and champion is None:
+        raise TrainingError(
+            f"The genre model is no better than guessing ({reason}), and there is no champion to keep."
+        )
+    outcome = "promoted" if difference.better else "kept"
+    origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(made_from or {})}
+    verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
+    importance = by_family(trained.model, trained.data, seed=how.seed)
+    page = report.page(trained, verdict, importance, {"Run": how.name, **origin})
+    version = _register(registry, trained, how, origin, page)
+    if difference.better:
+        registry.promote(version)
+    serving = str(version if difference.better else champion)
+    return trained, Decision(outcome, reason, serving, str(version), against, difference, page)
+
+
+def summary(trained: Trained, decision: Decision) -> dict[str, Any]:
+    """Tell what belongs in the run's summary."""
+    return {
+        "decision": decision.outcome,
+        "reason": decision.reason,
+        "model": decision.model,
+        "challenger": decision.challenger,
+        "chosen": dict(trained.choice),
+        "trials": len(trained.study.trials),
+        "search_s": trained.search_s,
+        "search_cpu_s": trained.search_cpu_s,
+        "test": trained.judged.metrics(),
+        "rivals": {name: rival.metrics()["macro_f1"] for name, rival in trained.rivals.items()},
+        "tracks": dict(trained.sizes),
+        "rejected": dict(trained.data.rejected),
+        "split_by_track": list(trained.data.split_by_track),
+    }
+
+
+def _incumbent(champion: Version, trained: Trained, say: Callable[[str], None]) -> Judged | None:
+    """Judge the champion by the same tracks; None if it cannot be used."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    if champion.tags.get("feature_version", FEATURE_VERSION) != FEATURE_VERSION:
+        say(f"{champion} takes features of another version, so it is not compared with.")
+        return None
+    try:
+        model = champion.load()
+        return judge(model, trained.data.part(TEST), trained.data.genres, artists(trained.data))
+    except (ModelError, PySparkException, Py4JError, AttributeError) as error:
+        say(f"The champion cannot be used, so it is not compared with. {error}")
+        return None
+
+
+def _known(versions: Sequence[Version], champion: Version | None) -> list[Choice]:
+    """List the choices of the champion and of the latest versions, each once."""
+    latest = sorted(versions, key=lambda version: champion is None or version.number != champion.number)
+    choices = [json.loads(each.tags["choice"]) for each in latest if "choice" in each.tags]
+    return [choice for i, choice in enumerate(choices) if choice not in choices[:i]][:REMEMBERED]
+
+
+def _register(registry: Registry, trained: Trained, how: Search, origin: Mapping[str, str], page: str) -> Version:
+    judged = trained.judged
+    return registry.register(
+        NAME,
+        trained.model,
+        parameters={**trained.choice, "seed": how.seed, "trials": len(trained.study.trials)},
+        metrics={f"test_{name}": value for name, value in judged.metrics().items()},
+        tags={
+            "choice": json.dumps(dict(trained.choice)),
+            "genres": json.dumps(list(trained.data.genres)),
+            "tracks": str(sum(trained.sizes.values())),
+            "split_by_track": json.dumps(list(trained.data.split_by_track)),
+            **origin,
+        },
+        report={
+            "test": judged.metrics(),
+            "intervals": judged.intervals(how.seed),
+            "by_genre": judged.classification.by_class(),
+            "confusion": judged.classification.confusion.tolist(),
+            "by_slice": judged.by_slice(),
+            "rivals": {name: rival.metrics() for name, rival in trained.rivals.items()},
+            "against": {name: asdict(judging.compare(judged, each)) for name, each in trained.rivals.items()},
+            "tracks": dict(trained.sizes),
+            "rejected": dict(trained.data.rejected),
+        },
+        texts={"report.html": page},
+    )
+
+
+def code_version() -> str:
+    """Name this package's version, and the commit where it runs from a clone."""
+    number = package_version("segue")
+    git = ["git", "-C", str(PROJECT_DIR), "rev-parse", "--short", "HEAD"]
+    found = subprocess.run(git, capture_output=True, text=True, check=False)
+    return f"{number}+{found.stdout.strip()}" if found.returncode == 0 else number

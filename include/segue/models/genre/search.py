@@ -1,0 +1,192 @@
+"""The search for the best choice of classifier, scaling, features and parameters: Optuna's TPE with pruning.
+
+The study is kept in a database, a row as soon as a trial ends. A search that is killed goes on where it was, and
+spends what is left of its budget.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segue.models.evaluation import classification
+from segue.models.genre import classifiers
+from segue.models.genre.classifiers import Choice
+from segue.models.genre.labelled import TRAIN, VALIDATION, Labelled
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame
+
+REDUCTION = 4
+"""Successive halving (Jamieson and Talwalkar, 2016): a rung has so many times the tracks of the one before."""
+
+MIN_RUNG = 2_000
+"""Training tracks below which a sample saves nothing: Spark's own work is the greater part."""
+
+STARTUP_TRIALS = 10
+"""Trials by chance before TPE (Bergstra et al., 2011) begins to model; the first choices count."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a search ends: whichever comes first.
+
+    Parameters
+    ----------
+    trials : int
+        Of the study in all, finished or pruned, those before a kill included.
+    minutes : float
+        Of this process; a trial that has begun is finished, and one is always made.
+    """
+
+    trials: int
+    minutes: float
+
+
+def open_study(storage: str | None, name: str, *, seed: int) -> Study:
+    """Open a study, or make it.
+
+    Parameters
+    ----------
+    storage : str or None
+        SQLAlchemy URL of the database; None keeps the study in memory only.
+    name : str
+        Of the study; a search with the same name goes on with it.
+    seed : int
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # The parameters of one classifier are modelled together: TPE's `group`, which Optuna calls experimental.
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    return optuna.create_study(
+        study_name=name,
+        storage=storage,
+        load_if_exists=True,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, group=True),
+        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION),
+    )
+
+
+def search(
+    data: Labelled,
+    study: Study,
+    budget: Budget,
+    *,
+    kinds: Sequence[str] = classifiers.FAST,
+    known: Sequence[Choice] = (),
+    seed: int = 0,
+    say: Say = print,
+) -> Choice:
+    """Try choices until the budget is spent.
+
+    Parameters
+    ----------
+    data : Labelled
+    study : Study
+        From `open_study`.
+    budget : Budget
+    kinds : sequence of str
+        Classifiers to choose from.
+    known : sequence of Choice
+        Tried first: what was best in the past. After them comes each classifier with its defaults.
+    seed : int
+        Of the classifiers.
+    say : callable
+        Gets a line after each trial.
+
+    Returns
+    -------
+    Choice
+        That of the highest macro F1 on the validation part.
+    """
+    from optuna.trial import TrialState
+
+    families = list(classifiers.family_sets(data.families))
+    if not study.trials:
+        possible = [each for each in known if each["classifier"] in kinds and each["families"] in families]
+        for choice in [*possible, *map(classifiers.default, kinds)]:
+            study.enqueue_trial(dict(choice), skip_if_exists=True)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)  # the process that ran it was killed
+        study.enqueue_trial(trial.params)
+    train, validation = data.part(TRAIN).cache(), data.part(VALIDATION).cache()
+    shares = rungs(train.count())
+
+    def objective(trial: Trial) -> float:
+        choice = classifiers.suggest(trial, kinds, families)
+        trial.set_user_attr("choice", choice)
+        f1 = 0.0
+        for share in shares:
+            model = fit(sampled(train, share), data, choice, seed=seed)
+            f1 = classification(model.transform(validation), "label", "prediction").metrics()["macro_f1"]
+            trial.report(f1, round(share / shares[0]))
+            if share < 1 and trial.should_prune():
+                import optuna
+
+                raise optuna.TrialPruned
+        return f1
+
+    def tell(_: Study, trial: FrozenTrial) -> None:
+        say(f"{len(done(study))}/{budget.trials} {line_of(trial)}")
+
+    ends = time.monotonic() + 60 * budget.minutes
+    while len(done(study)) < budget.trials and (time.monotonic() < ends or not done(study)):
+        study.optimize(objective, n_trials=1, callbacks=[tell])
+    best: Choice = study.best_trial.user_attrs["choice"]
+    return best
+
+
+def done(study: Study) -> list[FrozenTrial]:
+    """List the trials that have ended with a result."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def line_of(trial: FrozenTrial) -> str:
+    """Tell a trial in one line: its choice, what came of it and how long it took."""
+    choice = ", ".join(f"{name} {_short(value)}" for name, value in trial.user_attrs["choice"].items())
+    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    share = "" if trial.state.name == "COMPLETE" else ", given up on a sample"
+    last = trial.intermediate_values[max(trial.intermediate_values)]
+    return f"{choice}: macro F1 {last:.3f} on validation{share}, {seconds:.1f} s"
+
+
+def rungs(tracks: int) -> list[float]:
+    """Choose the shares of the training part that a trial is tried on, one after the other.
+
+    Examples
+    --------
+    >>> rungs(1_500), rungs(60_000)
+    ([1.0], [0.0625, 0.25, 1.0])
+    """
+    shares = [1.0]
+    while tracks * shares[0] / REDUCTION >= MIN_RUNG and len(shares) < 3:
+        shares.insert(0, shares[0] / REDUCTION)
+    return shares
+
+
+def sampled(tracks: DataFrame, share: float) -> DataFrame:
+    """Take a share of the tracks, the same ones each time."""
+    return tracks if share == 1 else tracks.where(f"crc32(encode(track_id, 'UTF-8')) % 1024 < {share * 1024}")
+
+
+def fit(tracks: DataFrame, data: Labelled, choice: Choice, *, seed: int) -> PipelineModel:
+    """Fit the pipeline of a choice on some of the tracks."""
+    from pyspark.ml import Pipeline
+
+    return Pipeline(stages=classifiers.build(choice, data.families, len(data.genres), seed=seed)).fit(tracks)
+
+
+def _short(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,161 @@
+"""Stages of the genre model that MLlib lacks. They are saved as parameters only, as MLlib's own."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark import keyword_only
+from pyspark.ml import Transformer
+from pyspark.ml.functions import array_to_vector, vector_to_array
+from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param.shared import HasInputCol, HasOutputCol, HasSeed
+from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
+from pyspark.sql import functions as sf
+from pyspark.sql.pandas.functions import pandas_udf
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any], DefaultParamsWritable):
+    """From one column to another, with parameters given by name."""
+
+    _input_kwargs: dict[str, Any]  # set by keyword_only
+
+
+class FourierFeatures(_Stage, HasSeed):
+    """Map vectors so that their dot products approximate a Gaussian kernel (Rahimi and Recht, 2007).
+
+    A linear model of the result is a kernel machine whose cost grows with the tracks and not with their square.
+
+    Parameters
+    ----------
+    inputCol, outputCol : str
+    gamma : float
+        Of the kernel exp(-gamma |x - y|² / n), n being the length of the vectors.
+    dimension : int
+        Length of the result.
+    seed : int
+        Of the random directions, which are drawn anew from it wherever they are needed.
+    """
+
+    gamma: Param[float] = Param(Params._dummy(), "gamma", "width", typeConverter=TypeConverters.toFloat)
+    dimension: Param[int] = Param(Params._dummy(), "dimension", "length", typeConverter=TypeConverters.toInt)
+
+    @keyword_only
+    def __init__(
+        self,
+        *,
+        inputCol: str | None = None,  # noqa: ARG002, N803
+        outputCol: str | None = None,  # noqa: ARG002, N803
+        gamma: float | None = None,  # noqa: ARG002
+        dimension: int | None = None,  # noqa: ARG002
+        seed: int | None = None,  # noqa: ARG002
+    ) -> None:
+        super().__init__()
+        self._set(**self._input_kwargs)
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        gamma, dimension, seed = (self.getOrDefault(name) for name in ("gamma", "dimension", "seed"))
+
+        @pandas_udf("array<double>")  # type: ignore[call-overload, untyped-decorator]
+        def project(vectors: pd.Series) -> pd.Series:
+            return pd.Series(list(fourier(np.stack(vectors.to_list()), gamma, dimension, seed)))
+
+        mapped = project(vector_to_array(sf.col(self.getInputCol())))
+        return dataset.withColumn(self.getOutputCol(), array_to_vector(mapped))
+
+
+def fourier(rows: NDArray[np.float64], gamma: float, dimension: int, seed: int) -> NDArray[np.float64]:
+    """Map rows of shape (n_rows, n) to (n_rows, dimension)."""
+    directions, phases = _directions(rows.shape[1], dimension, seed)
+    scale = np.sqrt(2 * gamma / rows.shape[1])
+    mapped: NDArray[np.float64] = np.sqrt(2 / dimension) * np.cos(rows @ (scale * directions) + phases)
+    return mapped
+
+
+@lru_cache(maxsize=2)
+def _directions(n: int, dimension: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # NumPy never changes what RandomState draws, so that a saved model stays what it was.
+    random = np.random.RandomState(seed)
+    return random.standard_normal((n, dimension)), random.uniform(0, 2 * np.pi, dimension)
+
+
+class Temperature(_Stage):
+    """Turn a classifier's raw scores into probabilities: softmax(scores / temperature).
+
+    One number brings margins, votes and log-odds alike to probabilities that mean what they say
+    (Guo et al., 2017).
+
+    Parameters
+    ----------
+    inputCol : str
+        Vector of one score a class.
+    outputCol : str
+        Array of one probability a class.
+    temperature : float
+        See `fit_temperature`.
+    """
+
+    temperature: Param[float] = Param(
+        Params._dummy(),
+        "temperature",
+        "divides the scores",
+        typeConverter=TypeConverters.toFloat,
+    )
+
+    @keyword_only
+    def __init__(
+        self,
+        *,
+        inputCol: str | None = None,  # noqa: ARG002, N803
+        outputCol: str | None = None,  # noqa: ARG002, N803
+        temperature: float | None = None,  # noqa: ARG002
+    ) -> None:
+        super().__init__()
+        self._set(**self._input_kwargs)
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        temperature = self.getOrDefault("temperature")
+        output, odds = self.getOutputCol(), f"{self.getOutputCol()}_odds"
+        scores = vector_to_array(sf.col(self.getInputCol()))
+        exponents = sf.transform(scores, lambda score: sf.exp((score - sf.array_max(scores)) / temperature))
+        total = sf.aggregate(odds, sf.lit(0.0), lambda so_far, each: so_far + each)
+        shares = sf.transform(odds, lambda each: each / sf.col("_total"))
+        return (
+            dataset.withColumn(odds, exponents)
+            .withColumn("_total", total)
+            .withColumn(output, shares)
+            .drop(odds, "_total")
+        )
+
+
+def fit_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+    """Find the temperature of the lowest log loss.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n_tracks, n_genres)
+        Raw scores of tracks that the classifier has not seen.
+    truth : ndarray of int64, shape (n_tracks,)
+        Column of the true genre.
+
+    Returns
+    -------
+    float
+        Between 0.001 and 1,000.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    at = np.arange(len(truth))
+
+    def log_loss(exponent: float) -> float:
+        return -float(log_softmax(scores / 10**exponent, axis=1)[at, truth].mean())
+
+    best: Any = minimize_scalar(log_loss, bounds=(-3, 3), method="bounded")
+    return float(10**best.x)

@@ -1,0 +1,183 @@
+"""Tune, fit and judge a genre model on any table of features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+
+from segue.audio.definition import COLUMNS, FAMILIES
+from segue.models.genre import baselines, classifiers
+from segue.models.genre.classifiers import Choice
+from segue.models.genre.judging import Judged, judge
+from segue.models.genre.labelled import PARTS, TEST, TRAIN, VALIDATION, Labelled, label
+from segue.models.genre.search import Budget, Say, fit, open_study, search
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame
+
+FMA_FAMILIES = {
+    family: [position for position, column in enumerate(COLUMNS) if column[0] == family] for family in FAMILIES
+}
+"""Positions in the vector of each family of Segue's own features."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a training may spend on its search, and where the search is kept.
+
+    Parameters
+    ----------
+    storage : str or None
+        SQLAlchemy URL; None keeps it in memory only.
+    name : str
+        Of the study: the same name goes on with the same search.
+    budget : Budget
+    wide : bool
+        Try all classifiers, and begin with nothing of the past.
+    seed : int
+    """
+
+    storage: str | None
+    name: str
+    budget: Budget
+    wide: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted challenger and what was measured of it.
+
+    Parameters
+    ----------
+    data : Labelled
+    sizes : mapping of str to int
+        Tracks of each part.
+    choice : Choice
+    study : Study
+    model : PipelineModel
+        From ``features`` to ``predicted_genre`` and ``probabilities``.
+    judged : Judged
+    rivals : mapping of str to Judged
+        The baselines, and the champion where there is a usable one.
+    search_cpu_s, search_s : float
+        What the search has cost this process, Spark's included where it is on this machine; and how long it took.
+    """
+
+    data: Labelled
+    sizes: Mapping[str, int]
+    choice: Choice
+    study: Study
+    model: PipelineModel
+    judged: Judged
+    rivals: Mapping[str, Judged]
+    search_cpu_s: float
+    search_s: float
+
+
+def train(
+    tracks: DataFrame,
+    how: Search,
+    *,
+    families: Mapping[str, Sequence[int]] | None = None,
+    known: Sequence[Choice] = (),
+    split_by_track: Sequence[str] = (),
+    say: Say = print,
+) -> Trained:
+    """Tune on the validation part, fit on train and validation part, and judge by the test part.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        As for `segue.models.genre.labelled.label`.
+    how : Search
+    families : mapping of str to sequence of int
+        Positions of each family of features; default FMA's.
+    known : sequence of Choice
+        What was best in the past.
+    split_by_track : sequence of str
+        Genres that were split by track before.
+    say : callable
+        Gets a line of progress at a time.
+
+    Raises
+    ------
+    TrainingError
+        If there is too little to learn from.
+    """
+    data = label(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
+    counts = {row.part: row["count"] for row in data.tracks.groupBy("part").count().collect()}
+    sizes = {part: counts[part] for part in PARTS}
+    say(f"{sum(sizes.values()):,} tracks of {len(data.genres)} genres: {sizes}; left out: {dict(data.rejected)}")
+    if data.split_by_track:
+        say(f"Split by track, as they have too few artists: {', '.join(data.split_by_track)}.")
+
+    study = open_study(how.storage, how.name, seed=how.seed)
+    began, cpu = time.monotonic(), _cpu_seconds()
+    kinds = tuple(dict.fromkeys([*classifiers.FAST, *(choice["classifier"] for choice in known)]))
+    choice = search(
+        data,
+        study,
+        how.budget,
+        kinds=list(classifiers.DEFAULTS) if how.wide else kinds,
+        known=() if how.wide else known,
+        seed=how.seed,
+        say=say,
+    )
+    search_s, search_cpu_s = time.monotonic() - began, _cpu_seconds() - cpu
+    model = finish(data, choice, seed=how.seed)
+    seen = artists(data)
+    judged = judge(model, data.part(TEST), data.genres, seen)
+    plain = finish(data, classifiers.PLAIN, seed=how.seed)
+    rivals = {
+        "MLlib's default": judge(plain, data.part(TEST), data.genres, seen),
+        "random forest of scikit-learn": baselines.forest(data, judged, seed=how.seed),
+        "majority": baselines.majority(data, judged),
+    }
+    return Trained(data, sizes, choice, study, model, judged, rivals, search_cpu_s, search_s)
+
+
+def finish(data: Labelled, choice: Choice, *, seed: int) -> PipelineModel:
+    """Fit a choice on train and validation part, with the temperature that the validation part asks for."""
+    from pyspark.ml import Pipeline
+    from pyspark.ml.feature import IndexToString
+    from pyspark.ml.functions import vector_to_array
+
+    from segue.models.genre.stages import Temperature, fit_temperature
+
+    first = fit(data.part(TRAIN), data, choice, seed=seed).transform(data.part(VALIDATION))
+    scored = first.select(vector_to_array(first.rawPrediction).alias("scores"), "label").toPandas()
+    temperature = fit_temperature(
+        np.array(scored["scores"].to_list()), scored["label"].to_numpy().astype(np.int64)
+    )
+    stages = [
+        *classifiers.build(choice, data.families, len(data.genres), seed=seed),
+        Temperature(inputCol="rawPrediction", outputCol="probabilities", temperature=temperature),
+        IndexToString(inputCol="prediction", outputCol="predicted_genre", labels=list(data.genres)),
+    ]
+    return Pipeline(stages=stages).fit(data.part(TRAIN, VALIDATION))
+
+
+def artists(data: Labelled) -> set[str]:
+    """Name the artists that were learned from."""
+    return {row.artist for row in data.part(TRAIN, VALIDATION).select("artist").distinct().collect() if row.artist}
+
+
+def _cpu_seconds() -> float:
+    """CPU time of this process and its descendants, Spark's JVM and workers included."""
+    own = psutil.Process()
+    total = 0.0
+    for process in [own, *own.children(recursive=True)]:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total

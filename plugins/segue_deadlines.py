@@ -1,0 +1,32 @@
+"""What happens when a run is not done by its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+async def note_missed_deadline(context: dict[str, Any], hours: float) -> None:
+    """Say in the triggerer's log that a run is late, and keep it beside the run's summaries.
+
+    Parameters
+    ----------
+    context : dict
+        Airflow's: the run under ``dag_run``.
+    hours : float
+        What the run was given.
+    """
+    run = context["dag_run"]
+    run_id = f"{run['dag_id']}/{run['dag_run_id']}"
+    message = f"{run_id} was queued {hours:g} hours ago and has not succeeded."
+    logger.error("Deadline missed: %s Look at the log of its running task.", message)
+    await asyncio.to_thread(_keep, run_id, message)
+
+
+def _keep(run_id: str, message: str) -> None:
+    from segue import summaries
+
+    summaries.write(run_id, "deadline", {"missed": message})

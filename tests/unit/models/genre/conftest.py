@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segue.models.genre import labelled
+
+SCHEMA = "track_id string, artist string, genre string, features array<double>, flags array<string>, split string"
+FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
+
+
+@pytest.fixture(scope="session")
+def corpus(spark):
+    """Return a function that makes tracks of two genres, told apart by the family mfcc alone."""
+
+    def make(shift: float = 3.0, *, language: str = "en"):
+        random = np.random.default_rng(0)
+        rows = []
+        for name, moved in (("jig", 0.0), ("reel", shift)):
+            for i in range(60):
+                features = random.normal(size=6) + np.array([moved] * 3 + [0.0] * 3)
+                rows.append((f"{name}-{i}", f"band {i % 15} {name}", name, features.tolist(), [], None))
+        frame = spark.createDataFrame(rows, SCHEMA)
+        return frame.selectExpr("*", f"'{language}' AS language").cache()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data(corpus) -> labelled.Labelled:
+    return labelled.label(corpus(), FAMILIES)

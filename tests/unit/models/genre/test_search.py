@@ -1,0 +1,76 @@
+"""The search: it finds what tells genres apart, keeps to its budget, and goes on after a kill."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+
+from segue.models.genre import classifiers
+from segue.models.genre.search import Budget, done, fit, open_study, rungs, search
+
+QUICK = ("logistic", "fourier")
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+@pytest.mark.parametrize("kind", classifiers.DEFAULTS)
+def test_every_classifier_learns_with_its_defaults(data, kind):
+    small = {"perceptron_iterations": 20, "forest_trees": 5, "boosted_rounds": 3, "fourier_dimension": 64}
+    choice = classifiers.default(kind)
+    choice = choice | {name: value for name, value in small.items() if name in choice}
+    predicted = fit(data.part("train"), data, choice, seed=0).transform(data.part("test"))
+    right = predicted.where("label = prediction").count() / predicted.count()
+    assert right > 0.8
+    assert len(predicted.first().rawPrediction) == 2
+
+
+def test_a_search_keeps_to_its_budget_and_begins_with_what_was_best_before(data, storage):
+    lines = []
+    known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
+    gone = known | {"families": "no such selection"}
+    study = open_study(storage, "a", seed=0)
+    best = search(data, study, Budget(3, 10), kinds=QUICK, known=[known, gone], say=lines.append)
+    assert [line.partition(" ")[0] for line in lines] == ["1/3", "2/3", "3/3"]
+    tried = [trial.user_attrs["choice"] for trial in done(study)]
+    assert tried[0] == known
+    assert tried[1:] == [classifiers.default(kind) for kind in QUICK]
+    assert best in tried
+    assert study.best_value > 0.8
+
+
+def test_without_time_there_is_one_trial(data, storage):
+    study = open_study(storage, "a", seed=0)
+    search(data, study, Budget(5, 0), kinds=QUICK, say=lambda _: None)
+    assert len(done(study)) == 1
+
+
+def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_was_in(data, storage):
+    study = open_study(storage, "a", seed=0)
+    search(data, study, Budget(1, 10), kinds=QUICK, say=lambda _: None)
+    killed = study.ask()
+    choice = classifiers.suggest(killed, QUICK, list(classifiers.family_sets(data.families)))
+
+    again = open_study(storage, "a", seed=0)
+    search(data, again, Budget(2, 10), kinds=QUICK, say=lambda _: None)
+    states = [trial.state for trial in again.trials]
+    assert states[:2] == [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL]
+    assert len(done(again)) == 2
+    repeated = again.trials[2]
+    assert repeated.user_attrs["choice"] == choice
+
+    search(data, open_study(storage, "a", seed=0), Budget(2, 10), kinds=QUICK, say=lambda _: None)
+    assert len(done(open_study(storage, "a", seed=0))) == 2
+
+
+def test_only_large_tables_are_tried_on_samples_first():
+    assert rungs(1_500) == [1.0]
+    assert rungs(8_000) == [0.25, 1.0]
+    assert rungs(60_000) == [0.0625, 0.25, 1.0]
+
+
+def test_selections_of_families_are_offered_where_the_table_has_them():
+    families = {"mfcc": [0, 1], "spectral_contrast": [2], "spectral_centroid": [3], "tonnetz": [4]}
+    assert classifiers.family_sets(families) == {"all": [0, 1, 2, 3, 4], "mfcc, contrast, centroid": [0, 1, 2, 3]}

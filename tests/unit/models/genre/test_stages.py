@@ -1,0 +1,41 @@
+"""The stages that MLlib lacks: what they compute, and that they survive saving."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pyspark.ml import PipelineModel
+from pyspark.ml.linalg import Vectors
+from scipy.special import softmax
+
+from segue.models.genre.stages import FourierFeatures, Temperature, fit_temperature, fourier
+
+
+def test_products_of_fourier_features_are_the_gaussian_kernel():
+    rows = np.random.default_rng(0).normal(size=(30, 12))
+    mapped = fourier(rows, gamma=0.4, dimension=20_000, seed=1)
+    squared = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(mapped @ mapped.T, np.exp(-0.4 * squared / 12), atol=0.05)
+
+
+def test_the_optimal_temperature_undoes_a_scale():
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(5_000, 4)) * 2
+    truth = np.array([random.choice(4, p=each) for each in softmax(scores, axis=1)])
+    assert fit_temperature(scores, truth) == pytest.approx(1, rel=0.1)
+    assert fit_temperature(scores * 7, truth) == pytest.approx(7, rel=0.1)
+
+
+def test_both_work_in_spark_as_on_paper_and_survive_saving(spark, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    frame = spark.createDataFrame([(i, Vectors.dense(row)) for i, row in enumerate(rows)], ["i", "scaled"])
+    stages = [
+        FourierFeatures(inputCol="scaled", outputCol="mapped", gamma=0.4, dimension=8, seed=3),
+        Temperature(inputCol="mapped", outputCol="shares", temperature=0.5),
+    ]
+    PipelineModel(stages).write().save((tmp_path / "model").as_uri())
+    found = PipelineModel.load((tmp_path / "model").as_uri()).transform(frame).orderBy("i").collect()
+    expected = fourier(rows, 0.4, 8, 3)
+    np.testing.assert_allclose([row.mapped.toArray() for row in found], expected)
+    np.testing.assert_allclose([row.shares for row in found], softmax(expected / 0.5, axis=1))
+    assert not list(tmp_path.rglob("*.pkl"))
