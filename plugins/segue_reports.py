@@ -50,7 +50,7 @@ def make_app() -> FastAPI:
             with database.client:
                 html = reports.read(f"{dag_id}/{run_id}", source=database)
             if html is None:
-                code, html = 404, _page("This run has no report: trainings leave one when they end.")
+                code, html = 404, _page("This run has no report: full trainings leave one when they end.")
         except PyMongoError as error:
             code, html = 503, _page(f"MongoDB, where reports are kept, does not answer: {error}")
         return HTMLResponse(html, code, {"Content-Security-Policy": POLICY})
