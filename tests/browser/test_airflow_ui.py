@@ -1,4 +1,4 @@
-"""What a user does in Airflow's UI: log in, trigger a DAG with its form, see it turn green, read log and report."""
+"""What a user does in Airflow's UI: log in, trigger a DAG with its form, watch it, read a log and a report."""
 
 from __future__ import annotations
 
