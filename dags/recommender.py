@@ -13,7 +13,7 @@ docs/recommender.md tells all.
 again or of tracks that are not in the corpus are not used, and counted by reason.
 
 **Outputs.** The collection `recommendations` in MongoDB, one document a listener; a version of the model
-`recommender` in MLflow. The listens count as done for `incremental_retraining`.
+`recommender` in MLflow; the page *Report* of the run. The listens count as done for `incremental_retraining`.
 
 **When it fails.** The last line of the failed task's log says what and why. The old recommendations stay.
 

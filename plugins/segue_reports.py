@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -50,9 +51,10 @@ def make_app() -> FastAPI:
             with database.client:
                 html = reports.read(f"{dag_id}/{run_id}", source=database)
             if html is None:
-                code, html = 404, _page("This run has no report: trainings leave one when they end.")
-        except PyMongoError as error:
-            code, html = 503, _page(f"MongoDB, where reports are kept, does not answer: {error}")
+                code, html = 404, _page("This run has no report: full trainings leave one when they end.")
+        except PyMongoError:
+            logging.getLogger(__name__).exception("A report cannot be read")
+            code, html = 503, _page("MongoDB, where reports are kept, refuses: the API server's log says why.")
         return HTMLResponse(html, code, {"Content-Security-Policy": POLICY})
 
     return app

@@ -1,17 +1,22 @@
-"""What a user does in Airflow's UI: log in, trigger a DAG with its form, watch it turn green, read a log."""
+"""What a user does in Airflow's UI: log in, trigger a DAG with its form, watch it, read a log and a report."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from matplotlib.figure import Figure
 from playwright.sync_api import Page, expect, sync_playwright
+from pymongo.database import Database
 
+from segue import reports
 from segue.demo import sample
 from segue.demo.airflow_api import AirflowApi
+from segue.html_report import Picture, Section, render
 from segue.settings import Settings
 from segue.stack.airflow import Login
 
@@ -49,13 +54,17 @@ def music(settings: Settings) -> None:
     sample.render(settings.music_dir, pieces=24)
 
 
-@pytest.mark.usefixtures("music")
-def test_corpus_triggered_with_its_form_turns_green_and_its_log_shows_progress(page: Page, stack: Login) -> None:
+def log_in(page: Page, stack: Login) -> None:
     page.goto(stack.url)
     page.get_by_label("Username").fill(stack.username)
     page.get_by_label("Password").fill(stack.password)
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible(timeout=PAGE_MS)
 
+
+@pytest.mark.usefixtures("music")
+def test_corpus_triggered_with_its_form_turns_green_and_its_log_shows_progress(page: Page, stack: Login) -> None:
+    log_in(page, stack)
     page.get_by_role("link", name="Dags", exact=True).click()
     for dag_id in ("corpus", "genre_model", "recommender", "incremental_retraining"):
         expect(page.get_by_role("link", name=dag_id, exact=True).first).to_be_visible(timeout=PAGE_MS)
@@ -82,3 +91,23 @@ def test_corpus_triggered_with_its_form_turns_green_and_its_log_shows_progress(p
     page.goto(f"{run_url}/tasks/extract")
     expect(page.get_by_text(re.compile(r"progress: \d+/\d+ tracks")).first).to_be_visible(timeout=PAGE_MS)
     expect(page.get_by_text("== extract ==").first).to_be_visible(timeout=PAGE_MS)
+
+
+def test_the_report_of_a_run_opens_from_its_page_and_runs_no_script(
+    page: Page, stack: Login, mongo: Database[dict[str, Any]]
+) -> None:
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        run_id = api.trigger("genre_model", {})  # its DAG is paused: the run waits
+    picture = Picture(Figure(figsize=(1, 1)), "A square")
+    html = render("Genre model", "Kept.", [Section("Part", "Text.", figures=[picture])], {})
+    script = "<script>document.querySelector('h1').textContent = 'changed'</script>"
+    reports.save(f"genre_model/{run_id}", html.replace("</body>", f"{script}</body>"), into=mongo)
+
+    log_in(page, stack)
+    page.goto(f"{stack.url}/dags/genre_model/runs/{quote(run_id)}")
+    page.get_by_role("link", name="Report", exact=True).click()
+    report = page.frame_locator("iframe[title=Report]")
+    expect(report.get_by_text("Kept.")).to_be_visible(timeout=PAGE_MS)
+    expect(report.get_by_role("heading", name="Genre model")).to_be_visible()
+    width = report.get_by_alt_text("A square").evaluate("image => image.naturalWidth")
+    assert width > 0, "the figure was not loaded"

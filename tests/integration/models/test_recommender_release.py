@@ -144,6 +144,17 @@ def test_the_first_recommender_is_promoted_with_what_was_measured(
     assert Recommender.load(champion.folder()).recipe == decision.model.recipe  # type: ignore[union-attr]
 
 
+def test_the_report_is_kept_with_the_version(
+    trained: tuple[Decision, Screened, OffsetWindow], here: Settings, audience: Audience
+) -> None:
+    decision, screened, _ = trained
+    assert decision.html
+    assert (champion_of(here).folder().parent / "report.html").read_text() == decision.html
+    assert "Promoted" in decision.html
+    learned = screened.listens.where(screened.listens.user_name != audience.listeners[0].name).count()
+    assert f"<dt>Listens</dt><dd>{learned:,}</dd>" in decision.html
+
+
 def test_every_poisonous_message_is_counted_and_the_rest_used(
     trained: tuple[Decision, Screened, OffsetWindow],
 ) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import quote
 
 import httpx
+import jwt
 import psutil
 import pytest
 
-from segue.stack import lifecycle, processes
+from segue import reports
+from segue.stack import lifecycle, processes, secrets
 from segue.stack.airflow import COMMANDS
 from segue.stack.service import State
 
 pytestmark = pytest.mark.integration
+
+RUN_ID = "manual__2026-10-01T00:00:00+00:00"
+REPORT = f"/segue/reports/recommender/{quote(RUN_ID, safe='')}"
+BODY = "<h1>Promoted: Björk</h1>"
 
 
 @pytest.fixture
@@ -49,6 +56,61 @@ def test_nothing_listens_beyond_loopback(settings, services):
 
 def test_no_login_no_answer(stack):
     assert httpx.get(f"{stack.url}/api/v2/dags").status_code == 401
+
+
+@pytest.fixture
+def report(mongo):
+    reports.save(f"recommender/{RUN_ID}", BODY, into=mongo)
+    yield
+    mongo[reports.COLLECTION].drop()
+
+
+@pytest.mark.usefixtures("report")
+def test_a_report_is_served_to_who_is_logged_in_and_may_load_or_run_nothing(airflow, stack):
+    by_bearer = airflow.get(REPORT)
+    by_cookie = httpx.get(stack.url + REPORT, cookies={"_token": token_of(airflow)})
+    for answer in (by_bearer, by_cookie):
+        assert (answer.status_code, answer.text) == (200, BODY)
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+        assert {"default-src 'none'", "img-src data:", "style-src 'unsafe-inline'"} <= set(policy)
+        assert "frame-ancestors 'self'" in policy
+        assert not [rule for rule in policy if rule.startswith("script-src")]
+
+
+@pytest.mark.usefixtures("report")
+def test_a_report_is_refused_to_others(airflow, settings, stack):
+    claims = jwt.decode(token_of(airflow), options={"verify_signature": False})
+    key = secrets.load(settings).jwt_secret
+    forbidden = {
+        "a login that may not read the DAG": jwt.encode(claims | {"role": None}, key, "HS512"),
+        "a token of another's making": jwt.encode(claims, key[::-1], "HS512"),
+    }
+    allowed = {"Authorization": f"Bearer {jwt.encode(claims, key, 'HS512')}"}
+    assert httpx.get(stack.url + REPORT, headers=allowed).status_code == 200, "so it is not the encoding"
+    answers = [httpx.get(stack.url + REPORT, headers={"Authorization": f"Bearer {t}"}) for t in forbidden.values()]
+    answers.append(httpx.get(stack.url + REPORT))
+    assert [answer.status_code for answer in answers] == [403, 403, 401]
+    assert not [answer for answer in answers if "Björk" in answer.text]
+
+
+def test_a_run_without_a_report_says_so(airflow):
+    answer = airflow.get(REPORT)
+    assert answer.status_code == 404
+    assert "This run has no report: full trainings leave one when they end." in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_every_runs_page_links_its_report(airflow):
+    plugins = {plugin["name"]: plugin for plugin in airflow.get("/api/v2/plugins").json()["plugins"]}
+    [view] = plugins["segue_reports"]["external_views"]
+    assert (view["name"], view["destination"]) == ("Report", "dag_run")
+    assert view["href"] == "/segue/reports/{DAG_ID}/{RUN_ID}"
+    assert airflow.get("/api/v2/plugins/importErrors").json()["import_errors"] == []
+
+
+def token_of(client):
+    return client.headers["Authorization"].removeprefix("Bearer ")
 
 
 def test_the_pool_lets_one_spark_application_run(airflow):

@@ -137,6 +137,13 @@ def test_a_version_is_a_folder_in_sparks_format_with_its_report_beside_it(regist
     assert json.loads((folder.parent / "report.json").read_text()) == {"é": 1}
 
 
+def test_other_texts_are_kept_beside_the_model_too(registry):
+    version = register(registry, lambda folder: folder.mkdir(), texts={"report.html": "<h1>é</h1>"})
+    folder = Path(version.location.removeprefix("file:")).parent
+    assert (folder / "report.html").read_text() == "<h1>é</h1>"
+    assert json.loads((folder / "report.json").read_text()) == {"é": 1}
+
+
 def test_another_process_finds_the_champion(registry, model, tmp_path):
     registry.promote(register(registry, model))
     again = Registry(Settings(home=tmp_path / "a home", corpus="test"))
