@@ -43,6 +43,8 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
         return {"labelled": 0, "labels": "there is no genre champion yet"}
     if champion.tags.get("feature_version") != FEATURE_VERSION:
         return {"labelled": 0, "labels": f"{champion} takes features of another version"}
+    if "choice" not in champion.tags:
+        return {"labelled": 0, "labels": f"{champion} is of an older form, without probabilities"}
     without = {"genre": None, "genre_model": {"$ne": str(champion)}}
     if database[TRACKS].count_documents(without, limit=1) == 0:
         return {"labelled": 0, "labels": f"{champion} has named every track that has no genre"}

@@ -16,6 +16,7 @@ from segue.models.genre.classifiers import Choice
 from segue.models.genre.importance import by_family
 from segue.models.genre.judging import Difference, Judged, judge
 from segue.models.genre.labelled import TEST
+from segue.models.genre.search import done
 from segue.models.genre.training import Search, Trained, artists, train
 from segue.settings import PROJECT_DIR
 
@@ -125,7 +126,7 @@ def summary(trained: Trained, decision: Decision) -> dict[str, Any]:
         "model": decision.model,
         "challenger": decision.challenger,
         "chosen": dict(trained.choice),
-        "trials": len(trained.study.trials),
+        "trials": len(done(trained.study)),
         "search_s": trained.search_s,
         "search_cpu_s": trained.search_cpu_s,
         "test": trained.judged.metrics(),
@@ -144,11 +145,15 @@ def _incumbent(champion: Version, trained: Trained, say: Callable[[str], None]) 
     if champion.tags.get("feature_version", FEATURE_VERSION) != FEATURE_VERSION:
         say(f"{champion} takes features of another version, so it is not compared with.")
         return None
+    if "choice" not in champion.tags:
+        say(f"{champion} is of an older form, without probabilities, so it is not compared with.")
+        return None
     try:
         model = champion.load()
         return judge(model, trained.data.part(TEST), trained.data.genres, artists(trained.data))
-    except (ModelError, PySparkException, Py4JError, AttributeError) as error:
-        say(f"The champion cannot be used, so it is not compared with. {error}")
+    except (ModelError, PySparkException, Py4JError) as error:
+        reason = str(error).partition("\n")[0]
+        say(f"The champion cannot be used, so it is not compared with. {reason}")
         return None
 
 
@@ -164,7 +169,7 @@ def _register(registry: Registry, trained: Trained, how: Search, origin: Mapping
     return registry.register(
         NAME,
         trained.model,
-        parameters={**trained.choice, "seed": how.seed, "trials": len(trained.study.trials)},
+        parameters={**trained.choice, "seed": how.seed, "trials": len(done(trained.study))},
         metrics={f"test_{name}": value for name, value in judged.metrics().items()},
         tags={
             "choice": json.dumps(dict(trained.choice)),

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from segue.models.evaluation import classification
+import numpy as np
+
 from segue.models.genre import classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.labelled import TRAIN, VALIDATION, Labelled
@@ -86,7 +87,7 @@ def search(
     known: Sequence[Choice] = (),
     seed: int = 0,
     say: Say = print,
-) -> Choice:
+) -> FrozenTrial:
     """Try choices until the budget is spent.
 
     Parameters
@@ -106,8 +107,9 @@ def search(
 
     Returns
     -------
-    Choice
-        That of the highest macro F1 on the validation part.
+    FrozenTrial
+        That of the highest macro F1 on the validation part; its ``user_attrs`` are `choice` and the `temperature`
+        that makes its scores probabilities.
     """
     from optuna.trial import TrialState
 
@@ -128,7 +130,8 @@ def search(
         f1 = 0.0
         for share in shares:
             model = fit(sampled(train, share), data, choice, seed=seed)
-            f1 = classification(model.transform(validation), "label", "prediction").metrics()["macro_f1"]
+            f1, temperature = _judge(model.transform(validation))
+            trial.set_user_attr("temperature", temperature)
             trial.report(f1, round(share / shares[0]))
             if share < 1 and trial.should_prune():
                 import optuna
@@ -142,8 +145,7 @@ def search(
     ends = time.monotonic() + 60 * budget.minutes
     while len(done(study)) < budget.trials and (time.monotonic() < ends or not done(study)):
         study.optimize(objective, n_trials=1, callbacks=[tell])
-    best: Choice = study.best_trial.user_attrs["choice"]
-    return best
+    return study.best_trial
 
 
 def done(study: Study) -> list[FrozenTrial]:
@@ -186,6 +188,20 @@ def fit(tracks: DataFrame, data: Labelled, choice: Choice, *, seed: int) -> Pipe
     from pyspark.ml import Pipeline
 
     return Pipeline(stages=classifiers.build(choice, data.families, len(data.genres), seed=seed)).fit(tracks)
+
+
+def _judge(answered: DataFrame) -> tuple[float, float]:
+    """Measure macro F1, and the temperature that the scores ask for."""
+    from pyspark.ml.functions import vector_to_array
+    from sklearn.metrics import f1_score
+
+    from segue.models.genre.stages import fit_temperature
+
+    scores = vector_to_array(answered.rawPrediction).alias("scores")
+    rows = answered.select(scores, "label", "prediction").toPandas()
+    truth = rows["label"].to_numpy().astype(np.int64)
+    f1 = f1_score(truth, rows["prediction"].to_numpy().astype(np.int64), average="macro", zero_division=0)
+    return float(f1), fit_temperature(np.array(rows["scores"].to_list()), truth)
 
 
 def _short(value: object) -> str:

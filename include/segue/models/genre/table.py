@@ -99,4 +99,5 @@ def read(path: Path, label: str, group: str | None = None) -> FeatureTable:
 
 
 def _text(column: pd.Series) -> pd.Series:
-    return column.where(column.isna(), column.astype(str).str.strip()).replace("", None)
+    text = column.astype(str).str.strip()
+    return text.astype(object).where(column.notna() & (text != ""), None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
 
 from segue.audio.definition import COLUMNS, FAMILIES
@@ -15,7 +15,7 @@ from segue.models.genre import baselines, classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.judging import Judged, judge
 from segue.models.genre.labelled import PARTS, TEST, TRAIN, VALIDATION, Labelled, label
-from segue.models.genre.search import Budget, Say, fit, open_study, search
+from segue.models.genre.search import Budget, Say, open_study, search
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -120,9 +120,9 @@ def train(
         say(f"Split by track, as they have too few artists: {', '.join(data.split_by_track)}.")
 
     study = open_study(how.storage, how.name, seed=how.seed)
-    began, cpu = time.monotonic(), _cpu_seconds()
+    began, cpu = time.monotonic(), cpu_seconds()
     kinds = tuple(dict.fromkeys([*classifiers.FAST, *(choice["classifier"] for choice in known)]))
-    choice = search(
+    best = search(
         data,
         study,
         how.budget,
@@ -131,11 +131,12 @@ def train(
         seed=how.seed,
         say=say,
     )
-    search_s, search_cpu_s = time.monotonic() - began, _cpu_seconds() - cpu
-    model = finish(data, choice, seed=how.seed)
+    search_s, search_cpu_s = time.monotonic() - began, cpu_seconds() - cpu
+    choice: Choice = best.user_attrs["choice"]
+    model = finish(data, choice, best.user_attrs["temperature"], seed=how.seed)
     seen = artists(data)
     judged = judge(model, data.part(TEST), data.genres, seen)
-    plain = finish(data, classifiers.PLAIN, seed=how.seed)
+    plain = finish(data, classifiers.PLAIN, 1.0, seed=how.seed)
     rivals = {
         "MLlib's default": judge(plain, data.part(TEST), data.genres, seen),
         "random forest of scikit-learn": baselines.forest(data, judged, seed=how.seed),
@@ -144,19 +145,13 @@ def train(
     return Trained(data, sizes, choice, study, model, judged, rivals, search_cpu_s, search_s)
 
 
-def finish(data: Labelled, choice: Choice, *, seed: int) -> PipelineModel:
-    """Fit a choice on train and validation part, with the temperature that the validation part asks for."""
+def finish(data: Labelled, choice: Choice, temperature: float, *, seed: int) -> PipelineModel:
+    """Fit a choice on train and validation part; its last stages make probabilities and name the genre."""
     from pyspark.ml import Pipeline
     from pyspark.ml.feature import IndexToString
-    from pyspark.ml.functions import vector_to_array
 
-    from segue.models.genre.stages import Temperature, fit_temperature
+    from segue.models.genre.stages import Temperature
 
-    first = fit(data.part(TRAIN), data, choice, seed=seed).transform(data.part(VALIDATION))
-    scored = first.select(vector_to_array(first.rawPrediction).alias("scores"), "label").toPandas()
-    temperature = fit_temperature(
-        np.array(scored["scores"].to_list()), scored["label"].to_numpy().astype(np.int64)
-    )
     stages = [
         *classifiers.build(choice, data.families, len(data.genres), seed=seed),
         Temperature(inputCol="rawPrediction", outputCol="probabilities", temperature=temperature),
@@ -170,14 +165,17 @@ def artists(data: Labelled) -> set[str]:
     return {row.artist for row in data.part(TRAIN, VALIDATION).select("artist").distinct().collect() if row.artist}
 
 
-def _cpu_seconds() -> float:
-    """CPU time of this process and its descendants, Spark's JVM and workers included."""
-    own = psutil.Process()
+def cpu_seconds() -> float:
+    """CPU time so far of this process, Spark's JVM and all their children; executors elsewhere are not seen."""
+    from pyspark import SparkContext
+
+    roots = [psutil.Process()]
+    context = SparkContext._active_spark_context
+    if context is not None and context._jvm is not None:
+        roots.append(psutil.Process(context._jvm.java.lang.ProcessHandle.current().pid()))
     total = 0.0
-    for process in [own, *own.children(recursive=True)]:
-        try:
+    for process in {each for root in roots for each in [root, *root.children(recursive=True)]}:
+        with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system + times.children_user + times.children_system
+            total += times.user + times.system + times.children_user + times.children_system
     return total

@@ -1,0 +1,39 @@
+"""The report of a training, and the importance of families in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from segue.models.genre import importance, report, training
+from segue.models.genre.search import Budget
+from segue.models.genre.training import Search
+
+FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
+
+
+@pytest.fixture(scope="module")
+def trained(corpus):
+    how = Search(None, "report", Budget(2, 10))
+    return training.train(corpus(language="<i>en</i>"), how, families=FAMILIES, say=lambda _: None)
+
+
+def test_the_family_that_tells_the_genres_apart_is_the_important_one(trained):
+    losses = importance.by_family(trained.model, trained.data, seed=0)
+    assert list(losses) == ["mfcc", "tonnetz"]
+    assert losses["mfcc"] > 0.2 > abs(losses["tonnetz"])
+
+
+def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
+    page = report.page(trained, "Promoted: it is better.", {"mfcc": 0.4, "tonnetz": 0.0}, {"Run": "r/1"})
+    assert "Promoted: it is better." in page
+    headings = ("Challenger, champion and baselines", "By genre", "Confusion", "Search", "Calibration", "Slices")
+    for heading in headings:
+        assert heading in page
+    assert "random forest of scikit-learn" in page
+    assert "&lt;i&gt;en&lt;/i&gt;" in page
+    assert "<i>en</i>" not in page
+    assert page.count("data:image/png;base64,") >= 6
+
+
+def test_the_search_has_cost_cpu_time_of_spark_too(trained):
+    assert trained.search_cpu_s > 0.5
