@@ -193,7 +193,7 @@ def _als(outcome: Comparison) -> Section:
     ]
     text = (
         "NDCG@10 of ALS alone on the validation window. The simplest, with its full number of iterations, is "
-        "chosen unless another gains more than two standard errors: the best of many on few listeners is the luckiest."
+        "chosen unless another gains more than two standard errors: the best of many is often the luckiest."
     )
     headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
     return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))
@@ -221,8 +221,8 @@ def _will_listen(outcome: Comparison) -> Section:
     ]
     text = (
         "The score against a threshold, as a classifier: will this listener play that track in the test window? "
-        f"Of all pairs of a listener and a new track, {100 * share:.2f}{SPACE}% were played: to say no always would "
-        f"have an accuracy of {1 - share:.4f}, and find nothing."
+        f"Of all pairs of a listener and a new track, {100 * share:.2f}{SPACE}% were played: to say no always "
+        f"would have an accuracy of {1 - share:.4f}, and find nothing."
     )
     return Section("Will they listen?", text, Table(["Measure", "Value"], rows, digits=4))
 
