@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +17,7 @@ import pytest
 from kafka import KafkaProducer
 from pymongo.database import Database
 
+from segue import reports
 from segue.demo.listeners import Audience, CorpusTrack, produce
 from segue.errors import TrainingError
 from segue.models.ranking import incremental, training
@@ -22,7 +27,8 @@ from segue.models.ranking.product import NAME, Recommender
 from segue.models.ranking.training import ENDS, Decision, Material
 from segue.models.registry import Registry, Version
 from segue.serving import release
-from segue.settings import Settings
+from segue.settings import PROJECT_DIR, Settings
+from segue.stack import spark_conf
 from segue.streaming import broker, events
 from segue.streaming.removals import Removals, user_key
 from segue.streaming.screening import Screened, screen
@@ -264,6 +270,28 @@ def test_a_damaged_champion_is_replaced_by_a_full_training(
     assert decision.promoted
     assert Recommender.load(champion_of(here).folder())
     assert UPDATES not in champion_of(here).tags
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_job_keeps_the_report_of_its_run(
+    here: Settings, audience: Audience, database: Database[dict[str, Any]]
+) -> None:
+    database["tracks"].insert_many(
+        {"_id": track.track_id, "title": track.title, "artist": f"artist {i}", "features": track.features}
+        for i, track in enumerate(audience.tracks)
+    )
+    submit, job_file = (
+        Path(sys.executable).with_name("spark-submit"),
+        PROJECT_DIR / "spark_jobs/train_recommender.py",
+    )
+    reads = f"spark.mongodb.read.database={here.mongo_database}"
+    command = [submit, "--conf", reads, job_file, "--run-id", "recommender/test", "--trials", "2"]
+    # A copy of settings keeps the environment of what it was copied from.
+    environment = os.environ | spark_conf.environment(Settings(**here.model_dump()))
+    job = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert job.returncode == 0, job.stdout[-3000:]
+    html = reports.read("recommender/test", source=database)
+    assert html == (champion_of(here).folder().parent / "report.html").read_text()
 
 
 def test_one_listener_is_too_few(spark: SparkSession, tracks: DataFrame) -> None:

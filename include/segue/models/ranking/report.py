@@ -81,7 +81,7 @@ def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
     if passed and outcome.gains["popularity"][1] > 0:
         decided = "Promoted: it ranks new tracks better than popularity."
     elif passed:
-        decided = "Promoted: it ranks new tracks no worse than popularity, beyond what chance explains."
+        decided = "Promoted, though it is not told apart from popularity: the gate stops only what is worse."
     else:
         kept = f"Kept: {champion} goes on serving" if champion else "Popularity serves for now"
         decided = f"{kept}. What was trained ranks new tracks worse than popularity, beyond what chance explains."
@@ -128,7 +128,7 @@ def _task(outcome: Comparison, task: str) -> Section:
     for row in rows:
         figures: list[Cell] = [row.metrics[name] for name in COLUMNS]
         cells.append([row.model, figures[0], _interval(row.low, row.high), *figures[1:]])
-    text = f"{TASKS.get(task, '')} {rows[0].listeners:,} listeners, and every track is ranked."
+    text = f"{TASKS.get(task, '')} {rows[0].listeners:,} listeners; every candidate is ranked, none sampled."
     if task == outcome.rows[0].task:
         text += f"\n\n{MEASURES}"
     said = ", ".join(f"{row.model} {row.metrics['ndcg@10']:.3f} ({_interval(row.low, row.high)})" for row in rows)
@@ -192,8 +192,8 @@ def _als(outcome: Comparison) -> Section:
         for als, ndcg in tried
     ]
     text = (
-        "NDCG@10 of ALS alone on the validation window. The simplest is chosen unless another gains more than two "
-        "standard errors, as the best of many tried on few listeners is the luckiest."
+        "NDCG@10 of ALS alone on the validation window. The simplest, with its full number of iterations, is "
+        "chosen unless another gains more than two standard errors: the best of many is often the luckiest."
     )
     headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
     return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))
@@ -214,15 +214,15 @@ def _choices(outcome: Comparison) -> Section:
 
 
 def _will_listen(outcome: Comparison) -> Section:
-    will = outcome.will_listen
+    will, share = outcome.will_listen, outcome.will_listen["positive_share"]
     rows: list[list[Cell]] = [
         [name, will[key]]
         for name, key in {"Precision": "precision", "Recall": "recall", "F1": "f1", "Accuracy": "accuracy"}.items()
     ]
     text = (
         "The score against a threshold, as a classifier: will this listener play that track in the test window? "
-        f"Of all pairs of a listener and a new track, {will['positive_share']:.2%} were played: to say no always "
-        f"would have an accuracy of {1 - will['positive_share']:.4f}, and find nothing."
+        f"Of all pairs of a listener and a new track, {100 * share:.2f}{SPACE}% were played: to say no always "
+        f"would have an accuracy of {1 - share:.4f}, and find nothing."
     )
     return Section("Will they listen?", text, Table(["Measure", "Value"], rows, digits=4))
 
