@@ -23,6 +23,9 @@ def main() -> None:
     parser.add_argument(
         "--window", required=True, type=OffsetWindow.from_json, help='{"topic": {"partition": [start, end]}}'
     )
+    parser.add_argument(
+        "--replay", choices=["yes"], help="take the window in once more where the champion has seen it"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of ALS' first factors")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -34,14 +37,17 @@ def main() -> None:
         tracks = read_tracks(session, "title", "artist", "features").cache()
         screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
         material = release.material(screened.listens, tracks, database)
+        again = window.starts if arguments.replay else {}
         decision = incremental.train_incrementally(
-            session, material, window.ends, Registry(settings), seed=arguments.seed
+            session, material, window.ends, Registry(settings), again=again, seed=arguments.seed
         )
         served = release.publish(database, decision, material)
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
         outcome |= {
             "window": window.to_json(),
             "messages_in_window": screened.in_window,
+            "lost_by_retention": window.lost,
+            "replayed": bool(arguments.replay),
             "seconds": time.monotonic() - started,
         }
         summaries.report(arguments.run_id, "retrain_incrementally", outcome)

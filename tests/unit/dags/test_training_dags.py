@@ -94,6 +94,20 @@ def test_the_job_and_the_commit_get_the_same_window(dags):
         def xcom_pull(self, task):
             return {"listens": {"0": [3, 9]}} if task == "wait_for_listens" else None
 
-    templates = [dag.get_task("retrain").application_args[-1], dag.get_task("commit").window]
+    templates = [dag.get_task("retrain").application_args[3], dag.get_task("commit").window]
     rendered = [environment.from_string(template).render(ti=Pulled()) for template in templates]
     assert rendered == ['{"listens": {"0": [3, 9]}}'] * 2
+
+
+def test_a_replay_is_asked_for_in_the_form_and_told_to_sensor_and_job(dags):
+    dag = dags["incremental_retraining"]
+    environment, wait = dag.get_template_env(), dag.get_task("wait_for_listens")
+    templates = [wait.replay_from, wait.replay_offsets, dag.get_task("retrain").application_args[-1]]
+
+    def rendered(**params):
+        return [environment.from_string(template).render(params=params) for template in templates]
+
+    assert rendered(replay_from=None, replay_offsets=None) == ["", "", ""]
+    assert rendered(replay_from="2026-11-23T08:00:00Z", replay_offsets=None) == ["2026-11-23T08:00:00Z", "", "yes"]
+    assert rendered(replay_from=None, replay_offsets={"0": 120}) == ["", '{"0": 120}', "yes"]
+    assert rendered(replay_from=None, replay_offsets={}) == ["", "", ""]
