@@ -212,7 +212,7 @@ def test_a_crash_before_the_promotion_leaves_the_champion_serving(
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Registry, "promote", crash)
+        patch.setattr(Registry, "succeed", crash)
         patch.setattr(incremental, "TOLERANCE", 1.0)
         with pytest.raises(RuntimeError, match="power cut"):
             incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))

@@ -80,17 +80,17 @@ def train_incrementally(
         As :func:`.train_in_full`, which takes over where there is no champion that can be loaded.
     """
     champion = registry.champion(NAME)
-    model = _load(lambda: champion) if champion else None
+    model = load(lambda: champion) if champion else None
     if champion is None or model is None:
         say("There is no champion to start from: training in full")
         return training.train_in_full(spark, material, ends, registry, seed=seed)
     plays = material.interactions
-    seen = {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
+    seen = ends_of(champion)
     if again and any(end > ends.get(partition, 0) for partition, end in seen.items()):
         reason = f"{champion} has learned from more than this window by now: replay it again"
         return Decision(False, str(champion), reason, None, {})
-    unseen = _from_on(material, seen, 0)
-    taken = unseen | _from_on(material, again or {}, NEVER)
+    unseen = from_on(material, seen, 0)
+    taken = unseen | from_on(material, again or {}, NEVER)
     if not taken.any():
         return Decision(False, str(champion), f"{champion} has already seen all of these listens", None, {})
     fresh = unseen if unseen.any() else taken
@@ -114,24 +114,29 @@ def train_incrementally(
     figures: dict[str, Any] = {"challenger": new, "champion": old["ndcg@10"], UPDATES: updates}
     if full == champion.number:
         figures["ndcg@10_of_full_training"] = old["ndcg@10"]
-    elif (trained := _load(partial(registry.version, NAME, full))) is not None:
+    elif (trained := load(partial(registry.version, NAME, full))) is not None:
         trained = carry_over(trained, material.catalogue)
         figures["ndcg@10_of_full_training"] = judge(trained.blend, window, listeners=rows).means()["ndcg@10"]
     if new["ndcg@10"] < (1 - TOLERANCE) * old["ndcg@10"]:
         return Decision(False, str(champion), reason, None, figures)
     product = take_in(challenger, learned, plays.matrix(), material.audio)
-    return training.promote(
-        product, ends, registry, reason, figures, tags={UPDATES: str(updates), FULL: str(full)}
-    )
+    tags = {UPDATES: str(updates), FULL: str(full)}
+    return training.promote(product, ends, registry, reason, figures, tags=tags, successor_of=champion)
 
 
-def _from_on(material: Material, starts: Mapping[int, int], otherwise: int) -> NDArray[np.bool_]:
+def ends_of(champion: Version) -> dict[int, int]:
+    """Up to which offsets, by partition, a version has seen the listens."""
+    return {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
+
+
+def from_on(material: Material, starts: Mapping[int, int], otherwise: int) -> NDArray[np.bool_]:
     """Mark the listens from these offsets on, by partition; `otherwise` is that of partitions not named."""
     partitions, offsets = material.offsets.T
     return np.asarray(offsets >= np.array([starts.get(int(partition), otherwise) for partition in partitions]))
 
 
-def _load(find: Callable[[], Version]) -> Recommender | None:
+def load(find: Callable[[], Version]) -> Recommender | None:
+    """Load what `find` finds; None, and a line in the log, if it cannot be used."""
     try:
         return Recommender.load(find().folder())
     except ModelError as error:

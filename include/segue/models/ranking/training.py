@@ -27,7 +27,7 @@ from segue.models.ranking.windows import by_time
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from segue.models.registry import Registry
+    from segue.models.registry import Registry, Version
 
 ENDS = "kafka_ends"
 """Tag of a version: the offsets, by partition, up to which it has seen the listens."""
@@ -208,6 +208,7 @@ def promote(
     *,
     rows: Sequence[Row] = (),
     tags: Mapping[str, str] | None = None,
+    successor_of: Version | None = None,
 ) -> Decision:
     """Keep a recommender as a new version, and let it serve.
 
@@ -224,6 +225,8 @@ def promote(
         Of a comparison with the baselines.
     tags : mapping of str to str, optional
         More of what it was made from.
+    successor_of : Version, optional
+        The champion that it was made from: should another serve by now (a rollback, a training), that one stays.
     """
     version = registry.register(
         NAME,
@@ -243,7 +246,13 @@ def promote(
             "rows": [vars(row) for row in rows],
         },
     )
-    registry.promote(version)
+    if successor_of is None:
+        registry.promote(version)
+    elif not registry.succeed(successor_of, version):
+        now = str(registry.champion(NAME))
+        reason = f"the champion changed meanwhile from {successor_of}, which {version} was made from, to {now}"
+        say(reason)
+        return Decision(False, now, reason, None, dict(figures))
     say(f"{version} is the champion")
     return Decision(True, str(version), reason, model, dict(figures))
 

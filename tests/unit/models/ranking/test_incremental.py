@@ -109,3 +109,23 @@ def test_a_window_is_not_replayed_onto_a_champion_that_has_learned_from_more(
     decision = update(material, registry, again={0: 0})
     assert not decision.promoted
     assert "learned from more than this window" in decision.reason
+
+
+def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_of_the_new_one(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] - 40)
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    take_in = incremental.take_in
+
+    def meanwhile(*arguments: Any) -> Recommender:
+        if registry.champion(NAME) == registry.version(NAME, 1):
+            serve(registry, model, seen=end_of(material)[0] - 20)  # as the nightly training would
+        return take_in(*arguments)
+
+    monkeypatch.setattr(incremental, "take_in", meanwhile)
+    decision = update(material, registry)
+    assert (decision.promoted, decision.version, decision.model) == (False, "recommender/2", None)
+    assert "the champion changed meanwhile from recommender/1" in decision.reason
+    assert str(registry.champion(NAME)) == "recommender/2"
+    assert update(material, registry).version == "recommender/4"  # the next takes in what is left
