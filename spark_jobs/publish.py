@@ -1,11 +1,12 @@
-"""Publish the integrated dataset of some days to MongoDB."""
+"""Publish the integrated dataset of some days to MongoDB, then tell which of them have changed."""
 
 from __future__ import annotations
 
 from segue import spark, summaries
-from segue.corpus import days, publish
+from segue.corpus import announced, days, publish
 from segue.corpus.lake import Lake
 from segue.settings import get_settings
+from segue.streaming.announcing import announce
 
 
 def main() -> None:
@@ -15,7 +16,10 @@ def main() -> None:
         lake = Lake(session, get_settings().lake_uri)
         chosen = days.chosen(arguments, summaries.read(arguments.run_id))
         summary = publish.run(lake, database, chosen)
-        summaries.report(arguments.run_id, "publish", summary)
+        changes = announced.changes(lake, database, chosen)
+        announce(get_settings(), {change.day: change.tracks for change in changes})
+        announced.note(database, changes)
+        summaries.report(arguments.run_id, "publish", summary | {"days_announced": len(changes)})
 
 
 if __name__ == "__main__":

@@ -147,6 +147,7 @@ def test_a_replay_from_a_time_begins_with_what_came_then(config, topic):
         ({0: 3}, "partition 0 of '.*' goes up to 2, not to 3"),
         ({0: -1}, "goes up to 2, not to -1"),
     ],
+    ids=["partition", "beyond", "negative"],
 )
 def test_a_replay_from_where_nothing_is_says_so(config, topic, start, sentence):
     send(config, topic, 0, 0)
