@@ -56,9 +56,7 @@ class Material:
     audio: Audio
 
     @classmethod
-    def read(
-        cls, listens: DataFrame, tracks: DataFrame, *, forgotten: Mapping[str, float] | None = None
-    ) -> Material:
+    def read(cls, listens: DataFrame, tracks: DataFrame) -> Material:
         """Collect listens and tracks.
 
         Parameters
@@ -68,8 +66,6 @@ class Material:
             of the corpus.
         tracks : DataFrame
             ``track_id``, ``title``, ``artist``, ``features``.
-        forgotten : mapping of str to float, optional
-            Users who asked to be forgotten, and when (seconds since 1970): what they had played does not count.
 
         Raises
         ------
@@ -80,8 +76,6 @@ class Material:
         columns = {name: table.column(name).to_pylist() for name in ("track_id", "title", "artist")}
         catalogue = Catalogue(*([value or "" for value in columns[name]] for name in columns))
         played = listens.select("user_name", "track_id", "listened_at", "partition", "offset").toPandas()
-        until = played["user_name"].map(forgotten or {}).fillna(-1.0)
-        played = played[played["listened_at"] > until]
         listeners, heard = played["user_name"].nunique(), played["track_id"].nunique()
         if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
             raise TrainingError(
