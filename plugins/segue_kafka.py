@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from segue.errors import StackError
 from segue.streaming import broker
@@ -49,6 +50,8 @@ class KafkaBacklogTrigger(BaseTrigger):
     - Looks every `poll_interval_s`; kafka-python blocks, so it does that in a thread.
     - A broker that does not answer, and a topic that does not exist yet, are waited for.
     - Reads offsets only: joins no group, commits nothing. After a restart of the triggerer it simply looks again.
+    - Fires with nothing (None) where another run of its DAG is queued: where runs go one at a time and always, one
+      that is triggered by hand would otherwise have to wait for events first.
 
     Parameters
     ----------
@@ -99,11 +102,27 @@ class KafkaBacklogTrigger(BaseTrigger):
             if window and window.size >= (self.min_events if time.time() < self.deadline else 1):
                 yield TriggerEvent(window.to_json())
                 return
+            if await self._another_run_is_queued():
+                yield TriggerEvent(None)
+                return
             if state != reported:
                 waiting = f"{window.size} of {self.min_events} events" if window else f"Still waiting: {state}"
                 self.log.info("%s: %s", self.topic, waiting)
                 reported = state
             await asyncio.sleep(self.poll_interval_s)
+
+    async def _another_run_is_queued(self) -> bool:
+        if self.task_instance is None:  # not in a triggerer
+            return False
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        try:
+            count = await sync_to_async(RuntimeTaskInstance.get_dr_count)(
+                dag_id=self.task_instance.dag_id, states=["queued"]
+            )
+        except AirflowRuntimeError:  # an API server that is away for a moment is asked again at the next look
+            return False
+        return count > 0
 
 
 class KafkaBacklogSensor(BaseSensorOperator):
@@ -113,6 +132,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
     - Returns the window ``{topic: {partition: [start, end]}}``: exactly the offsets that were there when it fired.
       What arrives later belongs to the next run.
     - Never commits: see :class:`KafkaCommitOperator`. A run that fails leaves its events to the next one.
+    - Gives way, by skipping its run, to another run of its DAG that is queued: one that was triggered by hand.
     - With a position to replay from it waits for nothing: the window then reaches from there to the end.
     - Where retention has deleted what the window should begin with, the log says how much, and so does the window:
       ``{topic: {…, "lost": 3}}``.
@@ -177,8 +197,10 @@ class KafkaBacklogSensor(BaseSensorOperator):
         )
         return None
 
-    def execute_complete(self, context: Context, event: str) -> dict[str, Any]:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: str | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the window that the trigger found."""
+        if event is None:
+            raise AirflowSkipException("Another run was triggered: it goes first. Nothing was taken or committed.")
         return self._tell(OffsetWindow.from_json(event))
 
     def _replay(self) -> OffsetWindow:

@@ -99,3 +99,11 @@ def test_what_retention_took_is_handed_on_and_warned_of(plugin, capsys):
     window = {"t": {"0": [4, 5], "lost": 3}}
     assert sensor.execute_complete({}, '{"t": {"0": [4, 5], "lost": 3}}') == window
     assert "3 events before them are lost: retention had deleted them from 't'" in capsys.readouterr().out
+
+
+def test_the_sensor_skips_its_run_where_another_goes_first(plugin):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g")
+    with pytest.raises(AirflowSkipException, match="it goes first"):
+        sensor.execute_complete({}, None)
