@@ -21,9 +21,10 @@ Earlier days whose files came, changed or went since their run are run again wit
 docs/corpus.md).
 
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
-MongoDB. Every run replaces its days as a whole, so running one twice, or again after a kill, ends the same. Days
-in which nothing has changed since they were published (files, metadata, rules, limits) are left as they are: the
-tasks after *unless_unchanged* are then skipped.
+MongoDB; on the Kafka topic `tracks` a message for each day that has changed. Every run replaces its days as a
+whole, so running one twice, or again after a kill, ends the same. Days in which nothing has changed since they
+were published (files, metadata, rules, limits) are left as they are: the tasks after *unless_unchanged* are then
+skipped.
 
 **When it fails.** The last line of the failed task's log says what and why.
 
@@ -31,7 +32,7 @@ tasks after *unless_unchanged* are then skipped.
 - *extract*: what was done is kept; clear the task to go on. Unusable files do not fail it: they are in `rejects`.
 - *quality_gate*: a table of what failed; nothing was published, the collection `quarantine` names the days. Mend
   files or metadata, then run these days again.
-- *publish*: MongoDB was not reachable. Clear the task.
+- *publish*: MongoDB or Kafka was not reachable. Clear the task.
 """
 
 from __future__ import annotations

@@ -11,6 +11,10 @@ that one. Only then are the offsets committed.
 
 **When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
 
+**Replay.** Triggered by hand with a time or offsets, a run waits for nothing: its window reaches from there to
+the end, and what the champion has seen of it is taken in once more. No listen counts twice, as every update starts
+from all plays; the tracks of the window are solved again. The committed offsets never go back.
+
 **Inputs.** The Kafka topic `listens`, collection `tracks` in MongoDB, the champion. Without a champion the
 training is a full one, as in the DAG `recommender`.
 
@@ -49,8 +53,24 @@ PARAMS = {
         title="Longest wait, in minutes",
         description="After this time a single new listen suffices. 0: train on whatever waits now.",
     ),
+    "replay_from": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="Replay from a time",
+        description="Wait for nothing, and take in once more what Kafka got from then on (UTC unless it says "
+        "otherwise), also what the champion has seen. No listen counts twice, and no offset is committed back.",
+    ),
+    "replay_offsets": Param(
+        None,
+        type=["null", "object"],
+        title="Replay from offsets",
+        description='The same by position, such as {"0": 120}: first offset by partition. Partitions that are not '
+        "named begin where the group stands. What retention has deleted is left out and counted.",
+    ),
 }
 WINDOW = "{{ ti.xcom_pull('wait_for_listens') | tojson }}"
+REPLAY = "{{ 'yes' if params.replay_from or params.replay_offsets else '' }}"
 
 
 @dag(
@@ -72,8 +92,12 @@ def incremental_retraining() -> None:
         group=settings.retraining_group,
         min_events="{{ params.min_events }}",
         max_wait_s="{{ params.max_wait_minutes * 60 }}",
+        replay_from="{{ params.replay_from or '' }}",
+        replay_offsets="{{ params.replay_offsets | tojson if params.replay_offsets else '' }}",
     )
-    retrain = SparkJobOperator(task_id="retrain", job="retrain_incrementally", arguments=["--window", WINDOW])
+    retrain = SparkJobOperator(
+        task_id="retrain", job="retrain_incrementally", arguments=["--window", WINDOW, "--replay", REPLAY]
+    )
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.retraining_group, retries=3)
     wait >> retrain >> commit >> training_summary("retrain_incrementally", "MongoDB collection `recommendations`")
 

@@ -7,10 +7,13 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from segue.errors import StackError
 from segue.streaming import broker
@@ -47,6 +50,8 @@ class KafkaBacklogTrigger(BaseTrigger):
     - Looks every `poll_interval_s`; kafka-python blocks, so it does that in a thread.
     - A broker that does not answer, and a topic that does not exist yet, are waited for.
     - Reads offsets only: joins no group, commits nothing. After a restart of the triggerer it simply looks again.
+    - Fires with nothing (None) where another run of its DAG is queued: where runs go one at a time and always, one
+      that is triggered by hand would otherwise have to wait for events first.
 
     Parameters
     ----------
@@ -97,11 +102,27 @@ class KafkaBacklogTrigger(BaseTrigger):
             if window and window.size >= (self.min_events if time.time() < self.deadline else 1):
                 yield TriggerEvent(window.to_json())
                 return
+            if await self._another_run_is_queued():
+                yield TriggerEvent(None)
+                return
             if state != reported:
                 waiting = f"{window.size} of {self.min_events} events" if window else f"Still waiting: {state}"
                 self.log.info("%s: %s", self.topic, waiting)
                 reported = state
             await asyncio.sleep(self.poll_interval_s)
+
+    async def _another_run_is_queued(self) -> bool:
+        if self.task_instance is None:  # not in a triggerer
+            return False
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        try:
+            count = await sync_to_async(RuntimeTaskInstance.get_dr_count)(
+                dag_id=self.task_instance.dag_id, states=["queued"]
+            )
+        except AirflowRuntimeError:  # an API server that is away for a moment is asked again at the next look
+            return False
+        return count > 0
 
 
 class KafkaBacklogSensor(BaseSensorOperator):
@@ -111,21 +132,29 @@ class KafkaBacklogSensor(BaseSensorOperator):
     - Returns the window ``{topic: {partition: [start, end]}}``: exactly the offsets that were there when it fired.
       What arrives later belongs to the next run.
     - Never commits: see :class:`KafkaCommitOperator`. A run that fails leaves its events to the next one.
+    - Gives way, by skipping its run, to another run of its DAG that is queued: one that was triggered by hand.
+    - With a position to replay from it waits for nothing: the window then reaches from there to the end.
+    - Where retention has deleted what the window should begin with, the log says how much, and so does the window:
+      ``{topic: {…, "lost": 3}}``.
 
     Parameters
     ----------
     topic, group : str
-        Templated, as are the next two.
+        Templated, as are all but the last two.
     min_events : int or str
         Size of the backlog that suffices.
     max_wait_s : float or str
         Seconds after which a single event suffices.
+    replay_from : str
+        Time (ISO 8601; UTC unless it says otherwise) from which on messages are replayed. Empty: none.
+    replay_offsets : str
+        JSON ``{partition: offset}`` from which on they are; other partitions begin as usual. Empty: none.
     poll_interval_s : float
     kafka_conn_id : str
         Connection whose extra has ``bootstrap.servers``.
     """
 
-    template_fields = ("topic", "group", "min_events", "max_wait_s")
+    template_fields = ("topic", "group", "min_events", "max_wait_s", "replay_from", "replay_offsets")
     ui_color = "#d8d0f0"
 
     def __init__(
@@ -135,6 +164,8 @@ class KafkaBacklogSensor(BaseSensorOperator):
         group: str,
         min_events: int | str = 1,
         max_wait_s: float | str = 3600,
+        replay_from: str = "",
+        replay_offsets: str = "",
         poll_interval_s: float = 5,
         kafka_conn_id: str = "kafka_default",
         **kwargs: Any,
@@ -144,11 +175,15 @@ class KafkaBacklogSensor(BaseSensorOperator):
         self.group = group
         self.min_events = min_events
         self.max_wait_s = max_wait_s
+        self.replay_from = replay_from
+        self.replay_offsets = replay_offsets
         self.poll_interval_s = poll_interval_s
         self.kafka_conn_id = kafka_conn_id
 
-    def execute(self, context: Context) -> None:  # noqa: ARG002
-        """Hand over to the trigger at once: the first look is its, too."""
+    def execute(self, context: Context) -> dict[str, Any] | None:  # noqa: ARG002
+        """Hand over to the trigger at once: the first look is its, too. For a replay, look here and now."""
+        if self.replay_from or self.replay_offsets:
+            return self._tell(self._replay())
         self.defer(
             trigger=KafkaBacklogTrigger(
                 topic=self.topic,
@@ -160,12 +195,70 @@ class KafkaBacklogSensor(BaseSensorOperator):
             ),
             method_name=self.execute_complete.__name__,
         )
+        return None
 
-    def execute_complete(self, context: Context, event: str) -> dict[str, Any]:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: str | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the window that the trigger found."""
-        window = OffsetWindow.from_json(event)
-        self.log.info("%s events of %r wait for group %r: %s", window.size, self.topic, self.group, event)
-        return json.loads(event)
+        if event is None:
+            raise AirflowSkipException("Another run was triggered: it goes first. Nothing was taken or committed.")
+        return self._tell(OffsetWindow.from_json(event))
+
+    def _replay(self) -> OffsetWindow:
+        start = replay_start(self.replay_from, self.replay_offsets)
+        config = client_config(BaseHook.get_connection(self.kafka_conn_id))
+        try:
+            return broker.replay(config, self.topic, self.group, start)
+        except ValueError as error:
+            param = "replay_from" if self.replay_from else "replay_offsets"
+            raise AirflowFailException(f"{param}: {error}.") from None
+
+    def _tell(self, window: OffsetWindow) -> dict[str, Any]:
+        told = window.to_json()
+        self.log.info("%s events of %r wait for group %r: %s", window.size, self.topic, self.group, told)
+        if window.lost:
+            self.log.warning(
+                "%s events before them are lost: retention had deleted them from %r.", window.lost, self.topic
+            )
+        return json.loads(told)
+
+
+def replay_start(replay_from: str, replay_offsets: str) -> datetime | dict[int, int]:
+    """Read where a replay begins.
+
+    Parameters
+    ----------
+    replay_from, replay_offsets : str
+        As of :class:`KafkaBacklogSensor`.
+
+    Returns
+    -------
+    datetime or dict of int to int
+        The time, or the offset by partition.
+
+    Raises
+    ------
+    AirflowFailException
+        If it cannot be read, or both are given; the message names the param.
+    """
+    if replay_from and replay_offsets:
+        raise AirflowFailException("Give replay_from or replay_offsets, not both.")
+    if replay_from:
+        try:
+            start = datetime.fromisoformat(replay_from)
+        except ValueError:
+            raise AirflowFailException(
+                f"replay_from is {replay_from!r}, which is no time such as 2026-11-23T08:00:00Z."
+            ) from None
+        return start if start.tzinfo else start.replace(tzinfo=UTC)
+    try:
+        offsets = {int(partition): offset for partition, offset in json.loads(replay_offsets).items()}
+    except (AttributeError, ValueError):
+        offsets = {}
+    if offsets and all(type(offset) is int for offset in offsets.values()):
+        return offsets
+    raise AirflowFailException(
+        f'replay_offsets is {replay_offsets}, and not offsets by partition such as {{"0": 120}}.'
+    )
 
 
 class KafkaCommitOperator(BaseOperator):

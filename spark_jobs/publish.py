@@ -1,13 +1,14 @@
-"""Publish the integrated dataset of some days to MongoDB; the genre champion names what has no genre."""
+"""Publish days of the integrated dataset to MongoDB, label tracks without genre, and tell what has changed."""
 
 from __future__ import annotations
 
 from segue import spark, summaries
-from segue.corpus import days, publish
+from segue.corpus import announced, days, publish
 from segue.corpus.lake import Lake
 from segue.models.genre import labels
 from segue.models.registry import Registry
 from segue.settings import get_settings
+from segue.streaming.announcing import announce
 
 
 def main() -> None:
@@ -19,7 +20,10 @@ def main() -> None:
         chosen = days.chosen(arguments, summaries.read(arguments.run_id))
         summary = publish.run(lake, database, chosen)
         summary |= labels.label(session, database, Registry(settings))
-        summaries.report(arguments.run_id, "publish", summary)
+        changes = announced.changes(lake, database, chosen)
+        announce(settings, {change.day: change.tracks for change in changes})
+        announced.note(database, changes)
+        summaries.report(arguments.run_id, "publish", summary | {"days_announced": len(changes)})
 
 
 if __name__ == "__main__":

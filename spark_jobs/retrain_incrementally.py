@@ -8,10 +8,12 @@ import time
 from segue import reports, spark, summaries
 from segue.models.documents import read_tracks
 from segue.models.ranking import incremental
+from segue.models.ranking.training import Material
 from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import events
+from segue.streaming.removals import Removals
 from segue.streaming.screening import screen
 from segue.streaming.window import OffsetWindow
 
@@ -23,6 +25,9 @@ def main() -> None:
     parser.add_argument(
         "--window", required=True, type=OffsetWindow.from_json, help='{"topic": {"partition": [start, end]}}'
     )
+    parser.add_argument(
+        "--replay", choices=["yes"], help="take the window in once more where the champion has seen it"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of ALS' first factors")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -32,16 +37,20 @@ def main() -> None:
     with spark.job("retrain-incrementally") as session, summaries.database() as database:
         print(f"Reading the topic {window.topic!r} up to a window of {window.size:,} messages …", flush=True)
         tracks = read_tracks(session, "title", "artist", "features").cache()
-        screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
-        material = release.material(screened.listens, tracks, database)
+        removed = Removals(database).all()
+        screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks, removed)
+        material = Material.read(screened.listens, tracks)
+        again = window.starts if arguments.replay else {}
         decision = incremental.train_incrementally(
-            session, material, window.ends, Registry(settings), seed=arguments.seed
+            session, material, window.ends, Registry(settings), again=again, seed=arguments.seed
         )
-        served = release.publish(database, decision, material)
+        served = release.publish(database, decision, material, removed)
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
         outcome |= {
             "window": window.to_json(),
             "messages_in_window": screened.in_window,
+            "lost_by_retention": window.lost,
+            "replayed": bool(arguments.replay),
             "seconds": time.monotonic() - started,
         }
         if decision.html:  # of a full training, which took over

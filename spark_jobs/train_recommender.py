@@ -14,6 +14,7 @@ from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import broker, events
+from segue.streaming.removals import Removals
 from segue.streaming.screening import screen
 from segue.streaming.window import OffsetWindow
 
@@ -37,8 +38,9 @@ def main() -> None:
             )
         print(f"Reading {window.size:,} messages of the topic {window.topic!r} …", flush=True)
         tracks = read_tracks(session, "title", "artist", "features").cache()
-        screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks)
-        material = release.material(screened.listens, tracks, database)
+        removed = Removals(database).all()
+        screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks, removed)
+        material = training.Material.read(screened.listens, tracks)
         decision = training.train_in_full(
             session,
             material,
@@ -47,7 +49,7 @@ def main() -> None:
             seed=arguments.seed,
             trials=arguments.trials,
         )
-        served = release.publish(database, decision, material)
+        served = release.publish(database, decision, material, removed)
         learned = window if decision.promoted else OffsetWindow(window.topic, {})
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
         outcome |= {"learned": learned.to_json(), "seconds": time.monotonic() - started}

@@ -61,8 +61,10 @@ class Settings(BaseSettings):
     dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of messages that nobody could read.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
     recommendations_topic: str = Field("recommendations", description="Kafka topic of new recommendations.")
+    tracks_topic: str = Field("tracks", description="Kafka topic of days whose tracks are new or have changed.")
     live_group: str = Field("segue-live", description="Consumer group of the live recommendations.")
     retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")
+    new_tracks_group: str = Field("segue-new-tracks", description="Consumer group of the DAG new_tracks.")
     mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
     mongo_database: str = Field("segue", description="Database of the integrated dataset.")
     mlflow_tracking_uri: str | None = Field(

@@ -119,12 +119,20 @@ def documents(tracks: DataFrame) -> DataFrame:
     return tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
 
 
-def _remove_others(collection: Collection[Any], days: Days, ids: set[str]) -> int:
-    within = {
+def within(days: Days) -> dict[str, Any]:
+    """Give MongoDB's filter for documents whose partition date is one of these days."""
+    span = {
         **({"$gte": days.first.isoformat()} if days.first else {}),
         **({"$lte": days.last.isoformat()} if days.last else {}),
     }
-    either = [{PARTITION: within} if within else {}, {PARTITION: {"$in": list(map(str, days.late))}}]
-    published = collection.find({"$or": either} if days.late else either[0], {"_id": 1})
+    either: list[dict[str, Any]] = [
+        {PARTITION: span} if span else {},
+        {PARTITION: {"$in": list(map(str, days.late))}},
+    ]
+    return {"$or": either} if days.late else either[0]
+
+
+def _remove_others(collection: Collection[Any], days: Days, ids: set[str]) -> int:
+    published = collection.find(within(days), {"_id": 1})
     stale = [DeleteOne({"_id": document["_id"]}) for document in published if document["_id"] not in ids]
     return collection.bulk_write(stale, ordered=False).deleted_count if stale else 0

@@ -10,7 +10,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -115,8 +115,9 @@ class Registry:
         if not urlparse(uri).scheme.startswith("http"):
             folder.mkdir(parents=True, exist_ok=True)
             self._artifacts = (folder / "artifacts").as_uri()
+        self._lock = folder / "lock"
         # Two processes that make MLflow's tables at once leave a database that nobody can open.
-        with exclusive(folder / "lock") if self._artifacts else nullcontext():
+        with self._alone():
             self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             self._client.search_registered_models(max_results=1)
 
@@ -213,10 +214,30 @@ class Registry:
 
     def promote(self, version: Version) -> None:
         """Let a version serve from now on, and note which one it replaced."""
-        champion = self.champion(version.name)
-        if champion and champion.number != version.number:
-            self._client.set_registered_model_tag(version.name, _replaced(version), str(champion.number))
-        self._serve(version)
+        with self._alone():
+            self._replace(self.champion(version.name), version)
+
+    def succeed(self, champion: Version, version: Version) -> bool:
+        """Let a version serve that was made from the champion, if that still serves.
+
+        Parameters
+        ----------
+        champion : Version
+            What it was made from and compared with.
+        version : Version
+
+        Returns
+        -------
+        bool
+            False: another version serves meanwhile, and nothing has changed. MLflow's server has no such
+            condition, so there one that begins to serve between this look and the change is overlooked.
+        """
+        with self._alone():
+            found = self.champion(version.name)
+            if found is None or found.number != champion.number:
+                return False
+            self._replace(found, version)
+            return True
 
     def rollback(self, name: str) -> Version:
         """Let the version serve that the champion replaced; once more, the one before that.
@@ -231,15 +252,25 @@ class Registry:
         ModelError
             If there is no champion, or it replaced none.
         """
-        champion = self.champion(name)
-        if champion is None:
-            raise ModelError(f"There is no champion of {name!r} to roll back.")
-        before = self._client.get_registered_model(name).tags.get(_replaced(champion))
-        if before is None:
-            raise ModelError(f"{champion} is the first that served: there is nothing to go back to.")
-        version = self.version(name, int(before))
+        with self._alone():
+            champion = self.champion(name)
+            if champion is None:
+                raise ModelError(f"There is no champion of {name!r} to roll back.")
+            before = self._client.get_registered_model(name).tags.get(_replaced(champion))
+            if before is None:
+                raise ModelError(f"{champion} is the first that served: there is nothing to go back to.")
+            version = self.version(name, int(before))
+            self._serve(version)
+            return version
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Let no other process on this registry's files in between; a server does not need it to stay whole."""
+        return exclusive(self._lock) if self._artifacts else nullcontext()
+
+    def _replace(self, champion: Version | None, version: Version) -> None:
+        if champion and champion.number != version.number:
+            self._client.set_registered_model_tag(version.name, _replaced(version), str(champion.number))
         self._serve(version)
-        return version
 
     def _serve(self, version: Version) -> None:
         self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))

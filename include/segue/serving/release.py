@@ -1,8 +1,9 @@
-"""What the training jobs do around the training itself: collect what counts, and give everybody the new lists."""
+"""What the training jobs do after the training itself: give everybody the new lists."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from pymongo.database import Database
@@ -11,39 +12,40 @@ from segue.models.ranking.training import Decision, Material
 from segue.serving.batch import recommend_all
 from segue.serving.champion import Served
 from segue.serving.histories import History
+from segue.serving.lists import COLLECTION
 from segue.streaming.removals import Removals, user_key
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
-
-def material(listens: DataFrame, tracks: DataFrame, database: Database[dict[str, Any]]) -> Material:
-    """Collect listens and tracks, without the listens that forgotten users left behind in Kafka.
+def publish(
+    database: Database[dict[str, Any]], decision: Decision, learned: Material, removed: Mapping[str, float]
+) -> int:
+    """Recommend to every listener with the new champion.
 
     Parameters
     ----------
-    listens : DataFrame
-        ``user_name``, ``track_id``, ``listened_at``, ``partition``, ``offset``.
-    tracks : DataFrame
-        ``track_id``, ``title``, ``artist``, ``features``.
     database
-        The corpus' database, which knows who is to be forgotten.
+        The corpus' database.
+    decision
+        How the training ended.
+    learned
+        What it read.
+    removed
+        The removals that were known when it read. Who has been forgotten since gets nothing.
+
+    Returns
+    -------
+    int
+        How many listeners; 0 if there is no new champion.
     """
-    removed = Removals(database).all()
-    forgotten = {name: removed[key] for key, name in _keys(listens).items() if key in removed}
-    return Material.read(listens, tracks, forgotten=forgotten)
-
-
-def publish(database: Database[dict[str, Any]], decision: Decision, learned: Material) -> int:
-    """Recommend to every listener with the new champion; return how many, 0 if there is none."""
     if decision.model is None:
         return 0
-    return recommend_all(database, Served(decision.version, decision.model), _histories(learned))
-
-
-def _keys(listens: DataFrame) -> dict[str, str]:
-    names = [row.user_name for row in listens.select("user_name").distinct().collect()]
-    return {user_key(name): name for name in names}
+    histories = _histories(learned)
+    recommend_all(database, Served(decision.version, decision.model), histories)
+    # After the writing, since a user who is forgotten leaves the note first: nobody slips through in between.
+    noted = Removals(database).all()
+    late = [name for name in histories if noted.get(user_key(name)) != removed.get(user_key(name))]
+    database[COLLECTION].delete_many({"_id": {"$in": late}})
+    return len(histories) - len(late)
 
 
 def _histories(learned: Material) -> dict[str, History]:

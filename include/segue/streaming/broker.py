@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -92,7 +93,7 @@ def _partitions(admin: KafkaAdminClient, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, partition["partition_index"]) for partition in description["partitions"]]
 
 
-def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
+def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int) -> dict[int, int]:
     if not partitions:
         return {}
     listed = _patiently()(admin.list_partition_offsets, dict.fromkeys(partitions, spec))
@@ -102,9 +103,8 @@ def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: Of
 def whole_topic(config: Config, topic: str) -> OffsetWindow:
     """Span all that a topic holds now; no partitions if there is no such topic."""
     with _admin(config) as admin:
-        partitions = _partitions(admin, topic)
-        first, end = (_offsets(admin, partitions, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
-    return OffsetWindow(topic, {partition: (first[partition], end[partition]) for partition in end})
+        first, end = _bounds(admin, topic)
+    return _from(topic, {}, first, end)
 
 
 def backlog(config: Config, topic: str, group: str) -> OffsetWindow:
@@ -120,20 +120,81 @@ def backlog(config: Config, topic: str, group: str) -> OffsetWindow:
         Name of the consumer group; where it has committed nothing, or something that the topic no longer holds
         (retention, or a topic made anew), the backlog starts at the topic's first offset.
 
+    Returns
+    -------
+    OffsetWindow
+        `lost` counts the offsets between what was committed and the topic's first: retention was faster.
+
     Raises
     ------
     StackError
         If no broker answers, or it refuses.
     """
     with _admin(config) as admin:
-        partitions = _partitions(admin, topic)
-        if not partitions:
-            return OffsetWindow(topic, {})
-        committed = _patiently()(admin.list_group_offsets, {group: partitions})[group]
-        first, end = (_offsets(admin, partitions, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
-    done = {where.partition: found.offset for where, found in committed.items()}
-    held = {p: done[p] if first[p] <= done.get(p, -1) <= end[p] else first[p] for p in end}
-    return OffsetWindow(topic, {partition: (held[partition], end[partition]) for partition in end})
+        first, end = _bounds(admin, topic)
+        committed = _committed(admin, topic, group, end)
+    return _from(topic, committed, first, end)
+
+
+def replay(config: Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:
+    """Span a topic from a position to its end, whatever a consumer group has committed.
+
+    Parameters
+    ----------
+    config, topic, group
+        As of :func:`backlog`.
+    start
+        When the first message came, by the time that Kafka keeps with it; or its offset by partition. A partition
+        that is not named starts as in the backlog.
+
+    Returns
+    -------
+    OffsetWindow
+        `lost` counts the offsets that were named and that retention has deleted; of a time nobody can tell.
+
+    Raises
+    ------
+    ValueError
+        If there is no such topic or partition, or it does not reach that far.
+    StackError
+        If no broker answers, or it refuses.
+    """
+    with _admin(config) as admin:
+        first, end = _bounds(admin, topic)
+        if not end:
+            raise ValueError(f"there is no topic {topic!r}")
+        if isinstance(start, datetime):
+            partitions = [TopicPartition(topic, partition) for partition in end]
+            # Below 0, Kafka understands something else than a time.
+            since = _offsets(admin, partitions, max(int(start.timestamp() * 1000), 0))
+            # -1 stands for: nothing has come since then.
+            return _from(topic, {p: min(since[p], end[p]) if since[p] >= 0 else end[p] for p in end}, first, end)
+        committed = _committed(admin, topic, group, end)
+    for partition, offset in start.items():
+        if partition not in end:
+            raise ValueError(f"{topic!r} has no partition {partition}, only {', '.join(map(str, end))}")
+        if not 0 <= offset <= end[partition]:
+            raise ValueError(f"partition {partition} of {topic!r} goes up to {end[partition]}, not to {offset}")
+    return _from(topic, {**committed, **start}, first, end)
+
+
+def _bounds(admin: KafkaAdminClient, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+    partitions = _partitions(admin, topic)
+    return _offsets(admin, partitions, OffsetSpec.EARLIEST), _offsets(admin, partitions, OffsetSpec.LATEST)
+
+
+def _committed(admin: KafkaAdminClient, topic: str, group: str, end: Mapping[int, int]) -> dict[int, int]:
+    if not end:
+        return {}
+    partitions = [TopicPartition(topic, partition) for partition in end]
+    answer = _patiently()(admin.list_group_offsets, {group: partitions})[group]
+    # -1 stands for: nothing committed. Beyond the end lies what was committed of a topic that is no more.
+    return {at.partition: told.offset for at, told in answer.items() if 0 <= told.offset <= end[at.partition]}
+
+
+def _from(topic: str, wanted: Mapping[int, int], first: Mapping[int, int], end: Mapping[int, int]) -> OffsetWindow:
+    spans = {p: (max(wanted.get(p, first[p]), first[p]), end[p]) for p in end}
+    return OffsetWindow(topic, spans, sum(max(first[p] - offset, 0) for p, offset in wanted.items()))
 
 
 def commit(config: Config, group: str, window: OffsetWindow) -> None:

@@ -93,8 +93,8 @@ def listen(user_name: str, track_id: str, listened_at: int, source: str | None =
 
 LISTENS = (
     "partition int, offset long, "
-    "event_id string, user_name string, track_id string, listened_at long, "
-    "error string"
+    "event_id string, user_name string, track_id string, listened_at long, received_at double, "
+    "recording_msid string, error string"
 )
 """Spark's schema of :func:`parse`: where ``error`` is not null the message is malformed, and the rest is null."""
 
@@ -109,7 +109,8 @@ def reason(error: ValidationError) -> str:
 def _parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
-    columns = ["event_id", "user_name", "track_id", "listened_at"]
+    columns = ["event_id", "user_name", "track_id", "listened_at", "received_at", "recording_msid"]
+    types = {"listened_at": pa.int64(), "received_at": pa.float64()}
     for batch in batches:
         parsed: dict[str, list[object]] = {name: [] for name in [*columns, "error"]}
         for value in batch.column("value").to_pylist():
@@ -124,10 +125,7 @@ def _parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             {
                 "partition": batch.column("partition"),
                 "offset": batch.column("offset"),
-                **{
-                    name: pa.array(parsed[name], pa.int64() if name == "listened_at" else pa.string())
-                    for name in parsed
-                },
+                **{name: pa.array(values, types.get(name, pa.string())) for name, values in parsed.items()},
             }
         )
 

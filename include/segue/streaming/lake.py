@@ -150,35 +150,42 @@ class ListensTable:
             self.spark.conf.unset(_METADATA)
 
 
-def taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
-    """Select the listens that were received before their removal.
+def mark_taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
+    """Add the column ``taken_back``: whether a listen was received before its removal.
 
     Parameters
     ----------
     listens
-        With the columns of `SCHEMA`.
+        ``user_name``, ``listened_at``, ``recording_msid`` and ``received_at``, as in `SCHEMA`.
     keys
-        ``key`` as `segue.streaming.removals` makes it, and ``removed_at``.
+        ``key`` as `segue.streaming.removals` makes it, each once, and ``removed_at``.
     """
-    of_users, of_listens = _hits(listens, keys)
-    return listens.join(keys, of_users, "left_semi").union(listens.join(keys, of_listens, "left_semi"))
-
-
-def standing(listens: DataFrame, keys: DataFrame) -> DataFrame:
-    """Select the other listens; parameters as `taken_back`."""
-    of_users, of_listens = _hits(listens, keys)
-    return listens.join(keys, of_users, "left_anti").join(keys, of_listens, "left_anti")
-
-
-def _hits(listens: DataFrame, keys: DataFrame) -> tuple[Column, Column]:
     from pyspark.sql import functions as sf
 
     user = sf.concat(sf.lit("user:"), sf.sha2(listens["user_name"], 256))
     # A version 1 event has no recording, which Python writes as "None".
     recording = sf.coalesce(listens["recording_msid"], sf.lit("None"))
     listen = sf.concat_ws("/", user, listens["listened_at"].cast("string"), recording)
-    before = sf.coalesce(listens["received_at"], sf.lit(0.0)) <= keys["removed_at"]
-    return (keys["key"] == user) & before, (keys["key"] == listen) & before
+    of_users, of_listens = (
+        keys.select(sf.col("key").alias(f"{what}_key"), sf.col("removed_at").alias(f"{what}_at"))
+        for what in ("user", "listen")
+    )
+    joined = listens.join(of_users, of_users["user_key"] == user, "left").join(
+        of_listens, of_listens["listen_key"] == listen, "left"
+    )
+    received = sf.coalesce(joined["received_at"], sf.lit(0.0))
+    removed = sf.greatest(sf.coalesce("user_at", sf.lit(-1.0)), sf.coalesce("listen_at", sf.lit(-1.0)))
+    return joined.withColumn("taken_back", received <= removed).select(*listens.columns, "taken_back")
+
+
+def taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
+    """Select the listens that were received before their removal; parameters as `mark_taken_back`."""
+    return mark_taken_back(listens, keys).where("taken_back").drop("taken_back")
+
+
+def standing(listens: DataFrame, keys: DataFrame) -> DataFrame:
+    """Select the other listens; parameters as `mark_taken_back`."""
+    return mark_taken_back(listens, keys).where("not taken_back").drop("taken_back")
 
 
 def _literals(days: Collection[date]) -> str:

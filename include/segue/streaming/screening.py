@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from segue.streaming.lake import mark_taken_back
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 DUPLICATE = "sent again"
+TAKEN_BACK = "taken back by its listener"
 UNKNOWN_TRACK = "track not in the corpus"
 
 
@@ -42,8 +46,8 @@ class Screened:
         return {"messages": self.read, "used": self.used, "rejected": dict(self.rejected)}
 
 
-def screen(messages: DataFrame, tracks: DataFrame) -> Screened:
-    """Keep the first message of each event whose track is in the corpus.
+def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float]) -> Screened:
+    """Keep the first message of each event that nobody has taken back, and whose track is in the corpus.
 
     Parameters
     ----------
@@ -51,21 +55,27 @@ def screen(messages: DataFrame, tracks: DataFrame) -> Screened:
         What :func:`segue.streaming.events.read_until` returns.
     tracks : DataFrame
         ``track_id`` of the corpus.
+    removed : mapping of str to float
+        What users have taken back: :meth:`segue.streaming.removals.Removals.all`.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F  # noqa: N812
 
-    first = Window.partitionBy("event_id").orderBy("partition", "offset")
+    keys = messages.sparkSession.createDataFrame(list(removed.items()), "key string, removed_at double")
+    # Who comes back and sends the same event once more is heard: what was taken back does not count as the first.
+    first = Window.partitionBy("event_id", "taken_back").orderBy("partition", "offset")
     rejected = (
         F.when(F.col("error").isNotNull(), F.concat(F.lit("malformed, "), "error"))
+        .when(F.col("taken_back"), TAKEN_BACK)
         .when(F.row_number().over(first) > 1, DUPLICATE)
         .when(F.col("known").isNull(), UNKNOWN_TRACK)
     )
     known = F.broadcast(tracks.select("track_id", F.lit(True).alias("known")))
-    judged = messages.join(known, "track_id", "left").withColumn("rejected", rejected).cache()
+    marked = mark_taken_back(messages, keys).join(known, "track_id", "left")
+    judged = marked.withColumn("rejected", rejected).cache()
     counts = judged.groupBy("rejected", "in_window").count().collect()
     return Screened(
-        listens=judged.where("rejected is null").drop("rejected", "error", "known"),
+        listens=judged.where("rejected is null").drop("rejected", "error", "known", "taken_back"),
         read=sum(row["count"] for row in counts),
         in_window=sum(row["count"] for row in counts if row.in_window),
         rejected=sum((Counter({row.rejected: row["count"]}) for row in counts if row.rejected), Counter()),

@@ -27,11 +27,13 @@ from segue.models.ranking.product import NAME, Recommender
 from segue.models.ranking.training import ENDS, Decision, Material
 from segue.models.registry import Registry, Version
 from segue.serving import release
+from segue.serving.forgetting import forget_in_database
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import spark_conf
 from segue.streaming import broker, events
+from segue.streaming.events import listen
 from segue.streaming.removals import Removals, user_key
-from segue.streaming.screening import Screened, screen
+from segue.streaming.screening import TAKEN_BACK, Screened, screen
 from segue.streaming.window import OffsetWindow
 
 if TYPE_CHECKING:
@@ -88,8 +90,9 @@ def read(spark: SparkSession, here: Settings, tracks: DataFrame, database: Datab
     """Read what the Spark jobs read for a window."""
 
     def material(window: OffsetWindow) -> tuple[Material, Screened]:
-        screened = screen(events.read_until(spark, here.kafka_bootstrap, window), tracks)
-        return release.material(screened.listens, tracks, database), screened
+        messages = events.read_until(spark, here.kafka_bootstrap, window)
+        screened = screen(messages, tracks, Removals(database).all())
+        return Material.read(screened.listens, tracks), screened
 
     return material
 
@@ -102,7 +105,7 @@ def train(
     ends: dict[int, int],
 ) -> Decision:
     decision = training.train_in_full(spark, material, ends, Registry(here), trials=2)
-    release.publish(database, decision, material)
+    release.publish(database, decision, material, Removals(database).all())
     return decision
 
 
@@ -166,7 +169,8 @@ def test_every_poisonous_message_is_counted_and_the_rest_used(
 ) -> None:
     _, screened, window = trained
     assert screened.read == window.size == PAST + len(POISON)
-    assert screened.used == PAST
+    assert screened.used + screened.rejected[TAKEN_BACK] == PAST
+    assert screened.rejected[TAKEN_BACK] > 0
 
 
 def test_every_listener_but_the_forgotten_gets_tracks_they_have_not_played_and_why(
@@ -206,6 +210,41 @@ def newer(here: Settings, audience: Audience, trained: tuple[Decision, Screened,
     return OffsetWindow(here.listens_topic, {p: (since[str(p)], end) for p, end in ends.items()})
 
 
+def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_model_nor_into_a_list(
+    newer: OffsetWindow,
+    spark: SparkSession,
+    here: Settings,
+    audience: Audience,
+    read: Run,
+    database: Database[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone, leaving = audience.listeners[0].name, audience.listeners[1].name
+    ahead = int((START + timedelta(days=3_650)).timestamp())
+    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap) as producer:
+        for track in audience.tracks[
+            :5
+        ]:  # of a player whose clock is ahead, received before the user was forgotten
+            event = json.loads(listen(gone, track.track_id, ahead).model_dump_json())
+            value = json.dumps(event | {"schema_version": 2, "received_at": 1_000.0}).encode()
+            producer.send(here.listens_topic, value, key=gone.encode()).get()
+    ends = broker.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic).ends
+    window = OffsetWindow(here.listens_topic, {p: (start, ends[p]) for p, start in newer.starts.items()})
+    removed = Removals(database).all()
+    material, screened = read(window)
+    assert screened.in_window > 5
+    assert gone not in material.interactions.users
+    assert leaving in material.interactions.users
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    decision = incremental.train_incrementally(spark, material, window.ends, Registry(here))
+    assert decision.promoted
+    forget_in_database(database, leaving)  # while the training runs
+    served = release.publish(database, decision, material, removed)
+    assert served == len(material.interactions.users) - 1
+    assert database["recommendations"].count_documents({"_id": {"$in": [gone, leaving]}}) == 0
+    assert database["recommendations"].count_documents({}) == served
+
+
 def worst_of(model: Recommender) -> Blend:
     return Blend(model.blend.components, {"popularity": -1.0})
 
@@ -229,7 +268,7 @@ def test_a_crash_before_the_promotion_leaves_the_champion_serving(
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Registry, "promote", crash)
+        patch.setattr(Registry, "succeed", crash)
         patch.setattr(incremental, "TOLERANCE", 1.0)
         with pytest.raises(RuntimeError, match="power cut"):
             incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))

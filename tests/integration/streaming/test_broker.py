@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from itertools import product
+
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from segue.errors import StackError
 from segue.streaming import broker
@@ -73,15 +76,88 @@ def test_an_empty_window_commits_nothing(config, topic):
     assert broker.backlog(config, topic, GROUP).size == 0
 
 
-@pytest.mark.parametrize("committed", [1, 9])
-def test_a_commit_that_the_topic_no_longer_holds_falls_back_to_its_first_offset(config, topic, committed):
-    from kafka import TopicPartition
+def delete_before(config, topic, partition, offset):
+    """What retention does."""
+    with KafkaAdminClient(**config) as admin:
+        admin.delete_records({TopicPartition(topic, partition): offset})
 
+
+@pytest.mark.parametrize(("committed", "lost"), [(1, 1), (9, 0)])
+def test_a_commit_that_the_topic_no_longer_holds_falls_back_to_its_first_offset(config, topic, committed, lost):
     send(config, topic, 0, 0, 0)
     broker.commit(config, GROUP, OffsetWindow(topic, {0: (0, committed)}))
-    with KafkaAdminClient(**config) as admin:
-        admin.delete_records({TopicPartition(topic, 0): 2})
-    assert broker.backlog(config, topic, GROUP).spans[0] == (2, 3)
+    delete_before(config, topic, 0, 2)
+    found = broker.backlog(config, topic, GROUP)
+    assert (found.spans[0], found.lost) == ((2, 3), lost)
+
+
+def test_what_retention_deleted_is_counted_over_all_partitions_and_the_rest_is_covered(config, topic):
+    send(config, topic, *[0] * 5, *[1] * 4, 2, 2)
+    broker.commit(config, GROUP, OffsetWindow(topic, {0: (0, 1), 1: (0, 3), 2: (0, 0)}))
+    for partition, first in ((0, 4), (1, 2), (2, 2)):
+        delete_before(config, topic, partition, first)
+    found = broker.backlog(config, topic, GROUP)
+    assert found == OffsetWindow(topic, {0: (4, 5), 1: (3, 4), 2: (2, 2), 3: (0, 0)}, lost=3 + 0 + 2)
+    broker.commit(config, GROUP, found)
+    assert broker.backlog(config, topic, GROUP).lost == 0
+
+
+def test_a_group_that_has_committed_nothing_has_lost_nothing(config, topic):
+    send(config, topic, 0, 0)
+    delete_before(config, topic, 0, 1)
+    assert broker.backlog(config, topic, "new group") == OffsetWindow(
+        topic, {0: (1, 2), 1: (0, 0), 2: (0, 0), 3: (0, 0)}
+    )
+
+
+def test_a_replay_begins_at_the_offsets_named_and_elsewhere_where_the_group_stands(config, topic):
+    send(config, topic, *[0] * 5, *[1] * 4)
+    broker.commit(config, GROUP, OffsetWindow(topic, {0: (0, 5), 1: (0, 2)}))
+    assert broker.replay(config, topic, GROUP, {0: 3}).spans == {0: (3, 5), 1: (2, 4), 2: (0, 0), 3: (0, 0)}
+
+
+def test_a_replay_of_what_retention_deleted_begins_at_the_earliest_and_counts_the_rest(config, topic):
+    send(config, topic, *[0] * 5)
+    delete_before(config, topic, 0, 3)
+    found = broker.replay(config, topic, GROUP, {0: 1})
+    assert (found.spans[0], found.lost) == ((3, 5), 2)
+
+
+def test_a_replay_from_a_time_begins_with_what_came_then(config, topic):
+    times = (1_000_000, 2_000_000, 3_000_000)
+    with KafkaProducer(**config) as producer:
+        for partition, at_ms in product((0, 1), times[:2]):
+            producer.send(topic, b"x", partition=partition, timestamp_ms=at_ms).get()
+        producer.send(topic, b"x", partition=0, timestamp_ms=times[2]).get()
+    broker.commit(config, GROUP, OffsetWindow(topic, {0: (0, 3), 1: (0, 2)}))
+
+    def replayed(seconds):
+        return broker.replay(config, topic, GROUP, datetime.fromtimestamp(seconds, UTC)).spans
+
+    assert replayed(2_000) == {0: (1, 3), 1: (1, 2), 2: (0, 0), 3: (0, 0)}
+    assert replayed(2_000.001) == {0: (2, 3), 1: (2, 2), 2: (0, 0), 3: (0, 0)}
+    assert replayed(9_999) == {0: (3, 3), 1: (2, 2), 2: (0, 0), 3: (0, 0)}
+    assert replayed(-0.001) == {0: (0, 3), 1: (0, 2), 2: (0, 0), 3: (0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        ({7: 0}, "has no partition 7, only 0, 1, 2, 3"),
+        ({0: 3}, "partition 0 of '.*' goes up to 2, not to 3"),
+        ({0: -1}, "goes up to 2, not to -1"),
+    ],
+    ids=["partition", "beyond", "negative"],
+)
+def test_a_replay_from_where_nothing_is_says_so(config, topic, start, sentence):
+    send(config, topic, 0, 0)
+    with pytest.raises(ValueError, match=sentence):
+        broker.replay(config, topic, GROUP, start)
+
+
+def test_a_replay_of_a_topic_that_does_not_exist_says_so(config):
+    with pytest.raises(ValueError, match="there is no topic 'no such topic'"):
+        broker.replay(config, "no such topic", GROUP, datetime.now(UTC))
 
 
 def test_a_broker_that_is_away_is_named_with_the_remedy(free_ports, monkeypatch):

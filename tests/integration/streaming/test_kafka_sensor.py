@@ -7,10 +7,11 @@ import json
 import time
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from segue.settings import PROJECT_DIR
 from segue.streaming import broker
+from segue.streaming.window import OffsetWindow
 
 pytestmark = pytest.mark.integration
 GROUP = "sensor"
@@ -126,6 +127,47 @@ def test_committing_is_what_empties_the_backlog(kafka, topic):
     send(kafka, topic, 2)
     KafkaCommitOperator(task_id="commit", window=window, group=GROUP).execute({})
     assert broker.backlog(config, topic, GROUP).spans == {0: (1, 1), 1: (0, 0), 2: (1, 2), 3: (0, 0)}
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_replay_returns_at_once_and_its_commit_does_not_move_the_group_back(kafka, topic):
+    from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
+
+    config = {"bootstrap_servers": kafka}
+    send(kafka, topic, 0, 0, 0, 1)
+    broker.commit(config, GROUP, broker.backlog(config, topic, GROUP))
+
+    def replayed(**start):
+        return KafkaBacklogSensor(task_id="wait", topic=topic, group=GROUP, **start).execute({})
+
+    window = replayed(replay_offsets='{"0": 1}')
+    assert window == {topic: {"0": [1, 3], "1": [1, 1], "2": [0, 0], "3": [0, 0]}}
+    assert replayed(replay_from="1970-01-01")[topic]["1"] == [0, 1]
+    KafkaCommitOperator(task_id="commit", window=json.dumps(window), group=GROUP).execute({})
+    earlier = OffsetWindow(topic, {0: (0, 1)}).to_json()
+    KafkaCommitOperator(task_id="commit", window=earlier, group=GROUP).execute({})
+    assert broker.backlog(config, topic, GROUP).size == 0
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_replay_from_a_partition_that_is_not_there_names_the_param(topic):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from segue_kafka import KafkaBacklogSensor
+
+    sensor = KafkaBacklogSensor(task_id="wait", topic=topic, group=GROUP, replay_offsets='{"9": 0}')
+    with pytest.raises(AirflowFailException, match=r"^replay_offsets: .* has no partition 9"):
+        sensor.execute({})
+
+
+def test_what_retention_deleted_is_told_with_the_window(kafka, topic, trigger):
+    config = {"bootstrap_servers": kafka}
+    send(kafka, topic, *[0] * 6)
+    broker.commit(config, GROUP, OffsetWindow(topic, {0: (0, 1)}))
+    with KafkaAdminClient(**config) as admin:
+        admin.delete_records({TopicPartition(topic, 0): 3})
+    window = asyncio.run(fire(trigger()))
+    assert window == {topic: {"0": [3, 6], "1": [0, 0], "2": [0, 0], "3": [0, 0], "lost": 2}}
 
 
 def test_the_trigger_can_be_made_anew_from_what_the_database_keeps(trigger):

@@ -10,7 +10,15 @@ ORDER = {
     "genre_model": ["train", "summary"],
     "recommender": ["train", "learned_window", "done_with_listens", "summary"],
     "incremental_retraining": ["wait_for_listens", "retrain", "commit", "summary"],
+    "new_tracks": ["wait_for_tracks", "place", "commit", "summary"],
 }
+SPARK_TASK = {
+    "genre_model": "train",
+    "recommender": "train",
+    "incremental_retraining": "retrain",
+    "new_tracks": "place",
+}
+CONTINUOUS = {"incremental_retraining": "listens", "new_tracks": "tracks"}
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +63,7 @@ def test_every_param_has_a_type_and_a_help_text(dags, name):
         assert len(param.description) > 15
 
 
-@pytest.mark.parametrize(
-    ("name", "task"),
-    [(name, "train") for name in ORDER if name != "incremental_retraining"]
-    + [("incremental_retraining", "retrain")],
-)
+@pytest.mark.parametrize(("name", "task"), SPARK_TASK.items())
 def test_never_two_spark_applications_at_once(dags, name, task):
     job = dags[name].get_task(task)
     assert (job.pool, job.pool_slots) == ("spark", 1)
@@ -72,28 +76,51 @@ def test_nightly_trainings_do_not_catch_up(dags):
         assert not dags[name].catchup
 
 
-def test_incremental_retraining_starts_itself_again_but_not_after_failing_for_ever(dags):
-    dag = dags["incremental_retraining"]
-    assert type(dag.timetable).__name__ == "ContinuousTimetable"
-    assert dag.max_consecutive_failed_dag_runs == 5
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_what_waits_for_kafka_starts_itself_again_but_not_after_failing_for_ever(dags, name):
+    assert type(dags[name].timetable).__name__ == "ContinuousTimetable"
+    assert dags[name].max_consecutive_failed_dag_runs == 5
 
 
-def test_offsets_are_committed_only_after_the_retraining_has_succeeded(dags):
-    dag = dags["incremental_retraining"]
-    commit = dag.get_task("commit")
-    assert commit.upstream_task_ids == {"retrain"}
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_offsets_are_committed_only_after_the_work_has_succeeded(dags, name):
+    commit = dags[name].get_task("commit")
+    assert commit.upstream_task_ids == {SPARK_TASK[name]}
     assert commit.trigger_rule == "all_success"
-    assert [task.task_id for task in dag.tasks if task.task_type == "KafkaCommitOperator"] == ["commit"]
+    assert [task.task_id for task in dags[name].tasks if task.task_type == "KafkaCommitOperator"] == ["commit"]
 
 
-def test_the_job_and_the_commit_get_the_same_window(dags):
-    dag = dags["incremental_retraining"]
+@pytest.mark.parametrize(("name", "topic"), CONTINUOUS.items())
+def test_the_job_and_the_commit_get_the_same_window(dags, name, topic):
+    dag, wait = dags[name], f"wait_for_{topic}"
     environment = dag.get_template_env()
 
     class Pulled:
         def xcom_pull(self, task):
-            return {"listens": {"0": [3, 9]}} if task == "wait_for_listens" else None
+            return {topic: {"0": [3, 9]}} if task == wait else None
 
-    templates = [dag.get_task("retrain").application_args[-1], dag.get_task("commit").window]
+    templates = [dag.get_task(SPARK_TASK[name]).application_args[3], dag.get_task("commit").window]
     rendered = [environment.from_string(template).render(ti=Pulled()) for template in templates]
-    assert rendered == ['{"listens": {"0": [3, 9]}}'] * 2
+    assert rendered == [f'{{"{topic}": {{"0": [3, 9]}}}}'] * 2
+
+
+def test_each_sensor_has_a_topic_and_a_group_of_its_own_and_commits_to_it(dags):
+    waiting = [
+        (dags[name].get_task(f"wait_for_{CONTINUOUS[name]}"), dags[name].get_task("commit")) for name in CONTINUOUS
+    ]
+    assert [sensor.group for sensor, _ in waiting] == [commit.group for _, commit in waiting]
+    assert len({sensor.topic for sensor, _ in waiting}) == len({sensor.group for sensor, _ in waiting}) == 2
+
+
+def test_a_replay_is_asked_for_in_the_form_and_told_to_sensor_and_job(dags):
+    dag = dags["incremental_retraining"]
+    environment, wait = dag.get_template_env(), dag.get_task("wait_for_listens")
+    templates = [wait.replay_from, wait.replay_offsets, dag.get_task("retrain").application_args[-1]]
+
+    def rendered(**params):
+        return [environment.from_string(template).render(params=params) for template in templates]
+
+    assert rendered(replay_from=None, replay_offsets=None) == ["", "", ""]
+    assert rendered(replay_from="2026-11-23T08:00:00Z", replay_offsets=None) == ["2026-11-23T08:00:00Z", "", "yes"]
+    assert rendered(replay_from=None, replay_offsets={"0": 120}) == ["", '{"0": 120}', "yes"]
+    assert rendered(replay_from=None, replay_offsets={}) == ["", "", ""]

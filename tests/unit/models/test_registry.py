@@ -99,6 +99,52 @@ def test_promoting_the_champion_again_does_not_lose_what_it_replaced(registry):
     assert registry.rollback("toy") == first
 
 
+def test_a_successor_serves_only_if_what_it_was_made_from_still_does(registry):
+    first, second, third = (register(registry, Path.mkdir) for _ in range(3))
+    assert not registry.succeed(first, second)
+    assert registry.champion("toy") is None
+    registry.promote(first)
+    assert registry.succeed(first, second)
+    assert registry.champion("toy") == second
+    assert not registry.succeed(first, third)
+    assert registry.rollback("toy") == first
+    assert not registry.succeed(second, third)
+    assert registry.champion("toy") == first
+
+
+SUCCEED = """
+import sys, time
+from pathlib import Path
+from segue.models.registry import Registry
+from segue.settings import Settings
+registry = Registry(Settings(home=Path(sys.argv[1]), corpus="test"))
+champion, mine = registry.version("toy", 1), registry.version("toy", int(sys.argv[2]))
+while not Path(sys.argv[1], "go").exists():
+    time.sleep(0.001)
+print(registry.succeed(champion, mine))
+"""
+
+
+def test_of_successors_that_come_at_once_exactly_one_serves(tmp_path):
+    registry = Registry(Settings(home=tmp_path, corpus="test"))
+    for _ in range(4):
+        register(registry, Path.mkdir)
+    registry.promote(registry.version("toy", 1))
+    rivals = {
+        number: subprocess.Popen(
+            [sys.executable, "-c", SUCCEED, str(tmp_path), str(number)], stdout=subprocess.PIPE, text=True
+        )
+        for number in (2, 3, 4)
+    }
+    time.sleep(3)
+    (tmp_path / "go").touch()
+    answers = {number: rival.communicate(timeout=120)[0].strip() for number, rival in rivals.items()}
+    assert sorted(answers.values()) == ["False", "False", "True"]
+    champion = registry.champion("toy")
+    assert champion is not None
+    assert answers[champion.number] == "True"
+
+
 def test_a_version_or_model_that_is_not_there_is_named(registry):
     register(registry, Path.mkdir)
     with pytest.raises(ModelError, match="no toy/7"):

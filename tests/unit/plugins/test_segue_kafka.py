@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -57,3 +58,52 @@ def test_the_sensor_defers_at_once_with_what_its_templates_rendered_to(plugin):
 def test_the_sensor_returns_the_window_for_templates_downstream(plugin):
     sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g")
     assert sensor.execute_complete({}, '{"t": {"0": [1, 5]}}') == {"t": {"0": [1, 5]}}
+
+
+def test_where_a_replay_begins_is_read_from_the_form(plugin):
+    eight = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert plugin.replay_start("2026-11-23T08:00:00Z", "") == eight
+    assert plugin.replay_start("2026-11-23 08:00", "") == eight
+    assert plugin.replay_start("2026-11-23T10:00:00+02:00", "").astimezone(timezone(timedelta(0))) == eight
+    assert plugin.replay_start("", '{"0": 120, "3": 0}') == {0: 120, 3: 0}
+
+
+@pytest.mark.parametrize(
+    ("replay_from", "replay_offsets", "sentence"),
+    [
+        ("yesterday", "", r"replay_from is 'yesterday', which is no time such as 2026-"),
+        ("", '{"zero": 120}', r'replay_offsets is \{"zero": 120\}, and not .* such as \{"0": 120\}'),
+        ("", '{"0": "120"}', "replay_offsets is"),
+        ("", '{"0": true}', "replay_offsets is"),
+        ("", '{"0": 1.5}', "replay_offsets is"),
+        ("", "[120]", "replay_offsets is"),
+        ("", "{0: 120}", "replay_offsets is"),
+        ("2026-11-23", '{"0": 120}', "replay_from or replay_offsets, not both"),
+    ],
+)
+def test_a_replay_that_cannot_be_read_fails_with_a_sentence_that_names_the_param(
+    plugin, replay_from, replay_offsets, sentence
+):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    sensor = plugin.KafkaBacklogSensor(
+        task_id="wait", topic="t", group="g", replay_from=replay_from, replay_offsets=replay_offsets
+    )
+    assert {"replay_from", "replay_offsets"} <= set(sensor.template_fields)
+    with pytest.raises(AirflowFailException, match=sentence):
+        sensor.execute({})
+
+
+def test_what_retention_took_is_handed_on_and_warned_of(plugin, capsys):
+    sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g")
+    window = {"t": {"0": [4, 5], "lost": 3}}
+    assert sensor.execute_complete({}, '{"t": {"0": [4, 5], "lost": 3}}') == window
+    assert "3 events before them are lost: retention had deleted them from 't'" in capsys.readouterr().out
+
+
+def test_the_sensor_skips_its_run_where_another_goes_first(plugin):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g")
+    with pytest.raises(AirflowSkipException, match="it goes first"):
+        sensor.execute_complete({}, None)

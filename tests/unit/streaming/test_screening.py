@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from pyspark.sql import functions as sf
 
 from segue.streaming import events
 from segue.streaming.events import listen
-from segue.streaming.screening import screen
+from segue.streaming.removals import listen_key, user_key
+from segue.streaming.screening import TAKEN_BACK, screen
 
 
 def said(user="ann", track="t1", at=100):
@@ -30,7 +32,7 @@ def screened(spark):
     ]
     rows = spark.createDataFrame(values, "partition int, offset long, value binary, in_window boolean")
     parsed = events.parse(rows).join(rows.select("partition", "offset", "in_window"), ["partition", "offset"])
-    return screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"))
+    return screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"), {})
 
 
 def test_each_event_counts_once_and_the_first_message_of_it_is_kept(screened):
@@ -54,3 +56,25 @@ def test_the_counts_add_up(screened):
     assert summary["messages"] == 10 == summary["used"] + sum(summary["rejected"].values())
     assert summary["used"] == screened.listens.count() == 3
     assert screened.in_window == 8
+
+
+def test_what_a_listener_has_taken_back_does_not_count_whatever_time_it_claims_until_they_send_it_again(spark):
+    def received(user, track, at, received_at):
+        event = json.loads(said(user, track, at))
+        return json.dumps(event | {"schema_version": 2, "received_at": received_at}).encode()
+
+    removed = {user_key("ann"): 1_000.0, listen_key("bob", 200, None): 1_000.0}
+    values = [
+        (0, 0, received("ann", "t1", 100, 500.0)),
+        (0, 1, received("ann", "t1", 9_999_999, 500.0)),  # a player whose clock is ahead
+        (0, 2, said("ann", "t1", 9_999)),  # of version 1: nobody knows when it came
+        (0, 3, received("ann", "t1", 100, 1_500.0)),  # came back, and brought the old plays along
+        (0, 4, received("ann", "t2", 1_400, 1_500.0)),
+        (0, 5, received("bob", "t1", 200, 500.0)),
+        (0, 6, received("bob", "t1", 300, 500.0)),
+    ]
+    rows = spark.createDataFrame(values, "partition int, offset long, value binary")
+    parsed = events.parse(rows).withColumn("in_window", sf.lit(True))
+    screened = screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"), removed)
+    assert {row.offset for row in screened.listens.collect()} == {3, 4, 6}
+    assert dict(screened.rejected) == {TAKEN_BACK: 4}

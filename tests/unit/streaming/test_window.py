@@ -17,6 +17,13 @@ def test_json_brings_back_the_same_window():
     assert OffsetWindow.from_json(WINDOW.to_json()) == WINDOW
 
 
+def test_json_tells_what_retention_took_only_where_it_took_something():
+    lacking = OffsetWindow("listens", {0: (5, 9)}, lost=5)
+    assert lacking.to_json() == '{"listens": {"0": [5, 9], "lost": 5}}'
+    assert OffsetWindow.from_json(lacking.to_json()) == lacking
+    assert (lacking.size, lacking.starts) == (4, {0: 5})
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -29,6 +36,7 @@ def test_json_brings_back_the_same_window():
         '{"a": {"x": [1, 2]}}',
         '{"a": {"0": [2, 1]}}',
         '{"a": {"0": [-1, 1]}}',
+        '{"a": {"0": [0, 1], "lost": "some"}}',
     ],
 )
 def test_anything_else_is_refused_with_its_text(text):

@@ -3,6 +3,10 @@
 Challenger and champion are judged by the newest half of what the champion has not seen; the challenger has been
 updated by the other half (:mod:`.update`). What is promoted has then taken in everything.
 
+Each listen counts once, whatever is replayed: an update starts from all plays. A replay makes it solve the tracks
+of listens that the champion has seen once more. Then there may be nothing to judge by that both have not seen, and
+the gate only finds out whether the challenger is broken.
+
 An update is no training: what it leaves as it was drifts from what the listens say by now. So each version knows
 how many updates lie between it and the last full training, and is judged beside that one; the next full training,
 which chooses everything anew, ends the drift.
@@ -42,8 +46,18 @@ FULL = "full_training"
 """Tag of an updated version: number of the version that was trained in full."""
 
 
+NEVER = int(np.iinfo(np.int64).max)
+"""An offset that no listen has."""
+
+
 def train_incrementally(
-    spark: SparkSession, material: Material, ends: Mapping[int, int], registry: Registry, *, seed: int = 0
+    spark: SparkSession,
+    material: Material,
+    ends: Mapping[int, int],
+    registry: Registry,
+    *,
+    again: Mapping[int, int] | None = None,
+    seed: int = 0,
 ) -> Decision:
     """Take in what has arrived since the champion was made.
 
@@ -55,6 +69,8 @@ def train_incrementally(
     ends : mapping of int to int
         Where in Kafka the listens end, by partition.
     registry : Registry
+    again : mapping of int to int, optional
+        For a replay: from where on, by partition, listens are taken in also if the champion has seen them.
     seed : int
         Of a full training.
 
@@ -64,46 +80,63 @@ def train_incrementally(
         As :func:`.train_in_full`, which takes over where there is no champion that can be loaded.
     """
     champion = registry.champion(NAME)
-    model = _load(lambda: champion) if champion else None
+    model = load(lambda: champion) if champion else None
     if champion is None or model is None:
         say("There is no champion to start from: training in full")
         return training.train_in_full(spark, material, ends, registry, seed=seed)
-    plays, unseen = material.interactions, _unseen(material, champion)
-    if not unseen.any():
+    plays = material.interactions
+    seen = ends_of(champion)
+    if again and any(end > ends.get(partition, 0) for partition, end in seen.items()):
+        reason = f"{champion} has learned from more than this window by now: replay it again"
+        return Decision(False, str(champion), reason, None, {})
+    unseen = from_on(material, seen, 0)
+    taken = unseen | from_on(material, again or {}, NEVER)
+    if not taken.any():
         return Decision(False, str(champion), f"{champion} has already seen all of these listens", None, {})
+    fresh = unseen if unseen.any() else taken
     times = np.asarray(plays.timestamp)
-    judging = unseen & (times >= np.median(times[unseen]))
+    judging = fresh & (times >= np.median(times[fresh]))
     window = Window(plays.matrix(~judging), plays.matrix(judging))
+    # The champion would win by what it knows: where it has seen all, so must the challenger.
+    learned = window.history if unseen.any() else plays.matrix()
     model = carry_over(model, material.catalogue)
-    challenger = take_in(model, plays.matrix(~unseen), window.history, material.audio)
+    challenger = take_in(model, plays.matrix(~taken), learned, material.audio)
     rows = learning_rows(window)
     new, old = (judge(each.blend, window, listeners=rows).means() for each in (challenger, model))
-    reason = f"NDCG@10 {new['ndcg@10']:.3f} against {champion}'s {old['ndcg@10']:.3f}, {len(rows)} listeners"
-    say(f"{reason}; judged by the later half of {int(unseen.sum()):,} listens new to {champion}")
+    new_to = "new to" if unseen.any() else "taken in again, all seen by"
+    reason = (
+        f"NDCG@10 {new['ndcg@10']:.3f} against {champion}'s {old['ndcg@10']:.3f}, {len(rows)} listeners; "
+        f"judged by the later half of {int(fresh.sum()):,} listens {new_to} {champion}"
+    )
+    say(reason)
     updates = int(champion.tags.get(UPDATES, "0")) + 1
     full = int(champion.tags.get(FULL, champion.number))
     figures: dict[str, Any] = {"challenger": new, "champion": old["ndcg@10"], UPDATES: updates}
     if full == champion.number:
         figures["ndcg@10_of_full_training"] = old["ndcg@10"]
-    elif (trained := _load(partial(registry.version, NAME, full))) is not None:
+    elif (trained := load(partial(registry.version, NAME, full))) is not None:
         trained = carry_over(trained, material.catalogue)
         figures["ndcg@10_of_full_training"] = judge(trained.blend, window, listeners=rows).means()["ndcg@10"]
     if new["ndcg@10"] < (1 - TOLERANCE) * old["ndcg@10"]:
         return Decision(False, str(champion), reason, None, figures)
-    product = take_in(challenger, window.history, plays.matrix(), material.audio)
-    return training.promote(
-        product, ends, registry, reason, figures, tags={UPDATES: str(updates), FULL: str(full)}
-    )
+    product = take_in(challenger, learned, plays.matrix(), material.audio)
+    tags = {UPDATES: str(updates), FULL: str(full)}
+    return training.promote(product, ends, registry, reason, figures, tags=tags, successor_of=champion)
 
 
-def _unseen(material: Material, champion: Version) -> NDArray[np.bool_]:
-    seen = {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
+def ends_of(champion: Version) -> dict[int, int]:
+    """Up to which offsets, by partition, a version has seen the listens."""
+    return {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
+
+
+def from_on(material: Material, starts: Mapping[int, int], otherwise: int) -> NDArray[np.bool_]:
+    """Mark the listens from these offsets on, by partition; `otherwise` is that of partitions not named."""
     partitions, offsets = material.offsets.T
-    known = np.array([seen.get(int(partition), 0) for partition in partitions])
-    return np.asarray(offsets >= known)
+    return np.asarray(offsets >= np.array([starts.get(int(partition), otherwise) for partition in partitions]))
 
 
-def _load(find: Callable[[], Version]) -> Recommender | None:
+def load(find: Callable[[], Version]) -> Recommender | None:
+    """Load what `find` finds; None, and a line in the log, if it cannot be used."""
     try:
         return Recommender.load(find().folder())
     except ModelError as error:

@@ -28,7 +28,7 @@ from segue.models.ranking.windows import by_time
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from segue.models.registry import Registry
+    from segue.models.registry import Registry, Version
 
 ENDS = "kafka_ends"
 """Tag of a version: the offsets, by partition, up to which it has seen the listens."""
@@ -57,9 +57,7 @@ class Material:
     audio: Audio
 
     @classmethod
-    def read(
-        cls, listens: DataFrame, tracks: DataFrame, *, forgotten: Mapping[str, float] | None = None
-    ) -> Material:
+    def read(cls, listens: DataFrame, tracks: DataFrame) -> Material:
         """Collect listens and tracks.
 
         Parameters
@@ -69,8 +67,6 @@ class Material:
             of the corpus.
         tracks : DataFrame
             ``track_id``, ``title``, ``artist``, ``features``.
-        forgotten : mapping of str to float, optional
-            Users who asked to be forgotten, and when (seconds since 1970): what they had played does not count.
 
         Raises
         ------
@@ -81,8 +77,6 @@ class Material:
         columns = {name: table.column(name).to_pylist() for name in ("track_id", "title", "artist")}
         catalogue = Catalogue(*([value or "" for value in columns[name]] for name in columns))
         played = listens.select("user_name", "track_id", "listened_at", "partition", "offset").toPandas()
-        until = played["user_name"].map(forgotten or {}).fillna(-1.0)
-        played = played[played["listened_at"] > until]
         listeners, heard = played["user_name"].nunique(), played["track_id"].nunique()
         if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
             raise TrainingError(
@@ -215,6 +209,7 @@ def promote(
     rows: Sequence[Row] = (),
     tags: Mapping[str, str] | None = None,
     html: str | None = None,
+    successor_of: Version | None = None,
 ) -> Decision:
     """Keep a recommender as a new version, and let it serve.
 
@@ -233,6 +228,8 @@ def promote(
         More of what it was made from.
     html : str, optional
         The report, kept with the version.
+    successor_of : Version, optional
+        The champion that it was made from: should another serve by now (a rollback, a training), that one stays.
     """
     version = registry.register(
         NAME,
@@ -253,7 +250,13 @@ def promote(
         },
         texts={} if html is None else {"report.html": html},
     )
-    registry.promote(version)
+    if successor_of is None:
+        registry.promote(version)
+    elif not registry.succeed(successor_of, version):
+        now = str(registry.champion(NAME))
+        reason = f"the champion changed meanwhile from {successor_of}, which {version} was made from, to {now}"
+        say(reason)
+        return Decision(False, now, reason, None, dict(figures))
     say(f"{version} is the champion")
     return Decision(True, str(version), reason, model, dict(figures), html)
 

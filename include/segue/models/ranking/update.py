@@ -7,6 +7,8 @@ tracks whose plays have changed, with the weights and the regularisation of MLli
 
 Relations by cosine and EASE are computed anew where that takes no more than a moment, and otherwise stay as they
 are until the next full training; a track that is new to a large catalogue is ranked by its audio until then.
+
+A track that nobody has played is where its audio says, by the map that today's factors and audio give.
 """
 
 from __future__ import annotations
@@ -99,6 +101,30 @@ def take_in(
     return replace(model, blend=Blend(components, model.blend.weights))
 
 
+def place(model: Recommender, history: sparse.csr_matrix, audio: Audio) -> Recommender:
+    """Follow the catalogue without new plays: place tracks that came, and those whose audio has changed.
+
+    Parameters
+    ----------
+    model : Recommender
+        In the order of the catalogue, from :func:`carry_over`.
+    history : csr_matrix, shape (n_listeners, n_tracks)
+        Plays that the model has learned from; those of a track that has just come did not count yet.
+    audio : Audio
+
+    Returns
+    -------
+    Recommender
+        By the same recipe.
+    """
+    known = cast(Factors, model.blend.components["factors"]).items.any(axis=1)
+    before = sparse.csr_matrix(history @ sparse.diags_array(known.astype(np.float32)))
+    before.eliminate_zeros()
+    placed = take_in(model, before, history, audio)
+    components = {**placed.blend.components, "sound": audio.relations}
+    return replace(placed, blend=Blend(components, model.blend.weights))
+
+
 def _solve_touched(
     factors: Factors,
     new: NDArray[np.bool_],
@@ -109,7 +135,8 @@ def _solve_touched(
 ) -> Factors:
     known_to, listeners = (np.diff(plays.tocsc().indptr) for plays in (before, history))
     content = ContentMap.fit(factors, audio.sounds, audio.artists, known_to)
-    start = replace(factors, items=np.where(new[:, None], content.predicted, factors.items))
+    unplayed = new | (listeners == 0)
+    start = replace(factors, items=np.where(unplayed[:, None], content.predicted, factors.items))
     touched = np.unique((history != before).nonzero()[1])
     people = replace(factors, items=start.fold_in_all(history))
     items = start.items.copy()

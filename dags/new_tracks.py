@@ -1,0 +1,79 @@
+"""Let the models follow the corpus: new tracks can be recommended as soon as they are published.
+
+**What.** A sensor waits, without taking a worker, until the DAG `corpus` announces days whose tracks are new or
+have changed. The recommender then gets the catalogue as it is: a track that nobody has played stands where its
+audio says, and what sounds alike is found anew. No listens are taken in; what was played keeps its place. If
+anything differs, that is the new `champion`, and every listener gets new recommendations. Only then are the
+offsets committed.
+
+**When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
+
+**Inputs.** The Kafka topic `tracks`, one message a day of the corpus, which the task *publish* of the DAG `corpus`
+sends; the collection `tracks` in MongoDB; the Kafka topic `listens`; the champion.
+
+**Outputs.** A version of the model `recommender` in MLflow, the collection `recommendations` in MongoDB, and the
+committed offsets of the group `segue-new-tracks`.
+
+**When it fails.** Nothing is committed, and the next run covers the same days and what has come since. After five
+failures in a row the DAG pauses itself: see the last line of the failed task's log, then unpause it.
+
+- *wait_for_tracks* waits out a broker that is down or a topic that does not exist yet; its log says so.
+- *commit*: Kafka did not answer. Clear the task.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import Param, dag
+
+from segue.settings import get_settings
+from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
+from segue_spark import SparkJobOperator
+from segue_training import training_summary
+
+PARAMS = {
+    "min_days": Param(
+        1,
+        type="integer",
+        minimum=1,
+        title="Changed days",
+        description="How many announcements must wait. A corpus run sends one for each day of tracks it changes.",
+    ),
+    "max_wait_minutes": Param(
+        60,
+        type="number",
+        minimum=0,
+        title="Longest wait, in minutes",
+        description="After this time a single announcement suffices.",
+    ),
+}
+WINDOW = "{{ ti.xcom_pull('wait_for_tracks') | tojson }}"
+
+
+@dag(
+    schedule="@continuous",
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    max_consecutive_failed_dag_runs=5,
+    params=PARAMS,
+    tags=["segue", "model", "corpus"],
+    doc_md=__doc__,
+)
+def new_tracks() -> None:
+    """Wire what follows new tracks."""
+    settings = get_settings()
+    wait = KafkaBacklogSensor(
+        task_id="wait_for_tracks",
+        topic=settings.tracks_topic,
+        group=settings.new_tracks_group,
+        min_events="{{ params.min_days }}",
+        max_wait_s="{{ params.max_wait_minutes * 60 }}",
+    )
+    place = SparkJobOperator(task_id="place", job="place_new_tracks", arguments=["--window", WINDOW])
+    commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group, retries=3)
+    wait >> place >> commit >> training_summary("place_new_tracks", "MongoDB collection `recommendations`")
+
+
+new_tracks()

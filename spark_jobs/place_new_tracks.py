@@ -1,0 +1,61 @@
+"""Let the recommender follow the corpus: place its new tracks by their audio. Commits nothing."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from segue import spark, summaries
+from segue.models.documents import read_tracks
+from segue.models.ranking.new_tracks import take_in_tracks
+from segue.models.ranking.product import NAME
+from segue.models.ranking.training import Material
+from segue.models.registry import Registry
+from segue.serving import release
+from segue.settings import get_settings
+from segue.streaming import broker, events
+from segue.streaming.removals import Removals
+from segue.streaming.screening import screen
+from segue.streaming.window import OffsetWindow
+
+
+def main() -> None:
+    """Read the arguments, run, print and keep the summary."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
+    parser.add_argument(
+        "--window", required=True, type=OffsetWindow.from_json, help='{"topic": {"partition": [start, end]}}'
+    )
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    settings = get_settings()
+    window: OffsetWindow = arguments.window
+
+    with spark.job("place-new-tracks") as session, summaries.database() as database:
+        registry = Registry(settings)
+        outcome = {
+            "decision": "kept",
+            "reason": "there is no recommender yet; the first training takes every track",
+        }
+        if registry.champion(NAME) is not None:
+            # All listens, not only those that the champion has seen: the new lists leave out what was just played.
+            listens = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
+            tracks = read_tracks(session, "title", "artist", "features").cache()
+            removed = Removals(database).all()
+            screened = screen(events.read_until(session, settings.kafka_bootstrap, listens), tracks, removed)
+            material = Material.read(screened.listens, tracks)
+            decision = take_in_tracks(material, registry)
+            outcome = decision.summary() | {
+                "listeners_served": release.publish(database, decision, material, removed)
+            }
+        outcome |= {
+            "window": window.to_json(),
+            "days_announced": window.size,
+            "lost_by_retention": window.lost,
+            "seconds": time.monotonic() - started,
+        }
+        summaries.report(arguments.run_id, "place_new_tracks", outcome)
+
+
+if __name__ == "__main__":
+    main()

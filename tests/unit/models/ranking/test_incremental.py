@@ -1,0 +1,131 @@
+"""What an update takes in and what it leaves, with a real registry and no Spark."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from segue.models.ranking import incremental, training
+from segue.models.ranking.factors import Factors
+from segue.models.ranking.interactions import Interactions
+from segue.models.ranking.product import NAME, Recommender
+from segue.models.ranking.recipe import Audio
+from segue.models.ranking.training import ENDS, Decision, Material
+from segue.models.registry import Registry
+from segue.settings import Settings
+
+
+@pytest.fixture
+def registry(tmp_path: Any) -> Registry:
+    return Registry(Settings(home=tmp_path, corpus="test"))
+
+
+@pytest.fixture
+def material(plays: sparse.csr_matrix, model: Recommender) -> Material:
+    """The plays as messages of one partition, in an order that is that of their times."""
+    counts = plays.tocoo()
+    order = np.random.default_rng(3).permutation(counts.nnz)
+    at = np.arange(counts.nnz)
+    interactions = Interactions(
+        counts.row[order].astype(np.int64),
+        counts.col[order].astype(np.int64),
+        counts.data[order],
+        at.astype(np.float64),
+        np.array([f"listener {i:03}" for i in range(plays.shape[0])]),
+        np.asarray(model.catalogue.track_ids, dtype=str),
+    )
+    offsets = np.column_stack([np.zeros_like(at), at])
+    factors = model.blend.components["factors"]
+    assert isinstance(factors, Factors)
+    return Material(interactions, offsets, model.catalogue, Audio(factors.items, model.catalogue.artists))
+
+
+def end_of(material: Material) -> dict[int, int]:
+    return {0: len(material.offsets)}
+
+
+def serve(registry: Registry, model: Recommender, seen: int) -> None:
+    training.promote(model, {0: seen}, registry, "trained in full", {})
+
+
+def update(material: Material, registry: Registry, **changes: Any) -> Decision:
+    chosen: dict[str, Any] = {"ends": end_of(material)} | changes
+    return incremental.train_incrementally(None, material, registry=registry, **chosen)  # type: ignore[arg-type]
+
+
+def factors_of(model: Recommender | None) -> np.ndarray:
+    assert model is not None
+    factors = model.blend.components["factors"]
+    assert isinstance(factors, Factors)
+    return factors.items
+
+
+def test_what_the_champion_has_seen_changes_nothing(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    serve(registry, model, seen=end_of(material)[0])
+    decision = update(material, registry)
+    assert (decision.promoted, decision.version) == (False, "recommender/1")
+    assert "already seen" in decision.reason
+
+
+def test_replayed_the_tracks_of_what_it_has_seen_are_solved_again_and_no_listen_counts_twice(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    end = end_of(material)[0]
+    serve(registry, model, seen=end)
+    decision = update(material, registry, again={0: end - 5})
+    assert decision.promoted
+    assert "taken in again, all seen by recommender/1" in decision.reason
+    changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
+    assert set(changed) == set(material.interactions.item[-5:])
+    assert decision.model is not None
+    np.testing.assert_allclose(decision.model.popularity, model.popularity, rtol=1e-6)
+    champion = registry.champion(NAME)
+    assert champion is not None
+    assert json.loads(champion.tags[ENDS]) == {"0": end}
+
+
+def test_a_replay_that_reaches_back_is_judged_by_what_is_new(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = end_of(material)[0]
+    serve(registry, model, seen=end - 40)
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    decision = update(material, registry, again={0: end - 100})
+    assert "later half of 40 listens new to recommender/1" in decision.reason
+    changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
+    assert set(changed) == set(material.interactions.item[-100:])
+
+
+def test_a_window_is_not_replayed_onto_a_champion_that_has_learned_from_more(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] + 1)
+    decision = update(material, registry, again={0: 0})
+    assert not decision.promoted
+    assert "learned from more than this window" in decision.reason
+
+
+def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_of_the_new_one(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] - 40)
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    take_in = incremental.take_in
+
+    def meanwhile(*arguments: Any) -> Recommender:
+        if registry.champion(NAME) == registry.version(NAME, 1):
+            serve(registry, model, seen=end_of(material)[0] - 20)  # as the nightly training would
+        return take_in(*arguments)
+
+    monkeypatch.setattr(incremental, "take_in", meanwhile)
+    decision = update(material, registry)
+    assert (decision.promoted, decision.version, decision.model) == (False, "recommender/2", None)
+    assert "the champion changed meanwhile from recommender/1" in decision.reason
+    assert str(registry.champion(NAME)) == "recommender/2"
+    assert update(material, registry).version == "recommender/4"  # the next takes in what is left
