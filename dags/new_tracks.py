@@ -3,8 +3,9 @@
 **What.** A sensor waits, without taking a worker, until the DAG `corpus` announces days whose tracks are new or
 have changed. The recommender then gets the catalogue as it is: a track that nobody has played stands where its
 audio says, and what sounds alike is found anew. No listens are taken in; what was played keeps its place. If
-anything differs, that is the new `champion`, and every listener gets new recommendations. Only then are the
-offsets committed.
+anything differs, that is the new `champion`, and every listener gets new recommendations. The choice of the genre
+champion is fitted to the tracks and labels that there are now, without a search, and has to beat the champion as
+every night; the champion names what has no genre. Only then are the offsets committed.
 
 **When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
 
@@ -72,8 +73,15 @@ def new_tracks() -> None:
         max_wait_s="{{ params.max_wait_minutes * 60 }}",
     )
     place = SparkJobOperator(task_id="place", job="place_new_tracks", arguments=["--window", WINDOW])
+    refit = SparkJobOperator(task_id="refit_genre", job="train_genre", arguments=["--search", "refit"])
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group, retries=3)
-    wait >> place >> commit >> training_summary("place_new_tracks", "MongoDB collection `recommendations`")
+    (
+        wait
+        >> place
+        >> refit
+        >> commit
+        >> training_summary("place_new_tracks", "MongoDB collection `recommendations`")
+    )
 
 
 new_tracks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 from segue import reports, spark, summaries
 from segue.corpus.lake import Lake
@@ -23,7 +24,12 @@ def main() -> None:
     parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary, and name of the study")
     parser.add_argument("--trials", type=int, default=20, help="most trials of the search")
     parser.add_argument("--minutes", type=float, default=30, help="longest time for it")
-    parser.add_argument("--search", choices=("warm", "wide"), default="warm", help="what it begins with")
+    parser.add_argument(
+        "--search",
+        choices=("warm", "wide", "refit"),
+        default="warm",
+        help="begin with what was best; begin anew with every classifier; or only fit the champion's choice again",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the search, trees and first weights")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -32,19 +38,25 @@ def main() -> None:
     with spark.job("train-genre") as session, summaries.database() as database:
         tracks = documents.read_tracks(session, *FIELDS).cache()
         registry = Registry(settings)
-        how = Search(
-            settings.tuning,
-            arguments.run_id,
-            Budget(arguments.trials, arguments.minutes),
-            wide=arguments.search == "wide",
-            seed=arguments.seed,
-        )
-        lake = Lake(session, settings.lake_uri).versions("tracks")
-        made_from = documents.snapshot(tracks) | {"lake_tracks_version": str(lake["tracks"])}
-        trained, decision = release.release(tracks, registry, how, made_from=made_from)
-        reports.save(arguments.run_id, decision.page, into=database)
-        print(trained.judged.classification.table(), flush=True)
-        outcome = release.summary(trained, decision) | labels.label(session, database, registry)
+        made_from = documents.snapshot(tracks)
+        if arguments.search == "refit" and (reason := release.nothing_to_refit(registry, made_from)):
+            outcome: dict[str, Any] = {"decision": "kept", "reason": reason}
+        else:
+            refit = arguments.search == "refit"
+            how = Search(
+                settings.tuning,
+                arguments.run_id,
+                Budget(1, 0) if refit else Budget(arguments.trials, arguments.minutes),
+                wide=arguments.search == "wide",
+                seed=arguments.seed,
+            )
+            lake = Lake(session, settings.lake_uri).versions("tracks")
+            made_from |= {"lake_tracks_version": str(lake["tracks"])}
+            trained, decision = release.release(tracks, registry, how, made_from=made_from)
+            reports.save(arguments.run_id, decision.page, into=database)
+            print(trained.judged.classification.table(), flush=True)
+            outcome = release.summary(trained, decision)
+        outcome |= labels.label(session, database, registry)
         outcome |= {"seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_genre", outcome)
 

@@ -10,7 +10,7 @@ ORDER = {
     "genre_model": ["train", "summary"],
     "recommender": ["train", "learned_window", "done_with_listens", "summary"],
     "incremental_retraining": ["wait_for_listens", "retrain", "commit", "summary"],
-    "new_tracks": ["wait_for_tracks", "place", "commit", "summary"],
+    "new_tracks": ["wait_for_tracks", "place", "refit_genre", "commit", "summary"],
 }
 SPARK_TASK = {
     "genre_model": "train",

@@ -118,6 +118,23 @@ def release(
     return trained, Decision(outcome, reason, serving, str(version), against, difference, page)
 
 
+def nothing_to_refit(registry: Registry, made_from: Mapping[str, str]) -> str | None:
+    """Tell why the champion's choice need not be fitted again; None if it must.
+
+    Parameters
+    ----------
+    registry : Registry
+    made_from : mapping of str to str
+        What was read, as `segue.models.documents.snapshot` tells it.
+    """
+    if registry.champion(NAME) is None:
+        return "there is no genre model yet; the nightly training makes the first"
+    latest = next(version for version in registry.versions() if version.name == NAME)
+    if made_from.items() <= latest.tags.items():
+        return f"{latest} was made from the same tracks and labels"
+    return None
+
+
 def summary(trained: Trained, decision: Decision) -> dict[str, Any]:
     """Tell what belongs in the run's summary."""
     return {

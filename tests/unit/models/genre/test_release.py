@@ -54,6 +54,9 @@ def test_only_what_is_better_is_promoted_and_a_damaged_champion_stands_in_nobody
     assert tags["mongo_digest"] == "d"
     assert json.loads(tags["choice"])["classifier"] == "logistic"
 
+    assert "same tracks" in str(release.nothing_to_refit(registry, {"mongo_digest": "d"}))
+    assert release.nothing_to_refit(registry, {"mongo_digest": "e"}) is None
+
     champion = registry.champion("genre")
     assert champion is not None
     shutil.rmtree(champion.folder() / "stages")
@@ -66,3 +69,4 @@ def test_without_a_champion_a_model_that_only_guesses_is_an_error(corpus: Any, r
     with pytest.raises(TrainingError, match="no better than guessing"):
         train(corpus(0.0), registry)
     assert registry.champion("genre") is None
+    assert "no genre model yet" in str(release.nothing_to_refit(registry, {}))
