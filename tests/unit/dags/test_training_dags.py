@@ -85,7 +85,8 @@ def test_what_waits_for_kafka_starts_itself_again_but_not_after_failing_for_ever
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_offsets_are_committed_only_after_the_work_has_succeeded(dags, name):
     commit = dags[name].get_task("commit")
-    assert commit.upstream_task_ids == {SPARK_TASK[name]}
+    assert commit.upstream_task_ids == {ORDER[name][ORDER[name].index("commit") - 1]}
+    assert SPARK_TASK[name] in commit.get_flat_relative_ids(upstream=True)
     assert commit.trigger_rule == "all_success"
     assert [task.task_id for task in dags[name].tasks if task.task_type == "KafkaCommitOperator"] == ["commit"]
 
