@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from segue.errors import ModelError
+from segue.errors import ModelError, StackError
 from segue.locks import exclusive
 from segue.settings import Settings
 
@@ -101,10 +101,16 @@ class Registry:
     ----------
     settings : Settings
         ``mlflow_uri`` says where; with a database of MLflow's own the files are beside it, in the state folder.
+
+    Raises
+    ------
+    StackError
+        If MLflow cannot be reached, or its database not be opened.
     """
 
     def __init__(self, settings: Settings) -> None:
         from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
 
         # Its migrations of an empty database are of no interest to whoever reads a task's log.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
@@ -118,8 +124,15 @@ class Registry:
         self._lock = folder / "lock"
         # Two processes that make MLflow's tables at once leave a database that nobody can open.
         with self._alone():
-            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            self._client.search_registered_models(max_results=1)
+            try:
+                self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+                self._client.search_registered_models(max_results=1)
+            except MlflowException as error:
+                said = str(error).partition("\n")[0]
+                raise StackError(
+                    f"The registry of models cannot be reached at {uri}: {said} Start MLflow, or correct "
+                    "SEGUE_MLFLOW_TRACKING_URI. What serves goes on serving."
+                ) from error
 
     def champion(self, name: str) -> Version | None:
         """Find the version that serves; None as long as there is none."""

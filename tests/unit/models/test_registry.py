@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli import app
-from segue.errors import ModelError
+from segue.errors import ModelError, StackError
 from segue.models.registry import Registry
 from segue.settings import Settings, get_settings
 
@@ -29,6 +29,13 @@ def model(spark):
     return Pipeline(stages=[StringIndexer(inputCol="a", outputCol="b")]).fit(
         spark.createDataFrame([("x",)], "a string")
     )
+
+
+def test_a_registry_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch, free_ports):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    [port] = free_ports(1)
+    with pytest.raises(StackError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"):
+        Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
 
 
 def register(registry, model, **changes):

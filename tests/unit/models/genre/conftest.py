@@ -19,6 +19,7 @@ def corpus(spark):
         for name, moved in (("jig", 0.0), ("reel", shift)):
             for i in range(60):
                 features = random.normal(size=6) + np.array([moved] * 3 + [0.0] * 3)
+                features[5] = 7.0  # a feature that never varies does no harm
                 rows.append((f"{name}-{i}", f"band {i % 15} {name}", name, features.tolist(), [], None))
         frame = spark.createDataFrame(rows, SCHEMA)
         return frame.selectExpr("*", f"'{language}' AS language").cache()
