@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from segue.settings import Settings
 
 CORPUS = "corpus"
-TRAINING: dict[str, dict[str, Any]] = {"genre_model": {"trials": 4}, "recommender": {}}
-"""Trained one after the other, with these params; a search of four trials is short and not good."""
+TRAINING: dict[str, dict[str, Any]] = {"genre_model": {"trials": 3}, "recommender": {}}
+"""Trained one after the other, with these params; a search of three trials is short, not good."""
 RETRAINING = "incremental_retraining"
 LISTENERS = 200
 PAST_LISTENS = 12_000
