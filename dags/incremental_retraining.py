@@ -13,7 +13,8 @@ that one. Only then are the offsets committed.
 
 **Replay.** Triggered by hand with a time or offsets, a run waits for nothing: its window reaches from there to
 the end, and what the champion has seen of it is taken in once more. No listen counts twice, as every update starts
-from all plays; the tracks of the window are solved again. The committed offsets never go back.
+from all plays; the tracks of the window are solved again. The committed offsets never go back. The run that waits
+gives way to one that is triggered.
 
 **Inputs.** The Kafka topic `listens`, collection `tracks` in MongoDB, the champion. Without a champion the
 training is a full one, as in the DAG `recommender`.
