@@ -26,12 +26,12 @@ Report = Annotated[Path | None, typer.Option(help="Where to write the report, an
 Seed = Annotated[int, typer.Option(min=0, help="Of the search, of trees and of first weights.")]
 
 METRICS = {
-    "accuracy": "Accuracy",
-    "macro_precision": "Precision",
-    "macro_recall": "Recall",
-    "macro_f1": "Macro F1",
+    "accuracy": "Acc.",
+    "macro_precision": "Prec.",
+    "macro_recall": "Rec.",
+    "macro_f1": "F1",
     "top_3_accuracy": "Top 3",
-    "log_loss": "Log loss",
+    "log_loss": "Loss",
 }
 
 
@@ -85,10 +85,11 @@ def train(spark: SparkSession, read: FeatureTable, *, trials: int, minutes: floa
 
 def table_of(trained: Trained) -> Table:
     """Lay out the challenger and its baselines."""
-    shown = Table(title=f"{len(trained.judged.tracks):,} test tracks of {len(trained.data.genres)} classes")
+    title = f"{len(trained.judged.tracks):,} test tracks of {len(trained.data.genres)} classes"
+    shown = Table(title=title, caption="Precision, recall and F1 are macro averages; loss is log loss.")
     shown.add_column("Model", no_wrap=True)
     for heading in METRICS.values():
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", no_wrap=True)
     for name, judged in {str(trained.choice["classifier"]): trained.judged, **trained.rivals}.items():
         figures = judged.metrics()
         shown.add_row(name, *(f"{figures[key]:.3f}" for key in METRICS))

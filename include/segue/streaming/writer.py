@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaProducer
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 
 DELIVERY_TIMEOUT_MS = 8_000
 """How long a record may wait for its acknowledgement; after that it is reported as not written."""
+
+STUCK_AFTER_S = DELIVERY_TIMEOUT_MS / 1000 + 2
+"""After this time without an answer the producer is given up, and another one made.
+
+kafka-python 3.0.12 can wait for ever for a new epoch of an idempotent producer whose broker was killed at the
+wrong moment; nothing expires then.
+"""
 
 BOOTSTRAP_TIMEOUT_MS = 2_000
 METADATA_TIMEOUT_MS = 2_000
@@ -45,6 +53,7 @@ class _Batch:
         self._loop = loop
         self._open = len(records)
         self.deadline = time.monotonic() + DELIVERY_TIMEOUT_MS / 1000
+        self.producer: KafkaProducer | None = None
         self._error: BaseException | None = None
         self._lock = threading.Lock()
 
@@ -57,13 +66,25 @@ class _Batch:
         if last:
             self._loop.call_soon_threadsafe(self._finish)
 
+    def give_up(self) -> None:
+        """Let the caller wait no longer; what is answered from now on is of no interest."""
+        self._error = KafkaTimeoutError("no answer at all")
+        self._finish()
+
     def _finish(self) -> None:
-        if self.done.cancelled():
+        if self.done.done():
             return
         if self._error is None:
             self.done.set_result(None)
         else:
             self.done.set_exception(NotWritten(f"Kafka did not acknowledge: {self._error}"))
+
+
+@dataclass(frozen=True)
+class _Stuck:
+    """Word that nothing comes back from a producer."""
+
+    producer: KafkaProducer | None
 
 
 class EventWriter:
@@ -84,7 +105,7 @@ class EventWriter:
     def __init__(self, config: Mapping[str, Any], max_pending: int = 50_000) -> None:
         self._config = dict(config)
         self._max_pending = max_pending
-        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Batch | _Stuck | None] = queue.SimpleQueue()
         self._producer: KafkaProducer | None = None
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self.pending = 0
@@ -116,7 +137,12 @@ class EventWriter:
         # A caller that goes away (a closed connection) must not take its records out of the count too early.
         batch.done.add_done_callback(self._released(len(records)))
         self._queue.put(batch)
-        await asyncio.shield(batch.done)
+        try:
+            await asyncio.wait_for(asyncio.shield(batch.done), STUCK_AFTER_S)
+        except TimeoutError:
+            self._queue.put(_Stuck(batch.producer))
+            batch.give_up()
+            await batch.done
 
     def _released(self, count: int) -> Callable[[asyncio.Future[None]], None]:
         def release(done: asyncio.Future[None]) -> None:
@@ -126,17 +152,29 @@ class EventWriter:
         return release
 
     def _run(self) -> None:
-        while (batch := self._queue.get()) is not None:
-            self._send(batch)
+        while (work := self._queue.get()) is not None:
+            if isinstance(work, _Stuck):
+                self._replace(work.producer)
+            else:
+                self._send(work)
         if self._producer is not None:
             self._producer.close(timeout=DELIVERY_TIMEOUT_MS / 1000)
+
+    def _replace(self, stuck: Any) -> None:
+        """Give a producer up; once, however many have waited for it in vain."""
+        if self._producer is None or stuck is not self._producer:
+            return
+        log.error("The Kafka producer does not answer: making another one.")
+        self._producer = None
+        # Not close(): that waits for the records first, and ends nothing if they do not go.
+        stuck._sender.force_close()
 
     def _send(self, batch: _Batch) -> None:
         sent = 0
         try:
             if time.monotonic() > batch.deadline:
                 raise KafkaTimeoutError("no answer in time to those before it")
-            producer = self._connected()
+            producer = batch.producer = self._connected()
             for key, value in batch.records:
                 future = producer.send(batch.topic, key=key, value=value)
                 sent += 1
