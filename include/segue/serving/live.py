@@ -124,8 +124,8 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 if records:
                     consumer.commit()
         finally:
+            consumer.close()  # first: a producer that hangs does not close without an error
             producer.close(timeout=5)
-            consumer.close()
 
     def _keep(self, records: Sequence[Any]) -> None:
         events = self._removals.standing(event for event in map(_event, records) if event is not None)
