@@ -34,7 +34,7 @@ clean: ## Stop the stack and remove what it has made; YES=1 does not ask
 	@.venv/bin/segue clean $${YES:+--yes}
 
 test: setup-dev ## Run unit and integration tests against a real stack of their own
-	.venv/bin/pytest tests/unit tests/integration
+	.venv/bin/pytest -n 2 --dist loadfile tests/unit tests/integration
 
 check: setup-dev ## Run the static checks
 	.venv/bin/ruff check

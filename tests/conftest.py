@@ -102,7 +102,7 @@ def remove_homes_of_ended_runs() -> None:
     for home in HOMES.glob("*"):
         if not psutil.pid_exists(int(home.name)):
             lifecycle.down(Settings(home=home))
-            shutil.rmtree(home)
+            shutil.rmtree(home, ignore_errors=True)  # another worker may be at it, too
 
 
 def find_free_ports(count: int) -> list[int]:

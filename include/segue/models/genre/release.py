@@ -70,7 +70,7 @@ def release(
 ) -> tuple[Trained, Decision]:
     """Train a challenger, keep it as a version, and promote it if it is better than the champion beyond chance.
 
-    Where there is no usable champion, it has to be better than the majority's genre.
+    Where there is no usable champion, it has to be better than guessing.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def release(
     champion = registry.champion(NAME)
     by_track = json.loads(versions[0].tags.get("split_by_track", "[]")) if versions else []
     trained = train(tracks, how, known=_known(versions, champion), split_by_track=by_track, say=say)
-    against, rival = "majority", trained.rivals["majority"]
+    against, rival = "guessing", trained.rivals["guessing"]
     if champion and (incumbent := _incumbent(champion, trained, say)):
         against, rival = f"champion {champion}", incumbent
         trained = replace(trained, rivals={against: incumbent, **trained.rivals})

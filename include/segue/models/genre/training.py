@@ -140,6 +140,7 @@ def train(
     rivals = {
         "MLlib's default": judge(plain, data.part(TEST), data.genres, seen),
         "random forest of scikit-learn": baselines.forest(data, judged, seed=how.seed),
+        "guessing": baselines.guessing(judged, seed=how.seed),
         "majority": baselines.majority(data, judged),
     }
     return Trained(data, sizes, choice, study, model, judged, rivals, search_cpu_s, search_s)
