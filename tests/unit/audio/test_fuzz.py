@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from audio_files import music, write_any
+from own_process import call_in_own_process
 
 from segue.audio.isolation import IsolatedExtractor
 from segue.audio.limits import Limits
@@ -59,10 +60,10 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "wav", "m4a"])
-def test_mutated_files_break_nothing(tmp_path: Path, suffix: str) -> None:
-    original = write_any(tmp_path / f"original.{suffix}", music(1.5)).read_bytes()
-    path = tmp_path / f"mutant.{suffix}"
+def fuzz(folder: Path, suffix: str) -> Counter[str]:
+    """Extract the features of mutants of one file; check that nothing of it is left in this process."""
+    original = write_any(folder / f"original.{suffix}", music(1.5)).read_bytes()
+    path = folder / f"mutant.{suffix}"
     rng = random.Random(f"{SEED} {suffix}")
     me = psutil.Process()
     handles, processes = me.num_fds(), set(me.children(recursive=True))
@@ -76,14 +77,20 @@ def test_mutated_files_break_nothing(tmp_path: Path, suffix: str) -> None:
                 continue
             outcomes[result.reason.value] += 1
             if result.reason in CULPRITS:
-                path.rename(tmp_path / f"{result.reason}-{number}.{suffix}")
+                path.rename(folder / f"{result.reason}-{number}.{suffix}")
                 print(f"{result.reason} by mutant {number}: {result.message}")
         if extractor.pid is not None:
             child = psutil.Process(extractor.pid)
             assert not child.children()
-            assert not any(file.path.startswith(str(tmp_path)) for file in child.open_files())
-    print(f"{suffix}: {dict(outcomes)}")
+            assert not any(file.path.startswith(str(folder)) for file in child.open_files())
     assert me.num_fds() == handles
     assert set(me.children(recursive=True)) == processes
+    return outcomes
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "wav", "m4a"])
+def test_mutated_files_break_nothing(tmp_path: Path, suffix: str) -> None:
+    outcomes = call_in_own_process(fuzz, tmp_path, suffix)
+    print(f"{suffix}: {dict(outcomes)}")
     assert sum(outcomes.values()) == FILES
     assert outcomes[Reason.EXTRACTION_FAILED] == 0

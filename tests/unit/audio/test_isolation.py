@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 from audio_files import music, without_xing_frame, write_any, write_ffmpeg
+from own_process import call_in_own_process
 
 from segue.audio.extract import extract
 from segue.audio.isolation import IsolatedExtractor
@@ -168,7 +169,8 @@ def test_an_hour_of_stereo_takes_at_most_600_mb(tmp_path: Path) -> None:
     assert peak_kb < 600_000
 
 
-def test_no_file_handle_and_no_process_is_left_behind(clip: Path, long_clip: Path) -> None:
+def work_and_crash(clip: Path, long_clip: Path) -> None:
+    """Extract good, bad and deadly files; check that nothing is left behind."""
     me = psutil.Process()
     handles, children = me.num_fds(), set(me.children())
     with IsolatedExtractor() as extractor:
@@ -185,6 +187,10 @@ def test_no_file_handle_and_no_process_is_left_behind(clip: Path, long_clip: Pat
         extractor.extract(clip)
     assert me.num_fds() == handles
     assert set(me.children()) == children
+
+
+def test_no_file_handle_and_no_process_is_left_behind(clip: Path, long_clip: Path) -> None:
+    call_in_own_process(work_and_crash, clip, long_clip)
 
 
 PARENT = """
@@ -224,15 +230,18 @@ def test_any_name_crosses_to_the_child_and_back(extractor: IsolatedExtractor, cl
     assert result.path == str(path)
 
 
-def test_a_child_that_does_not_start_tells_why(
-    monkeypatch: pytest.MonkeyPatch, clip: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "soundfile.py").write_text("raise ImportError('libsndfile is not installed')")
-    monkeypatch.syspath_prepend(tmp_path)
+def start_without_libsndfile(clip: Path, shadow: Path) -> None:
+    """Fail to start; check that the reason is told and no handle left."""
+    sys.path.insert(0, str(shadow))
     handles = psutil.Process().num_fds()
     with IsolatedExtractor() as extractor, pytest.raises(ExtractionError, match="libsndfile is not installed"):
         extractor.extract(clip)
     assert psutil.Process().num_fds() == handles
+
+
+def test_a_child_that_does_not_start_tells_why(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "soundfile.py").write_text("raise ImportError('libsndfile is not installed')")
+    call_in_own_process(start_without_libsndfile, clip, tmp_path)
 
 
 def test_the_environment_sets_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
