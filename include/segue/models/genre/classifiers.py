@@ -48,6 +48,12 @@ SCALINGS: Final = ("standard", "robust")
 PLAIN: Final[Choice] = {"classifier": "logistic", "scaling": "standard", "families": "all", "logistic_reg": 0.0}
 """Logistic regression as MLlib has it without being told anything: what tuning has to beat."""
 
+WEAKEST: Final = 1e-4
+"""The least regularization to try of a linear classifier."""
+
+FREE: Final[Choice] = {**PLAIN, "logistic_reg": WEAKEST}
+"""As `PLAIN`, within the bounds of the search."""
+
 
 def default(kind: str) -> Choice:
     """Give a classifier's default choice."""
@@ -87,13 +93,13 @@ def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> 
     }
     match kind:
         case "logistic":
-            choice["logistic_reg"] = trial.suggest_float("logistic_reg", 1e-4, 10, log=True)
+            choice["logistic_reg"] = trial.suggest_float("logistic_reg", WEAKEST, 10, log=True)
         case "fourier":
             choice["fourier_gamma"] = trial.suggest_float("fourier_gamma", 0.03, 3, log=True)
             choice["fourier_dimension"] = trial.suggest_categorical("fourier_dimension", [512, 1024, 2048])
             choice["fourier_reg"] = trial.suggest_float("fourier_reg", 1e-5, 0.1, log=True)
         case "svc":
-            choice["svc_reg"] = trial.suggest_float("svc_reg", 1e-4, 10, log=True)
+            choice["svc_reg"] = trial.suggest_float("svc_reg", WEAKEST, 10, log=True)
         case "perceptron":
             choice["perceptron_hidden"] = trial.suggest_int("perceptron_hidden", 16, 128, log=True)
             choice["perceptron_iterations"] = trial.suggest_int("perceptron_iterations", 30, 200, log=True)

@@ -169,7 +169,7 @@ def _search(trained: Trained) -> Section:
         pictures.append(Picture(figure, f"Importance of the choices: {told}."))
     return Section(
         "Search",
-        f"{len(trials)} trials, {len(trials) - len(complete)} of them given up on a sample, took "
+        f"{len(trials)} trials, {len(trials) - len(complete)} of them given up early, took "
         f"{trained.search_s:,.0f} s and {trained.search_cpu_s:,.0f} s of CPU. The ten best:",
         Table(["Trial", "Choice", "Macro F1, validation", "Seconds"], rows),
         pictures,

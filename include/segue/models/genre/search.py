@@ -13,22 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from segue.models.genre import classifiers
 from segue.models.genre.classifiers import Choice
-from segue.models.genre.labelled import TRAIN, VALIDATION, Labelled
+from segue.models.genre.labelled import Labelled
+from segue.models.genre.validation import REDUCTION, steps
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.trial import FrozenTrial
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame
-
-REDUCTION = 4
-"""Successive halving (Jamieson and Talwalkar, 2016): a rung has so many times the tracks of the one before."""
-
-MIN_RUNG = 2_000
-"""Training tracks below which a sample saves nothing: Spark's own work is the greater part."""
 
 STARTUP_TRIALS = 10
 """Trials by chance before TPE (Bergstra et al., 2011) begins to model; the first choices count."""
@@ -99,16 +95,17 @@ def search(
     kinds : sequence of str
         Classifiers to choose from.
     known : sequence of Choice
-        Tried first: what was best in the past. After them comes each classifier with its defaults.
+        Tried first: what was best in the past. After them comes each classifier with its defaults, and one that
+        does not regularize.
     seed : int
-        Of the classifiers.
+        Of the folds and the classifiers.
     say : callable
         Gets a line after each trial.
 
     Returns
     -------
     FrozenTrial
-        That of the highest macro F1 on the validation part; its ``user_attrs`` are `choice` and the `temperature`
+        That of the highest macro F1 in validation; its ``user_attrs`` are `choice` and the `temperature`
         that makes its scores probabilities.
     """
     from optuna.trial import TrialState
@@ -116,24 +113,25 @@ def search(
     families = list(classifiers.family_sets(data.families))
     if not study.trials:
         possible = [each for each in known if each["classifier"] in kinds and each["families"] in families]
-        for choice in [*possible, *map(classifiers.default, kinds)]:
+        for choice in [*possible, *map(classifiers.default, kinds), classifiers.FREE]:
             study.enqueue_trial(dict(choice), skip_if_exists=True)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)  # the process that ran it was killed
         study.enqueue_trial(trial.params)
-    train, validation = data.part(TRAIN).cache(), data.part(VALIDATION).cache()
-    shares = rungs(train.count())
+    planned = steps(data, seed=seed)
 
     def objective(trial: Trial) -> float:
         choice = classifiers.suggest(trial, kinds, families)
         trial.set_user_attr("choice", choice)
         f1 = 0.0
-        for share in shares:
-            model = fit(sampled(train, share), data, choice, seed=seed)
-            f1, temperature = _judge(model.transform(validation))
+        answers: list[pd.DataFrame] = []
+        for step in planned:
+            answered = _answers(fit(step.train, data, choice, seed=seed).transform(step.validation))
+            answers = [*answers, answered] if step.fold else [answered]
+            f1, temperature = _judge(pd.concat(answers))
             trial.set_user_attr("temperature", temperature)
-            trial.report(f1, round(share / shares[0]))
-            if share < 1 and trial.should_prune():
+            trial.report(f1, step.resource)
+            if step is not planned[-1] and trial.should_prune():
                 import optuna
 
                 raise optuna.TrialPruned
@@ -159,28 +157,9 @@ def line_of(trial: FrozenTrial) -> str:
     """Tell a trial in one line: its choice, what came of it and how long it took."""
     choice = ", ".join(f"{name} {_short(value)}" for name, value in trial.user_attrs["choice"].items())
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
-    share = "" if trial.state.name == "COMPLETE" else ", given up on a sample"
+    share = "" if trial.state.name == "COMPLETE" else ", given up early"
     last = trial.intermediate_values[max(trial.intermediate_values)]
-    return f"{choice}: macro F1 {last:.3f} on validation{share}, {seconds:.1f} s"
-
-
-def rungs(tracks: int) -> list[float]:
-    """Choose the shares of the training part that a trial is tried on, one after the other.
-
-    Examples
-    --------
-    >>> rungs(1_500), rungs(60_000)
-    ([1.0], [0.0625, 0.25, 1.0])
-    """
-    shares = [1.0]
-    while tracks * shares[0] / REDUCTION >= MIN_RUNG and len(shares) < 3:
-        shares.insert(0, shares[0] / REDUCTION)
-    return shares
-
-
-def sampled(tracks: DataFrame, share: float) -> DataFrame:
-    """Take a share of the tracks, the same ones each time."""
-    return tracks if share == 1 else tracks.where(f"crc32(encode(track_id, 'UTF-8')) % 1024 < {share * 1024}")
+    return f"{choice}: macro F1 {last:.3f} in validation{share}, {seconds:.1f} s"
 
 
 def fit(tracks: DataFrame, data: Labelled, choice: Choice, *, seed: int) -> PipelineModel:
@@ -190,18 +169,22 @@ def fit(tracks: DataFrame, data: Labelled, choice: Choice, *, seed: int) -> Pipe
     return Pipeline(stages=classifiers.build(choice, data.families, len(data.genres), seed=seed)).fit(tracks)
 
 
-def _judge(answered: DataFrame) -> tuple[float, float]:
-    """Measure macro F1, and the temperature that the scores ask for."""
+def _answers(answered: DataFrame) -> pd.DataFrame:
     from pyspark.ml.functions import vector_to_array
+
+    scores = vector_to_array(answered.rawPrediction).alias("scores")
+    return answered.select(scores, "label", "prediction").toPandas()
+
+
+def _judge(answers: pd.DataFrame) -> tuple[float, float]:
+    """Measure macro F1, and the temperature that the scores ask for."""
     from sklearn.metrics import f1_score
 
     from segue.models.genre.stages import fit_temperature
 
-    scores = vector_to_array(answered.rawPrediction).alias("scores")
-    rows = answered.select(scores, "label", "prediction").toPandas()
-    truth = rows["label"].to_numpy().astype(np.int64)
-    f1 = f1_score(truth, rows["prediction"].to_numpy().astype(np.int64), average="macro", zero_division=0)
-    return float(f1), fit_temperature(np.array(rows["scores"].to_list()), truth)
+    truth = answers["label"].to_numpy().astype(np.int64)
+    f1 = f1_score(truth, answers["prediction"].to_numpy().astype(np.int64), average="macro", zero_division=0)
+    return float(f1), fit_temperature(np.array(answers["scores"].to_list()), truth)
 
 
 def _short(value: object) -> str:

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from segue.models.genre import classifiers
-from segue.models.genre.search import Budget, done, fit, open_study, rungs, search
+from segue.models.genre.search import Budget, done, fit, open_study, search
 
 QUICK = ("logistic", "fourier")
 
@@ -55,21 +55,14 @@ def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_wa
     choice = classifiers.suggest(killed, QUICK, list(classifiers.family_sets(data.families)))
 
     again = open_study(storage, "a", seed=0)
-    search(data, again, Budget(2, 10), kinds=QUICK, say=lambda _: None)
+    search(data, again, Budget(3, 10), kinds=QUICK, say=lambda _: None)
     states = [trial.state for trial in again.trials]
     assert states[:2] == [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL]
-    assert len(done(again)) == 2
-    repeated = again.trials[2]
-    assert repeated.user_attrs["choice"] == choice
+    assert len(done(again)) == 3
+    assert choice in [trial.user_attrs["choice"] for trial in again.trials[2:]]
 
-    search(data, open_study(storage, "a", seed=0), Budget(2, 10), kinds=QUICK, say=lambda _: None)
-    assert len(done(open_study(storage, "a", seed=0))) == 2
-
-
-def test_only_large_tables_are_tried_on_samples_first():
-    assert rungs(1_500) == [1.0]
-    assert rungs(8_000) == [0.25, 1.0]
-    assert rungs(60_000) == [0.0625, 0.25, 1.0]
+    search(data, open_study(storage, "a", seed=0), Budget(3, 10), kinds=QUICK, say=lambda _: None)
+    assert len(done(open_study(storage, "a", seed=0))) == 3
 
 
 def test_selections_of_families_are_offered_where_the_table_has_them():
