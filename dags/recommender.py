@@ -1,16 +1,21 @@
 """Learn from all listens what to recommend, and recommend to every listener, with reasons.
 
-**What.** Spark reads the whole Kafka topic of listens up to where it ends now. On the fifth of the plays before
-the last tenth everything is chosen by NDCG@10 of tracks not played before: the parameters of implicit ALS
-(MLlib), how much the audio counts, the blend with EASE, item cosine, sound and popularity. The last tenth judges
-the result once, against its baselines; the table is in the log of the task *train*. Unless it is worse than
-popularity beyond chance, it is fitted on everything, becomes the `champion`, and every listener gets a new list.
-docs/recommender.md tells all.
+**What.** Spark reads the listens of the lake, and from Kafka those that have come since the lake was brought up
+to date (DAG `listens`). On the fifth of the plays before the last tenth everything is chosen by NDCG@10 of
+tracks not played before: the parameters of implicit ALS (MLlib), how much the audio counts, the blend with
+EASE, item cosine, sound and popularity. The last tenth judges the result once, against its baselines; the table
+is in the log of the task *train*. Unless it is worse than popularity beyond chance, it is fitted on everything,
+becomes the `champion`, and every listener gets a new list. docs/recommender.md tells all.
 
 **When.** Every night at 03:00 (UTC), and by hand.
 
-**Inputs.** The Kafka topic `listens`; the collection `tracks` in MongoDB. Messages that are malformed, sent
-again or of tracks that are not in the corpus are not used, and counted by reason.
+**As of a past day.** Triggered with *As of*, or by *Backfill*, a run learns from what the lake has of that day
+and those before it; a backfilled run from the days before its own. Tracks and what users have taken back are
+today's. What comes of it is a version like any other, with its report, and does not serve: `segue models
+promote recommender N` lets it.
+
+**Inputs.** The lake's `listens`, the Kafka topic `listens`; the collection `tracks` in MongoDB. Messages that
+are malformed, sent again or of tracks that are not in the corpus are not used, and counted by reason.
 
 **Outputs.** The collection `recommendations` in MongoDB, one document a listener; a version of the model
 `recommender` in MLflow; the page *Report* of the run. The listens count as done for `incremental_retraining`.
@@ -51,7 +56,16 @@ PARAMS = {
         title="Trials",
         description="How many choices of ALS' parameters are tried; each takes a fit.",
     ),
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="As of",
+        description="Learn only from the lake's listens up to this day (UTC, inclusive). What comes of it is kept "
+        "as a version and does not serve. Empty: all listens up to now.",
+    ),
 }
+AS_OF = "{{ params.as_of or (macros.ds_add(ds, -1) if dag_run.run_type == 'backfill' else '') }}"
 
 
 @dag(
@@ -68,7 +82,7 @@ def recommender() -> None:
     train = SparkJobOperator(
         task_id="train",
         job="train_recommender",
-        arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}"],
+        arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}", "--as-of", AS_OF],
     )
     learned = learned_window()
     done = KafkaCommitOperator(

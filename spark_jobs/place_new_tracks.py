@@ -7,13 +7,14 @@ import time
 
 from segue import spark, summaries
 from segue.models.documents import read_tracks
+from segue.models.ranking import incremental
 from segue.models.ranking.new_tracks import take_in_tracks
 from segue.models.ranking.product import NAME
 from segue.models.ranking.training import Material
 from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
-from segue.streaming import broker, events
+from segue.streaming import broker, history
 from segue.streaming.removals import Removals
 from segue.streaming.screening import screen
 from segue.streaming.window import OffsetWindow
@@ -37,12 +38,13 @@ def main() -> None:
             "decision": "kept",
             "reason": "there is no recommender yet; the first training takes every track",
         }
-        if registry.champion(NAME) is not None:
+        if (champion := registry.champion(NAME)) is not None:
             # All listens, not only those that the champion has seen: the new lists leave out what was just played.
             listens = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
             tracks = read_tracks(session, "title", "artist", "features").cache()
             removed = Removals(database).all()
-            screened = screen(events.read_until(session, settings.kafka_bootstrap, listens), tracks, removed)
+            messages = history.read_until(session, settings, listens, since=incremental.ends_of(champion))
+            screened = screen(messages, tracks, removed)
             material = Material.read(screened.listens, tracks)
             decision = take_in_tracks(material, registry)
             outcome = decision.summary() | {

@@ -12,7 +12,7 @@ from segue.models.ranking.training import Material
 from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
-from segue.streaming import events
+from segue.streaming import history
 from segue.streaming.removals import Removals
 from segue.streaming.screening import screen
 from segue.streaming.window import OffsetWindow
@@ -38,11 +38,12 @@ def main() -> None:
         print(f"Reading the topic {window.topic!r} up to a window of {window.size:,} messages …", flush=True)
         tracks = read_tracks(session, "title", "artist", "features").cache()
         removed = Removals(database).all()
-        screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks, removed)
+        registry, again = Registry(settings), window.starts if arguments.replay else {}
+        since = incremental.unseen_from(registry, window.starts)
+        screened = screen(history.read_until(session, settings, window, since=since), tracks, removed)
         material = Material.read(screened.listens, tracks)
-        again = window.starts if arguments.replay else {}
         decision = incremental.train_incrementally(
-            session, material, window.ends, Registry(settings), again=again, seed=arguments.seed
+            session, material, window.ends, registry, again=again, seed=arguments.seed
         )
         served = release.publish(database, decision, material, removed)
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
@@ -53,6 +54,9 @@ def main() -> None:
             "replayed": bool(arguments.replay),
             "seconds": time.monotonic() - started,
         }
+        first = screened.listens.where("in_window").agg({"arrived_at": "min"}).first()
+        if decision.promoted and first and first[0]:
+            outcome["first_event_to_promoted_s"] = time.time() - first[0]
         if decision.html:  # of a full training, which took over
             reports.save(arguments.run_id, decision.html, into=database)
         summaries.report(arguments.run_id, "retrain_incrementally", outcome)

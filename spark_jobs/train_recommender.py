@@ -1,9 +1,10 @@
-"""Train the recommender on all listens that Kafka holds now, and recommend to every listener."""
+"""Train the recommender on all listens up to now, and recommend to every listener; or as of a past day."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from datetime import date
 
 from segue import reports, spark, summaries
 from segue.errors import TrainingError
@@ -13,7 +14,7 @@ from segue.models.ranking.recipe import TRIALS
 from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
-from segue.streaming import broker, events
+from segue.streaming import broker, history
 from segue.streaming.removals import Removals
 from segue.streaming.screening import screen
 from segue.streaming.window import OffsetWindow
@@ -25,21 +26,35 @@ def main() -> None:
     parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
     parser.add_argument("--seed", type=int, default=0, help="of ALS' first factors")
     parser.add_argument("--trials", type=int, default=TRIALS, help="choices of ALS' parameters to try")
+    parser.add_argument(
+        "--as-of",
+        type=date.fromisoformat,
+        help="learn from the listens up to this day; promote nothing",
+    )
     arguments = parser.parse_args()
     started = time.monotonic()
     settings = get_settings()
 
     with spark.job("train-recommender") as session, summaries.database() as database:
-        window = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
-        if not window.size:
-            raise TrainingError(
-                f"The Kafka topic {settings.listens_topic!r} holds no listens. Send some, such as those of "
-                "simulated listeners (`segue demo` does), and run again."
-            )
-        print(f"Reading {window.size:,} messages of the topic {window.topic!r} …", flush=True)
+        topic = settings.listens_topic
+        if arguments.as_of:
+            window = OffsetWindow(topic, {})
+            print(f"Reading the lake's listens up to {arguments.as_of} …", flush=True)
+            messages = history.read_days(session, settings, arguments.as_of)
+        else:
+            window = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, topic)
+            if not window.spans:
+                raise TrainingError(f"There is no Kafka topic {topic!r}: `segue up` makes it.")
+            print(f"Reading all listens up to {window.ends} of the topic {topic!r} …", flush=True)
+            messages = history.read_until(session, settings, window)
         tracks = read_tracks(session, "title", "artist", "features").cache()
         removed = Removals(database).all()
-        screened = screen(events.read_until(session, settings.kafka_bootstrap, window), tracks, removed)
+        screened = screen(messages, tracks, removed)
+        if not screened.read:
+            raise TrainingError(
+                f"Neither the Kafka topic {topic!r} nor the lake holds listens. Send some, such as those of "
+                "simulated listeners (`segue demo` does), and run again."
+            )
         material = training.Material.read(screened.listens, tracks)
         decision = training.train_in_full(
             session,
@@ -48,9 +63,10 @@ def main() -> None:
             Registry(settings),
             seed=arguments.seed,
             trials=arguments.trials,
+            as_of=arguments.as_of,
         )
         served = release.publish(database, decision, material, removed)
-        learned = window if decision.promoted else OffsetWindow(window.topic, {})
+        learned = window if decision.promoted else OffsetWindow(topic, {})
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
         outcome |= {"learned": learned.to_json(), "seconds": time.monotonic() - started}
         if decision.html:

@@ -109,6 +109,24 @@ def read(run_id: str, *, source: Database[Any] | None = None) -> dict[str, Summa
     return {document["job"]: document["summary"] for document in documents}
 
 
+def last(dag_id: str, *, source: Database[Any]) -> Summary | None:
+    """Find the newest summary of a DAG's last task.
+
+    Parameters
+    ----------
+    dag_id : str
+    source : pymongo.database.Database
+
+    Returns
+    -------
+    dict or None
+        The document: ``run_id``, ``written_at`` and ``summary``.
+    """
+    runs = {"_id": {"$regex": f"^{re.escape(dag_id)}/[^/]+/summary$"}}
+    found: Summary | None = source[COLLECTION].find_one(runs, sort=[("written_at", -1)])
+    return found
+
+
 def render(title: str, summary: Mapping[str, Any]) -> str:
     """Lay a summary out as text, one line a figure.
 

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from prometheus_client import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
-from segue.serving import metrics
+from segue.serving import metrics, retraining
 from segue.serving.access import Ctx
 from segue.serving.context import Context
 
@@ -41,6 +41,7 @@ async def prometheus(ctx: Ctx) -> Response:
     metrics.PENDING.set(ctx.writer.pending)
     metrics.CATALOGUE.set(len(ctx.catalogue.index))
     metrics.LAG.set(ctx.follower.lag if ctx.follower.lag is not None else float("nan"))
+    await run_in_threadpool(retraining.measure, ctx.settings, ctx.mongo[ctx.settings.mongo_database])
     return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -21,8 +21,9 @@ EVENT: Final = (
 )
 """The fields of :class:`segue.streaming.events.Listen`; ``additional_info`` as JSON text."""
 
-MESSAGE: Final = "partition int, offset bigint, key binary, value binary, error string"
-"""Where a message is; ``error`` tells why it is none, and then the columns of `EVENT` are null."""
+MESSAGE: Final = "partition int, offset bigint, arrived_at double, key binary, value binary, error string"
+"""Where a message is and when Kafka got it (seconds since 1970); ``error`` tells why it is no event, and then the
+columns of `EVENT` are null."""
 
 
 def decode(messages: DataFrame) -> DataFrame:
@@ -31,14 +32,16 @@ def decode(messages: DataFrame) -> DataFrame:
     Parameters
     ----------
     messages
-        Columns ``partition``, ``offset``, ``key`` and ``value`` of Spark's Kafka source.
+        Columns ``partition``, ``offset``, ``timestamp``, ``key`` and ``value`` of Spark's Kafka source.
 
     Returns
     -------
     DataFrame
         As many rows, of `MESSAGE` and `EVENT`; ``key`` and ``value`` only where there is an error.
     """
-    return messages.select("partition", "offset", "key", "value").mapInArrow(_decode, f"{MESSAGE}, {EVENT}")
+    arrived_at = messages["timestamp"].cast("double").alias("arrived_at")
+    located = messages.select("partition", "offset", arrived_at, "key", "value")
+    return located.mapInArrow(_decode, f"{MESSAGE}, {EVENT}")
 
 
 def _decode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -60,4 +63,4 @@ def _row(message: dict[str, Any]) -> dict[str, Any]:
     fields = event.model_dump(exclude={"additional_info"})
     info = event.additional_info
     fields["additional_info"] = to_json(info).decode() if info else None
-    return {"partition": message["partition"], "offset": message["offset"], **fields}
+    return {name: message[name] for name in ("partition", "offset", "arrived_at")} | fields

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from segue.streaming.decoding import EVENT
@@ -25,6 +25,8 @@ SCHEMA: Final = f"{EVENT}, {DAY} date"
 
 _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _MANY_DAYS: Final = 366
+_VERSIONS_KEPT: Final = timedelta(days=6)
+"""`ListensTable.vacuum` removes what is a day older."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,38 @@ class ListensTable:
             if noted is not None:
                 return {int(partition): int(offset) for partition, offset in noted.items()}
         return {}
+
+    def until(self, topic: str, ends: Mapping[int, int]) -> tuple[DataFrame, dict[int, int]] | None:
+        """Read the newest version that holds nothing of a topic beyond some offsets.
+
+        Parameters
+        ----------
+        topic, ends
+            Partition to the offset after the last that may be in it.
+
+        Returns
+        -------
+        tuple of (DataFrame, dict), or None
+            The rows, and how far they follow the topic; None if there is no such version any more.
+        """
+        if not self.exists():
+            return None
+        found, held = None, None
+        commits = (
+            self.delta().history().select("version", "timestamp", "userMetadata").orderBy("version").collect()
+        )
+        for commit in commits:
+            noted = json.loads(commit.userMetadata or "{}").get(topic)
+            if noted is not None:
+                held = {int(partition): int(offset) for partition, offset in noted.items()}
+            if held and all(offset <= ends.get(partition, 0) for partition, offset in held.items()):
+                found = commit, held
+        if found is None:
+            return None
+        commit, held = found
+        if commit.timestamp < datetime.now() - _VERSIONS_KEPT and commit != commits[-1]:
+            return None
+        return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
 
     def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Mapping[int, int]) -> None:
         """Insert the events that the table has not got, and note the offsets, in one commit.

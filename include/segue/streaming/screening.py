@@ -24,7 +24,8 @@ class Screened:
     Parameters
     ----------
     listens : DataFrame
-        ``user_name``, ``track_id``, ``listened_at``, ``partition``, ``offset``, ``in_window``; cached.
+        ``user_name``, ``track_id``, ``listened_at``, ``partition``, ``offset``, ``arrived_at`` and ``in_window``;
+        cached.
     read, in_window : int
         Messages in all, and of them in the window.
     rejected : Counter of str
@@ -52,7 +53,7 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
     Parameters
     ----------
     messages : DataFrame
-        What :func:`segue.streaming.events.read_until` returns.
+        What :func:`segue.streaming.history.read_until` returns.
     tracks : DataFrame
         ``track_id`` of the corpus.
     removed : mapping of str to float

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +24,13 @@ from segue.models.ranking import incremental, training
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.incremental import FULL, UPDATES
 from segue.models.ranking.product import NAME, Recommender
-from segue.models.ranking.training import ENDS, Decision, Material
+from segue.models.ranking.training import AS_OF, ENDS, Decision, Material
 from segue.models.registry import Registry, Version
 from segue.serving import release
 from segue.serving.forgetting import forget_in_database
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import spark_conf
-from segue.streaming import broker, events
+from segue.streaming import broker, history
 from segue.streaming.events import listen
 from segue.streaming.removals import Removals, user_key
 from segue.streaming.screening import TAKEN_BACK, Screened, screen
@@ -90,7 +90,7 @@ def read(spark: SparkSession, here: Settings, tracks: DataFrame, database: Datab
     """Read what the Spark jobs read for a window."""
 
     def material(window: OffsetWindow) -> tuple[Material, Screened]:
-        messages = events.read_until(spark, here.kafka_bootstrap, window)
+        messages = history.read_until(spark, here, window, since=window.starts)
         screened = screen(messages, tracks, Removals(database).all())
         return Material.read(screened.listens, tracks), screened
 
@@ -309,6 +309,19 @@ def test_a_damaged_champion_is_replaced_by_a_full_training(
     assert decision.promoted
     assert Recommender.load(champion_of(here).folder())
     assert UPDATES not in champion_of(here).tags
+
+
+def test_a_training_as_of_a_past_day_is_kept_and_does_not_serve(
+    newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run
+) -> None:
+    before, day = champion_of(here), date(2026, 1, 20)
+    decision = training.train_in_full(spark, read(newer)[0], {}, Registry(here), trials=1, as_of=day)
+    assert not decision.promoted
+    assert champion_of(here).number == before.number
+    newest = max(Registry(here).versions(), key=lambda version: version.number)
+    assert newest.tags[AS_OF] == "2026-01-20"
+    assert f"{newest} knows the listens up to 2026-01-20" in decision.reason
+    assert Recommender.load(newest.folder())
 
 
 @pytest.mark.usefixtures("trained")

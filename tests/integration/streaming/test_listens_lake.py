@@ -12,8 +12,9 @@ import pytest
 from kafka import KafkaProducer
 from pymongo.database import Database
 
+from segue.errors import TrainingError
 from segue.settings import Settings
-from segue.streaming import dead_letters, ingestion
+from segue.streaming import broker, dead_letters, history, ingestion
 from segue.streaming.events import Listen, listen
 from segue.streaming.ingestion import figures, ingest
 from segue.streaming.lake import DAY, ListensTable
@@ -22,6 +23,7 @@ from segue.streaming.plays import Play, event_of
 from segue.streaming.rematching import rematch
 from segue.streaming.removals import Removals, listen_key, user_key
 from segue.streaming.topics import create_topics
+from segue.streaming.window import OffsetWindow
 
 pytestmark = pytest.mark.integration
 
@@ -140,3 +142,50 @@ def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) 
     )
     assert [(row.track_id, row.matched_by) for row in matched] == [("t1", Method.NAME.value)]
     assert bench.ingest()["messages"] == 0  # the offsets survive commits that are not the ingestion's
+
+
+def window_of(bench: Bench) -> OffsetWindow:
+    """Span the topic, as a training does."""
+    return broker.whole_topic({"bootstrap_servers": bench.settings.kafka_bootstrap}, bench.settings.listens_topic)
+
+
+def told(messages: Any) -> set[tuple[str, str | None, bool]]:
+    """Listener, track and whether the offset is known."""
+    return {(row.user_name, row.track_id, row.offset >= 0) for row in messages.where("error is null").collect()}
+
+
+def test_trainings_read_the_lake_and_from_kafka_what_came_since(bench: Bench) -> None:
+    bench.send(heard("a", NOON), heard("b", NOON, "Hunter"))
+    early = window_of(bench)
+    assert told(history.read_until(bench.spark, bench.settings, early)) == {("a", None, True), ("b", None, True)}
+    bench.ingest()
+    rematch(bench.table, TrackIndex([CatalogueEntry("t1", "Björk", "Jóga")]))
+    bench.send(heard("c", NOON), heard("a", NOON), b"no json")
+    late = window_of(bench)
+
+    read = history.read_until(bench.spark, bench.settings, late)
+    assert told(read) == {("a", "t1", True), ("b", None, False), ("c", None, True)}, "a came again"
+    assert read.where("error is not null").count() == 1
+    everything = history.read_until(bench.spark, bench.settings, late, since=late.starts)
+    assert told(everything) == {("a", "t1", True), ("b", None, True), ("c", None, True)}
+
+    bench.ingest()
+    assert told(history.read_until(bench.spark, bench.settings, early)) == {
+        ("a", "t1", False),
+        ("b", None, False),
+    }, "a retry reads what it read, though the lake has gone on"
+    before_all = OffsetWindow(early.topic, dict.fromkeys(early.spans, (0, 0)))
+    assert told(history.read_until(bench.spark, bench.settings, before_all)) == set()
+
+
+def test_the_training_set_as_of_a_day_is_what_the_lake_has_until_then(bench: Bench) -> None:
+    bench.send(heard("a", NOON), heard("b", NOON + DAY_S), heard("c", NOON + 2 * DAY_S))
+    with pytest.raises(TrainingError, match="DAG `listens`"):
+        history.read_days(bench.spark, bench.settings, date(2026, 3, 6))
+    bench.ingest()
+    assert {user for user, *_ in told(history.read_days(bench.spark, bench.settings, date(2026, 3, 6)))} == {
+        "a",
+        "b",
+    }
+    with pytest.raises(TrainingError, match="no listens up to 2026-03-04"):
+        history.read_days(bench.spark, bench.settings, date(2026, 3, 4))

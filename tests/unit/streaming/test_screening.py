@@ -5,7 +5,7 @@ import json
 import pytest
 from pyspark.sql import functions as sf
 
-from segue.streaming import events
+from segue.streaming.decoding import decode
 from segue.streaming.events import listen
 from segue.streaming.removals import listen_key, user_key
 from segue.streaming.screening import TAKEN_BACK, screen
@@ -13,6 +13,10 @@ from segue.streaming.screening import TAKEN_BACK, screen
 
 def said(user="ann", track="t1", at=100):
     return listen(user, track, at).model_dump_json().encode()
+
+
+def decoded(messages):
+    return decode(messages.withColumns({"timestamp": sf.current_timestamp(), "key": sf.lit(b"ann")}))
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def screened(spark):
         (1, 6, json.dumps(again).encode(), True),
     ]
     rows = spark.createDataFrame(values, "partition int, offset long, value binary, in_window boolean")
-    parsed = events.parse(rows).join(rows.select("partition", "offset", "in_window"), ["partition", "offset"])
+    parsed = decoded(rows).join(rows.select("partition", "offset", "in_window"), ["partition", "offset"])
     return screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"), {})
 
 
@@ -74,7 +78,7 @@ def test_what_a_listener_has_taken_back_does_not_count_whatever_time_it_claims_u
         (0, 6, received("bob", "t1", 300, 500.0)),
     ]
     rows = spark.createDataFrame(values, "partition int, offset long, value binary")
-    parsed = events.parse(rows).withColumn("in_window", sf.lit(True))
+    parsed = decoded(rows).withColumn("in_window", sf.lit(True))
     screened = screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"), removed)
     assert {row.offset for row in screened.listens.collect()} == {3, 4, 6}
     assert dict(screened.rejected) == {TAKEN_BACK: 4}

@@ -124,6 +124,13 @@ def train_incrementally(
     return training.promote(product, ends, registry, reason, figures, tags=tags, successor_of=champion)
 
 
+def unseen_from(registry: Registry, starts: Mapping[int, int]) -> dict[int, int]:
+    """From which offset on, by partition, the champion has not seen the listens, or they are in a window."""
+    champion = registry.champion(NAME)
+    seen = ends_of(champion) if champion else {}
+    return {partition: min(start, seen.get(partition, 0)) for partition, start in starts.items()}
+
+
 def ends_of(champion: Version) -> dict[int, int]:
     """Up to which offsets, by partition, a version has seen the listens."""
     return {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 ENDS = "kafka_ends"
 """Tag of a version: the offsets, by partition, up to which it has seen the listens."""
+
+AS_OF = "as_of"
+"""Tag of a version that was trained as of a past day: that day."""
 
 MIN_LISTENERS = 2
 MIN_TRACKS = 2
@@ -138,6 +142,7 @@ def train_in_full(
     *,
     seed: int = 0,
     trials: int = TRIALS,
+    as_of: date | None = None,
 ) -> Decision:
     """Choose everything anew.
 
@@ -155,6 +160,8 @@ def train_in_full(
         Of ALS' first factors.
     trials : int
         Choices of ALS' parameters that are tried.
+    as_of : date, optional
+        The listens are those up to a past day: what comes of it is kept as a version, and not promoted.
 
     Raises
     ------
@@ -172,13 +179,18 @@ def train_in_full(
     champion, recipe = registry.champion(NAME), outcome.recipe
     passed = outcome.gains["popularity"][2] > 0
     html = page(outcome, material.interactions, passed=passed, champion=str(champion) if champion else None)
-    if not passed:
+    if not passed and not as_of:
         if champion is not None:
             return Decision(False, str(champion), reason, None, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
     blend = recipe.build(fit, material.interactions.matrix(), material.audio)
     model = Recommender(material.catalogue, blend, recipe)
+    if as_of:
+        tags = {AS_OF: str(as_of)}
+        version = _register(model, ends, registry, reason, figures, rows=outcome.rows, tags=tags, html=html)
+        reason = f"{version} knows the listens up to {as_of} and serves only if you promote it; {reason}"
+        return Decision(False, str(champion or "none"), reason, None, figures, html)
     return promote(model, ends, registry, reason, figures, rows=outcome.rows, html=html)
 
 
@@ -231,7 +243,30 @@ def promote(
     successor_of : Version, optional
         The champion that it was made from: should another serve by now (a rollback, a training), that one stays.
     """
-    version = registry.register(
+    version = _register(model, ends, registry, reason, figures, rows=rows, tags=tags, html=html)
+    if successor_of is None:
+        registry.promote(version)
+    elif not registry.succeed(successor_of, version):
+        now = str(registry.champion(NAME))
+        reason = f"the champion changed meanwhile from {successor_of}, which {version} was made from, to {now}"
+        say(reason)
+        return Decision(False, now, reason, None, dict(figures))
+    say(f"{version} is the champion")
+    return Decision(True, str(version), reason, model, dict(figures), html)
+
+
+def _register(
+    model: Recommender,
+    ends: Mapping[int, int],
+    registry: Registry,
+    reason: str,
+    figures: Mapping[str, Any],
+    *,
+    rows: Sequence[Row],
+    tags: Mapping[str, str] | None,
+    html: str | None,
+) -> Version:
+    return registry.register(
         NAME,
         model.save,
         parameters=_flat(model.recipe.summary()),
@@ -250,15 +285,6 @@ def promote(
         },
         texts={} if html is None else {"report.html": html},
     )
-    if successor_of is None:
-        registry.promote(version)
-    elif not registry.succeed(successor_of, version):
-        now = str(registry.champion(NAME))
-        reason = f"the champion changed meanwhile from {successor_of}, which {version} was made from, to {now}"
-        say(reason)
-        return Decision(False, now, reason, None, dict(figures))
-    say(f"{version} is the champion")
-    return Decision(True, str(version), reason, model, dict(figures), html)
 
 
 def _ndcg(outcome: Comparison, model: str) -> float:
