@@ -57,13 +57,13 @@ def read_until(
         spans[partition] = (min(max(start, there.get(partition, 0)), end), end)
     messages = ingestion.read(spark, settings.kafka_bootstrap, OffsetWindow(window.topic, spans)).select(*COLUMNS)
     if found:
-        lake = found[0].select(*_of_lake()).cache()
-        matched = lake.select("event_id", sf.col("track_id").alias("matched"))
-        messages = messages.join(matched, "event_id", "left").withColumn(
-            "track_id", sf.coalesce("track_id", "matched")
-        )
+        # Both are needed twice, and decoding is Python's work.
+        lake, messages = found[0].select(*_of_lake()).cache(), messages.cache()
         earlier = lake.join(messages.select("event_id"), "event_id", "left_anti")
-        messages = earlier.select(*COLUMNS).unionByName(messages.select(*COLUMNS))
+        matched = lake.select("event_id", sf.col("track_id").alias("matched"))
+        track = sf.coalesce("track_id", "matched")
+        later = messages.join(matched, "event_id", "left").withColumn("track_id", track).drop("matched")
+        messages = earlier.unionByName(later)
     starts = sf.create_map(*(sf.lit(part) for pair in window.starts.items() for part in pair))
     return messages.withColumn(
         "in_window", sf.coalesce(sf.col("offset") >= starts[sf.col("partition")], sf.lit(False))
