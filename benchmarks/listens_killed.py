@@ -35,6 +35,8 @@ PARTS = ["kafka", "mongo", "api", "live"]
 CLIENTS = 8
 BATCH = 20
 PAUSE_S = 0.05
+STANDSTILL_S = 60
+"""What has not grown for so long has stopped."""
 
 Played = set[tuple[str, int]]
 
@@ -116,12 +118,17 @@ def in_kafka(settings: Settings) -> list[tuple[str, int]]:
 
 
 def in_collection(settings: Settings, name: str, wanted: int) -> Played:
-    """Read the listens of a collection of MongoDB, when it has caught up."""
+    """Read the listens of a collection of MongoDB, when it has caught up, or grows no more."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
         listens = client[settings.mongo_database][name]
-        until = time.monotonic() + 300
-        while listens.count_documents({}) < wanted and time.monotonic() < until:
+        began = grown = time.monotonic()
+        first = count = listens.count_documents({})
+        while count < wanted and time.monotonic() < grown + STANDSTILL_S:
             time.sleep(1)
+            before, count = count, listens.count_documents({})
+            grown = time.monotonic() if count > before else grown
+        if wanted > first:
+            console.print(f"{name}: {wanted - first:,} behind; {count - first:,} in {grown - began:.0f} s")
         return {(str(d["user_name"]), int(str(d["listened_at"]))) for d in listens.find()}
 
 

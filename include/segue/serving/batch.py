@@ -10,12 +10,12 @@ from typing import Any
 from pymongo import ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from segue.models.ranking.recommend import Wishes
 from segue.serving.champion import Served
-from segue.serving.histories import DUPLICATE_KEY, History
+from segue.serving.histories import History
 from segue.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
+from segue.streaming.store import present_stay
 
 BATCH = 500
 
@@ -56,12 +56,8 @@ def _replace_older(collection: Collection[dict[str, Any]], documents: Iterable[D
         ReplaceOne({"_id": each["_id"], "generated_at": {"$lte": each["generated_at"]}}, each, upsert=True)
         for each in documents
     ]
-    try:
+    with present_stay():  # where a newer document is, the upsert finds its id taken
         collection.bulk_write(writes, ordered=False)
-    except BulkWriteError as error:
-        # Where a newer document is, the upsert finds its id taken.
-        if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
-            raise
 
 
 def _batches(names: list[str]) -> Iterator[list[str]]:

@@ -14,12 +14,11 @@ from typing import Any
 
 from pymongo import ASCENDING
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from segue.streaming.events import Listen
+from segue.streaming.store import present_stay
 
 COLLECTION = "plays"
-DUPLICATE_KEY = 11000
 
 KEPT = 20_000
 """Listeners kept in memory."""
@@ -64,11 +63,8 @@ class Histories:
         known = [event for event in events if event.track_id is not None]
         if not known:
             return
-        try:
+        with present_stay():
             self._plays.insert_many([_document(event) for event in known], ordered=False)
-        except BulkWriteError as error:
-            if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
-                raise
         for event in known:
             kept = self._kept.get(event.user_name)
             if kept is not None:

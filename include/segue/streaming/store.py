@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, UpdateOne
+from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from segue.streaming.events import Listen
 
 COLLECTION = "listens"
+DUPLICATE_KEY = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,10 @@ class ListenStore:
 
     def put(self, events: Iterable[Listen]) -> None:
         """Insert the events that are not there yet."""
-        writes = [
-            UpdateOne({"_id": event.event_id}, {"$setOnInsert": _document(event)}, upsert=True) for event in events
-        ]
-        if writes:
-            self._listens.bulk_write(writes, ordered=False)
+        documents = [_document(event) for event in events]
+        if documents:
+            with present_stay():
+                self._listens.insert_many(documents, ordered=False)
 
     def of_user(
         self, user_name: str, *, before: int | None = None, after: int | None = None, count: int = 25
@@ -99,8 +101,26 @@ class ListenStore:
         return self._listens.delete_many({"user_name": user_name}).deleted_count
 
 
+@contextmanager
+def present_stay() -> Iterator[None]:
+    """Let an unordered bulk write leave alone what is there: of its errors, duplicate keys are none.
+
+    Raises
+    ------
+    BulkWriteError
+        If something could not be written for another reason, or not journaled.
+    """
+    try:
+        yield
+    except BulkWriteError as error:
+        failed = any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"])
+        if failed or error.details.get("writeConcernErrors"):
+            raise
+
+
 def _document(event: Listen) -> dict[str, Any]:
     return {
+        "_id": event.event_id,
         "user_name": event.user_name,
         "listened_at": event.listened_at,
         "recording_msid": event.recording_msid,
