@@ -36,8 +36,8 @@ def header_token(request: Request) -> str | None:
 async def user_of(request: Request, token: str | None) -> str | None:
     """Name the user of a token, and count the request.
 
-    A valid token's requests count for its user; others count for the address that they come from, before the
-    database is asked, so that nobody guesses tokens quickly.
+    A valid token's requests count for its user, others for the address that they come from. When that has sent too
+    many, the database is no longer asked for tokens that are not remembered: nobody guesses tokens quickly.
 
     Raises
     ------
@@ -45,12 +45,13 @@ async def user_of(request: Request, token: str | None) -> str | None:
         429, if there were too many.
     """
     ctx = context(request)
+    address = request.client.host if request.client else ""
     known, user_name = ctx.remembered.remembered(token) if token else (True, None)
-    if user_name is None:
-        _count(request, *ctx.rate_limits.address(request.client.host if request.client else ""))
-    if token and not known:
+    if token and not known and ctx.rate_limits.may_ask(address):
         user_name = await run_in_threadpool(ctx.remembered.look_up, token)
-    if user_name is not None:
+    if user_name is None:
+        _count(request, *ctx.rate_limits.address(address))
+    else:
         _count(request, *ctx.rate_limits.user(user_name))
         request.state.user = user_name
     return user_name

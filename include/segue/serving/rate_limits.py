@@ -35,6 +35,10 @@ class RateLimits:
         """Count a request without a valid token, by where it comes from."""
         return self._hit(self._address, address)
 
+    def may_ask(self, address: str) -> bool:
+        """Tell whether an address may still send requests without a valid token; count nothing."""
+        return self._limiter.test(self._address, address)
+
     def _hit(self, limit: RateLimitItemPerSecond, who: str) -> tuple[bool, dict[str, str]]:
         allowed = self._limiter.hit(limit, who)
         window = self._limiter.get_window_stats(limit, who)

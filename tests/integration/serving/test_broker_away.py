@@ -108,3 +108,17 @@ def test_too_many_requests_are_told_when_to_go_on(api_settings: Settings, databa
         assert 0 <= int(first["X-RateLimit-Reset-In"]) <= 10
         assert abs(int(first["X-RateLimit-Reset"]) - time.time()) < 30
         assert (last.status_code, last.json()["code"]) == (429, 429)
+
+
+def test_users_behind_one_address_do_not_count_as_guessers(api_settings: Settings, database: Any) -> None:
+    tokens = [Accounts(database).add(f"shared-{time.monotonic_ns()}") for _ in range(9)]
+    few = api_settings.model_copy(update={"api_anonymous_requests_per_window": 3, "api_port": free_port()})
+    with serving(few) as url:
+
+        def asked(token: str) -> int:
+            return httpx.get(f"{url}/1/validate-token", headers={"Authorization": f"Token {token}"}).status_code
+
+        assert [asked(token) for token in tokens] == [200] * len(tokens)
+        guesses = [asked(f"guess-{i}") for i in range(8)]
+        assert guesses[0] == 200  # ListenBrainz says `valid: false` so
+        assert 429 in guesses
