@@ -18,6 +18,7 @@ from rich.console import Console
 
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import lifecycle, spark_conf
+from segue.stack.service import Service
 
 console = Console(highlight=False)
 
@@ -47,6 +48,21 @@ def own_stack(parts: Sequence[str]) -> Iterator[Settings]:
     finally:
         lifecycle.down(settings)
     shutil.rmtree(home)
+
+
+def kill(service: Service) -> None:
+    """Kill -9."""
+    process = service.process()
+    if process is not None:
+        process.kill()
+        process.wait()
+
+
+def restart(settings: Settings, parts: Sequence[str], *services: Service) -> None:
+    """Kill some services and start what is not there."""
+    for service in services:
+        kill(service)
+    lifecycle.up(settings, parts)
 
 
 @contextmanager

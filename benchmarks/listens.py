@@ -85,8 +85,8 @@ def cpu_s(service: Service) -> float:
     process = service.process()
     if process is None:
         raise StackError(f"{service.name} does not run: start it with `segue up`.")
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
 
 
 def main() -> None:

@@ -20,14 +20,13 @@ from typing import Any
 
 import httpx
 from kafka import KafkaConsumer
-from killed import console, own_stack, run_spark_job, spark_job
+from killed import console, kill, own_stack, restart, run_spark_job, spark_job
 from pymongo import MongoClient
-from recommender import register
+from synthetic import names_of, publish
 
 from segue.serving.accounts import Accounts
 from segue.settings import Settings
 from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations, spark_conf
-from segue.stack.service import Service
 from segue.streaming.events import Listen
 from segue.streaming.lake import ListensTable
 
@@ -72,8 +71,7 @@ class Load:
                 count = 1 if random.random() < 0.5 else BATCH
                 times = [at + 60 * i for i in range(count)]
                 at = times[-1] + 60
-                names = {"artist_name": f"Artist {number // 7}", "track_name": f"Title {number}"}
-                payload = [{"listened_at": t, "track_metadata": names} for t in times]
+                payload = [{"listened_at": t, "track_metadata": names_of(number)} for t in times]
                 body = {"listen_type": "single" if count == 1 else "import", "payload": payload}
                 while not self._accepted(client, body):
                     time.sleep(0.2)
@@ -90,14 +88,6 @@ class Load:
         if answer.is_client_error and answer.status_code != 429:
             raise RuntimeError(answer.text)
         return answer.status_code == 200
-
-
-def kill(service: Service) -> None:
-    """Kill -9."""
-    process = service.process()
-    if process is not None:
-        process.kill()
-        process.wait()
 
 
 LAKE_JOB = ("ingest_listens", "--run-id", "killed/1")
@@ -145,19 +135,6 @@ def stale(settings: Settings, last: dict[str, float]) -> set[str]:
             time.sleep(1)
 
 
-def publish(settings: Settings) -> None:
-    """Make a corpus of one track a client, and a champion that knows it."""
-    tracks = [
-        {"_id": f"t{i:06}", "title": f"Title {i}", "artist": f"Artist {i // 7}", "partition_date": "2026-01-01"}
-        for i in range(CLIENTS)
-    ]
-    with MongoClient[dict[str, object]](settings.mongo) as client:
-        client[settings.mongo_database]["tracks"].insert_many(tracks)
-    register(settings, CLIENTS)
-    kill(listens_api.service(settings))  # it looks for new tracks when it starts
-    bring_back(settings)
-
-
 def in_lake(settings: Settings) -> list[tuple[str, int]]:
     """Read the table, repeated rows too."""
     os.environ.update(spark_conf.environment(settings))
@@ -167,11 +144,6 @@ def in_lake(settings: Settings) -> list[tuple[str, int]]:
     rows = ListensTable(spark, settings.lake_uri).read().select("user_name", "listened_at").collect()
     spark.stop()
     return [(row.user_name, row.listened_at) for row in rows]
-
-
-def bring_back(settings: Settings) -> None:
-    """Start what is dead."""
-    lifecycle.up(settings, PARTS)
 
 
 def main() -> None:
@@ -198,7 +170,8 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
         "api": listens_api.service(settings),
         "live": live_recommendations.service(settings),
     }
-    publish(settings)
+    publish(settings, CLIENTS)  # one track a client
+    restart(settings, PARTS, victims["api"])  # it looks for new tracks when it starts
     log = settings.home / "lake-job.log"
     with Load(settings, users) as load:
         order = [part for part in victims if part in parts for _ in range(kills)]
@@ -208,7 +181,7 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
             before = len(load.answered)
             kill(victims[part])
             time.sleep(random.uniform(0, 2))
-            bring_back(settings)
+            lifecycle.up(settings, PARTS)
             console.print(
                 f"killed {part}: {before:,} listens answered before, {len(load.answered):,} after it was back"
             )

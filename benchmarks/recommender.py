@@ -4,31 +4,26 @@
     python benchmarks/recommender.py train     # ALS of MLlib and of `implicit` on the same plays
     python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and training anew
     python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio
-    python benchmarks/recommender.py live      # listens/s and latency, kills included, on a running stack
 
 `rank` and `train` need the extra `benchmark`.
 """
 
 from __future__ import annotations
 
-import os
 import resource
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 import typer
 from scipy import sparse
-
-if TYPE_CHECKING:
-    from segue.settings import Settings
+from synthetic import RANK
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-TRACKS, RANK = 106_574, 64
+TRACKS = 106_574
 
 
 def median_ms(action: Callable[[], object], times: int = 200) -> tuple[float, float]:
@@ -255,108 +250,6 @@ def quality(listeners: int = 300, events: int = 30_000, tracks: int = 600) -> No
     from rich.console import Console
 
     Console(width=170).print(table_of(outcome), conclusion_of(outcome))
-
-
-@app.command()
-def live(
-    rate: Annotated[float, typer.Option(help="Listens per second.")] = 100,
-    seconds: float = 120,
-    listeners: int = 1_000,
-    ranked: Annotated[int, typer.Option(help="Tracks of a synthetic champion, registered first; 0 for none.")] = 0,
-) -> None:
-    """Send listens to Kafka; time each until its listener's new recommendations are stored and announced."""
-    import threading
-
-    from kafka import KafkaConsumer, KafkaProducer
-
-    from segue.settings import get_settings
-    from segue.streaming.events import listen
-    from segue.streaming.topics import create_topics
-
-    settings = get_settings()
-    create_topics(settings)
-    if ranked:
-        register(settings, ranked)
-        time.sleep(30)  # so that the service has taken it up
-    kafka = {"bootstrap_servers": settings.kafka_bootstrap}
-    consumer = KafkaConsumer(settings.recommendations_topic, **kafka, auto_offset_reset="latest")
-    consumer.poll(2_000)
-    waiting: dict[str, list[float]] = defaultdict(list)
-    latencies: list[float] = []
-    stop, lock = threading.Event(), threading.Lock()
-
-    def follow() -> None:
-        while not stop.is_set():
-            for batch in consumer.poll(50).values():
-                now = time.time()
-                with lock:
-                    for record in batch:
-                        latencies.extend(now - sent for sent in waiting.pop(record.key.decode(), ()))
-
-    thread = threading.Thread(target=follow)
-    thread.start()
-    producer = KafkaProducer(**kafka, acks="all")
-    random = np.random.default_rng(int(time.time()))
-    began, sent = time.time(), 0
-    first = int(began) - 10_000_000
-    while time.time() - began < seconds:
-        time.sleep(max(0.0, began + sent / rate - time.time()))
-        name = f"load-{random.integers(listeners)}"
-        event = listen(name, f"t{random.integers(ranked or TRACKS):06}", first + sent, "simulated")
-        with lock:
-            waiting[name].append(time.time())
-        producer.send(settings.listens_topic, event.model_dump_json().encode(), name.encode())
-        sent += 1
-    producer.flush()
-    until = time.time() + 30
-    while waiting and time.time() < until:
-        time.sleep(0.1)
-    stop.set()
-    thread.join()
-    spread = np.percentile(np.array(latencies) * 1000, [50, 95, 99, 100]) if latencies else [np.nan] * 4
-    names = ("p50", "p95", "p99", "max")
-    figures = ", ".join(f"{name} {value:,.0f} ms" for name, value in zip(names, spread, strict=True))
-    unanswered = sum(map(len, waiting.values()))
-    print(f"{rate:g}/s for {seconds:g} s: sent {sent:,}, unanswered {unanswered:,}; {figures}")
-    print(f"load average {os.getloadavg()[0]:.1f}")
-
-
-def register(settings: Settings, tracks: int) -> None:
-    """Register a made-up champion of tracks ``t000000``, “Title 0” by “Artist 0”, and so on, seven an artist."""
-    from segue.models.ranking.blend import Blend
-    from segue.models.ranking.factors import Factors
-    from segue.models.ranking.mllib import Hyperparameters
-    from segue.models.ranking.neighbours import Neighbours
-    from segue.models.ranking.popularity import Popularity
-    from segue.models.ranking.product import Catalogue, Recommender
-    from segue.models.ranking.recipe import Recipe
-    from segue.models.ranking.training import ENDS, NAME
-    from segue.models.registry import Registry
-
-    random = np.random.default_rng(0)
-
-    def relations(kept: int) -> Neighbours:
-        values, columns = (
-            random.random(tracks * kept, dtype=np.float32),
-            random.integers(tracks, size=tracks * kept),
-        )
-        bounds = np.arange(0, tracks * kept + 1, kept)
-        return Neighbours(sparse.csr_matrix((values, columns, bounds), shape=(tracks, tracks)))
-
-    components = {
-        "factors": Factors(random.normal(scale=0.3, size=(tracks, RANK)).astype(np.float32), 10.0, 0.01),
-        "cosine": relations(100),
-        "popularity": Popularity(random.random(tracks, dtype=np.float32)),
-        "sound": relations(50),
-    }
-    recipe = Recipe(Hyperparameters(), 30.0, 0.5, 1.0, dict.fromkeys(components, 0.25), 0.5, 1.0)
-    names = [f"t{i:06}" for i in range(tracks)]
-    catalogue = Catalogue(
-        names, [f"Title {i}" for i in range(tracks)], [f"Artist {i // 7}" for i in range(tracks)]
-    )
-    model = Recommender(catalogue, Blend(components, recipe.weights), recipe)
-    registry = Registry(settings)
-    registry.promote(registry.register(NAME, model.save, parameters={}, metrics={}, tags={ENDS: "{}"}, report={}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,216 @@
+"""How long after `submit-listens` is answered the listener's new recommendations can be read.
+
+    .venv/bin/python benchmarks/live.py [--rates 10,100,1000] [--seconds 120] [--tracks 106574]
+
+Starts a stack of its own (broker, document server, API, live recommendations) in a temporary folder, with a
+made-up catalogue and champion of that size. Requests are sent at fixed times, whether or not earlier ones were
+answered (an open loop), by many listeners in turn; above 200 listens/s each is an `import` of 20, as that many
+singles are more than the API's one process can take. Recommendations are announced in Kafka when MongoDB has them;
+the last announcement before a listener's next request counts. A reader meanwhile asks the API for what has just
+been announced, and counts what it does not show.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import threading
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+
+import httpx
+import numpy as np
+from kafka import KafkaConsumer
+from killed import console, own_stack, restart
+from listens import cpu_s
+from pymongo import MongoClient
+from synthetic import names_of, publish
+
+from segue.serving.accounts import Accounts
+from segue.settings import Settings
+from segue.stack import documents, kafka, listens_api, live_recommendations
+
+PARTS = ["kafka", "mongo", "api", "live"]
+LISTENERS = 1_000
+SENDERS = 32
+SINGLES = 200
+"""The highest rate at which each listen is a request of its own."""
+BATCH = 20
+CATCH_UP_S = 60
+
+
+@dataclass
+class Observed:
+    """When what happened, in seconds since the epoch; by listener and in order."""
+
+    due: list[float] = field(default_factory=list)
+    answered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    announced: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    took: list[float] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    reads: list[float] = field(default_factory=list)
+    stale: int = 0
+
+    def delays(self) -> tuple[list[float], int]:
+        """Return the seconds from each answer to the announcement that followed, and how many had none."""
+        found, missing = [], 0
+        for user, answers in self.answered.items():
+            for answer, following in pairwise([*answers, np.inf]):
+                # An announcement can be read a moment before the answer is.
+                after = [at for at in self.announced[user] if answer - 0.5 < at < following - 0.5]
+                found += [max(0.0, after[-1] - answer)] if after else []
+                missing += not after
+        return found, missing
+
+
+class Load:
+    """Requests at fixed times, and those who watch what follows."""
+
+    def __init__(self, settings: Settings, tokens: dict[str, str], tracks: int) -> None:
+        self._settings = settings
+        self._tokens = list(tokens.items())
+        self._tracks = tracks
+        self._first = int(time.time()) - 200_000_000
+        self._stopping = threading.Event()
+        self._newest: deque[tuple[str, float]] = deque(maxlen=1)
+
+    def run(self, rate: float, seconds: float) -> Observed:
+        """Send so many listens a second for so long, and wait for the last recommendations."""
+        seen = Observed()
+        self._stopping.clear()
+        batch = 1 if rate <= SINGLES else BATCH
+        count = int(rate / batch * seconds)
+        watchers = [threading.Thread(target=each, args=(seen,)) for each in (self._follow, self._read)]
+        for watcher in watchers:
+            watcher.start()
+        time.sleep(2)  # until they are at the end of the topic
+        began = time.time() + 1
+        senders = [
+            threading.Thread(target=self._send, args=(seen, began, batch / rate, batch, range(i, count, SENDERS)))
+            for i in range(SENDERS)
+        ]
+        for thread in senders:
+            thread.start()
+        for thread in senders:
+            thread.join()
+        until = time.time() + CATCH_UP_S
+        while seen.delays()[1] and time.time() < until:
+            time.sleep(1)
+        self._stopping.set()
+        for thread in watchers:
+            thread.join()
+        self._first += count * batch
+        return seen
+
+    def _send(self, seen: Observed, began: float, apart: float, batch: int, numbers: range) -> None:
+        random = np.random.default_rng((self._first, numbers.start))
+        connection = http.client.HTTPConnection(self._settings.api_host, self._settings.api_port, timeout=60)
+        for number in numbers:
+            user, token = self._tokens[number % len(self._tokens)]
+            payload = [
+                {
+                    "listened_at": self._first + number * batch + i,
+                    "track_metadata": names_of(int(random.integers(self._tracks))),
+                }
+                for i in range(batch)
+            ]
+            body = json.dumps({"listen_type": "single" if batch == 1 else "import", "payload": payload})
+            headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
+            due = began + number * apart
+            time.sleep(max(0.0, due - time.time()))
+            connection.request("POST", "/1/submit-listens", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            now = time.time()
+            if answer.status == 200:
+                seen.answered[user].append(now)
+                seen.took.append(now - due)
+            else:
+                seen.refused.append(answer.status)
+
+    def _follow(self, seen: Observed) -> None:
+        consumer = KafkaConsumer(
+            self._settings.recommendations_topic,
+            bootstrap_servers=self._settings.kafka_bootstrap,
+            auto_offset_reset="latest",
+        )
+        while not self._stopping.is_set():
+            for batch in consumer.poll(50).values():
+                now = time.time()
+                for record in batch:
+                    seen.announced[record.key.decode()].append(now)
+                user = batch[-1].key.decode()
+                self._newest.append((user, float(json.loads(batch[-1].value)["generated_at"])))
+        consumer.close()
+
+    def _read(self, seen: Observed) -> None:
+        tokens = dict(self._tokens)
+        with httpx.Client(base_url=f"http://127.0.0.1:{self._settings.api_port}") as client:
+            while not self._stopping.wait(0.5):
+                if not self._newest:
+                    continue
+                user, announced = self._newest.pop()
+                headers = {"Authorization": f"Token {tokens[user]}"}
+                began = time.perf_counter()
+                answer = client.get(f"/v1/users/{user}/recommendations", headers=headers).raise_for_status()
+                seen.reads.append(time.perf_counter() - began)
+                read = datetime.fromisoformat(answer.json()["generated_at"]).timestamp()
+                seen.stale += read < announced - 0.001  # MongoDB keeps milliseconds
+
+
+def spread(seconds: list[float]) -> str:
+    """Say how long it took."""
+    if not seconds:
+        return "nothing"
+    p50, p95, p99, worst = np.percentile(np.array(seconds) * 1000, [50, 95, 99, 100])
+    return f"p50 {p50:,.0f} ms, p95 {p95:,.0f} ms, p99 {p99:,.0f} ms, worst {worst:,.0f} ms"
+
+
+def main() -> None:
+    """Measure at one rate after the other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rates", default="10,100,1000", help="listens a second")
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--tracks", type=int, default=106_574)
+    arguments = parser.parse_args()
+    with own_stack(PARTS) as settings:
+        publish(settings, arguments.tracks)
+        restart(settings, PARTS, listens_api.service(settings), live_recommendations.service(settings))
+        with MongoClient(settings.mongo) as client:
+            accounts = Accounts(client[settings.mongo_database])
+            tokens = {name: accounts.add(name) for name in (f"load-{i}" for i in range(LISTENERS))}
+        services = {
+            "API": listens_api.service(settings),
+            "broker": kafka.service(settings),
+            "document server": documents.service(settings),
+            "live": live_recommendations.service(settings),
+        }
+        load = Load(settings, tokens, arguments.tracks)
+        load.run(10, 10)  # until all are warm
+        for rate in map(float, arguments.rates.split(",")):
+            before = {name: cpu_s(service) for name, service in services.items()}
+            began = time.time()
+            seen = load.run(rate, arguments.seconds)
+            elapsed = time.time() - began
+            delays, missing = seen.delays()
+            used = ", ".join(
+                f"{name} {100 * (cpu_s(each) - before[name]) / elapsed:.0f} %" for name, each in services.items()
+            )
+            console.print(
+                f"{rate:g} listens/s for {arguments.seconds:g} s: {len(seen.took):,} requests answered with 200, "
+                f"refused {seen.refused or 'none'}\n"
+                f"  answered → new recommendations announced: {spread(delays)}; without {missing}\n"
+                f"  due → answered: {spread(seen.took)}\n"
+                f"  read through the API once announced: {spread(seen.reads)}; older than announced {seen.stale} "
+                f"of {len(seen.reads)}\n"
+                f"  of one core: {used}",
+                soft_wrap=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

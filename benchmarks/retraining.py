@@ -1,0 +1,90 @@
+"""How long after the last listen of a batch the retrained recommender serves.
+
+    .venv/bin/python benchmarks/retraining.py [--batches 10] [--listens 500]
+
+Needs what `make demo` leaves running: Airflow with the DAG `incremental_retraining` unpaused, and a champion. Each
+batch is sent when the DAG's sensor waits; its time begins when the broker has acknowledged them all and ends
+when the API ranks with the newly promoted model. A batch after which the gate keeps the champion is counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import numpy as np
+from killed import console
+
+from segue.demo.airflow_api import FINISHED, AirflowApi
+from segue.demo.listeners import Audience, produce, published_tracks
+from segue.demo.watch import wait_until_deferred
+from segue.errors import StackError
+from segue.serving.accounts import Accounts
+from segue.settings import get_settings
+from segue.stack import airflow
+from segue.summaries import database
+
+DAG = "incremental_retraining"
+LISTENERS, SEED = 200, 2026
+"""The audience of the demo: mostly listeners whom the champion knows."""
+PROMOTED_S = 30
+"""After the run has ended: what does not serve by then was not promoted."""
+
+
+def main() -> None:
+    """Send, wait, time."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batches", type=int, default=10)
+    parser.add_argument(
+        "--listens", type=int, default=500, help="in a batch; as many as the sensor waits for, or more"
+    )
+    arguments = parser.parse_args()
+    settings = get_settings()
+    audience = Audience(published_tracks(settings), listeners=LISTENERS, seed=SEED)
+    with database() as opened:
+        name = f"benchmark-{time.time_ns()}"
+        token = Accounts(opened).add(name)
+    url = f"http://127.0.0.1:{settings.api_port}/v1/users/{name}/recommendations"
+    login = airflow.login(settings)
+    taken: list[float] = []
+    with (
+        httpx.Client(headers={"Authorization": f"Token {token}"}, trust_env=False) as client,
+        AirflowApi(login.url, login.username, login.password) as api,
+    ):
+
+        def serving() -> str:
+            answer = client.get(url, params={"count": 1}, timeout=30)
+            return str(answer.raise_for_status().json()["model_version"])
+
+        def promoted(run: str, before: str) -> str | None:
+            """Wait for another model; None if the run ends without one."""
+            until = np.inf
+            while time.monotonic() < until:
+                time.sleep(0.25)
+                if (version := serving()) != before:
+                    return version
+                state = api.run_state(DAG, run)
+                if state == "failed":
+                    raise StackError(f"The run {run} of {DAG} failed: look at it in the Airflow UI.")
+                if state in FINISHED:
+                    until = min(until, time.monotonic() + PROMOTED_S)
+            return None
+
+        for batch in range(1, arguments.batches + 1):
+            run, before, now = wait_until_deferred(api, DAG), serving(), datetime.now(UTC)
+            produce(settings, audience.play(events=arguments.listens, start=now - timedelta(hours=1), end=now))
+            began = time.monotonic()
+            version = promoted(run, before)
+            seconds = time.monotonic() - began
+            if version is not None:
+                taken.append(seconds)
+            outcome = f"version {version} serves after {seconds:.1f} s" if version else "the champion was kept"
+            console.print(f"batch {batch} of {arguments.listens} listens: {outcome}")
+    if taken:
+        console.print(f"{len(taken)} promoted: median {np.median(taken):.1f} s, worst {max(taken):.1f} s")
+
+
+if __name__ == "__main__":
+    main()

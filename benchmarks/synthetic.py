@@ -1,0 +1,75 @@
+"""What several benchmarks take instead of music: a made-up corpus, and a champion that knows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pymongo import MongoClient
+from scipy import sparse
+
+from segue.models.ranking.blend import Blend
+from segue.models.ranking.factors import Factors
+from segue.models.ranking.mllib import Hyperparameters
+from segue.models.ranking.neighbours import Neighbours
+from segue.models.ranking.popularity import Popularity
+from segue.models.ranking.product import Catalogue, Recommender
+from segue.models.ranking.recipe import Recipe
+from segue.models.ranking.training import ENDS, NAME
+from segue.models.registry import Registry
+from segue.settings import Settings
+
+RANK = 64
+
+
+def names_of(track: int) -> dict[str, str]:
+    """Name a track as a player does: seven tracks an artist."""
+    return {"artist_name": f"Artist {track // 7}", "track_name": f"Title {track}"}
+
+
+def publish(settings: Settings, tracks: int) -> None:
+    """Make a corpus of tracks ``t000000`` and so on, and a champion that knows it.
+
+    A running API looks for new tracks when it starts, and now and then.
+    """
+    documents = (
+        {
+            "_id": f"t{i:06}",
+            "title": names_of(i)["track_name"],
+            "artist": names_of(i)["artist_name"],
+            "partition_date": "2026-01-01",
+        }
+        for i in range(tracks)
+    )
+    with MongoClient[dict[str, Any]](settings.mongo) as client:
+        client[settings.mongo_database]["tracks"].insert_many(documents)
+    registry = Registry(settings)
+    version = registry.register(
+        NAME, champion(tracks).save, parameters={}, metrics={}, tags={ENDS: "{}"}, report={}
+    )
+    registry.promote(version)
+
+
+def champion(tracks: int) -> Recommender:
+    """Make up a recommender of four components, of 64 factors, 100 neighbours and 50 sound-alikes a track."""
+    random = np.random.default_rng(0)
+
+    def relations(kept: int) -> Neighbours:
+        values = random.random(tracks * kept, dtype=np.float32)
+        columns = random.integers(tracks, size=tracks * kept)
+        bounds = np.arange(0, tracks * kept + 1, kept)
+        return Neighbours(sparse.csr_matrix((values, columns, bounds), shape=(tracks, tracks)))
+
+    components = {
+        "factors": Factors(random.normal(scale=0.3, size=(tracks, RANK)).astype(np.float32), 10.0, 0.01),
+        "cosine": relations(100),
+        "popularity": Popularity(random.random(tracks, dtype=np.float32)),
+        "sound": relations(50),
+    }
+    recipe = Recipe(Hyperparameters(), 30.0, 0.5, 1.0, dict.fromkeys(components, 0.25), 0.5, 1.0)
+    catalogue = Catalogue(
+        [f"t{i:06}" for i in range(tracks)],
+        [names_of(i)["track_name"] for i in range(tracks)],
+        [names_of(i)["artist_name"] for i in range(tracks)],
+    )
+    return Recommender(catalogue, Blend(components, recipe.weights), recipe)
