@@ -73,7 +73,7 @@ class Context:
             removals=removals,
             feedback=FeedbackStore(database),
             playing_now=PlayingNow(database),
-            catalogue=LiveCatalogue(database),
+            catalogue=LiveCatalogue(database, settings),
             follower=Follower(settings, store, removals),
             stopping=threading.Event(),
         )

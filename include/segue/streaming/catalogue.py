@@ -7,17 +7,18 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from pymongo import DESCENDING
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from segue.errors import StackError
+from segue.settings import Settings
+from segue.streaming import broker
 from segue.streaming.matching import CatalogueEntry, TrackIndex
 
 log = logging.getLogger(__name__)
 
 REFRESH_S = 30.0
-
-Fingerprint = tuple[int, str]
+KAFKA_TIMEOUT_MS = 2_000
 
 
 def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
@@ -29,24 +30,25 @@ def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
         )
 
 
-def fingerprint(database: Database[dict[str, Any]]) -> Fingerprint:
-    """Tell one state of the corpus from another: number of tracks and the newest partition."""
-    newest = database["tracks"].find_one({}, {"partition_date": 1}, sort=[("partition_date", DESCENDING)])
-    return database["tracks"].count_documents({}), str(newest and newest.get("partition_date"))
-
-
 class LiveCatalogue:
-    """The newest index; a thread looks every half minute whether the corpus has grown.
+    """The newest index; a thread looks every half minute whether days of the corpus have been announced.
+
+    Counting the tracks instead would keep a document server busy that scans to count.
 
     Parameters
     ----------
     database
         The corpus' database.
+    settings
+        Where the topic of announced days is.
     """
 
-    def __init__(self, database: Database[dict[str, Any]]) -> None:
+    def __init__(self, database: Database[dict[str, Any]], settings: Settings) -> None:
         self._database = database
-        self._fingerprint: Fingerprint | None = None
+        self._kafka = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": KAFKA_TIMEOUT_MS}
+        self._topic = settings.tracks_topic
+        self._loaded = False
+        self._taken_in: int | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="catalogue", daemon=True)
         self.index = TrackIndex([])
@@ -61,13 +63,21 @@ class LiveCatalogue:
         self._thread.join()
 
     def refresh(self) -> bool:
-        """Build a new index if the corpus has changed; tell whether it has."""
-        current = fingerprint(self._database)
-        if current == self._fingerprint:
+        """Build a new index if the corpus has changed, or may have; tell whether it did so."""
+        announced = self._announced()
+        if self._loaded and announced in (None, self._taken_in):
             return False
         self.index = TrackIndex(entries(self._database))
-        self._fingerprint = current
+        self._loaded, self._taken_in = True, announced
         return True
+
+    def _announced(self) -> int | None:
+        """Find where the topic of announced days ends; None if Kafka is away."""
+        try:
+            ends = broker.whole_topic(self._kafka, self._topic).ends
+        except StackError:
+            return None
+        return sum(ends.values())
 
     def _run(self) -> None:
         while True:
