@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 GROUP = "segue-listen-store"
 BATCH = 500
+FETCH_BYTES, FETCH_MS = 64 * 1024, 200
+"""Listens are read when so much has come, or after so long: one by one they would keep MongoDB busy."""
 RETRY_S = 1.0
 LAG_EVERY_S = 5.0
 
@@ -80,7 +82,8 @@ class Follower:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=BATCH,
-            fetch_max_wait_ms=1_000,
+            fetch_min_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_MS,
             bootstrap_timeout_ms=2_000,
             request_timeout_ms=10_000,
             reconnect_backoff_max_ms=1_000,
