@@ -214,8 +214,19 @@ def incremental(
 
 
 @app.command()
-def quality(listeners: int = 300, events: int = 30_000, tracks: int = 600) -> None:
-    """Compare Segue with its baselines on simulated listeners, whose tastes are genres and sounds."""
+def quality(
+    listeners: int = 300,
+    events: int = 30_000,
+    tracks: int = 600,
+    late: Annotated[
+        float, typer.Option(help="Share of the tracks that enter the corpus in the last months.")
+    ] = 0.2,
+    seed: int = 0,
+) -> None:
+    """Compare Segue with its baselines on simulated listeners, whose tastes are genres and sounds.
+
+    Nobody plays a track before it is there, so that some are cold in the validation window and some in the test.
+    """
     from datetime import UTC, datetime
 
     from segue.commands.evaluate import conclusion_of, spark_session, table_of
@@ -225,7 +236,7 @@ def quality(listeners: int = 300, events: int = 30_000, tracks: int = 600) -> No
     from segue.models.ranking.recipe import Audio
     from segue.models.ranking.windows import by_time
 
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     genres, dimensions = 8, 40
     centres = random.normal(size=(genres, dimensions))
     genre = random.integers(genres, size=tracks)
@@ -234,7 +245,16 @@ def quality(listeners: int = 300, events: int = 30_000, tracks: int = 600) -> No
         CorpusTrack(f"t{i:04}", f"Track {i}", f"genre {genre[i]}", features[i].tolist()) for i in range(tracks)
     ]
     first, last = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 7, 1, tzinfo=UTC)
-    played = list(Audience(corpus, listeners=listeners, seed=0).play(events=events, start=first, end=last))
+    there = np.full(tracks, first.timestamp())
+    entering = random.choice(tracks, int(late * tracks), replace=False)
+    there[entering] = random.uniform(
+        *[(first + share * (last - first)).timestamp() for share in (0.6, 1)], len(entering)
+    )
+    played = [
+        event
+        for event in Audience(corpus, listeners=listeners, seed=seed).play(events=events, start=first, end=last)
+        if event.listened_at >= there[int(str(event.track_id)[1:])]
+    ]
     users, user = np.unique([event.user_name for event in played], return_inverse=True)
     data = Interactions(
         user,

@@ -1,6 +1,6 @@
 """How long after the last listen of a batch the retrained recommender serves.
 
-    .venv/bin/python benchmarks/retraining.py [--batches 10] [--listens 500]
+    .venv/bin/python benchmarks/retraining.py [--promotions 10] [--listens 500]
 
 Needs what `make demo` leaves running: Airflow with the DAG `incremental_retraining` unpaused, and a champion. Each
 batch is sent when the DAG's sensor waits; its time begins when the broker has acknowledged them all and ends
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import httpx
 import numpy as np
@@ -36,7 +37,7 @@ PROMOTED_S = 30
 def main() -> None:
     """Send, wait, time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, default=10)
+    parser.add_argument("--promotions", type=int, default=10, help="how many to time")
     parser.add_argument(
         "--listens", type=int, default=500, help="in a batch; as many as the sensor waits for, or more"
     )
@@ -72,7 +73,9 @@ def main() -> None:
                     until = min(until, time.monotonic() + PROMOTED_S)
             return None
 
-        for batch in range(1, arguments.batches + 1):
+        for batch in count(1):
+            if len(taken) == arguments.promotions:
+                break
             run, before, now = wait_until_deferred(api, DAG), serving(), datetime.now(UTC)
             produce(settings, audience.play(events=arguments.listens, start=now - timedelta(hours=1), end=now))
             began = time.monotonic()
@@ -82,8 +85,7 @@ def main() -> None:
                 taken.append(seconds)
             outcome = f"version {version} serves after {seconds:.1f} s" if version else "the champion was kept"
             console.print(f"batch {batch} of {arguments.listens} listens: {outcome}")
-    if taken:
-        console.print(f"{len(taken)} promoted: median {np.median(taken):.1f} s, worst {max(taken):.1f} s")
+    console.print(f"{len(taken)} promoted: median {np.median(taken):.1f} s, worst {max(taken):.1f} s")
 
 
 if __name__ == "__main__":
