@@ -143,7 +143,8 @@ def incremental(
     new: int = 5_000,
     rank: int = RANK,
     iterations: int = 10,
-    anew: Annotated[int, typer.Option(help="Train anew after every so many updates.")] = 5,
+    anew: Annotated[int, typer.Option(help="Train anew after every so many updates.")] = 1,
+    judges: Annotated[int, typer.Option(help="Listeners that NDCG@10 is averaged over.")] = 5_000,
 ) -> None:
     """Take in listens by updates, and compare with a training on all of them: CPU seconds, NDCG@10.
 
@@ -178,7 +179,7 @@ def incremental(
     catalogue = Catalogue(names, names, audio.artists)
     weights = {"factors": 0.4, "ease": 0.2, "cosine": 0.2, "popularity": 0.15, "sound": 0.05}
     recipe = Recipe(Hyperparameters(rank, 0.03, 10.0, iterations), 100.0, 0.5, 1.0, weights, 0.5, 1.0)
-    judges = random.choice(listeners, 1_000, replace=False)
+    judging = random.choice(listeners, judges, replace=False)
 
     with spark_session() as spark:
         java = _java_process()
@@ -203,13 +204,16 @@ def incremental(
             model = take_in(model, known, history, audio)
             spent, known = cpu_s() - before, history
             window = Window(history, until(len(user), end + update * new))
-            scores = {"updated": model}
-            line = f"update {update:2}: {spent:6.1f} s of CPU"
+            updated = judge(model.blend, window, listeners=judging).values["ndcg@10"]
+            line = f"update {update:2}: {spent:6.1f} s of CPU; NDCG@10 {updated.mean():.4f}"
             if update % anew == 0:
-                scores["trained anew"], cost = trained(history)
-                line += f", anew {cost:6.1f} s ({cost / spent:.0f} times)"
-            for name, each in scores.items():
-                line += f"; NDCG@10 {name} {judge(each.blend, window, listeners=judges).means()['ndcg@10']:.4f}"
+                full, cost = trained(history)
+                best = judge(full.blend, window, listeners=judging).values["ndcg@10"]
+                error = (updated - best).std() / np.sqrt(len(best))
+                line += (
+                    f"; trained anew {cost:6.1f} s ({cost / spent:.0f} times), NDCG@10 {best.mean():.4f}: "
+                    f"{updated.mean() / best.mean() - 1:+.2%} ± {error / best.mean():.2%} (standard error)"
+                )
             print(line, flush=True)
 
 
