@@ -11,7 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowRuntimeError,
+    AirflowSkipException,
+)
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
@@ -48,7 +53,8 @@ class KafkaBacklogTrigger(BaseTrigger):
     """Fire when a consumer group's backlog on a topic is large enough, or old enough.
 
     - Looks every `poll_interval_s`; kafka-python blocks, so it does that in a thread.
-    - A broker that does not answer, and a topic that does not exist yet, are waited for.
+    - What is not there yet or away for a while is waited for, and the log says what: the topic, the broker, the
+      connection.
     - Reads offsets only: joins no group, commits nothing. After a restart of the triggerer it simply looks again.
     - Fires with nothing (None) where another run of its DAG is queued: where runs go one at a time and always, one
       that is triggered by hand would otherwise have to wait for events first.
@@ -91,13 +97,15 @@ class KafkaBacklogTrigger(BaseTrigger):
         """Look until there is enough; yield the window as JSON."""
         # The triggerer does not apply namespace_levels, and each look would leave two lines in the task's log.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
-        config = client_config(await BaseHook.aget_connection(self.kafka_conn_id))
+        config: dict[str, Any] = {}
         reported: object = None
         while True:
             try:
+                config = config or client_config(await BaseHook.aget_connection(self.kafka_conn_id))
                 window = await asyncio.to_thread(broker.backlog, config, self.topic, self.group)
                 state: object = window.size
-            except StackError as error:
+            # Where the API server is away, Airflow says that the connection isn't defined.
+            except (StackError, AirflowNotFoundException, AirflowRuntimeError) as error:
                 window, state = None, str(error)
             if window and window.size >= (self.min_events if time.time() < self.deadline else 1):
                 yield TriggerEvent(window.to_json())
@@ -140,7 +148,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
     Parameters
     ----------
     topic, group : str
-        Templated, as are all but the last two.
+        Templated, as are all parameters.
     min_events : int or str
         Size of the backlog that suffices.
     max_wait_s : float or str
@@ -149,12 +157,21 @@ class KafkaBacklogSensor(BaseSensorOperator):
         Time (ISO 8601; UTC unless it says otherwise) from which on messages are replayed. Empty: none.
     replay_offsets : str
         JSON ``{partition: offset}`` from which on they are; other partitions begin as usual. Empty: none.
-    poll_interval_s : float
+    poll_interval_s : float or str
     kafka_conn_id : str
         Connection whose extra has ``bootstrap.servers``.
     """
 
-    template_fields = ("topic", "group", "min_events", "max_wait_s", "replay_from", "replay_offsets")
+    template_fields = (
+        "topic",
+        "group",
+        "min_events",
+        "max_wait_s",
+        "replay_from",
+        "replay_offsets",
+        "poll_interval_s",
+        "kafka_conn_id",
+    )
     ui_color = "#d8d0f0"
 
     def __init__(
@@ -166,7 +183,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
         max_wait_s: float | str = 3600,
         replay_from: str = "",
         replay_offsets: str = "",
-        poll_interval_s: float = 5,
+        poll_interval_s: float | str = 5,
         kafka_conn_id: str = "kafka_default",
         **kwargs: Any,
     ) -> None:
@@ -190,7 +207,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
                 group=self.group,
                 min_events=int(self.min_events),
                 deadline=time.time() + float(self.max_wait_s),
-                poll_interval_s=self.poll_interval_s,
+                poll_interval_s=float(self.poll_interval_s),
                 kafka_conn_id=self.kafka_conn_id,
             ),
             method_name=self.execute_complete.__name__,
@@ -272,11 +289,11 @@ class KafkaCommitOperator(BaseOperator):
     window : str
         JSON as the sensor returns it (templated).
     group : str
-        Templated.
     kafka_conn_id : str
+        Templated, as the others.
     """
 
-    template_fields = ("window", "group")
+    template_fields = ("window", "group", "kafka_conn_id")
 
     def __init__(self, *, window: str, group: str, kafka_conn_id: str = "kafka_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)

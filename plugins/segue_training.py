@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from segue_mongo import mongo_database
 
@@ -14,6 +14,9 @@ from segue_mongo import mongo_database
 @task(task_id="summary")
 def training_summary(job: str, results: str, dag_run: Any) -> None:
     """Print what came of a training, keep it, and fail if there is nothing to tell.
+
+    Where retention had deleted events before they were used it ends as *skipped*: the rest was used and nothing
+    can be done, so the run has not failed; but it does not look like one in which all was well.
 
     Parameters
     ----------
@@ -34,3 +37,8 @@ def training_summary(job: str, results: str, dag_run: Any) -> None:
     total = done | {"results": results, "seconds": seconds}
     print(summaries.render(dag_run.dag_id, total))
     summaries.write(run_id, "summary", total, into=database)
+    if lost := total.get("lost_by_retention"):
+        raise AirflowSkipException(
+            f"Retention had deleted {lost:,} events before this run could use them. What was left of them was "
+            "used: see above. Let the topic keep its messages for longer, or run the DAG more often."
+        )

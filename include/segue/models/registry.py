@@ -1,7 +1,8 @@
 """Where models are kept: MLflow, which runs on SQLite and files without a server.
 
 A model's folder is in Spark's own format. Each version keeps its parameters, metrics and data version; the alias
-``champion`` says which one serves. It moves in one step, and the old version stays.
+``champion`` says which one serves. It moves in one step, and the old version stays, until :meth:`Registry.prune`
+deletes what is too old.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 FOLDER = "model"
+
+KEPT = 10
+"""How many versions :meth:`Registry.prune` keeps."""
 
 
 @dataclass(frozen=True)
@@ -199,12 +203,8 @@ class Registry:
 
     def versions(self) -> list[Version]:
         """List every version of every model, by name, the newest first."""
-        found = [
-            version
-            for model in _pages(self._client.search_registered_models)
-            for version in _pages(partial(self._client.search_model_versions, f"name = '{model.name}'"))
-        ]
-        return sorted(map(self._version, found), key=lambda version: (version.name, -version.number))
+        names = sorted(model.name for model in _pages(self._client.search_registered_models))
+        return [version for name in names for version in self._versions(name)]
 
     def version(self, name: str, number: int) -> Version:
         """Find one version.
@@ -271,10 +271,41 @@ class Registry:
                 raise ModelError(f"There is no champion of {name!r} to roll back.")
             before = self._client.get_registered_model(name).tags.get(_replaced(champion))
             if before is None:
-                raise ModelError(f"{champion} is the first that served: there is nothing to go back to.")
+                raise ModelError(
+                    f"{champion} is the first that served of those that are kept: there is nothing to go back to."
+                )
             version = self.version(name, int(before))
             self._serve(version)
             return version
+
+    def prune(self, name: str, spare: Callable[[Version], bool], *, keep: int = KEPT) -> None:
+        """Delete old versions of a model and their files, but not the champion.
+
+        Parameters
+        ----------
+        name : str
+        spare : callable
+            Tells of a version whether it stays whatever its age.
+        keep : int
+            How many of the newest stay, and how many of those that a rollback goes back to.
+        """
+        with self._alone():
+            champion, found = self.champion(name), self._versions(name)
+            if champion is None or len(found) <= keep:
+                return
+            replaced = self._client.get_registered_model(name).tags
+            stay = {version.number for version in found[:keep]} | {champion.number}
+            number = str(champion.number)
+            for _ in range(keep):
+                number = replaced.get(_REPLACED + number, number)
+                stay.add(int(number))
+            gone = [version for version in found if version.number not in stay and not spare(version)]
+            for version in gone:
+                self._delete(version)
+            numbers = {str(version.number) for version in gone}
+            for tag, before in replaced.items():
+                if before in numbers or tag.removeprefix(_REPLACED) in numbers:
+                    self._client.delete_registered_model_tag(name, tag)
 
     def _alone(self) -> AbstractContextManager[None]:
         """Let no other process on this registry's files in between; a server does not need it to stay whole."""
@@ -287,6 +318,20 @@ class Registry:
 
     def _serve(self, version: Version) -> None:
         self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
+
+    def _versions(self, name: str) -> list[Version]:
+        found = _pages(partial(self._client.search_model_versions, f"name = '{name}'"))
+        return sorted(map(self._version, found), key=lambda version: -version.number)
+
+    def _delete(self, version: Version) -> None:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        run = self._client.get_run(str(self._client.get_model_version(version.name, str(version.number)).run_id))
+        # Files first: what a kill leaves is then still listed, and deleted the next time.
+        files = get_artifact_repository(run.info.artifact_uri, tracking_uri=self._client.tracking_uri)
+        files.delete_artifacts()  # type: ignore[no-untyped-call]
+        self._client.delete_model_version(version.name, str(version.number))
+        self._client.delete_run(run.info.run_id)
 
     def _version(self, found: ModelVersion) -> Version:
         run = self._client.get_run(str(found.run_id))
@@ -308,9 +353,12 @@ class Registry:
                 raise
 
 
+_REPLACED = "replaced_by_"
+
+
 def _replaced(version: Version) -> str:
     """Name the tag of a registered model that says what a version replaced."""
-    return f"replaced_by_{version.number}"
+    return f"{_REPLACED}{version.number}"
 
 
 def _pages(search: Callable[..., Any]) -> Iterator[Any]:

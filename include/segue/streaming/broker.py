@@ -51,6 +51,8 @@ def _admin(config: Config) -> Iterator[KafkaAdminClient]:
             f"No Kafka broker answers at {servers}: start it with `segue up`, "
             "or set SEGUE_KAFKA_BOOTSTRAP_SERVERS to where it is."
         ) from error
+    except KafkaError as error:
+        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
     try:
         yield client
     except KafkaError as error:
@@ -206,11 +208,11 @@ def commit(config: Config, group: str, window: OffsetWindow) -> None:
     if not partitions:
         return
     with _admin(config) as admin:
-        committed = _patiently()(admin.list_group_offsets, {group: partitions})[group]
+        committed = _committed(admin, window.topic, group, _bounds(admin, window.topic)[1])
         ahead = {
             where: OffsetAndMetadata(window.ends[where.partition], "", -1)
             for where in partitions
-            if where not in committed or committed[where].offset < window.ends[where.partition]
+            if committed.get(where.partition, -1) < window.ends[where.partition]
         }
         if ahead:
             answers = _patiently()(admin.alter_group_offsets, group, ahead)

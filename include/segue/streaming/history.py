@@ -48,13 +48,13 @@ def read_until(
     """
     from pyspark.sql import functions as sf
 
-    found = ListensTable(spark, settings.lake_uri).until(window.topic, window.ends)
+    there = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, window.topic)
+    found = ListensTable(spark, settings.lake_uri).until(window.topic, window.ends, there.ends)
     held = found[1] if found else {}
-    there = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, window.topic).starts
     spans = {}
     for partition, end in window.ends.items():
         start = min(held.get(partition, 0), (since or {}).get(partition, end))
-        spans[partition] = (min(max(start, there.get(partition, 0)), end), end)
+        spans[partition] = (min(max(start, there.starts.get(partition, 0)), end), end)
     messages = ingestion.read(spark, settings.kafka_bootstrap, OffsetWindow(window.topic, spans)).select(*COLUMNS)
     if found:
         # Both are needed twice, and decoding is Python's work.

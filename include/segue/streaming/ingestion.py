@@ -138,7 +138,7 @@ def ingest(
     if rebuild is None:
         table.insert_new(events, counts, window.topic, window.ends)
     elif counts:
-        table.replace(events, counts)
+        table.replace(events, counts, window.topic, window.ends)
     events.unpersist()
     decoded.unpersist()
     return {

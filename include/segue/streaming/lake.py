@@ -17,13 +17,15 @@ from segue.streaming.decoding import EVENT
 
 if TYPE_CHECKING:
     from delta.tables import DeltaTable
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, Row, SparkSession
 
 TABLE: Final = "listens"
 DAY: Final = "listened_on"
 SCHEMA: Final = f"{EVENT}, {DAY} date"
 
 _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
+_REBUILT: Final = "/rebuilt"
+"""Follows a topic's name, in which there is no slash, where offsets are those of rebuilt days only."""
 _MANY_DAYS: Final = 366
 _VERSIONS_KEPT: Final = timedelta(days=6)
 """`ListensTable.vacuum` removes what is a day older."""
@@ -77,16 +79,21 @@ class ListensTable:
         for commit in commits.select("userMetadata").toLocalIterator():
             noted = json.loads(commit.userMetadata).get(topic)
             if noted is not None:
-                return {int(partition): int(offset) for partition, offset in noted.items()}
+                return _offsets(noted)
         return {}
 
-    def until(self, topic: str, ends: Mapping[int, int]) -> tuple[DataFrame, dict[int, int]] | None:
+    def until(
+        self, topic: str, ends: Mapping[int, int], now: Mapping[int, int]
+    ) -> tuple[DataFrame, dict[int, int]] | None:
         """Read the newest version that holds nothing of a topic beyond some offsets.
 
         Parameters
         ----------
         topic, ends
             Partition to the offset after the last that may be in it.
+        now
+            Where the topic ends by now. A version that has noted more is of a topic that was there before this one
+            and holds nothing of this.
 
         Returns
         -------
@@ -95,15 +102,23 @@ class ListensTable:
         """
         if not self.exists():
             return None
-        found, held = None, None
+        found: tuple[Row, dict[int, int]] | None = None
+        held: dict[int, int] | None = None
+        rebuilt: dict[int, int] | None = None
         commits = (
             self.delta().history().select("version", "timestamp", "userMetadata").orderBy("version").collect()
         )
         for commit in commits:
-            noted = json.loads(commit.userMetadata or "{}").get(topic)
-            if noted is not None:
-                held = {int(partition): int(offset) for partition, offset in noted.items()}
-            if held and all(offset <= ends.get(partition, 0) for partition, offset in held.items()):
+            noted = json.loads(commit.userMetadata or "{}")
+            if topic in noted:
+                held, rebuilt = _offsets(noted[topic]), None
+            elif topic + _REBUILT in noted:
+                rebuilt = _offsets(noted[topic + _REBUILT])
+            if not held or (rebuilt and _beyond(rebuilt, ends) and not _beyond(rebuilt, now)):
+                continue
+            if _beyond(held, now):
+                found = commit, {}
+            elif not _beyond(held, ends):
                 found = commit, held
         if found is None:
             return None
@@ -131,11 +146,16 @@ class ListensTable:
         with self._noting(topic, ends):
             table.alias("old").merge(events.alias("new"), same).whenNotMatchedInsertAll().execute()
 
-    def replace(self, events: DataFrame, days: Collection[date]) -> None:
-        """Replace whole days by `events`, in one commit; which offsets the table holds stays as it is."""
+    def replace(self, events: DataFrame, days: Collection[date], topic: str, ends: Mapping[int, int]) -> None:
+        """Replace whole days by `events`, in one commit.
+
+        Up to where the table follows the topic stays as it is: of other days it has no more than before. `ends` is
+        up to where `events` do, which is noted too, for :meth:`until`.
+        """
         self.delta()
         rows = events.repartition(DAY).write.format("delta").mode("overwrite")
-        rows.option("replaceWhere", f"{DAY} IN ({_literals(days)})").save(self.location)
+        with self._noting(topic + _REBUILT, ends):
+            rows.option("replaceWhere", f"{DAY} IN ({_literals(days)})").save(self.location)
 
     def remove(self, keys: DataFrame) -> int:
         """Delete what has been taken back.
@@ -220,6 +240,14 @@ def taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
 def standing(listens: DataFrame, keys: DataFrame) -> DataFrame:
     """Select the other listens; parameters as `mark_taken_back`."""
     return mark_taken_back(listens, keys).where("not taken_back").drop("taken_back")
+
+
+def _offsets(noted: Mapping[str, int]) -> dict[int, int]:
+    return {int(partition): int(offset) for partition, offset in noted.items()}
+
+
+def _beyond(offsets: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    return any(offset > ends.get(partition, 0) for partition, offset in offsets.items())
 
 
 def _literals(days: Collection[date]) -> str:

@@ -75,8 +75,11 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
     marked = mark_taken_back(messages, keys).join(known, "track_id", "left")
     judged = marked.withColumn("rejected", rejected).cache()
     counts = judged.groupBy("rejected", "in_window").count().collect()
+    # Of a player whose clock is ahead: nobody can hear something after it has come.
+    heard = F.least("listened_at", F.coalesce("received_at", "arrived_at").cast("long"))
+    used = judged.where("rejected is null").withColumn("listened_at", heard)
     return Screened(
-        listens=judged.where("rejected is null").drop("rejected", "error", "known", "taken_back"),
+        listens=used.drop("rejected", "error", "known", "taken_back"),
         read=sum(row["count"] for row in counts),
         in_window=sum(row["count"] for row in counts if row.in_window),
         rejected=sum((Counter({row.rejected: row["count"]}) for row in counts if row.rejected), Counter()),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
 from segue.settings import PROJECT_DIR
+from segue.stack import kafka as kafka_service
+from segue.stack import lifecycle
 from segue.streaming import broker
 from segue.streaming.window import OffsetWindow
 
@@ -102,19 +106,35 @@ def test_it_waits_for_a_topic_that_does_not_exist_yet(kafka, trigger):
     assert window["sensor-later"]["0"] == [0, 3]
 
 
-def test_it_waits_for_a_broker_that_is_away(kafka, topic, trigger, monkeypatch, free_ports):
+def test_it_waits_for_a_broker_that_is_killed_and_comes_back(settings, kafka, topic, trigger, monkeypatch):
     monkeypatch.setattr(broker, "BOOTSTRAP_TIMEOUT_MS", 200)
-    [nobody] = free_ports(1)
-    send(kafka, topic, 0, 0, 0)
-    answers = iter([nobody, nobody])
-    backlog = broker.backlog
+    send(kafka, topic, 0, 0)
+    process = kafka_service.service(settings).process()
+    process.kill()
+    process.wait()
 
-    def sometimes_away(config, *rest):
-        port = next(answers, None)
-        return backlog({"bootstrap_servers": f"127.0.0.1:{port}"} if port else config, *rest)
+    def come_back():
+        lifecycle.up(settings, ["kafka"])
+        send(kafka, topic, 1)
 
-    monkeypatch.setattr(broker, "backlog", sometimes_away)
-    assert asyncio.run(fire(trigger()))[topic]["0"] == [0, 3]
+    window = asyncio.run(fire(trigger(), meanwhile=come_back))
+    assert window == {topic: {"0": [0, 2], "1": [0, 1], "2": [0, 0], "3": [0, 0]}}
+
+
+def test_partitions_that_are_added_belong_to_the_next_window(kafka, topic, trigger):
+    config = {"bootstrap_servers": kafka}
+    send(kafka, topic, 0, 0)
+    broker.commit(config, GROUP, broker.backlog(config, topic, GROUP))
+
+    def add():
+        with KafkaAdminClient(**config) as admin:
+            admin.create_partitions({topic: 6})
+        send(kafka, topic, 5, 5, 0)
+
+    window = asyncio.run(fire(trigger(), meanwhile=add))
+    assert window[topic] == {"0": [2, 3], "1": [0, 0], "2": [0, 0], "3": [0, 0], "4": [0, 0], "5": [0, 2]}
+    broker.commit(config, GROUP, OffsetWindow.from_json(json.dumps(window)))
+    assert broker.backlog(config, topic, GROUP).size == 0
 
 
 @pytest.mark.usefixtures("plugins")
@@ -127,6 +147,17 @@ def test_committing_is_what_empties_the_backlog(kafka, topic):
     send(kafka, topic, 2)
     KafkaCommitOperator(task_id="commit", window=window, group=GROUP).execute({})
     assert broker.backlog(config, topic, GROUP).spans == {0: (1, 1), 1: (0, 0), 2: (1, 2), 3: (0, 0)}
+
+
+def test_what_was_committed_of_a_topic_that_was_made_anew_does_not_hold_the_group_back(kafka, topic):
+    config = {"bootstrap_servers": kafka}
+    with KafkaAdminClient(**config) as admin:
+        admin.alter_group_offsets(GROUP, {TopicPartition(topic, 0): OffsetAndMetadata(5_000, "", -1)})
+    send(kafka, topic, 0, 0)
+    window = broker.backlog(config, topic, GROUP)
+    assert window.spans[0] == (0, 2)
+    broker.commit(config, GROUP, window)
+    assert broker.backlog(config, topic, GROUP).size == 0
 
 
 @pytest.mark.usefixtures("plugins")
@@ -179,14 +210,26 @@ def test_the_trigger_can_be_made_anew_from_what_the_database_keeps(trigger):
     assert again.serialize() == original.serialize()
 
 
-def test_waiting_does_not_block_the_other_triggers(trigger):
-    async def ticks_while_waiting():
-        waiting = asyncio.create_task(anext(trigger(poll_interval_s=0).run()))
-        ticks = 0
-        for _ in range(100):
-            await asyncio.sleep(0.01)
-            ticks += 1
-        waiting.cancel()
-        return ticks
+def test_waiting_does_not_block_the_other_triggers(kafka, topic, trigger, monkeypatch):
+    send(kafka, topic, 0, 0, 0)
+    entered, go_on = threading.Event(), threading.Event()
+    backlog = broker.backlog
 
-    assert asyncio.run(asyncio.wait_for(ticks_while_waiting(), 30)) == 100
+    def held_up(*arguments):  # a look that lasts until another trigger of the same loop ends it
+        entered.set()
+        assert go_on.wait(10), "the loop stood still while the trigger looked"
+        return backlog(*arguments)
+
+    monkeypatch.setattr(broker, "backlog", held_up)
+
+    async def another():
+        while not entered.is_set():
+            await asyncio.sleep(0.01)
+        go_on.set()
+
+    async def both():
+        waiting = asyncio.create_task(anext(trigger().run()))
+        await another()
+        return await waiting
+
+    assert json.loads(asyncio.run(both()).payload)[topic]["0"] == [0, 3]

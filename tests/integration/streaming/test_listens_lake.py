@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 from pymongo.database import Database
 
 from segue.errors import TrainingError
@@ -189,3 +189,36 @@ def test_the_training_set_as_of_a_day_is_what_the_lake_has_until_then(bench: Ben
     }
     with pytest.raises(TrainingError, match="no listens up to 2026-03-04"):
         history.read_days(bench.spark, bench.settings, date(2026, 3, 4))
+
+
+def test_of_a_topic_that_was_made_anew_trainings_read_all_and_of_the_lake_what_the_old_one_had(
+    bench: Bench,
+) -> None:
+    topic = bench.settings.listens_topic
+    bench.send(*(heard("a", NOON + 300 * i) for i in range(2)))
+    bench.ingest()
+    bench.send(*(heard("a", NOON + 300 * i) for i in range(2, 6)))
+    bench.ingest()
+    with KafkaAdminClient(bootstrap_servers=bench.settings.kafka_bootstrap) as admin:
+        admin.delete_topics([topic])
+    create_topics(bench.settings)
+    bench.send(*(heard("a", NOON + DAY_S + 300 * i) for i in range(3)))
+    window = window_of(bench)
+    read = history.read_until(bench.spark, bench.settings, window, since=window.starts)
+    assert sorted(row.offset for row in read.collect()) == [-1] * 6 + [0, 1, 2]
+    bench.ingest()
+    assert history.read_until(bench.spark, bench.settings, window).count() == 9
+    bench.send(heard("a", NOON + 2 * DAY_S))
+    bench.ingest()
+    assert history.read_until(bench.spark, bench.settings, window).count() == 9, "a retry reads the same"
+
+
+def test_a_retry_reads_the_same_though_days_have_been_rebuilt_in_between(bench: Bench) -> None:
+    bench.send(heard("a", NOON))
+    bench.ingest()
+    window = window_of(bench)
+    bench.send(heard("b", NOON), heard("b", NOON + DAY_S))
+    bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5)))
+    assert told(history.read_until(bench.spark, bench.settings, window)) == {("a", None, False)}
+    assert len(told(history.read_until(bench.spark, bench.settings, window_of(bench)))) == 2
+    assert bench.ingest()["messages"] == 2, "the other days' are still to come"

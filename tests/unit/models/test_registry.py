@@ -119,6 +119,21 @@ def test_a_successor_serves_only_if_what_it_was_made_from_still_does(registry):
     assert registry.champion("toy") == first
 
 
+def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_is_spared(registry):
+    versions = [register(registry, Path.mkdir) for _ in range(7)]
+    for version in versions[:4]:
+        registry.promote(version)
+    registry.prune("toy", lambda version: version.number == 1, keep=2)
+    assert [version.number for version in registry.versions()] == [7, 6, 4, 3, 2, 1]
+    registry.prune("toy", lambda _: False, keep=1)
+    assert [version.number for version in registry.versions()] == [7, 4, 3]
+    there = [Path(version.location.removeprefix("file:")).parent.exists() for version in versions]
+    assert there == [False, False, True, True, False, False, True]
+    assert registry.rollback("toy") == versions[2]
+    with pytest.raises(ModelError, match="first that served of those that are kept"):
+        registry.rollback("toy")
+
+
 SUCCEED = """
 import sys, time
 from pathlib import Path

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaConfigurationError, UnrecognizedBrokerVersion
 
 from segue.settings import PROJECT_DIR
+from segue.streaming import broker
 
 
 @pytest.fixture
@@ -46,7 +50,9 @@ def test_the_sensor_defers_at_once_with_what_its_templates_rendered_to(plugin):
     from airflow.sdk.exceptions import TaskDeferred
 
     sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g", min_events="7", max_wait_s="60.0")
-    assert {"topic", "group", "min_events", "max_wait_s"} <= set(sensor.template_fields)
+    assert {"topic", "group", "min_events", "max_wait_s", "poll_interval_s", "kafka_conn_id"} <= set(
+        sensor.template_fields
+    )
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute({})
     _, arguments = deferred.value.trigger.serialize()
@@ -107,3 +113,35 @@ def test_the_sensor_skips_its_run_where_another_goes_first(plugin):
     sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g")
     with pytest.raises(AirflowSkipException, match="it goes first"):
         sensor.execute_complete({}, None)
+
+
+def test_the_trigger_waits_out_whatever_kafka_and_the_connection_answer(plugin, monkeypatch):
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    looked = []
+
+    async def connection(name):
+        looked.append(name)
+        if len(looked) == 1:  # what Airflow says while its API server is away
+            raise AirflowNotFoundException(f"The conn_id `{name}` isn't defined")
+        return SimpleNamespace(conn_id=name, extra_dejson={"bootstrap.servers": "127.0.0.1:1"})
+
+    refusals = [UnrecognizedBrokerVersion("first"), KafkaConfigurationError("then")]
+
+    def client(self, **_):
+        self._closed = True
+        if refusals:
+            raise refusals.pop(0)
+
+    monkeypatch.setattr(plugin.BaseHook, "aget_connection", connection)
+    monkeypatch.setattr(KafkaAdminClient, "__init__", client)
+    monkeypatch.setattr(broker._Admin, "close", lambda _: None)
+    monkeypatch.setattr(broker, "_bounds", lambda *_: ({0: 0}, {0: 3}))
+    monkeypatch.setattr(broker, "_committed", lambda *_: {})
+    trigger = plugin.KafkaBacklogTrigger(
+        topic="t", group="g", min_events=1, deadline=0, poll_interval_s=0, kafka_conn_id="k"
+    )
+    event = asyncio.run(asyncio.wait_for(anext(trigger.run()), 30))
+    assert event.payload == '{"t": {"0": [0, 3]}}'
+    assert refusals == []
+    assert looked == ["k", "k"]

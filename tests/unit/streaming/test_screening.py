@@ -44,6 +44,14 @@ def test_each_event_counts_once_and_the_first_message_of_it_is_kept(screened):
     assert kept == {(0, 0): "ann", (0, 1): "ann", (1, 6): "bob"}
 
 
+def test_a_listen_of_a_clock_that_is_ahead_is_heard_when_it_came(spark):
+    event = {**json.loads(said(at=4_000_000_000)), "schema_version": 2, "received_at": 1_800_000_000.5}
+    rows = spark.createDataFrame([(0, 0, json.dumps(event).encode())], "partition int, offset long, value binary")
+    messages = decoded(rows).withColumn("in_window", sf.lit(True))
+    kept = screen(messages, spark.createDataFrame([("t1",)], "track_id string"), {})
+    assert [row.listened_at for row in kept.listens.collect()] == [1_800_000_000]
+
+
 def test_everything_else_is_counted_by_reason(screened):
     assert dict(screened.rejected) == {
         "sent again": 1,

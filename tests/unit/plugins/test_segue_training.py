@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from segue import summaries
+from segue.settings import PROJECT_DIR
+
+
+@pytest.fixture
+def summary(monkeypatch, tmp_path):
+    """Run the last task on what a job has left; return what it keeps."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+    import segue_training
+
+    kept = {}
+    monkeypatch.setattr(segue_training, "mongo_database", lambda: None)
+    monkeypatch.setattr(summaries, "write", lambda _run, _job, total, into: kept.update(total))  # noqa: ARG005
+
+    def run(done):
+        monkeypatch.setattr(summaries, "read", lambda _run, source: {"job": done} if done else {})  # noqa: ARG005
+        dag_run = SimpleNamespace(dag_id="d", run_id="r", start_date=datetime.now(UTC))
+        segue_training.training_summary.function("job", "there", dag_run)
+
+    return run, kept
+
+
+def test_what_retention_took_is_kept_and_makes_the_summary_skip_visibly(summary):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    run, kept = summary
+    with pytest.raises(AirflowSkipException, match="deleted 1,200 events"):
+        run({"decision": "promoted", "lost_by_retention": 1_200})
+    assert kept["lost_by_retention"] == 1_200
+
+
+def test_where_nothing_was_lost_it_succeeds(summary):
+    run, kept = summary
+    run({"decision": "kept", "lost_by_retention": 0})
+    assert kept["results"] == "there"
+
+
+def test_a_job_that_left_nothing_fails_it(summary):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="left no summary"):
+        summary[0](None)
