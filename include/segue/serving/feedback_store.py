@@ -42,10 +42,6 @@ class FeedbackStore:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._feedback = database[COLLECTION]
 
-    def create_indexes(self) -> None:
-        """Make reading one user quick."""
-        self._feedback.create_index("user_name")
-
     def put(self, feedback: Feedback) -> None:
         """Replace what the user said before; a score of 0 removes it."""
         if feedback.score == 0:

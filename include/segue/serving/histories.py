@@ -21,6 +21,8 @@ from segue.streaming.store import present_stay
 
 COLLECTION = "plays"
 
+RECORDING_IDS = ("recording_msid", "recording_mbid")
+
 KEPT = 20_000
 """Listeners kept in memory."""
 
@@ -54,8 +56,9 @@ class Histories:
         self._kept: OrderedDict[str, History] = OrderedDict()  # by the user's key among the removals
 
     def create_indexes(self) -> None:
-        """Make reading one listener quick."""
-        self._plays.create_index([("user_name", ASCENDING)])
+        """Make reading one listener quick, and which tracks they played under an id."""
+        for recording in RECORDING_IDS:
+            self._plays.create_index([("user_name", ASCENDING), (recording, ASCENDING)])
 
     def add(self, events: Iterable[Listen]) -> None:
         """Keep the plays of tracks of the corpus; those that are there already stay as they are."""
@@ -87,6 +90,15 @@ class Histories:
         for play in self._plays.find({"user_name": user_name}, wanted):
             history.add(play["track_id"], play["listened_at"])
         return history
+
+    def played_as(self, user_name: str, recordings: Iterable[str]) -> set[str]:
+        """Find the tracks that a listener has played under ids of recordings."""
+        wanted = {"$in": list(recordings)}
+        return {
+            play["track_id"]
+            for name in RECORDING_IDS  # one after the other: the index is not used for `$or`
+            for play in self._plays.find({"user_name": user_name, name: wanted}, {"_id": 0, "track_id": 1})
+        }
 
     def forget(self, user_keys: Iterable[str] | None = None) -> None:
         """Drop from memory everybody, or those of the given keys: they are read again."""

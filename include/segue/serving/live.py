@@ -30,9 +30,8 @@ from segue.errors import StackError
 from segue.models.ranking.recommend import Wishes
 from segue.serving.batch import replace_older
 from segue.serving.champion import Champion, Served
-from segue.serving.feedback_store import FeedbackStore
 from segue.serving.histories import Histories
-from segue.serving.lists import COLLECTION, documents, hated_by, listener_of
+from segue.serving.lists import COLLECTION, create_indexes, documents, hated_by, listener_of
 from segue.settings import Settings, get_settings
 from segue.streaming.events import Listen
 from segue.streaming.removals import Removals
@@ -85,7 +84,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 self._histories.forget()
                 self._histories.create_indexes()
                 self._removals.create_indexes()
-                FeedbackStore(self._database).create_indexes()
+                create_indexes(self._database)
                 create_topics(self._settings)
                 self._follow()
             except (StackError, KafkaError, PyMongoError) as error:
