@@ -120,11 +120,9 @@ class Lake:
 
     def _leave_folders(self, name: str) -> None:
         """Rewrite a table of an older lake, which has a folder for each day, in one commit."""
-        location = f"{self.uri}/{name}"
-        self.spark.sql(f"ALTER TABLE delta.`{location}` SET TBLPROPERTIES ('{STATISTICS}' = '{PARTITION}')")
         rows = self.read(name)
         days = [row[0] for row in rows.select(PARTITION).distinct().collect()]
-        _writer(rows, days).option("overwriteSchema", "true").save(location)
+        _writer(rows, days).option("overwriteSchema", "true").save(f"{self.uri}/{name}")
 
 
 def _writer(rows: DataFrame, days: Collection[date]) -> DataFrameWriter:

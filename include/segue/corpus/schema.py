@@ -10,7 +10,7 @@ from typing import Final
 SCHEMA_VERSION: Final = 3
 
 PARTITION: Final = "partition_date"
-"""Day a track entered the corpus. Assigned once; every table but the inventory is partitioned by it."""
+"""Day a track entered the corpus. Assigned once; what a run replaces is the rows of its days."""
 
 FILE: Final = "track_id string, path string, size_bytes bigint, mtime_ns bigint"
 """One audio file. `path` is relative to the music folder, written as `segue.corpus.paths` says."""

@@ -57,7 +57,7 @@ def test_a_day_is_replaced_as_a_whole_and_its_neighbours_in_the_same_file_stay(s
 def test_rows_of_another_day_are_not_written(spark, tmp_path):
     lake, day = Lake(spark, str(tmp_path)), date(2026, 3, 1)
     lake.replace("tracks", tracks(spark, ("t", day)), [day])
-    with pytest.raises(Exception, match="replaceWhere"):
+    with pytest.raises(Exception, match="REPLACE_WHERE_MISMATCH"):
         lake.replace("tracks", tracks(spark, ("stray", day + timedelta(days=1))), [day])
     assert ids(lake) == [("t", day)]
 
