@@ -128,8 +128,8 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             producer.close(timeout=5)
 
     def _keep(self, records: Sequence[Any]) -> None:
-        events = self._removals.standing(event for event in map(_event, records) if event is not None)
-        self._histories.add(events)
+        readable = (event for event in map(_event, records) if event is not None)
+        events = self._removals.store(readable, self._histories.add, self._histories.discard)
         self._waiting |= dict.fromkeys(event.user_name for event in events if event.track_id is not None)
 
     def _recommend(self, served: Served, users: Sequence[str], producer: KafkaProducer) -> None:
@@ -139,6 +139,9 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         self._database[COLLECTION].bulk_write(
             [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in made], ordered=False
         )
+        for user in self._removals.forgotten(users):  # perhaps while they were ranked: then they have no plays
+            if not self._histories.read(user).times:
+                self._database[COLLECTION].delete_one({"_id": user})
         sent = [
             producer.send(
                 self._settings.recommendations_topic,

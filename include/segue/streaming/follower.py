@@ -124,4 +124,4 @@ class Follower:
             finally:
                 producer.close(timeout=5)
         named = [event for event in events if event.track_name]  # players show names, version 1 has none
-        self._store.put(self._removals.standing(named))
+        self._removals.store(named, self._store.put, self._store.discard)

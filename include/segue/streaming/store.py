@@ -91,10 +91,19 @@ class ListenStore:
         newest, oldest = ends
         return Span(newest["listened_at"], oldest["listened_at"]) if newest and oldest else None
 
+    def ids(self, user_name: str, listened_at: int, recording_msid: str) -> list[str]:
+        """Find the event ids of a listen."""
+        query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
+        return [found["_id"] for found in self._listens.find(query, {"_id": 1})]
+
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
         """Remove a listen; return how many there were."""
         query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
         return self._listens.delete_many(query).deleted_count
+
+    def discard(self, events: Iterable[Listen]) -> None:
+        """Remove events."""
+        self._listens.delete_many({"_id": {"$in": [event.event_id for event in events]}})
 
     def remove_user(self, user_name: str) -> int:
         """Remove all listens of a user; return how many there were."""
