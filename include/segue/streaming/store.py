@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
@@ -50,6 +50,14 @@ class ListenStore:
         if documents:
             with present_stay():
                 self._listens.insert_many(documents, ordered=False)
+
+    def replace(self, events: Iterable[Listen]) -> None:
+        """Store events, in the place of those with the same ids."""
+        documents = [_document(event) for event in events]
+        if documents:
+            self._listens.bulk_write(
+                [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents], ordered=False
+            )
 
     def of_user(
         self, user_name: str, *, before: int | None = None, after: int | None = None, count: int = 25

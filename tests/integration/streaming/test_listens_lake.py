@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from pymongo.database import Database
 
 from segue.errors import TrainingError
@@ -135,13 +135,35 @@ def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) 
     before = rematch(bench.table, NOTHING)
     assert (before["rematched"], before["unmatched"]) == (0, 4)
     assert before["unmatched_artists"] == [{"artist": "Björk", "listens": 4}]
-    after = rematch(bench.table, TrackIndex([CatalogueEntry("t1", "Bjork", "Joga")]))
+    taken: list[Listen] = []
+    after = rematch(bench.table, TrackIndex([CatalogueEntry("t1", "Bjork", "Joga")]), taken.extend)
+    assert {(event.user_name, event.event_id, event.track_id) for event in taken} == {
+        (user, heard(user, NOON).event_id, "t1") for user in "ab"
+    }
     assert (after["rematched"], after["unmatched"]) == (2, 2)
     matched = (
         bench.table.read().where("track_id is not null").select("track_id", "matched_by").distinct().collect()
     )
     assert [(row.track_id, row.matched_by) for row in matched] == [("t1", Method.NAME.value)]
     assert bench.ingest()["messages"] == 0  # the offsets survive commits that are not the ingestion's
+
+
+def test_a_rebuild_keeps_what_kafka_holds_no_more(bench: Bench) -> None:
+    bench.send(heard("a", NOON), heard("b", NOON))
+    bench.ingest()
+    before = bench.rows()
+    delete_messages(bench)
+    bench.send(heard("c", NOON))
+    bench.ingest(rebuild=(None, None))
+    assert bench.rows() == before + Counter({("2026-03-05", "c", "Jóga"): 1})
+
+
+def delete_messages(bench: Bench) -> None:
+    """Delete what the topic holds, as its retention does."""
+    admin = KafkaAdminClient(bootstrap_servers=bench.settings.kafka_bootstrap)
+    ends = window_of(bench).ends
+    admin.delete_records({TopicPartition(bench.settings.listens_topic, p): end for p, end in ends.items()})
+    admin.close()
 
 
 def window_of(bench: Bench) -> OffsetWindow:
