@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from pymongo.database import Database
 
 from segue.errors import TrainingError
@@ -146,24 +146,6 @@ def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) 
     )
     assert [(row.track_id, row.matched_by) for row in matched] == [("t1", Method.NAME.value)]
     assert bench.ingest()["messages"] == 0  # the offsets survive commits that are not the ingestion's
-
-
-def test_a_rebuild_keeps_what_kafka_holds_no_more(bench: Bench) -> None:
-    bench.send(heard("a", NOON), heard("b", NOON))
-    bench.ingest()
-    before = bench.rows()
-    delete_messages(bench)
-    bench.send(heard("c", NOON))
-    bench.ingest(rebuild=(None, None))
-    assert bench.rows() == before + Counter({("2026-03-05", "c", "Jóga"): 1})
-
-
-def delete_messages(bench: Bench) -> None:
-    """Delete what the topic holds, as its retention does."""
-    admin = KafkaAdminClient(bootstrap_servers=bench.settings.kafka_bootstrap)
-    ends = window_of(bench).ends
-    admin.delete_records({TopicPartition(bench.settings.listens_topic, p): end for p, end in ends.items()})
-    admin.close()
 
 
 def window_of(bench: Bench) -> OffsetWindow:
