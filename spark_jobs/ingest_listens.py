@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from datetime import date
 
 from segue import spark, summaries
+from segue.serving.histories import Histories
 from segue.settings import get_settings
 from segue.streaming import catalogue
+from segue.streaming.events import Listen
 from segue.streaming.ingestion import figures, ingest
 from segue.streaming.lake import ListensTable
 from segue.streaming.matching import TrackIndex
 from segue.streaming.rematching import rematch
 from segue.streaming.removals import Removals
+from segue.streaming.store import ListenStore
 
 
 def main() -> None:
@@ -32,11 +36,17 @@ def main() -> None:
     rebuild = (arguments.first, arguments.last) if arguments.mode == "rebuild" else None
     with spark.job("ingest-listens") as session, summaries.database() as database:
         table = ListensTable(session, settings.lake_uri)
-        removed = session.createDataFrame(list(Removals(database).all().items()), "key string, removed_at double")
+        removals, store, histories = Removals(database), ListenStore(database), Histories(database)
+        removed = session.createDataFrame(list(removals.all().items()), "key string, removed_at double")
         summary = ingest(session, settings, removed, rebuild=rebuild)
         if table.exists():
             summary["taken_back"] = table.remove(removed)
-            summary |= rematch(table, TrackIndex(catalogue.entries(database)))
+
+            def take(events: Sequence[Listen]) -> None:  # what the API shows, and what is recommended from
+                removals.store(events, store.replace, store.discard)
+                removals.store(events, histories.add, histories.discard)
+
+            summary |= rematch(table, TrackIndex(catalogue.entries(database)), take)
             summary["table"] = figures(table, arguments.first, arguments.last)
             table.vacuum()
         summary["seconds"] = time.monotonic() - started

@@ -23,12 +23,19 @@ def context(request: Request) -> Context:
 
 
 def header_token(request: Request) -> str | None:
-    """Take the token out of ``Authorization: Token …`` (or Bearer); None without such a header."""
+    """Take the token out of ``Authorization: Token …`` (or Bearer); None without such a header.
+
+    Raises
+    ------
+    ApiError
+        401, for another header; such a request counts for the address that it comes from.
+    """
     header = request.headers.get("authorization")
     if not header:
         return None
     scheme, _, token = header.partition(" ")
     if scheme.lower() not in ("token", "bearer") or not token.strip():
+        _count(request, *context(request).rate_limits.address(_address(request)))
         raise unauthorized("Provided Authorization header is invalid.")
     return token.strip()
 
@@ -45,7 +52,7 @@ async def user_of(request: Request, token: str | None) -> str | None:
         429, if there were too many.
     """
     ctx = context(request)
-    address = request.client.host if request.client else ""
+    address = _address(request)
     known, user_name = ctx.remembered.remembered(token) if token else (True, None)
     if token and not known and ctx.rate_limits.may_ask(address):
         user_name = await run_in_threadpool(ctx.remembered.look_up, token)
@@ -55,6 +62,10 @@ async def user_of(request: Request, token: str | None) -> str | None:
         _count(request, *ctx.rate_limits.user(user_name))
         request.state.user = user_name
     return user_name
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _count(request: Request, allowed: bool, headers: dict[str, str]) -> None:

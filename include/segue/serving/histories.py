@@ -114,6 +114,13 @@ class Histories:
         query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
         return self._plays.delete_many(query).deleted_count
 
+    def discard(self, events: Iterable[Listen]) -> None:
+        """Remove events."""
+        gone = list(events)
+        self._plays.delete_many({"_id": {"$in": [event.event_id for event in gone]}})
+        for event in gone:
+            self._kept.pop(event.user_name, None)
+
     def remove_user(self, user_name: str) -> int:
         """Remove all listens of a user; return how many there were."""
         return self._plays.delete_many({"user_name": user_name}).deleted_count

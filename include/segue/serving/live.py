@@ -138,8 +138,8 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             producer.close(timeout=5)
 
     def _keep(self, records: Sequence[Any]) -> None:
-        events = self._removals.standing(event for event in map(_event, records) if event is not None)
-        self._histories.add(events)
+        readable = (event for event in map(_event, records) if event is not None)
+        events = self._removals.store(readable, self._histories.add, self._histories.discard)
         self._waiting |= dict.fromkeys(event.user_name for event in events if event.track_id is not None)
 
     def _recommend(self, served: Served, users: Sequence[str], producer: KafkaProducer) -> None:
@@ -148,6 +148,9 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         listeners = {user: listener_of(served, self._histories.of(user), hated.get(user, ())) for user in users}
         made = list(documents(served, listeners, now=now, wishes=Wishes()))
         replace_older(self._database[COLLECTION], made)  # after a rebalance another member may be ahead
+        for user in self._removals.forgotten(users):  # perhaps while they were ranked: then they have no plays
+            if not self._histories.read(user).times:
+                self._database[COLLECTION].delete_one({"_id": user})
         sent = [
             producer.send(
                 self._settings.recommendations_topic,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -16,33 +18,75 @@ from pymongo.errors import PyMongoError
 from segue.serving import metrics, retraining
 from segue.serving.access import Ctx
 from segue.serving.context import Context
-
-router = APIRouter(tags=["operation"])
+from segue.serving.lately import Lately
+from segue.serving.live import heartbeat
 
 KAFKA_TIMEOUT_MS = 2_000
+THREADS = frozenset({"event-writer", "listen-store", "catalogue"})
+LIVE_FRESH_S = 60.0
+"""A live service that has been silent for longer hangs or is not there."""
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    ctx: Context = app.state.context
+    database = ctx.mongo[ctx.settings.mongo_database]
+    app.state.dependencies = Lately(lambda: _dependencies(ctx))
+    app.state.retraining = Lately(lambda: retraining.measure(ctx.settings, database))
+    yield
+
+
+router = APIRouter(tags=["operation"], lifespan=_lifespan)
 
 
 @router.get("/health", summary="How is each part?", responses={503: {"description": "A part is away."}})
-async def health(ctx: Ctx) -> JSONResponse:
-    """Ask each dependency; 200 if listens can be taken and shown, else 503."""
-    kafka = await run_in_threadpool(_asked, lambda: _kafka(ctx))
-    mongo = await run_in_threadpool(_asked, lambda: ctx.mongo.admin.command("ping") and {})
-    store = {"ok": ctx.follower.error is None, "lag": ctx.follower.lag, "error": ctx.follower.error}
-    parts = {"kafka": kafka, "mongodb": mongo, "listen_store": store}
-    parts["catalogue"] = {"ok": True, "tracks": len(ctx.catalogue.index)}
+async def health(request: Request, ctx: Ctx) -> JSONResponse:
+    """Ask each dependency, at most every other second; 200 if listens can be taken, matched and shown, else 503.
+
+    ``recommendations`` tells what these parts are to them, and does not decide: there are none before a training.
+    """
+    missing = sorted(THREADS - {thread.name for thread in threading.enumerate()})
+    parts = {
+        **await request.app.state.dependencies(),
+        "listen_store": {"ok": ctx.follower.error is None, "lag": ctx.follower.lag, "error": ctx.follower.error},
+        "catalogue": {"ok": ctx.catalogue.loaded, "tracks": len(ctx.catalogue.index)},
+        "threads": {"ok": not missing, "missing": missing},
+    }
     healthy = all(part["ok"] for part in parts.values())
     state = {"status": "ok" if healthy else "degraded", "parts": parts, "pending_listens": ctx.writer.pending}
+    state["recommendations"] = {"champion": _champion(request), "live": _live(ctx)}
     return JSONResponse(state, status_code=200 if healthy else 503)
 
 
 @router.get("/metrics", summary="For Prometheus")
-async def prometheus(ctx: Ctx) -> Response:
-    """Write the metrics."""
+async def prometheus(request: Request, ctx: Ctx) -> Response:
+    """Write the metrics; those of the retraining are at most two seconds old."""
     metrics.PENDING.set(ctx.writer.pending)
     metrics.CATALOGUE.set(len(ctx.catalogue.index))
     metrics.LAG.set(ctx.follower.lag if ctx.follower.lag is not None else float("nan"))
-    await run_in_threadpool(retraining.measure, ctx.settings, ctx.mongo[ctx.settings.mongo_database])
+    await request.app.state.retraining()
     return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _dependencies(ctx: Context) -> dict[str, Any]:
+    return {
+        "kafka": _asked(lambda: _kafka(ctx)),
+        "mongodb": _asked(lambda: ctx.mongo.admin.command("ping") and {}),
+    }
+
+
+def _champion(request: Request) -> dict[str, Any]:
+    champion = request.app.state.recommending.champion
+    served = champion.served
+    return {"ok": champion.error is None, "version": served and served.version, "error": champion.error}
+
+
+def _live(ctx: Context) -> dict[str, Any]:
+    try:
+        silent_s = time.time() - heartbeat(ctx.settings).stat().st_mtime
+    except FileNotFoundError:
+        return {"ok": False, "error": "it has never run here"}
+    return {"ok": silent_s < LIVE_FRESH_S, "silent_s": round(silent_s, 1)}
 
 
 def _asked(question: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Bodies and answers as the OpenAPI description shows them.
 
-Requests are checked by ``validation``, which has ListenBrainz's words for what is wrong.
+Requests are checked by ``validation``, which has ListenBrainz's words for what is wrong. A ``default_factory``
+here says that a field may be missing, but not null.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from segue.serving import limits
+from segue.streaming.events import MAX_TEXT
 
 
 class _Model(BaseModel):
@@ -26,7 +28,7 @@ class AdditionalInfo(BaseModel):
     release_mbid: UUID | None = None
     artist_mbids: list[UUID] | None = None
     tags: list[str] | None = Field(None, max_length=limits.MAX_TAGS_PER_LISTEN)
-    duration_ms: int | None = Field(None, gt=0, le=limits.MAX_DURATION_S * 1000)
+    duration_ms: int = Field(default_factory=int, gt=0, le=limits.MAX_DURATION_S * 1000)
     media_player: str | None = None
     submission_client: str | None = None
     segue_track_id: str | None = Field(None, description="Segue's own id of the track, if the player knows it.")
@@ -35,17 +37,17 @@ class AdditionalInfo(BaseModel):
 class TrackMetadata(BaseModel):
     """What was played."""
 
-    artist_name: str = Field(min_length=1)
-    track_name: str = Field(min_length=1)
-    release_name: str | None = None
+    artist_name: str = Field(min_length=1, max_length=MAX_TEXT)
+    track_name: str = Field(min_length=1, max_length=MAX_TEXT)
+    release_name: str = Field("", max_length=MAX_TEXT)
     additional_info: AdditionalInfo | None = None
 
 
 class SubmittedListen(_Model):
     """One play; without its time in ``playing_now``."""
 
-    listened_at: int | None = Field(
-        None,
+    listened_at: int = Field(
+        default_factory=int,
         ge=limits.MIN_LISTENED_AT,
         description="When the play began, in seconds since 1970-01-01 UTC; not in playing_now.",
         examples=[1_763_900_000],

@@ -17,7 +17,7 @@ from segue.serving.validation import ListenType, canonical_uuid, parse_object, p
 from segue.streaming.events import message, reason
 from segue.streaming.matching import TrackIndex
 from segue.streaming.plays import Play, event_of
-from segue.streaming.removals import listen_key
+from segue.streaming.removals import event_key, listen_key
 from segue.streaming.writer import NotWritten, Record
 
 router = APIRouter(prefix="/1", tags=["listens"], responses=schemas.REFUSALS)
@@ -118,7 +118,9 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
     msid = canonical_uuid(document["recording_msid"])
     if msid is None:
         raise bad_request(f"{document['recording_msid']}: Recording MSID format invalid.")
-    await run_in_threadpool(ctx.removals.add, listen_key(user, listened_at, msid))
+    events = await run_in_threadpool(ctx.store.ids, user, listened_at, msid)
+    keys = [listen_key(user, listened_at, msid), *map(event_key, events)]
+    await run_in_threadpool(ctx.removals.add, *keys)
     await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
     await run_in_threadpool(ctx.histories.remove, user, listened_at, msid)
     return ok()

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from segue.serving import limits
 from segue.serving.errors import bad_request
 from segue.streaming.events import MAX_TEXT
-from segue.streaming.plays import Play
+from segue.streaming.plays import MAX_CLOCK_SKEW_S, Play
 
 _MBID = ("release_mbid", "recording_mbid", "release_group_mbid", "track_mbid")
 _MBIDS = ("artist_mbids", "work_mbids")
@@ -87,7 +87,7 @@ def parse_submission(body: bytes) -> tuple[ListenType, list[Play]]:
         raise bad_request(
             "JSON document contains more than listen for a single/playing_now. It should contain only one."
         )
-    latest = int(time.time()) + limits.MAX_CLOCK_SKEW_S
+    latest = int(time.time()) + MAX_CLOCK_SKEW_S
     return listen_type, [_play(listen, listen_type, latest) for listen in payload]
 
 

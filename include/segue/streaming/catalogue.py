@@ -47,7 +47,7 @@ class LiveCatalogue:
         self._database = database
         self._kafka = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": KAFKA_TIMEOUT_MS}
         self._topic = settings.tracks_topic
-        self._loaded = False
+        self.loaded = False
         self._taken_in: int | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="catalogue", daemon=True)
@@ -65,10 +65,10 @@ class LiveCatalogue:
     def refresh(self) -> bool:
         """Build a new index if the corpus has changed, or may have; tell whether it did so."""
         announced = self._announced()
-        if self._loaded and announced in (None, self._taken_in):
+        if self.loaded and announced in (None, self._taken_in):
             return False
         self.index = TrackIndex(entries(self._database))
-        self._loaded, self._taken_in = True, announced
+        self.loaded, self._taken_in = True, announced
         return True
 
     def _announced(self) -> int | None:

@@ -1,7 +1,7 @@
 """Messages that nobody can read go to a topic of their own, whole, with where they came from and why.
 
 The key is ``topic/partition/offset``: whoever meets the message again writes the same letter again, and
-readers see it once.
+readers see it once. Another message at the same place, of a topic that was made anew, is another letter.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def read(bootstrap_servers: str, dead_letters_topic: str) -> Iterator[DeadLetter
     Yields
     ------
     DeadLetter
-        The first of each name, by number.
+        The first of each name and content, by number.
 
     Raises
     ------
@@ -126,13 +126,13 @@ def read(bootstrap_servers: str, dead_letters_topic: str) -> Iterator[DeadLetter
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
         ends = consumer.end_offsets(partitions) if partitions else {}
-        seen: set[str] = set()
+        seen: set[tuple[str, bytes | None, bytes | None]] = set()
         while any(consumer.position(partition) < end for partition, end in ends.items()):
             for records in consumer.poll(timeout_ms=1_000).values():
                 for record in records:
                     dead = _read(record)
-                    if dead.name not in seen:
-                        seen.add(dead.name)
+                    if (same := (dead.name, dead.key, dead.value)) not in seen:
+                        seen.add(same)
                         yield dead
     finally:
         consumer.close()

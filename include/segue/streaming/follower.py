@@ -68,10 +68,12 @@ class Follower:
         while not self._stopping.is_set():
             try:
                 self._follow()
-            except (KafkaError, PyMongoError) as error:
+            except Exception as error:  # whatever it is: a thread that ended would not be noticed
                 # Nothing of the batch at hand was committed: the next round reads it again.
                 if self.error is None or not self.error.startswith(type(error).__name__):
-                    log.warning("The store of listens waits: %s", error)  # once, not at every attempt
+                    known = isinstance(error, (KafkaError, PyMongoError))
+                    # Once, not at every attempt.
+                    log.warning("The store of listens waits: %s", error, exc_info=None if known else error)
                 self.error = f"{type(error).__name__}: {error}"
                 self._stopping.wait(RETRY_S)
 
@@ -87,11 +89,13 @@ class Follower:
             bootstrap_timeout_ms=2_000,
             request_timeout_ms=10_000,
             reconnect_backoff_max_ms=1_000,
+            metadata_max_age_ms=30_000,
             allow_auto_create_topics=False,
         )
         try:
             topic = self._settings.listens_topic
-            partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())]
+            numbers = consumer.partitions_for_topic(topic)
+            partitions = [TopicPartition(topic, p) for p in sorted(numbers or ())]
             if not partitions:
                 self.error = f"There is no topic {topic!r}"
                 self._stopping.wait(RETRY_S)
@@ -107,6 +111,8 @@ class Follower:
                     ends = consumer.end_offsets(partitions)
                     self.lag = sum(end - consumer.position(partition) for partition, end in ends.items())
                     looked = time.monotonic()
+                    if consumer.partitions_for_topic(topic) != numbers:
+                        return  # partitions were added, or the topic made anew: begin again with these
         finally:
             consumer.close()
 
@@ -124,4 +130,4 @@ class Follower:
             finally:
                 producer.close(timeout=5)
         named = [event for event in events if event.track_name]  # players show names, version 1 has none
-        self._store.put(self._removals.standing(named))
+        self._removals.store(named, self._store.put, self._store.discard)

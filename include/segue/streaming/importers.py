@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any, TextIO, TypeVar
 from pydantic_core import from_json
 
 from segue.errors import SegueError
-from segue.streaming.plays import Play
+from segue.streaming.plays import MAX_CLOCK_SKEW_S, Play
 
 T = TypeVar("T")
 
@@ -68,8 +69,8 @@ def lastfm(path: Path) -> Iterator[Line]:
     Line
         In the export's order.
     """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = csv.reader(stream)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        rows = _rows(stream, path)
         first = next(rows, None)
         if first is None:
             raise ImportFileError(f"{path} is empty.")
@@ -95,6 +96,14 @@ _HEADER = {
 _TIMES = ("%d %b %Y, %H:%M", "%d %b %Y %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ")
 
 
+def _rows(stream: TextIO, path: Path) -> Iterator[list[str]]:
+    rows = csv.reader(stream)
+    try:
+        yield from rows
+    except csv.Error as error:  # a field of 131,072 characters, for example: a quotation mark that is never closed
+        raise ImportFileError(f"{path}, line {rows.line_num}, cannot be read as CSV: {error}.") from error
+
+
 def _line(number: int, make: Callable[[T], Play], said: T) -> Line:
     try:
         return Line(number, make(said))
@@ -103,6 +112,8 @@ def _line(number: int, make: Callable[[T], Play], said: T) -> Line:
 
 
 def _listenbrainz_play(text: str) -> Play:
+    if not _NOT_UTF_8.isdisjoint(text):
+        raise ValueError("a line that is not UTF-8")
     listen = from_json(text, allow_inf_nan=False)
     metadata = listen["track_metadata"]
     info = {key: value for key, value in (metadata.get("additional_info") or {}).items() if value is not None}
@@ -127,12 +138,19 @@ def _lastfm_play(row: Mapping[str, str]) -> Play:
 def _play(listened_at: int, artist: Any, track: Any, album: Any, info: dict[str, Any]) -> Play:
     if listened_at < OLDEST:
         raise ValueError(f"a play at {listened_at}, before 2002-10-01")
+    if listened_at >= time.time() + MAX_CLOCK_SKEW_S:
+        raise ValueError(f"a play at {listened_at}, in the future")
     texts = [text.strip() if isinstance(text, str) else "" for text in (artist, track, album)]
     if not texts[0] or not texts[1]:
         raise ValueError("no artist or no title")
+    if not all(map(_NOT_UTF_8.isdisjoint, texts)):
+        raise ValueError("a name that is not UTF-8")
     if any("\x00" in text for text in texts):
         raise ValueError("a null byte in a name")
     return Play(listened_at, texts[0], texts[1], texts[2] or None, info)
+
+
+_NOT_UTF_8 = frozenset(map(chr, range(0xDC80, 0xDD00)))  # what "surrogateescape" makes of other bytes
 
 
 def _seconds(text: str) -> int:
@@ -156,12 +174,12 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile | None]:
 def _json_line_files(path: Path) -> Iterator[TextIO]:
     with _opened(path) as archive:
         if archive is None:
-            with path.open(encoding="utf-8") as stream:
+            with path.open(encoding="utf-8", errors="surrogateescape") as stream:
                 yield stream
             return
         names = sorted(name for name in archive.namelist() if name.endswith(".jsonl") and "listens" in name)
         if not names:
             raise ImportFileError(f"{path} holds no listens/….jsonl: is it ListenBrainz's export?")
         for name in names:
-            with archive.open(name) as raw, io.TextIOWrapper(raw, encoding="utf-8") as stream:
+            with archive.open(name) as raw, io.TextIOWrapper(raw, "utf-8", "surrogateescape") as stream:
                 yield stream

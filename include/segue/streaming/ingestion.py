@@ -114,7 +114,7 @@ def ingest(
         What users have taken back: ``key``, ``removed_at``.
     rebuild
         None takes what is new. A first and a last day (None: unbounded) replace those days by what Kafka holds of
-        them.
+        them, and by what only the table has: Kafka's retention, or a topic made anew, must not empty the lake.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def ingest(
     unreadable = bury(decoded, settings) if rebuild is None else decoded.where("error is not null").count()
     events = events_of(decoded, removed)
     if rebuild is not None:
-        events = _between(events, *rebuild)
+        events = _with_rest(table, _between(events, *rebuild), *rebuild)
     events = events.cache()
     counts = {row[DAY]: row["count"] for row in events.groupBy(DAY).count().collect()}
     if rebuild is None:
@@ -148,6 +148,13 @@ def ingest(
         "days": len(counts),
         "offsets": _spans(window.spans),
     }
+
+
+def _with_rest(table: ListensTable, events: DataFrame, first: date | None, last: date | None) -> DataFrame:
+    """Add to events the table's rows of events that are not among them."""
+    if not table.exists():
+        return events
+    return events.unionByName(_between(table.read(), first, last).join(events, "event_id", "left_anti"))
 
 
 def figures(table: ListensTable, first: date | None, last: date | None) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def mark_taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
     Parameters
     ----------
     listens
-        ``user_name``, ``listened_at``, ``recording_msid`` and ``received_at``, as in `SCHEMA`.
+        ``event_id``, ``user_name``, ``listened_at``, ``recording_msid`` and ``received_at``, as in `SCHEMA`.
     keys
         ``key`` as `segue.streaming.removals` makes it, each once, and ``removed_at``.
     """
@@ -220,15 +220,13 @@ def mark_taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
     # A version 1 event has no recording, which Python writes as "None".
     recording = sf.coalesce(listens["recording_msid"], sf.lit("None"))
     listen = sf.concat_ws("/", user, listens["listened_at"].cast("string"), recording)
-    of_users, of_listens = (
-        keys.select(sf.col("key").alias(f"{what}_key"), sf.col("removed_at").alias(f"{what}_at"))
-        for what in ("user", "listen")
-    )
-    joined = listens.join(of_users, of_users["user_key"] == user, "left").join(
-        of_listens, of_listens["listen_key"] == listen, "left"
-    )
+    event = sf.concat(sf.lit("event:"), listens["event_id"])
+    joined = listens
+    for i, concerned in enumerate((user, listen, event)):
+        noted = keys.select(sf.col("key").alias(f"key_{i}"), sf.col("removed_at").alias(f"removed_{i}"))
+        joined = joined.join(noted, noted[f"key_{i}"] == concerned, "left")
     received = sf.coalesce(joined["received_at"], sf.lit(0.0))
-    removed = sf.greatest(sf.coalesce("user_at", sf.lit(-1.0)), sf.coalesce("listen_at", sf.lit(-1.0)))
+    removed = sf.greatest(*(sf.coalesce(f"removed_{i}", sf.lit(-1.0)) for i in range(3)))
     return joined.withColumn("taken_back", received <= removed).select(*listens.columns, "taken_back")
 
 

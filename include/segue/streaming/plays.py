@@ -14,6 +14,9 @@ from segue.streaming.matching import TrackIndex
 
 _MSID_NAMESPACE = uuid.UUID("0f8f5a3a-6c63-5d0c-9a55-51a4f0a3e0c1")
 
+MAX_CLOCK_SKEW_S = 60 * 60
+"""How far ahead a player's clock may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Play:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from segue.streaming.events import Listen
+from segue.streaming.lake import DAY
 from segue.streaming.matching import TrackIndex
 
 if TYPE_CHECKING:
@@ -12,8 +17,10 @@ if TYPE_CHECKING:
 
     from segue.streaming.lake import ListensTable
 
+MATCHED = ("track_id", "matched_by", "match_score")
 MATCHES = "artist_name string, track_name string, track_id string, matched_by string, match_score double"
 MOST_SHOWN = 20
+BATCH = 1_000
 
 
 def unmatched(table: ListensTable) -> DataFrame:
@@ -25,7 +32,17 @@ def unmatched(table: ListensTable) -> DataFrame:
     return named.agg(sf.max("recording_mbid").alias("recording_mbid"), sf.count("*").alias("listens"))
 
 
-def rematch(table: ListensTable, index: TrackIndex) -> dict[str, Any]:
+def matched(table: ListensTable, matches: DataFrame) -> Iterator[Listen]:
+    """Make the events of the unmatched listens of some names, with the tracks that these have been matched to."""
+    waiting = table.read().where("track_id is null").drop(*MATCHED, DAY)
+    for row in waiting.join(matches, ["artist_name", "track_name"]).toLocalIterator():
+        info = row.additional_info
+        yield Listen.model_validate(row.asDict() | {"additional_info": json.loads(info) if info else None})
+
+
+def rematch(
+    table: ListensTable, index: TrackIndex, take: Callable[[Sequence[Listen]], object] = lambda _: None
+) -> dict[str, Any]:
     """Match what is unmatched with the catalogue as it is now.
 
     Parameters
@@ -34,6 +51,9 @@ def rematch(table: ListensTable, index: TrackIndex) -> dict[str, Any]:
         The listens.
     index
         The catalogue.
+    take
+        Gets the events that are matched now, a thousand at a time, before the table has their tracks: a run that
+        is killed in between is repeated.
 
     Returns
     -------
@@ -52,7 +72,11 @@ def rematch(table: ListensTable, index: TrackIndex) -> dict[str, Any]:
             matches.append((row.artist_name, row.track_name, found.track_id, found.method.value, found.score))
             rematched += row.listens
     if matches:
-        table.match(table.spark.createDataFrame(matches, MATCHES))
+        tracks = table.spark.createDataFrame(matches, MATCHES)
+        events = matched(table, tracks)
+        while batch := list(islice(events, BATCH)):
+            take(batch)
+        table.match(tracks)
     most = sorted(missed.items(), key=lambda item: (-item[1], item[0]))[:MOST_SHOWN]
     return {
         "rematched": rematched,

@@ -2,6 +2,8 @@
 
 Kafka keeps what it has got, so whoever reads the topic of listens asks here what no longer counts: every event
 that was received before its removal. Listening to the same track again, or coming back as a user, counts anew.
+A deleted listen is known by the names it had and by its event's id, since the same event may have been sent again
+with another album and so another MSID.
 A user is remembered only by a hash of the name.
 """
 
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pymongo.database import Database
@@ -29,9 +31,15 @@ def listen_key(user_name: str, listened_at: int, recording_msid: str | None) -> 
     return f"{user_key(user_name)}/{listened_at}/{recording_msid}"
 
 
-def keys(event: Listen) -> tuple[str, str]:
+def event_key(event_id: str) -> str:
+    """Key of a deleted listen's event."""
+    return f"event:{event_id}"
+
+
+def keys(event: Listen) -> tuple[str, str, str]:
     """Give the keys of the removals that concern an event."""
-    return user_key(event.user_name), listen_key(event.user_name, event.listened_at, event.recording_msid)
+    named = listen_key(event.user_name, event.listened_at, event.recording_msid)
+    return user_key(event.user_name), named, event_key(event.event_id)
 
 
 class Removals:
@@ -46,9 +54,11 @@ class Removals:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._removals = database[COLLECTION]
 
-    def add(self, key: str) -> None:
-        """Note that this is removed now."""
-        self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": time.time()}, upsert=True)
+    def add(self, *keys: str) -> None:
+        """Note that these are removed now."""
+        removed_at = time.time()
+        for key in keys:
+            self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": removed_at}, upsert=True)
 
     def all(self) -> dict[str, float]:
         """Read all: key to time of the removal."""
@@ -76,3 +86,36 @@ class Removals:
             for event in listed
             if (event.received_at or 0.0) > max(removed.get(key, -1.0) for key in keys(event))
         ]
+
+    def forgotten(self, user_names: Iterable[str]) -> list[str]:
+        """Name those who have been forgotten at some time; they may have come back since."""
+        names = {user_key(user_name): user_name for user_name in user_names}
+        return [names[found["_id"]] for found in self._removals.find({"_id": {"$in": sorted(names)}}, {"_id": 1})]
+
+    def store(
+        self,
+        events: Iterable[Listen],
+        put: Callable[[Sequence[Listen]], object],
+        discard: Callable[[Sequence[Listen]], object],
+    ) -> list[Listen]:
+        """Store the events that have not been removed, not even while they were being stored.
+
+        Parameters
+        ----------
+        events
+            As they come from Kafka or the lake.
+        put, discard
+            Store events; remove them again.
+
+        Returns
+        -------
+        list of Listen
+            What is stored.
+        """
+        events = self.standing(events)
+        put(events)
+        kept = self.standing(events)
+        if len(kept) < len(events):  # whoever removed them may have looked before they were there
+            ids = {event.event_id for event in kept}
+            discard([event for event in events if event.event_id not in ids])
+        return kept

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
@@ -51,6 +51,14 @@ class ListenStore:
             with present_stay():
                 self._listens.insert_many(documents, ordered=False)
 
+    def replace(self, events: Iterable[Listen]) -> None:
+        """Store events, in the place of those with the same ids."""
+        documents = [_document(event) for event in events]
+        if documents:
+            self._listens.bulk_write(
+                [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents], ordered=False
+            )
+
     def of_user(
         self, user_name: str, *, before: int | None = None, after: int | None = None, count: int = 25
     ) -> list[Listen]:
@@ -91,10 +99,19 @@ class ListenStore:
         newest, oldest = ends
         return Span(newest["listened_at"], oldest["listened_at"]) if newest and oldest else None
 
+    def ids(self, user_name: str, listened_at: int, recording_msid: str) -> list[str]:
+        """Find the event ids of a listen."""
+        query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
+        return [found["_id"] for found in self._listens.find(query, {"_id": 1})]
+
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
         """Remove a listen; return how many there were."""
         query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
         return self._listens.delete_many(query).deleted_count
+
+    def discard(self, events: Iterable[Listen]) -> None:
+        """Remove events."""
+        self._listens.delete_many({"_id": {"$in": [event.event_id for event in events]}})
 
     def remove_user(self, user_name: str) -> int:
         """Remove all listens of a user; return how many there were."""

@@ -170,17 +170,20 @@ class EventWriter:
         stuck._sender.force_close()
 
     def _send(self, batch: _Batch) -> None:
+        if time.monotonic() > batch.deadline:
+            batch.answered(KafkaTimeoutError("no answer in time to those before it"), len(batch.records))
+            return
         sent = 0
         try:
-            if time.monotonic() > batch.deadline:
-                raise KafkaTimeoutError("no answer in time to those before it")
             producer = batch.producer = self._connected()
             for key, value in batch.records:
                 future = producer.send(batch.topic, key=key, value=value)
                 sent += 1
                 future.add_callback(lambda _: batch.answered(None))
                 future.add_errback(batch.answered)
-        except KafkaError as error:
+        except Exception as error:  # whatever it is, the caller hears of it, and the thread goes on
+            if not isinstance(error, KafkaError):
+                log.exception("Events could not be sent.")
             batch.answered(error, len(batch.records) - sent)
 
     def _connected(self) -> KafkaProducer:

@@ -26,7 +26,7 @@ from segue.models.ranking.incremental import FULL, UPDATES
 from segue.models.ranking.product import NAME, Recommender
 from segue.models.ranking.training import AS_OF, ENDS, Decision, Material
 from segue.models.registry import Registry, Version
-from segue.serving import release
+from segue.serving import forgetting, release
 from segue.serving.forgetting import forget_in_database
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import spark_conf
@@ -238,6 +238,7 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
     decision = incremental.train_incrementally(spark, material, window.ends, Registry(here))
     assert decision.promoted
+    monkeypatch.setattr(forgetting, "TRUSTED_S", 0)
     forget_in_database(database, leaving)  # while the training runs
     served = release.publish(database, decision, material, removed)
     assert served == len(material.interactions.users) - 1

@@ -170,6 +170,7 @@ def test_wrong_token_is_refused(api: str, header: str | bytes | None, sentence: 
     headers: Any = [(b"Authorization", header.encode() if isinstance(header, str) else header)] if header else []
     answer = httpx.post(f"{api}/1/submit-listens", headers=headers, json={})
     assert (answer.status_code, answer.json()) == (401, {"code": 401, "error": sentence})
+    assert "X-RateLimit-Remaining" in answer.headers
 
 
 def test_a_token_reads_its_own_user_only(client: httpx.Client, database: Any) -> None:

@@ -6,10 +6,12 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo.database import Database
 
 from segue import summaries
+from segue.serving import lately
 
 NDCG = {"challenger": {"ndcg@10": 0.25}, "champion": 0.2}
 
@@ -22,8 +24,9 @@ def scraped(client: httpx.Client) -> dict[tuple[str, str], float]:
 
 
 def test_the_lag_and_the_last_run_of_the_retraining_are_told(
-    client: httpx.Client, database: Database[dict[str, Any]]
+    client: httpx.Client, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lately, "KEPT_S", 0.0)
     before = scraped(client)["segue_retraining_lag", ""]
     listens = [
         {"listened_at": int(time.time()) - i, "track_metadata": {"artist_name": "Björk", "track_name": "Jóga"}}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from segue.serving import forgetting
+from segue.serving.accounts import TRUSTED_S, Accounts
 from segue.streaming.events import Listen
 from segue.streaming.matching import TrackIndex
 from segue.streaming.plays import Play, event_of
+from segue.streaming.removals import Removals, event_key, user_key
 from segue.streaming.store import COLLECTION, ListenStore
 
 pytestmark = pytest.mark.integration
@@ -42,3 +46,45 @@ def test_what_the_server_refuses_is_told_also_among_what_is_there(database: Data
     with pytest.raises(BulkWriteError, match=r"(?i)validation"):
         strict.put([there, listen("carla", 1_600_000_000), listen("ben", 1_600_000_000)])
     assert strict.count("ben") == 1
+
+
+def test_what_is_taken_back_while_it_is_stored_does_not_stay(database: Database[dict[str, Any]]) -> None:
+    store, removals = ListenStore(database), Removals(database)
+    going, staying = (
+        event_of(user, Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([])) for user in ("gil", "hal")
+    )
+
+    def put_while_forgetting(events: Sequence[Listen]) -> None:
+        removals.add(user_key("gil"))
+        store.remove_user("gil")
+        store.put(events)
+
+    assert removals.store([going, staying], put_while_forgetting, store.discard) == [staying]
+    assert (store.count("gil"), store.count("hal")) == (0, 1)
+    assert removals.forgotten(["gil", "hal"]) == ["gil"]
+
+
+def test_a_deleted_listen_stays_deleted_under_its_other_album(database: Database[dict[str, Any]]) -> None:
+    store, removals = ListenStore(database), Removals(database)
+    sent, again = (
+        event_of("ida", Play(1_600_000_000, "Björk", "Jóga", album), TrackIndex([])) for album in ("X", "Y")
+    )
+    store.put([sent, again])
+    removals.add(*map(event_key, store.ids("ida", sent.listened_at, str(sent.recording_msid))))
+    assert removals.standing([sent, again]) == []
+
+
+def test_forgetting_notes_last_what_the_api_still_took(
+    database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Accounts(database).add("jan")
+    taken = []
+
+    def wait(seconds: float) -> None:  # meanwhile the API trusts the token that it remembers
+        assert (seconds, Accounts(database).exists("jan")) == (TRUSTED_S, False)
+        taken.append(event_of("jan", Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([])))
+        ListenStore(database).put(taken)
+
+    monkeypatch.setattr(forgetting.time, "sleep", wait)
+    assert forgetting.forget_in_database(database, "jan")["listens"] == 1
+    assert Removals(database).standing(taken) == []

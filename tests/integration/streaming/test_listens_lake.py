@@ -135,7 +135,11 @@ def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) 
     before = rematch(bench.table, NOTHING)
     assert (before["rematched"], before["unmatched"]) == (0, 4)
     assert before["unmatched_artists"] == [{"artist": "Björk", "listens": 4}]
-    after = rematch(bench.table, TrackIndex([CatalogueEntry("t1", "Bjork", "Joga")]))
+    taken: list[Listen] = []
+    after = rematch(bench.table, TrackIndex([CatalogueEntry("t1", "Bjork", "Joga")]), taken.extend)
+    assert {(event.user_name, event.event_id, event.track_id) for event in taken} == {
+        (user, heard(user, NOON).event_id, "t1") for user in "ab"
+    }
     assert (after["rematched"], after["unmatched"]) == (2, 2)
     matched = (
         bench.table.read().where("track_id is not null").select("track_id", "matched_by").distinct().collect()

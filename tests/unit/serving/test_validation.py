@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
-from segue.serving import errors
+from segue.serving import errors, schemas
 from segue.serving.errors import ApiError
 from segue.serving.submitting import message_of
 from segue.serving.validation import ListenType, parse_submission
@@ -57,6 +58,17 @@ def test_what_the_event_cannot_hold_and_what_kafka_does_not_take_is_refused() ->
     [_, play] = parse_submission(body(*[{}] * 200, {"additional_info": {"x": "y" * 1_500_000}}))[1][-2:]
     with pytest.raises(ApiError, match="larger than 1000000 bytes"):
         message_of("anna", play, index)
+
+
+def test_the_description_allows_no_null_that_is_refused() -> None:
+    for wrong in ({"release_name": None}, {"additional_info": {"duration_ms": None}}):
+        with pytest.raises(ApiError):
+            parse_submission(body(wrong))
+        with pytest.raises(ValidationError):
+            schemas.TrackMetadata.model_validate(METADATA | wrong)
+    described = schemas.SubmittedListen.model_json_schema()
+    assert described["required"] == ["track_metadata"]
+    assert "default" not in described["properties"]["listened_at"]
 
 
 def test_an_error_that_nobody_has_thought_of_is_told_as_all_are() -> None:

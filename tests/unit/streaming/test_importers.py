@@ -90,6 +90,31 @@ def test_lastfm_lines_that_are_no_plays_say_why(tmp_path: Path) -> None:
         list(lastfm(path))
 
 
+def test_a_play_in_the_future_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "lastfm.csv"
+    path.write_text("a,b,c,31 Dec 2099 23:59\n")
+    assert [line.wrong for line in lastfm(path)] == ["a play at 4102444740, in the future"]
+
+
+def test_lines_that_are_not_utf_8_are_told_and_the_others_taken(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    path.write_bytes("Björk,,Jóga,31 Dec 2023 23:59\nBjork,,Joga,31 Dec 2023 23:59\n".encode("latin-1"))
+    assert [line.wrong for line in lastfm(path)] == ["a name that is not UTF-8", None]
+    in_latin_1 = json.dumps(json.loads(exported(1_700_000_000, "a")), ensure_ascii=False).encode("latin-1")
+    path.write_bytes(in_latin_1 + b"\n" + exported(1_700_000_000, "a").encode())
+    assert [line.wrong for line in listenbrainz(path)] == ["a line that is not UTF-8", None]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("listens/2023/1.jsonl", in_latin_1)
+    assert [line.wrong for line in listenbrainz(path)] == ["a line that is not UTF-8"]
+
+
+def test_a_field_without_end_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "lastfm.csv"
+    path.write_text('a,b,c,31 Dec 2023 23:59\n"' + "x" * 200_000)
+    with pytest.raises(ImportFileError, match=r"lastfm\.csv, line 2, cannot be read as CSV: field larger"):
+        list(lastfm(path))
+
+
 def test_progress_is_by_user_and_content(tmp_path: Path) -> None:
     export, copy = tmp_path / "a.csv", tmp_path / "b.csv"
     export.write_text("same")

@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import functions as sf
 
 from segue.streaming.decoding import decode
-from segue.streaming.events import listen
-from segue.streaming.removals import listen_key, user_key
+from segue.streaming.events import event_id, listen
+from segue.streaming.removals import event_key, listen_key, user_key
 from segue.streaming.screening import TAKEN_BACK, screen
 
 
@@ -76,6 +76,7 @@ def test_what_a_listener_has_taken_back_does_not_count_whatever_time_it_claims_u
         return json.dumps(event | {"schema_version": 2, "received_at": received_at}).encode()
 
     removed = {user_key("ann"): 1_000.0, listen_key("bob", 200, None): 1_000.0}
+    removed[event_key(event_id("bob", 250, "t1"))] = 1_000.0  # whatever its MSID
     values = [
         (0, 0, received("ann", "t1", 100, 500.0)),
         (0, 1, received("ann", "t1", 9_999_999, 500.0)),  # a player whose clock is ahead
@@ -84,9 +85,10 @@ def test_what_a_listener_has_taken_back_does_not_count_whatever_time_it_claims_u
         (0, 4, received("ann", "t2", 1_400, 1_500.0)),
         (0, 5, received("bob", "t1", 200, 500.0)),
         (0, 6, received("bob", "t1", 300, 500.0)),
+        (0, 7, received("bob", "t1", 250, 500.0)),
     ]
     rows = spark.createDataFrame(values, "partition int, offset long, value binary")
     parsed = decoded(rows).withColumn("in_window", sf.lit(True))
     screened = screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"), removed)
     assert {row.offset for row in screened.listens.collect()} == {3, 4, 6}
-    assert dict(screened.rejected) == {TAKEN_BACK: 4}
+    assert dict(screened.rejected) == {TAKEN_BACK: 5}
