@@ -129,3 +129,25 @@ def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_o
     assert "the champion changed meanwhile from recommender/1" in decision.reason
     assert str(registry.champion(NAME)) == "recommender/2"
     assert update(material, registry).version == "recommender/4"  # the next takes in what is left
+
+
+def test_of_a_topic_that_was_made_anew_the_champion_has_seen_nothing(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = end_of(material)[0]
+    serve(registry, model, seen=end + 5_000)
+    assert "already seen" in update(material, registry, topic={0: end + 5_000}).reason, "a window before its end"
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    decision = update(material, registry, topic=end_of(material))
+    assert decision.promoted
+    assert incremental.ends_of(registry.version(NAME, 2)) == {0: end}
+
+
+def test_where_nobody_plays_something_new_the_reason_says_that_nothing_judges(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] - 1)
+    monkeypatch.setattr(incremental, "learning_rows", lambda _: np.array([], dtype=np.int64))
+    decision = update(material, registry)
+    assert decision.promoted
+    assert "nothing to judge by" in decision.reason
