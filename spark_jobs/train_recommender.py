@@ -10,13 +10,13 @@ from segue import reports, spark, summaries
 from segue.errors import TrainingError
 from segue.models.documents import read_tracks
 from segue.models.ranking import training
-from segue.models.ranking.incremental import last_full_training
+from segue.models.ranking.incremental import forgotten_since_full_training
 from segue.models.ranking.recipe import TRIALS
 from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import broker, history
-from segue.streaming.removals import Removals, forgotten_since
+from segue.streaming.removals import Removals
 from segue.streaming.screening import screen
 from segue.streaming.window import OffsetWindow
 
@@ -51,8 +51,7 @@ def main() -> None:
         tracks = read_tracks(session, "title", "artist", "features").cache()
         removed, registry = Removals(database).all(), Registry(settings)
         # Until now the champion had a trace of whoever was forgotten since.
-        before = last_full_training(registry)
-        forgotten = forgotten_since(removed, before.made_at.timestamp() if before else 0.0)
+        forgotten = forgotten_since_full_training(registry, removed)
         screened = screen(messages, tracks, removed)
         if not screened.read:
             raise TrainingError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pymongo.database import Database
@@ -32,11 +32,6 @@ def listen_key(user_name: str, listened_at: int, recording_msid: str | None) -> 
 def keys(event: Listen) -> tuple[str, str]:
     """Give the keys of the removals that concern an event."""
     return user_key(event.user_name), listen_key(event.user_name, event.listened_at, event.recording_msid)
-
-
-def forgotten_since(removed: Mapping[str, float], moment: float) -> int:
-    """Count the users who were forgotten after a moment, in seconds since 1970, by what `Removals.all` reads."""
-    return sum(at > moment for key, at in removed.items() if "/" not in key)
 
 
 class Removals:

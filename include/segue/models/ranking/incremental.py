@@ -126,13 +126,22 @@ def train_incrementally(
     return training.promote(product, ends, registry, reason, figures, tags=tags, successor_of=champion)
 
 
-def last_full_training(registry: Registry) -> Version | None:
-    """Find the version that was trained in full and that the champion is, or was updated from."""
+def forgotten_since_full_training(registry: Registry, removed: Mapping[str, float]) -> int:
+    """Count the users of whom the champion's factors and relations may have a trace, though they were forgotten.
+
+    Parameters
+    ----------
+    registry : Registry
+    removed : mapping of str to float
+        What users have taken back: :meth:`segue.streaming.removals.Removals.all`.
+    """
     champion = registry.champion(NAME)
     try:
-        return champion and registry.version(NAME, int(champion.tags.get(FULL, champion.number)))
+        full = champion and registry.version(NAME, int(champion.tags.get(FULL, champion.number)))
     except ModelError:
-        return None
+        full = None
+    since = full.made_at.timestamp() if full else 0.0
+    return sum(at > since for key, at in removed.items() if key.startswith("user:") and "/" not in key)
 
 
 def unseen_from(registry: Registry, starts: Mapping[int, int], topic: Mapping[int, int]) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,13 @@ def test_where_nobody_plays_something_new_the_reason_says_that_nothing_judges(
     decision = update(material, registry)
     assert decision.promoted
     assert "nothing to judge by" in decision.reason
+
+
+def test_whom_the_champion_has_a_trace_of_is_who_was_forgotten_since_its_full_training(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    removed = {"user:a": time.time() - 60, "user:b": time.time() + 60}
+    removed |= {"user:a/100/x": time.time() + 60, "event:y": time.time() + 60}
+    assert incremental.forgotten_since_full_training(registry, removed) == 2
+    serve(registry, model, seen=end_of(material)[0])
+    assert incremental.forgotten_since_full_training(registry, removed) == 1
