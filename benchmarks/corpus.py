@@ -299,7 +299,14 @@ def write_metadata(folder: Path, tracks: int) -> list[int]:
     """Write tables like FMA's; return the numbers of the tracks."""
     rng = random.Random(1)
     roots = ["Rock", "Electronic", "Experimental", "Hip-Hop", "Folk", "Instrumental", "Pop", "International"]
-    names = [("album", "title"), ("artist", "bio"), ("artist", "name"), ("set", "split"), ("set", "subset")]
+    names = [
+        ("album", "date_released"),
+        ("album", "title"),
+        ("artist", "bio"),
+        ("artist", "name"),
+        ("set", "split"),
+        ("set", "subset"),
+    ]
     of_track = ("date_created", "duration", "genre_top", "genres", "language_code", "title")
     names += [("track", name) for name in of_track]
     words = ["Réel", "blue", " Night", "坂本", "n/a", "of", "the  sea", "Ode", "№ 5", "(live)", "Сплин", "II"]
@@ -319,7 +326,12 @@ def write_metadata(folder: Path, tracks: int) -> list[int]:
             top = rng.choice(roots) if rng.random() < 0.5 else ""
             writer.writerow(
                 [
-                    *(number, f"Album {number // 12}", f"<p>{'x' * BIO_CHARACTERS}</p>"),
+                    *(
+                        number,
+                        f"{_day(number)} 00:00:00",
+                        f"Album {number // 12}",
+                        f"<p>{'x' * BIO_CHARACTERS}</p>",
+                    ),
                     *(
                         f"Artist {rng.randrange(FMA_ARTISTS)}",
                         rng.choice(["training", "validation", "test"]),
@@ -407,7 +419,7 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="segue-corpus-"))
     bench = Bench(home)
     try:
-        lifecycle.up(bench.server, ["mongo"])
+        lifecycle.up(bench.server, ["mongo", "kafka"])
         if arguments.measurement != "rows":
             measure_extraction(bench, arguments.folder, [int(each) for each in arguments.clips.split(",")])
         if arguments.measurement != "extract":

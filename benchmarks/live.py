@@ -7,7 +7,8 @@ made-up catalogue and champion of that size. Requests are sent at fixed times, w
 answered (an open loop), by many listeners in turn; above 200 listens/s each is an `import` of 20, as that many
 singles are more than the API's one process can take. Recommendations are announced in Kafka when MongoDB has them;
 the last announcement before a listener's next request counts. A reader meanwhile asks the API for what has just
-been announced, and counts what it does not show.
+been announced, and counts what it does not show. What the issue asks is measured directly besides: a sampled
+listener reads their list through the API, again and again, until it is younger than their listen.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ SINGLES = 200
 """The highest rate at which each listen is a request of its own."""
 BATCH = 20
 CATCH_UP_S = 60
+PROBE_EVERY_S = 0.25
+LOOK_EVERY_S = 0.01
+"""How long a sampled listener waits between two reads: so much too late the figure may be, and a read."""
 
 
 @dataclass
@@ -54,6 +58,7 @@ class Observed:
     refused: list[int] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     stale: int = 0
+    readable: list[float] = field(default_factory=list)
 
     def delays(self) -> tuple[list[float], int]:
         """Return the seconds from each answer to the announcement that followed, and how many had none."""
@@ -77,6 +82,7 @@ class Load:
         self._first = int(time.time()) - 200_000_000
         self._stopping = threading.Event()
         self._newest: deque[tuple[str, float]] = deque(maxlen=1)
+        self._answered: deque[tuple[str, float, float]] = deque(maxlen=1)
 
     def run(self, rate: float, seconds: float) -> Observed:
         """Send so many listens a second for so long, and wait for the last recommendations."""
@@ -84,7 +90,9 @@ class Load:
         self._stopping.clear()
         batch = 1 if rate <= SINGLES else BATCH
         count = int(rate / batch * seconds)
-        watchers = [threading.Thread(target=each, args=(seen,)) for each in (self._follow, self._read)]
+        watchers = [
+            threading.Thread(target=each, args=(seen,)) for each in (self._follow, self._read, self._probe)
+        ]
         for watcher in watchers:
             watcher.start()
         time.sleep(2)  # until they are at the end of the topic
@@ -122,12 +130,14 @@ class Load:
             headers = {"Authorization": f"Token {token}", "Content-Type": "application/json"}
             due = began + number * apart
             time.sleep(max(0.0, due - time.time()))
+            sent = time.time()
             connection.request("POST", "/1/submit-listens", body, headers)
             answer = connection.getresponse()
             answer.read()
             now = time.time()
             if answer.status == 200:
                 seen.answered[user].append(now)
+                self._answered.append((user, sent, now))
                 seen.took.append(now - due)
             else:
                 seen.refused.append(answer.status)
@@ -160,6 +170,23 @@ class Load:
                 seen.reads.append(time.perf_counter() - began)
                 read = datetime.fromisoformat(answer.json()["generated_at"]).timestamp()
                 seen.stale += read < announced - 0.001  # MongoDB keeps milliseconds
+
+    def _probe(self, seen: Observed) -> None:
+        tokens = dict(self._tokens)
+        with httpx.Client(base_url=f"http://127.0.0.1:{self._settings.api_port}") as client:
+            while not self._stopping.wait(PROBE_EVERY_S):
+                if not self._answered:
+                    continue
+                user, sent, answered = self._answered.pop()
+                headers = {"Authorization": f"Token {tokens[user]}"}
+                last, at = 0.0, answered
+                while not self._stopping.wait(LOOK_EVERY_S):
+                    found = client.get(f"/v1/users/{user}/recommendations", headers=headers).raise_for_status()
+                    made = datetime.fromisoformat(found.json()["generated_at"]).timestamp()
+                    if made > sent and made == last:  # what the API ranks for want of a list is another each time
+                        seen.readable.append(max(0.0, at - answered))
+                        break
+                    last, at = made, time.time()
 
 
 def spread(seconds: list[float]) -> str:
@@ -204,6 +231,7 @@ def main() -> None:
                 f"{rate:g} listens/s for {arguments.seconds:g} s: {len(seen.took):,} requests answered with 200, "
                 f"refused {seen.refused or 'none'}\n"
                 f"  answered → new recommendations announced: {spread(delays)}; without {missing}\n"
+                f"  answered → readable through the API, {len(seen.readable)} sampled: {spread(seen.readable)}\n"
                 f"  due → answered: {spread(seen.took)}\n"
                 f"  read through the API once announced: {spread(seen.reads)}; older than announced {seen.stale} "
                 f"of {len(seen.reads)}\n"

@@ -3,7 +3,8 @@
     python benchmarks/recommender.py rank      # ms to rank one listener, beside `implicit`
     python benchmarks/recommender.py train     # ALS of MLlib and of `implicit` on the same plays
     python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and training anew
-    python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio
+    python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio;
+                                               # --seeds data sets, the cold tracks apart
 
 `rank` and `train` need the extra `benchmark`.
 """
@@ -12,14 +13,19 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 from scipy import sparse
-from synthetic import RANK
+from synthetic import RANK, champion
+
+if TYPE_CHECKING:
+    from segue.models.ranking.comparison import Comparison
+    from segue.models.ranking.interactions import Interactions
+    from segue.models.ranking.recipe import Audio
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -38,12 +44,13 @@ def median_ms(action: Callable[[], object], times: int = 200) -> tuple[float, fl
 
 @app.command()
 def rank() -> None:
-    """Rank one listener over 106,574 tracks of 64 factors, one thread."""
+    """Rank one listener over 106,574 tracks of 64 factors, one thread; then make whole lists."""
     from implicit.cpu.topk import topk
     from threadpoolctl import threadpool_limits
 
     from segue.models.ranking.factors import Factors
     from segue.models.ranking.metrics import best
+    from segue.models.ranking.recommend import Listener, recommend
 
     random = np.random.default_rng(0)
     items = random.normal(size=(TRACKS, RANK)).astype(np.float32)
@@ -62,6 +69,18 @@ def rank() -> None:
         }
     for name, (shortest, median) in lines.items():
         print(f"{name:<32} {shortest:8.2f} ms at best, {median:8.2f} ms median")
+    model = champion(TRACKS)
+    people = [
+        Listener(random.choice(TRACKS, 60, replace=False), np.ones(60, np.float32), np.zeros(60, np.int64))
+        for _ in range(64)
+    ]
+    with threadpool_limits(1):
+        for together in (1, 32):
+            began = time.process_time()
+            for start in range(0, len(people), together):
+                list(recommend(model, people[start : start + together], now=time.time()))
+            spent = 1000 * (time.process_time() - began) / len(people)
+            print(f"a whole list with its reasons, {together:2} listeners at a time: {spent:6.2f} ms of CPU each")
 
 
 def synthetic(listeners: int, tracks: int, plays: int, seed: int = 0) -> sparse.csr_matrix:
@@ -225,20 +244,70 @@ def quality(
     late: Annotated[
         float, typer.Option(help="Share of the tracks that enter the corpus in the last months.")
     ] = 0.2,
-    seed: int = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Data sets, each of other tracks and listeners.")] = 5,
+    trials: Annotated[int, typer.Option(min=1, help="Choices of ALS' parameters that are tried.")] = 4,
 ) -> None:
     """Compare Segue with its baselines on simulated listeners, whose tastes are genres and sounds.
 
     Nobody plays a track before it is there, so that some are cold in the validation window and some in the test.
+    The table has NDCG@10, means over the data sets and their standard errors.
     """
+    from segue.commands.evaluate import spark_session
+    from segue.models.ranking import comparison, mllib
+    from segue.models.ranking.windows import by_time
+
+    outcomes = []
+    with spark_session() as spark:
+        for seed in range(seeds):
+            data, audio = simulated(listeners, events, tracks, late, seed)
+            fit = partial(mllib.fit, spark, seed=seed)
+            outcomes.append(comparison.compare(fit, by_time(data), audio, trials=trials, say=lambda _: None))
+            reached = {row.model: row.metrics["ndcg@10"] for row in outcomes[-1].rows if row.task == "new tracks"}
+            print(
+                f"seed {seed}: " + ", ".join(f"{model} {ndcg:.4f}" for model, ndcg in reached.items()), flush=True
+            )
+    print(
+        f"{listeners:,} listeners, {events:,} plays, {tracks:,} tracks, {late:.0%} of them late; {seeds} data sets"
+    )
+    for line in table_of_means(outcomes):
+        print(line)
+
+
+METHODS = ("Segue", "ALS", "EASE", "item cosine", "popularity", "content only")
+
+
+def table_of_means(outcomes: Sequence[Comparison]) -> Iterator[str]:
+    """Lay NDCG@10 of several data sets out in Markdown, tracks that were cold apart."""
+    yield (
+        "| | judged listeners | " + " | ".join(METHODS) + " | Segue minus the best baseline | minus item cosine |"
+    )
+    yield "|---|" + "---|" * (len(METHODS) + 3)
+    for task in ("new tracks", "new tracks, cold listeners", "cold tracks"):
+        judged = [each for each in outcomes if each.row(task, METHODS[0])]  # some may have no such listener
+        if not judged:
+            continue
+        rows = [[each.row(task, method) for method in METHODS] for each in judged]
+        ndcg = np.array([[row.metrics["ndcg@10"] for row in of_all] for of_all in rows])
+        best = 1 + int(ndcg[:, 1:].mean(axis=0).argmax())
+        differences = [ndcg[:, 0] - ndcg[:, other] for other in (best, METHODS.index("item cosine"))]
+        cells = [_mean(each) for each in ndcg.T] + [_mean(each, "+") for each in differences]
+        cells[len(METHODS)] += f" ({METHODS[best]})"
+        seen = np.mean([of_all[0].listeners for of_all in rows])
+        yield f"| {task} | {seen:.0f} | " + " | ".join(cells) + " |"
+
+
+def _mean(values: np.ndarray, sign: str = "") -> str:
+    error = f" ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():{sign}.3f}{error}"
+
+
+def simulated(listeners: int, events: int, tracks: int, late: float, seed: int) -> tuple[Interactions, Audio]:
+    """Make up a corpus of eight genres, and half a year of listening to it."""
     from datetime import UTC, datetime
 
-    from segue.commands.evaluate import conclusion_of, spark_session, table_of
     from segue.demo.listeners import Audience, CorpusTrack
-    from segue.models.ranking import comparison, mllib
     from segue.models.ranking.interactions import Interactions
     from segue.models.ranking.recipe import Audio
-    from segue.models.ranking.windows import by_time
 
     random = np.random.default_rng(seed)
     genres, dimensions = 8, 40
@@ -268,12 +337,7 @@ def quality(
         users,
         np.array([track.track_id for track in corpus]),
     )
-    audio = Audio.of(features, [f"artist {i // 5}" for i in range(tracks)])
-    with spark_session() as spark:
-        outcome = comparison.compare(partial(mllib.fit, spark), by_time(data), audio)
-    from rich.console import Console
-
-    Console(width=170).print(table_of(outcome), conclusion_of(outcome))
+    return data, Audio.of(features, [f"artist {i // 5}" for i in range(tracks)])
 
 
 if __name__ == "__main__":

@@ -10,19 +10,23 @@ there, what lies just below half the new rate is loud, and the filters of the oc
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.audio import banks
-from segue.audio.compiled import compiled
+from segue.audio.compiled import compiled, inlined
 from segue.audio.definition import HOP_LENGTH, N_CHROMA, N_OCTAVES
 from segue.audio.halving import Exact, Filtering
+from segue.audio.stft import aligned
+from segue.audio.vectors import WIDTH, flipped, load, splat, square_root, store
 
 Float32 = NDArray[np.float32]
 
-_FRAMES_AT_ONCE: Final = 256
+_FRAMES_AT_ONCE: Final = 4
+"""Their eight sums, of 12 filters each, stay in registers."""
+
 _SAMPLES_AT_ONCE: Final = 2**16
 """What passes through all octaves before the next: stays in the second-level cache."""
 
@@ -49,14 +53,14 @@ class ConstantQChroma:
         self._early = Filtering(2**early, n_samples) if early else None
         length = self._early.length if self._early else n_samples
         self._halvings: list[Exact] = []
-        folded = np.empty((2, _FRAMES_AT_ONCE, len(filters.even)), np.float32)
-        self._octaves = [_Octave(filters, early, length, folded)]
+        work = _Work(filters)
+        self._octaves = [_Octave(work, early, length)]
         for i in range(1, filters.n_octaves):
             self._halvings.append(Exact(length))
             length = self._halvings[-1].length
-            self._octaves.append(_Octave(filters, early + i, length, folded))
+            self._octaves.append(_Octave(work, early + i, length))
         n_frames = min(octave.n_frames for octave in self._octaves)
-        self._chroma = np.zeros((n_frames, N_CHROMA), np.float32)
+        self._chroma = np.zeros((n_frames, WIDTH), np.float32)
 
     def add(self, block: Float32) -> None:
         """Take the next samples.
@@ -87,63 +91,89 @@ class ConstantQChroma:
         np.ndarray [shape=(12, n_frames), dtype=float32]
             Sums of magnitudes, from C to B.
         """
-        return np.ascontiguousarray(self._chroma.T)
+        return np.ascontiguousarray(self._chroma[:, :N_CHROMA].T)
+
+
+class _Work:
+    """Filters, padded to a vector's width, and the memory in which all octaves work."""
+
+    def __init__(self, filters: banks.ConstantQ) -> None:
+        self.half = len(filters.even)
+        self.even, self.odd = (aligned(self.half, WIDTH) for _ in range(2))
+        for padded, part in ((self.even, filters.even), (self.odd, filters.odd)):
+            padded[:] = 0
+            padded[:, :N_CHROMA] = part
+        self.folded = aligned(2 * _FRAMES_AT_ONCE * self.half)
+        self.folded[:] = 0
 
 
 class _Octave:
-    """The filters' responses in one octave, at every hop; all octaves work in the same ``folded``."""
+    """The filters' responses in one octave, at every hop."""
 
-    def __init__(self, filters: banks.ConstantQ, halvings: int, n_samples: int, folded: Float32) -> None:
-        self._filters = filters
-        self._folded = folded
-        self._half = len(filters.even)
+    def __init__(self, work: _Work, halvings: int, n_samples: int) -> None:
+        self._work = work
         self._hop = HOP_LENGTH >> halvings
         self._scale = np.float32(2 ** (halvings / 2))
-        self._pending = [np.zeros(self._half, np.float32)]
-        self._n_pending = self._half
+        self._pending = np.zeros(work.half, np.float32)
         self._done = 0
         self.n_frames = 1 + n_samples // self._hop
 
     def respond(self, samples: Float32, chroma: Float32, *, last: bool) -> None:
         """Take the next samples and add the magnitudes of the frames that they complete to the pitch classes."""
-        # `_fold_frames` reads a sample beyond each frame.
-        new = [samples, np.zeros(self._half + 1, np.float32)] if last else [samples]
-        self._pending += new
-        self._n_pending += sum(map(len, new))
-        n = min((self._n_pending - 2 * self._half - 1) // self._hop + 1, len(chroma) - self._done)
-        if not last:
-            n -= n % _FRAMES_AT_ONCE
-        if n <= 0:
-            return
-        signal = np.concatenate(self._pending)
-        for start in range(0, n, _FRAMES_AT_ONCE):
-            sums, differences = self._folded[:, : n - start]
-            _fold_frames(signal[start * self._hop :], self._hop, sums, differences)
-            real, imaginary = sums @ self._filters.even, differences @ self._filters.odd
-            _add_magnitudes(real, imaginary, self._scale, chroma[self._done + start :])
-        self._done += n
-        self._pending = [signal[n * self._hop :]]
-        self._n_pending -= n * self._hop
+        work = self._work
+        # `_fold` reads a sample beyond each frame.
+        end = [np.zeros(work.half + 1, np.float32)] if last else []
+        signal = np.concatenate([self._pending, samples, *end])
+        n = min((len(signal) - 2 * work.half - 1) // self._hop + 1, len(chroma) - self._done)
+        if n > 0:
+            flat = chroma[self._done : self._done + n].ravel()
+            _respond(signal, self._hop, work.even.ravel(), work.odd.ravel(), work.folded, self._scale, flat)
+            self._done += n
+            signal = signal[n * self._hop :]
+        self._pending = signal
+
+
+@inlined
+def _fold(signal: Float32, at: int, folded: Float32, sums: int, differences: int, half: int) -> None:
+    """Add, and subtract, what lies at either side of a frame's middle, in the order of `banks.constant_q`."""
+    for i in range(0, half, WIDTH):
+        later, earlier = load(signal, at + half + 1 + i), flipped(load(signal, at + half + 1 - WIDTH - i))
+        store(folded, sums + i, later + earlier)
+        store(folded, differences + i, later - earlier)
+    folded[sums + half - 1] = signal[at] + signal[at + 1]
+    folded[differences + half - 1] = signal[at] - signal[at + 1]
+
+
+@inlined
+def _add_magnitude(chroma: Float32, frame: int, real: Any, imaginary: Any, scale: Any) -> None:
+    if frame * WIDTH < len(chroma):
+        magnitude = square_root(real * real + imaginary * imaginary)
+        store(chroma, frame * WIDTH, load(chroma, frame * WIDTH) + scale * magnitude)
 
 
 @compiled
-def _fold_frames(signal: Float32, hop: int, sums: Float32, differences: Float32) -> None:
-    """Add, and subtract, what lies at either side of each frame's middle, in the order of `banks.constant_q`."""
-    n_frames, half = sums.shape
-    for frame in range(n_frames):
-        x = signal[frame * hop :]
-        earlier, later = x[1 : half + 1], x[half + 1 : 2 * half + 1]
-        added, subtracted = sums[frame], differences[frame]
+def _respond(
+    signal: Float32, hop: int, even: Float32, odd: Float32, folded: Float32, scale: np.float32, chroma: Float32
+) -> None:
+    """Add the magnitudes of one frame at every hop; a vector holds the 12 filters."""
+    half, n_frames = len(even) // WIDTH, len(chroma) // WIDTH
+    zero, scales = splat(np.float32(0)), splat(scale)
+    for start in range(0, n_frames, _FRAMES_AT_ONCE):
+        for i in range(min(_FRAMES_AT_ONCE, n_frames - start)):
+            _fold(signal, (start + i) * hop, folded, i * half, (_FRAMES_AT_ONCE + i) * half, half)
+        a = b = c = d = p = q = r = s = zero
         for i in range(half):
-            added[i] = later[i] + earlier[half - 1 - i]
-            subtracted[i] = later[i] - earlier[half - 1 - i]
-        added[half - 1] = x[0] + x[1]
-        subtracted[half - 1] = x[0] - x[1]
-
-
-@compiled
-def _add_magnitudes(real: Float32, imaginary: Float32, scale: np.float32, chroma: Float32) -> None:
-    for frame in range(len(real)):
-        for c in range(N_CHROMA):
-            a, b = real[frame, c], imaginary[frame, c]
-            chroma[frame, c] += scale * np.sqrt(a * a + b * b)
+            filters = load(even, i * WIDTH)
+            a += filters * splat(folded[i])
+            b += filters * splat(folded[i + half])
+            c += filters * splat(folded[i + 2 * half])
+            d += filters * splat(folded[i + 3 * half])
+            filters = load(odd, i * WIDTH)
+            p += filters * splat(folded[i + 4 * half])
+            q += filters * splat(folded[i + 5 * half])
+            r += filters * splat(folded[i + 6 * half])
+            s += filters * splat(folded[i + 7 * half])
+        _add_magnitude(chroma, start, a, p, scales)
+        _add_magnitude(chroma, start + 1, b, q, scales)
+        _add_magnitude(chroma, start + 2, c, r, scales)
+        _add_magnitude(chroma, start + 3, d, s, scales)

@@ -26,9 +26,6 @@ _REACH: Final = 2 * _PAIRS
 _BORDER: Final = 512
 """Outputs at either end that soxr gives, the half farther inside fading to the filter's."""
 
-_OUTPUTS_AT_ONCE: Final = 2048
-"""They stay in the fastest cache."""
-
 _CONTEXT: Final = 128
 """Outputs beyond the border whose input soxr needs to know."""
 
@@ -129,16 +126,16 @@ def _halve(signal: Float32, coefficients: Float32) -> Float32:
     """Filter, and keep every other sample from sample `_REACH` on, up to as many before the end."""
     n = len(signal) // 2 - _REACH
     out = np.empty(n, np.float32)
-    odd = np.empty(n + _REACH, np.float32)
+    even, odd = np.empty(n + _PAIRS, np.float32), np.empty(n + _REACH, np.float32)
+    for i in range(len(even)):
+        even[i] = signal[2 * i]
     for i in range(len(odd)):
         odd[i] = signal[2 * i + 1]
-    for start in range(0, n, _OUTPUTS_AT_ONCE):
-        part, middle = out[start : start + _OUTPUTS_AT_ONCE], signal[2 * start + _REACH :]
-        for i in range(len(part)):
-            part[i] = np.float32(0.5) * middle[2 * i]
+    taps = coefficients[:_PAIRS]
+    for i in range(n):
+        # A constant number of pairs: the sum of 16 outputs stays in a register.
+        total = np.float32(0.5) * even[_PAIRS + i]
         for j in range(_PAIRS):
-            before, after = odd[start + _PAIRS - 1 - j :], odd[start + _PAIRS + j :]
-            coefficient = coefficients[j]
-            for i in range(len(part)):
-                part[i] += coefficient * (before[i] + after[i])
+            total += taps[j] * (odd[i + _PAIRS - 1 - j] + odd[i + _PAIRS + j])
+        out[i] = total
     return out

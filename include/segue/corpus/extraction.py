@@ -25,8 +25,8 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.audio.extract import Rejection
 from segue.audio.isolation import IsolatedExtractor
+from segue.audio.results import Rejection
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.objects import local_copy

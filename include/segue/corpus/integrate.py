@@ -128,11 +128,13 @@ def report(tracks: DataFrame) -> dict[str, Any]:
         (rows by column), `quantiles` (of each of `DESCRIPTORS`, at `drift.PROBABILITIES`), `flagged` (rows with a
         flag of the kind `duplicate` or `outlier`), `flags` and `changes` (rows by code), `genres` (rows by genre).
     """
-    finite = sf.forall("features", lambda value: ~sf.isnan(value) & (sf.abs(value) < float("inf")))
+    infinite, not_a_number = sf.lit(float("inf")), sf.lit(float("nan")).cast("float")
+    finite = (sf.array_max("features") < infinite) & (sf.array_min("features") > -infinite)
+    # False only if neither a NaN nor a null is in it. A lambda over 518 values takes ten times as long.
+    finite &= ~sf.array_contains("features", not_a_number)
     sound = (sf.size("features") == N_FEATURES) & finite
     measured = tracks.agg(
         sf.count("*").alias("tracks"),
-        sf.count_distinct("track_id").alias("distinct_tracks"),
         sf.count_if(~sf.coalesce(sound, sf.lit(False))).alias("bad_vectors"),
         sf.min("duration_s").alias("shortest_s"),
         sf.max("duration_s").alias("longest_s"),
@@ -153,7 +155,12 @@ def report(tracks: DataFrame) -> dict[str, Any]:
     counted: dict[str, dict[str, int]] = defaultdict(dict)
     for row in by_code.sort("kind", sf.desc("rows"), "col").collect():
         counted[row["kind"]][row["col"] or "(none)"] = row["rows"]
-    return {**measured.collect()[0].asDict(recursive=True), **{kind: counted[kind] for kind in codes}}
+    return {
+        # Alone: beside the quantiles, Spark would keep a sketch of each for every single track.
+        "distinct_tracks": tracks.select("track_id").distinct().count(),
+        **measured.collect()[0].asDict(recursive=True),
+        **{kind: counted[kind] for kind in codes},
+    }
 
 
 def _apply(rules: Iterable[Rule], rows: DataFrame) -> DataFrame:

@@ -1,16 +1,51 @@
-"""Read and replace the Delta tables of the lake."""
+"""Read and replace the Delta tables of the lake.
+
+Rows of neighbouring days share a file: thousands of days with a handful of tracks each would cost far more as
+files than as rows. Delta keeps in its log which days a file has, so that a run of one day opens only that one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
 
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    MetadataChangedException,
+)
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 
 from segue.corpus.schema import PARTITION, TABLES, columns
+
+DAYS_PER_FILE = 64
+"""Of days written together; a day that is written alone has a file of its own until the small ones are joined."""
+
+ROWS_PER_FILE = 16_384
+"""At most: some 35 MB of features."""
+
+MANY_FILES = 96
+SMALL_FILE_BYTES = 8 * 2**20
+"""More files than that, of less than this on average, are joined; spark_conf.py says to what size."""
+
+STATISTICS = "delta.dataSkippingStatsColumns"
+"""Delta's property: of which columns it keeps the range in each file. Nobody asks for others than the day's."""
+
+ATTEMPTS = 5
+"""Of a commit that another one, of other days in the same file, has overtaken."""
+
+OVERTAKEN = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    MetadataChangedException,
+)
 
 
 @dataclass(frozen=True)
@@ -26,21 +61,15 @@ class Lake:
 
     spark: SparkSession
     uri: str
+    _complete: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def table(self, name: str) -> DeltaTable:
         """Open a table of `schema.TABLES`, making it, or the columns that an older lake lacks, if need be."""
         location = f"{self.uri}/{name}"
-        if not DeltaTable.isDeltaTable(self.spark, location):
-            builder = DeltaTable.createIfNotExists(self.spark).location(location)
-            builder = builder.addColumns(StructType.fromDDL(TABLES[name]))  # type: ignore[arg-type] # its type is too wide
-            (builder if name == "inventory" else builder.partitionedBy(PARTITION)).execute()
-        table = DeltaTable.forPath(self.spark, location)
-        there = table.toDF().columns
-        absent = [column for column in TABLES[name].split(", ") if column.split()[0] not in there]
-        if absent:
-            self.spark.sql(f"ALTER TABLE delta.`{location}` ADD COLUMNS ({', '.join(absent)})")
-            table = DeltaTable.forPath(self.spark, location)
-        return table
+        if name not in self._complete:
+            self._complete_table(name, location)
+            self._complete.add(name)
+        return DeltaTable.forPath(self.spark, location)
 
     def versions(self, *names: str) -> dict[str, int]:
         """Tell the present version of tables: the number of their last commit."""
@@ -62,13 +91,46 @@ class Lake:
         days : collection of date
             Not empty.
         """
-        self.table(name)
+        state = self.table(name).detail().collect()[0]
+        if state["partitionColumns"]:
+            self._leave_folders(name)
         listed = ", ".join(f"DATE'{day}'" for day in sorted(days))
-        (
-            rows.select(columns(TABLES[name]))
-            .repartition(PARTITION)
-            .write.format("delta")
-            .mode("overwrite")
-            .option("replaceWhere", f"{PARTITION} IN ({listed})")
-            .save(f"{self.uri}/{name}")
-        )
+        writer = _writer(rows.select(columns(TABLES[name])), days)
+        writer = writer.option("replaceWhere", f"{PARTITION} IN ({listed})")
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                writer.save(f"{self.uri}/{name}")
+            except OVERTAKEN:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                break
+        if state["numFiles"] > MANY_FILES and state["sizeInBytes"] < state["numFiles"] * SMALL_FILE_BYTES:
+            self.table(name).optimize().executeCompaction()
+
+    def _complete_table(self, name: str, location: str) -> None:
+        if not DeltaTable.isDeltaTable(self.spark, location):
+            builder = DeltaTable.createIfNotExists(self.spark).location(location)
+            builder = builder.addColumns(StructType.fromDDL(TABLES[name]))  # type: ignore[arg-type] # its type is too wide
+            builder.property(STATISTICS, PARTITION).execute()
+        there = DeltaTable.forPath(self.spark, location).toDF().columns
+        absent = [column for column in TABLES[name].split(", ") if column.split()[0] not in there]
+        if absent:
+            self.spark.sql(f"ALTER TABLE delta.`{location}` ADD COLUMNS ({', '.join(absent)})")
+
+    def _leave_folders(self, name: str) -> None:
+        """Rewrite a table of an older lake, which has a folder for each day, in one commit."""
+        location = f"{self.uri}/{name}"
+        self.spark.sql(f"ALTER TABLE delta.`{location}` SET TBLPROPERTIES ('{STATISTICS}' = '{PARTITION}')")
+        rows = self.read(name)
+        days = [row[0] for row in rows.select(PARTITION).distinct().collect()]
+        _writer(rows, days).option("overwriteSchema", "true").save(location)
+
+
+def _writer(rows: DataFrame, days: Collection[date]) -> DataFrameWriter:
+    """Prepare to write rows of some days, those of neighbouring days together."""
+    firsts = sorted(days)[DAYS_PER_FILE::DAYS_PER_FILE]
+    later = ((sf.col(PARTITION) >= sf.lit(first)).cast("int") for first in firsts)
+    file = reduce(Column.__add__, later, sf.lit(0))
+    files = rows.repartitionById(len(firsts) + 1, file)
+    return files.write.format("delta").mode("overwrite").option("maxRecordsPerFile", ROWS_PER_FILE)

@@ -90,11 +90,11 @@ def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
         .option("operationtype", "replace")
         .save()
     )
-    ids = {row["track_id"] for row in tracks.select("track_id").collect()}
-    removed = _remove_others(collection, days, ids)
+    published = tracks.count()
+    removed = _remove_others(collection, days, tracks, published)
     seconds = time.monotonic() - started
     return {
-        "published": len(ids),
+        "published": published,
         "removed": removed,
         "tracks_in_collection": collection.estimated_document_count(),
         "collection": f"{database.name}.{COLLECTION}",
@@ -132,7 +132,14 @@ def within(days: Days) -> dict[str, Any]:
     return {"$or": either} if days.late else either[0]
 
 
-def _remove_others(collection: Collection[Any], days: Days, ids: set[str]) -> int:
-    published = collection.find(within(days), {"_id": 1})
-    stale = [DeleteOne({"_id": document["_id"]}) for document in published if document["_id"] not in ids]
+def _remove_others(collection: Collection[Any], days: Days, tracks: DataFrame, published: int) -> int:
+    """Remove the documents of these days that are none of the `published` tracks."""
+    condition = within(days)
+    # The tracks are all there by now, so that others are there only if there are more.
+    there = collection.count_documents(condition) if condition else collection.estimated_document_count()
+    if there == published:
+        return 0
+    ids = {row["track_id"] for row in tracks.select("track_id").collect()}
+    found = collection.find(condition, {"_id": 1})
+    stale = [DeleteOne({"_id": document["_id"]}) for document in found if document["_id"] not in ids]
     return collection.bulk_write(stale, ordered=False).deleted_count if stale else 0

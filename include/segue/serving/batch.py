@@ -44,14 +44,15 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, histories:
     hated = hated_by(database, histories)
     for names in _batches(sorted(histories)):
         listeners = {name: listener_of(served, histories[name], hated.get(name, ())) for name in names}
-        _replace_older(collection, documents(served, listeners, now=began, wishes=Wishes()))
+        replace_older(collection, documents(served, listeners, now=began, wishes=Wishes()))
     known = set(histories)
     gone = [name for name in collection.distinct("_id") if name not in known]
     collection.delete_many({"_id": {"$in": gone}, "generated_at": {"$lt": datetime.fromtimestamp(began, UTC)}})
     return len(histories)
 
 
-def _replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Document]) -> None:
+def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Document]) -> None:
+    """Replace what was recommended before; a document that is newer stays."""
     writes = [
         ReplaceOne({"_id": each["_id"], "generated_at": {"$lte": each["generated_at"]}}, each, upsert=True)
         for each in documents

@@ -69,11 +69,15 @@ def install(app: FastAPI) -> None:
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:
         return body(error.status_code, error.detail, dict(error.headers or {}))
 
+    async def unexpected(_: Request, __: Exception) -> JSONResponse:
+        return body(500, "An error occurred that is Segue's own: its log tells more.")  # Starlette raises it on
+
     for kind, handler in (
         (ApiError, refused),
         (NotWritten, not_written),
         (PyMongoError, no_database),
         (RequestValidationError, invalid_parameter),
         (HTTPException, http_error),
+        (Exception, unexpected),
     ):
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # each handler takes its own kind

@@ -16,29 +16,30 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from segue.streaming.events import Listen
+from segue.streaming.removals import user_key
 from segue.streaming.store import present_stay
 
 COLLECTION = "plays"
+
+RECORDING_IDS = ("recording_msid", "recording_mbid")
 
 KEPT = 20_000
 """Listeners kept in memory."""
 
 KEPT_S = 300.0
-"""How long; then a listener is read again, so that deleted listens disappear here too."""
+"""How long; then a listener is read again, so that what others have written appears here too."""
 
 
 @dataclass
 class History:
-    """A listener's plays: for each track id the times, in seconds since 1970, and by which ids it was played."""
+    """A listener's plays: for each track id the times, in seconds since 1970."""
 
     times: dict[str, set[int]] = field(default_factory=dict)
-    recordings: dict[str, str] = field(default_factory=dict)
     read_at: float = field(default_factory=time.monotonic)
 
-    def add(self, track_id: str, listened_at: int, *recordings: str | None) -> None:
+    def add(self, track_id: str, listened_at: int) -> None:
         """Note a play; noting it twice is noting it once."""
         self.times.setdefault(track_id, set()).add(listened_at)
-        self.recordings.update((recording, track_id) for recording in recordings if recording)
 
 
 class Histories:
@@ -52,11 +53,12 @@ class Histories:
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._plays = database[COLLECTION]
-        self._kept: OrderedDict[str, History] = OrderedDict()
+        self._kept: OrderedDict[str, History] = OrderedDict()  # by the user's key among the removals
 
     def create_indexes(self) -> None:
-        """Make reading one listener quick."""
-        self._plays.create_index([("user_name", ASCENDING)])
+        """Make reading one listener quick, and which tracks they played under an id."""
+        for recording in RECORDING_IDS:
+            self._plays.create_index([("user_name", ASCENDING), (recording, ASCENDING)])
 
     def add(self, events: Iterable[Listen]) -> None:
         """Keep the plays of tracks of the corpus; those that are there already stay as they are."""
@@ -66,33 +68,42 @@ class Histories:
         with present_stay():
             self._plays.insert_many([_document(event) for event in known], ordered=False)
         for event in known:
-            kept = self._kept.get(event.user_name)
+            kept = self._kept.get(user_key(event.user_name))
             if kept is not None:
-                kept.add(str(event.track_id), event.listened_at, event.recording_msid, event.recording_mbid)
+                kept.add(str(event.track_id), event.listened_at)
 
     def of(self, user_name: str) -> History:
         """Tell what a listener has played; empty for one who has played nothing of the corpus."""
-        kept = self._kept.get(user_name)
+        key = user_key(user_name)
+        kept = self._kept.get(key)
         if kept is None or time.monotonic() - kept.read_at > KEPT_S:
-            kept = self._kept[user_name] = self.read(user_name)
+            kept = self._kept[key] = self.read(user_name)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(user_name)
+        self._kept.move_to_end(key)
         return kept
 
     def read(self, user_name: str) -> History:
         """Read a listener from MongoDB."""
         history = History()
-        wanted = {"_id": 0, "track_id": 1, "listened_at": 1, "recording_msid": 1, "recording_mbid": 1}
+        wanted = {"_id": 0, "track_id": 1, "listened_at": 1}
         for play in self._plays.find({"user_name": user_name}, wanted):
-            history.add(
-                play["track_id"], play["listened_at"], play.get("recording_msid"), play.get("recording_mbid")
-            )
+            history.add(play["track_id"], play["listened_at"])
         return history
 
-    def forget(self) -> None:
-        """Drop what is in memory."""
-        self._kept.clear()
+    def played_as(self, user_name: str, recordings: Iterable[str]) -> set[str]:
+        """Find the tracks that a listener has played under ids of recordings."""
+        wanted = {"$in": list(recordings)}
+        return {
+            play["track_id"]
+            for name in RECORDING_IDS  # one after the other: the index is not used for `$or`
+            for play in self._plays.find({"user_name": user_name, name: wanted}, {"_id": 0, "track_id": 1})
+        }
+
+    def forget(self, user_keys: Iterable[str] | None = None) -> None:
+        """Drop from memory everybody, or those of the given keys: they are read again."""
+        for key in list(self._kept) if user_keys is None else user_keys:
+            self._kept.pop(key, None)
 
     def users(self) -> list[str]:
         """Name everybody who has played something of the corpus."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from segue.models.ranking.reasons import NAMED
 from segue.models.ranking.recommend import Listener, Recommendation, Wishes, recommend
 from segue.serving import feedback_store
 from segue.serving.champion import Served
-from segue.serving.histories import History
+from segue.serving.histories import Histories, History
 
 COLLECTION = "recommendations"
 SCHEMA_VERSION = 1
@@ -31,8 +32,9 @@ def documents(
     dict
         For each of `listeners`, which are given by name: ``_id`` (the name), ``schema_version``,
         ``model_version``, ``generated_at`` and ``items``, best first: rank, track_id, title, artist, score, reason
-        (a sentence), because (the played tracks that contribute most, with what each adds to the score),
-        popularity (what everybody's plays add) and sounds_like.
+        (a sentence), because (the played tracks that contribute most, with what each adds to the score), others
+        (what all other played tracks add), popularity (what everybody's plays add) and sounds_like. What is added
+        makes the score.
     """
     lists = recommend(served.model, list(listeners.values()), now=now, wishes=wishes)
     for user_name, items in zip(listeners, lists, strict=True):
@@ -55,16 +57,11 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
     history
         What was played.
     hated
-        MusicBrainz and MessyBrainz ids of recordings.
+        Ids of tracks and of recordings, from :func:`hated_by`.
     """
     position = served.model.catalogue.position
     known = [(position[track], times) for track, times in history.times.items() if track in position]
-    barred = [
-        position[history.recordings[recording]]
-        if history.recordings.get(recording) in position
-        else served.recordings.get(recording, -1)
-        for recording in hated
-    ]
+    barred = {position.get(each, served.recordings.get(each, -1)) for each in hated}
     return Listener(
         np.array([at for at, _ in known], dtype=np.int64),
         np.array([len(times) for _, times in known], dtype=np.float32),
@@ -73,19 +70,37 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
     )
 
 
-def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, list[str]]:
-    """Read which recordings listeners hate."""
-    hated: dict[str, list[str]] = {}
+def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, set[str]]:
+    """Read what listeners hate.
+
+    Returns
+    -------
+    dict of str to set of str
+        By listener, of those who hate anything: the recordings' ids, and the tracks that have such an id in the
+        corpus or were played by the listener under it.
+    """
+    hated: dict[str, set[str]] = {}
     query = {"user_name": {"$in": list(user_names)}, "score": -1}
     for said in database[feedback_store.COLLECTION].find(query):
-        recording = said.get("recording_mbid") or said["recording_msid"]
-        hated.setdefault(said["user_name"], []).append(recording)
+        ids = (said.get("recording_mbid"), said.get("recording_msid"))
+        hated.setdefault(said["user_name"], set()).update(str(uuid.UUID(each)) for each in ids if each)
+    for user_name, recordings in hated.items():
+        spelt = [*recordings, *map(str.upper, recordings)]
+        named = database["tracks"].find({"recording_mbid": {"$in": spelt}}, {"_id": 1})
+        recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, spelt)
     return hated
+
+
+def create_indexes(database: Database[Document]) -> None:
+    """Make `hated_by` quick."""
+    database[feedback_store.COLLECTION].create_index("user_name")
+    database["tracks"].create_index("recording_mbid", sparse=True)
 
 
 def _item(served: Served, rank: int, item: Recommendation) -> Document:
     catalogue, reason = served.model.catalogue, item.reason
     because = list(reason.contributions.items())[:NAMED]
+    others = sum(reason.contributions.values()) - sum(added for _, added in because)
     return {
         "rank": rank,
         "track_id": catalogue.track_ids[item.track],
@@ -97,6 +112,7 @@ def _item(served: Served, rank: int, item: Recommendation) -> Document:
             {"track_id": catalogue.track_ids[at], "title": catalogue.titles[at], "adds": added}
             for at, added in because
         ],
+        "others": others,
         "popularity": reason.popularity,
         "sounds_like": None if reason.sounds_like is None else catalogue.track_ids[reason.sounds_like],
     }

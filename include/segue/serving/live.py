@@ -3,7 +3,8 @@
 One member of a consumer group; as many may run as the topic of listens has partitions. For each batch of events:
 keep the plays (idempotent by event id), rank the catalogue for their listeners, replace their documents in
 MongoDB, announce them in Kafka, and only then commit the offsets. Whatever is killed in between, the batch comes
-again and leaves the same. Before the first recommender is trained, plays are kept and their listeners wait.
+again and leaves the same. Before the first recommender is trained, plays are kept, their listeners wait, and no
+offset is committed.
 Events that nobody can read are :mod:`segue.streaming.follower`'s to put aside.
 """
 
@@ -22,14 +23,15 @@ from typing import Any
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from pydantic import ValidationError
-from pymongo import MongoClient, ReplaceOne
+from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from segue.errors import StackError
 from segue.models.ranking.recommend import Wishes
+from segue.serving.batch import replace_older
 from segue.serving.champion import Champion, Served
 from segue.serving.histories import Histories
-from segue.serving.lists import COLLECTION, documents, hated_by, listener_of
+from segue.serving.lists import COLLECTION, create_indexes, documents, hated_by, listener_of
 from segue.settings import Settings, get_settings
 from segue.streaming.events import Listen
 from segue.streaming.removals import Removals
@@ -42,6 +44,9 @@ BATCH = 100
 
 POLLED = 5_000
 """Listens read at once at most: behind a burst, each listener is ranked once for all of theirs."""
+
+REMOVED_S = 60.0
+"""How long after a removal its listener is read anew: the note comes before what it is about has gone."""
 
 RETRY_S = 1.0
 POLL_MS = 200
@@ -78,6 +83,8 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 self._beat()
                 self._histories.forget()
                 self._histories.create_indexes()
+                self._removals.create_indexes()
+                create_indexes(self._database)
                 create_topics(self._settings)
                 self._follow()
             except (StackError, KafkaError, PyMongoError) as error:
@@ -108,6 +115,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             allow_auto_create_topics=False,
         )
         producer = KafkaProducer(**kafka, acks="all", reconnect_backoff_max_ms=1_000)
+        uncommitted = False
         try:
             consumer.subscribe([self._settings.listens_topic], listener=self)
             while not self.stopping.is_set():
@@ -121,8 +129,10 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 while served is not None and self._waiting:
                     self._recommend(served, list(self._waiting)[:BATCH], producer)
                     self._beat()
-                if records:
+                uncommitted |= bool(records)
+                if uncommitted and not self._waiting:
                     consumer.commit()
+                    uncommitted = False
         finally:
             consumer.close()  # first: a producer that hangs does not close without an error
             producer.close(timeout=5)
@@ -134,11 +144,10 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
 
     def _recommend(self, served: Served, users: Sequence[str], producer: KafkaProducer) -> None:
         hated, now = hated_by(self._database, users), time.time()
+        self._histories.forget(self._removals.since(now - REMOVED_S))
         listeners = {user: listener_of(served, self._histories.of(user), hated.get(user, ())) for user in users}
         made = list(documents(served, listeners, now=now, wishes=Wishes()))
-        self._database[COLLECTION].bulk_write(
-            [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in made], ordered=False
-        )
+        replace_older(self._database[COLLECTION], made)  # after a rebalance another member may be ahead
         sent = [
             producer.send(
                 self._settings.recommendations_topic,

@@ -13,7 +13,7 @@ from segue.serving.access import Body, Ctx, Owner, User
 from segue.serving.errors import bad_request
 from segue.serving.feedback_store import Feedback
 from segue.serving.submitting import ok
-from segue.serving.validation import is_uuid, parse_object
+from segue.serving.validation import canonical_uuid, parse_object
 
 router = APIRouter(prefix="/1/feedback", tags=["feedback"], responses=schemas.REFUSALS)
 
@@ -58,16 +58,17 @@ async def get_feedback(
 
 def _feedback(user: str, body: bytes) -> Feedback:
     document = parse_object(body)
-    mbid, msid, score = (document.get(key) for key in ("recording_mbid", "recording_msid", "score"))
-    if (mbid is None and msid is None) or "score" not in document:
+    given = {key: document[key] for key in ("recording_mbid", "recording_msid") if document.get(key) is not None}
+    if not given or "score" not in document:
         raise bad_request(
             "JSON document must contain either recording_msid or recording_mbid, and score top level keys"
         )
     if set(document) - KEYS:
         raise bad_request("JSON document may only contain recording_msid, recording_mbid and score top level keys")
-    for recording in (mbid, msid):
-        if recording is not None and not is_uuid(recording):
-            raise bad_request("Invalid JSON document submitted: not a valid UUID")
+    ids = {key: canonical_uuid(recording) for key, recording in given.items()}
+    if None in ids.values():
+        raise bad_request("Invalid JSON document submitted: not a valid UUID")
+    score = document["score"]
     if type(score) is not int or score not in (-1, 0, 1):
         raise bad_request("Invalid JSON document submitted: Score can have a value of 1, 0 or -1.")
-    return Feedback(user_name=user, recording_mbid=mbid, recording_msid=msid, score=score)
+    return Feedback(user_name=user, score=score, **ids)

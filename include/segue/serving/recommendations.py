@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -18,18 +19,22 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from segue.errors import ModelError
 from segue.models.ranking.recommend import COUNT, Wishes
 from segue.serving import schemas
-from segue.serving.access import Ctx, Owner, User, context
+from segue.serving.access import Ctx, Owner, User, context, header_token
 from segue.serving.champion import Champion
 from segue.serving.errors import ApiError, bad_request, not_found
 from segue.serving.lists import Document
-from segue.serving.recommending import Recommending
-from segue.streaming.plays import recording_msid
+from segue.serving.recommending import Recommending, msid_of
 
 MAX_COUNT = 100
 ARTIST_TYPES = ("top", "similar", "raw")
 
 LOOK_EVERY_S = 0.25
 COMMENT_EVERY_S = 15.0
+CHECK_EVERY_S = 5.0
+"""How often a stream asks whether its token still holds, and whether something of the list is hated by now."""
+
+MAX_STREAMS = 6
+"""Of one user at a time: as many connections as a browser opens to one host."""
 
 PAGE = Path(__file__).with_name("listener.html")
 PAGE_POLICY = (
@@ -43,6 +48,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ctx = app.state.context
     champion = Champion(ctx.settings)
     app.state.recommending = Recommending(ctx.mongo[ctx.settings.mongo_database], champion)
+    app.state.streams = Counter()
     champion.start()
     yield
     champion.close()
@@ -79,8 +85,9 @@ async def recordings(
     if found is None or not found["items"]:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     items = found["items"][offset : offset + min(count, MAX_COUNT)]
+    mbids = await run_in_threadpool(source.recording_mbids, items)
     payload = {
-        "mbids": [_recording(item) for item in items],
+        "mbids": [_recording(item, mbids.get(item["track_id"])) for item in items],
         "entity": "recording",
         "type": artist_type,
         "user_name": user,
@@ -113,26 +120,51 @@ async def recommendations(
 
 @router.get("/v1/users/{user_name}/recommendations/events", summary="Recommendations as they change")
 async def events(request: Request, user: Owner, source: Source) -> StreamingResponse:
-    """Send the recommendations now and whenever they change, as server-sent events."""
+    """Send the recommendations now and whenever they change, as server-sent events; ends with the token."""
+    streams: Counter[str] = request.app.state.streams
+    if streams[user] >= MAX_STREAMS:
+        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, f"You have {MAX_STREAMS} of these streams open already.")
 
-    async def changes() -> AsyncIterator[str]:
-        seen: Any = None
-        told = time.monotonic()
-        while not await request.is_disconnected() and not context(request).stopping.is_set():
-            newest = await run_in_threadpool(source.newest, user)
-            if newest is not None and newest != seen:
-                found = await run_in_threadpool(source.stored, user)
-                if found is not None:
-                    seen, told = found["generated_at"], time.monotonic()
-                    yield f"event: recommendations\ndata: {json.dumps(_public(found, explain=True))}\n\n"
-            elif time.monotonic() - told > COMMENT_EVERY_S:
-                told = time.monotonic()
-                yield ": still here\n\n"
-            await asyncio.sleep(LOOK_EVERY_S)
+    async def counted() -> AsyncIterator[str]:
+        streams[user] += 1
+        try:
+            async for event in _changes(request, user, source):
+                yield event
+        finally:
+            streams[user] -= 1
 
     return StreamingResponse(
-        changes(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        counted(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+
+
+async def _changes(request: Request, user: str, source: Recommending) -> AsyncIterator[str]:
+    seen: Any = None
+    sent: Document | None = None
+    told = checked = time.monotonic()
+    while not await request.is_disconnected() and not context(request).stopping.is_set():
+        again = time.monotonic() - checked > CHECK_EVERY_S
+        if again:
+            checked = time.monotonic()
+            if not await _still_trusted(request, user):
+                return
+        newest = await run_in_threadpool(source.newest, user)
+        if newest is not None and (again or newest != seen):
+            found = await run_in_threadpool(source.stored, user)
+            if found is not None and found != sent:
+                seen, sent, told = found["generated_at"], found, time.monotonic()
+                yield f"event: recommendations\ndata: {json.dumps(_public(found, explain=True))}\n\n"
+        if time.monotonic() - told > COMMENT_EVERY_S:
+            told = time.monotonic()
+            yield ": still here\n\n"
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _still_trusted(request: Request, user: str) -> bool:
+    token = header_token(request) or ""
+    accounts = context(request).remembered
+    known, owner = accounts.remembered(token)
+    return user == (owner if known else await run_in_threadpool(accounts.look_up, token))
 
 
 @router.get("/v1/tracks/{track_id}/similar", summary="Tracks that sound alike")
@@ -176,18 +208,18 @@ async def _or_unavailable(ask: Any, *arguments: Any) -> Any:
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
 
 
-def _recording(item: Document) -> Document:
+def _recording(item: Document, recording_mbid: str | None) -> Document:
     names = {name: item.get(name) or "" for name in ("artist", "title")}
     return {
-        "recording_mbid": None,
-        "recording_msid": recording_msid(names["artist"], names["title"], None),
+        "recording_mbid": recording_mbid,
+        "recording_msid": msid_of(item),
         "score": item["score"],
         "latest_listened_at": None,
         "segue": {"track_id": item["track_id"], **names, "reason": item.get("reason")},
     }
 
 
-REASONS = ("reason", "because", "popularity", "sounds_like")
+REASONS = ("reason", "because", "others", "popularity", "sounds_like")
 
 
 def _public(found: Document, *, explain: bool) -> Document:

@@ -13,6 +13,7 @@ from segue.models.ranking.recommend import Wishes
 from segue.serving.champion import Champion, Served
 from segue.serving.histories import Histories
 from segue.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
+from segue.streaming.plays import recording_msid
 
 
 class Recommending:
@@ -32,8 +33,14 @@ class Recommending:
         self.champion = champion
 
     def stored(self, user_name: str) -> Document | None:
-        """Read what was recommended last; None if nothing was yet."""
-        return self._database[COLLECTION].find_one({"_id": user_name})
+        """Read what was recommended last, without what has been hated since; None if nothing was yet."""
+        found = self._database[COLLECTION].find_one({"_id": user_name})
+        hated = hated_by(self._database, [user_name]).get(user_name)
+        if found and hated:
+            found["items"] = [
+                item for item in found["items"] if hated.isdisjoint((item["track_id"], msid_of(item)))
+            ]
+        return found
 
     def newest(self, user_name: str) -> Any:
         """Tell when that was, which is quicker."""
@@ -52,6 +59,12 @@ class Recommending:
         served = self.served()
         listener = listener_of(served, self._histories.read(user_name), hated)
         return next(documents(served, {user_name: listener}, now=time.time(), wishes=wishes))
+
+    def recording_mbids(self, items: list[Document]) -> dict[str, str]:
+        """Read the MusicBrainz ids of recommended tracks: by track, of those that have one in the corpus."""
+        query = {"_id": {"$in": [item["track_id"] for item in items]}}
+        found = self._database["tracks"].find(query, {"recording_mbid": 1})
+        return {track["_id"]: track["recording_mbid"] for track in found if track.get("recording_mbid")}
 
     def similar(self, track_id: str, count: int) -> list[Document] | None:
         """Find the tracks that sound most alike; None for a track that is not in the catalogue.
@@ -90,3 +103,8 @@ class Recommending:
         if self.champion.served is None:
             raise ModelError(f"Nothing can be recommended: {self.champion.error}.")
         return self.champion.served
+
+
+def msid_of(item: Document) -> str:
+    """Make the id that stands for a recommended track where only names are known."""
+    return recording_msid(item.get("artist") or "", item.get("title") or "", None)

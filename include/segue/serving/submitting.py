@@ -7,12 +7,15 @@ from collections import Counter
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
+from pydantic import ValidationError
 
 from segue.serving import metrics, schemas
 from segue.serving.access import Body, Ctx, User, header_token, user_of
 from segue.serving.context import Context
 from segue.serving.errors import bad_request
-from segue.serving.validation import ListenType, is_uuid, parse_object, parse_submission
+from segue.serving.validation import ListenType, canonical_uuid, parse_object, parse_submission
+from segue.streaming.events import message, reason
+from segue.streaming.matching import TrackIndex
 from segue.streaming.plays import Play, event_of
 from segue.streaming.removals import listen_key
 from segue.streaming.writer import NotWritten, Record
@@ -72,10 +75,26 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
 
 def _records(ctx: Context, user: str, plays: list[Play]) -> tuple[list[Record], Counter[str]]:
     """Make the Kafka records of plays, and count how they were matched."""
-    key, index = user.encode(), ctx.catalogue.index
-    events = [event_of(user, play, index) for play in plays]
-    records = [(key, event.model_dump_json(exclude_none=True).encode()) for event in events]
-    return records, Counter(event.matched_by or "none" for event in events)
+    index = ctx.catalogue.index
+    made = [message_of(user, play, index) for play in plays]
+    return [record for record, _ in made], Counter(how for _, how in made)
+
+
+def message_of(user: str, play: Play, index: TrackIndex) -> tuple[Record, str]:
+    """Make the Kafka record of a play, and tell how it was matched.
+
+    Raises
+    ------
+    ApiError
+        400, for what cannot be written to Kafka however often it is sent.
+    """
+    try:
+        event = event_of(user, play, index)
+        return message(event), event.matched_by or "none"
+    except ValidationError as error:
+        raise bad_request(f"A listen cannot be kept: {reason(error)}") from None
+    except ValueError as error:
+        raise bad_request(f"A listen cannot be kept: {error}") from None
 
 
 @router.post("/playing-now/delete", summary="Nothing plays any more")
@@ -91,13 +110,14 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
     document = parse_object(body)
     if "listened_at" not in document:
         raise bad_request("Listen timestamp missing.")
-    listened_at, msid = document["listened_at"], document.get("recording_msid")
+    listened_at = document["listened_at"]
     if not isinstance(listened_at, int) or not 0 <= listened_at < 2**53:
         raise bad_request(f"{listened_at}: Listen timestamp invalid.")
-    if msid is None:
+    if document.get("recording_msid") is None:
         raise bad_request("Recording MSID missing.")
-    if not is_uuid(msid):
-        raise bad_request(f"{msid}: Recording MSID format invalid.")
+    msid = canonical_uuid(document["recording_msid"])
+    if msid is None:
+        raise bad_request(f"{document['recording_msid']}: Recording MSID format invalid.")
     await run_in_threadpool(ctx.removals.add, listen_key(user, listened_at, msid))
     await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
     await run_in_threadpool(ctx.histories.remove, user, listened_at, msid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pydantic_core import from_json
 
 from segue.serving import limits
 from segue.serving.errors import bad_request
+from segue.streaming.events import MAX_TEXT
 from segue.streaming.plays import Play
 
 _MBID = ("release_mbid", "recording_mbid", "release_group_mbid", "track_mbid")
@@ -148,11 +150,13 @@ def _name(metadata: dict[str, Any], key: str, *, required: bool) -> str | None:
     name: str = metadata[key].strip()
     if not name and required:
         raise bad_request(f"field track_metadata.{key} is empty.")
+    if len(name) > MAX_TEXT:
+        raise bad_request(f"track_metadata.{key} is too long: at most {MAX_TEXT} characters are taken.")
     return name or None
 
 
 def _check_additional_info(info: dict[str, Any]) -> None:
-    """Check, and bring into order in place: durations become integers, empty ids disappear."""
+    """Bring into order in place: durations become integers, ids have one spelling, empty ones disappear."""
     tags = info.get("tags") or []
     if not isinstance(tags, list):
         raise bad_request("track_metadata.additional_info.tags must be a list.")
@@ -174,15 +178,20 @@ def _check_additional_info(info: dict[str, Any]) -> None:
     for key in _MBID:
         if not info.get(key):
             info.pop(key, None)
-        elif not is_uuid(info[key]):
+        elif (mbid := canonical_uuid(info[key])) is None:
             raise bad_request(f"{key} MBID format invalid.")
+        else:
+            info[key] = mbid
     for key in _MBIDS:
         if not info.get(key):
             info.pop(key, None)
-        elif not isinstance(info[key], list) or not all(is_uuid(mbid) for mbid in info[key] if mbid):
+        elif not isinstance(info[key], list):
             raise bad_request(f"{key} MBID format invalid.")
         else:
-            info[key] = [mbid for mbid in info[key] if mbid]
+            mbids = [canonical_uuid(mbid) for mbid in info[key] if mbid]
+            if None in mbids:
+                raise bad_request(f"{key} MBID format invalid.")
+            info[key] = mbids
 
 
 def _duration(key: str, value: Any, longest: int) -> int:
@@ -197,19 +206,18 @@ def _duration(key: str, value: Any, longest: int) -> int:
     return duration
 
 
-def is_uuid(value: Any) -> bool:
-    """Tell whether a value is a UUID in any of its spellings."""
+def canonical_uuid(value: Any) -> str | None:
+    """Write a UUID, in whatever spelling it comes, with small letters and four hyphens; None if it is none."""
     if not isinstance(value, str):
-        return False
+        return None
     try:
-        uuid.UUID(value)
+        return str(uuid.UUID(value))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _texts(value: Any, depth: int = 0) -> Iterator[str]:
-    """Walk all keys and strings of a JSON value."""
+    """Walk all keys and strings of a JSON value, which must be one that can be written again."""
     if depth > _MAX_DEPTH:
         raise bad_request(f"JSON document is nested more than {_MAX_DEPTH} levels deep.")
     if isinstance(value, str):
@@ -218,6 +226,8 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
         for key, item in value.items():
             yield key
             yield from _texts(item, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):  # 1e999 is JSON, and infinity is none
+        raise bad_request("A field contains a number that is not a finite number.")
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item, depth + 1)

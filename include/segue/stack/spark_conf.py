@@ -90,6 +90,11 @@ def properties(settings: Settings) -> dict[str, str]:
         # Small data on one machine: few partitions, since each costs more than the rows in it.
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
+        # To what size small files are joined: a run of one day that is in it writes all of it anew.
+        "spark.databricks.delta.optimize.minFileSize": str(16 * 2**20),
+        "spark.databricks.delta.optimize.maxFileSize": str(32 * 2**20),
+        # Hardly two features are alike, so a dictionary of them is work for nothing.
+        "spark.hadoop.parquet.enable.dictionary#features.list.element": "false",
         # Of VACUUM too, which else lists a folder in 10,000 tasks.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
         "spark.sql.session.timeZone": "UTC",

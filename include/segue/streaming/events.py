@@ -10,8 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
+MAX_TEXT = 10_240
+"""Characters of a name that a player sends."""
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=10_240, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
+
+MAX_EVENT_BYTES = 1_000_000
+"""Kafka takes messages of 1 MiB, envelope included."""
 
 
 class Listen(BaseModel):
@@ -58,6 +63,20 @@ class Listen(BaseModel):
         if self.track_id is None and (self.schema_version == 1 or not (self.artist_name and self.track_name)):
             raise ValueError("neither a track id nor, in version 2, artist and title")
         return self
+
+
+def message(event: Listen) -> tuple[bytes, bytes]:
+    """Write an event as Kafka gets it: key and value.
+
+    Raises
+    ------
+    ValueError
+        If Kafka does not take as much: sending it again would not help.
+    """
+    value = event.model_dump_json(exclude_none=True).encode()
+    if len(value) > MAX_EVENT_BYTES:
+        raise ValueError(f"larger than {MAX_EVENT_BYTES} bytes")
+    return event.user_name.encode(), value
 
 
 def event_id(user_name: str, listened_at: int, *track: str) -> str:

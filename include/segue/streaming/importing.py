@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from segue.streaming.events import Listen, reason
+from segue.streaming.events import Listen, message, reason
 from segue.streaming.importers import Line
 from segue.streaming.matching import TrackIndex
 from segue.streaming.plays import event_of
-from segue.streaming.writer import EventWriter
+from segue.streaming.writer import EventWriter, Record
 
 BATCH = 1_000
 
@@ -125,23 +125,27 @@ def send(
     state = Imported(lines=done)
     remaining = islice(lines, done, None)
     while batch := list(islice(remaining, BATCH)):
-        events = [event for line in batch if (event := _event(line, user_name, index, source, state))]
-        records = [(user_name.encode(), event.model_dump_json(exclude_none=True).encode()) for event in events]
-        asyncio.run(writer.write(topic, records))
+        made = [each for line in batch if (each := _made(line, user_name, index, source, state))]
+        asyncio.run(writer.write(topic, [record for _, record in made]))
         state.lines += len(batch)
-        state.listens += len(events)
-        state.matched += sum(event.track_id is not None for event in events)
+        state.listens += len(made)
+        state.matched += sum(event.track_id is not None for event, _ in made)
         note(state)
     return state
 
 
-def _event(line: Line, user_name: str, index: TrackIndex, source: str, state: Imported) -> Listen | None:
+def _made(
+    line: Line, user_name: str, index: TrackIndex, source: str, state: Imported
+) -> tuple[Listen, Record] | None:
     wrong = line.wrong
     if line.play is not None:
         try:
-            return event_of(user_name, line.play, index, source=source)
+            event = event_of(user_name, line.play, index, source=source)
+            return event, message(event)
         except ValidationError as error:
             wrong = reason(error)
+        except ValueError as error:
+            wrong = str(error)
     state.wrong += 1
     if len(state.skipped) < 5:
         state.skipped.append((line.number, wrong or ""))

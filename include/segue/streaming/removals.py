@@ -54,6 +54,15 @@ class Removals:
         """Read all: key to time of the removal."""
         return {document["_id"]: document["removed_at"] for document in self._removals.find()}
 
+    def since(self, moment: float) -> set[str]:
+        """Key the users who have taken something back after a moment, in seconds since 1970."""
+        found = self._removals.find({"removed_at": {"$gt": moment}}, {"_id": 1})
+        return {document["_id"].partition("/")[0] for document in found}
+
+    def create_indexes(self) -> None:
+        """Make `since` quick."""
+        self._removals.create_index("removed_at")
+
     def standing(self, events: Iterable[Listen]) -> list[Listen]:
         """Keep the events that have not been removed."""
         listed = list(events)

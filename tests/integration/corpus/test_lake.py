@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 
 import pytest
 from pyspark.sql import Row
 
+from segue.corpus import lake as lakes
 from segue.corpus.lake import Lake
 from segue.corpus.schema import PARTITION, TRACKS, columns
 
@@ -28,3 +30,64 @@ def test_a_lake_of_schema_version_1_goes_on_as_the_present_one(spark, tmp_path):
     )
     lake.replace("tracks", new, days[1:])
     assert {row["track_id"]: row["split"] for row in lake.read("tracks").collect()} == {"t0": None, "t9": "test"}
+
+
+def tracks(spark, *rows):
+    """Rows of the table of tracks, each given as its id and day."""
+    named = [Row(track_id=track_id, partition_date=day) for track_id, day in rows]
+    empty = spark.createDataFrame([], TRACKS)
+    return empty.unionByName(spark.createDataFrame(named), allowMissingColumns=True) if rows else empty
+
+
+def ids(lake):
+    return sorted((row["track_id"], row[PARTITION]) for row in lake.read("tracks").collect())
+
+
+def test_a_day_is_replaced_as_a_whole_and_its_neighbours_in_the_same_file_stay(spark, tmp_path):
+    lake, days = Lake(spark, str(tmp_path)), [date(2026, 3, 1) + timedelta(days=each) for each in range(3)]
+    lake.replace("tracks", tracks(spark, *((f"t{day.day}", day) for day in days)), days)
+    assert lake.table("tracks").detail().collect()[0]["numFiles"] == 1
+    for _ in range(2):
+        lake.replace("tracks", tracks(spark, ("new", days[1])), days[1:2])
+        assert ids(lake) == [("new", days[1]), ("t1", days[0]), ("t3", days[2])]
+    lake.replace("tracks", tracks(spark), days[1:2])
+    assert ids(lake) == [("t1", days[0]), ("t3", days[2])]
+
+
+def test_rows_of_another_day_are_not_written(spark, tmp_path):
+    lake, day = Lake(spark, str(tmp_path)), date(2026, 3, 1)
+    lake.replace("tracks", tracks(spark, ("t", day)), [day])
+    with pytest.raises(Exception, match="replaceWhere"):
+        lake.replace("tracks", tracks(spark, ("stray", day + timedelta(days=1))), [day])
+    assert ids(lake) == [("t", day)]
+
+
+def test_a_lake_with_a_folder_for_each_day_is_read_and_brought_together_by_the_next_run(spark, tmp_path):
+    lake, days = Lake(spark, str(tmp_path)), [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)]
+    old = tracks(spark, *((f"t{day.day}", day) for day in days))
+    old.write.format("delta").partitionBy(PARTITION).save(f"{tmp_path}/tracks")
+    assert ids(lake) == [("t1", days[0]), ("t2", days[1]), ("t3", days[2])]
+
+    lake.replace("tracks", tracks(spark, ("new", days[1])), days[1:2])
+    assert ids(lake) == [("new", days[1]), ("t1", days[0]), ("t3", days[2])]
+    state = lake.table("tracks").detail().collect()[0]
+    assert (state["partitionColumns"], sorted(lake.read("tracks").columns)) == ([], sorted(columns(TRACKS)))
+
+
+def test_runs_of_different_days_at_the_same_time_both_stay(spark, tmp_path):
+    lake, days = Lake(spark, str(tmp_path)), [date(2026, 3, 1) + timedelta(days=each) for each in range(4)]
+    lake.replace("tracks", tracks(spark, *((f"old{day.day}", day) for day in days)), days)
+    with ThreadPoolExecutor(len(days)) as threads:
+        new = [threads.submit(lake.replace, "tracks", tracks(spark, (f"t{day.day}", day)), [day]) for day in days]
+        for each in new:
+            each.result()
+    assert ids(lake) == [(f"t{day.day}", day) for day in days]
+
+
+def test_many_small_files_are_joined(spark, tmp_path, monkeypatch):
+    monkeypatch.setattr(lakes, "MANY_FILES", 3)
+    lake, days = Lake(spark, str(tmp_path)), [date(2026, 3, 1) + timedelta(days=each) for each in range(6)]
+    for day in days:
+        lake.replace("tracks", tracks(spark, (f"t{day.day}", day)), [day])
+    assert lake.table("tracks").detail().collect()[0]["numFiles"] <= 3
+    assert ids(lake) == [(f"t{day.day}", day) for day in days]

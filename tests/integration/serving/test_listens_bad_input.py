@@ -123,6 +123,24 @@ def test_a_thousand_large_listens_are_accepted(client: httpx.Client, new_user: t
     eventually(lambda: client.get(count).json()["payload"]["count"] == 1000)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (metadata(track_name="x" * 11_000), "track_name is too long"),
+        (metadata(artist_name="x" * 11_000), "artist_name is too long"),
+        (metadata(release_name="x" * 11_000), "release_name is too long"),
+        (info(comment="x" * 1_500_000), "larger than"),
+    ],
+    ids=["title", "artist", "album", "more than a message"],
+)
+def test_a_large_listen_among_small_ones_is_refused(client: httpx.Client, wrong: Any, sentence: str) -> None:
+    answer = client.post(
+        "/1/submit-listens", json={"listen_type": "import", "payload": [listen()] * 200 + [wrong]}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+    assert sentence in answer.json()["error"]
+
+
 def test_out_of_order_and_old_listens_are_shown_in_order(client: httpx.Client, new_user: tuple[str, str]) -> None:
     times = [NOW - 50, 1_100_000_000, NOW - 5_000, 1_300_000_000]
     for listened_at in times:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -16,24 +13,17 @@ import httpx
 import numpy as np
 import pytest
 from api_server import eventually as soon
-from api_server import free_port, serving
+from api_server import serving
 from kafka import KafkaConsumer, KafkaProducer
-from liblistenbrainz import Listen as ClientListen
 from liblistenbrainz import ListenBrainz
+from live_corpus import TRACKS, Worker, mbid_of, model, play, promote, publish, settings_of
 from pymongo import MongoClient
 from pymongo.database import Database
-from scipy import sparse
 
-from segue.models.ranking.blend import Blend
-from segue.models.ranking.factors import Factors
-from segue.models.ranking.mllib import Hyperparameters
-from segue.models.ranking.neighbours import Neighbours
-from segue.models.ranking.popularity import Popularity
-from segue.models.ranking.product import NAME, Catalogue, Recommender
-from segue.models.ranking.recipe import Recipe
+from segue.models.ranking.product import NAME
 from segue.models.ranking.recommend import Wishes
-from segue.models.ranking.training import ENDS
 from segue.models.registry import Registry
+from segue.serving import accounts, recommendations
 from segue.serving.accounts import Accounts
 from segue.serving.batch import recommend_all
 from segue.serving.champion import Champion, Served
@@ -41,38 +31,11 @@ from segue.serving.histories import Histories
 from segue.serving.recommending import Recommending
 from segue.settings import Settings
 from segue.streaming.events import Listen, listen
+from segue.streaming.plays import recording_msid
 
 pytestmark = pytest.mark.integration
 
-TRACKS = 40
-
 eventually = partial(soon, timeout_s=300)
-
-
-def model(seed: int) -> Recommender:
-    """Two kinds of tracks, even and odd; who plays one kind is recommended it."""
-    random = np.random.default_rng(seed)
-    kind = np.arange(TRACKS) % 2
-    factors = (np.eye(2)[kind] + random.normal(0, 0.05, (TRACKS, 2))).astype(np.float32)
-    near = sparse.csr_matrix((kind[:, None] == kind[None, :]) & ~np.eye(TRACKS, dtype=bool), dtype=np.float32)
-    components = {
-        "factors": Factors(factors, 10.0, 0.01),
-        "popularity": Popularity(np.linspace(1, 2, TRACKS, dtype=np.float32)),
-        "sound": Neighbours(near),
-    }
-    weights = {"factors": 0.8, "popularity": 0.1, "sound": 0.1}
-    recipe = Recipe(Hyperparameters(rank=2), 10.0, 0.5, 0.0, weights, 0.5, 0.0)
-    names = [f"t{i:02}" for i in range(TRACKS)]
-    catalogue = Catalogue(names, [f"Title {i}" for i in range(TRACKS)], [f"Artist {i}" for i in range(TRACKS)])
-    return Recommender(catalogue, Blend(components, weights), recipe)
-
-
-def promote(settings: Settings, seed: int) -> str:
-    registry = Registry(settings)
-    tags = {ENDS: json.dumps({})}
-    version = registry.register(NAME, model(seed).save, parameters={}, metrics={}, tags=tags, report={})
-    registry.promote(version)
-    return str(version)
 
 
 @pytest.fixture(scope="module")
@@ -80,58 +43,15 @@ def settings_here(settings: Settings, kafka: str, mongo: Database[dict[str, Any]
     """Settings of a corpus of this module's own on the shared services."""
     assert kafka
     assert mongo is not None
-    changed = {
-        "corpus": "live",
-        "api_port": free_port(),
-        "mongo_database": "segue-live",
-        "listens_topic": "live-listens",
-        "feedback_topic": "live-feedback",
-        "dead_letters_topic": "live-listens.dlq",
-        "recommendations_topic": "live-recommendations",
-        "api_requests_per_window": 100_000,
-        "music": settings.home / "live-music",
-    }
-    return settings.model_copy(update=changed)
+    return settings_of(settings, "live")
 
 
 @pytest.fixture(scope="module")
 def documents(settings_here: Settings) -> Iterator[Database[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](settings_here.mongo, tz_aware=True) as client:
         found = client[settings_here.mongo_database]
-        catalogue = model(0).catalogue
-        found["tracks"].insert_many(
-            {"_id": i, "title": t, "artist": a, "path": f"{i}.mp3", "partition_date": "2026-01-01"}
-            for i, t, a in zip(catalogue.track_ids, catalogue.titles, catalogue.artists, strict=True)
-        )
+        publish(found)
         yield found
-
-
-class Worker:
-    """One member of the group that recommends live."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "segue.serving.live"]
-        self._process = subprocess.Popen(command, env=dict(environment(self._settings)))
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> int:
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(30)
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    import os
-
-    return {k: v for k, v in os.environ.items() if not k.startswith("SEGUE_")} | {
-        f"SEGUE_{name.upper()}": str(value) for name, value in settings if value is not None
-    }
 
 
 @pytest.fixture(scope="module")
@@ -163,21 +83,6 @@ def client(api: str, user: tuple[str, str]) -> Iterator[httpx.Client]:
         yield made
 
 
-def play(api: str, token: str, *tracks: int, ago_s: int = 60) -> None:
-    """Scrobble as a player does, with the real client."""
-    player = ListenBrainz(api_base_url=api)
-    player.set_auth_token(token)
-    catalogue = model(0).catalogue
-    for i, track in enumerate(tracks):
-        player.submit_single_listen(
-            ClientListen(
-                track_name=catalogue.titles[track],
-                artist_name=catalogue.artists[track],
-                listened_at=int(time.time()) - ago_s - i,
-            )
-        )
-
-
 def recommended(client: httpx.Client, user: str, **wishes: Any) -> dict[str, Any]:
     answer = client.get(f"/v1/users/{user}/recommendations", params={"explain": True, **wishes})
     answer.raise_for_status()
@@ -191,21 +96,25 @@ def test_a_scrobble_changes_what_is_recommended_and_why(
     name, token = user
     before = recommended(client, name)
     assert before["items"][0]["reason"].startswith("Popular with other listeners")
-    play(api, token, 3, 5)
+    play(api, token, 3, 5, 7, 9, 11)
     player = ListenBrainz(api_base_url=api)
     player.set_auth_token(token)
     shape = eventually(lambda: player.get_user_recommendation_recordings(name, artist_type="raw"))["payload"]
-    after = eventually(lambda: len((found := recommended(client, name))["items"][0]["because"]) == 2 and found)
+    after = eventually(lambda: (found := recommended(client, name))["items"][0]["others"] and found)
     first = after["items"][0]
     assert int(first["track_id"][1:]) % 2 == 1
-    assert first["track_id"] not in ("t03", "t05")
-    assert "Title 3" in first["reason"]
-    assert "Title 5" in first["reason"]
-    added = sum(each["adds"] for each in first["because"]) + first["popularity"]
-    assert added == pytest.approx(first["score"], rel=1e-4)
+    assert first["track_id"] not in ("t03", "t05", "t07", "t09", "t11")
+    assert len(first["because"]) == 3
+    assert first["because"][0]["title"] in first["reason"]
+    for item in after["items"]:
+        added = sum(each["adds"] for each in item["because"]) + item["others"] + item["popularity"]
+        assert added == pytest.approx(item["score"], rel=1e-4)
     assert shape["entity"] == "recording"
     assert shape["count"] == shape["total_mbid_count"] == 25
-    assert {"recording_mbid", "score", "latest_listened_at"} <= set(shape["mbids"][0])
+    assert {"score", "latest_listened_at"} <= set(shape["mbids"][0])
+    by_track = {int(each["segue"]["track_id"][1:]): each["recording_mbid"] for each in shape["mbids"]}
+    assert by_track == {track: None if track % 4 else mbid_of(track) for track in by_track}
+    assert any(by_track.values())
 
 
 def test_wishes_are_followed_at_once(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
@@ -225,19 +134,44 @@ def _played(client: httpx.Client, name: str) -> int:
     return sum(int(item["track_id"][1:]) < 20 and int(item["track_id"][1:]) % 2 == 0 for item in found)
 
 
+def hate(client: httpx.Client, **recording: str) -> None:
+    client.post("/1/feedback/recording-feedback", json={**recording, "score": -1}).raise_for_status()
+
+
+def shown(client: httpx.Client, name: str, **wishes: Any) -> set[str]:
+    return {item["track_id"] for item in recommended(client, name, **wishes)["items"]}
+
+
 def test_hated_tracks_are_not_recommended_again(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
     name, token = user
     play(api, token, 7)
     first = eventually(lambda: (found := recommended(client, name)["items"])[0]["because"] and found)[0]
     recording = client.get(f"/1/cf/recommendation/user/{name}/recording").json()["payload"]["mbids"][0]
-    said = client.post(
-        "/1/feedback/recording-feedback", json={"recording_msid": recording["recording_msid"], "score": -1}
-    )
-    assert said.status_code == 200
-    assert first["track_id"] not in [item["track_id"] for item in recommended(client, name, count=40)["items"]]
+    hate(client, recording_msid=recording["recording_msid"])
+    assert first["track_id"] not in shown(client, name), "in the list that was made before"
+    assert first["track_id"] not in shown(client, name, count=40)
     play(api, token, 9, ago_s=10)
     eventually(lambda: len(recommended(client, name)["items"][0]["because"]) == 2)
-    assert first["track_id"] not in [item["track_id"] for item in recommended(client, name)["items"]]
+    assert first["track_id"] not in shown(client, name)
+
+
+def test_hate_finds_the_track_by_any_id_however_it_is_spelt(
+    documents: Database[dict[str, Any]], client: httpx.Client, user: tuple[str, str]
+) -> None:
+    name, _ = user
+    unknown, played = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
+    month_ago = int(time.time()) - 30 * 86_400
+    event = listen(name, "t06", month_ago).model_copy(update={"recording_mbid": played.upper()})
+    Histories(documents).add([event])
+    assert {"t04", "t06", "t08"} <= shown(client, name, count=40, discover=0.5)
+    hate(client, recording_mbid=mbid_of(4).lower())
+    hate(client, recording_mbid=played)
+    hate(client, recording_mbid=unknown, recording_msid=recording_msid("artist 8", "TITLE 8", None))
+    assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name, count=40, discover=0.5))
+    served = Served("recommender/1", model(0))
+    recommend_all(documents, served, {name: Histories(documents).read(name)})
+    assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name)), "what the nightly training leaves"
+    documents["recommendations"].delete_one({"_id": name})
 
 
 def test_the_page_is_told_when_a_listen_arrives(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
@@ -256,6 +190,49 @@ def test_the_page_is_told_when_a_listen_arrives(api: str, client: httpx.Client, 
     assert len(second["items"][0]["because"]) == 2
 
 
+def test_a_stream_ends_with_its_token(
+    documents: Database[dict[str, Any]],
+    client: httpx.Client,
+    user: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accounts, "TRUSTED_S", 0.2)
+    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    with client.stream("GET", f"/v1/users/{user[0]}/recommendations/events") as stream:
+        Accounts(documents).revoke(user[0])
+        assert list(stream.iter_lines()) == []  # an end, and no timeout
+
+
+def test_an_open_stream_is_told_what_is_hated(
+    api: str, client: httpx.Client, user: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, token = user
+    play(api, token, 2)
+    eventually(lambda: recommended(client, name)["items"][0]["because"])
+    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    with client.stream("GET", f"/v1/users/{name}/recommendations/events") as stream:
+        lines = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: "))
+        track = next(lines)["items"][0]["track_id"]
+        hate(client, recording_msid=recording_msid(f"Artist {int(track[1:])}", f"Title {int(track[1:])}", None))
+        assert track not in {item["track_id"] for item in next(lines)["items"]}
+
+
+def test_a_user_has_only_so_many_streams(
+    client: httpx.Client, user: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommendations, "MAX_STREAMS", 1)
+    path = f"/v1/users/{user[0]}/recommendations/events"
+    with client.stream("GET", path):
+        refused = eventually(lambda: (answer := client.get(path)).status_code == 429 and answer)
+        assert "1 of these streams" in refused.json()["error"]
+
+    def opened() -> bool:
+        with client.stream("GET", path) as stream:
+            return stream.status_code == 200
+
+    eventually(opened)
+
+
 def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.Client) -> None:
     found = client.get("/v1/tracks/t01/similar", params={"count": 5}).json()["similar"]
     assert len(found) == 5
@@ -265,8 +242,24 @@ def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.C
     settings_here.music_dir.mkdir(parents=True, exist_ok=True)
     (settings_here.music_dir / "t01.mp3").write_bytes(b"sound")
     assert client.get("/v1/tracks/t01/audio").content == b"sound"
-    outside = client.get("/v1/tracks/..%2Fsecret/similar")
-    assert outside.status_code == 404
+    assert client.get("/v1/tracks/..%2Fsecret/similar").status_code == 404
+
+
+def test_no_file_outside_the_music_folder_is_sent(
+    settings_here: Settings, documents: Database[dict[str, Any]], client: httpx.Client
+) -> None:
+    settings_here.music_dir.mkdir(parents=True, exist_ok=True)
+    secret = settings_here.music_dir.parent / "secret.mp3"
+    secret.write_bytes(b"secret")
+    (settings_here.music_dir / "link.mp3").symlink_to(secret)
+    paths = {"up": "../secret.mp3", "absolute": str(secret), "link": "link.mp3", "folder": "."}
+    documents["tracks"].insert_many({"_id": i, "path": path} for i, path in paths.items())
+    for track in paths:
+        answer = client.get(f"/v1/tracks/{track}/audio")
+        assert answer.status_code == 404
+        assert b"secret" not in answer.content.replace(b"track secret", b"")
+    assert client.get("/v1/tracks/..%2Fsecret.mp3/audio").status_code == 404
+    documents["tracks"].delete_many({"_id": {"$in": list(paths)}})
 
 
 @pytest.mark.parametrize(
@@ -347,7 +340,7 @@ def test_a_new_champion_is_taken_up_without_a_restart_and_a_damaged_one_is_not(
     settings_here: Settings, api: str, client: httpx.Client, user: tuple[str, str]
 ) -> None:
     name, token = user
-    version = promote(settings_here, seed=1)
+    version = promote(settings_here, seed=1, rank=5)  # of another rank than the one that serves
 
     def served_by(wanted: str) -> bool:
         play(api, token, int(time.monotonic() * 7) % TRACKS, ago_s=int(time.monotonic()) % 10_000 + 100)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -74,6 +75,30 @@ def test_nightly_trainings_do_not_catch_up(dags):
     for name in ("genre_model", "recommender"):
         assert dags[name].timetable.expression == {"genre_model": "0 2 * * *", "recommender": "0 3 * * *"}[name]
         assert not dags[name].catchup
+
+
+@pytest.mark.parametrize(
+    ("run_type", "chosen", "as_of"),
+    [
+        ("scheduled", None, ""),
+        ("manual", None, ""),
+        ("manual", "2026-10-01", "2026-10-01"),
+        ("backfill", None, "2026-10-31"),
+        ("backfill", "2026-10-01", "2026-10-01"),
+    ],
+)
+def test_a_backfilled_run_learns_as_of_the_day_before_its_own(dags, run_type, chosen, as_of):
+    from airflow.sdk.execution_time.macros import ds_add
+
+    dag = dags["recommender"]
+    template = dag.get_task("train").application_args[-1]
+    macros, run = SimpleNamespace(ds_add=ds_add), SimpleNamespace(run_type=run_type)
+    rendered = (
+        dag.get_template_env()
+        .from_string(template)
+        .render(params={"as_of": chosen}, ds="2026-11-01", dag_run=run, macros=macros)
+    )
+    assert rendered == as_of
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)

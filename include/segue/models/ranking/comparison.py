@@ -118,7 +118,9 @@ def average(comparisons: Sequence[Comparison]) -> Comparison:
         gains[name] = (mean, low_, high_)
     will = {name: float(np.mean([each.will_listen[name] for each in comparisons])) for name in first.will_listen}
     how = f"{first.how}, mean of {len(comparisons)} seeds"
-    return Comparison(how, rows, first.rival, gains, will, first.recipe, first.tried)
+    reached = {row.model: row.metrics["ndcg@10"] for row in rows if row.task == "new tracks"}
+    rival = max(gains, key=lambda name: reached.get(name, 0.0))
+    return Comparison(how, rows, rival, gains, will, first.recipe, first.tried)
 
 
 def _gain(product: Judged, rival: Judged) -> Gain:

@@ -33,10 +33,10 @@ Choice = TypeVar("Choice")
 
 RANKS, REGULARIZATIONS, ALPHAS = (8, 16, 32, 64, 128), (0.003, 0.01, 0.03, 0.1, 0.3), (1.0, 3.0, 10.0, 30.0)
 TRIALS = 8
-SHORT, LONG = 5, 15  # iterations of a first look and of a serious one
+ITERATIONS = (5, 15)
 
 # Of each choice the first is what small data bears; see _prefer.
-SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=SHORT)
+SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)
 EASE_REGULARIZATIONS = (100.0, 3.0, 10.0, 30.0, 300.0, 1000.0)
 COSINE_BALANCES = (0.5, 0.35, 0.2)
 SOUND_PRIORS = (1.0, 0.0, 4.0, 16.0)
@@ -210,14 +210,15 @@ def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float
 def _tune_als(
     fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
 ) -> tuple[Hyperparameters, Factors]:
-    """Search rank, λ, α and iterations together: many after a few iterations, SIMPLEST and the best after more."""
+    """Search rank, λ, α and iterations together: SIMPLEST, or another that surely gains on it."""
     largest = min(window.history.shape)
     simplest = replace(SIMPLEST, rank=min(SIMPLEST.rank, largest))
     grid = [
-        Hyperparameters(rank, regularization, alpha, SHORT)
+        Hyperparameters(rank, regularization, alpha, iterations)
         for rank in RANKS
         for regularization in REGULARIZATIONS
         for alpha in ALPHAS
+        for iterations in ITERATIONS
         if rank <= largest
     ]
     others = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
@@ -231,6 +232,5 @@ def _tune_als(
         return reached, factors
 
     best = max([simplest, *(grid[i] for i in others)], key=lambda parameters: look(parameters)[0].sum())
-    longer = [replace(parameters, iterations=LONG) for parameters in (simplest, best)]
-    chosen = _prefer([*longer, best], lambda parameters: look(parameters)[0])
+    chosen = _prefer([simplest, best], lambda parameters: look(parameters)[0])
     return chosen, look(chosen)[1]

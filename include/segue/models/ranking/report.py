@@ -11,6 +11,7 @@ import numpy as np
 from segue.html_report import Cell, Picture, Section, Table, render
 from segue.models.ranking.comparison import PRODUCT, Comparison, Gain
 from segue.models.ranking.metrics import FEW
+from segue.models.ranking.recipe import SIMPLEST
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -192,8 +193,9 @@ def _als(outcome: Comparison) -> Section:
         for als, ndcg in tried
     ]
     text = (
-        "NDCG@10 of ALS alone on the validation window. The simplest, with its full number of iterations, is "
-        "chosen unless another gains more than two standard errors: the best of many is often the luckiest."
+        f"NDCG@10 of ALS alone on the validation window. The simplest ({SIMPLEST.rank} factors, "
+        f"λ {SIMPLEST.regularization:g}, α {SIMPLEST.alpha:g}) is chosen unless the best gains more than two "
+        "standard errors: the best of many is often the luckiest."
     )
     headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
     return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ from scipy import sparse
 from segue.errors import ModelError
 from segue.models.ranking import recommend as recommending
 from segue.models.ranking import rules
-from segue.models.ranking.product import Recommender
+from segue.models.ranking.blend import Blend
+from segue.models.ranking.factors import Factors
+from segue.models.ranking.mllib import Hyperparameters
+from segue.models.ranking.popularity import Popularity
+from segue.models.ranking.product import Catalogue, Recommender
+from segue.models.ranking.recipe import Recipe
 from segue.models.ranking.recommend import Listener, Recommendation, Wishes
 
 NOW = 1_700_000_000.0
@@ -126,6 +132,36 @@ def test_a_recommender_of_another_format_or_none_is_refused(model: Recommender, 
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
     with pytest.raises(ModelError, match="format 99"):
         Recommender.load(tmp_path / "m")
+
+
+def test_factors_of_another_catalogue_are_refused(model: Recommender, tmp_path: Path) -> None:
+    fewer = replace(model.blend.components["factors"], items=model.blend.components["factors"].items[:-1])  # type: ignore[type-var,attr-defined]
+    blend = Blend(model.blend.components | {"factors": fewer}, model.blend.weights)  # type: ignore[dict-item]
+    replace(model, blend=blend).save(tmp_path / "m")
+    with pytest.raises(ModelError, match="factors is for 59 tracks, the catalogue has 60"):
+        Recommender.load(tmp_path / "m")
+
+
+def test_a_listener_of_100000_plays_gets_a_list_with_exact_reasons() -> None:
+    random = np.random.default_rng(0)
+    tracks = 30_000
+    names = [f"t{i}" for i in range(tracks)]
+    components = {
+        "factors": Factors(random.normal(size=(tracks, 16)).astype(np.float32), 10.0, 0.01),
+        "popularity": Popularity(random.random(tracks, dtype=np.float32)),
+    }
+    weights = {"factors": 0.8, "popularity": 0.2}
+    recipe = Recipe(Hyperparameters(rank=16), 10.0, 0.5, 0.0, weights, 0.5, 0.0)
+    large = Recommender(Catalogue(names, names, names), Blend(components, weights), recipe)
+    played = random.choice(tracks, 20_000, replace=False)
+    plays = random.multinomial(100_000, np.full(20_000, 1 / 20_000)).astype(np.float32)
+    one = Listener(played, plays, np.full(20_000, int(NOW) - 30 * 86_400, dtype=np.int64))
+    items = recommend(large, one, now=NOW)
+    assert len(items) == 25
+    assert not {item.track for item in items} & set(played.tolist())
+    for item in items:
+        total = sum(item.reason.contributions.values()) + item.reason.popularity
+        assert total == pytest.approx(item.score, rel=1e-4, abs=1e-5)
 
 
 def test_any_beginning_of_a_mix_has_the_wished_share() -> None:

@@ -1,0 +1,131 @@
+"""Vectors of 16 float32 values for compiled functions: the arithmetic that must stay in registers.
+
+LLVM turns most loops over 16 lanes into such vectors by itself. It does not where a product has several sums at
+once, or where it cannot see that what is read and what is written lie apart. Here a vector is a value like a number:
+one register of 512 bits, or two of 256, or four of 128, whatever the processor has.
+
+>>> @compiled
+... def scale(x, factor):
+...     for i in range(0, len(x), 16):
+...         store(x, i, load(x, i) * splat(factor))
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Final
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel.models import PrimitiveModel
+from numba.core.typing import signature
+from numba.core.typing.templates import ConcreteTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, register_model
+
+WIDTH: Final = 16
+
+_FLAGS: Final = ("contract", "nsz", "nnan", "ninf", "arcp")
+_VECTOR: Final = ir.VectorType(ir.FloatType(), WIDTH)
+_UNDEFINED: Final = ir.Constant(_VECTOR, ir.Undefined)
+_FLOAT_BYTES: Final = 4
+
+
+class Float32x16(types.Type):  # type: ignore[misc] # numba ships no types
+    """Type of a vector in compiled functions."""
+
+    def __init__(self) -> None:
+        super().__init__(name="float32x16")
+
+
+_TYPE: Final = Float32x16()
+
+
+@register_model(Float32x16)
+class _Model(PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, type_: Any) -> None:
+        super().__init__(manager, type_, _VECTOR)
+
+
+def _define(operation: Any, instruction: str) -> None:
+    """Give vectors an operator, lane by lane."""
+    cases = {"cases": [signature(_TYPE, _TYPE, _TYPE)]}
+    infer_global(operation)(type(f"_{instruction}", (ConcreteTemplate,), cases))
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return getattr(builder, instruction)(*arguments, flags=_FLAGS)
+
+    lower_builtin(operation, _TYPE, _TYPE)(lower)
+
+
+_define(operator.add, "fadd")
+_define(operator.iadd, "fadd")
+_define(operator.sub, "fsub")
+_define(operator.mul, "fmul")
+
+
+def _address(context: Any, builder: Any, signature_: Any, arguments: Any) -> Any:
+    array = context.make_array(signature_.args[0])(context, builder, arguments[0])
+    index = context.cast(builder, arguments[1], signature_.args[1], types.intp)
+    return builder.bitcast(builder.gep(array.data, [index]), _VECTOR.as_pointer())
+
+
+def _shuffled(builder: Any, vector: Any, lanes: list[int]) -> Any:
+    return builder.shuffle_vector(vector, _UNDEFINED, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), lanes))
+
+
+def _is_flat(array: Any) -> bool:
+    return isinstance(array, types.Array) and array.dtype == types.float32 and array.layout == "C" and array.ndim == 1
+
+
+@intrinsic  # type: ignore[misc]
+def load(_typing: Any, array: Any, index: Any) -> Any:
+    """Read 16 values of a contiguous float32 array from an index on; nothing checks the bounds."""
+
+    def lower(context: Any, builder: Any, signature_: Any, arguments: Any) -> Any:
+        return builder.load(_address(context, builder, signature_, arguments), align=_FLOAT_BYTES)
+
+    return (_TYPE(array, index), lower) if _is_flat(array) else None
+
+
+@intrinsic  # type: ignore[misc]
+def store(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
+    """Write 16 values to a contiguous float32 array from an index on; nothing checks the bounds."""
+
+    def lower(context: Any, builder: Any, signature_: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _address(context, builder, signature_, arguments), align=_FLOAT_BYTES)
+        return context.get_dummy_value()
+
+    return (types.none(array, index, vector), lower) if _is_flat(array) and vector == _TYPE else None
+
+
+@intrinsic  # type: ignore[misc]
+def splat(_typing: Any, value: Any) -> Any:
+    """Make a vector of 16 times the same float32."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        first = builder.insert_element(_UNDEFINED, arguments[0], ir.Constant(ir.IntType(32), 0))
+        return _shuffled(builder, first, [0] * WIDTH)
+
+    return (_TYPE(types.float32), lower) if value == types.float32 else None
+
+
+@intrinsic  # type: ignore[misc]
+def flipped(_typing: Any, vector: Any) -> Any:
+    """Reverse the order of the lanes."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _shuffled(builder, arguments[0], list(range(WIDTH))[::-1])
+
+    return (_TYPE(vector), lower) if vector == _TYPE else None
+
+
+@intrinsic  # type: ignore[misc]
+def square_root(_typing: Any, vector: Any) -> Any:
+    """Take the square root of each lane."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        name = f"llvm.sqrt.v{WIDTH}f32"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), name)
+        return builder.call(function, arguments)
+
+    return (_TYPE(vector), lower) if vector == _TYPE else None

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from pyspark.sql import Row
+
+from segue.audio.definition import N_FEATURES
+from segue.corpus.integrate import report
+from segue.corpus.schema import TRACKS
+
+pytestmark = pytest.mark.integration
+
+
+def test_vectors_that_are_not_518_finite_numbers_are_counted(spark):
+    good = [1.0] * N_FEATURES
+    bad = [None, [], good[1:], *([each, *good[1:]] for each in (float("nan"), float("inf"), -float("inf"), None))]
+    rows = [Row(track_id=str(each), partition_date=date(2026, 3, 1)) for each in range(len(bad) + 1)]
+    vectors = spark.createDataFrame(
+        [(row.track_id, vector) for row, vector in zip(rows, [good, *bad], strict=True)],
+        "track_id string, features array<float>",
+    )
+    named = spark.createDataFrame(rows).join(vectors, "track_id")
+    empty = spark.createDataFrame([], TRACKS)
+    counted = report(empty.unionByName(named, allowMissingColumns=True))
+    assert (counted["tracks"], counted["distinct_tracks"], counted["bad_vectors"]) == (8, 8, len(bad))
