@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from segue.models.ranking import incremental, training
+from segue.models.ranking.comparison import Comparison
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.interactions import Interactions
 from segue.models.ranking.product import NAME, Recommender
@@ -162,3 +163,24 @@ def test_whom_the_champion_has_a_trace_of_is_who_was_forgotten_since_its_full_tr
     assert incremental.forgotten_since_full_training(registry, removed) == 2
     serve(registry, model, seen=end_of(material)[0])
     assert incremental.forgotten_since_full_training(registry, removed) == 1
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_damaged_champion_does_not_outlive_a_full_training_that_does_not_pass(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    poor = Comparison("by time", [], "EASE", {"popularity": (-1.0, -1.0, -1.0)}, {}, model.recipe)
+    monkeypatch.setattr(training, "compare", lambda *_, **__: poor)
+    monkeypatch.setattr(training, "report", lambda _: "")
+    monkeypatch.setattr(training, "page", lambda *_, **__: "")
+    monkeypatch.setattr(training.mllib, "fit", lambda *_, **__: model.blend.components["factors"])
+    serve(registry, model, seen=0)
+    champion = registry.version(NAME, 1)
+    if damaged:
+        (champion.folder() / "factors.npy").write_bytes(b"damaged")
+    decision = training.train_in_full(None, material, end_of(material), registry)  # type: ignore[arg-type]
+    assert decision.promoted == damaged
+    assert str(registry.champion(NAME)) == ("recommender/2" if damaged else "recommender/1")
+    if damaged:
+        assert "popularity serves" in decision.reason
+        assert Recommender.load(registry.version(NAME, 2).folder())
