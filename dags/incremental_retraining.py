@@ -9,7 +9,8 @@ champion has not seen: if the challenger's NDCG@10 is at most 1 % worse, it take
 The summary also counts the updates since the last full training (the DAG `recommender`) and shows the NDCG@10 of
 that one. Only then are the offsets committed.
 
-**When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
+**When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG. To take in first
+what waits, trigger it with 0 minutes as the longest wait, and pause it when that run has ended.
 
 **Replay.** Triggered by hand with a time or offsets, a run waits for nothing: its window reaches from there to
 the end, and what the champion has seen of it is taken in once more. No listen counts twice, as every update starts
@@ -24,6 +25,7 @@ training is a full one, as in the DAG `recommender`.
 **When it fails.** Nothing is committed, and the next run covers the same listens and what has come since. After
 five failures in a row the DAG pauses itself: see the last line of the failed task's log, then unpause it.
 
+- *summary* is skipped: retention had deleted listens before they were used; its log says how many.
 - *wait_for_listens* waits out a broker that is down or a topic that does not exist yet; its log says so.
 - *commit*: Kafka did not answer. Clear the task.
 """

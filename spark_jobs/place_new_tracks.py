@@ -43,10 +43,11 @@ def main() -> None:
             listens = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
             tracks = read_tracks(session, "title", "artist", "features").cache()
             removed = Removals(database).all()
-            messages = history.read_until(session, settings, listens, since=incremental.ends_of(champion))
+            since = incremental.ends_of(champion, listens.ends)
+            messages = history.read_until(session, settings, listens, since=since)
             screened = screen(messages, tracks, removed)
             material = Material.read(screened.listens, tracks)
-            decision = take_in_tracks(material, registry)
+            decision = take_in_tracks(material, registry, listens.ends)
             outcome = decision.summary() | {
                 "listeners_served": release.publish(database, decision, material, removed)
             }

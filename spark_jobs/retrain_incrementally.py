@@ -12,7 +12,7 @@ from segue.models.ranking.training import Material
 from segue.models.registry import Registry
 from segue.serving import release
 from segue.settings import get_settings
-from segue.streaming import history
+from segue.streaming import broker, history
 from segue.streaming.removals import Removals
 from segue.streaming.screening import screen
 from segue.streaming.window import OffsetWindow
@@ -39,18 +39,23 @@ def main() -> None:
         tracks = read_tracks(session, "title", "artist", "features").cache()
         removed = Removals(database).all()
         registry, again = Registry(settings), window.starts if arguments.replay else {}
-        since = incremental.unseen_from(registry, window.starts)
+        # Beyond the window's end lies what came since; before it, a topic that was made anew.
+        kafka = {"bootstrap_servers": settings.kafka_bootstrap}
+        topic = broker.whole_topic(kafka, window.topic).ends
+        since = incremental.unseen_from(registry, window.starts, topic)
         screened = screen(history.read_until(session, settings, window, since=since), tracks, removed)
         material = Material.read(screened.listens, tracks)
         decision = incremental.train_incrementally(
-            session, material, window.ends, registry, again=again, seed=arguments.seed
+            session, material, window.ends, registry, again=again, topic=topic, seed=arguments.seed
         )
         served = release.publish(database, decision, material, removed)
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
+        ends = broker.whole_topic(kafka, window.topic).ends
         outcome |= {
             "window": window.to_json(),
             "messages_in_window": screened.in_window,
             "lost_by_retention": window.lost,
+            "waiting_after_window": sum(end - window.ends.get(partition, 0) for partition, end in ends.items()),
             "replayed": bool(arguments.replay),
             "seconds": time.monotonic() - started,
         }

@@ -10,6 +10,7 @@ from segue import reports, spark, summaries
 from segue.errors import TrainingError
 from segue.models.documents import read_tracks
 from segue.models.ranking import training
+from segue.models.ranking.incremental import forgotten_since_full_training
 from segue.models.ranking.recipe import TRIALS
 from segue.models.registry import Registry
 from segue.serving import release
@@ -48,7 +49,9 @@ def main() -> None:
             print(f"Reading all listens up to {window.ends} of the topic {topic!r} …", flush=True)
             messages = history.read_until(session, settings, window)
         tracks = read_tracks(session, "title", "artist", "features").cache()
-        removed = Removals(database).all()
+        removed, registry = Removals(database).all(), Registry(settings)
+        # Until now the champion had a trace of whoever was forgotten since.
+        forgotten = forgotten_since_full_training(registry, removed)
         screened = screen(messages, tracks, removed)
         if not screened.read:
             raise TrainingError(
@@ -60,7 +63,7 @@ def main() -> None:
             session,
             material,
             window.ends,
-            Registry(settings),
+            registry,
             seed=arguments.seed,
             trials=arguments.trials,
             as_of=arguments.as_of,
@@ -68,6 +71,8 @@ def main() -> None:
         served = release.publish(database, decision, material, removed)
         learned = window if decision.promoted else OffsetWindow(topic, {})
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
+        out = "now out of the model" if decision.promoted else "with a trace in the model still"
+        outcome |= {"forgotten_users": {out: forgotten}}
         outcome |= {"learned": learned.to_json(), "seconds": time.monotonic() - started}
         if decision.html:
             reports.save(arguments.run_id, decision.html, into=database)

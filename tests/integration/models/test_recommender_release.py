@@ -17,14 +17,15 @@ import pytest
 from kafka import KafkaProducer
 from pymongo.database import Database
 
-from segue import reports
+from segue import reports, summaries
 from segue.demo.listeners import Audience, CorpusTrack, produce
 from segue.errors import TrainingError
 from segue.models.ranking import incremental, training
 from segue.models.ranking.blend import Blend
-from segue.models.ranking.incremental import FULL, UPDATES
+from segue.models.ranking.comparison import Comparison
+from segue.models.ranking.incremental import UPDATES
 from segue.models.ranking.product import NAME, Recommender
-from segue.models.ranking.training import AS_OF, ENDS, Decision, Material
+from segue.models.ranking.training import AS_OF, ENDS, FULL, Decision, Material
 from segue.models.registry import Registry, Version
 from segue.serving import forgetting, release
 from segue.serving.forgetting import forget_in_database
@@ -300,14 +301,21 @@ def test_drift_is_counted_from_the_last_full_training(
     assert 0 <= decision.figures["ndcg@10_of_full_training"] <= 1
 
 
-def test_a_damaged_champion_is_replaced_by_a_full_training(
+def test_a_damaged_champion_is_replaced_by_a_full_training_even_one_that_does_not_pass(
     newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     champion = champion_of(here)
     (champion.folder() / "factors.npy").write_bytes(b"damaged")
-    monkeypatch.setattr(training, "TRIALS", 2)
+    compare = training.compare
+
+    def too_poor(*arguments: Any, **choices: Any) -> Comparison:
+        outcome = compare(*arguments, **choices | {"trials": 1})
+        return replace(outcome, gains=outcome.gains | {"popularity": (-1.0, -1.0, -1.0)})
+
+    monkeypatch.setattr(training, "compare", too_poor)
     decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
     assert decision.promoted
+    assert "popularity serves until then" in decision.reason
     assert Recommender.load(champion_of(here).folder())
     assert UPDATES not in champion_of(here).tags
 
@@ -326,9 +334,10 @@ def test_a_training_as_of_a_past_day_is_kept_and_does_not_serve(
 
 
 @pytest.mark.usefixtures("trained")
-def test_the_job_keeps_the_report_of_its_run(
+def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
     here: Settings, audience: Audience, database: Database[dict[str, Any]]
 ) -> None:
+    Removals(database).add(user_key(audience.listeners[2].name))
     database["tracks"].insert_many(
         {"_id": track.track_id, "title": track.title, "artist": f"artist {i}", "features": track.features}
         for i, track in enumerate(audience.tracks)
@@ -345,6 +354,8 @@ def test_the_job_keeps_the_report_of_its_run(
     assert job.returncode == 0, job.stdout[-3000:]
     html = reports.read("recommender/test", source=database)
     assert html == (champion_of(here).folder().parent / "report.html").read_text()
+    done = summaries.read("recommender/test", source=database)["train_recommender"]
+    assert done["forgotten_users"]["now out of the model"] == 1, "who has left since the last full training"
 
 
 def test_one_listener_is_too_few(spark: SparkSession, tracks: DataFrame) -> None:

@@ -107,7 +107,7 @@ def test_it_waits_for_a_topic_that_does_not_exist_yet(kafka, trigger):
 
 
 def test_it_waits_for_a_broker_that_is_killed_and_comes_back(settings, kafka, topic, trigger, monkeypatch):
-    monkeypatch.setattr(broker, "BOOTSTRAP_TIMEOUT_MS", 200)
+    monkeypatch.setattr(broker, "BOOTSTRAP_TIMEOUT_MS", 1_000)
     send(kafka, topic, 0, 0)
     process = kafka_service.service(settings).process()
     process.kill()
@@ -129,6 +129,8 @@ def test_partitions_that_are_added_belong_to_the_next_window(kafka, topic, trigg
     def add():
         with KafkaAdminClient(**config) as admin:
             admin.create_partitions({topic: 6})
+        while len(broker.whole_topic(config, topic).spans) < 6:
+            time.sleep(0.05)
         send(kafka, topic, 5, 5, 0)
 
     window = asyncio.run(fire(trigger(), meanwhile=add))

@@ -15,7 +15,7 @@ which chooses everything anew, ends the drift.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,8 @@ from segue.errors import ModelError
 from segue.models.ranking import training
 from segue.models.ranking.blend import learning_rows
 from segue.models.ranking.metrics import judge
-from segue.models.ranking.product import NAME, Recommender
-from segue.models.ranking.training import ENDS, Decision, Material, say
+from segue.models.ranking.product import NAME
+from segue.models.ranking.training import ENDS, FULL, Decision, Material, load, say
 from segue.models.ranking.update import carry_over, take_in
 from segue.models.ranking.windows import Window
 
@@ -42,10 +42,6 @@ TOLERANCE = 0.01
 UPDATES = "updates_since_full_training"
 """Tag of a version: how many updates lie between it and the last full training."""
 
-FULL = "full_training"
-"""Tag of an updated version: number of the version that was trained in full."""
-
-
 NEVER = int(np.iinfo(np.int64).max)
 """An offset that no listen has."""
 
@@ -57,6 +53,7 @@ def train_incrementally(
     registry: Registry,
     *,
     again: Mapping[int, int] | None = None,
+    topic: Mapping[int, int] | None = None,
     seed: int = 0,
 ) -> Decision:
     """Take in what has arrived since the champion was made.
@@ -71,6 +68,8 @@ def train_incrementally(
     registry : Registry
     again : mapping of int to int, optional
         For a replay: from where on, by partition, listens are taken in also if the champion has seen them.
+    topic : mapping of int to int, optional
+        Where the topic ends by now, as for :func:`ends_of`.
     seed : int
         Of a full training.
 
@@ -85,7 +84,7 @@ def train_incrementally(
         say("There is no champion to start from: training in full")
         return training.train_in_full(spark, material, ends, registry, seed=seed)
     plays = material.interactions
-    seen = ends_of(champion)
+    seen = ends_of(champion, topic)
     if again and any(end > ends.get(partition, 0) for partition, end in seen.items()):
         reason = f"{champion} has learned from more than this window by now: replay it again"
         return Decision(False, str(champion), reason, None, {})
@@ -108,10 +107,13 @@ def train_incrementally(
         f"NDCG@10 {new['ndcg@10']:.3f} against {champion}'s {old['ndcg@10']:.3f}, {len(rows)} listeners; "
         f"judged by the later half of {int(fresh.sum()):,} listens {new_to} {champion}"
     )
+    if not len(rows):
+        reason = f"nothing to judge by: in the later half of {int(fresh.sum()):,} listens nobody plays a new track"
     say(reason)
     updates = int(champion.tags.get(UPDATES, "0")) + 1
     full = int(champion.tags.get(FULL, champion.number))
     figures: dict[str, Any] = {"challenger": new, "champion": old["ndcg@10"], UPDATES: updates}
+    figures["listens"] = len(material.offsets)
     if full == champion.number:
         figures["ndcg@10_of_full_training"] = old["ndcg@10"]
     elif (trained := load(partial(registry.version, NAME, full))) is not None:
@@ -124,28 +126,48 @@ def train_incrementally(
     return training.promote(product, ends, registry, reason, figures, tags=tags, successor_of=champion)
 
 
-def unseen_from(registry: Registry, starts: Mapping[int, int]) -> dict[int, int]:
+def forgotten_since_full_training(registry: Registry, removed: Mapping[str, float]) -> int:
+    """Count the users of whom the champion's factors and relations may have a trace, though they were forgotten.
+
+    Parameters
+    ----------
+    registry : Registry
+    removed : mapping of str to float
+        What users have taken back: :meth:`segue.streaming.removals.Removals.all`.
+    """
+    champion = registry.champion(NAME)
+    try:
+        full = champion and registry.version(NAME, int(champion.tags.get(FULL, champion.number)))
+    except ModelError:
+        full = None
+    since = full.made_at.timestamp() if full else 0.0
+    return sum(at > since for key, at in removed.items() if key.startswith("user:") and "/" not in key)
+
+
+def unseen_from(registry: Registry, starts: Mapping[int, int], topic: Mapping[int, int]) -> dict[int, int]:
     """From which offset on, by partition, the champion has not seen the listens, or they are in a window."""
     champion = registry.champion(NAME)
-    seen = ends_of(champion) if champion else {}
+    seen = ends_of(champion, topic) if champion else {}
     return {partition: min(start, seen.get(partition, 0)) for partition, start in starts.items()}
 
 
-def ends_of(champion: Version) -> dict[int, int]:
-    """Up to which offsets, by partition, a version has seen the listens."""
-    return {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
+def ends_of(champion: Version, topic: Mapping[int, int] | None = None) -> dict[int, int]:
+    """Up to which offsets, by partition, a version has seen the listens.
+
+    Parameters
+    ----------
+    champion : Version
+    topic : mapping of int to int, optional
+        Where the topic ends by now. One that ends before what the version has seen was made anew: of that it has
+        seen nothing.
+    """
+    seen = {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
+    if topic is not None and any(end > topic.get(partition, 0) for partition, end in seen.items()):
+        return {}
+    return seen
 
 
 def from_on(material: Material, starts: Mapping[int, int], otherwise: int) -> NDArray[np.bool_]:
     """Mark the listens from these offsets on, by partition; `otherwise` is that of partitions not named."""
     partitions, offsets = material.offsets.T
     return np.asarray(offsets >= np.array([starts.get(int(partition), otherwise) for partition in partitions]))
-
-
-def load(find: Callable[[], Version]) -> Recommender | None:
-    """Load what `find` finds; None, and a line in the log, if it cannot be used."""
-    try:
-        return Recommender.load(find().folder())
-    except ModelError as error:
-        say(f"What was trained before cannot be used. {error}")
-        return None

@@ -7,16 +7,17 @@ last full training.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from segue.models.ranking import training
 from segue.models.ranking.factors import Factors
-from segue.models.ranking.incremental import FULL, UPDATES, ends_of, from_on, load
+from segue.models.ranking.incremental import UPDATES, ends_of, from_on
 from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.product import NAME, Recommender
-from segue.models.ranking.training import Decision, Material
+from segue.models.ranking.training import FULL, Decision, Material, load
 from segue.models.ranking.update import carry_over, place
 
 if TYPE_CHECKING:
@@ -25,20 +26,22 @@ if TYPE_CHECKING:
 ROUNDING = 1e-5
 
 
-def take_in_tracks(material: Material, registry: Registry) -> Decision:
+def take_in_tracks(material: Material, registry: Registry, topic: Mapping[int, int] | None = None) -> Decision:
     """Bring the champion to the catalogue of `material`; nothing changes if it is there, or there is no champion.
 
     Parameters
     ----------
     material : Material
     registry : Registry
+    topic : mapping of int to int, optional
+        Where the topic of listens ends by now, as for :func:`.ends_of`.
     """
     champion = registry.champion(NAME)
     model = load(lambda: champion) if champion else None
     if champion is None or model is None:
         reason = "there is no champion to bring up to date: the next training takes every track"
         return Decision(False, str(champion or "none"), reason, None, {})
-    seen = ends_of(champion)
+    seen = ends_of(champion, topic)
     history = material.interactions.matrix(~from_on(material, seen, 0))
     placed = place(carry_over(model, material.catalogue), history, material.audio)
     old, new = set(model.catalogue.track_ids), set(material.catalogue.track_ids)

@@ -7,7 +7,7 @@ What is promoted is then fitted on everything. Between full trainings :mod:`.inc
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segue.errors import TrainingError
+from segue.errors import ModelError, TrainingError
 from segue.models.ranking import mllib
 from segue.models.ranking.comparison import PRODUCT, Comparison, Row, compare
 from segue.models.ranking.interactions import Interactions
@@ -36,6 +36,9 @@ ENDS = "kafka_ends"
 
 AS_OF = "as_of"
 """Tag of a version that was trained as of a past day: that day."""
+
+FULL = "full_training"
+"""Tag of an updated version: number of the version that was trained in full."""
 
 MIN_LISTENERS = 2
 MIN_TRACKS = 2
@@ -175,12 +178,16 @@ def train_in_full(
     reason = (
         f"NDCG@10 {product:.3f}; popularity has {popular:.3f}, {outcome.rival}, the best baseline, {rival:.3f}"
     )
-    figures = {"ndcg@10": {row.model: row.metrics["ndcg@10"] for row in outcome.rows if row.task == "new tracks"}}
+    figures = {
+        "ndcg@10": {row.model: row.metrics["ndcg@10"] for row in outcome.rows if row.task == "new tracks"},
+        "listens": len(material.offsets),
+    }
     champion, recipe = registry.champion(NAME), outcome.recipe
     passed = outcome.gains["popularity"][2] > 0
     html = page(outcome, material.interactions, passed=passed, champion=str(champion) if champion else None)
     if not passed and not as_of:
-        if champion is not None:
+        # One that cannot be loaded would serve nobody: then popularity is better.
+        if champion is not None and load(partial(registry.version, NAME, champion.number)) is not None:
             return Decision(False, str(champion), reason, None, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
@@ -243,6 +250,9 @@ def promote(
     successor_of : Version, optional
         The champion that it was made from: should another serve by now (a rollback, a training), that one stays.
     """
+    # Updates come many times a day. What was asked for by date stays, and what updates are judged beside.
+    full = (tags or {}).get(FULL)
+    registry.prune(NAME, lambda version: AS_OF in version.tags or str(version.number) == full)
     version = _register(model, ends, registry, reason, figures, rows=rows, tags=tags, html=html)
     if successor_of is None:
         registry.promote(version)
@@ -302,6 +312,15 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _metric(name: str) -> str:
     """MLflow takes no @ in the names of metrics."""
     return name.replace("@", "_at_").replace(" ", "_")
+
+
+def load(find: Callable[[], Version]) -> Recommender | None:
+    """Load what `find` finds; None, and a line in the log, if it cannot be used."""
+    try:
+        return Recommender.load(find().folder())
+    except ModelError as error:
+        say(f"What was trained before cannot be used. {error}")
+        return None
 
 
 def say(line: str) -> None:

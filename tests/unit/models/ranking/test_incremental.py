@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from segue.models.ranking import incremental, training
+from segue.models.ranking.comparison import Comparison
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.interactions import Interactions
 from segue.models.ranking.product import NAME, Recommender
@@ -129,3 +131,56 @@ def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_o
     assert "the champion changed meanwhile from recommender/1" in decision.reason
     assert str(registry.champion(NAME)) == "recommender/2"
     assert update(material, registry).version == "recommender/4"  # the next takes in what is left
+
+
+def test_of_a_topic_that_was_made_anew_the_champion_has_seen_nothing(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = end_of(material)[0]
+    serve(registry, model, seen=end + 5_000)
+    assert "already seen" in update(material, registry, topic={0: end + 5_000}).reason, "a window before its end"
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    decision = update(material, registry, topic=end_of(material))
+    assert decision.promoted
+    assert incremental.ends_of(registry.version(NAME, 2)) == {0: end}
+
+
+def test_where_nobody_plays_something_new_the_reason_says_that_nothing_judges(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] - 1)
+    monkeypatch.setattr(incremental, "learning_rows", lambda _: np.array([], dtype=np.int64))
+    decision = update(material, registry)
+    assert decision.promoted
+    assert "nothing to judge by" in decision.reason
+
+
+def test_whom_the_champion_has_a_trace_of_is_who_was_forgotten_since_its_full_training(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    removed = {"user:a": time.time() - 60, "user:b": time.time() + 60}
+    removed |= {"user:a/100/x": time.time() + 60, "event:y": time.time() + 60}
+    assert incremental.forgotten_since_full_training(registry, removed) == 2
+    serve(registry, model, seen=end_of(material)[0])
+    assert incremental.forgotten_since_full_training(registry, removed) == 1
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_damaged_champion_does_not_outlive_a_full_training_that_does_not_pass(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    poor = Comparison("by time", [], "EASE", {"popularity": (-1.0, -1.0, -1.0)}, {}, model.recipe)
+    monkeypatch.setattr(training, "compare", lambda *_, **__: poor)
+    monkeypatch.setattr(training, "report", lambda _: "")
+    monkeypatch.setattr(training, "page", lambda *_, **__: "")
+    monkeypatch.setattr(training.mllib, "fit", lambda *_, **__: model.blend.components["factors"])
+    serve(registry, model, seen=0)
+    champion = registry.version(NAME, 1)
+    if damaged:
+        (champion.folder() / "factors.npy").write_bytes(b"damaged")
+    decision = training.train_in_full(None, material, end_of(material), registry)  # type: ignore[arg-type]
+    assert decision.promoted == damaged
+    assert str(registry.champion(NAME)) == ("recommender/2" if damaged else "recommender/1")
+    if damaged:
+        assert "popularity serves" in decision.reason
+        assert Recommender.load(registry.version(NAME, 2).folder())
