@@ -11,9 +11,11 @@ in one process; CPU is that of the process and its children, Spark's JVM include
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +26,17 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from segue.audio.definition import feature_names
 from segue.commands.evaluate import spark_session
-from segue.models.genre import judging, labelled, training
+from segue.models.genre import classifiers, judging, labelled, training
 from segue.models.genre.baselines import collect
 from segue.models.genre.labelled import TEST, TRAIN, VALIDATION
-from segue.models.genre.search import Budget
+from segue.models.genre.search import Budget, done
 from segue.models.genre.table import FeatureTable
 
 TABLE = "features.parquet"
@@ -58,29 +61,54 @@ def corpus(folder: Path, pieces: int) -> None:
     print(f"\n{len(rows)} tracks of {len({row[1] for row in rows})} genres in {folder / TABLE}")
 
 
-def compare(folder: Path, seeds: int, trials: int) -> None:
-    """Tune on the validation part and judge by the test part, for several seeds; print mean and deviation."""
+def compare(folder: Path, seeds: int, first_seed: int, trials: int, minutes: float) -> None:
+    """Tune by cross-validation and judge by the test part, for several seeds; print mean and deviation."""
     rows: list[dict[str, Any]] = []
     table = from_parquet(folder / TABLE)
     with spark_session() as spark:
         frame = table.to_spark(spark).cache()
-        for seed in range(seeds):
-            how = training.Search(None, "benchmark", Budget(trials, 1_000), wide=True, seed=seed)
+        for seed in range(first_seed, first_seed + seeds):
+            how = training.Search(None, "benchmark", Budget(trials, minutes), seed=seed)
             clock = Clock()
             trained = training.train(frame, how, families=table.families)
             rows.append({"model": "Segue, tuned", **scores(trained.judged), **clock.read()})
             plain = trained.rivals["MLlib's default"]
             rows.append({"model": "logistic regression, MLlib's default", **scores(plain)})
+            rows.append(default_forest(trained.data, seed))
             rows += rivals(trained.data, seed)
-    print_table(rows)
+            print(f"seed {seed}: chosen {dict(trained.choice)}", flush=True)
+            print_table(rows)
 
 
-def cost(tracks: int, genres: int, trials: int) -> None:
-    """Measure a nightly training on synthetic features, against scikit-learn on the same."""
+def cost(tracks: int, genres: int, trials: int, minutes: float) -> None:
+    """Measure a nightly training on synthetic features, and its fits against scikit-learn's on the same tracks."""
+    table = synthetic(tracks, genres)
+    found: list[dict[str, Any]] = []
+    with spark_session() as spark:
+        frame = table.to_spark(spark).cache()
+        clock = Clock()
+        trained = training.train(
+            frame, training.Search(None, "cost", Budget(trials, minutes)), families=table.families
+        )
+        name = f"Segue: {len(done(trained.study))} trials, fit, baselines"
+        found.append({"model": name, **scores(trained.judged), **clock.read()})
+        print_table(found)
+        data = collect(trained.data.part(TRAIN, VALIDATION)), collect(trained.data.part(TEST))
+        for kind in ("logistic", "perceptron", "forest"):
+            clock = Clock()
+            fitted = training.finish(trained.data, classifiers.default(kind), 1.0, seed=0)
+            judged = judging.judge(fitted, trained.data.part(TEST), trained.data.genres, set())
+            found.append({"model": f"{kind}, one fit, Spark", **scores(judged), **clock.read()})
+            found.append({"model": f"{kind}, one fit, scikit-learn", **fit_same(kind, *data)})
+    print_table(found)
+
+
+def synthetic(tracks: int, genres: int) -> FeatureTable:
+    """Make genres that overlap, in as many features as Segue has."""
     random = np.random.default_rng(0)
     label = random.integers(0, genres, tracks)
     centre = random.normal(size=(genres, len(feature_names())))
-    features = random.normal(size=(tracks, len(feature_names()))) + 0.25 * centre[label]
+    features = random.normal(size=(tracks, len(feature_names()))) + 0.1 * centre[label]
     rows = pd.DataFrame(
         {
             "track_id": [f"t{i}" for i in range(tracks)],
@@ -89,17 +117,41 @@ def cost(tracks: int, genres: int, trials: int) -> None:
             "split": None,
         }
     )
-    table = FeatureTable(rows, features, feature_names())
-    found: list[dict[str, Any]] = []
-    with spark_session() as spark:
-        frame = table.to_spark(spark).cache()
-        clock = Clock()
-        trained = training.train(
-            frame, training.Search(None, "cost", Budget(trials, 1_000)), families=table.families
-        )
-        found.append({"model": f"Segue, {trials} trials and baselines", **scores(trained.judged), **clock.read()})
-        found += rivals(trained.data, 0)
-    print_table(found)
+    return FeatureTable(rows, features, feature_names())
+
+
+Part = tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float32]]
+
+
+def fit_same(kind: str, learned: Part, tested: Part) -> dict[str, Any]:
+    """Fit a classifier's default choice by scikit-learn, on one core."""
+    _, labels, features = learned
+    choice = classifiers.default(kind)
+    make: dict[str, Callable[[], Any]] = {
+        "logistic": lambda: LogisticRegression(C=1 / (choice["logistic_reg"] * len(labels))),
+        "perceptron": lambda: MLPClassifier(
+            choice["perceptron_hidden"],
+            activation="logistic",
+            solver="lbfgs",
+            max_iter=choice["perceptron_iterations"],
+        ),
+        "forest": lambda: RandomForestClassifier(choice["forest_trees"], max_depth=choice["forest_depth"]),
+    }
+    clock = Clock(time.process_time)
+    with warnings.catch_warnings(action="ignore"):  # that 100 iterations did not suffice
+        answers = make_pipeline(StandardScaler(), make[kind]()).fit(features, labels).predict(tested[2])
+    return {**of_answers(tested[1], answers), **clock.read()}
+
+
+def default_forest(data: labelled.Labelled, seed: int) -> dict[str, Any]:
+    """Fit MLlib's random forest as it comes, and judge it by the test part."""
+    from pyspark.ml.classification import RandomForestClassifier as Forest
+
+    clock = Clock()
+    model = Forest(seed=seed).fit(data.part(TRAIN, VALIDATION))
+    answered = model.transform(data.part(TEST)).select("label", "prediction").toPandas().astype(np.int64)
+    found = of_answers(answered["label"].to_numpy(), answered["prediction"].to_numpy())
+    return {"model": "random forest, MLlib's default", **found, **clock.read()}
 
 
 def rivals(data: labelled.Labelled, seed: int) -> list[dict[str, Any]]:
@@ -113,7 +165,7 @@ def rivals(data: labelled.Labelled, seed: int) -> list[dict[str, Any]]:
     }
     rows = []
     for name, make in made.items():
-        clock = Clock()
+        clock = Clock(time.process_time)
         with warnings.catch_warnings(action="ignore"):  # that 100 iterations did not suffice
             answers = make().fit(features, labels).predict(tested)
         rows.append({"model": name, **of_answers(truth, answers), **clock.read()})
@@ -139,20 +191,38 @@ def from_parquet(path: Path) -> FeatureTable:
 
 
 class Clock:
-    """Wall time, CPU time and peak memory from its making on."""
+    """Wall time, CPU time and peak memory from its making on.
 
-    def __init__(self) -> None:
-        self._began, self._cpu = time.monotonic(), training.cpu_seconds()
+    `cpu_s` tells the CPU time so far: with Spark's, or of this process alone.
+    """
+
+    def __init__(self, cpu_s: Callable[[], float] = training.cpu_seconds) -> None:
+        self._cpu_s = cpu_s
+        self._began, self._cpu = time.monotonic(), cpu_s()
+        self._peak_bytes, self._stopped = 0, threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def read(self) -> dict[str, float]:
-        """Tell what has passed; the peak is that of the whole process so far."""
-        own = psutil.Process()
-        memory = sum(each.memory_info().rss for each in [own, *own.children(recursive=True)])
+        """Tell what has passed, and stop watching; the memory is that of the process and its children."""
+        self._stopped.set()
         return {
             "seconds": time.monotonic() - self._began,
-            "CPU s": training.cpu_seconds() - self._cpu,
-            "memory at end, MB": memory / 1e6,
+            "CPU s": self._cpu_s() - self._cpu,
+            "peak memory, MB": max(self._peak_bytes, resident_bytes()) / 1e6,
         }
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(0.5):
+            self._peak_bytes = max(self._peak_bytes, resident_bytes())
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process and its children, Spark's JVM included."""
+    total, own = 0, psutil.Process()
+    for each in [own, *own.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            total += each.memory_info().rss
+    return total
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
@@ -161,7 +231,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     mean, deviation = table.mean(), table.std()
     for name in ("accuracy", "macro F1"):
         mean[f"{name} sd"] = deviation[name]
-    print(mean.sort_values("macro F1", ascending=False).round(3).to_string())
+    print(mean.sort_values("macro F1", ascending=False).round(3).to_string(), flush=True)
 
 
 def main() -> None:
@@ -172,11 +242,13 @@ def main() -> None:
         commands.add_parser(name).add_argument("folder", type=Path)
     commands.choices["corpus"].add_argument("--pieces", type=int, default=2_400)
     commands.choices["compare"].add_argument("--seeds", type=int, default=3)
+    commands.choices["compare"].add_argument("--first-seed", type=int, default=0)
     priced = commands.add_parser("cost")
     priced.add_argument("--tracks", type=int, default=100_000)
     priced.add_argument("--genres", type=int, default=16)
     for name in ("compare", "cost"):
-        commands.choices[name].add_argument("--trials", type=int, default=20)
+        commands.choices[name].add_argument("--trials", type=int, default=20, help="of each search, at most")
+        commands.choices[name].add_argument("--minutes", type=float, default=10, help="of each search")
     arguments = vars(parser.parse_args())
     {"corpus": corpus, "compare": compare, "cost": cost}[arguments.pop("command")](**arguments)
 

@@ -18,7 +18,7 @@ import pandas as pd
 from segue.models.genre import classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.labelled import Labelled
-from segue.models.genre.validation import REDUCTION, steps
+from segue.models.genre.validation import REDUCTION, Step, steps
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -41,7 +41,8 @@ class Budget:
     trials : int
         Of the study in all, finished or pruned, those before a kill included.
     minutes : float
-        Of this process; a trial that has begun is finished, and one is always made.
+        Of this process. A trial that has begun is finished, unless what it has still to do would take longer than
+        what is left; one is always made and finished.
     """
 
     trials: int
@@ -95,8 +96,8 @@ def search(
     kinds : sequence of str
         Classifiers to choose from.
     known : sequence of Choice
-        Tried first: what was best in the past. After them comes each classifier with its defaults, and one that
-        does not regularize.
+        Tried first: what was best in the past. After them comes each classifier with its defaults (after the
+        third a closer kernel machine), and one that does not regularize.
     seed : int
         Of the folds and the classifiers.
     say : callable
@@ -112,35 +113,39 @@ def search(
 
     families = list(classifiers.family_sets(data.families))
     if not study.trials:
-        possible = [each for each in known if each["classifier"] in kinds and each["families"] in families]
-        for choice in [*possible, *map(classifiers.default, kinds), classifiers.FREE]:
+        first = [*known, *map(classifiers.default, kinds), classifiers.FREE]
+        first.insert(len(known) + 3, classifiers.KERNEL)
+        for choice in (each for each in first if each["classifier"] in kinds and each["families"] in families):
             study.enqueue_trial(dict(choice), skip_if_exists=True)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)  # the process that ran it was killed
         study.enqueue_trial(trial.params)
     planned = steps(data, seed=seed)
+    ends = time.monotonic() + 60 * budget.minutes
 
     def objective(trial: Trial) -> float:
         choice = classifiers.suggest(trial, kinds, families)
         trial.set_user_attr("choice", choice)
         f1 = 0.0
         answers: list[pd.DataFrame] = []
-        for step in planned:
+        for i, step in enumerate(planned):
+            began = time.monotonic()
             answered = _answers(fit(step.train, data, choice, seed=seed).transform(step.validation))
             answers = [*answers, answered] if step.fold else [answered]
             f1, temperature = _judge(pd.concat(answers))
             trial.set_user_attr("temperature", temperature)
             trial.report(f1, step.resource)
-            if step is not planned[-1] and trial.should_prune():
-                import optuna
+            if i + 1 < len(planned):
+                late = began + (1 + _growth(step, planned[i + 1])) * (time.monotonic() - began) > ends
+                if trial.should_prune() or (late and _finished(study)):
+                    import optuna
 
-                raise optuna.TrialPruned
+                    raise optuna.TrialPruned
         return f1
 
     def tell(_: Study, trial: FrozenTrial) -> None:
         say(f"{len(done(study))}/{budget.trials} {line_of(trial)}")
 
-    ends = time.monotonic() + 60 * budget.minutes
     while len(done(study)) < budget.trials and (time.monotonic() < ends or not done(study)):
         study.optimize(objective, n_trials=1, callbacks=[tell])
     return study.best_trial
@@ -151,6 +156,17 @@ def done(study: Study) -> list[FrozenTrial]:
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _finished(study: Study) -> bool:
+    from optuna.trial import TrialState
+
+    return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
+def _growth(step: Step, following: Step) -> float:
+    """Tell how many times as long the following step takes."""
+    return 1.0 if following.fold else following.resource / step.resource
 
 
 def line_of(trial: FrozenTrial) -> str:

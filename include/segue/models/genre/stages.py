@@ -41,10 +41,16 @@ class FourierFeatures(_Stage, HasSeed):
         Length of the result.
     seed : int
         Of the random directions, which are drawn anew from it wherever they are needed.
+    orthogonal : bool, default=False
+        Let directions of one block be orthogonal (Yu et al., 2016): a closer approximation at the same length.
+        Models of before have none.
     """
 
     gamma: Param[float] = Param(Params._dummy(), "gamma", "width", typeConverter=TypeConverters.toFloat)
     dimension: Param[int] = Param(Params._dummy(), "dimension", "length", typeConverter=TypeConverters.toInt)
+    orthogonal: Param[bool] = Param(
+        Params._dummy(), "orthogonal", "of directions", typeConverter=TypeConverters.toBoolean
+    )
 
     @keyword_only
     def __init__(
@@ -55,34 +61,79 @@ class FourierFeatures(_Stage, HasSeed):
         gamma: float | None = None,  # noqa: ARG002
         dimension: int | None = None,  # noqa: ARG002
         seed: int | None = None,  # noqa: ARG002
+        orthogonal: bool | None = None,  # noqa: ARG002
     ) -> None:
         super().__init__()
+        self._setDefault(orthogonal=False)
         self._set(**self._input_kwargs)
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
-        gamma, dimension, seed = (self.getOrDefault(name) for name in ("gamma", "dimension", "seed"))
+        names = ("gamma", "dimension", "seed", "orthogonal")
+        gamma, dimension, seed, orthogonal = (self.getOrDefault(name) for name in names)
 
         @pandas_udf("array<double>")  # type: ignore[call-overload, untyped-decorator]
         def project(vectors: pd.Series) -> pd.Series:
-            return pd.Series(list(fourier(np.stack(vectors.to_list()), gamma, dimension, seed)))
+            return pd.Series(list(fourier(np.stack(vectors.to_list()), gamma, dimension, seed, orthogonal)))
 
         mapped = project(vector_to_array(sf.col(self.getInputCol())))
         return dataset.withColumn(self.getOutputCol(), array_to_vector(mapped))
 
 
-def fourier(rows: NDArray[np.float64], gamma: float, dimension: int, seed: int) -> NDArray[np.float64]:
+def fourier(
+    rows: NDArray[np.float64], gamma: float, dimension: int, seed: int, orthogonal: bool
+) -> NDArray[np.float64]:
     """Map rows of shape (n_rows, n) to (n_rows, dimension)."""
-    directions, phases = _directions(rows.shape[1], dimension, seed)
+    directions, phases = _directions(rows.shape[1], dimension, seed, orthogonal)
     scale = np.sqrt(2 * gamma / rows.shape[1])
     mapped: NDArray[np.float64] = np.sqrt(2 / dimension) * np.cos(rows @ (scale * directions) + phases)
     return mapped
 
 
 @lru_cache(maxsize=2)
-def _directions(n: int, dimension: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _directions(
+    n: int, dimension: int, seed: int, orthogonal: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     # NumPy never changes what RandomState draws, so that a saved model stays what it was.
     random = np.random.RandomState(seed)
-    return random.standard_normal((n, dimension)), random.uniform(0, 2 * np.pi, dimension)
+    if not orthogonal:
+        return random.standard_normal((n, dimension)), random.uniform(0, 2 * np.pi, dimension)
+    blocks = [_orthogonal(random, n) for _ in range(-(-dimension // n))]
+    return np.hstack(blocks)[:, :dimension], random.uniform(0, 2 * np.pi, dimension)
+
+
+def _orthogonal(random: np.random.RandomState, n: int) -> NDArray[np.float64]:
+    """Draw n orthogonal directions whose lengths are those of Gaussian ones."""
+    q, r = np.linalg.qr(random.standard_normal((n, n)))
+    signs = np.where(np.diag(r) < 0, -1.0, 1.0)  # which LAPACK leaves open
+    rotation: NDArray[np.float64] = q * signs * np.sqrt(random.chisquare(n, n))
+    return rotation
+
+
+class Squash(_Stage):
+    """Bound every value: 2 tanh(value / 2).
+
+    Standardized values near the mean stay as they are, and those of a track that is odd in one feature cannot
+    outweigh all its others in a distance.
+
+    Parameters
+    ----------
+    inputCol, outputCol : str
+    """
+
+    @keyword_only
+    def __init__(
+        self,
+        *,
+        inputCol: str | None = None,  # noqa: ARG002, N803
+        outputCol: str | None = None,  # noqa: ARG002, N803
+    ) -> None:
+        super().__init__()
+        self._set(**self._input_kwargs)
+
+    def _transform(self, dataset: DataFrame) -> DataFrame:
+        values = vector_to_array(sf.col(self.getInputCol()))
+        bounded = sf.transform(values, lambda value: 2 * sf.tanh(value / 2))
+        return dataset.withColumn(self.getOutputCol(), array_to_vector(bounded))
 
 
 class Temperature(_Stage):
