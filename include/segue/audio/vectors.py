@@ -129,3 +129,24 @@ def square_root(_typing: Any, vector: Any) -> Any:
         return builder.call(function, arguments)
 
     return (_TYPE(vector), lower) if vector == _TYPE else None
+
+
+@intrinsic  # type: ignore[misc]
+def above(_typing: Any, vector: Any, other: Any) -> Any:
+    """Tell in which lanes the first is larger: one bit a lane, the lowest for the first."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        lanes = builder.fcmp_ordered(">", *arguments)
+        return builder.zext(builder.bitcast(lanes, ir.IntType(WIDTH)), ir.IntType(64))
+
+    return (types.int64(vector, other), lower) if vector == other == _TYPE else None
+
+
+@intrinsic  # type: ignore[misc]
+def first_lane(_typing: Any, lanes: Any) -> Any:
+    """Give the number of the lowest bit that is set; one must be."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return (types.int64(lanes), lower) if lanes == types.int64 else None
