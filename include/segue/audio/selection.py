@@ -6,6 +6,8 @@ cache, take a fraction of what a selection takes that moves them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,13 +38,13 @@ def medians(series: Float32, *, upper: bool = False) -> Float32:
 
 
 @inlined
-def _key(bits: int) -> int:
+def _key(bits: Any) -> Any:
     """Turn the bits of a float to an integer that is ordered as the float is, or that back."""
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
 
 @inlined
-def _count_below(keys: Int32, limit: int) -> int:
+def _count_below(keys: Int32, limit: Any) -> Any:
     below, n = np.int32(limit), np.int32(0)
     for i in range(len(keys)):
         n += np.int32(keys[i] < below)
