@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segue.audio.compiled import compiled
 from segue.audio.definition import N_CHROMA
+from segue.audio.vectors import WIDTH, load, splat, store
 
 Float32 = NDArray[np.float32]
 
@@ -16,6 +17,52 @@ _SMOOTHING: Final = 41
 """Frames that CENS smooths over."""
 
 _TINY: Final = np.finfo(np.float32).tiny
+
+
+def pitch_classes(magnitudes: Float32, filters: Float32) -> Float32:
+    """Fold the power of a spectrum into pitch classes.
+
+    Parameters
+    ----------
+    magnitudes : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
+        Of ``n`` times 16 frames, as :mod:`segue.audio.stft` lays them out.
+    filters : np.ndarray [shape=(12, 1025), dtype=float32]
+        From `banks.chroma`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n, 12 * 16), dtype=float32]
+        Sums, from C to B.
+    """
+    sums = np.empty((len(magnitudes), N_CHROMA * WIDTH), np.float32)
+    _fold(magnitudes, filters.T.ravel(), sums)
+    return sums
+
+
+@compiled
+def _fold(magnitudes: Float32, weights: Float32, sums: Float32) -> None:
+    """Keep the sums of 12 pitch classes in registers."""
+    zero = splat(np.float32(0))
+    for i in range(len(magnitudes)):
+        spectrum, out = magnitudes[i], sums[i]
+        c = cs = d = ds = e = f = fs = g = gs = a = as_ = b = zero
+        for k in range(len(spectrum) // WIDTH):
+            magnitude = load(spectrum, k * WIDTH)
+            power, at = magnitude * magnitude, k * N_CHROMA
+            c += power * splat(weights[at])
+            cs += power * splat(weights[at + 1])
+            d += power * splat(weights[at + 2])
+            ds += power * splat(weights[at + 3])
+            e += power * splat(weights[at + 4])
+            f += power * splat(weights[at + 5])
+            fs += power * splat(weights[at + 6])
+            g += power * splat(weights[at + 7])
+            gs += power * splat(weights[at + 8])
+            a += power * splat(weights[at + 9])
+            as_ += power * splat(weights[at + 10])
+            b += power * splat(weights[at + 11])
+        for row, total in enumerate((c, cs, d, ds, e, f, fs, g, gs, a, as_, b)):
+            store(out, row * WIDTH, total)
 
 
 def normalise(chroma: Float32, norm: float) -> Float32:

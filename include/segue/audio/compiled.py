@@ -40,11 +40,12 @@ def compiled(function: Function) -> Function:
     The cache lies beside the source, else in the user's cache folder; where neither can be written, in the
     temporary folder, so that a read-only installation works.
     """
-    try:
-        return _compile(function)
-    except RuntimeError:  # numba found no folder that it can write
-        numba.core.config.CACHE_DIR = str(_temporary_cache())  # type: ignore[attr-defined]
-        return _compile(function)
+    return _compiled(function, _FASTMATH)
+
+
+def summing(function: Function) -> Function:
+    """Compile as `compiled` does, with sums in any order: for double precision, where that does not matter."""
+    return _compiled(function, _FASTMATH | {"reassoc"})
 
 
 def inlined(function: Function) -> Function:
@@ -66,8 +67,16 @@ class _LockedCache(FunctionCache):
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
 
-def _compile(function: Function) -> Function:
-    dispatcher: Any = numba.njit(fastmath=_FASTMATH, error_model="numpy", nogil=True)(function)
+def _compiled(function: Function, fastmath: set[str]) -> Function:
+    try:
+        return _compile(function, fastmath)
+    except RuntimeError:  # numba found no folder that it can write
+        numba.core.config.CACHE_DIR = str(_temporary_cache())  # type: ignore[attr-defined]
+        return _compile(function, fastmath)
+
+
+def _compile(function: Function, fastmath: set[str]) -> Function:
+    dispatcher: Any = numba.njit(fastmath=fastmath, error_model="numpy", nogil=True)(function)
     dispatcher._cache = _LockedCache(function)  # type: ignore[no-untyped-call] # what `cache=True` does, with numba's own class
     return cast(Function, dispatcher)
 

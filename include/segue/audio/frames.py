@@ -46,10 +46,19 @@ class Framer:
             Samples from the first frame's first on, batches, frames that count.
         """
         self.n_samples += len(samples)
-        signal = np.concatenate([self._pending, samples])
-        n_batches = (len(signal) - N_FFT + HOP_LENGTH) // _BATCH
-        self._pending = signal[n_batches * _BATCH :]
-        return self._groups(signal, n_batches, n_batches * LANES)
+        # Only what begins before the new samples needs a copy of some of them.
+        n_begun = -(-len(self._pending) // _BATCH)
+        n_copied = n_begun * _BATCH + N_FFT - HOP_LENGTH - len(self._pending)
+        signal = np.concatenate([self._pending, samples[:n_copied]])
+        if n_copied > len(samples):
+            n_batches = max(0, (len(signal) - N_FFT + HOP_LENGTH) // _BATCH)
+            self._pending = signal[n_batches * _BATCH :]
+            return self._groups(signal, n_batches, n_batches * LANES)
+        groups = self._groups(signal, n_begun, n_begun * LANES)
+        rest = samples[n_begun * _BATCH - len(self._pending) :]
+        n_batches = max(0, (len(rest) - N_FFT + HOP_LENGTH) // _BATCH)
+        self._pending = rest[n_batches * _BATCH :].copy()
+        return groups + self._groups(rest, n_batches, n_batches * LANES)
 
     def finish(self) -> list[tuple[Float32, int, int]]:
         """Give the last frames, which reach beyond the end."""
@@ -127,7 +136,7 @@ class FirstPass:
         self.moments: list[Float32] = []
         self.extremes: list[Float32] = []
         self.mel = Spool()
-        self.power: list[Float32] | None = []
+        self.magnitudes: list[Float32] | None = []
         """None if there were too many."""
 
     @property
@@ -154,7 +163,8 @@ class FirstPass:
 
     def _compute(self, signal: Float32, n: int, n_frames: int) -> None:
         power = self._spectra.compute(signal, n)
-        magnitude = self._magnitude[:n]
+        # Where they are kept the magnitudes are written there: a copy would cost 1 ms a clip.
+        magnitude = self._magnitude[:n] if self.magnitudes is None else stft.aligned(n, N_BINS * LANES)
         moments = np.empty((n, descriptors.N_MOMENTS * LANES), np.float32)
         mel = np.empty((n, descriptors.N_MEL_ROWS * LANES), np.float32)
         extremes = np.empty((n, 2 * len(self._bands.counts) * LANES), np.float32)
@@ -163,17 +173,17 @@ class FirstPass:
         descriptors.mel_bands(power, self._mel, mel)
         contrast.extremes(magnitude, *self._bands, self._lists, extremes)
         count_crossings(signal, _CONTEXT, *crossings)
-        largest = moments[:, descriptors.LARGEST * LANES : (descriptors.LARGEST + 1) * LANES]
+        largest = moments[:, descriptors.LARGEST * LANES : (descriptors.LARGEST + 1) * LANES].copy()
         self.cqt_peaks.append(self._cqt_finder.find(magnitude, largest, n_frames))
         self.stft_peaks.append(self._stft_finder.find(power, largest * largest, n_frames))
         self.moments.append(moments)
         self.mel.append(mel)
         self.extremes.append(extremes)
         self._crossings.append(crossings)
-        if self.power is not None:
-            self.power.append(power.copy())
-            if len(self.power) > _KEPT_GROUPS:
-                self.power = None
+        if self.magnitudes is not None:
+            self.magnitudes.append(magnitude)
+            if len(self.magnitudes) > _KEPT_GROUPS:
+                self.magnitudes = None
 
     def zero_crossing_rate(self) -> Float32:
         """Give the rate of each frame, shape (1, n_frames)."""

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.compiled import compiled
+from segue.audio.compiled import summing
+from segue.audio.selection import medians
 
 _RELATIVE_NOISE: Final = 1e-6
 """Of the family's largest value: a series with a smaller standard deviation does not vary, that is rounding."""
@@ -27,17 +28,14 @@ def statistics(series: NDArray[np.float32]) -> NDArray[np.float32]:
         In the order of `definition.STATISTICS`. Standard deviation, skew and kurtosis are those of the population;
         kurtosis is Fisher's, 0 for a normal distribution.
     """
-    n = series.shape[1]
+    series = np.ascontiguousarray(series)
     out = np.empty((7, len(series)), np.float32)
     _moments(series, _RELATIVE_NOISE * float(np.abs(series).max()), out)
-    # Selection, not sorting. All that is left of the middle is no larger than it.
-    parts = np.partition(series, n // 2, axis=1)
-    upper = parts[:, n // 2]
-    out[3] = upper if n % 2 else (parts[:, : n // 2].max(axis=1) + upper) / np.float32(2)
+    out[3] = medians(series)
     return out
 
 
-@compiled
+@summing
 def _moments(series: NDArray[np.float32], noise: float, out: NDArray[np.float32]) -> None:
     n = series.shape[1]
     for row in range(len(series)):

@@ -14,6 +14,7 @@ a half-minute clip more than a float32 one, and with framing, window and squares
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -83,9 +84,9 @@ _SIZE: Final = _MIDDLE + 2 * _IMAGINARY
 
 def aligned(*shape: int) -> Float32:
     """Allocate an array that begins with a cache line: vectors across two lines would halve the speed."""
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     memory = np.empty(size + LANES, np.float32)
-    start = -(memory.ctypes.data // 4) % LANES
+    start = -(memory.__array_interface__["data"][0] // 4) % LANES
     return memory[start : start + size].reshape(shape)
 
 

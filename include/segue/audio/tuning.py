@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from segue.audio.compiled import compiled
 from segue.audio.definition import N_FFT
+from segue.audio.selection import medians
 from segue.audio.stft import LANES
+from segue.audio.vectors import above, first_lane, load, splat
 
 Float32 = NDArray[np.float32]
 
@@ -23,6 +25,9 @@ _THRESHOLD: Final = np.float32(0.1)
 """Of the frame's largest value: lower peaks do not count."""
 
 _A0_HZ: Final = np.float32(27.5)
+
+_EDGES: Final = np.linspace(-0.5, 0.5, 101)
+"""Of the histogram of deviations, in semitones."""
 
 
 class Peaks(NamedTuple):
@@ -51,13 +56,11 @@ def estimate(peaks: list[Peaks]) -> float:
     if not len(heights):
         return 0.0
     # No height lies between the median and the larger of the two in the middle.
-    middle = len(heights) // 2
-    loud = np.compress(heights >= np.partition(heights, middle)[middle], frequencies)
+    loud = np.compress(heights >= medians(heights[np.newaxis], upper=True), frequencies)
     semitones = np.float32(12) * np.log2(loud / _A0_HZ)
     deviations = semitones - np.floor(semitones)
     deviations -= deviations >= np.float32(0.5)
-    counts, edges = np.histogram(deviations.astype(np.float64), bins=100, range=(-0.5, 0.5))
-    return float(edges[counts.argmax()])
+    return float(_EDGES[_histogram(deviations, _EDGES).argmax()])
 
 
 class PeakFinder:
@@ -92,8 +95,7 @@ class PeakFinder:
         Peaks
             In no order that matters.
         """
-        # What is no peak is written too, and the next overwrites it.
-        capacity = n_frames * (self._end - self._first) + 1
+        capacity = n_frames * (self._end - self._first)
         peaks = Peaks(np.empty(capacity, np.float32), np.empty(capacity, np.float32))
         n = _find(spectra, largest, n_frames, self._first, self._end, self._hz_per_bin, *peaks)
         return Peaks(peaks.frequencies[:n].copy(), peaks.heights[:n].copy())
@@ -111,27 +113,40 @@ def _find(
     heights: Float32,
 ) -> int:
     n = 0
-    limits = np.empty(LANES, np.float32)
-    peak = np.empty(LANES, np.uint8)
+    half = np.float32(0.5)
     for batch in range(len(spectra)):
-        n_lanes = min(LANES, n_frames - batch * LANES)
-        for lane in range(LANES):
-            limits[lane] = _THRESHOLD * largest[batch, lane]
+        spectrum = spectra[batch]
+        counted = (1 << max(0, min(LANES, n_frames - batch * LANES))) - 1
+        limit = splat(_THRESHOLD) * load(largest[batch], 0)
+        left, middle = load(spectrum, (first - 1) * LANES), load(spectrum, first * LANES)
         for k in range(first, end):
-            x = spectra[batch, (k - 1) * LANES : (k + 2) * LANES]
-            any_peak = np.uint8(0)
-            for lane in range(LANES):
-                left, middle, right = x[lane], x[LANES + lane], x[2 * LANES + lane]
-                peak[lane] = (middle > limits[lane]) & (middle > left) & (middle >= right)
-                any_peak |= peak[lane]
-            if any_peak == 0:
-                continue
-            for lane in range(n_lanes):
-                left, middle, right = x[lane], x[LANES + lane], x[2 * LANES + lane]
-                curvature = np.float64(left + right) - 2.0 * middle
-                slope = np.float64(right - left) / 2.0
+            right = load(spectrum, (k + 1) * LANES)
+            peaks = above(middle, limit) & above(middle, left) & ~above(right, middle) & counted
+            left, middle = middle, right
+            while peaks:
+                at = k * LANES + first_lane(peaks)
+                peaks &= peaks - 1
+                before, height, after = spectrum[at - LANES], spectrum[at], spectrum[at + LANES]
+                curvature = np.float64(before + after) - 2.0 * height
+                slope = np.float64(after - before) / 2.0
                 shift = np.float32(-slope / curvature) if abs(slope) < abs(curvature) else np.float32(0)
                 frequencies[n] = (k + np.float64(shift)) * hz_per_bin
-                heights[n] = middle + np.float32(0.5) * (np.float32(0.5) * (right - left)) * shift
-                n += peak[lane]
+                heights[n] = height + half * (half * (after - before)) * shift
+                n += 1
     return n
+
+
+@compiled
+def _histogram(values: Float32, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Count as `numpy.histogram` does in double precision."""
+    n_bins = len(edges) - 1
+    counts = np.zeros(n_bins, np.int64)
+    for i in range(len(values)):
+        value = np.float64(values[i])
+        at = min(int((value - edges[0]) * n_bins), n_bins - 1)
+        if value < edges[at]:
+            at -= 1
+        elif value >= edges[at + 1] and at < n_bins - 1:
+            at += 1
+        counts[at] += 1
+    return counts

@@ -1,8 +1,8 @@
 """Vectors of 16 float32 values for compiled functions: the arithmetic that must stay in registers.
 
 LLVM turns most loops over 16 lanes into such vectors by itself. It does not where a product has several sums at
-once, or where it cannot see that what is read and what is written lie apart. Here a vector is a value like a number:
-one register of 512 bits, or two of 256, or four of 128, whatever the processor has.
+once, or where it cannot see that what is read and what is written lie apart. Here a vector is a value like a
+number: one register of 512 bits, or two of 256, or four of 128, whatever the processor has.
 
 >>> @compiled
 ... def scale(x, factor):
@@ -10,16 +10,18 @@ one register of 512 bits, or two of 256, or four of 128, whatever the processor 
 ...         store(x, i, load(x, i) * splat(factor))
 """
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import operator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, cast
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
-from numba.core.typing import signature
-from numba.core.typing.templates import ConcreteTemplate, infer_global
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, register_model
 
 WIDTH: Final = 16
@@ -30,7 +32,7 @@ _UNDEFINED: Final = ir.Constant(_VECTOR, ir.Undefined)
 _FLOAT_BYTES: Final = 4
 
 
-class Float32x16(types.Type):  # type: ignore[misc] # numba ships no types
+class Float32x16(types.Type):
     """Type of a vector in compiled functions."""
 
     def __init__(self) -> None:
@@ -41,7 +43,7 @@ _TYPE: Final = Float32x16()
 
 
 @register_model(Float32x16)
-class _Model(PrimitiveModel):  # type: ignore[misc]
+class _Model(PrimitiveModel):
     def __init__(self, manager: Any, type_: Any) -> None:
         super().__init__(manager, type_, _VECTOR)
 
@@ -74,10 +76,14 @@ def _shuffled(builder: Any, vector: Any, lanes: list[int]) -> Any:
 
 
 def _is_flat(array: Any) -> bool:
-    return isinstance(array, types.Array) and array.dtype == types.float32 and array.layout == "C" and array.ndim == 1
+    return isinstance(array, types.Array) and (array.dtype, array.ndim, array.layout) == (types.float32, 1, "C")
 
 
-@intrinsic  # type: ignore[misc]
+def _builtin(function: Callable[..., Any]) -> Callable[..., Any]:
+    return cast("Callable[..., Any]", intrinsic(function))
+
+
+@_builtin
 def load(_typing: Any, array: Any, index: Any) -> Any:
     """Read 16 values of a contiguous float32 array from an index on; nothing checks the bounds."""
 
@@ -87,7 +93,7 @@ def load(_typing: Any, array: Any, index: Any) -> Any:
     return (_TYPE(array, index), lower) if _is_flat(array) else None
 
 
-@intrinsic  # type: ignore[misc]
+@_builtin
 def store(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
     """Write 16 values to a contiguous float32 array from an index on; nothing checks the bounds."""
 
@@ -98,7 +104,7 @@ def store(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
     return (types.none(array, index, vector), lower) if _is_flat(array) and vector == _TYPE else None
 
 
-@intrinsic  # type: ignore[misc]
+@_builtin
 def splat(_typing: Any, value: Any) -> Any:
     """Make a vector of 16 times the same float32."""
 
@@ -109,7 +115,7 @@ def splat(_typing: Any, value: Any) -> Any:
     return (_TYPE(types.float32), lower) if value == types.float32 else None
 
 
-@intrinsic  # type: ignore[misc]
+@_builtin
 def flipped(_typing: Any, vector: Any) -> Any:
     """Reverse the order of the lanes."""
 
@@ -119,7 +125,7 @@ def flipped(_typing: Any, vector: Any) -> Any:
     return (_TYPE(vector), lower) if vector == _TYPE else None
 
 
-@intrinsic  # type: ignore[misc]
+@_builtin
 def square_root(_typing: Any, vector: Any) -> Any:
     """Take the square root of each lane."""
 
@@ -129,3 +135,24 @@ def square_root(_typing: Any, vector: Any) -> Any:
         return builder.call(function, arguments)
 
     return (_TYPE(vector), lower) if vector == _TYPE else None
+
+
+@_builtin
+def above(_typing: Any, vector: Any, other: Any) -> Any:
+    """Tell in which lanes the first is larger: one bit a lane, the lowest for the first."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        lanes = builder.fcmp_ordered(">", *arguments)
+        return builder.zext(builder.bitcast(lanes, ir.IntType(WIDTH)), ir.IntType(64))
+
+    return (types.int64(vector, other), lower) if vector == other == _TYPE else None
+
+
+@_builtin
+def first_lane(_typing: Any, lanes: Any) -> Any:
+    """Give the number of the lowest bit that is set; one must be."""
+
+    def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return (types.int64(lanes), lower) if lanes == types.int64 else None
