@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import sqlite3
+import time
+from contextlib import closing
 from urllib.parse import quote
 
 import httpx
@@ -10,7 +13,9 @@ import jwt
 import psutil
 import pytest
 
-from segue import reports
+from segue import reports, summaries
+from segue.demo.airflow_api import AirflowApi
+from segue.demo.watch import wait_for_dags
 from segue.stack import lifecycle, processes, secrets
 from segue.stack.airflow import COMMANDS
 from segue.stack.service import State
@@ -20,6 +25,9 @@ pytestmark = pytest.mark.integration
 RUN_ID = "manual__2026-10-01T00:00:00+00:00"
 REPORT = f"/segue/reports/recommender/{quote(RUN_ID, safe='')}"
 BODY = "<h1>Promoted: Björk</h1>"
+
+LATE_S = 120
+"""Within which scheduler and triggerer note a missed deadline; it takes about ten."""
 
 
 @pytest.fixture
@@ -121,6 +129,24 @@ def test_the_dags_of_the_project_are_read_without_an_error_and_no_examples(airfl
     assert airflow.get("/api/v2/importErrors").json()["import_errors"] == []
     dags = airflow.get("/api/v2/dags").json()["dags"]
     assert not [dag["dag_id"] for dag in dags if dag["dag_id"].startswith("example_")]
+
+
+def test_a_run_that_is_late_is_noted_in_its_summaries(settings, stack, mongo):
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        wait_for_dags(api, {"genre_model"})
+        run_id = api.trigger("genre_model", {})  # its DAG is paused: the run waits, and nothing is trained
+    with closing(sqlite3.connect(settings.state_dir / "airflow" / "airflow.db", timeout=30)) as database, database:
+        late = database.execute(
+            "UPDATE deadline SET deadline_time = '2026-01-01 00:00:00.000000' WHERE dagrun_id = "
+            "(SELECT id FROM dag_run WHERE dag_id = 'genre_model' AND run_id = ?)",
+            (run_id,),
+        )
+        assert late.rowcount == 1, "the run has a deadline"
+    give_up = time.monotonic() + LATE_S
+    while not (noted := summaries.read(f"genre_model/{run_id}", source=mongo)):
+        assert time.monotonic() < give_up, "nobody noted it"
+        time.sleep(0.5)
+    assert noted == {"deadline": {"missed": f"genre_model/{run_id} was queued 3 hours ago and has not succeeded."}}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
