@@ -5,9 +5,12 @@ from itertools import product
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from segue.errors import StackError
+from segue.settings import Settings
 from segue.streaming import broker
+from segue.streaming.topics import create_topics
 from segue.streaming.window import OffsetWindow
 
 pytestmark = pytest.mark.integration
@@ -32,13 +35,28 @@ def send(config, topic, *partitions):
             producer.send(topic, b"x", partition=partition).get()
 
 
-def test_the_topic_has_the_stated_partitions_and_forgets_nothing(config, topic):
+def test_the_topics_have_the_stated_partitions_and_retention(config):
+    names = ("listens", "feedback", "dead_letters", "recommendations", "tracks")
+    topics = {name: f"stated-{name}" for name in names}
+    own = {f"{name}_topic": topic for name, topic in topics.items()}
+    settings = Settings(kafka_bootstrap_servers=config["bootstrap_servers"], **own)
+    create_topics(settings)
+    create_topics(settings)  # leaves them as they are
     with KafkaAdminClient(**config) as admin:
-        [described] = admin.describe_topics([topic])
-    assert len(described["partitions"]) == broker.LISTENS_PARTITIONS
-    send(config, topic, 0)
-    broker.create_listens_topic(config, topic)
-    assert broker.whole_topic(config, topic).size == 1
+        partitions = {each["name"]: len(each["partitions"]) for each in admin.describe_topics([*topics.values()])}
+        resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics.values()]
+        [found] = admin.describe_configs(resources, config_filter="all").values()
+    day_ms = 24 * 3600 * 1000
+    stated = {
+        name: (partitions[topic], int(found[topic]["retention.ms"]["value"])) for name, topic in topics.items()
+    }
+    assert stated == {
+        "listens": (4, -1),
+        "feedback": (4, -1),
+        "dead_letters": (1, 90 * day_ms),
+        "recommendations": (4, 7 * day_ms),
+        "tracks": (1, 30 * day_ms),
+    }
 
 
 def test_a_topic_that_does_not_exist_has_no_backlog(config):
