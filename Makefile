@@ -44,7 +44,7 @@ check: setup-dev ## Run the static checks
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(EXPORT) | diff - requirements.txt || { echo "requirements.txt is not in step with uv.lock: run \`make lock\`." >&2; exit 1; }
 
-browser: setup-dev ## Drive the Airflow UI in headless Chromium
+browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chromium
 	.venv/bin/pytest tests/browser
 
 lock: setup-dev ## Bring uv.lock and requirements.txt in step with pyproject.toml

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from matplotlib.figure import Figure
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pymongo.database import Database
 
 from segue import reports
@@ -22,31 +20,9 @@ from segue.stack.airflow import Login
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
-# Without these Chromium asks hosts of its maker for updates.
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TASKS = ("inventory", "extract", "unless_unchanged", "integrate", "quality_gate", "publish", "summary")
 PAGE_MS = 60_000
 RUN_MS = 900_000
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "No Chromium on PATH. Install it with `sudo apt-get install chromium`."
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(PAGE_MS)
-        yield page
-        browser.close()
 
 
 @pytest.fixture

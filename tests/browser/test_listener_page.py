@@ -1,0 +1,95 @@
+"""What a listener does on their page: give the token, watch it change, ask what sounds alike, play."""
+
+from __future__ import annotations
+
+import re
+import wave
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from api_server import serving
+from live_corpus import Worker, play, promote, publish, settings_of
+from playwright.sync_api import Page, expect
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from segue.serving.accounts import Accounts
+from segue.settings import Settings
+
+pytestmark = pytest.mark.browser
+
+NAME = "anna b."
+SECONDS, RATE_HZ = 1, 8_000
+
+
+@pytest.fixture
+def here(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Settings:
+    assert kafka
+    assert mongo is not None
+    return settings_of(settings, "page")
+
+
+@pytest.fixture
+def documents(here: Settings) -> Iterator[Database[dict[str, Any]]]:
+    """A corpus whose tracks all have the same sound, but the even ones have no file."""
+    here.music_dir.mkdir(parents=True)
+    with wave.open(str(here.music_dir / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        tone = np.sin(np.arange(SECONDS * RATE_HZ) * 0.3) * 10_000
+        file.writeframes(tone.astype("<i2").tobytes())
+    with MongoClient[dict[str, Any]](here.mongo, tz_aware=True) as client:
+        database = client[here.mongo_database]
+        publish(database)
+        database["tracks"].update_many({"_id": {"$regex": "[13579]$"}}, {"$set": {"path": "tone.wav"}})
+        yield database
+
+
+@pytest.fixture
+def api(here: Settings, documents: Database[dict[str, Any]]) -> Iterator[str]:
+    assert documents is not None
+    promote(here, seed=0)
+    worker = Worker(here)
+    with serving(here) as url:
+        yield url
+    assert worker.stop() == 0
+
+
+def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_preview(
+    page: Page, api: str, documents: Database[dict[str, Any]]
+) -> None:
+    token = Accounts(documents).add(NAME)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{api}/u/{NAME}")
+    expect(page.get_by_role("heading", name=f"Music for {NAME}")).to_be_visible()
+    ask, status, rows = page.get_by_label("Your token"), page.get_by_role("status"), page.get_by_role("listitem")
+    ask.fill("not a token")
+    page.get_by_role("button", name="Show").click()
+    expect(status).to_have_text("Invalid authorization token.")
+    ask.fill(token)
+    page.get_by_role("button", name="Show").click()
+    expect(ask).to_be_hidden()
+    expect(rows).to_have_count(25)
+    expect(rows.first).to_contain_text("Popular with other listeners")
+
+    play(api, token, 3)
+    expect(rows.first).to_contain_text("Because you played “Title 3”")
+    play(api, token, 5, ago_s=30)
+    expect(rows.first).to_contain_text("Title 5")
+    expect(page.get_by_text("Title 3 by Artist 3", exact=True)).to_have_count(0)
+
+    rows.first.get_by_role("button", name="sounds like…").click()
+    expect(rows.first).to_contain_text("Sounds alike: Title")
+    listen = rows.first.get_by_role("button", name="Play or pause")
+    listen.click()
+    expect(listen).to_have_text("❚❚")
+    page.wait_for_function("playing.audio.currentTime > 0")
+    expect(listen).to_have_text("▶")  # it has ended
+    even = rows.filter(has_text=re.compile(r"Title \d*[02468] by")).first.get_by_role(
+        "button", name="Play or pause"
+    )
+    even.click()
+    expect(even).to_have_text("no file")
+    assert errors == []
