@@ -19,15 +19,31 @@ _SMOOTHING: Final = 41
 _TINY: Final = np.finfo(np.float32).tiny
 
 
-def pitch_classes(magnitudes: Float32, filters: Float32) -> Float32:
+def by_bin(filters: Float32) -> Float32:
+    """Lay a filter bank out as `pitch_classes` reads it: once for all spectra, it costs as much as half a fold.
+
+    Parameters
+    ----------
+    filters : np.ndarray [shape=(12, 1025), dtype=float32]
+        From `banks.chroma`.
+
+    Returns
+    -------
+    np.ndarray [shape=(1025 * 12,), dtype=float32]
+        The 12 weights of each bin side by side.
+    """
+    return filters.T.ravel()
+
+
+def pitch_classes(magnitudes: Float32, weights: Float32) -> Float32:
     """Fold the power of a spectrum into pitch classes.
 
     Parameters
     ----------
     magnitudes : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
         Of ``n`` times 16 frames, as :mod:`segue.audio.stft` lays them out.
-    filters : np.ndarray [shape=(12, 1025), dtype=float32]
-        From `banks.chroma`.
+    weights : np.ndarray [shape=(1025 * 12,), dtype=float32]
+        From `by_bin`.
 
     Returns
     -------
@@ -35,7 +51,7 @@ def pitch_classes(magnitudes: Float32, filters: Float32) -> Float32:
         Sums, from C to B.
     """
     sums = np.empty((len(magnitudes), N_CHROMA * WIDTH), np.float32)
-    _fold(magnitudes, filters.T.ravel(), sums)
+    _fold(magnitudes, weights, sums)
     return sums
 
 

@@ -132,7 +132,9 @@ class _Octave:
         # `_fold` reads a sample beyond each frame.
         end = [np.zeros(work.half + 1, np.float32)] if last else []
         signal = np.concatenate([self._pending, samples, *end])
-        n = min((len(signal) - 2 * work.half - 1) // self._hop + 1, len(chroma) - self._done)
+        # At low sample rates the hop is longer than the filters: it must be there, to be left out of what follows.
+        needed = 2 * work.half + 1 if last else max(2 * work.half + 1, self._hop)
+        n = min((len(signal) - needed) // self._hop + 1, len(chroma) - self._done)
         if n > 0:
             flat = chroma[self._done : self._done + n].ravel()
             _respond(signal, self._hop, work.even.ravel(), work.odd.ravel(), work.folded, self._scale, flat)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.audio import banks, definition, descriptors, tuning
-from segue.audio.chroma import cens, normalise, pitch_classes, tonnetz
+from segue.audio.chroma import by_bin, cens, normalise, pitch_classes, tonnetz
 from segue.audio.constant_q import ConstantQChroma
 from segue.audio.definition import FMA_SAMPLE_RATE, N_BANDS, N_FFT, N_MELS, N_MFCC
 from segue.audio.frames import FirstPass, Framer, Spectra, series
@@ -104,9 +104,9 @@ class FeatureAccumulator:
 
     def _chroma_stft(self) -> Float32:
         first = self._first_pass
-        filters = banks.chroma(self._bins_rate, tuning.estimate(first.stft_peaks))
+        weights = by_bin(banks.chroma(self._bins_rate, tuning.estimate(first.stft_peaks)))
         spectra = self._spectra_again() if first.magnitudes is None else iter(first.magnitudes)
-        return normalise(series([pitch_classes(part, filters) for part in spectra], first.n_frames), np.inf)
+        return normalise(series([pitch_classes(part, weights) for part in spectra], first.n_frames), np.inf)
 
     def _spectra_again(self) -> Iterator[Float32]:
         framer, spectra = Framer(), Spectra()
