@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FEATURE_VERSION: Final = "1"
+FEATURE_VERSION: Final = "2"
 """Stored with every row; raised whenever a number may change."""
 
 N_FFT: Final = 2048

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 TRACKS = "tracks"
 
+PARTITIONER = "com.mongodb.spark.sql.connector.read.partitioner.SamplePartitioner"
+
 TRACK_FIELDS = {
     "title": "string",
     "artist": "string",
@@ -33,7 +35,9 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     """
     # A stated schema saves the connector from sampling the collection, and only these fields travel.
     schema = ", ".join(["_id string", *(f"{field} {TRACK_FIELDS[field]}" for field in fields)])
-    tracks = spark.read.format("mongodb").schema(schema).option("collection", TRACKS).load()
+    source = spark.read.format("mongodb").schema(schema).option("collection", TRACKS)
+    # The connector's default asks for no buckets of an empty collection, which the server refuses.
+    tracks = source.option("partitioner", PARTITIONER).load()
     # Where the server keeps no collection statistics, the connector reads one partition.
     return tracks.withColumnRenamed("_id", "track_id").repartition(spark.sparkContext.defaultParallelism)
 
