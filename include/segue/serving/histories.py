@@ -118,8 +118,7 @@ class Histories:
         """Remove events."""
         gone = list(events)
         self._plays.delete_many({"_id": {"$in": [event.event_id for event in gone]}})
-        for event in gone:
-            self._kept.pop(event.user_name, None)
+        self.forget(user_key(event.user_name) for event in gone)
 
     def remove_user(self, user_name: str) -> int:
         """Remove all listens of a user; return how many there were."""

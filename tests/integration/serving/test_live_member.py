@@ -127,6 +127,15 @@ def test_what_is_taken_back_is_not_ranked_from_again(
     database["recommendations"].delete_one({"_id": "leaving"})
 
 
+def test_what_is_discarded_is_not_remembered_either(database: Database[dict[str, Any]]) -> None:
+    plays = Histories(database)
+    kept, gone = listen("discarding", "t01", AT), listen("discarding", "t03", AT)
+    plays.add([kept, gone])
+    assert set(plays.of("discarding").times) == {"t01", "t03"}
+    plays.discard([gone])
+    assert set(plays.of("discarding").times) == {"t01"}
+
+
 def test_listens_before_the_first_champion_are_not_lost_by_a_kill(
     here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
 ) -> None:
