@@ -21,6 +21,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from segue.corpus.schema import PARTITION, TABLES, columns
 
@@ -97,14 +98,10 @@ class Lake:
         listed = ", ".join(f"DATE'{day}'" for day in sorted(days))
         writer = _writer(rows.select(columns(TABLES[name])), days)
         writer = writer.option("replaceWhere", f"{PARTITION} IN ({listed})")
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                writer.save(f"{self.uri}/{name}")
-            except OVERTAKEN:
-                if attempt == ATTEMPTS:
-                    raise
-            else:
-                break
+        retrying = Retrying(
+            retry=retry_if_exception_type(OVERTAKEN), stop=stop_after_attempt(ATTEMPTS), reraise=True
+        )
+        retrying(writer.save, f"{self.uri}/{name}")
         if state["numFiles"] > MANY_FILES and state["sizeInBytes"] < state["numFiles"] * SMALL_FILE_BYTES:
             self.table(name).optimize().executeCompaction()
 
