@@ -7,12 +7,14 @@ import random
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 from pymongo import MongoClient
 
+from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings, get_settings
 from segue.stack import airflow, jars, lifecycle, processes, spark_conf
 
@@ -101,8 +103,9 @@ def remove_homes_of_ended_runs() -> None:
     """Stop and remove what runs that were killed have left; a run that goes on beside this one keeps its own."""
     for home in HOMES.glob("*"):
         if not psutil.pid_exists(int(home.name)):
-            lifecycle.down(Settings(home=home))
-            shutil.rmtree(home, ignore_errors=True)  # another worker may be at it, too
+            with suppress(StackError):  # another worker is at it
+                lifecycle.down(Settings(home=home))
+                shutil.rmtree(home, ignore_errors=True)
 
 
 def find_free_ports(count: int) -> list[int]:
