@@ -50,7 +50,7 @@ def rank() -> None:
 
     from segue.models.ranking.factors import Factors
     from segue.models.ranking.metrics import best
-    from segue.models.ranking.recommend import Listener, recommend
+    from segue.models.ranking.recommend import TOGETHER, Listener, recommend
 
     random = np.random.default_rng(0)
     items = random.normal(size=(TRACKS, RANK)).astype(np.float32)
@@ -75,7 +75,7 @@ def rank() -> None:
         for _ in range(64)
     ]
     with threadpool_limits(1):
-        for together in (1, 32):
+        for together in (1, TOGETHER):
             began = time.process_time()
             for start in range(0, len(people), together):
                 list(recommend(model, people[start : start + together], now=time.time()))

@@ -17,6 +17,8 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,11 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from segue.errors import StackError
-from segue.models.ranking.recommend import Wishes
+from segue.models.ranking.recommend import TOGETHER, Wishes
 from segue.serving.batch import replace_older
 from segue.serving.champion import Champion, Served
 from segue.serving.histories import Histories
-from segue.serving.lists import COLLECTION, create_indexes, documents, hated_by, listener_of
+from segue.serving.lists import COLLECTION, Document, create_indexes, documents, hated_by, listener_of
 from segue.settings import Settings, get_settings
 from segue.streaming.events import Listen
 from segue.streaming.removals import Removals
@@ -146,9 +148,18 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         hated, now = hated_by(self._database, users), time.time()
         self._histories.forget(self._removals.since(now - REMOVED_S))
         listeners = {user: listener_of(served, self._histories.of(user), hated.get(user, ())) for user in users}
-        made = list(documents(served, listeners, now=now, wishes=Wishes()))
+        made = documents(served, listeners, now=now, wishes=Wishes())
+        with ThreadPoolExecutor(1) as writer:  # what is ranked is written while the next are ranked
+            parts = iter(lambda: list(islice(made, TOGETHER)), [])
+            for written in [writer.submit(self._publish, part, now, producer) for part in parts]:
+                written.result()
+        for user in users:
+            del self._waiting[user]
+
+    def _publish(self, made: Sequence[Document], now: float, producer: KafkaProducer) -> None:
         replace_older(self._database[COLLECTION], made)  # after a rebalance another member may be ahead
-        for user in self._removals.forgotten(users):  # perhaps while they were ranked: then they have no plays
+        # Perhaps forgotten while they were ranked: then they have no plays.
+        for user in self._removals.forgotten(each["_id"] for each in made):
             if not self._histories.read(user).times:
                 self._database[COLLECTION].delete_one({"_id": user})
         sent = [
@@ -162,8 +173,6 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         producer.flush(timeout=30)
         for future in sent:
             future.get(timeout=0)
-        for user in users:
-            del self._waiting[user]
 
     def _beat(self) -> None:
         heartbeat(self._settings).touch()

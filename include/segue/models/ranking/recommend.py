@@ -15,7 +15,7 @@ from segue.models.ranking.metrics import best
 from segue.models.ranking.product import Recommender
 from segue.models.ranking.reasons import Reason, explain
 
-TOGETHER = 32
+TOGETHER = 16
 """Listeners that are scored at once: the catalogue's factors, read from memory, then serve all of them."""
 
 COUNT = 25
