@@ -77,6 +77,22 @@ def test_best_is_the_beginning_of_the_full_order(width: int) -> None:
     np.testing.assert_array_equal(best(scores, 25), np.where(finite, full, -1))
 
 
+@pytest.mark.parametrize("highest", ["anywhere", "not in the sample", "few", "none"])
+def test_the_best_of_a_large_catalogue_are_found_wherever_they_lie(highest: str) -> None:
+    scores = np.random.default_rng(0).permutation(10_000).astype(np.float32)
+    if highest == "not in the sample":
+        scores[:: metrics._SAMPLED] -= 10_000
+    elif highest == "few":
+        scores[scores < 9_960] = -np.inf
+    elif highest == "none":
+        scores[:] = -np.inf
+    order = np.argsort(-scores, kind="stable")[:100]
+    np.testing.assert_array_equal(best(scores[None], 100)[0], np.where(np.isfinite(scores[order]), order, -1))
+    # All above the sample's threshold are too few: then all are looked at.
+    scores[:: metrics._SAMPLED] = 1e6
+    assert (best(scores[None], 700)[0][:625] % metrics._SAMPLED == 0).all()
+
+
 def test_interval_holds_the_mean_and_narrows_with_more_listeners() -> None:
     values = np.random.default_rng(0).random(2000)
     few, many = interval(values[:50]), interval(values)
