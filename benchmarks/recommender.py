@@ -273,6 +273,9 @@ def quality(
         print(line)
 
 
+FEWEST = 10
+"""Listeners on average whose mean is worth a row."""
+
 METHODS = ("Segue", "ALS", "EASE", "item cosine", "popularity", "content only")
 
 
@@ -293,6 +296,8 @@ def table_of_means(outcomes: Sequence[Comparison]) -> Iterator[str]:
         cells = [_mean(each) for each in ndcg.T] + [_mean(each, "+") for each in differences]
         cells[len(METHODS)] += f" ({METHODS[best]})"
         seen = np.mean([of_all[0].listeners for of_all in rows])
+        if seen < FEWEST:
+            continue
         yield f"| {task} | {seen:.0f} | " + " | ".join(cells) + " |"
 
 
