@@ -4,8 +4,8 @@ Each octave below has half the sample rate of the one above, so that the same 12
 multiplies in the frequency domain is a matrix product in the time domain here, of half the size: the filters are
 symmetric, so that the samples at either side of a frame's middle are added, and subtracted, before.
 
-What is above the top octave goes by a short filter, and between the octaves librosa's resampler halves the rate:
-there, what lies just below half the new rate is loud, and the filters of the octave do see a trace of it.
+What is above the top octave goes by a short filter, and between the octaves that of librosa's resampler halves the
+rate: there, what lies just below half the new rate is loud, and the filters of the octave do see a trace of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio import banks
+from segue.audio import banks, overlap_save
 from segue.audio.compiled import compiled, inlined
 from segue.audio.definition import HOP_LENGTH, N_CHROMA, N_OCTAVES
 from segue.audio.halving import Exact, Filtering
@@ -56,10 +56,10 @@ class ConstantQChroma:
         self._early = Filtering(2**early, n_samples) if early else None
         length = self._early.length if self._early else n_samples
         self._halvings: list[Exact] = []
-        work = _Work(filters)
+        work, halving = _Work(filters), overlap_save.workspace()
         self._octaves = [_Octave(work, early, length)]
         for i in range(1, filters.n_octaves):
-            self._halvings.append(Exact(length))
+            self._halvings.append(Exact(length, halving))
             length = self._halvings[-1].length
             self._octaves.append(_Octave(work, early + i, length))
         self._waiting: list[list[Float32]] = [[] for _ in self._halvings]

@@ -7,7 +7,8 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from segue.audio.halving import Filtering
+from segue.audio import overlap_save
+from segue.audio.halving import Exact, Filtering
 
 Samples = NDArray[np.float32]
 
@@ -53,3 +54,19 @@ def test_the_ends_equal_soxrs_and_so_does_a_low_tone_everywhere(factor: int) -> 
     np.testing.assert_allclose(computed[-200:], expected[-200:], atol=2e-5)
     tone = np.sin(0.6 * np.pi / factor * np.arange(50_000)).astype(np.float32)
     np.testing.assert_allclose(divided(tone, factor, []), exact(tone, factor), atol=2e-5)
+
+
+def halved(samples: Samples, ends: list[int]) -> Samples:
+    exact_ = Exact(len(samples), overlap_save.workspace())
+    bounds = [0, *ends, len(samples)]
+    return np.concatenate([exact_.resample(samples[a:b], last=b == len(samples)) for a, b in pairwise(bounds)])
+
+
+@pytest.mark.parametrize("n", [1, 2, 391, 52_992, 52_993, 400_003])
+def test_halving_gives_what_soxr_gives_from_end_to_end(n: int) -> None:
+    samples = noise(n)
+    computed = halved(samples, [])
+    assert len(computed) == -(-n // 2)
+    np.testing.assert_allclose(computed, exact(samples, 2)[: len(computed)], atol=2e-6)
+    ends = list(range(4_099, n, 4_099))
+    assert np.array_equal(halved(samples, ends), computed)
