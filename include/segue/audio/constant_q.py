@@ -30,9 +30,6 @@ _FRAMES_AT_ONCE: Final = 4
 _SAMPLES_AT_ONCE: Final = 2**17
 """What passes through the octaves before the next: stays in the second-level cache."""
 
-_LEAST_SAMPLES: Final = 2**14
-"""Lower octaves wait for so many: a call costs as much as 1,000 samples."""
-
 _HOP_HALVINGS: Final = HOP_LENGTH.bit_length() - 1
 
 
@@ -62,7 +59,6 @@ class ConstantQChroma:
             self._halvings.append(Exact(length, halving))
             length = self._halvings[-1].length
             self._octaves.append(_Octave(work, early + i, length))
-        self._waiting: list[list[Float32]] = [[] for _ in self._halvings]
         n_frames = min(octave.n_frames for octave in self._octaves)
         self._chroma = np.zeros((n_frames, WIDTH), np.float32)
 
@@ -83,12 +79,10 @@ class ConstantQChroma:
         if self._early:
             samples = self._early.resample(samples, last=last)
         self._octaves[0].respond(samples, self._chroma, last=last)
-        for halving, octave, waiting in zip(self._halvings, self._octaves[1:], self._waiting, strict=True):
-            waiting.append(samples)
-            if sum(map(len, waiting)) < _LEAST_SAMPLES and not last:
+        for halving, octave in zip(self._halvings, self._octaves[1:], strict=True):
+            samples = halving.resample(samples, last=last)
+            if not len(samples) and not last:  # it waits for so many that a call is worth it
                 return
-            samples = halving.resample(np.concatenate(waiting), last=last)
-            waiting.clear()
             octave.respond(samples, self._chroma, last=last)
 
     def finish(self) -> Float32:

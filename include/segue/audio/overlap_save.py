@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.audio.compiled import compiled, inlined
-from segue.audio.stft import aligned
+from segue.audio.stft import aligned, roots
 from segue.audio.vectors import WIDTH, load, splat, store
 
 Float32 = NDArray[np.float32]
@@ -108,8 +108,7 @@ def taps() -> NDArray[np.float64]:
 
 
 def _roots(rows: int, columns: int, n: int) -> Float32:
-    phase = -2 * np.pi * np.outer(np.arange(rows), np.arange(columns)) / n
-    return np.stack([np.cos(phase), np.sin(phase)], axis=-1).astype(np.float32)
+    return roots(np.outer(np.arange(rows), np.arange(columns)), n).astype(np.float32)
 
 
 @inlined
@@ -171,43 +170,46 @@ def _eights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> A
 
 
 @inlined
-def _first_of_64(work: Float32, at: int, step: int, tables: Tables) -> None:
-    """Transform 64 points over their higher digit, to the scratch memory."""
-    for r in range(8):
-        p, s = at + r * step, 8 * step
-        z = _eights(
-            _get(work, p),
-            _get(work, p + s),
-            _get(work, p + 2 * s),
-            _get(work, p + 3 * s),
-            _get(work, p + 4 * s),
-            _get(work, p + 5 * s),
-            _get(work, p + 6 * s),
-            _get(work, p + 7 * s),
-        )
-        to, w = _SCRATCH + r * _CELL, tables.of_64[r]
-        _put(work, to, z[0])
-        _put_turned(work, to + 8 * _CELL, z[1], w[1])
-        _put_turned(work, to + 16 * _CELL, z[2], w[2])
-        _put_turned(work, to + 24 * _CELL, z[3], w[3])
-        _put_turned(work, to + 32 * _CELL, z[4], w[4])
-        _put_turned(work, to + 40 * _CELL, z[5], w[5])
-        _put_turned(work, to + 48 * _CELL, z[6], w[6])
-        _put_turned(work, to + 56 * _CELL, z[7], w[7])
+def _fours_at(work: Float32, at: int, step: int) -> Any:
+    """Transform the 4 points that lie so far apart."""
+    return _fours(_get(work, at), _get(work, at + step), _get(work, at + 2 * step), _get(work, at + 3 * step))
 
 
 @inlined
-def _scratch_eights(work: Float32, at: int) -> Any:
+def _eights_at(work: Float32, at: int, step: int) -> Any:
+    """Transform the 8 points that lie so far apart."""
     return _eights(
         _get(work, at),
-        _get(work, at + _CELL),
-        _get(work, at + 2 * _CELL),
-        _get(work, at + 3 * _CELL),
-        _get(work, at + 4 * _CELL),
-        _get(work, at + 5 * _CELL),
-        _get(work, at + 6 * _CELL),
-        _get(work, at + 7 * _CELL),
+        _get(work, at + step),
+        _get(work, at + 2 * step),
+        _get(work, at + 3 * step),
+        _get(work, at + 4 * step),
+        _get(work, at + 5 * step),
+        _get(work, at + 6 * step),
+        _get(work, at + 7 * step),
     )
+
+
+@inlined
+def _put_four_turned(work: Float32, at: int, step: int, z: Any, turns: Float32) -> None:
+    _put_turned(work, at, z[0], turns[0])
+    _put_turned(work, at + step, z[1], turns[1])
+    _put_turned(work, at + 2 * step, z[2], turns[2])
+    _put_turned(work, at + 3 * step, z[3], turns[3])
+
+
+@inlined
+def _put_eight_turned(work: Float32, at: int, step: int, z: Any, turns: Float32) -> None:
+    _put_four_turned(work, at, step, z[:4], turns[:4])
+    _put_four_turned(work, at + 4 * step, step, z[4:], turns[4:])
+
+
+@inlined
+def _first_of_64(work: Float32, at: int, step: int, tables: Tables) -> None:
+    """Transform 64 points over their higher digit, to the scratch memory."""
+    for r in range(8):
+        z = _eights_at(work, at + r * step, 8 * step)
+        _put_eight_turned(work, _SCRATCH + r * _CELL, 8 * _CELL, z, tables.of_64[r])
 
 
 @inlined
@@ -216,16 +218,8 @@ def _there(work: Float32, tables: Tables) -> None:
     for c in range(_MIDDLE):
         _first_of_64(work, _TILE + c * _CELL, _MIDDLE * _CELL, tables)
         for q in range(8):
-            z = _scratch_eights(work, _SCRATCH + 8 * q * _CELL)
-            to, w = _FRONT + q * _PITCH + c * _CELL, tables.there[c, q:]
-            _put_turned(work, to, z[0], w[0])
-            _put_turned(work, to + 8 * _PITCH, z[1], w[8])
-            _put_turned(work, to + 16 * _PITCH, z[2], w[16])
-            _put_turned(work, to + 24 * _PITCH, z[3], w[24])
-            _put_turned(work, to + 32 * _PITCH, z[4], w[32])
-            _put_turned(work, to + 40 * _PITCH, z[5], w[40])
-            _put_turned(work, to + 48 * _PITCH, z[6], w[48])
-            _put_turned(work, to + 56 * _PITCH, z[7], w[56])
+            z = _eights_at(work, _SCRATCH + 8 * q * _CELL, _CELL)
+            _put_eight_turned(work, _FRONT + q * _PITCH + c * _CELL, 8 * _PITCH, z, tables.there[c, q::8])
 
 
 @inlined
@@ -241,36 +235,21 @@ def _rows(work: Float32, tables: Tables) -> None:
     for k in range(_LONG):
         at, response = _FRONT + k * _PITCH, tables.response[k]
         for c in range(8):
-            p = at + c * _CELL
-            z = _fours(
-                _get(work, p), _get(work, p + 8 * _CELL), _get(work, p + 16 * _CELL), _get(work, p + 24 * _CELL)
-            )
-            to, w = _SCRATCH + c * _CELL, tables.of_32[c]
-            _put(work, to, z[0])
-            _put_turned(work, to + 8 * _CELL, z[1], w[1])
-            _put_turned(work, to + 16 * _CELL, z[2], w[2])
-            _put_turned(work, to + 24 * _CELL, z[3], w[3])
+            z = _fours_at(work, at + c * _CELL, 8 * _CELL)
+            _put_four_turned(work, _SCRATCH + c * _CELL, 8 * _CELL, z, tables.of_32[c])
         for q in range(4):
-            x = _scratch_eights(work, _SCRATCH + 8 * q * _CELL)
+            x = _eights_at(work, _SCRATCH + 8 * q * _CELL, _CELL)
             y = _fours(
                 _folded(x[0], x[4], response, q),
                 _folded(x[1], x[5], response, q + 4),
                 _folded(x[2], x[6], response, q + 8),
                 _folded(x[3], x[7], response, q + 12),
             )
-            to, w = _SCRATCH + (_MIDDLE + q) * _CELL, tables.of_16[q]
-            _put(work, to, y[0])
-            _put_turned(work, to + 4 * _CELL, y[1], w[1])
-            _put_turned(work, to + 8 * _CELL, y[2], w[2])
-            _put_turned(work, to + 12 * _CELL, y[3], w[3])
+            _put_four_turned(work, _SCRATCH + (_MIDDLE + q) * _CELL, 4 * _CELL, y, tables.of_16[q])
         for s in range(4):
-            p = _SCRATCH + (_MIDDLE + 4 * s) * _CELL
-            y = _fours(_get(work, p), _get(work, p + _CELL), _get(work, p + 2 * _CELL), _get(work, p + 3 * _CELL))
-            to, w = _BACK + s * _BACK_PITCH + k * _CELL, tables.back[k, s:]
-            _put_turned(work, to, y[0], w[0])
-            _put_turned(work, to + 4 * _BACK_PITCH, y[1], w[4])
-            _put_turned(work, to + 8 * _BACK_PITCH, y[2], w[8])
-            _put_turned(work, to + 12 * _BACK_PITCH, y[3], w[12])
+            y = _fours_at(work, _SCRATCH + (_MIDDLE + 4 * s) * _CELL, _CELL)
+            to = _BACK + s * _BACK_PITCH + k * _CELL
+            _put_four_turned(work, to, 4 * _BACK_PITCH, y, tables.back[k, s::4])
 
 
 @inlined
@@ -279,7 +258,7 @@ def _back(work: Float32, tables: Tables) -> None:
     for c in range(_SHORT):
         _first_of_64(work, _BACK + c * _BACK_PITCH, _CELL, tables)
         for q in range(8):
-            z = _scratch_eights(work, _SCRATCH + 8 * q * _CELL)
+            z = _eights_at(work, _SCRATCH + 8 * q * _CELL, _CELL)
             to, step = _TILE + (c + _SHORT * q) * _CELL, 8 * _SHORT * _CELL
             _put(work, to, z[0])
             _put(work, to + step, z[1])

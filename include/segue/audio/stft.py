@@ -52,14 +52,15 @@ class Tables(NamedTuple):
     """exp(-2 pi i k / 2048), shape (1024, 2)."""
 
 
+def roots(exponents: NDArray[Any], n: int) -> Float64:
+    """Compute exp(-2 pi i exponents / n), cosines and sines side by side in a last axis."""
+    phase = -2 * np.pi * exponents / n
+    return np.stack([np.cos(phase), np.sin(phase)], axis=-1)
+
+
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """Compute the constants in double precision."""
-
-    def roots(exponents: NDArray[Any], n: int) -> Float64:
-        phase = -2 * np.pi * exponents / n
-        return np.stack([np.cos(phase), np.sin(phase)], axis=-1)
-
     side = np.arange(_SIDE)
     return Tables(
         window=0.25 - 0.25 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT),
