@@ -24,16 +24,22 @@ def live() -> None:
     command = [sys.executable, "-m", "segue.serving.live"]
     worker = subprocess.Popen(command, env=environment)
 
-    def stop(*_: object) -> None:
-        worker.terminate()
-        raise typer.Exit(worker.wait())
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    while True:
-        code = worker.wait()
-        if code == 0:
-            return
-        typer.echo(f"The worker ended with {code}; starting another.")
-        time.sleep(RESTART_AFTER_S)
-        worker = subprocess.Popen(command, env=environment)
+        signal.signal(number, _stop)
+    try:
+        while (code := worker.wait()) != 0:
+            typer.echo(f"The worker ended with {code}; starting another.")
+            time.sleep(RESTART_AFTER_S)
+            worker = subprocess.Popen(command, env=environment)
+    except _StoppedError:
+        worker.terminate()
+        raise typer.Exit(worker.wait()) from None
+
+
+class _StoppedError(Exception):
+    """Somebody wants the service to end."""
+
+
+def _stop(*_: object) -> None:
+    # Nothing is waited for in here: the wait that the signal interrupts holds the worker's lock.
+    raise _StoppedError

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from api_server import eventually
 from kafka import KafkaProducer
-from live_corpus import TRACKS, model, promote, settings_of
+from live_corpus import TRACKS, environment, model, promote, settings_of
 from pymongo import MongoClient
 from pymongo.database import Database
 from typer.testing import CliRunner
@@ -181,3 +185,29 @@ def test_the_command_line_ranks_a_listener_and_says_why(
     familiar = CliRunner().invoke(app, ["recommend", "asking", "--discover", "0"], env={"COLUMNS": "200"})
     assert "Artist 3 " in familiar.stdout
     assert CliRunner().invoke(app, ["recommend", "asking", "--discover", "2"]).exit_code == 2
+
+
+def test_a_worker_that_dies_is_started_again(
+    here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
+) -> None:
+    promote(here, seed=0)
+    command = Path(sys.executable).with_name("segue")
+    with subprocess.Popen([command, "live"], env=environment(here)) as service:
+
+        def worker() -> psutil.Process | None:
+            for child in psutil.Process(service.pid).children():
+                with suppress(psutil.Error):  # it has just ended
+                    # Between fork and exec a child has its parent's command line.
+                    if "segue.serving.live" in child.cmdline():
+                        return child
+            return None
+
+        try:
+            first = eventually(worker)
+            first.kill()
+            eventually(lambda: (found := worker()) is not None and found.pid != first.pid)
+            send(here, producer, listen("after", "t09", AT))
+            eventually(lambda: because(database, "after") == {"t09"})
+        finally:
+            service.terminate()
+        assert service.wait(30) == 0
