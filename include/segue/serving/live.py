@@ -151,8 +151,8 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         made = documents(served, listeners, now=now, wishes=Wishes())
         with ThreadPoolExecutor(1) as writer:  # what is ranked is written while the next are ranked
             parts = iter(lambda: list(islice(made, TOGETHER)), [])
-            for written in [writer.submit(self._publish, part, now, producer) for part in parts]:
-                written.result()
+            # Where one part fails the rest is given up at once: they would wait for the same server in turn.
+            list(writer.map(lambda part: self._publish(part, now, producer), parts))
         for user in users:
             del self._waiting[user]
 
