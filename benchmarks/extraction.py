@@ -4,6 +4,7 @@
     python benchmarks/extraction.py accuracy FOLDER   largest error of each family against librosa
     python benchmarks/extraction.py memory            resident memory for a one-hour file
     python benchmarks/extraction.py start             CPU of a fresh process until its first features
+    python benchmarks/extraction.py halving           CPU of an output: our halving of the sample rate, and soxr's
 
 FOLDER holds audio files: 40 MP3s or more for figures that mean something. Decoding costs what its bits cost: FMA's
 clips have 250 kbit/s (93 GiB / 106,574 / 30 s), synthetic ones far fewer; --as-fma encodes them again at 256.
@@ -195,23 +196,50 @@ def start() -> None:
         run_python(START_PROGRAM)
 
 
+def halving() -> None:
+    """Print the CPU an output of halving the sample rate of half a minute takes, in nanoseconds."""
+    import soxr
+
+    from segue.audio import overlap_save
+    from segue.audio.halving import Exact
+
+    samples = np.random.default_rng(0).standard_normal(30 * 44100).astype(np.float32)
+    work = overlap_save.workspace()
+    contenders: dict[str, Callable[[], object]] = {
+        "Segue": lambda: Exact(len(samples), work).resample(samples, last=True),
+        "soxr": lambda: soxr.resample(samples, 2, 1, quality="soxr_hq"),
+    }
+    best = dict.fromkeys(contenders, np.inf)
+    for _ in range(40):
+        for name, run in contenders.items():
+            start = time.process_time()
+            run()
+            best[name] = min(best[name], time.process_time() - start)
+    for name, seconds in best.items():
+        print(f"{name:<6} {seconds / (len(samples) // 2) * 1e9:.1f} ns")
+
+
 def run_python(program: str, *arguments: str, quiet: bool = False) -> None:
     """Run a program in a fresh process."""
     stdout = subprocess.DEVNULL if quiet else None
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, stdout=stdout)
 
 
+ALONE: dict[str, Callable[[], None]] = {"memory": memory, "start": start, "halving": halving}
+"""Measurements that need no files."""
+
+
 def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("measurement", choices=["speed", "accuracy", "memory", "start"])
+    parser.add_argument("measurement", choices=["speed", "accuracy", *ALONE])
     parser.add_argument("folder", type=Path, nargs="?", help="audio files, searched recursively")
     parser.add_argument("--clips", type=int, default=60, help="at most so many files, evenly chosen")
     parser.add_argument("--rounds", type=int, default=3, help="how often each clip runs")
     parser.add_argument("--as-fma", action="store_true", help="speed: encode the clips at 256 kbit/s first")
     arguments = parser.parse_args()
-    if arguments.measurement in {"memory", "start"}:
-        {"memory": memory, "start": start}[arguments.measurement]()
+    if arguments.measurement in ALONE:
+        ALONE[arguments.measurement]()
         return
     if arguments.folder is None:
         parser.error(f"{arguments.measurement} needs a folder of audio files")
