@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from feature_clips import Samples
 
-from segue.audio import constant_q
+from segue.audio import overlap_save
 from segue.audio.constant_q import ConstantQChroma
 
-WAIT = constant_q._LEAST_SAMPLES
+WAIT = overlap_save.SEGMENTS * overlap_save.HOP
 
 
 def chroma(samples: Samples, sample_rate: int, lengths: list[int]) -> Samples:
