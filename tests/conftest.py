@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numba.core.dispatcher
+import numba.np.ufunc.ufuncbuilder
 import psutil
 import pytest
 from pymongo import MongoClient
 
+from segue.audio.compiled import LockedCache
 from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings, get_settings
 from segue.stack import airflow, jars, lifecycle, processes, spark_conf
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HOMES = PROJECT_DIR / ".segue-test"
+# librosa's functions too are compiled by two workers at once in a new environment: one was seen to hang in them.
+numba.core.dispatcher.FunctionCache = numba.np.ufunc.ufuncbuilder.FunctionCache = LockedCache
 PORTS = ("airflow_port", "api_port", "kafka_port", "kafka_controller_port", "mongo_port")
 
 

@@ -53,7 +53,7 @@ def inlined(function: Function) -> Function:
     return cast(Function, numba.njit(fastmath=_FASTMATH, error_model="numpy", forceinline=True)(function))
 
 
-class _LockedCache(FunctionCache):
+class LockedCache(FunctionCache):
     """Let one process at a time add machine code.
 
     numba numbers the files of a function's signatures by an index that it reads, changes and writes without a
@@ -61,6 +61,7 @@ class _LockedCache(FunctionCache):
     """
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        """Write machine code and its index entry."""
         Path(self.cache_path).mkdir(parents=True, exist_ok=True)
         with Path(self.cache_path, "segue.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -77,7 +78,7 @@ def _compiled(function: Function, fastmath: set[str]) -> Function:
 
 def _compile(function: Function, fastmath: set[str]) -> Function:
     dispatcher: Any = numba.njit(fastmath=fastmath, error_model="numpy", nogil=True)(function)
-    dispatcher._cache = _LockedCache(function)  # type: ignore[no-untyped-call] # what `cache=True` does, with numba's own class
+    dispatcher._cache = LockedCache(function)  # type: ignore[no-untyped-call] # what `cache=True` does, with numba's own class
     return cast(Function, dispatcher)
 
 
