@@ -203,9 +203,12 @@ def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
 
 def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.DataFrame:
     """Find the files that were only touched: another time of change, the same bytes."""
-    touched = planned[planned["known_hash"].notna()][columns(SAME)]
+    is_touched = planned["known_hash"].notna()
+    touched = planned[is_touched][columns(SAME)]
     if touched.empty:
         return touched
+    megabytes = planned[is_touched]["size_bytes"].sum() / 1e6
+    print(f"hashing {len(touched):,} files of another time of change, {megabytes:,.1f} MB", flush=True)
     files = lake.spark.createDataFrame(touched, SAME).repartition(
         min(len(touched), lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE)
     )
