@@ -47,11 +47,10 @@ def tables(spark):
         return spark.createDataFrame(filled, schema)
 
     state = {"size_bytes": 1, "mtime_ns": 1, "partition_date": DAY, "feature_version": "2"}
-    state["content_hash"] = "h"
+    state |= {"content_hash": "h", "reason": "SILENT"}
     features = [{**state, "path": "000.mp3"}, {**state, "path": "001.mp3", "feature_version": "1"}]
     rejects = [{**state, "path": "002.mp3"}, {**state, "path": "003.mp3", "mtime_ns": 9}]
-    state["content_hash"] = None
-    state["reason"] = "NOT_FOUND"
+    state |= {"content_hash": None, "reason": "NOT_FOUND"}
     rejects += [{**state, "path": "005.mp3"}, {**state, "path": "006.mp3", "size_bytes": 0}]
     inventory = spark.createDataFrame(listing([1] * 6 + [0]), INVENTORY)
     return inventory, outcomes(FEATURES, features), outcomes(REJECTS, rejects)
