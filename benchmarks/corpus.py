@@ -1,8 +1,9 @@
 """What the corpus pipeline costs: extraction on Spark beside a bare loop, and FMA's rows through the rest.
 
     .venv/bin/python benchmarks/corpus.py extract FOLDER   clips: a loop of two processes, Spark on 1 and 2 cores
+    .venv/bin/python benchmarks/corpus.py again FOLDER     clips: all jobs, and what a second run of them costs
     .venv/bin/python benchmarks/corpus.py rows             106,574 rows through merge, clean, gate and publish
-    .venv/bin/python benchmarks/corpus.py all FOLDER       both
+    .venv/bin/python benchmarks/corpus.py all FOLDER       all of them
 
 FOLDER holds MP3s; they are copied as often as needed, each copy with a title of its own, so that no two are
 equal. The jobs are started by spark-submit as the DAG starts them; document server and lake are temporary.
@@ -74,6 +75,14 @@ def one(path):
 with Pool(int(sys.argv[2])) as pool:
     print(sum(pool.imap_unordered(one, sorted(map(str, Path(sys.argv[1]).iterdir())))))
 """
+
+PRESENT = """
+from datetime import date
+from segue.corpus import publications
+from segue.settings import get_settings
+print(publications.present(get_settings(), date.today()))
+"""
+"""What the task unless_unchanged does, but for Airflow and one query."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 PR_SET_CHILD_SUBREAPER = 36
@@ -204,6 +213,33 @@ def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None
         slope, intercept = np.polyfit(x, y, 1)
         off = np.abs(np.polyval([slope, intercept], x) / y - 1).max()
         print(f"{name}: {intercept:.1f} s and {slope * 1e3:.1f} ms a clip, off the line by {off:.1%} at most")
+
+
+def measure_again(bench: Bench, folder: Path, clips: int) -> None:
+    """Print what the jobs cost the first time, when nothing has changed, and when files were only touched."""
+    copy_clips(folder, music := bench.home / "music-again", clips)
+    settings = bench.settings("again", music=music)
+    table = Table("| | wall s | CPU s | of the first |")
+    costs = {job: bench.submit(job, settings)[0] for job in ("inventory", "extract", "integrate", "publish")}
+    for job, cost in costs.items():
+        table.row(job, cost.seconds, cost.cpu_s, "")
+    first = sum(cost.cpu_s for cost in costs.values())
+    table.row("first run, its jobs together", sum(cost.seconds for cost in costs.values()), first, "")
+    command = [sys.executable, "-c", PRESENT]
+    check = measure(command, spark_conf.environment(settings), bench.home / "present.log")
+    share = f"{check.cpu_s / first:.1%}"
+    table.row("second run: music, metadata and lake looked at", check.seconds, check.cpu_s, share)
+    again, summary = bench.submit("extract", settings)
+    of_extract = f"{again.cpu_s / costs['extract'].cpu_s:.1%} of extract"
+    table.row("extract by hand, nothing changed", again.seconds, again.cpu_s, of_extract)
+    for path in music.iterdir():
+        path.touch()
+    bench.submit("inventory", settings)
+    touched, told = bench.submit("extract", settings)
+    of_extract = f"{touched.cpu_s / costs['extract'].cpu_s:.1%} of extract"
+    table.row("extract, all files touched", touched.seconds, touched.cpu_s, of_extract)
+    if (summary["extracted"], told["extracted"], told["same_bytes"]) != (0, 0, clips):
+        raise RuntimeError(f"Something was decoded again: {summary}, {told}")
 
 
 def _loop(bench: Bench, music: Path) -> Cost:
@@ -407,7 +443,7 @@ class Table:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("measurement", choices=["extract", "rows", "all"])
+    parser.add_argument("measurement", choices=["extract", "again", "rows", "all"])
     parser.add_argument("folder", type=Path, nargs="?", help="MP3s, searched recursively")
     parser.add_argument("--clips", default=",".join(map(str, CLIPS)), help="sizes of the extraction on Spark")
     parser.add_argument("--tracks", type=int, default=FMA_TRACKS, help="rows")
@@ -420,9 +456,11 @@ def main() -> None:
     bench = Bench(home)
     try:
         lifecycle.up(bench.server, ["mongo", "kafka"])
-        if arguments.measurement != "rows":
+        if arguments.measurement in ("extract", "all"):
             measure_extraction(bench, arguments.folder, [int(each) for each in arguments.clips.split(",")])
-        if arguments.measurement != "extract":
+        if arguments.measurement in ("again", "all"):
+            measure_again(bench, arguments.folder, COMPARED)
+        if arguments.measurement in ("rows", "all"):
             measure_rows(bench, arguments.tracks)
     finally:
         lifecycle.down(bench.server)

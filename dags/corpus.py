@@ -52,6 +52,15 @@ DAYS = [
     *("--to", "{{ params.partition_to or partition_key or '' }}"),
 ]
 
+MODE = "{{ params.mode }}"
+
+# What a run covers. That of the night takes late days besides.
+RANGE = (
+    "{{ params.partition_from or partition_key or 'the first day' }} to "
+    "{{ params.partition_to or partition_key or 'the last day' }}"
+    "{{ ' and late days' if dag_run.run_type == 'scheduled' else '' }}"
+)
+
 # The heavy work, on audio, is Python's: a JVM that compiles less takes 40 % less CPU for the rest.
 JVM = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
 
@@ -79,7 +88,7 @@ PARAMS = {
             "ping": "only say what would be extracted",
         },
         title="Files already extracted",
-        description="A file is done while its size, its time of change and the feature version stay the same.",
+        description="A file is done while its content and the feature version stay the same.",
     ),
 }
 
@@ -105,32 +114,41 @@ def corpus() -> None:
     night_of = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
     spark_job = partial(SparkJobOperator, conf=JVM)
     inventory = spark_job(task_id="inventory", job="inventory", arguments=["--night-of", night_of])
-    extract = spark_job(task_id="extract", job="extract", arguments=[*DAYS, "--mode", "{{ params.mode }}"])
+    extract = spark_job(task_id="extract", job="extract", arguments=[*DAYS, "--mode", MODE])
     integrate = spark_job(task_id="integrate", job="integrate", arguments=DAYS)
     publish = spark_job(task_id="publish", job="publish", arguments=DAYS)
-    inventory >> extract >> unless_unchanged() >> integrate >> quality_gate() >> publish >> summary()
+    changed, really = unless_unchanged(RANGE, MODE), unless_ping(MODE)
+    changed >> inventory >> extract >> really >> integrate >> quality_gate() >> publish >> summary(RANGE)
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=False)
-def unless_unchanged(dag_run: Any) -> bool:
-    """Go on to the summary after a ping, or if these days stand published as they are."""
+def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
+    """Go on to the summary if these days stand published as they are; no Spark job is started to tell."""
     from segue import summaries
     from segue.corpus import publications
+    from segue.errors import CorpusError
     from segue.settings import get_settings
 
+    if mode != "skip":
+        return True
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    jobs = summaries.read(run_id, source=database)
-    extract = jobs["extract"]
-    if extract["mode"] == "ping":
-        return False
-    key = publications.made_from(extract["lake"], jobs["inventory"]["metadata_digest"], get_settings())
-    standing = publications.find(database, extract["days"], key)
+    try:
+        present = publications.present(get_settings(), datetime.now(UTC).date())
+    except CorpusError:  # the inventory meets the same, and its log says so
+        return True
+    standing = publications.find(database, days, present)
     if not standing:
         return True
     print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
     for job in publications.JOBS:
         summaries.write(run_id, job, standing[job] | {"unchanged_since": standing["run_id"]}, into=database)
     return False
+
+
+@task.short_circuit(ignore_downstream_trigger_rules=False)
+def unless_ping(mode: str) -> bool:
+    """Go on to the summary after a ping."""
+    return mode != "ping"
 
 
 @task
@@ -142,7 +160,8 @@ def quality_gate(dag_run: Any) -> None:
     from segue.settings import get_settings
 
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    report = summaries.read(run_id, source=database)["integrate"]
+    jobs = summaries.read(run_id, source=database)
+    report = jobs["integrate"] | {"extracted_from": jobs["extract"]["inventory"]}
     checks = gate.judge(report, quarantine.last_good(database, run_id), get_settings())
     quarantine.record(database, run_id, report, checks)
     print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
@@ -153,7 +172,7 @@ def quality_gate(dag_run: Any) -> None:
 
 
 @task(trigger_rule="none_failed")
-def summary(dag_run: Any) -> None:
+def summary(days: str, dag_run: Any) -> None:
     """Say what came of the run, keep it, and fail if it was nothing."""
     from segue import summaries
     from segue.corpus import publications
@@ -167,10 +186,11 @@ def summary(dag_run: Any) -> None:
         total = outcome(jobs)
     except CorpusError as error:
         raise AirflowFailException(str(error)) from None
-    if "publish" in jobs and "unchanged_since" not in jobs["publish"]:
-        extract, metadata = jobs["extract"], jobs["integrate"]["metadata_digest"]
-        key = publications.made_from(extract["lake"], metadata, get_settings())
-        publications.record(database, extract["days"], key, run_id, jobs)
+    is_new = "publish" in jobs and "unchanged_since" not in jobs["publish"]
+    if is_new and not jobs["extract"]["to_retry"]:
+        files, metadata = jobs["inventory"]["files_digest"], jobs["integrate"]["metadata_digest"]
+        key = publications.made_from(jobs["extract"]["lake"], files, metadata, get_settings())
+        publications.record(database, days, key, run_id, jobs)
     total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
     print(summaries.render("corpus", total))
     summaries.write(run_id, "summary", total, into=database)

@@ -28,6 +28,8 @@ def main() -> None:
         lake = Lake(session, settings.lake_uri)
         summary = inventory.update(lake, files, table, arguments.night_of or today)
         late = inventory.late_days(lake, arguments.night_of) if arguments.night_of else []
+        if arguments.night_of:
+            lake.vacuum()
         where = {"music": str(settings.music_dir), "source": str(source)}
         summaries.report(arguments.run_id, "inventory", {**where, **summary, "late_days": list(map(str, late))})
 

@@ -160,9 +160,11 @@ class Settings(BaseSettings):
     def mongo(self) -> str:
         """Connection string of the document server.
 
-        ``journal=true`` makes an acknowledged write survive a kill -9.
+        ``journal=true`` makes an acknowledged write survive a kill -9, ``w=majority`` the loss of a server where
+        there are several.
         """
-        return self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?directConnection=true&w=1&journal=true"
+        options = "directConnection=true&w=majority&journal=true"
+        return self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?{options}"
 
     @property
     def mlflow_uri(self) -> str:

@@ -20,7 +20,16 @@ from segue.stack.airflow import Login
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
-TASKS = ("inventory", "extract", "unless_unchanged", "integrate", "quality_gate", "publish", "summary")
+TASKS = (
+    "unless_unchanged",
+    "inventory",
+    "extract",
+    "unless_ping",
+    "integrate",
+    "quality_gate",
+    "publish",
+    "summary",
+)
 PAGE_MS = 60_000
 RUN_MS = 900_000
 

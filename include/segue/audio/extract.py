@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import numpy as np
 
 from segue.audio.decode import DECODERS, Opener
 from segue.audio.features import FeatureAccumulator
+from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 from segue.audio.results import Rejection, Track
@@ -50,7 +50,7 @@ def extract(
     content_hash = None
     try:
         with _opened(path, limits) as file:
-            content_hash = _hash(file)
+            content_hash = hash_of(file)
             track = _decode(str(path), file, content_hash, limits, expected_duration_s)
     except RejectionError as error:
         return Rejection(str(path), error.reason, error.message, content_hash)
@@ -110,10 +110,6 @@ def _check_kind_and_size(status: os.stat_result, limits: Limits) -> None:
     if status.st_size > limits.max_size_bytes:
         message = f"The file has {status.st_size:,} bytes, more than {limits.max_size_bytes:,}."
         raise RejectionError(Reason.TOO_LARGE, message)
-
-
-def _hash(file: FileIO) -> str:
-    return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Extract audio features on Spark, each file once, and keep the outcome in the lake.
 
-    inventory ─► plan ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
+    inventory ─► plan ─► _same ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
 
 Work is committed every `plan.COMMIT_BYTES` of audio, so that a killed run goes on where it was. Within a commit
 the outcome is held in a local checkpoint: both tables are written from it, and no file is decoded twice.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -25,19 +26,25 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
+from segue.audio.hashing import content_hash
 from segue.audio.isolation import IsolatedExtractor
 from segue.audio.results import Rejection
 from segue.corpus.days import Days
-from segue.corpus.lake import Lake
+from segue.corpus.lake import Lake, versions
 from segue.corpus.objects import local_copy
 from segue.corpus.paths import from_text
-from segue.corpus.plan import STATE, Mode, divide, plan
+from segue.corpus.plan import STATE, TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
 from segue.corpus.tags import read_tags
 from segue.errors import CorpusError
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
+
+MADE_FROM = ("inventory", "features", "rejects")
+"""Tables whose versions tell whether the integrated dataset is up to date."""
+
+SAME = "path string, mtime_ns bigint, partition_date date, known_hash string"
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -65,26 +72,58 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str
     """
     started = time.monotonic()
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "rejects")))
-    todo = _todo(lake, affected, mode)
+    planned = _todo(lake, affected, mode)
+    same = _same(lake, music_dir, planned)
+    todo = planned[~planned["path"].isin(same["path"])].drop(columns="known_hash")
     megabytes = todo["size_bytes"].sum() / 1e6
     amount = f"{len(affected):,} partitions, {len(todo):,} files to extract, {megabytes:,.1f} MB"
-    print(f"plan: {days}, {amount} (mode {mode})", flush=True)
-    head = {"mode": str(mode), "partitions": len(affected), "extracted": len(todo)}
+    print(f"plan: {days}, {amount} (mode {mode}); {len(same):,} others hold the same bytes as before", flush=True)
+    head = {"mode": str(mode), "partitions": len(affected), "extracted": len(todo), "same_bytes": len(same)}
     if mode is Mode.PING:
         return head | {"extracted": 0, "would_extract": len(todo)}
+    if len(same):
+        fresh = lake.spark.createDataFrame([], EXTRACTED)
+        _commit(lake, fresh, set(same[PARTITION]), lake.spark.createDataFrame(same, SAME))
     extracting_s = _extract(lake, music_dir, todo) if len(todo) else 0.0
     counts = _balance(lake, affected)
     return {
         **head,
         "days": str(days),
-        "lake": lake.versions("inventory", "features", "rejects"),
+        "lake": versions(lake.uri, *MADE_FROM),
         "skipped": counts["inventory"] - len(todo),
         **counts,
+        "to_retry": _of(lake, "rejects", affected).where(passing()).count(),
         "tracks_per_s": len(todo) / extracting_s if extracting_s else 0.0,
         "megabytes_per_s": megabytes / extracting_s if extracting_s else 0.0,
         "seconds_extracting": extracting_s,
         "seconds": time.monotonic() - started,
     }
+
+
+def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
+    """Make the function that finds the files of one Spark task whose bytes are those that were extracted.
+
+    Parameters
+    ----------
+    music_dir : Path or UPath
+
+    Returns
+    -------
+    callable
+        For `mapInArrow`: from batches of `SAME` to those of their rows whose file has the hash `known_hash`.
+    """
+
+    def is_same(path: str, known_hash: str) -> bool:
+        with local_copy(music_dir, from_text(path)) as place, suppress(OSError), open(place, "rb", 0) as file:  # noqa: PTH123 - names that are not UTF-8
+            return content_hash(file) == known_hash
+        return False  # gone or not readable: the extraction says so
+
+    def find(batches: Batches) -> Batches:
+        for batch in batches:
+            rows = batch.select(["path", "known_hash"]).to_pylist()
+            yield batch.filter(pa.array([is_same(**row) for row in rows], pa.bool_()))
+
+    return find
 
 
 def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batches], Batches]:
@@ -159,30 +198,48 @@ def _extractor() -> IsolatedExtractor:
 def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
     inventory, features, rejects = (_of(lake, name, days) for name in ("inventory", "features", "rejects"))
     planned = plan(inventory, features, rejects, FEATURE_VERSION, mode)
-    return planned.where("todo").select(columns(INVENTORY)).toPandas()
+    return planned.where("todo").select(*columns(INVENTORY), "known_hash").toPandas()
+
+
+def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.DataFrame:
+    """Find the files that were only touched: another time of change, the same bytes."""
+    is_touched = planned["known_hash"].notna()
+    touched = planned[is_touched][columns(SAME)]
+    if touched.empty:
+        return touched
+    megabytes = planned[is_touched]["size_bytes"].sum() / 1e6
+    print(f"hashing {len(touched):,} files of another time of change, {megabytes:,.1f} MB", flush=True)
+    files = lake.spark.createDataFrame(touched, SAME).repartition(
+        min(len(touched), lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE)
+    )
+    return files.mapInArrow(same_bytes(music_dir), SAME).toPandas()
 
 
 def _of(lake: Lake, name: str, days: Collection[date]) -> DataFrame:
     return lake.read(name).where(sf.col(PARTITION).isin(list(days)))
 
 
-def _commit(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
-    """Replace the partitions `days` by what stands of them and what is `fresh`.
+def _commit(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFrame | None = None) -> None:
+    """Replace the partitions `days` by what stands of them, with the new times of `same`, and what is `fresh`.
 
     Two tables are two commits. A run killed between them leaves a file in both or in none of them; the next run
     sees to the second, and takes a file's features before its rejection.
     """
     inventory = _of(lake, "inventory", days).select(*STATE, "track_id")
-    features = _standing(_of(lake, "features", days), inventory).join(fresh, "path", "left_anti")
+    features = _standing(_of(lake, "features", days), inventory, same).join(fresh, "path", "left_anti")
     lake.replace("features", features.unionByName(fresh.where("reason IS NULL").drop("reason", "message")), days)
-    rejects = _standing(_of(lake, "rejects", days), inventory).join(fresh, "path", "left_anti")
+    rejects = _standing(_of(lake, "rejects", days), inventory, same).join(fresh, "path", "left_anti")
     rejects = rejects.join(_of(lake, "features", days), [PARTITION, "path"], "left_anti")
     lake.replace("rejects", rejects.unionByName(fresh.where("reason IS NOT NULL").select(rejects.columns)), days)
 
 
-def _standing(outcomes: DataFrame, inventory: DataFrame) -> DataFrame:
-    """Keep the outcomes whose file is still what it was, under the track id that it has now."""
+def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
+    """Keep the outcomes whose file is still what it was, under its present track id and time of change."""
     current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION)
+    if same is not None:
+        touched = same.select("path", sf.col("known_hash").alias("content_hash"), sf.col("mtime_ns").alias("now"))
+        current = current.join(touched, ["path", "content_hash"], "left")
+        current = current.withColumn("mtime_ns", sf.coalesce("now", "mtime_ns"))
     return current.drop("track_id").join(inventory, list(STATE)).select(outcomes.columns)
 
 

@@ -53,7 +53,8 @@ def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits
     Parameters
     ----------
     report : mapping
-        What `segue.corpus.integrate.run` returned.
+        What `segue.corpus.integrate.run` returned; in a DAG run also `extracted_from`: files of the inventory
+        when their features were extracted.
     reference : mapping or None
         The same of the last good run; without one, drift is not checked.
     limits : Settings
@@ -65,9 +66,12 @@ def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits
         Empty for a partition with nothing in it.
     """
     files, tracks = report["inventory"], report["tracks"]
-    if files == 0 and tracks == 0:
+    expected = report.get("extracted_from", files)
+    if files == tracks == expected == 0:
         return []
     checks = [
+        # Else a lake that went away meanwhile would look like days with nothing in them.
+        _exactly("files, of those at the extraction", files, expected),
         _exactly("features + rejects, of files", report["features"] + report["rejects"], files),
         _exactly("tracks, of features", tracks, report["features"]),
         _exactly("different track ids", report["distinct_tracks"], tracks),

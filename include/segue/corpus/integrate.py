@@ -24,8 +24,8 @@ from segue.corpus.days import Days
 from segue.corpus.drift import PROBABILITIES
 from segue.corpus.flags import DESCRIPTORS, FLAGS
 from segue.corpus.lake import Lake
-from segue.corpus.metadata import OPTIONAL, Metadata
-from segue.corpus.rules import RULES
+from segue.corpus.metadata import DESCRIPTIVE, Metadata
+from segue.corpus.rules import RULES, note
 from segue.corpus.schema import PARTITION, TRACKS, columns
 
 Rule = Callable[[DataFrame], DataFrame]
@@ -94,7 +94,10 @@ def integrate(features: DataFrame, metadata: DataFrame, days: Days) -> DataFrame
 
 
 def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
-    """Put metadata beside the features by track id; of the vector only `DESCRIPTORS` come along.
+    """Put metadata beside the features by track id, else by content; of the vector only `DESCRIPTORS` come along.
+
+    By content: a track that no row of the metadata names takes that of the same bytes, whose hash stands in the
+    row, or is that of the row's own file. So a file that was moved keeps its metadata, and a copy gets it.
 
     Parameters
     ----------
@@ -104,13 +107,29 @@ def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        Metadata columns have the prefix ``meta_``; `changes` and `flags` are empty arrays.
+        Metadata columns have the prefix ``meta_``; `flags` is an empty array, `changes` has
+        ``metadata_by_content`` or nothing.
     """
-    stated = metadata.select("track_id", *(sf.col(name).alias(f"meta_{name}") for name in OPTIONAL))
+    stated = sf.struct(*(sf.col(name).alias(f"meta_{name}") for name in DESCRIPTIVE))
+    rows_of = metadata.select("track_id", stated.alias("stated"), sf.lower(sf.trim("content_hash")).alias("named"))
+    hashes = features.select("track_id", "content_hash")
+    content = sf.coalesce(sf.nullif("named", sf.lit("")), sf.col("content_hash")).alias("content_hash")
+    of_content = (
+        rows_of.join(hashes, "track_id", "left")
+        .select("track_id", "stated", content)
+        .where("content_hash IS NOT NULL")
+        .groupBy("content_hash")
+        .agg(sf.min_by("stated", "track_id").alias("of_content"))
+    )
     descriptors = {name: sf.get("features", sf.lit(position)) for name, position in DESCRIPTORS.items()}
     empty = sf.array().cast("array<string>")
-    rows = features.withColumns(descriptors).drop("features").join(stated, "track_id", "left")
-    return rows.withColumns({"changes": empty, "flags": empty})
+    rows = features.withColumns(descriptors).drop("features").withColumns({"changes": empty, "flags": empty})
+    joined = rows.join(rows_of.drop("named"), "track_id", "left").join(of_content, "content_hash", "left")
+    is_by_content = sf.isnull("stated") & sf.isnotnull("of_content")
+    noted = note(joined, {"metadata_by_content": is_by_content})
+    return noted.select("*", sf.coalesce("stated", "of_content").alias("meta")).select(
+        *rows.columns, *(f"meta.meta_{name}" for name in DESCRIPTIVE)
+    )
 
 
 def report(tracks: DataFrame) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.corpus.lake import Lake
-from segue.corpus.listing import AudioFile, file_id
+from segue.corpus.listing import AudioFile, digest, file_id
 from segue.corpus.metadata import Metadata
 from segue.corpus.plan import behind
 from segue.corpus.schema import INVENTORY, PARTITION, columns
@@ -54,6 +54,7 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
         _merge(table, rows)
     return {
         **counts,
+        "files_digest": digest(files),
         "metadata_digest": metadata.digest,
         "metadata": {
             **metadata.counts,

@@ -6,6 +6,7 @@ files than as rows. Delta keeps in its log which days a file has, so that a run 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,6 +23,7 @@ from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from upath import UPath
 
 from segue.corpus.schema import PARTITION, TABLES, columns
 
@@ -38,6 +40,9 @@ SMALL_FILE_BYTES = 8 * 2**20
 STATISTICS = "delta.dataSkippingStatsColumns"
 """Delta's property: of which columns it keeps the range in each file. Nobody asks for others than the day's."""
 
+COMMIT = re.compile(r"\d{20}\.json$")
+"""File of a commit in Delta's log, by its number."""
+
 ATTEMPTS = 5
 """Of a commit that another one, of other days in the same file, has overtaken."""
 
@@ -47,6 +52,29 @@ OVERTAKEN = (
     ConcurrentDeleteReadException,
     MetadataChangedException,
 )
+
+
+def versions(uri: str, *names: str) -> dict[str, int]:
+    """Tell the present version of tables: the number of their last commit.
+
+    Parameters
+    ----------
+    uri : str
+        As in `Lake`; this needs no Spark.
+    *names : str
+        Tables.
+
+    Returns
+    -------
+    dict of str to int
+        By name; -1 where there is no table.
+    """
+    logs = {name: UPath(uri) / name / "_delta_log" for name in names}
+    return {name: max((int(each.stem) for each in _commits(log)), default=-1) for name, log in logs.items()}
+
+
+def _commits(log: UPath) -> list[UPath]:
+    return [each for each in log.iterdir() if COMMIT.match(each.name)] if log.is_dir() else []
 
 
 @dataclass(frozen=True)
@@ -71,10 +99,6 @@ class Lake:
             self._complete_table(name, location)
             self._complete.add(name)
         return DeltaTable.forPath(self.spark, location)
-
-    def versions(self, *names: str) -> dict[str, int]:
-        """Tell the present version of tables: the number of their last commit."""
-        return {name: self.table(name).history(1).collect()[0]["version"] for name in names}
 
     def read(self, name: str) -> DataFrame:
         """Read a table; each action on the result sees the table as it then is."""
@@ -104,6 +128,11 @@ class Lake:
         retrying(writer.save, f"{self.uri}/{name}")
         if state["numFiles"] > MANY_FILES and state["sizeInBytes"] < state["numFiles"] * SMALL_FILE_BYTES:
             self.table(name).optimize().executeCompaction()
+
+    def vacuum(self) -> None:
+        """Delete files that no version of the last seven days needs: what runs have replaced."""
+        for name in TABLES:
+            self.table(name).vacuum()
 
     def _complete_table(self, name: str, location: str) -> None:
         if not DeltaTable.isDeltaTable(self.spark, location):

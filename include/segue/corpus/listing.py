@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -53,6 +54,25 @@ def file_id(path: str) -> str:
         ``f`` and 16 hexadecimal digits, the same at every call.
     """
     return "f" + blake2b(path.encode(), digest_size=8).hexdigest()
+
+
+def digest(files: Iterable[AudioFile]) -> str:
+    """Tell listings apart.
+
+    Parameters
+    ----------
+    files : iterable of AudioFile
+        In their order.
+
+    Returns
+    -------
+    str
+        SHA-256 of paths, sizes and times, as hexadecimal digits.
+    """
+    made = hashlib.sha256()
+    for file in files:
+        made.update(repr(astuple(file)).encode())
+    return made.hexdigest()
 
 
 def list_audio(music_dir: Path | UPath) -> list[AudioFile]:

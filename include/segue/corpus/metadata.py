@@ -14,7 +14,8 @@ from segue.corpus.listing import file_id
 from segue.corpus.paths import to_text
 
 REQUIRED = ("track_id", "file")
-OPTIONAL = ("title", "artist", "album", "type", "duration", "genre", "language", "split", "date", "date_created")
+DESCRIPTIVE = ("title", "artist", "album", "type", "duration", "genre", "language", "split", "date")
+OPTIONAL = (*DESCRIPTIVE, "content_hash", "date_created")
 COLUMNS = (*REQUIRED, *OPTIONAL)
 SCHEMA = ", ".join(f"{name} string" for name in COLUMNS[:-1]) + ", date_created date"
 

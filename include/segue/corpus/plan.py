@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import reduce
 
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
+from segue.audio.reasons import Reason
 from segue.corpus.schema import PARTITION
 
 STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
-"""A file is unchanged while these are; its bytes are hashed only when it is extracted."""
+"""A file is unchanged while these are. One of another time of change, but the same size, is hashed to tell."""
+
+PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED)
+"""Reasons that say nothing about a file's bytes: a store that was away, a folder without permission."""
 
 COMMIT_BYTES = 2 * 2**30
 """Audio between two commits to the lake: what a killed run loses at most."""
@@ -47,16 +52,31 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
     Returns
     -------
     DataFrame
-        The rows of the inventory with the boolean column `todo`.
+        The rows of the inventory with the boolean column `todo`, and `known_hash`: of the bytes that were
+        extracted last, where the file still has their size; null if it must be extracted whatever they are.
     """
-    done = unchanged(features, version).unionByName(unchanged(rejects, version)).distinct()
-    marked = inventory.join(done.withColumn("done", sf.lit(True)), list(STATE), "left")
-    return marked.withColumn("todo", sf.lit(mode is Mode.FORCE) | sf.col("done").isNull()).drop("done")
+    of_version = (
+        each.where(sf.col("feature_version") == version) for each in (features, rejects.where(~passing()))
+    )
+    outcomes = reduce(DataFrame.union, (each.select(*STATE, "content_hash") for each in of_version))
+    key = ["path", "size_bytes", PARTITION]
+    known = outcomes.groupBy(key).agg(
+        sf.collect_set("mtime_ns").alias("mtimes"), sf.max("content_hash").alias("known_hash")
+    )
+    is_done = sf.coalesce(sf.array_contains("mtimes", sf.col("mtime_ns")), sf.lit(False))
+    is_forced = sf.lit(mode is Mode.FORCE)
+    planned = inventory.join(known, key, "left").withColumns(
+        {"todo": is_forced | ~is_done, "known_hash": sf.when(~is_forced, sf.col("known_hash"))}
+    )
+    return planned.drop("mtimes")
 
 
-def unchanged(outcomes: DataFrame, version: str) -> DataFrame:
-    """State of the files that `outcomes` (features or rejects) of a version stand for."""
-    return outcomes.where(sf.col("feature_version") == version).select(*STATE)
+def passing() -> Column:
+    """Tell rejections that are tried again though the file has not changed: those of `PASSING`.
+
+    A link that leads nowhere, listed without size, is not among them.
+    """
+    return sf.col("reason").isin(*map(str, PASSING)) & (sf.col("size_bytes") > 0)
 
 
 def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str) -> DataFrame:

@@ -10,28 +10,46 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from pymongo.database import Database
 
+from segue.audio.definition import FEATURE_VERSION
+from segue.corpus import sources
+from segue.corpus.extraction import MADE_FROM
+from segue.corpus.lake import versions
+from segue.corpus.listing import digest, list_audio
 from segue.settings import Settings
 from segue.summaries import Summary
 
 COLLECTION = "publications"
 
-JOBS = ("integrate", "publish")
+JOBS = ("inventory", "extract", "integrate", "publish")
 """Whose summaries a publication keeps."""
 
 
-def made_from(lake: Mapping[str, int], metadata: str, limits: Settings) -> str:
+NOTHING_EXTRACTED = {
+    "extracted": 0,
+    "same_bytes": 0,
+    "tracks_per_s": 0.0,
+    "megabytes_per_s": 0.0,
+    "seconds_extracting": 0.0,
+    "seconds": 0.0,
+}
+"""What becomes of the summary of `extract` in a run that finds the days as they were."""
+
+
+def made_from(lake: Mapping[str, int], files: str, metadata: str, limits: Settings) -> str:
     """Tell states apart that may be published differently.
 
     Parameters
     ----------
     lake : mapping of str to int
         Version of each Delta table that the integrated dataset is made from.
+    files : str
+        `segue.corpus.listing.digest` of the music.
     metadata : str
         `segue.corpus.metadata.Metadata.digest`.
     limits : Settings
@@ -40,17 +58,43 @@ def made_from(lake: Mapping[str, int], metadata: str, limits: Settings) -> str:
     Returns
     -------
     str
-        A digest of these and of this package's source code.
+        A digest of these, of the version of the features and of this package's source code.
     """
     state = {
         "lake": dict(lake),
+        "files": files,
+        "features": FEATURE_VERSION,
         "metadata": metadata,
         "limits": {name: value for name, value in limits.model_dump().items() if name.startswith("gate_")},
     }
-    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
+    made = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
+        made.update(source.read_bytes())
+    return made.hexdigest()
+
+
+def present(settings: Settings, today: date) -> str:
+    """Look at music, metadata and lake as they are; no Spark job is needed for it.
+
+    Parameters
+    ----------
+    settings : Settings
+    today : date
+        As for `segue.corpus.metadata.settle`.
+
+    Returns
+    -------
+    str
+        What `made_from` makes of them.
+
+    Raises
+    ------
+    CorpusError
+        If music or metadata cannot be read.
+    """
+    files = digest(list_audio(settings.music_dir))
+    metadata = sources.find(settings).read(today).digest
+    return made_from(versions(settings.lake_uri, *MADE_FROM), files, metadata, settings)
 
 
 def find(database: Database[Any], days: str, key: str) -> dict[str, Any] | None:
@@ -94,5 +138,7 @@ def record(database: Database[Any], days: str, key: str, run_id: str, jobs: Mapp
     """
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
-    kept = {"made_from": key, "run_id": run_id, "at": datetime.now(UTC)} | {job: jobs[job] for job in JOBS}
+    kept: dict[str, Any] = {"made_from": key, "run_id": run_id, "at": datetime.now(UTC)}
+    kept |= {job: jobs[job] for job in JOBS}
+    kept["extract"] = jobs["extract"] | NOTHING_EXTRACTED | {"skipped": jobs["extract"]["inventory"]}
     published.replace_one({"_id": days}, kept, upsert=True)

@@ -25,10 +25,10 @@ def submit(settings, pipeline):
     environment |= {"SEGUE_MUSIC": str(pipeline.music), "SEGUE_LAKE": pipeline.lake.uri, "PYTHONUNBUFFERED": "1"}
     program = Path(sys.executable).with_name("spark-submit")
 
-    def start(job, *arguments):
+    def start(job, *arguments, **variables):
         command = [program, PROJECT_DIR / "spark_jobs" / f"{job}.py", "--run-id", "corpus/test", *arguments]
         return subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=environment | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     return start
@@ -117,3 +117,17 @@ def test_bad_input_ends_a_job_with_one_sentence_and_code_1(pipeline, submit):
     assert last.startswith("segue: The folder ")
     assert "holds no audio file. Put files of these types into it" in last
     assert "Traceback" not in output
+
+
+def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(pipeline, submit, free_ports):
+    pipeline.inventory()
+    pipeline.extract()
+    pipeline.integrate()
+    [port] = free_ports(1)
+    process = submit("publish", SEGUE_MONGO_URI=f"mongodb://127.0.0.1:{port}/?directConnection=true")
+    output, _ = process.communicate()
+    last = output.strip().splitlines()[-1]
+    assert process.returncode == 1
+    assert last.startswith(f"MongoDB does not answer at 127.0.0.1:{port}. Start it"), "and is tried again"
+    assert "Traceback" not in output
+    assert pipeline.publish()["published"] == 8

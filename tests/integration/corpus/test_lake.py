@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from pyspark.sql import Row
@@ -91,3 +92,32 @@ def test_many_small_files_are_joined(spark, tmp_path, monkeypatch):
         lake.replace("tracks", tracks(spark, (f"t{day.day}", day)), [day])
     assert lake.table("tracks").detail().collect()[0]["numFiles"] <= 3
     assert ids(lake) == [(f"t{day.day}", day) for day in days]
+
+
+def test_what_runs_have_replaced_is_vacuumed_and_what_stands_is_not(spark, tmp_path):
+    def files():
+        return {path.name for path in (tmp_path / "tracks").glob("*.parquet")}
+
+    lake, day = Lake(spark, str(tmp_path)), date(2026, 3, 1)
+    for name in ("old", "new"):
+        lake.replace("tracks", tracks(spark, (name, day)), [day])
+    standing = {Path(file).name for file in lake.read("tracks").inputFiles()}
+    before = files()
+    assert standing < before
+    lake.vacuum()
+    assert files() == before, "of the last seven days"
+    at_once = "SET TBLPROPERTIES (delta.deletedFileRetentionDuration = 'interval 0 hours')"
+    spark.sql(f"ALTER TABLE delta.`{tmp_path}/tracks` {at_once}")
+    lake.vacuum()
+    assert files() == standing
+    assert ids(lake) == [("new", day)]
+
+
+def test_versions_are_those_of_deltas_history(spark, tmp_path):
+    lake, day = Lake(spark, str(tmp_path)), date(2026, 3, 1)
+    assert lakes.versions(lake.uri, "tracks") == {"tracks": -1}
+    for number in range(12):  # Delta writes a checkpoint at the tenth
+        lake.replace("tracks", tracks(spark, (f"t{number}", day)), [day])
+    newest = lake.table("tracks").history(1).collect()[0]["version"]
+    assert newest > 10
+    assert lakes.versions(lake.uri, "tracks") == {"tracks": newest}

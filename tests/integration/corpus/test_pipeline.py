@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from datetime import date
 
 import pytest
@@ -8,6 +10,7 @@ from pymongo.errors import WriteError
 from segue.corpus import gate
 from segue.corpus.days import Days
 from segue.corpus.inventory import late_days
+from segue.corpus.lake import Lake
 from segue.corpus.plan import Mode
 from segue.settings import Settings
 
@@ -160,3 +163,68 @@ def test_the_collection_refuses_what_is_no_track(pipeline):
         with pytest.raises(WriteError, match="failed validation"):
             pipeline.database.tracks.replace_one({"_id": "t0"}, track | wrong)
     assert pipeline.database.tracks.find_one("t0") == track
+
+
+def test_files_that_were_only_touched_are_not_decoded_again(pipeline):
+    pipeline.inventory()
+    pipeline.extract()
+    before = {table: pipeline.rows(table) for table in ("features", "rejects")}
+    altered = pipeline.music / "no tags.flac"
+    content = bytearray(altered.read_bytes())
+    content[-5_000] ^= 1  # of the same size
+    altered.write_bytes(content)
+    for path in pipeline.music.rglob("*.*"):
+        os.utime(path, ns=(1, 1))
+    assert pipeline.inventory()["changed"] == 11
+    assert pipeline.extract(mode=Mode.PING)["would_extract"] == 1
+    extracted = pipeline.extract()
+    assert (extracted["extracted"], extracted["same_bytes"], extracted["skipped"]) == (1, 10, 10)
+    again = pipeline.extract()
+    assert (again["extracted"], again["same_bytes"]) == (0, 0)
+    now = {row["path"]: row.asDict() for table in before for row in pipeline.rows(table)}
+    then = {row["path"]: row.asDict() | {"mtime_ns": 1} for rows in before.values() for row in rows}
+    assert {path for path in now if now[path] != then[path]} == {"no tags.flac"}
+
+
+def test_a_moved_file_and_a_copy_take_the_metadata_of_their_content(pipeline):
+    pipeline.inventory()
+    pipeline.extract()
+    [moved] = [row for row in pipeline.rows("features") if row["track_id"] == "t0"]
+    table = pipeline.music / "metadata.csv"
+    header, *lines = table.read_text().splitlines()
+    lines = [f"{line}," + (moved["content_hash"].upper() if line.startswith("t0,") else "") for line in lines]
+    table.write_text("\n".join([f"{header},content_hash", *lines, ""]))
+    (pipeline.music / moved["path"]).rename(pipeline.music / "moved.mp3")
+    shutil.copy(pipeline.music / "Réels/tune no. 1.mp3", pipeline.music / "copy.mp3")
+    pipeline.inventory()
+    pipeline.extract()
+    report = pipeline.integrate()
+    assert report["changes"]["metadata_by_content"] == 2
+    rows = {row["path"]: row for row in pipeline.rows("tracks")}
+    assert [rows[path]["type"] for path in ("moved.mp3", "copy.mp3")] == ["instrumental"] * 2
+    assert [rows[path]["title"] for path in ("moved.mp3", "copy.mp3")] == ["Tune 0", "Tune 1"]
+    assert rows["no tags.flac"]["type"] is None
+
+
+def test_files_that_were_away_while_they_were_to_be_read_are_extracted_when_they_are_back(pipeline):
+    pipeline.inventory()
+    away = pipeline.music.rename(pipeline.music.with_name("away"))
+    gone = pipeline.extract()
+    assert (gone["features"], gone["rejected"], gone["to_retry"]) == (0, {"NOT_FOUND": 11}, 10)
+    away.rename(pipeline.music)
+    assert pipeline.inventory()["changed"] == 0
+    extracted = pipeline.extract()
+    assert (extracted["features"], extracted["rejects"], extracted["to_retry"]) == (8, 3, 0)
+
+
+def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(pipeline):
+    pipeline.inventory()
+    extracted = pipeline.extract()
+    shutil.rmtree(pipeline.lake.uri)
+    pipeline.lake = Lake(pipeline.lake.spark, pipeline.lake.uri)
+    report = pipeline.integrate() | {"extracted_from": extracted["inventory"]}
+    failed = [check.name for check in gate.judge(report, None, Settings()) if not check.passed]
+    assert "files, of those at the extraction" in failed
+    pipeline.inventory()
+    pipeline.extract()
+    assert pipeline.integrate()["tracks"] == 8

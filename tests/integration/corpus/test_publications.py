@@ -10,7 +10,12 @@ from segue.settings import Settings
 pytestmark = pytest.mark.integration
 
 LAKE = {"inventory": 1, "features": 2, "rejects": 2}
-JOBS = {"integrate": {"tracks": 2}, "publish": {"published": 2, "tracks_in_collection": 2}, "extract": {}}
+JOBS = {
+    "inventory": {},
+    "extract": {"inventory": 2, "extracted": 2},
+    "integrate": {"tracks": 2},
+    "publish": {"published": 2, "tracks_in_collection": 2},
+}
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def database(mongo):
 
 @pytest.fixture
 def key():
-    return publications.made_from(LAKE, "digest", Settings())
+    return publications.made_from(LAKE, "files", "digest", Settings())
 
 
 def test_days_published_from_the_same_state_stand(database, key):
@@ -33,6 +38,7 @@ def test_days_published_from_the_same_state_stand(database, key):
     publications.record(database, "all days", key, "corpus/a", JOBS)
     found = publications.find(database, "all days", key)
     assert (found["run_id"], found["publish"]) == ("corpus/a", JOBS["publish"])
+    assert (found["extract"]["extracted"], found["extract"]["skipped"]) == (0, 2), "this run extracts nothing"
     assert publications.find(database, "2026-03-01", key) is None
 
 
@@ -49,12 +55,16 @@ def test_days_do_not_stand_when_documents_are_gone(database, key):
 
 
 def test_a_state_is_lake_metadata_limits_and_rules(key, tmp_path, monkeypatch):
-    def changed(lake=LAKE, metadata="digest", **settings):
-        return publications.made_from(lake, metadata, Settings(**settings)) != key
+    def changed(lake=LAKE, files="files", metadata="digest", **settings):
+        return publications.made_from(lake, files, metadata, Settings(**settings)) != key
 
     assert not changed()
     assert changed(lake=LAKE | {"rejects": 3})
+    assert changed(files="others")
     assert changed(metadata="another")
+    with monkeypatch.context() as patch:
+        patch.setattr(publications, "FEATURE_VERSION", "0")
+        assert changed()
     assert changed(gate_max_outliers=0.01)
     (tmp_path / "rules.py").write_text("another rule")
     monkeypatch.setattr(publications, "__file__", str(tmp_path / "publications.py"))

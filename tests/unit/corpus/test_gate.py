@@ -65,6 +65,11 @@ def test_an_empty_partition_has_nothing_to_check():
     assert gate.judge(nothing, None, LIMITS) == []
 
 
+def test_a_lake_that_was_lost_meanwhile_is_no_empty_partition():
+    lost = {"inventory": 0, "features": 0, "rejects": 0, "tracks": 0, "distinct_tracks": 0}
+    assert "files, of those at the extraction" in failed(**lost, extracted_from=10)
+
+
 def test_tracks_that_are_left_without_files_fail():
     assert "features + rejects, of files" in failed(inventory=0)
 

@@ -47,22 +47,32 @@ def tables(spark):
         return spark.createDataFrame(filled, schema)
 
     state = {"size_bytes": 1, "mtime_ns": 1, "partition_date": DAY, "feature_version": "2"}
+    state |= {"content_hash": "h", "reason": "SILENT"}
     features = [{**state, "path": "000.mp3"}, {**state, "path": "001.mp3", "feature_version": "1"}]
     rejects = [{**state, "path": "002.mp3"}, {**state, "path": "003.mp3", "mtime_ns": 9}]
-    inventory = spark.createDataFrame(listing([1] * 5), INVENTORY)
+    state |= {"content_hash": None, "reason": "NOT_FOUND"}
+    rejects += [{**state, "path": "005.mp3"}, {**state, "path": "006.mp3", "size_bytes": 0}]
+    inventory = spark.createDataFrame(listing([1] * 6 + [0]), INVENTORY)
     return inventory, outcomes(FEATURES, features), outcomes(REJECTS, rejects)
 
 
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
-        # 0 is done and 2 was rejected; 1 is of an older version, 3 has changed, 4 is new.
-        (Mode.SKIP, ["001.mp3", "003.mp3", "004.mp3"]),
-        (Mode.PING, ["001.mp3", "003.mp3", "004.mp3"]),
-        (Mode.FORCE, ["000.mp3", "001.mp3", "002.mp3", "003.mp3", "004.mp3"]),
+        # 0 is done and 2 was rejected; 1 is of an older version, 3 has changed, 4 is new;
+        # 5 could not be read, 6 is a link that leads nowhere.
+        (Mode.SKIP, ["001.mp3", "003.mp3", "004.mp3", "005.mp3"]),
+        (Mode.PING, ["001.mp3", "003.mp3", "004.mp3", "005.mp3"]),
+        (Mode.FORCE, [f"00{number}.mp3" for number in range(7)]),
     ],
 )
 def test_extracts_what_the_mode_asks_for(tables, mode, expected):
     rows = plan(*tables, version="2", mode=mode)
-    assert rows.count() == 5
+    assert rows.count() == 7
     assert sorted(row["path"] for row in rows.where("todo").collect()) == expected
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(Mode.SKIP, {"003.mp3": "h"}), (Mode.FORCE, {})])
+def test_a_file_of_the_same_size_can_be_told_by_its_hash(tables, mode, expected):
+    rows = plan(*tables, version="2", mode=mode).where("todo").collect()
+    assert {row["path"]: row["known_hash"] for row in rows if row["known_hash"]} == expected

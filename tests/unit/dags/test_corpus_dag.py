@@ -27,7 +27,16 @@ def corpus(tmp_path_factory):
 
 
 def test_the_tasks_run_one_after_the_other(corpus):
-    order = ["inventory", "extract", "unless_unchanged", "integrate", "quality_gate", "publish", "summary"]
+    order = [
+        "unless_unchanged",
+        "inventory",
+        "extract",
+        "unless_ping",
+        "integrate",
+        "quality_gate",
+        "publish",
+        "summary",
+    ]
     for task, following in pairwise(order):
         assert corpus.get_task(task).downstream_task_ids == {following}
 

@@ -6,6 +6,8 @@ import stat
 import subprocess
 import sys
 
+from pymongo import MongoClient
+
 from segue.settings import Settings
 from segue.stack import secrets, spark_conf
 from segue.stack.airflow_environment import environment
@@ -66,3 +68,8 @@ def test_spark_configuration_is_written_anew_for_other_settings(tmp_path):
     assert spark_conf.write(Settings(home=tmp_path, spark_master="local[7]")) == folder
     assert "spark.master local[7]\n" in (folder / "spark-defaults.conf").read_text()
     assert {path.name for path in folder.iterdir()} == {"spark-defaults.conf", "log4j2.properties"}
+
+
+def test_writes_are_acknowledged_by_a_majority_and_the_journal(tmp_path):
+    with MongoClient(Settings(home=tmp_path).mongo, connect=False) as client:
+        assert client.write_concern.document == {"w": "majority", "j": True}

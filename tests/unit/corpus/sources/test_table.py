@@ -56,6 +56,7 @@ def test_dates_that_are_none_or_in_the_future_are_counted_and_left_out(tmp_path)
     [
         ("id,name\n1,a\n", "utf-8", "lacks the column track_id and file; it has id, name.*SEGUE_METADATA_COLUMNS"),
         ("track_id,file\n1,é.mp3\n", "latin-1", "is not UTF-8 .*Save it as CSV UTF-8"),
+        ("track_id,file\n1,a.mp3\n", "utf-16", "is not UTF-8 .*Save it as CSV UTF-8"),
         ('track_id,file\n1,"a.mp3\n2,b.mp3\n', "utf-8", "is not a CSV table: .*EOF inside string"),
         ("", "utf-8", "is not a CSV table"),
     ],

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from segue import summaries
+from segue.corpus import publications
+from segue.settings import PROJECT_DIR, get_settings
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def dag(pipeline, tmp_path, monkeypatch):
+    """Import the DAG `corpus`; its tasks work on the pipeline's folder, lake and database."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(PROJECT_DIR / "dags" / "corpus.py")
+    assert bag.import_errors == {}
+    monkeypatch.setenv("SEGUE_MUSIC", str(pipeline.music))
+    monkeypatch.setenv("SEGUE_LAKE", pipeline.lake.uri)
+    get_settings.cache_clear()
+    pipeline.database.drop_collection(publications.COLLECTION)
+    yield bag.dags["corpus"]
+    get_settings.cache_clear()
+    pipeline.database.drop_collection(publications.COLLECTION)
+
+
+@pytest.fixture
+def call(dag, pipeline, monkeypatch):
+    """Return a function that calls the body of a task in a run."""
+
+    def run(task, run_id, **arguments):
+        body = dag.get_task(task).python_callable
+        monkeypatch.setitem(body.__globals__, "mongo_database", lambda: pipeline.database)
+        run = SimpleNamespace(dag_id="corpus", run_id=run_id, start_date=datetime.now(UTC))
+        return body(days="all", dag_run=run, **arguments)
+
+    return run
+
+
+def run_all(pipeline, run_id):
+    for job in publications.JOBS:
+        summaries.write(f"corpus/{run_id}", job, getattr(pipeline, job)(), into=pipeline.database)
+
+
+def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, call):
+    assert call("unless_unchanged", "first", mode="skip")
+    run_all(pipeline, "first")
+    call("summary", "first")
+    assert call("unless_unchanged", "forced", mode="force")
+    assert call("unless_unchanged", "ping", mode="ping")
+
+    assert not call("unless_unchanged", "second", mode="skip")
+    call("summary", "second")
+    told = summaries.read("corpus/second", source=pipeline.database)
+    assert told["summary"] | {"files_in": 11, "tracks_out": 8, "extracted": 0} == told["summary"]
+    assert "unchanged_since" in told["extract"]
+
+    (pipeline.music / "same tags 1.mp3").touch()
+    assert call("unless_unchanged", "touched", mode="skip")
+    run_all(pipeline, "touched")
+    call("summary", "touched")
+    assert not call("unless_unchanged", "fourth", mode="skip")
+    with (pipeline.music / "metadata.csv").open("a") as table:
+        table.write("t11,same tags 2.mp3,Other\n")
+    assert call("unless_unchanged", "renamed", mode="skip")
+
+
+def test_what_the_inventory_would_refuse_is_left_to_it(pipeline, call):
+    (pipeline.music / "metadata.csv").write_text("file")
+    assert call("unless_unchanged", "first", mode="skip")
