@@ -79,7 +79,7 @@ def test_shares_of_very_few_files_are_not_judged():
 
 
 def test_the_error_is_the_table_of_what_failed():
-    with pytest.raises(QualityGateError, match=r"1 of 12 checks failed(?s:.*)FAIL  different track ids +7  8\n"):
+    with pytest.raises(QualityGateError, match=r"1 of 13 checks failed(?s:.*)FAIL  different track ids +7  8\n"):
         gate.require(gate.judge(report(distinct_tracks=7), None, LIMITS))
 
 

@@ -115,6 +115,7 @@ def test_a_track_is_read_from_all_its_columns(fma):
         "language": "en",
         "split": "training",
         "date": "2009-01-05 00:00:00",
+        "content_hash": "",
         "date_created": date(2008, 11, 26),
     }
 
