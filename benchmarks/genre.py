@@ -11,11 +11,14 @@ in one process; CPU is that of the process and its children, Spark's JVM include
 from __future__ import annotations
 
 import argparse
+import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,7 @@ from segue.models.genre import classifiers, judging, labelled, training
 from segue.models.genre.baselines import collect
 from segue.models.genre.labelled import TEST, TRAIN, VALIDATION
 from segue.models.genre.search import Budget, done
-from segue.models.genre.table import FeatureTable
+from segue.models.genre.table import SCHEMA, FeatureTable
 
 TABLE = "features.parquet"
 
@@ -82,14 +85,13 @@ def compare(folder: Path, seeds: int, first_seed: int, trials: int, minutes: flo
 
 def cost(tracks: int, genres: int, trials: int, minutes: float) -> None:
     """Measure a nightly training on synthetic features, and its fits against scikit-learn's on the same tracks."""
-    table = synthetic(tracks, genres)
     found: list[dict[str, Any]] = []
-    with spark_session() as spark:
-        frame = table.to_spark(spark).cache()
+    with spark_session() as spark, tempfile.TemporaryDirectory() as folder:
+        families = write_synthetic(Path(folder, TABLE), tracks, genres)
+        frame = spark.read.schema(SCHEMA).parquet(f"{folder}/{TABLE}")
         clock = Clock()
-        trained = training.train(
-            frame, training.Search(None, "cost", Budget(trials, minutes)), families=table.families
-        )
+        how = training.Search(None, "cost", Budget(trials, minutes))
+        trained = training.train(frame, how, families=families)
         name = f"Segue: {len(done(trained.study))} trials, fit, baselines"
         found.append({"model": name, **scores(trained.judged), **clock.read()})
         print_table(found)
@@ -99,12 +101,14 @@ def cost(tracks: int, genres: int, trials: int, minutes: float) -> None:
             fitted = training.finish(trained.data, classifiers.default(kind), 1.0, seed=0)
             judged = judging.judge(fitted, trained.data.part(TEST), trained.data.genres, set())
             found.append({"model": f"{kind}, one fit, Spark", **scores(judged), **clock.read()})
-            found.append({"model": f"{kind}, one fit, scikit-learn", **fit_same(kind, *data)})
-    print_table(found)
+            # In a process of its own, or its memory could not be told from Spark's.
+            with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+                found.append(apart.submit(fit_same, kind, *data).result())
+            print_table(found)
 
 
-def synthetic(tracks: int, genres: int) -> FeatureTable:
-    """Make genres that overlap, in as many features as Segue has."""
+def write_synthetic(path: Path, tracks: int, genres: int) -> dict[str, list[int]]:
+    """Make genres that overlap, in as many features as Segue has; return the families of these."""
     random = np.random.default_rng(0)
     label = random.integers(0, genres, tracks)
     centre = random.normal(size=(genres, len(feature_names())))
@@ -114,10 +118,11 @@ def synthetic(tracks: int, genres: int) -> FeatureTable:
             "track_id": [f"t{i}" for i in range(tracks)],
             "genre": [f"genre {i:02d}" for i in label],
             "artist": [f"artist {i}" for i in random.integers(0, tracks // 8, tracks)],
-            "split": None,
+            "features": list(features),
         }
     )
-    return FeatureTable(rows, features, feature_names())
+    rows.to_parquet(path, row_group_size=10_000)  # columns that are not there are null to Spark
+    return FeatureTable(rows, features, feature_names()).families
 
 
 Part = tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float32]]
@@ -140,7 +145,7 @@ def fit_same(kind: str, learned: Part, tested: Part) -> dict[str, Any]:
     clock = Clock(time.process_time)
     with warnings.catch_warnings(action="ignore"):  # that 100 iterations did not suffice
         answers = make_pipeline(StandardScaler(), make[kind]()).fit(features, labels).predict(tested[2])
-    return {**of_answers(tested[1], answers), **clock.read()}
+    return {"model": f"{kind}, one fit, scikit-learn", **of_answers(tested[1], answers), **clock.read()}
 
 
 def default_forest(data: labelled.Labelled, seed: int) -> dict[str, Any]:

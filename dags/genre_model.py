@@ -59,6 +59,13 @@ PARAMS = {
         description="warm: begin with what was best before. wide: begin anew, with slow classifiers too. "
         "by day: wide on Sundays.",
     ),
+    "parallelism": Param(
+        0,
+        type="integer",
+        minimum=0,
+        title="Parallelism",
+        description="How many classifiers are fitted at the same time. 0: as many as the cores take.",
+    ),
     "seed": Param(
         0,
         type="integer",
@@ -93,10 +100,11 @@ SEARCH = (
 def genre_model() -> None:
     """Wire the training."""
     budget = ["--trials", "{{ params.trials }}", "--minutes", "{{ params.minutes }}"]
+    fits = ["--parallelism", "{{ params.parallelism }}"]
     train = SparkJobOperator(
         task_id="train",
         job="train_genre",
-        arguments=[*budget, "--search", SEARCH, "--seed", "{{ params.seed }}"],
+        arguments=[*budget, "--search", SEARCH, *fits, "--seed", "{{ params.seed }}"],
     )
     train >> training_summary("train_genre", "model `genre` in MLflow")
 

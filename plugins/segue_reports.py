@@ -39,6 +39,7 @@ def make_app() -> FastAPI:
 
     from segue import reports
 
+    none = "This run has no report: full trainings leave one when they end, and each DAG keeps its newest."
     app = FastAPI(openapi_url=None)
     allowed = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 
@@ -51,7 +52,7 @@ def make_app() -> FastAPI:
             with database.client:
                 html = reports.read(f"{dag_id}/{run_id}", source=database)
             if html is None:
-                code, html = 404, _page("This run has no report: full trainings leave one when they end.")
+                code, html = 404, _page(none)
         except PyMongoError:
             logging.getLogger(__name__).exception("A report cannot be read")
             code, html = 503, _page("MongoDB, where reports are kept, refuses: the API server's log says why.")

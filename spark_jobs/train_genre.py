@@ -15,7 +15,7 @@ from segue.models.genre.training import Search
 from segue.models.registry import Registry
 from segue.settings import get_settings
 
-FIELDS = ("artist", "genre", "features", "flags", "language", "year", "split")
+FIELDS = ("artist", "genre", "features", "flags", "language", "year", "split", "partition_date")
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
         default="warm",
         help="begin with what was best; begin anew with every classifier; or only fit the champion's choice again",
     )
+    parser.add_argument("--parallelism", type=int, default=0, help="fits at a time; 0: as many as the cores take")
     parser.add_argument("--seed", type=int, default=0, help="of the search, trees and first weights")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -49,6 +50,7 @@ def main() -> None:
                 Budget(1, 0) if refit else Budget(arguments.trials, arguments.minutes),
                 wide=arguments.search == "wide",
                 seed=arguments.seed,
+                parallelism=arguments.parallelism or None,
             )
             lake = Lake(session, settings.lake_uri).versions("tracks")
             made_from |= {"lake_tracks_version": str(lake["tracks"])}

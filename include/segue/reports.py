@@ -1,11 +1,12 @@
 """The HTML report of a DAG run, kept in MongoDB, from where Airflow's UI shows it (plugins/segue_reports.py).
 
 One document a run in the collection ``reports``, ``_id`` = ``<dag_id>/<run_id>``. A job that runs again (a retry,
-a cleared task) replaces it.
+a cleared task) replaces it. Of each DAG the newest `KEPT` stay.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +17,15 @@ from segue.summaries import database
 
 COLLECTION = "reports"
 
+KEPT = 100
+"""Reports of a DAG that stay: three months of nights."""
+
 MAX_BYTES = 16 * 1024 * 1024 - 4096
 """What MongoDB takes in one document, less the other fields."""
 
 
 def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
-    """Keep the report of a run, replacing an earlier one.
+    """Keep the report of a run, replacing an earlier one, and delete those of its DAG that are too old.
 
     Parameters
     ----------
@@ -50,7 +54,11 @@ def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
             save(run_id, html, into=into)
         return
     document = {"_id": run_id, "written_at": datetime.now(UTC), "html": html}
-    into[COLLECTION].replace_one({"_id": run_id}, document, upsert=True)
+    kept = into[COLLECTION]
+    kept.replace_one({"_id": run_id}, document, upsert=True)
+    of_dag = {"_id": {"$regex": f"^{re.escape(run_id.partition('/')[0])}/"}}
+    old = kept.find(of_dag, {"_id": 1}).sort("written_at", -1).skip(KEPT)
+    kept.delete_many({"_id": {"$in": [each["_id"] for each in old]}})
 
 
 def read(run_id: str, *, source: Database[Any] | None = None) -> str | None:

@@ -20,8 +20,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
+from segue.balance import class_weights
 from segue.corpus.days import Days
-from segue.corpus.drift import PROBABILITIES
+from segue.corpus.drift import NO_GENRE, PROBABILITIES, genre_shares
 from segue.corpus.flags import DESCRIPTORS, FLAGS
 from segue.corpus.lake import Lake
 from segue.corpus.metadata import DESCRIPTIVE, Metadata
@@ -145,7 +146,8 @@ def report(tracks: DataFrame) -> dict[str, Any]:
     dict
         `tracks`, `distinct_tracks`, `bad_vectors` (not of 518 finite numbers), `shortest_s`, `longest_s`, `null`
         (rows by column), `quantiles` (of each of `DESCRIPTORS`, at `drift.PROBABILITIES`), `flagged` (rows with a
-        flag of the kind `duplicate` or `outlier`), `flags` and `changes` (rows by code), `genres` (rows by genre).
+        flag of the kind `duplicate` or `outlier`), `flags` and `changes` (rows by code), `genres` (rows by genre),
+        `genre_weights` (by genre, see `segue.balance.class_weights`).
     """
     infinite, not_a_number = sf.lit(float("inf")), sf.lit(float("nan")).cast("float")
     finite = (sf.array_max("features") < infinite) & (sf.array_min("features") > -infinite)
@@ -173,12 +175,13 @@ def report(tracks: DataFrame) -> dict[str, Any]:
     by_code = exploded.groupBy("kind", "col").agg(sf.count("*").alias("rows"))
     counted: dict[str, dict[str, int]] = defaultdict(dict)
     for row in by_code.sort("kind", sf.desc("rows"), "col").collect():
-        counted[row["kind"]][row["col"] or "(none)"] = row["rows"]
+        counted[row["kind"]][row["col"] or NO_GENRE] = row["rows"]
     return {
         # Alone: beside the quantiles, Spark would keep a sketch of each for every single track.
         "distinct_tracks": tracks.select("track_id").distinct().count(),
         **measured.collect()[0].asDict(recursive=True),
         **{kind: counted[kind] for kind in codes},
+        "genre_weights": class_weights(genre_shares(counted)),
     }
 
 

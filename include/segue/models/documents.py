@@ -20,6 +20,7 @@ TRACK_FIELDS = {
     "language": "string",
     "split": "string",
     "year": "int",
+    "partition_date": "string",
     "genre_model": "string",
 }
 

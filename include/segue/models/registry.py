@@ -278,14 +278,14 @@ class Registry:
             self._serve(version)
             return version
 
-    def prune(self, name: str, spare: Callable[[Version], bool], *, keep: int = KEPT) -> None:
+    def prune(self, name: str, spare: Callable[[Version], bool] = lambda _: False, *, keep: int = KEPT) -> None:
         """Delete old versions of a model and their files, but not the champion.
 
         Parameters
         ----------
         name : str
-        spare : callable
-            Tells of a version whether it stays whatever its age.
+        spare : callable, optional
+            Tells of a version whether it stays whatever its age; default none does.
         keep : int
             How many of the newest stay, and how many of those that a rollback goes back to.
         """

@@ -24,3 +24,13 @@ def test_vectors_that_are_not_518_finite_numbers_are_counted(spark):
     empty = spark.createDataFrame([], TRACKS)
     counted = report(empty.unionByName(named, allowMissingColumns=True))
     assert (counted["tracks"], counted["distinct_tracks"], counted["bad_vectors"]) == (8, 8, len(bad))
+    assert counted["genre_weights"] == {}
+
+
+def test_the_imbalance_of_the_genres_becomes_the_weights_that_a_model_takes(spark):
+    genres = ["Reel"] * 30 + ["Jig"] * 10 + [None] * 5
+    rows = [(str(i), date(2026, 3, 1), genre) for i, genre in enumerate(genres)]
+    tracks = spark.createDataFrame(rows, "track_id string, partition_date date, genre string")
+    counted = report(spark.createDataFrame([], TRACKS).unionByName(tracks, allowMissingColumns=True))
+    assert counted["genres"] == {"Reel": 30, "Jig": 10, "(none)": 5}
+    assert counted["genre_weights"] == pytest.approx({"Reel": 2 / 3, "Jig": 2.0})

@@ -105,7 +105,7 @@ def test_a_report_is_refused_to_others(airflow, settings, stack):
 def test_a_run_without_a_report_says_so(airflow):
     answer = airflow.get(REPORT)
     assert answer.status_code == 404
-    assert "This run has no report: full trainings leave one when they end." in answer.text
+    assert "This run has no report: full trainings leave one when they end" in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -75,6 +76,31 @@ def test_nightly_trainings_do_not_catch_up(dags):
     for name in ("genre_model", "recommender"):
         assert dags[name].timetable.expression == {"genre_model": "0 2 * * *", "recommender": "0 3 * * *"}[name]
         assert not dags[name].catchup
+
+
+@pytest.mark.parametrize(
+    ("day", "asked", "search"),
+    [
+        ("2026-11-21", "by day", "warm"),
+        ("2026-11-22", "by day", "wide"),  # a Sunday
+        ("2026-11-23", "by day", "warm"),
+        ("2026-11-22", "warm", "warm"),
+        ("2026-11-23", "wide", "wide"),
+    ],
+)
+def test_nights_begin_with_what_was_best_and_sundays_search_wide(dags, day, asked, search):
+    dag = dags["genre_model"]
+    arguments = dag.get_task("train").application_args
+    template = dag.get_template_env().from_string(arguments[arguments.index("--search") + 1])
+    run = SimpleNamespace(run_after=datetime.fromisoformat(day))
+    assert template.render(params={"search": asked}, dag_run=run) == search
+
+
+def test_a_retry_goes_on_with_the_search_of_its_run(dags):
+    train = dags["genre_model"].get_task("train")
+    assert train.retries >= 1
+    # The name of the study, so that the trials which have ended are found: test_search.py tells the rest.
+    assert train.application_args[:2] == ["--run-id", "{{ dag.dag_id }}/{{ run_id }}"]
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,16 @@ def test_the_page_needs_nothing_but_itself(html):
     assert not {"link", "script", "iframe", "object", "base"} & {tag for tag, _ in page.elements}
     for _, attributes in page.elements:
         for name in ("src", "href", "srcset"):
-            assert attributes.get(name, "data:").startswith("data:")
+            assert attributes.get(name, "data:").startswith(("data:", "#"))
     assert not re.search(r"url\(|@import", html)
+
+
+def test_every_section_is_linked_from_the_top(html):
+    page = Page(html)
+    targets = [f"#{section['id']}" for section in page.all("section")]
+    assert [link["href"] for link in page.all("a")] == targets
+    assert len(set(targets)) == 2
+    assert page.texts["a"] == ["By genre", NASTY]
 
 
 def test_its_own_policy_forbids_scripts_and_outside_loads(html):

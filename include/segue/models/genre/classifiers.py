@@ -28,6 +28,12 @@ DEFAULTS: Final[Mapping[str, Choice]] = {
 FAST: Final = tuple(kind for kind in DEFAULTS if kind != "boosted")
 """Boosted trees, one after the other and one row of them a genre, are for a wide search."""
 
+ONE_VS_REST: Final = ("svc", "boosted")
+"""Classifiers of two genres, fitted once a genre."""
+
+ONE_VS_REST_GENRES: Final = 50
+"""With more genres, a fit a genre would take the whole budget for one trial."""
+
 FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
     "timbre": (
         "mfcc",
@@ -72,6 +78,11 @@ def default(kind: str) -> Choice:
     """Give a classifier's default choice."""
     scaling = "squashed" if kind == "fourier" else "standard"
     return {"classifier": kind, "scaling": scaling, "families": "all", **DEFAULTS[kind]}
+
+
+def affordable(kinds: Sequence[str], n_genres: int) -> list[str]:
+    """Leave out the classifiers that take too long with so many genres."""
+    return [kind for kind in kinds if n_genres <= ONE_VS_REST_GENRES or kind not in ONE_VS_REST]
 
 
 def family_sets(families: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
@@ -179,6 +190,7 @@ def _scaling(
 def _classifier(choice: Choice, n: int, n_genres: int, seed: int) -> list[Estimator[Any] | Transformer]:
     from pyspark.ml import classification as ml
 
+    from segue.models.genre.resampling import Resampled
     from segue.models.genre.stages import FourierFeatures
 
     weighted: dict[str, Any] = {"labelCol": "label", "weightCol": "weight"}
@@ -201,11 +213,10 @@ def _classifier(choice: Choice, n: int, n_genres: int, seed: int) -> list[Estima
         case "perceptron":
             layers = [n, choice["perceptron_hidden"], n_genres]
             iterations = choice["perceptron_iterations"]
-            return [
-                ml.MultilayerPerceptronClassifier(
-                    featuresCol="scaled", labelCol="label", layers=layers, maxIter=iterations, seed=seed
-                )
-            ]
+            perceptron = ml.MultilayerPerceptronClassifier(
+                featuresCol="scaled", labelCol="label", layers=layers, maxIter=iterations, seed=seed
+            )
+            return [Resampled(perceptron, seed=seed)]
         case "forest":
             trees, depth = choice["forest_trees"], choice["forest_depth"]
             return [

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from segue.balance import class_weights
 from segue.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ TRAIN_PERCENT, VALIDATION_PERCENT = 60, 20
 OFFICIAL = {"training": TRAIN, "train": TRAIN, "validation": VALIDATION, "test": TEST}
 """How sources call the parts."""
 
-SLICES = ("artist", "language", "year")
-"""Columns that the evaluation looks at apart, where the tracks have them."""
+FACTS = ("artist", "language", "year", "partition_date")
+"""Columns that evaluation and report look at, where the tracks have them."""
 
 MIN_TRACKS = 10
 """A genre with fewer labelled tracks is left out: its parts would be empty or say nothing."""
@@ -45,11 +46,13 @@ class Labelled:
     ----------
     tracks : DataFrame
         ``track_id``, ``genre``, ``features`` (a vector), ``label`` (index of the genre), ``weight`` (every genre
-        weighs the same in all), ``part`` (train, validation, test) and those of `SLICES` that there are; cached.
+        weighs the same in all), ``part`` (train, validation, test) and those of `FACTS` that there are; cached.
     genres : sequence of str
         In the order of ``label``.
     families : mapping of str to sequence of int
         Positions in the vector of each family of features.
+    weights : mapping of str to float
+        What a track of each genre weighs, as in ``weight``.
     split_by_track : sequence of str
         Genres whose artists are in more than one part.
     rejected : mapping of str to int
@@ -59,6 +62,7 @@ class Labelled:
     tracks: DataFrame
     genres: Sequence[str]
     families: Mapping[str, Sequence[int]]
+    weights: Mapping[str, float]
     split_by_track: Sequence[str]
     rejected: Mapping[str, int] = field(default_factory=dict)
 
@@ -77,7 +81,7 @@ def label(
     tracks : DataFrame
         ``track_id``, ``genre``, ``features`` (array of numbers), ``artist``, ``flags`` (a duplicate of another
         track has one that begins with "duplicate", and is left out), ``split`` (the source's own division or
-        null), and any of `SLICES`.
+        null), and any of `FACTS`.
     families : mapping of str to sequence of int
     split_by_track : collection of str
         Genres that earlier trainings have split by track. They stay so, or test tracks would be trained on.
@@ -108,9 +112,10 @@ def label(
     parts = _official_parts(counted, {genre for genre in kept if genre in split_by_track})
     by_track = [genre for genre in kept if genre in split_by_track or _needs_tracks(by_genre[genre], parts)]
     total = sum(sizes[genre] for genre in kept)
+    weights = class_weights({genre: sizes[genre] for genre in kept})
     # Every iteration of every classifier is a job with a task a partition: a small table fares best with one.
     partitions = min(tracks.sparkSession.sparkContext.defaultParallelism, 1 + total // PARTITION_TRACKS)
-    facts = [(g, float(i), total / (len(kept) * sizes[g]), g in by_track) for i, g in enumerate(kept)]
+    facts = [(g, float(i), weights[g], g in by_track) for i, g in enumerate(kept)]
     session = tracks.sparkSession
     table = session.createDataFrame(facts, "genre string, label double, weight double, by_track boolean")
     of_artist = session.createDataFrame(list(parts.items()), "artist string, of_artist string")
@@ -126,7 +131,7 @@ def label(
     )
     screened.unpersist()
     _require_parts(labelled)
-    return Labelled(labelled, kept, families, by_track, rejected)
+    return Labelled(labelled, kept, families, weights, by_track, rejected)
 
 
 def part_of(unit: Column) -> Column:
@@ -166,7 +171,7 @@ def _screen(tracks: DataFrame) -> DataFrame:
     )
     artist = F.lower(F.trim("artist"))
     names = F.create_map(*(F.lit(each) for pair in OFFICIAL.items() for each in pair))
-    kept = [name for name in SLICES if name in tracks.columns and name != "artist"]
+    kept = [name for name in FACTS if name in tracks.columns and name != "artist"]
     return tracks.select(
         "track_id",
         "genre",

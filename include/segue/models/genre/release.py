@@ -111,6 +111,7 @@ def release(
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
     importance = by_family(trained.model, trained.data, seed=how.seed)
     page = report.page(trained, verdict, importance, {"Run": how.name, **origin})
+    registry.prune(NAME)  # a version a night, each with its report
     version = _register(registry, trained, how, origin, page)
     if difference.better:
         registry.promote(version)
@@ -204,6 +205,7 @@ def _register(registry: Registry, trained: Trained, how: Search, origin: Mapping
             "rivals": {name: rival.metrics() for name, rival in trained.rivals.items()},
             "against": {name: asdict(judging.compare(judged, each)) for name, each in trained.rivals.items()},
             "tracks": dict(trained.sizes),
+            "class_weights": dict(trained.data.weights),
             "rejected": dict(trained.data.rejected),
         },
         texts={"report.html": page},

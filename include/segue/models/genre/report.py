@@ -22,6 +22,9 @@ CHALLENGER = "challenger"
 SHOWN_GENRES = 40
 """Genres whose cells and bars can still be read."""
 
+TIMES = {"partition_date": "Entered the corpus", "year": "Released"}
+"""What the ranges of `segue.models.genre.training.SPANS` are called."""
+
 METRICS = {
     "accuracy": "Accuracy",
     "macro_f1": "Macro F1",
@@ -54,9 +57,10 @@ def page(
     title : str
     """
     sizes = {f"Tracks, {part}": size for part, size in trained.sizes.items()}
+    times = {TIMES[name]: " to ".join(span) for name, span in trained.spans.items()}
     sections = [
         _comparison(trained),
-        _genres(trained.judged),
+        _genres(trained.judged, trained.data.weights),
         _confusion(trained.judged),
         _search(trained),
         _importance(importance),
@@ -64,7 +68,7 @@ def page(
         _slices(trained.judged),
         _data(trained),
     ]
-    return render(title, verdict, [section for section in sections if section], {**facts, **sizes})
+    return render(title, verdict, [section for section in sections if section], {**facts, **times, **sizes})
 
 
 def _comparison(trained: Trained) -> Section:
@@ -94,10 +98,10 @@ def _comparison(trained: Trained) -> Section:
     )
 
 
-def _genres(judged: Judged) -> Section:
+def _genres(judged: Judged, weights: Mapping[str, float]) -> Section:
     by_class = judged.classification.by_class()
     rows: list[Sequence[Cell]] = [
-        [genre, int(each["support"]), each["precision"], each["recall"], each["f1"]]
+        [genre, int(each["support"]), weights.get(genre), each["precision"], each["recall"], each["f1"]]
         for genre, each in by_class.items()
     ]
     shown = sorted(by_class.items(), key=lambda item: item[1]["f1"], reverse=True)[:SHOWN_GENRES]
@@ -108,8 +112,9 @@ def _genres(judged: Judged) -> Section:
     told = [f"{genre} ({each['f1']:.2f})" for genre, each in (shown[0], shown[-1])]
     return Section(
         "By genre",
-        "Precision: the share of what was called so that is. Recall: the share of what is so that was called so.",
-        Table(["Genre", "Test tracks", "Precision", "Recall", "F1"], rows),
+        "Precision: the share of what was called so that is. Recall: the share of what is so that was called so. "
+        "Weight: what each track of the genre counts for when a model learns, so that all genres count the same.",
+        Table(["Genre", "Test tracks", "Weight", "Precision", "Recall", "F1"], rows),
         [
             Picture(figure, f"F1 by genre, from {' to '.join(told)}."),
         ],

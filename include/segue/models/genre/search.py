@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ import pandas as pd
 from segue.models.genre import classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.labelled import Labelled
-from segue.models.genre.validation import REDUCTION, Step, steps
+from segue.models.genre.validation import Fold, plan
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -71,7 +72,6 @@ def open_study(storage: str | None, name: str, *, seed: int) -> Study:
         load_if_exists=True,
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, group=True),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION),
     )
 
 
@@ -83,6 +83,7 @@ def search(
     kinds: Sequence[str] = classifiers.FAST,
     known: Sequence[Choice] = (),
     seed: int = 0,
+    parallelism: int | None = None,
     say: Say = print,
 ) -> FrozenTrial:
     """Try choices until the budget is spent.
@@ -100,6 +101,9 @@ def search(
         third a closer kernel machine), and one that does not regularize.
     seed : int
         Of the folds and the classifiers.
+    parallelism : int, optional
+        Fits at the same time. Default: as many as the cores take, when each fit's tasks have taken theirs. It
+        changes nothing but the time: trials still come one after the other, each learning from those before.
     say : callable
         Gets a line after each trial.
 
@@ -109,7 +113,9 @@ def search(
         That of the highest macro F1 in validation; its ``user_attrs`` are `choice` and the `temperature`
         that makes its scores probabilities.
     """
+    from optuna.pruners import SuccessiveHalvingPruner
     from optuna.trial import TrialState
+    from pyspark import inheritable_thread_target
 
     families = list(classifiers.family_sets(data.families))
     if not study.trials:
@@ -120,23 +126,31 @@ def search(
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)  # the process that ran it was killed
         study.enqueue_trial(trial.params)
-    planned = steps(data, seed=seed)
+    planned = plan(data, seed=seed)
+    study.pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=planned.reduction)
     ends = time.monotonic() + 60 * budget.minutes
+    workers = parallelism or _spare(data.tracks)
 
     def objective(trial: Trial) -> float:
         choice = classifiers.suggest(trial, kinds, families)
         trial.set_user_attr("choice", choice)
+
+        @inheritable_thread_target(data.tracks.sparkSession)
+        def answer(fold: Fold) -> pd.DataFrame:
+            return _answers(fit(fold[0], data, choice, seed=seed).transform(fold[1]))
+
         f1 = 0.0
         answers: list[pd.DataFrame] = []
-        for i, step in enumerate(planned):
+        for i, rung in enumerate(planned.rungs):
             began = time.monotonic()
-            answered = _answers(fit(step.train, data, choice, seed=seed).transform(step.validation))
-            answers = [*answers, answered] if step.fold else [answered]
+            with ThreadPoolExecutor(min(workers, len(rung))) as pool:
+                answered = list(pool.map(answer, rung))
+            answers = [*answers, *answered] if planned.joined else answered
             f1, temperature = _judge(pd.concat(answers))
             trial.set_user_attr("temperature", temperature)
-            trial.report(f1, step.resource)
-            if i + 1 < len(planned):
-                late = began + (1 + _growth(step, planned[i + 1])) * (time.monotonic() - began) > ends
+            trial.report(f1, planned.reduction**i)
+            if i + 1 < len(planned.rungs):
+                late = began + (1 + planned.growth) * (time.monotonic() - began) > ends
                 if trial.should_prune() or (late and _finished(study)):
                     import optuna
 
@@ -164,9 +178,9 @@ def _finished(study: Study) -> bool:
     return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
-def _growth(step: Step, following: Step) -> float:
-    """Tell how many times as long the following step takes."""
-    return 1.0 if following.fold else following.resource / step.resource
+def _spare(tracks: DataFrame) -> int:
+    """Tell how many fits the cores take at the same time; each has a task a partition."""
+    return max(1, tracks.sparkSession.sparkContext.defaultParallelism // tracks.rdd.getNumPartitions())
 
 
 def line_of(trial: FrozenTrial) -> str:

@@ -28,6 +28,10 @@ FMA_FAMILIES = {
 """Positions in the vector of each family of Segue's own features."""
 
 
+SPANS = ("partition_date", "year")
+"""Columns whose range says which time the tracks are of, where there are any."""
+
+
 @dataclass(frozen=True)
 class Search:
     """What a training may spend on its search, and where the search is kept.
@@ -42,6 +46,8 @@ class Search:
     wide : bool
         Try all classifiers, and begin with nothing of the past.
     seed : int
+    parallelism : int, optional
+        Fits at the same time; see `segue.models.genre.search.search`.
     """
 
     storage: str | None
@@ -49,6 +55,7 @@ class Search:
     budget: Budget
     wide: bool = False
     seed: int = 0
+    parallelism: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class Trained:
     data : Labelled
     sizes : mapping of str to int
         Tracks of each part.
+    spans : mapping of str to (str, str)
+        First and last value of each of `SPANS` that the tracks have.
     choice : Choice
     study : Study
     model : PipelineModel
@@ -73,6 +82,7 @@ class Trained:
 
     data: Labelled
     sizes: Mapping[str, int]
+    spans: Mapping[str, tuple[str, str]]
     choice: Choice
     study: Study
     model: PipelineModel
@@ -121,14 +131,16 @@ def train(
 
     study = open_study(how.storage, how.name, seed=how.seed)
     began, cpu = time.monotonic(), cpu_seconds()
-    kinds = tuple(dict.fromkeys([*classifiers.FAST, *(choice["classifier"] for choice in known)]))
+    fast = dict.fromkeys([*classifiers.FAST, *(choice["classifier"] for choice in known)])
+    kinds = classifiers.affordable(list(classifiers.DEFAULTS if how.wide else fast), len(data.genres))
     best = search(
         data,
         study,
         how.budget,
-        kinds=list(classifiers.DEFAULTS) if how.wide else kinds,
+        kinds=kinds,
         known=() if how.wide else known,
         seed=how.seed,
+        parallelism=how.parallelism,
         say=say,
     )
     search_s, search_cpu_s = time.monotonic() - began, cpu_seconds() - cpu
@@ -143,7 +155,7 @@ def train(
         "guessing": baselines.guessing(judged, seed=how.seed),
         "majority": baselines.majority(data, judged),
     }
-    return Trained(data, sizes, choice, study, model, judged, rivals, search_cpu_s, search_s)
+    return Trained(data, sizes, spans(data.tracks), choice, study, model, judged, rivals, search_cpu_s, search_s)
 
 
 def finish(data: Labelled, choice: Choice, temperature: float, *, seed: int) -> PipelineModel:
@@ -159,6 +171,19 @@ def finish(data: Labelled, choice: Choice, temperature: float, *, seed: int) -> 
         IndexToString(inputCol="prediction", outputCol="predicted_genre", labels=list(data.genres)),
     ]
     return Pipeline(stages=stages).fit(data.part(TRAIN, VALIDATION))
+
+
+def spans(tracks: DataFrame) -> dict[str, tuple[str, str]]:
+    """Find the time ranges of the tracks."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    known = [name for name in SPANS if name in tracks.columns]
+    if not known:
+        return {}
+    row = tracks.agg(*(each(name).alias(f"{each.__name__}_{name}") for name in known for each in (F.min, F.max)))
+    found = row.collect()[0].asDict()
+    ranges = {name: (found[f"min_{name}"], found[f"max_{name}"]) for name in known}
+    return {name: (str(first), str(last)) for name, (first, last) in ranges.items() if first is not None}
 
 
 def artists(data: Labelled) -> set[str]:

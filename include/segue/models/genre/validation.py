@@ -5,7 +5,7 @@ One small part cannot tell good choices from lucky ones; of a large corpus one c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,40 +15,51 @@ if TYPE_CHECKING:
     from pandas import DataFrame as Table
     from pyspark.sql import DataFrame
 
-FOLDS = 3
+FOLDS = 4
 
 CROSS_VALIDATED = 10_000
 """With fewer tracks to learn from, choices are cross-validated."""
 
+KEPT_ONE_OF = 2
+"""Of the trials that have answered half of the folds, the better half goes on."""
+
 REDUCTION = 4
-"""Successive halving (Jamieson and Talwalkar, 2016): a rung has so many times the tracks of the one before."""
+"""Successive halving (Jamieson and Talwalkar, 2016): a sample has so many times the tracks of the one before, and
+of so many trials the best goes on."""
 
 MIN_RUNG = 2_000
 """Training tracks below which a sample saves nothing: Spark's own work is the greater part."""
 
 
+Fold = tuple["DataFrame", "DataFrame"]
+"""Rows of `Labelled.tracks` to fit on, and to be validated on."""
+
+
 @dataclass(frozen=True)
-class Step:
-    """One fit of a trial.
+class Plan:
+    """The fits of each trial.
 
     Parameters
     ----------
-    train, validation : DataFrame
-        Rows of `Labelled.tracks`.
-    resource : int
-        How much the trial has had with it, as successive halving counts.
-    fold : bool
-        Whether its answers join those of the steps before; otherwise they replace them.
+    rungs : sequence of sequences of Fold
+        A rung's fits can be made at the same time. After each rung but the last, trials that are poor by then are
+        given up.
+    reduction : int
+        Of so many trials at a rung, the best goes on.
+    growth : int
+        How many times as long a rung takes as the one before.
+    joined : bool
+        Whether the answers at a rung join those of the rungs before; otherwise they replace them.
     """
 
-    train: DataFrame
-    validation: DataFrame
-    resource: int
-    fold: bool
+    rungs: Sequence[Sequence[Fold]]
+    reduction: int
+    growth: int
+    joined: bool
 
 
-def steps(data: Labelled, *, seed: int) -> list[Step]:
-    """Plan the fits of each trial, one after the other; a trial that is pruned ends after an early one.
+def plan(data: Labelled, *, seed: int) -> Plan:
+    """Plan the fits of each trial.
 
     Parameters
     ----------
@@ -56,12 +67,13 @@ def steps(data: Labelled, *, seed: int) -> list[Step]:
     seed : int
         Of the folds.
     """
-    folds = assign_folds(data, seed=seed)
-    if folds:
-        return _folds(data, folds)
+    assigned = assign_folds(data, seed=seed)
+    if assigned:
+        folds, half = _folds(data, assigned), FOLDS // 2
+        return Plan([folds[:half], folds[half:]], KEPT_ONE_OF, growth=1, joined=True)
     train, validation = data.part(TRAIN).cache(), data.part(VALIDATION).cache()
-    shares = rungs(train.count())
-    return [Step(sampled(train, share), validation, round(share / shares[0]), fold=False) for share in shares]
+    samples = [(sampled(train, share), validation) for share in shares(train.count())]
+    return Plan([[sample] for sample in samples], REDUCTION, growth=REDUCTION, joined=False)
 
 
 def assign_folds(data: Labelled, *, seed: int) -> Mapping[str, int]:
@@ -93,30 +105,27 @@ def assign_folds(data: Labelled, *, seed: int) -> Mapping[str, int]:
     return folds
 
 
-def _folds(data: Labelled, folds: Mapping[str, int]) -> list[Step]:
+def _folds(data: Labelled, assigned: Mapping[str, int]) -> list[Fold]:
     from pyspark.sql import functions as F  # noqa: N812
 
     learned = data.part(TRAIN, VALIDATION)
-    table = learned.sparkSession.createDataFrame(list(folds.items()), "track_id string, fold int")
+    table = learned.sparkSession.createDataFrame(list(assigned.items()), "track_id string, fold int")
     tracks = learned.join(F.broadcast(table), "track_id").cache()
-    return [
-        Step(tracks.where(f"fold != {fold}"), tracks.where(f"fold = {fold}"), 1 + fold, fold=True)
-        for fold in range(FOLDS)
-    ]
+    return [(tracks.where(f"fold != {fold}"), tracks.where(f"fold = {fold}")) for fold in range(FOLDS)]
 
 
-def rungs(tracks: int) -> list[float]:
+def shares(tracks: int) -> list[float]:
     """Choose the shares of the training part that a trial is tried on, one after the other.
 
     Examples
     --------
-    >>> rungs(1_500), rungs(60_000)
+    >>> shares(1_500), shares(60_000)
     ([1.0], [0.0625, 0.25, 1.0])
     """
-    shares = [1.0]
-    while tracks * shares[0] / REDUCTION >= MIN_RUNG and len(shares) < 3:
-        shares.insert(0, shares[0] / REDUCTION)
-    return shares
+    found = [1.0]
+    while tracks * found[0] / REDUCTION >= MIN_RUNG and len(found) < 3:
+        found.insert(0, found[0] / REDUCTION)
+    return found
 
 
 def sampled(tracks: DataFrame, share: float) -> DataFrame:

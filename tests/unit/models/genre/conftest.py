@@ -22,7 +22,8 @@ def corpus(spark):
                 features[5] = 7.0  # a feature that never varies does no harm
                 rows.append((f"{name}-{i}", f"band {i % 15} {name}", name, features.tolist(), [], None))
         frame = spark.createDataFrame(rows, SCHEMA)
-        return frame.selectExpr("*", f"'{language}' AS language").cache()
+        year, day = "2000 + hash(track_id) % 9 AS year", "'2026-03-01' AS partition_date"
+        return frame.selectExpr("*", f"'{language}' AS language", year, day).cache()
 
     return make
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 
 from segue.models.genre import importance, report, training
@@ -32,8 +35,29 @@ def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
     assert "random forest of scikit-learn" in page
     assert "&lt;i&gt;en&lt;/i&gt;" in page
     assert "<i>en</i>" not in page
+    assert re.search(r"Entered the corpus</dt><dd>2026-03-01 to 2026-03-01<", page)
+    assert re.search(r"Released</dt><dd>(199\d|2000) to 200\d<", page)
     assert page.count("data:image/png;base64,") >= 6
 
 
 def test_the_search_has_cost_cpu_time_of_spark_too(trained):
     assert trained.search_cpu_s > 0.5
+
+
+def test_five_hundred_genres_are_learned_and_reported(spark):
+    random = np.random.default_rng(0)
+    centres = random.normal(scale=5.0, size=(500, 6))
+    rows = [
+        (f"t{genre}-{i}", f"band {genre} {i}", f"genre {genre}", (centres[genre] + random.normal(size=6)).tolist())
+        for genre in range(500)
+        for i in range(10)
+    ]
+    tracks = spark.createDataFrame(rows, "track_id string, artist string, genre string, features array<double>")
+    tracks = tracks.selectExpr("*", "array() flags", "string(null) split")
+    how = Search(None, "many", Budget(1, 10))
+    found = training.train(tracks, how, families={"mfcc": [0, 1, 2, 3, 4, 5]}, say=lambda _: None)
+    assert len(found.data.genres) == 500
+    assert found.judged.metrics()["accuracy"] > 50 / 500
+    page = report.page(found, "Promoted.", {"mfcc": 0.4}, {})
+    assert "genre 499" in page
+    assert "Confusion" not in page

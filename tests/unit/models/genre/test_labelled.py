@@ -118,10 +118,11 @@ def test_every_genre_weighs_the_same(label):
     data = label(made(90, "jig") + made(30, "reel"))
     rows = data.tracks.groupBy("genre").sum("weight").collect()
     assert {row[0]: row[1] for row in rows} == pytest.approx({"jig": 60, "reel": 60})
+    assert data.weights == pytest.approx({"jig": 2 / 3, "reel": 2.0})
 
 
 def test_what_cannot_be_learned_from_is_counted_by_reason(label):
-    rows = made(40, "jig") + made(40, "reel") + made(3, "polka")
+    rows = made(40, "jig") + made(40, "reel") + made(3, "polka") + made(1, "waltz")
     rows += [("n1", "x", None, [0.0] * 6), ("n2", "x", "jig", [float("nan")] + [0.0] * 5)]
     rows += [("n3", "x", "jig", [float("inf")] + [0.0] * 5), ("n4", "x", "jig", None)]
     rows += [("n5", "y", "jig", [0.0] * 6, ["outlier", "duplicate_content:t-jig-1"])]
@@ -133,7 +134,7 @@ def test_what_cannot_be_learned_from_is_counted_by_reason(label):
         "duplicate": 1,
         "two genres for one track": 2,
         "the same track again": 1,
-        "genre of fewer than 10 tracks": 3,
+        "genre of fewer than 10 tracks": 4,
     }
     assert data.tracks.count() == 80
 

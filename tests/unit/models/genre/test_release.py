@@ -13,7 +13,7 @@ from segue.errors import TrainingError
 from segue.models.genre import release, training
 from segue.models.genre.search import Budget
 from segue.models.genre.training import Search
-from segue.models.registry import Registry
+from segue.models.registry import KEPT, Registry
 from segue.settings import Settings
 
 FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
@@ -63,6 +63,16 @@ def test_only_what_is_better_is_promoted_and_a_damaged_champion_stands_in_nobody
     third = train(tracks, registry)
     assert (third.outcome, third.model, third.against) == ("promoted", "genre/3", "guessing")
     assert registry.rollback("genre").number == 1
+
+
+def test_old_versions_go_with_their_files_but_not_the_champion(corpus: Any, registry: Registry) -> None:
+    made = {"parameters": {}, "metrics": {}, "tags": {}, "report": {}}
+    old = [registry.register("genre", Path.mkdir, **made) for _ in range(KEPT + 2)]
+    registry.promote(old[0])
+    assert train(corpus(), registry).model == f"genre/{KEPT + 3}"
+    assert [version.number for version in registry.versions()] == [*range(KEPT + 3, 2, -1), 1]
+    assert [version.folder().exists() for version in (old[0], old[2])] == [True, True]
+    assert not Path(old[1].location.removeprefix("file:")).parent.exists()
 
 
 def test_without_a_champion_a_model_that_only_guesses_is_an_error(corpus: Any, registry: Registry) -> None:

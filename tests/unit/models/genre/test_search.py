@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,6 +83,66 @@ def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_wa
 
     search(data, open_study(storage, "a", seed=0), Budget(3, 10), kinds=QUICK, say=lambda _: None)
     assert len(done(open_study(storage, "a", seed=0))) == 3
+
+
+def test_fits_at_the_same_time_change_nothing_but_the_time(data):
+    found = []
+    for parallelism in (1, 2):
+        study = open_study(None, "a", seed=0)
+        search(data, study, Budget(2, 10), kinds=QUICK, parallelism=parallelism, say=lambda _: None)
+        found.append([(trial.params, trial.intermediate_values, trial.user_attrs) for trial in study.trials])
+    assert found[0] == found[1]
+
+
+def test_after_half_of_the_folds_the_better_half_of_the_trials_goes_on(data, monkeypatch):
+    measured = iter([0.80, 0.81, 0.79, 0.85, 0.84, 0.83, 0.82])
+    monkeypatch.setattr("segue.models.genre.search._judge", lambda _: (next(measured), 1.0))
+    study = open_study(None, "a", seed=0)
+    search(data, study, Budget(4, 10), kinds=("logistic",), say=lambda _: None)
+    trials = [(trial.state.name, *trial.intermediate_values.values()) for trial in study.trials]
+    assert trials == [
+        ("COMPLETE", 0.80, 0.81),
+        ("PRUNED", 0.79),
+        ("COMPLETE", 0.85, 0.84),
+        ("COMPLETE", 0.83, 0.82),
+    ]
+
+
+KILLED = """
+import sys
+from pyspark.sql import SparkSession
+from segue.models.genre import labelled
+from segue.models.genre.search import Budget, open_study, search
+spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+data = labelled.label(spark.read.parquet(sys.argv[1]), {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]})
+search(data, open_study(sys.argv[2], "a", seed=0), Budget(1000, 10), kinds=("logistic",))
+"""
+
+
+def test_a_search_killed_with_9_goes_on_without_repeating_what_had_ended(corpus, data, storage, tmp_path):
+    corpus().write.parquet(str(tmp_path / "tracks"))
+    arguments = [sys.executable, "-c", KILLED, str(tmp_path / "tracks"), storage]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("2/"):
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+    left = [trial for trial in open_study(storage, "a", seed=0).trials if trial.state.is_finished()]
+    finished = [(trial.number, trial.params, trial.intermediate_values) for trial in left]
+    assert len(finished) >= 2
+
+    again = open_study(storage, "a", seed=0)
+    search(data, again, Budget(len(finished) + 1, 10), kinds=("logistic",), say=lambda _: None)
+    now = [(trial.number, trial.params, trial.intermediate_values) for trial in again.trials]
+    assert now[: len(finished)] == finished
+    assert len(done(again)) == len(finished) + 1
+
+
+def test_with_hundreds_of_genres_no_classifier_is_tried_that_takes_a_fit_a_genre():
+    kinds = list(classifiers.DEFAULTS)
+    assert classifiers.affordable(kinds, 50) == kinds
+    assert set(kinds) - set(classifiers.affordable(kinds, 500)) == {"svc", "boosted"}
 
 
 def test_selections_of_families_are_offered_where_the_table_has_them():

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from segue.models.genre import labelled, validation
-from segue.models.genre.validation import FOLDS, assign_folds, rungs, steps
+from segue.models.genre.validation import FOLDS, assign_folds, plan, shares
 
 
 def test_small_tables_are_cross_validated_without_an_artist_on_both_sides(data):
-    planned = steps(data, seed=0)
+    planned = plan(data, seed=0)
     learned = {row.track_id for row in data.part("train", "validation").collect()}
     tested = []
-    for step in planned:
-        fitted, held_out = step.train.collect(), step.validation.collect()
+    for train, validated in [fold for rung in planned.rungs for fold in rung]:
+        fitted, held_out = train.collect(), validated.collect()
         assert not {row.artist for row in fitted} & {row.artist for row in held_out}
         assert {row.genre for row in fitted} == {row.genre for row in held_out} == {"jig", "reel"}
         tested += [row.track_id for row in held_out]
-    assert len(planned) == FOLDS
+    assert planned.joined
+    assert [len(rung) for rung in planned.rungs] == [FOLDS // 2, FOLDS // 2]
     assert sorted(tested) == sorted(learned), "every track to learn from once, no test track"
 
 
@@ -30,18 +33,20 @@ def test_genres_that_are_split_by_track_are_so_in_the_folds(corpus):
 
 def test_large_tables_have_one_validation_part(data, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(validation, "CROSS_VALIDATED", 50)
-    (step,) = steps(data, seed=0)
-    assert {row.part for row in step.train.collect()} == {"train"}
-    assert {row.part for row in step.validation.collect()} == {"validation"}
+    planned = plan(data, seed=0)
+    (((train, validated),),) = planned.rungs
+    assert not planned.joined
+    assert {row.part for row in train.collect()} == {"train"}
+    assert {row.part for row in validated.collect()} == {"validation"}
 
 
 def test_a_genre_of_two_tracks_to_learn_from_cannot_be_cross_validated(data):
     learned = data.tracks.where("part != 'test'")
     few = learned.where("genre = 'jig'").limit(2).union(learned.where("genre = 'reel'"))
-    assert assign_folds(labelled.Labelled(few, data.genres, data.families, ()), seed=0) == {}
+    assert assign_folds(replace(data, tracks=few), seed=0) == {}
 
 
 def test_only_large_tables_are_tried_on_samples_first():
-    assert rungs(1_500) == [1.0]
-    assert rungs(8_000) == [0.25, 1.0]
-    assert rungs(60_000) == [0.0625, 0.25, 1.0]
+    assert shares(1_500) == [1.0]
+    assert shares(8_000) == [0.25, 1.0]
+    assert shares(60_000) == [0.0625, 0.25, 1.0]

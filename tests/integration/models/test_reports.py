@@ -8,20 +8,13 @@ from segue.errors import ReportError
 RUN = "recommender/manual__2026-10-01T00:00:00+00:00"
 
 
-class Collection(dict):
-    """What of a MongoDB collection is used; the real one is in tests/integration/stack/test_airflow.py."""
-
-    def replace_one(self, key, document, *, upsert):
-        assert upsert
-        self[key["_id"]] = document
-
-    def find_one(self, key):
-        return self.get(key["_id"])
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def database():
-    return {reports.COLLECTION: Collection()}
+def database(mongo):
+    yield mongo.client["reports-alone"]
+    mongo.client.drop_database("reports-alone")
 
 
 def test_what_is_saved_is_read_again(database):
@@ -37,14 +30,24 @@ def test_a_run_without_a_report_has_none(database):
 def test_a_job_that_runs_again_replaces_its_report(database):
     for html in ("first", "second"):
         reports.save(RUN, html, into=database)
-    assert [document["html"] for document in database[reports.COLLECTION].values()] == ["second"]
+    assert [document["html"] for document in database[reports.COLLECTION].find()] == ["second"]
 
 
 def test_a_report_that_mongodb_would_refuse_is_refused_with_what_to_do(database):
-    import bson
-
     largest = "é" * (reports.MAX_BYTES // 2)
     reports.save(RUN, largest, into=database)
-    assert len(bson.encode(database[reports.COLLECTION][RUN])) <= 16 * 1024 * 1024
+    assert reports.read(RUN, source=database) == largest
     with pytest.raises(ReportError, match=r"16\.8 MB.*fewer or smaller figures"):
         reports.save(RUN, largest + "é", into=database)
+
+
+def test_of_each_dag_the_newest_stay(database, monkeypatch):
+    monkeypatch.setattr(reports, "KEPT", 2)
+    for run in ("genre/1", "genre_model/1", "genre/2", "genre/3", "genre/1"):
+        reports.save(run, run, into=database)
+    kept = {report["_id"] for report in database[reports.COLLECTION].find()}
+    assert kept == {
+        "genre/1",
+        "genre/3",
+        "genre_model/1",
+    }
