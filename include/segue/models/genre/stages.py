@@ -18,7 +18,9 @@ from pyspark.sql import functions as sf
 from pyspark.sql.pandas.functions import pandas_udf
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from collections.abc import Callable
+
+    from pyspark.sql import Column, DataFrame
 
 
 class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any], DefaultParamsWritable):
@@ -172,17 +174,23 @@ class Temperature(_Stage):
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
         temperature = self.getOrDefault("temperature")
-        output, odds = self.getOutputCol(), f"{self.getOutputCol()}_odds"
         scores = vector_to_array(sf.col(self.getInputCol()))
-        exponents = sf.transform(scores, lambda score: sf.exp((score - sf.array_max(scores)) / temperature))
-        total = sf.aggregate(odds, sf.lit(0.0), lambda so_far, each: so_far + each)
-        shares = sf.transform(odds, lambda each: each / sf.col("_total"))
-        return (
-            dataset.withColumn(odds, exponents)
-            .withColumn("_total", total)
-            .withColumn(output, shares)
-            .drop(odds, "_total")
-        )
+        scaled = sf.transform(scores, lambda score: score / temperature)
+        return dataset.withColumn(self.getOutputCol(), _let(_let(scaled, _odds), _shares))
+
+
+def _odds(scores: Column) -> Column:
+    return _let(sf.array_max(scores), lambda top: sf.transform(scores, lambda score: sf.exp(score - top)))
+
+
+def _shares(odds: Column) -> Column:
+    total = sf.aggregate(odds, sf.lit(0.0), lambda so_far, each: so_far + each)
+    return _let(total, lambda whole: sf.transform(odds, lambda each: each / whole))
+
+
+def _let(value: Column, use: Callable[[Column], Column]) -> Column:
+    """Evaluate a value once a row. Within a lambda, Spark would evaluate it for each element."""
+    return sf.transform(sf.array(value), use)[0]
 
 
 def fit_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:

@@ -57,7 +57,7 @@ def test_five_hundred_genres_are_learned_and_reported(spark):
     how = Search(None, "many", Budget(1, 10))
     found = training.train(tracks, how, families={"mfcc": [0, 1, 2, 3, 4, 5]}, say=lambda _: None)
     assert len(found.data.genres) == 500
-    assert found.judged.metrics()["accuracy"] > 50 / 500
+    assert found.judged.metrics()["accuracy"] > 10 / 500
     page = report.page(found, "Promoted.", {"mfcc": 0.4}, {})
     assert "genre 499" in page
     assert "Confusion" not in page

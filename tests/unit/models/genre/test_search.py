@@ -63,7 +63,7 @@ def test_a_trial_whose_rest_would_take_longer_than_what_is_left_is_given_up(data
     clock = itertools.count(step=10)  # ten seconds a look
     monkeypatch.setattr("segue.models.genre.search.time", SimpleNamespace(monotonic=lambda: next(clock)))
     study = open_study(storage, "a", seed=0)
-    search(data, study, Budget(5, 1.5), kinds=QUICK, say=lambda _: None)
+    search(data, study, Budget(5, 1.2), kinds=QUICK, say=lambda _: None)
     states = [trial.state.name for trial in done(study)]
     assert states == ["COMPLETE", "PRUNED"], "the first is always finished"
 
