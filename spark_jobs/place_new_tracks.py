@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 from segue import spark, summaries
 from segue.models.documents import read_tracks
@@ -34,7 +35,7 @@ def main() -> None:
 
     with spark.job("place-new-tracks") as session, summaries.database() as database:
         registry = Registry(settings)
-        outcome = {
+        outcome: dict[str, Any] = {
             "decision": "kept",
             "reason": "there is no recommender yet; the first training takes every track",
         }

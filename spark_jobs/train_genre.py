@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from segue import reports, spark, summaries
-from segue.corpus.lake import Lake
+from segue.corpus.lake import versions
 from segue.models import documents
 from segue.models.genre import labels, release
 from segue.models.genre.search import Budget
@@ -52,8 +52,7 @@ def main() -> None:
                 seed=arguments.seed,
                 parallelism=arguments.parallelism or None,
             )
-            lake = Lake(session, settings.lake_uri).versions("tracks")
-            made_from |= {"lake_tracks_version": str(lake["tracks"])}
+            made_from |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
             trained, decision = release.release(tracks, registry, how, made_from=made_from)
             reports.save(arguments.run_id, decision.page, into=database)
             print(trained.judged.classification.table(), flush=True)

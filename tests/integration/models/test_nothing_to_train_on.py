@@ -1,9 +1,10 @@
-"""The job that trains the recommender, where there is nothing to learn from: one sentence each."""
+"""The jobs that train, where there is nothing to learn from: one sentence each."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -23,30 +24,43 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 
-def test_no_topic_no_listens_and_no_corpus_are_told_apart(
-    settings: Settings,
-    spark: SparkSession,
-    kafka: str,
-    mongo: Database[dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """All in one session of Spark."""
-    assert mongo is not None
+@pytest.fixture
+def job(
+    settings: Settings, spark: SparkSession, mongo: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Callable[[], None]]:
+    """Return a function that gives a job's main; it runs in the tests' session, on an empty lake."""
+    mongo.drop_collection("tracks")
     here = settings.model_copy(update={"listens_topic": "quiet", "lake": str(settings.home / "quiet-lake")})
-    spec = importlib.util.spec_from_file_location("train_job", PROJECT_DIR / "spark_jobs" / "train_recommender.py")
-    assert spec is not None
-    assert spec.loader is not None
-    job = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(job)
-    monkeypatch.setattr(job, "get_settings", lambda: here)
-    monkeypatch.setattr(spark_of_segue, "job", lambda _: nullcontext(spark))
-    monkeypatch.setattr(sys, "argv", ["train_recommender.py", "--run-id", "recommender/nothing"])
 
+    def main_of(name: str) -> Callable[[], None]:
+        spec = importlib.util.spec_from_file_location(name, PROJECT_DIR / "spark_jobs" / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(module, "get_settings", lambda: here)
+        monkeypatch.setattr(spark_of_segue, "job", lambda _: nullcontext(spark))
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", "--run-id", "a/nothing"])
+        main: Callable[[], None] = module.main
+        return main
+
+    return main_of
+
+
+def test_without_tracks_there_are_no_genres(job: Callable[[str], Callable[[], None]]) -> None:
+    with pytest.raises(TrainingError, match="No published track has a genre"):
+        job("train_genre")()
+
+
+def test_no_topic_no_listens_and_no_corpus_are_told_apart(
+    job: Callable[[str], Callable[[], None]], kafka: str
+) -> None:
+    main = job("train_recommender")
     with pytest.raises(TrainingError, match="There is no Kafka topic 'quiet': `segue up` makes it"):
-        job.main()
+        main()
     create_listens_topic({"bootstrap_servers": kafka}, "quiet")
     with pytest.raises(TrainingError, match="Neither the Kafka topic 'quiet' nor the lake holds listens"):
-        job.main()
+        main()
     with KafkaProducer(bootstrap_servers=kafka) as producer:
         producer.send(
             "quiet", listen("somebody", "of no corpus", 1_700_000_000).model_dump_json().encode(), b"somebody"
@@ -54,4 +68,4 @@ def test_no_topic_no_listens_and_no_corpus_are_told_apart(
     with pytest.raises(
         TrainingError, match=r"0 listener\(s\) to 0 track\(s\) of the corpus: .* at least two of each"
     ):
-        job.main()
+        main()
