@@ -42,10 +42,13 @@ def sound(path: Path, seed: int, **tags: str) -> None:
         file.save()
 
 
-@pytest.fixture
-def music(tmp_path: Path) -> Path:
+MUSIC = "my músic [1]"
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write eleven files, eight of them sound; the metadata table names five of them, and one that is gone."""
-    folder = tmp_path / "my músic [1]"
+    folder = tmp_path_factory.mktemp("original") / MUSIC
     rows = []
     for number in range(4):
         name = f"Réels/tune no. {number}.mp3"
@@ -64,6 +67,12 @@ def music(tmp_path: Path) -> Path:
     with (folder / "metadata.csv").open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *rows])
     return folder
+
+
+@pytest.fixture
+def music(original: Path, tmp_path: Path) -> Path:
+    """Copy the files, with their times of change."""
+    return Path(shutil.copytree(original, tmp_path / MUSIC))
 
 
 class Pipeline:
@@ -99,6 +108,30 @@ def pipeline(spark: Any, mongo: Any, music: Path, tmp_path: Path) -> Iterator[Pi
     mongo.drop_collection("tracks")
     yield Pipeline(spark, mongo, music, tmp_path / "lake")
     mongo.drop_collection("tracks")  # its validator would refuse the made-up tracks of other tests
+
+
+@pytest.fixture(scope="session")
+def first_run(spark: Any, mongo: Any, original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let the pipeline run up to the integrated dataset; the lake, to be copied."""
+    first = Pipeline(spark, mongo, original, tmp_path_factory.mktemp("first") / "lake")
+    first.inventory()
+    first.extract()
+    first.integrate()
+    return Path(first.lake.uri)
+
+
+@pytest.fixture
+def integrated(pipeline: Pipeline, first_run: Path) -> Pipeline:
+    """The pipeline, all of its days integrated."""
+    shutil.copytree(first_run, pipeline.lake.uri)
+    return pipeline
+
+
+@pytest.fixture
+def published(integrated: Pipeline) -> Pipeline:
+    """The pipeline, all of its days published."""
+    integrated.publish()
+    return integrated
 
 
 @pytest.fixture

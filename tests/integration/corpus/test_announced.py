@@ -19,16 +19,11 @@ pytestmark = pytest.mark.integration
 FIRST, SECOND, SEEN_ON = "2026-03-01", "2026-03-02", "2026-03-05"
 
 
-@pytest.fixture
-def published(pipeline):
-    """The pipeline, all of its days published."""
-    pipeline.database.drop_collection(announced.COLLECTION)
-    pipeline.inventory()
-    pipeline.extract()
-    pipeline.integrate()
-    pipeline.publish()
-    yield pipeline
-    pipeline.database.drop_collection(announced.COLLECTION)
+@pytest.fixture(autouse=True)
+def nothing_announced_yet(mongo):
+    mongo.drop_collection(announced.COLLECTION)
+    yield
+    mongo.drop_collection(announced.COLLECTION)
 
 
 def news(pipeline, days=None):

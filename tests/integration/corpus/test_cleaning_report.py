@@ -29,8 +29,9 @@ def test_vectors_that_are_not_518_finite_numbers_are_counted(spark):
 
 def test_the_imbalance_of_the_genres_becomes_the_weights_that_a_model_takes(spark):
     genres = ["Reel"] * 30 + ["Jig"] * 10 + [None] * 5
-    rows = [(str(i), date(2026, 3, 1), genre) for i, genre in enumerate(genres)]
-    tracks = spark.createDataFrame(rows, "track_id string, partition_date date, genre string")
+    rows = [(str(i), date(2026, 3, 1), genre, [], []) for i, genre in enumerate(genres)]
+    schema = "track_id string, partition_date date, genre string, flags array<string>, changes array<string>"
+    tracks = spark.createDataFrame(rows, schema)
     counted = report(spark.createDataFrame([], TRACKS).unionByName(tracks, allowMissingColumns=True))
     assert counted["genres"] == {"Reel": 30, "Jig": 10, "(none)": 5}
     assert counted["genre_weights"] == pytest.approx({"Reel": 2 / 3, "Jig": 2.0})

@@ -50,17 +50,15 @@ def wait_for(process, text):
     raise AssertionError(f"{text!r} was not printed")
 
 
-def test_a_driver_that_is_killed_while_it_extracts_leaves_nothing_that_the_next_run_trips_over(pipeline, submit):
-    pipeline.inventory()
-    pipeline.extract()
-    expected = {table: pipeline.rows(table) for table in ("features", "rejects")}
+def test_a_driver_that_is_killed_while_it_extracts_leaves_nothing_that_the_next_run_trips_over(integrated, submit):
+    expected = {table: integrated.rows(table) for table in ("features", "rejects")}
     for moment in ("plan: ", "progress: 11/11"):
         process = submit("extract", "--mode", "force")
         wait_for(process, moment)
         kill(process)
-        extracted = pipeline.extract()
+        extracted = integrated.extract()
         assert extracted["features"] + extracted["rejects"] == extracted["inventory"] == 11
-        assert {table: pipeline.rows(table) for table in expected} == expected
+        assert {table: integrated.rows(table) for table in expected} == expected
 
 
 def python_workers(driver):
@@ -119,10 +117,7 @@ def test_bad_input_ends_a_job_with_one_sentence_and_code_1(pipeline, submit):
     assert "Traceback" not in output
 
 
-def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(pipeline, submit, free_ports):
-    pipeline.inventory()
-    pipeline.extract()
-    pipeline.integrate()
+def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(integrated, submit, free_ports):
     [port] = free_ports(1)
     process = submit("publish", SEGUE_MONGO_URI=f"mongodb://127.0.0.1:{port}/?directConnection=true")
     output, _ = process.communicate()
@@ -130,4 +125,4 @@ def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(pip
     assert process.returncode == 1
     assert last.startswith(f"MongoDB does not answer at 127.0.0.1:{port}. Start it"), "and is tried again"
     assert "Traceback" not in output
-    assert pipeline.publish()["published"] == 8
+    assert integrated.publish()["published"] == 8

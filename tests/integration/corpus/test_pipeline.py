@@ -90,32 +90,28 @@ def test_a_day_with_nothing_in_it_is_no_error(pipeline):
     assert gate.judge(report, None, Settings()) == []
 
 
-def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(pipeline, add_sound):
-    pipeline.inventory()
-    pipeline.extract()
-    pipeline.integrate()
-    pipeline.publish()
+def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(published, add_sound):
     add_sound("Réels/tune no. 1.mp3", 50, title="Tune 1")
     add_sound("new.mp3", 51, title="New", artist="Late")
-    (pipeline.music / "same tags 1.mp3").unlink()
-    listed = pipeline.inventory(date(2026, 3, 9))
+    (published.music / "same tags 1.mp3").unlink()
+    listed = published.inventory(date(2026, 3, 9))
     assert (listed["new"], listed["gone"], listed["changed"]) == (1, 1, 1)
-    days = {row["path"]: row["partition_date"] for row in pipeline.rows("inventory")}
+    days = {row["path"]: row["partition_date"] for row in published.rows("inventory")}
     assert days["new.mp3"] == date(2026, 3, 9)
     assert days["same tags 2.mp3"] == date(2026, 3, 5)
 
-    assert pipeline.extract(mode=Mode.PING)["would_extract"] == 2
+    assert published.extract(mode=Mode.PING)["would_extract"] == 2
     night = date(2026, 3, 9)
-    nightly = Days(night, night, tuple(late_days(pipeline.lake, night)))
+    nightly = Days(night, night, tuple(late_days(published.lake, night)))
     assert nightly.late == (FIRST, date(2026, 3, 5))
-    extracted = pipeline.extract(nightly)
+    extracted = published.extract(nightly)
     assert (extracted["extracted"], extracted["skipped"], extracted["features"]) == (2, 6, 6)
-    report = pipeline.integrate(nightly)
+    report = published.integrate(nightly)
     assert (report["tracks"], report["first_day"], report["last_day"]) == (6, "2026-03-09", "2026-03-09")
-    assert pipeline.publish(nightly)["removed"] == 1
-    assert late_days(pipeline.lake, night) == []
-    assert pipeline.database.tracks.count_documents({}) == 8
-    assert pipeline.database.tracks.count_documents({"flags": {"$regex": "^duplicate_name"}}) == 0
+    assert published.publish(nightly)["removed"] == 1
+    assert late_days(published.lake, night) == []
+    assert published.database.tracks.count_documents({}) == 8
+    assert published.database.tracks.count_documents({"flags": {"$regex": "^duplicate_name"}}) == 0
 
 
 def test_a_metadata_table_that_comes_later_renames_tracks_without_extracting_them_again(pipeline):
@@ -135,13 +131,10 @@ def test_a_metadata_table_that_comes_later_renames_tracks_without_extracting_the
     assert pipeline.database.tracks.count_documents({}) == 8
 
 
-def test_force_extracts_everything_again_to_the_same_features(pipeline):
-    pipeline.inventory()
-    day = Days(FIRST, FIRST)
-    pipeline.extract(day)
-    before = pipeline.rows("features")
-    assert pipeline.extract(day, Mode.FORCE)["extracted"] == 2
-    assert pipeline.rows("features") == before
+def test_force_extracts_everything_again_to_the_same_features(integrated):
+    before = integrated.rows("features")
+    assert integrated.extract(Days(FIRST, FIRST), Mode.FORCE)["extracted"] == 2
+    assert integrated.rows("features") == before
 
 
 def test_a_day_where_all_is_rejected_fails_the_gate(pipeline):
@@ -153,55 +146,47 @@ def test_a_day_where_all_is_rejected_fails_the_gate(pipeline):
     assert failed == ["tracks", "share of files rejected", f"rejected on {SEEN_ON}"]
 
 
-def test_the_collection_refuses_what_is_no_track(pipeline):
-    pipeline.inventory()
-    pipeline.extract()
-    pipeline.integrate()
-    pipeline.publish()
-    track = pipeline.database.tracks.find_one("t0")
+def test_the_collection_refuses_what_is_no_track(published):
+    track = published.database.tracks.find_one("t0")
     for wrong in ({"title": None}, {"features": track["features"][1:]}, {"partition_date": "yesterday"}):
         with pytest.raises(WriteError, match="failed validation"):
-            pipeline.database.tracks.replace_one({"_id": "t0"}, track | wrong)
-    assert pipeline.database.tracks.find_one("t0") == track
+            published.database.tracks.replace_one({"_id": "t0"}, track | wrong)
+    assert published.database.tracks.find_one("t0") == track
 
 
-def test_files_that_were_only_touched_are_not_decoded_again(pipeline):
-    pipeline.inventory()
-    pipeline.extract()
-    before = {table: pipeline.rows(table) for table in ("features", "rejects")}
-    altered = pipeline.music / "no tags.flac"
+def test_files_that_were_only_touched_are_not_decoded_again(integrated):
+    before = {table: integrated.rows(table) for table in ("features", "rejects")}
+    altered = integrated.music / "no tags.flac"
     content = bytearray(altered.read_bytes())
     content[-5_000] ^= 1  # of the same size
     altered.write_bytes(content)
-    for path in pipeline.music.rglob("*.*"):
+    for path in integrated.music.rglob("*.*"):
         os.utime(path, ns=(1, 1))
-    assert pipeline.inventory()["changed"] == 11
-    extracted = pipeline.extract()
+    assert integrated.inventory()["changed"] == 11
+    extracted = integrated.extract()
     assert (extracted["extracted"], extracted["same_bytes"], extracted["skipped"]) == (2, 9, 9), (
         "and the empty file"
     )
-    again = pipeline.extract()
+    again = integrated.extract()
     assert (again["extracted"], again["same_bytes"]) == (0, 0)
-    now = {row["path"]: row.asDict() for table in before for row in pipeline.rows(table)}
+    now = {row["path"]: row.asDict() for table in before for row in integrated.rows(table)}
     then = {row["path"]: row.asDict() | {"mtime_ns": 1} for rows in before.values() for row in rows}
     assert {path for path in now if now[path] != then[path]} == {"no tags.flac"}
 
 
-def test_a_moved_file_and_a_copy_take_the_metadata_of_their_content(pipeline):
-    pipeline.inventory()
-    pipeline.extract()
-    [moved] = [row for row in pipeline.rows("features") if row["track_id"] == "t0"]
-    table = pipeline.music / "metadata.csv"
+def test_a_moved_file_and_a_copy_take_the_metadata_of_their_content(integrated):
+    [moved] = [row for row in integrated.rows("features") if row["track_id"] == "t0"]
+    table = integrated.music / "metadata.csv"
     header, *lines = table.read_text().splitlines()
     lines = [f"{line}," + (moved["content_hash"].upper() if line.startswith("t0,") else "") for line in lines]
     table.write_text("\n".join([f"{header},content_hash", *lines, ""]))
-    (pipeline.music / moved["path"]).rename(pipeline.music / "moved.mp3")
-    shutil.copy(pipeline.music / "Réels/tune no. 1.mp3", pipeline.music / "copy.mp3")
-    pipeline.inventory()
-    pipeline.extract()
-    report = pipeline.integrate()
+    (integrated.music / moved["path"]).rename(integrated.music / "moved.mp3")
+    shutil.copy(integrated.music / "Réels/tune no. 1.mp3", integrated.music / "copy.mp3")
+    integrated.inventory()
+    integrated.extract()
+    report = integrated.integrate()
     assert report["changes"]["metadata_by_content"] == 2
-    rows = {row["path"]: row for row in pipeline.rows("tracks")}
+    rows = {row["path"]: row for row in integrated.rows("tracks")}
     assert [rows[path]["type"] for path in ("moved.mp3", "copy.mp3")] == ["instrumental"] * 2
     assert [rows[path]["title"] for path in ("moved.mp3", "copy.mp3")] == ["Tune 0", "Tune 1"]
     assert rows["no tags.flac"]["type"] is None

@@ -146,7 +146,8 @@ def test_hated_tracks_are_not_recommended_again(api: str, client: httpx.Client, 
     name, token = user
     play(api, token, 7)
     first = eventually(lambda: (found := recommended(client, name)["items"])[0]["because"] and found)[0]
-    recording = client.get(f"/1/cf/recommendation/user/{name}/recording").json()["payload"]["mbids"][0]
+    stored = eventually(lambda: client.get(f"/1/cf/recommendation/user/{name}/recording").content)
+    recording = json.loads(stored)["payload"]["mbids"][0]
     hate(client, recording_msid=recording["recording_msid"])
     assert first["track_id"] not in shown(client, name), "in the list that was made before"
     assert first["track_id"] not in shown(client, name, count=40)
