@@ -40,10 +40,13 @@ class Budget:
     Parameters
     ----------
     trials : int
-        Of the study in all, finished or pruned, those before a kill included.
+        Of the study in all, finished or pruned, those before a kill included; and those that have failed in this
+        process.
     minutes : float
         Of this process. A trial that has begun is finished, unless what it has still to do would take longer than
-        what is left; one is always made and finished.
+        what is left.
+
+    However little it is, trials are made until one is finished: none is given up before.
     """
 
     trials: int
@@ -121,11 +124,13 @@ def search(
     if not study.trials:
         first = [*known, *map(classifiers.default, kinds), classifiers.FREE]
         first.insert(len(known) + 3, classifiers.KERNEL)
-        for choice in (each for each in first if each["classifier"] in kinds and each["families"] in families):
+        first = [each for each in first if each["classifier"] in kinds and each["families"] in families]
+        # No more than will be tried: what is enqueued again after a kill would come after all of them.
+        for choice in first[: budget.trials]:
             study.enqueue_trial(dict(choice), skip_if_exists=True)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)  # the process that ran it was killed
-        study.enqueue_trial(trial.params)
+        _enqueue_again(study, trial)  # the process that ran it was killed
+        study.tell(trial.number, state=TrialState.FAIL)
     planned = plan(data, seed=seed)
     study.pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=planned.reduction)
     ends = time.monotonic() + 60 * budget.minutes
@@ -151,7 +156,8 @@ def search(
             trial.report(f1, planned.reduction**i)
             if i + 1 < len(planned.rungs):
                 late = began + (1 + planned.growth) * (time.monotonic() - began) > ends
-                if trial.should_prune() or (late and _finished(study)):
+                poor = trial.should_prune()  # asked in any case: it notes what later trials are compared with
+                if (poor or late) and _finished(study):
                     import optuna
 
                     raise optuna.TrialPruned
@@ -160,7 +166,7 @@ def search(
     def tell(_: Study, trial: FrozenTrial) -> None:
         say(f"{len(done(study))}/{budget.trials} {line_of(trial)}")
 
-    while len(done(study)) < budget.trials and (time.monotonic() < ends or not done(study)):
+    while (time.monotonic() < ends and len(done(study)) < budget.trials) or not _finished(study):
         study.optimize(objective, n_trials=1, callbacks=[tell])
     return study.best_trial
 
@@ -176,6 +182,11 @@ def _finished(study: Study) -> bool:
     from optuna.trial import TrialState
 
     return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+
+
+def _enqueue_again(study: Study, trial: FrozenTrial) -> None:
+    """Let a trial be repeated, one too that was killed before it had asked for all of its parameters."""
+    study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
 
 
 def _spare(tracks: DataFrame) -> int:

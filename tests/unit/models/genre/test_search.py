@@ -85,6 +85,35 @@ def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_wa
     assert len(done(open_study(storage, "a", seed=0))) == 3
 
 
+@pytest.mark.parametrize("trials", [1, 3])
+def test_a_search_killed_in_its_first_trial_repeats_and_finishes_it(data, storage, monkeypatch, trials):
+    known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
+    measured = iter([0.9, SystemExit(), 0.8, 0.8])
+
+    def judge(_):
+        if isinstance(each := next(measured), BaseException):
+            raise each
+        return each, 1.0
+
+    monkeypatch.setattr("segue.models.genre.search._judge", judge)
+    budget = Budget(trials, 0)
+    with pytest.raises(SystemExit):
+        search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+    best = search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+    assert best.value == 0.8, "finished, though it was better before the kill"
+    if trials == 1:
+        assert best.user_attrs["choice"] == known
+
+
+def test_a_trial_killed_before_it_began_is_repeated_as_it_was_meant(data, storage):
+    known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
+    study = open_study(storage, "a", seed=0)
+    study.enqueue_trial(known)
+    study.ask()
+    best = search(data, open_study(storage, "a", seed=0), Budget(1, 0), kinds=QUICK, say=lambda _: None)
+    assert best.user_attrs["choice"] == known
+
+
 def test_fits_at_the_same_time_change_nothing_but_the_time(data):
     found = []
     for parallelism in (1, 2):
