@@ -16,7 +16,7 @@ from segue.models.genre.classifiers import Choice
 from segue.models.genre.importance import by_family
 from segue.models.genre.judging import Difference, Judged, judge
 from segue.models.genre.labelled import TEST
-from segue.models.genre.search import done
+from segue.models.genre.studies import done
 from segue.models.genre.training import Search, Trained, artists, train
 from segue.settings import PROJECT_DIR
 

@@ -10,7 +10,7 @@ import numpy as np
 from segue.html_report import Cell, Picture, Section, Table, render
 from segue.models.genre.classifiers import family_sets
 from segue.models.genre.judging import BINS, LEVEL, Judged
-from segue.models.genre.search import done
+from segue.models.genre.studies import done, failed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,7 +148,7 @@ def _confusion(judged: Judged) -> Section | None:
 def _search(trained: Trained) -> Section:
     from optuna.importance import get_param_importances
 
-    trials = done(trained.study)
+    trials, wrong = done(trained.study), len(failed(trained.study))
     complete = [trial for trial in trials if trial.state.name == "COMPLETE" and trial.value is not None]
     rows: list[Sequence[Cell]] = []
     for trial in sorted(complete, key=lambda trial: trial.value or 0.0, reverse=True)[:10]:
@@ -174,7 +174,8 @@ def _search(trained: Trained) -> Section:
         pictures.append(Picture(figure, f"Importance of the choices: {told}."))
     return Section(
         "Search",
-        f"{len(trials)} trials, {len(trials) - len(complete)} of them given up early, took "
+        f"{len(trials)} trials, {len(trials) - len(complete)} of them given up early"
+        f"{f', and {wrong} that failed' if wrong else ''}, took "
         f"{trained.search_s:,.0f} s and {trained.search_cpu_s:,.0f} s of CPU. The ten best:",
         Table(["Trial", "Choice", "Macro F1, validation", "Seconds"], rows),
         pictures,

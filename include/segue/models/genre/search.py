@@ -1,13 +1,12 @@
 """The search for the best choice of classifier, scaling, features and parameters: Optuna's TPE with pruning.
 
-The study is kept in a database, a row as soon as a trial ends. A search that is killed goes on where it was, and
+A search that is killed goes on where it was, and
 spends what is left of its budget.
 """
 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pandas as pd
 from segue.models.genre import classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.labelled import Labelled
+from segue.models.genre.studies import done, enqueue_again, failed, is_finished
 from segue.models.genre.validation import Fold, plan
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame
 
-STARTUP_TRIALS = 10
-"""Trials by chance before TPE (Bergstra et al., 2011) begins to model; the first choices count."""
+MOST_FAILURES = 3
+"""Trials that may fail before one has been finished; then it is not the choice that is wrong."""
 
 Say = Callable[[str], None]
 
@@ -53,31 +53,6 @@ class Budget:
     minutes: float
 
 
-def open_study(storage: str | None, name: str, *, seed: int) -> Study:
-    """Open a study, or make it.
-
-    Parameters
-    ----------
-    storage : str or None
-        SQLAlchemy URL of the database; None keeps the study in memory only.
-    name : str
-        Of the study; a search with the same name goes on with it.
-    seed : int
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # The parameters of one classifier are modelled together: TPE's `group`, which Optuna calls experimental.
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    return optuna.create_study(
-        study_name=name,
-        storage=storage,
-        load_if_exists=True,
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, group=True),
-    )
-
-
 def search(
     data: Labelled,
     study: Study,
@@ -95,7 +70,7 @@ def search(
     ----------
     data : Labelled
     study : Study
-        From `open_study`.
+        From `segue.models.genre.studies.open_study`.
     budget : Budget
     kinds : sequence of str
         Classifiers to choose from.
@@ -105,17 +80,28 @@ def search(
     seed : int
         Of the folds and the classifiers.
     parallelism : int, optional
-        Fits at the same time. Default: as many as the cores take, when each fit's tasks have taken theirs. It
-        changes nothing but the time: trials still come one after the other, each learning from those before.
+        Fits at the same time. Default: as many as the cores take, when each fit's tasks have taken theirs. Never
+        more than a rung has folds, which are two (`segue.models.genre.validation`); without folds there is one
+        fit at a time. It changes nothing but the time: trials come one after the other, each learning from those
+        before.
     say : callable
         Gets a line after each trial.
+
+    A trial that raises an error has failed, counts against the budget, and the next one comes.
 
     Returns
     -------
     FrozenTrial
         That of the highest macro F1 in validation; its ``user_attrs`` are `choice` and the `temperature`
         that makes its scores probabilities.
+
+    Raises
+    ------
+    Exception
+        That of the last trial, if the first `MOST_FAILURES`, or all of a smaller budget, have failed. A search
+        with the same name tries them again.
     """
+    import optuna
     from optuna.pruners import SuccessiveHalvingPruner
     from optuna.trial import TrialState
     from pyspark import inheritable_thread_target
@@ -129,14 +115,25 @@ def search(
         for choice in first[: budget.trials]:
             study.enqueue_trial(dict(choice), skip_if_exists=True)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        _enqueue_again(study, trial)  # the process that ran it was killed
+        enqueue_again(study, trial)  # the process that ran it was killed
         study.tell(trial.number, state=TrialState.FAIL)
     planned = plan(data, seed=seed)
     study.pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=planned.reduction)
     ends = time.monotonic() + 60 * budget.minutes
     workers = parallelism or _spare(data.tracks)
+    errors: list[Exception] = []
 
     def objective(trial: Trial) -> float:
+        try:
+            return attempt(trial)
+        except optuna.TrialPruned:
+            raise
+        except Exception as error:  # of whatever kind: Spark's, Java's or NumPy's
+            errors.append(error)
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}".partition("\n")[0])
+            raise
+
+    def attempt(trial: Trial) -> float:
         choice = classifiers.suggest(trial, kinds, families)
         trial.set_user_attr("choice", choice)
 
@@ -157,36 +154,23 @@ def search(
             if i + 1 < len(planned.rungs):
                 late = began + (1 + planned.growth) * (time.monotonic() - began) > ends
                 poor = trial.should_prune()  # asked in any case: it notes what later trials are compared with
-                if (poor or late) and _finished(study):
-                    import optuna
-
+                if (poor or late) and is_finished(study):
                     raise optuna.TrialPruned
         return f1
 
+    def spent() -> int:
+        return len(done(study)) + len(errors)
+
     def tell(_: Study, trial: FrozenTrial) -> None:
-        say(f"{len(done(study))}/{budget.trials} {line_of(trial)}")
+        say(f"{spent()}/{budget.trials} {line_of(trial)}")
 
-    while (time.monotonic() < ends and len(done(study)) < budget.trials) or not _finished(study):
-        study.optimize(objective, n_trials=1, callbacks=[tell])
+    while (time.monotonic() < ends and spent() < budget.trials) or not is_finished(study):
+        if len(errors) >= min(MOST_FAILURES, budget.trials) and not is_finished(study):
+            for trial in failed(study)[-len(errors) :]:
+                enqueue_again(study, trial)
+            raise errors[-1]
+        study.optimize(objective, n_trials=1, catch=Exception, callbacks=[tell])
     return study.best_trial
-
-
-def done(study: Study) -> list[FrozenTrial]:
-    """List the trials that have ended with a result."""
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def _finished(study: Study) -> bool:
-    from optuna.trial import TrialState
-
-    return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
-
-
-def _enqueue_again(study: Study, trial: FrozenTrial) -> None:
-    """Let a trial be repeated, one too that was killed before it had asked for all of its parameters."""
-    study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
 
 
 def _spare(tracks: DataFrame) -> int:
@@ -196,8 +180,12 @@ def _spare(tracks: DataFrame) -> int:
 
 def line_of(trial: FrozenTrial) -> str:
     """Tell a trial in one line: its choice, what came of it and how long it took."""
-    choice = ", ".join(f"{name} {_short(value)}" for name, value in trial.user_attrs["choice"].items())
+    choice = ", ".join(
+        f"{name} {_short(value)}" for name, value in trial.user_attrs.get("choice", trial.params).items()
+    )
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    if error := trial.user_attrs.get("error"):
+        return f"{choice}: failed after {seconds:.1f} s. {error}"
     share = "" if trial.state.name == "COMPLETE" else ", given up early"
     last = trial.intermediate_values[max(trial.intermediate_values)]
     return f"{choice}: macro F1 {last:.3f} in validation{share}, {seconds:.1f} s"
