@@ -91,7 +91,8 @@ def _comparison(trained: Trained) -> Section:
     )
     return Section(
         "Challenger, champion and baselines",
-        f"All judged by the same {len(trained.judged.tracks):,} test tracks, which none has seen. Intervals: "
+        f"All judged by the same {len(trained.judged.tracks):,} test tracks, which none has learned from; where "
+        "that is not so of the champion, the verdict says so, and rests on the others. Intervals: "
         f"{LEVEL:.0%}, bootstrap over artists.",
         Table(["Model", *METRICS.values(), "Macro F1, 95 %"], rows, best=best),
         [Picture(figure, f"Macro F1: {', '.join(f'{n} {m:.3f}' for n, m in zip(models, middle, strict=True))}.")],
