@@ -40,6 +40,20 @@ def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
     assert page.count("data:image/png;base64,") >= 6
 
 
+def test_a_feature_that_never_varies_is_learned_with_and_reported_without_a_gap(corpus):
+    # The corpus has one, and here a family that has no other.
+    families = {"mfcc": [0, 1, 2], "tonnetz": [3, 4], "zcr": [5]}
+    how = Search(None, "constant", Budget(2, 10))
+    found = training.train(corpus(), how, families=families, say=lambda _: None)
+    losses = importance.by_family(found.model, found.data, seed=0)
+    assert losses["zcr"] == 0
+    for judged in (found.judged, *found.rivals.values()):
+        assert np.isfinite(judged.probabilities).all()
+        assert np.isfinite(list(judged.metrics().values())).all()
+    text = re.sub(r"data:image[^\"]*", "", report.page(found, "Promoted.", losses, {}))
+    assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
+
+
 def test_the_search_has_cost_cpu_time_of_spark_too(trained):
     assert trained.search_cpu_s > 0.5
 
