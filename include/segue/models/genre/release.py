@@ -66,6 +66,7 @@ def release(
     how: Search,
     *,
     made_from: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
     say: Callable[[str], None] = print,
 ) -> tuple[Trained, Decision]:
     """Train a challenger, keep it as a version, and promote it if it is better than the champion beyond chance.
@@ -80,6 +81,8 @@ def release(
     how : Search
     made_from : mapping of str to str
         Versions of the data, kept with the model.
+    links : mapping of str to str
+        For the report: see `segue.reports.links`.
     say : callable
 
     Raises
@@ -104,7 +107,7 @@ def release(
     origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(made_from or {})}
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
     importance = by_family(trained.model, trained.data, seed=how.seed)
-    page = report.page(trained, verdict, importance, {"Run": how.name, **origin})
+    page = report.page(trained, verdict, importance, {"Run": how.name, **origin}, links=links)
     registry.prune(NAME)  # a version a night, each with its report
     differences = {
         name: difference if name == against else judging.compare(trained.judged, each, how.seed)

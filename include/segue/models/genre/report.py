@@ -42,6 +42,7 @@ def page(
     facts: Mapping[str, Cell],
     *,
     title: str = "Genre model",
+    links: Mapping[str, str] | None = None,
 ) -> str:
     """Lay out the report.
 
@@ -55,6 +56,8 @@ def page(
     facts : mapping of str to str, int or float
         Where the data come from and what the versions are.
     title : str
+    links : mapping of str to str, optional
+        Addresses of the run and of the model.
     """
     sizes = {f"Tracks, {part}": size for part, size in trained.sizes.items()}
     times = {TIMES[name]: " to ".join(span) for name, span in trained.spans.items()}
@@ -68,7 +71,8 @@ def page(
         _slices(trained.judged),
         _data(trained),
     ]
-    return render(title, verdict, [section for section in sections if section], {**facts, **times, **sizes})
+    shown = [section for section in sections if section]
+    return render(title, verdict, shown, {**facts, **times, **sizes}, links)
 
 
 def _comparison(trained: Trained) -> Section:

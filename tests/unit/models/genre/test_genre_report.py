@@ -27,7 +27,9 @@ def test_the_family_that_tells_the_genres_apart_is_the_important_one(trained):
 
 
 def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
-    page = report.page(trained, "Promoted: it is better.", {"mfcc": 0.4, "tonnetz": 0.0}, {"Run": "r/1"})
+    importances, links = {"mfcc": 0.4, "tonnetz": 0.0}, {"In Airflow": "http://a/dags/genre_model/runs/r"}
+    page = report.page(trained, "Promoted: it is better.", importances, {"Run": "r/1"}, links=links)
+    assert 'href="http://a/dags/genre_model/runs/r"' in page
     assert "Promoted: it is better." in page
     headings = ("Challenger, champion and baselines", "By genre", "Confusion", "Search", "Calibration", "Slices")
     for heading in headings:
