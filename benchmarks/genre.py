@@ -39,7 +39,8 @@ from segue.commands.evaluate import spark_session
 from segue.models.genre import classifiers, judging, labelled, training
 from segue.models.genre.baselines import collect
 from segue.models.genre.labelled import TEST, TRAIN, VALIDATION
-from segue.models.genre.search import Budget, done
+from segue.models.genre.search import Budget
+from segue.models.genre.studies import done
 from segue.models.genre.table import SCHEMA, FeatureTable
 
 TABLE = "features.parquet"

@@ -30,7 +30,9 @@ def main() -> None:
         default="warm",
         help="begin with what was best; begin anew with every classifier; or only fit the champion's choice again",
     )
-    parser.add_argument("--parallelism", type=int, default=0, help="fits at a time; 0: as many as the cores take")
+    parser.add_argument(
+        "--parallelism", type=int, default=0, help="fits at a time, two at most; 0: as many as the cores take"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the search, trees and first weights")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -53,7 +55,8 @@ def main() -> None:
                 parallelism=arguments.parallelism or None,
             )
             made_from |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
-            trained, decision = release.release(tracks, registry, how, made_from=made_from)
+            links = reports.links(arguments.run_id)
+            trained, decision = release.release(tracks, registry, how, made_from=made_from, links=links)
             reports.save(arguments.run_id, decision.page, into=database)
             print(trained.judged.classification.table(), flush=True)
             outcome = release.summary(trained, decision)

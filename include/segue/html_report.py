@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing but itself: no JavaScript, no file beside it, no address outside.
+"""A report as one HTML page that needs nothing but itself: no JavaScript, no file beside it, nothing loaded.
 
 Figures are PNGs inside the page. It can be kept as one document, mailed, and opened years later.
 """
@@ -143,7 +143,13 @@ class Section:
         return self.text.split("\n\n")
 
 
-def render(title: str, verdict: str, sections: Sequence[Section], facts: Mapping[str, Cell]) -> str:
+def render(
+    title: str,
+    verdict: str,
+    sections: Sequence[Section],
+    facts: Mapping[str, Cell],
+    links: Mapping[str, str] | None = None,
+) -> str:
     """Lay out a report.
 
     Parameters
@@ -154,11 +160,19 @@ def render(title: str, verdict: str, sections: Sequence[Section], facts: Mapping
     sections : sequence of Section
     facts : mapping of str to str, int, float or None
         What the report is about: data, time range, versions.
+    links : mapping of str to str, optional
+        Addresses by what is there, shown in full. They open in place: Airflow shows a report in a frame that may
+        not open windows, where a link to a new one would do nothing.
 
     Returns
     -------
     str
         A whole page. Every text in it is escaped, whatever tags and names of the corpus say.
+
+    Raises
+    ------
+    ValueError
+        If a link is no web address.
 
     Examples
     --------
@@ -168,7 +182,9 @@ def render(title: str, verdict: str, sections: Sequence[Section], facts: Mapping
     1
     """
     spelled = {name: _spell(value, 3) for name, value in facts.items()}
-    return _template().render(title=title, verdict=verdict, sections=sections, facts=spelled)
+    if wrong := [link for link in (links or {}).values() if not link.startswith(("http://", "https://"))]:
+        raise ValueError(f"A link must begin with http:// or https://: {', '.join(wrong)}.")
+    return _template().render(title=title, verdict=verdict, sections=sections, facts=spelled, links=links or {})
 
 
 def _spell(cell: Cell, digits: int) -> str:

@@ -6,9 +6,11 @@ a cleared task) replaces it. Of each DAG the newest `KEPT` stay.
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from pymongo.database import Database
 
@@ -59,6 +61,25 @@ def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
     of_dag = {"_id": {"$regex": f"^{re.escape(run_id.partition('/')[0])}/"}}
     old = kept.find(of_dag, {"_id": 1}).sort("written_at", -1).skip(KEPT)
     kept.delete_many({"_id": {"$in": [each["_id"] for each in old]}})
+
+
+def links(run_id: str) -> dict[str, str]:
+    """Give the address of a run in Airflow's UI, for its report.
+
+    Parameters
+    ----------
+    run_id : str
+        ``<dag_id>/<run_id>``.
+
+    Returns
+    -------
+    dict of str to str
+        Empty where Airflow does not tell its tasks its address (``[api] base_url``). MLflow has none that could be
+        relied on: files and a database have none, and a server's may be known only to the tasks.
+    """
+    airflow = os.environ.get("AIRFLOW__API__BASE_URL")
+    dag, _, run = run_id.partition("/")
+    return {"In Airflow": f"{airflow.rstrip('/')}/dags/{quote(dag)}/runs/{quote(run, safe='')}"} if airflow else {}
 
 
 def read(run_id: str, *, source: Database[Any] | None = None) -> str | None:

@@ -54,15 +54,17 @@ def genre(
 ) -> None:
     """Tune, fit and judge a genre model on your own features, as the DAG `genre_model` does on the corpus.
 
-    Every column of numbers is a feature. 60 % of the groups are for training, 20 % decide every choice, and
-    20 % judge.
+    Every column of numbers that has a name is a feature. 60 % of the groups are for training, 20 % decide every
+    choice, and 20 % judge.
     """
     from segue.models.genre import table
 
     read = table.read(features, label, group)
     if group is None:
         typer.echo("Without --group an artist may be on both sides of the test, which flatters.", err=True)
-    facts = {"Table": str(features), "Label": label, "Group": group}
+    if read.left_out:
+        typer.echo(f"Columns that are no features: {read.without}.", err=True)
+    facts = {"Table": str(features), "Label": label, "Group": group, "No features": read.without or None}
     with spark_session() as spark:
         trained = train(spark, read, trials=trials, minutes=minutes, seed=seed)
         Console(highlight=False).print(table_of(trained))

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from matplotlib.figure import Figure
 
+from segue import reports
 from segue.html_report import Picture, Section, Table, render
 
 NASTY = '<script>alert("x")</script>'
@@ -76,6 +77,29 @@ def test_every_section_is_linked_from_the_top(html):
     assert [link["href"] for link in page.all("a")] == targets
     assert len(set(targets)) == 2
     assert page.texts["a"] == ["By genre", NASTY]
+
+
+def test_links_are_shown_in_full_and_open_in_place():
+    address = "http://127.0.0.1:18080/dags/genre_model/runs/manual__2026-11-25T02%3A00"
+    html = render("Genre", "Kept.", [], {}, {"In Airflow": address})
+    [link] = Page(html).all("a")
+    assert link["href"] == address
+    assert "target" not in link, "the frame that Airflow shows reports in opens no windows"
+    assert Page(html).texts["a"] == [address]
+
+
+def test_a_link_that_is_no_web_address_is_refused():
+    with pytest.raises(ValueError, match="must begin with http"):
+        render("Genre", "Kept.", [], {}, {"Run": "javascript:alert(1)"})
+
+
+def test_a_training_links_its_run_where_airflow_tells_its_address(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://music.example/airflow/")
+    assert reports.links("genre_model/manual__2026-11-25T02:00:00+00:00") == {
+        "In Airflow": "https://music.example/airflow/dags/genre_model/runs/manual__2026-11-25T02%3A00%3A00%2B00%3A00"
+    }
+    monkeypatch.delenv("AIRFLOW__API__BASE_URL")
+    assert reports.links("genre_model/run") == {}
 
 
 def test_its_own_policy_forbids_scripts_and_outside_loads(html):

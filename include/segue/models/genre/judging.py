@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,11 @@ class Judged:
             return Classification([*self.genres, UNKNOWN], confusion)
         return Classification(self.genres, confusion[:-1, :-1])
 
+    @property
+    def macro_f1(self) -> float:
+        """Macro F1 over the genres that the tracks have."""
+        return _scores(self, np.ones(len(self.tracks)))[1]
+
     def metrics(self) -> dict[str, float]:
         """Those of `Classification`, top-3 accuracy, log loss (natural) and expected calibration error."""
         at = np.arange(len(self.truth))
@@ -105,6 +110,10 @@ class Judged:
     def where(self, rows: NDArray[np.bool_]) -> Judged:
         """Take some of the tracks."""
         return replace(self, tracks=self.tracks[rows], probabilities=self.probabilities[rows])
+
+    def without(self, genres: Collection[str]) -> Judged:
+        """Leave the tracks of some genres out."""
+        return self.where(~self.tracks["genre"].isin(genres).to_numpy())
 
     def by_slice(self) -> dict[str, dict[str, dict[str, float]]]:
         """Accuracy, macro F1 of the genres that occur, and tracks, for each value of each column to slice by."""
@@ -185,9 +194,7 @@ def compare(one: Judged, other: Judged, seed: int = 0) -> Difference:
     only_one, only_other = int((one.right & ~other.right).sum()), int((other.right & ~one.right).sum())
     differing = only_one + only_other
     p = float(binomtest(only_one, differing).pvalue) if differing else 1.0
-    every = np.ones(len(one.tracks))
-    mean = _scores(one, every)[macro_f1] - _scores(other, every)[macro_f1]
-    return Difference(mean, float(np.quantile(drawn, 1 - LEVEL)), p)
+    return Difference(one.macro_f1 - other.macro_f1, float(np.quantile(drawn, 1 - LEVEL)), p)
 
 
 def resamples(tracks: pd.DataFrame, seed: int) -> list[NDArray[np.float64]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as package_version
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,8 @@ from segue.models.genre import judging, report
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.importance import by_family
 from segue.models.genre.judging import Difference, Judged, judge
-from segue.models.genre.labelled import TEST
-from segue.models.genre.search import done
+from segue.models.genre.labelled import TEST, Labelled
+from segue.models.genre.studies import done
 from segue.models.genre.training import Search, Trained, artists, train
 from segue.settings import PROJECT_DIR
 
@@ -66,6 +66,7 @@ def release(
     how: Search,
     *,
     made_from: Mapping[str, str] | None = None,
+    links: Mapping[str, str] | None = None,
     say: Callable[[str], None] = print,
 ) -> tuple[Trained, Decision]:
     """Train a challenger, keep it as a version, and promote it if it is better than the champion beyond chance.
@@ -80,6 +81,8 @@ def release(
     how : Search
     made_from : mapping of str to str
         Versions of the data, kept with the model.
+    links : mapping of str to str
+        For the report: see `segue.reports.links`.
     say : callable
 
     Raises
@@ -89,19 +92,13 @@ def release(
     """
     versions = [version for version in registry.versions() if version.name == NAME]
     champion = registry.champion(NAME)
-    by_track = json.loads(versions[0].tags.get("split_by_track", "[]")) if versions else []
+    by_track = sorted({genre for version in versions for genre in _split_by_track(version)})
     trained = train(tracks, how, known=_known(versions, champion), split_by_track=by_track, say=say)
-    against, rival = "guessing", trained.rivals["guessing"]
+    against, rival, moved = "guessing", trained.rivals["guessing"], set[str]()
     if champion and (incumbent := _incumbent(champion, trained, say)):
-        against, rival = f"champion {champion}", incumbent
+        against, rival, moved = f"champion {champion}", incumbent, divided_anew(champion, trained.data)
         trained = replace(trained, rivals={against: incumbent, **trained.rivals})
-    difference = judging.compare(trained.judged, rival, how.seed)
-    mine, theirs = (each.metrics()["macro_f1"] for each in (trained.judged, rival))
-    reason = (
-        f"macro F1 {mine:.3f} against {theirs:.3f} of {against} on {len(rival.tracks)} test tracks: "
-        f"{'better' if difference.better else 'not better'} beyond chance "
-        f"(at 95 % confidence the difference is above {difference.low:+.3f}; McNemar p = {difference.mcnemar:.2g})"
-    )
+    difference, reason = weigh(trained.judged, rival, against, moved, how.seed)
     if not difference.better and champion is None:
         raise TrainingError(
             f"The genre model is no better than guessing ({reason}), and there is no champion to keep."
@@ -110,13 +107,50 @@ def release(
     origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(made_from or {})}
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
     importance = by_family(trained.model, trained.data, seed=how.seed)
-    page = report.page(trained, verdict, importance, {"Run": how.name, **origin})
+    page = report.page(trained, verdict, importance, {"Run": how.name, **origin}, links=links)
     registry.prune(NAME)  # a version a night, each with its report
-    version = _register(registry, trained, how, origin, page)
+    differences = {
+        name: difference if name == against else judging.compare(trained.judged, each, how.seed)
+        for name, each in trained.rivals.items()
+    }
+    version = _register(registry, trained, how, origin, page, differences)
     if difference.better:
         registry.promote(version)
     serving = str(version if difference.better else champion)
     return trained, Decision(outcome, reason, serving, str(version), against, difference, page)
+
+
+def weigh(
+    challenger: Judged, rival: Judged, against: str, moved: Collection[str], seed: int
+) -> tuple[Difference, str]:
+    """Compare a challenger with its rival, on test tracks that neither has learned from, and say what came of it.
+
+    Parameters
+    ----------
+    challenger, rival : Judged
+    against : str
+        What the rival is called.
+    moved : collection of str
+        Genres whose tracks the rival may have learned from: see `divided_anew`.
+    seed : int
+    """
+    challenger, rival = challenger.without(moved), rival.without(moved)
+    difference = judging.compare(challenger, rival, seed)
+    but = f", without {', '.join(sorted(moved))}, divided anew since it learned" if moved else ""
+    return difference, (
+        f"macro F1 {challenger.macro_f1:.3f} against {rival.macro_f1:.3f} of {against} on {len(rival.tracks)} "
+        f"test tracks{but}: {'better' if difference.better else 'not better'} beyond chance "
+        f"(at 95 % confidence the difference is above {difference.low:+.3f}; McNemar p = {difference.mcnemar:.2g})"
+    )
+
+
+def divided_anew(champion: Version, data: Labelled) -> set[str]:
+    """Name the genres that were split by artist when the champion learned and are by track now, or the other way.
+
+    What it has learned from can be in the test part now. Of a genre that it does not know it has seen no track.
+    """
+    known = set(json.loads(champion.tags.get("genres", "[]"))) & set(data.genres)
+    return known & (set(_split_by_track(champion)) ^ set(data.split_by_track))
 
 
 def nothing_to_refit(registry: Registry, made_from: Mapping[str, str]) -> str | None:
@@ -166,6 +200,9 @@ def _incumbent(champion: Version, trained: Trained, say: Callable[[str], None]) 
     if "choice" not in champion.tags:
         say(f"{champion} is of an older form, without probabilities, so it is not compared with.")
         return None
+    if len(set(trained.data.genres) - divided_anew(champion, trained.data)) < 2:
+        say(f"The genres have been divided anew since {champion} learned, so it is not compared with.")
+        return None
     try:
         model = champion.load()
         return judge(model, trained.data.part(TEST), trained.data.genres, artists(trained.data))
@@ -175,6 +212,11 @@ def _incumbent(champion: Version, trained: Trained, say: Callable[[str], None]) 
         return None
 
 
+def _split_by_track(version: Version) -> list[str]:
+    found: list[str] = json.loads(version.tags.get("split_by_track", "[]"))
+    return found
+
+
 def _known(versions: Sequence[Version], champion: Version | None) -> list[Choice]:
     """List the choices of the champion and of the latest versions, each once."""
     latest = sorted(versions, key=lambda version: champion is None or version.number != champion.number)
@@ -182,7 +224,14 @@ def _known(versions: Sequence[Version], champion: Version | None) -> list[Choice
     return [choice for i, choice in enumerate(choices) if choice not in choices[:i]][:REMEMBERED]
 
 
-def _register(registry: Registry, trained: Trained, how: Search, origin: Mapping[str, str], page: str) -> Version:
+def _register(
+    registry: Registry,
+    trained: Trained,
+    how: Search,
+    origin: Mapping[str, str],
+    page: str,
+    differences: Mapping[str, Difference],
+) -> Version:
     judged = trained.judged
     return registry.register(
         NAME,
@@ -203,7 +252,7 @@ def _register(registry: Registry, trained: Trained, how: Search, origin: Mapping
             "confusion": judged.classification.confusion.tolist(),
             "by_slice": judged.by_slice(),
             "rivals": {name: rival.metrics() for name, rival in trained.rivals.items()},
-            "against": {name: asdict(judging.compare(judged, each)) for name, each in trained.rivals.items()},
+            "against": {name: asdict(difference) for name, difference in differences.items()},
             "tracks": dict(trained.sizes),
             "class_weights": dict(trained.data.weights),
             "rejected": dict(trained.data.rejected),

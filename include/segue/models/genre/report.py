@@ -10,7 +10,7 @@ import numpy as np
 from segue.html_report import Cell, Picture, Section, Table, render
 from segue.models.genre.classifiers import family_sets
 from segue.models.genre.judging import BINS, LEVEL, Judged
-from segue.models.genre.search import done
+from segue.models.genre.studies import done, failed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +42,7 @@ def page(
     facts: Mapping[str, Cell],
     *,
     title: str = "Genre model",
+    links: Mapping[str, str] | None = None,
 ) -> str:
     """Lay out the report.
 
@@ -55,6 +56,8 @@ def page(
     facts : mapping of str to str, int or float
         Where the data come from and what the versions are.
     title : str
+    links : mapping of str to str, optional
+        Addresses of the run and of the model.
     """
     sizes = {f"Tracks, {part}": size for part, size in trained.sizes.items()}
     times = {TIMES[name]: " to ".join(span) for name, span in trained.spans.items()}
@@ -68,7 +71,8 @@ def page(
         _slices(trained.judged),
         _data(trained),
     ]
-    return render(title, verdict, [section for section in sections if section], {**facts, **times, **sizes})
+    shown = [section for section in sections if section]
+    return render(title, verdict, shown, {**facts, **times, **sizes}, links)
 
 
 def _comparison(trained: Trained) -> Section:
@@ -91,7 +95,8 @@ def _comparison(trained: Trained) -> Section:
     )
     return Section(
         "Challenger, champion and baselines",
-        f"All judged by the same {len(trained.judged.tracks):,} test tracks, which none has seen. Intervals: "
+        f"All judged by the same {len(trained.judged.tracks):,} test tracks, which none has learned from; where "
+        "that is not so of the champion, the verdict says so, and rests on the others. Intervals: "
         f"{LEVEL:.0%}, bootstrap over artists.",
         Table(["Model", *METRICS.values(), "Macro F1, 95 %"], rows, best=best),
         [Picture(figure, f"Macro F1: {', '.join(f'{n} {m:.3f}' for n, m in zip(models, middle, strict=True))}.")],
@@ -148,7 +153,7 @@ def _confusion(judged: Judged) -> Section | None:
 def _search(trained: Trained) -> Section:
     from optuna.importance import get_param_importances
 
-    trials = done(trained.study)
+    trials, wrong = done(trained.study), len(failed(trained.study))
     complete = [trial for trial in trials if trial.state.name == "COMPLETE" and trial.value is not None]
     rows: list[Sequence[Cell]] = []
     for trial in sorted(complete, key=lambda trial: trial.value or 0.0, reverse=True)[:10]:
@@ -174,7 +179,8 @@ def _search(trained: Trained) -> Section:
         pictures.append(Picture(figure, f"Importance of the choices: {told}."))
     return Section(
         "Search",
-        f"{len(trials)} trials, {len(trials) - len(complete)} of them given up early, took "
+        f"{len(trials)} trials, {len(trials) - len(complete)} of them given up early"
+        f"{f', and {wrong} that failed' if wrong else ''}, took "
         f"{trained.search_s:,.0f} s and {trained.search_cpu_s:,.0f} s of CPU. The ten best:",
         Table(["Trial", "Choice", "Macro F1, validation", "Seconds"], rows),
         pictures,

@@ -1,13 +1,12 @@
 """The search for the best choice of classifier, scaling, features and parameters: Optuna's TPE with pruning.
 
-The study is kept in a database, a row as soon as a trial ends. A search that is killed goes on where it was, and
+A search that is killed goes on where it was, and
 spends what is left of its budget.
 """
 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pandas as pd
 from segue.models.genre import classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.labelled import Labelled
+from segue.models.genre.studies import done, enqueue_again, failed, is_finished
 from segue.models.genre.validation import Fold, plan
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame
 
-STARTUP_TRIALS = 10
-"""Trials by chance before TPE (Bergstra et al., 2011) begins to model; the first choices count."""
+MOST_FAILURES = 3
+"""Trials that may fail before one has been finished; then it is not the choice that is wrong."""
 
 Say = Callable[[str], None]
 
@@ -40,39 +40,17 @@ class Budget:
     Parameters
     ----------
     trials : int
-        Of the study in all, finished or pruned, those before a kill included.
+        Of the study in all, finished or pruned, those before a kill included; and those that have failed in this
+        process.
     minutes : float
         Of this process. A trial that has begun is finished, unless what it has still to do would take longer than
-        what is left; one is always made and finished.
+        what is left.
+
+    However little it is, trials are made until one is finished: none is given up before.
     """
 
     trials: int
     minutes: float
-
-
-def open_study(storage: str | None, name: str, *, seed: int) -> Study:
-    """Open a study, or make it.
-
-    Parameters
-    ----------
-    storage : str or None
-        SQLAlchemy URL of the database; None keeps the study in memory only.
-    name : str
-        Of the study; a search with the same name goes on with it.
-    seed : int
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # The parameters of one classifier are modelled together: TPE's `group`, which Optuna calls experimental.
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    return optuna.create_study(
-        study_name=name,
-        storage=storage,
-        load_if_exists=True,
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, group=True),
-    )
 
 
 def search(
@@ -92,7 +70,7 @@ def search(
     ----------
     data : Labelled
     study : Study
-        From `open_study`.
+        From `segue.models.genre.studies.open_study`.
     budget : Budget
     kinds : sequence of str
         Classifiers to choose from.
@@ -102,17 +80,28 @@ def search(
     seed : int
         Of the folds and the classifiers.
     parallelism : int, optional
-        Fits at the same time. Default: as many as the cores take, when each fit's tasks have taken theirs. It
-        changes nothing but the time: trials still come one after the other, each learning from those before.
+        Fits at the same time. Default: as many as the cores take, when each fit's tasks have taken theirs. Never
+        more than a rung has folds, which are two (`segue.models.genre.validation`); without folds there is one
+        fit at a time. It changes nothing but the time: trials come one after the other, each learning from those
+        before.
     say : callable
         Gets a line after each trial.
+
+    A trial that raises an error has failed, counts against the budget, and the next one comes.
 
     Returns
     -------
     FrozenTrial
         That of the highest macro F1 in validation; its ``user_attrs`` are `choice` and the `temperature`
         that makes its scores probabilities.
+
+    Raises
+    ------
+    Exception
+        That of the last trial, if the first `MOST_FAILURES`, or all of a smaller budget, have failed. A search
+        with the same name tries them again.
     """
+    import optuna
     from optuna.pruners import SuccessiveHalvingPruner
     from optuna.trial import TrialState
     from pyspark import inheritable_thread_target
@@ -121,17 +110,30 @@ def search(
     if not study.trials:
         first = [*known, *map(classifiers.default, kinds), classifiers.FREE]
         first.insert(len(known) + 3, classifiers.KERNEL)
-        for choice in (each for each in first if each["classifier"] in kinds and each["families"] in families):
+        first = [each for each in first if each["classifier"] in kinds and each["families"] in families]
+        # No more than will be tried: what is enqueued again after a kill would come after all of them.
+        for choice in first[: budget.trials]:
             study.enqueue_trial(dict(choice), skip_if_exists=True)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)  # the process that ran it was killed
-        study.enqueue_trial(trial.params)
+        enqueue_again(study, trial)  # the process that ran it was killed
+        study.tell(trial.number, state=TrialState.FAIL)
     planned = plan(data, seed=seed)
     study.pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=planned.reduction)
     ends = time.monotonic() + 60 * budget.minutes
     workers = parallelism or _spare(data.tracks)
+    errors: list[Exception] = []
 
     def objective(trial: Trial) -> float:
+        try:
+            return attempt(trial)
+        except optuna.TrialPruned:
+            raise
+        except Exception as error:  # of whatever kind: Spark's, Java's or NumPy's
+            errors.append(error)
+            trial.set_user_attr("error", f"{type(error).__name__}: {error}".partition("\n")[0])
+            raise
+
+    def attempt(trial: Trial) -> float:
         choice = classifiers.suggest(trial, kinds, families)
         trial.set_user_attr("choice", choice)
 
@@ -151,31 +153,24 @@ def search(
             trial.report(f1, planned.reduction**i)
             if i + 1 < len(planned.rungs):
                 late = began + (1 + planned.growth) * (time.monotonic() - began) > ends
-                if trial.should_prune() or (late and _finished(study)):
-                    import optuna
-
+                poor = trial.should_prune()  # asked in any case: it notes what later trials are compared with
+                if (poor or late) and is_finished(study):
                     raise optuna.TrialPruned
         return f1
 
+    def spent() -> int:
+        return len(done(study)) + len(errors)
+
     def tell(_: Study, trial: FrozenTrial) -> None:
-        say(f"{len(done(study))}/{budget.trials} {line_of(trial)}")
+        say(f"{spent()}/{budget.trials} {line_of(trial)}")
 
-    while len(done(study)) < budget.trials and (time.monotonic() < ends or not done(study)):
-        study.optimize(objective, n_trials=1, callbacks=[tell])
+    while (time.monotonic() < ends and spent() < budget.trials) or not is_finished(study):
+        if len(errors) >= min(MOST_FAILURES, budget.trials) and not is_finished(study):
+            for trial in failed(study)[-len(errors) :]:
+                enqueue_again(study, trial)
+            raise errors[-1]
+        study.optimize(objective, n_trials=1, catch=Exception, callbacks=[tell])
     return study.best_trial
-
-
-def done(study: Study) -> list[FrozenTrial]:
-    """List the trials that have ended with a result."""
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def _finished(study: Study) -> bool:
-    from optuna.trial import TrialState
-
-    return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
 def _spare(tracks: DataFrame) -> int:
@@ -185,8 +180,12 @@ def _spare(tracks: DataFrame) -> int:
 
 def line_of(trial: FrozenTrial) -> str:
     """Tell a trial in one line: its choice, what came of it and how long it took."""
-    choice = ", ".join(f"{name} {_short(value)}" for name, value in trial.user_attrs["choice"].items())
+    choice = ", ".join(
+        f"{name} {_short(value)}" for name, value in trial.user_attrs.get("choice", trial.params).items()
+    )
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    if error := trial.user_attrs.get("error"):
+        return f"{choice}: failed after {seconds:.1f} s. {error}"
     share = "" if trial.state.name == "COMPLETE" else ", given up early"
     last = trial.intermediate_values[max(trial.intermediate_values)]
     return f"{choice}: macro F1 {last:.3f} in validation{share}, {seconds:.1f} s"

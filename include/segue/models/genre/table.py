@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,12 @@ OTHERS = "others"
 
 TRACK_ID = "track_id"
 
+WITHOUT_NAME = re.compile(r"\s*|Unnamed: \d+(\.\d+)*|__index_level_\d+__")
+"""What pandas and Arrow call a column without a name. As a rule it is the row's number: in a sorted table that
+gives the label away."""
+
+SHOWN_COLUMNS = 10
+
 SCHEMA = "track_id string, genre string, artist string, split string, features array<double>, flags array<string>"
 
 
@@ -36,11 +44,20 @@ class FeatureTable:
     features : ndarray of float64, shape (n_rows, n_features)
     names : sequence of str
         Of the features.
+    left_out : sequence of str
+        Columns that are nothing of this, each with the reason.
     """
 
     rows: pd.DataFrame
     features: np.ndarray
     names: list[str]
+    left_out: Sequence[str] = ()
+
+    @property
+    def without(self) -> str:
+        """Tell in a line which columns are left out; empty if none is."""
+        more = len(self.left_out) - SHOWN_COLUMNS
+        return ", ".join(self.left_out[:SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
 
     @property
     def families(self) -> dict[str, list[int]]:
@@ -64,7 +81,7 @@ def read(path: Path, label: str, group: str | None = None) -> FeatureTable:
     ----------
     path : Path
         ``.csv``, ``.tsv`` or ``.parquet`` with a row a track. Every column of numbers is a feature, but `label`,
-        `group` and ``track_id``.
+        `group`, ``track_id`` and columns without a name.
     label : str
         Column of what is to be learned.
     group : str, optional
@@ -82,8 +99,15 @@ def read(path: Path, label: str, group: str | None = None) -> FeatureTable:
         if name not in table:
             listed = ", ".join(map(str, table.columns[:10]))
             raise TrainingError(f"{path} has no column {name!r}. It begins with: {listed}.")
-    numbers = table.drop(columns=[label, *([group] if group else [])]).drop(columns=TRACK_ID, errors="ignore")
-    numbers = numbers.select_dtypes("number")
+    told = [label, *([group] if group else []), TRACK_ID]
+    others = table.drop(columns=told, errors="ignore")
+    numbers = others.select_dtypes("number")
+    numbers = numbers.loc[:, [not WITHOUT_NAME.fullmatch(str(name)) for name in numbers]]
+    left_out = [
+        f"{name} ({'without a name' if WITHOUT_NAME.fullmatch(str(name)) else 'no numbers'})"
+        for name in others
+        if name not in numbers
+    ]
     if numbers.columns.empty:
         raise TrainingError(f"{path} has no column of numbers besides {label!r}: there is nothing to learn from.")
     ids = table[TRACK_ID] if TRACK_ID in table else pd.Series(range(len(table)))
@@ -95,7 +119,7 @@ def read(path: Path, label: str, group: str | None = None) -> FeatureTable:
             "split": None,
         }
     )
-    return FeatureTable(rows, numbers.to_numpy(dtype=np.float64), list(map(str, numbers.columns)))
+    return FeatureTable(rows, numbers.to_numpy(dtype=np.float64), list(map(str, numbers.columns)), left_out)
 
 
 def _text(column: pd.Series) -> pd.Series:

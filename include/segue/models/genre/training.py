@@ -15,7 +15,8 @@ from segue.models.genre import baselines, classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.judging import Judged, judge
 from segue.models.genre.labelled import PARTS, TEST, TRAIN, VALIDATION, Labelled, label
-from segue.models.genre.search import Budget, Say, open_study, search
+from segue.models.genre.search import Budget, Say, search
+from segue.models.genre.studies import open_study
 
 if TYPE_CHECKING:
     from optuna import Study

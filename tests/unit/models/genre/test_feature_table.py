@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from segue.commands import evaluate
+from segue.commands import evaluate, train
 from segue.errors import CorpusError, TrainingError
 from segue.models.genre import fma, table
 
@@ -43,6 +43,34 @@ def test_every_column_of_numbers_is_a_feature_of_its_family(features, tmp_path, 
     assert read.rows["genre"].tolist() == ["jig", None]
     assert read.rows["artist"].tolist() == ["X", None]
     assert read.rows["track_id"].tolist() == ["0", "1"]
+
+
+def test_the_number_of_the_row_is_no_feature_and_what_is_left_out_is_said(features, tmp_path):
+    path = tmp_path / "table.csv"
+    features.to_csv(path)
+    pd.read_csv(path).to_csv(path)  # as happens: saved with the number of the row twice
+    read = table.read(path, "genre", "artist")
+    assert read.names == ["mfcc_mean_01", "tonnetz_std_01", "tempo"]
+    assert read.without == "Unnamed: 0.1 (without a name), Unnamed: 0 (without a name), note (no numbers)"
+    assert "artist (no numbers)" in table.read(path, "genre").without
+    many = features.assign(**{f"note {i}": "x" for i in range(30)})
+    many.to_csv(path, index=False)
+    assert table.read(path, "genre", "artist").without.endswith("note 8 (no numbers) and 21 more")
+
+
+def test_the_command_says_which_columns_it_leaves_out(features, tmp_path, monkeypatch):
+    features.to_csv(tmp_path / "table.csv")
+
+    def stop():
+        raise TrainingError("far enough")
+
+    monkeypatch.setattr(train, "spark_session", stop)
+    printed = CliRunner().invoke(
+        train.app, ["genre", "--features", str(tmp_path / "table.csv"), "--label", "genre"]
+    )
+    said = [line for line in printed.stderr.splitlines() if line.startswith("Columns")]
+    names = "Unnamed: 0 (without a name), note (no numbers), artist (no numbers)"
+    assert said == [f"Columns that are no features: {names}."]
 
 
 @pytest.mark.parametrize(

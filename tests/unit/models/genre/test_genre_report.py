@@ -27,7 +27,9 @@ def test_the_family_that_tells_the_genres_apart_is_the_important_one(trained):
 
 
 def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
-    page = report.page(trained, "Promoted: it is better.", {"mfcc": 0.4, "tonnetz": 0.0}, {"Run": "r/1"})
+    importances, links = {"mfcc": 0.4, "tonnetz": 0.0}, {"In Airflow": "http://a/dags/genre_model/runs/r"}
+    page = report.page(trained, "Promoted: it is better.", importances, {"Run": "r/1"}, links=links)
+    assert 'href="http://a/dags/genre_model/runs/r"' in page
     assert "Promoted: it is better." in page
     headings = ("Challenger, champion and baselines", "By genre", "Confusion", "Search", "Calibration", "Slices")
     for heading in headings:
@@ -38,6 +40,20 @@ def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
     assert re.search(r"Entered the corpus</dt><dd>2026-03-01 to 2026-03-01<", page)
     assert re.search(r"Released</dt><dd>(199\d|2000) to 200\d<", page)
     assert page.count("data:image/png;base64,") >= 6
+
+
+def test_a_feature_that_never_varies_is_learned_with_and_reported_without_a_gap(corpus):
+    # The corpus has one, and here a family that has no other.
+    families = {"mfcc": [0, 1, 2], "tonnetz": [3, 4], "zcr": [5]}
+    how = Search(None, "constant", Budget(2, 10))
+    found = training.train(corpus(), how, families=families, say=lambda _: None)
+    losses = importance.by_family(found.model, found.data, seed=0)
+    assert losses["zcr"] == 0
+    for judged in (found.judged, *found.rivals.values()):
+        assert np.isfinite(judged.probabilities).all()
+        assert np.isfinite(list(judged.metrics().values())).all()
+    text = re.sub(r"data:image[^\"]*", "", report.page(found, "Promoted.", losses, {}))
+    assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
 
 
 def test_the_search_has_cost_cpu_time_of_spark_too(trained):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as sklearn_metrics
 
 from segue.models.genre.judging import Judged, compare
+from segue.models.genre.release import divided_anew, weigh
+from segue.models.registry import Version
 
 GENRES = ["hymn", "jig", "reel", "waltz"]
 
@@ -75,6 +82,35 @@ def test_a_champion_that_knows_none_of_the_genres_is_wrong_everywhere():
     lost = Judged(GENRES, model.tracks, np.zeros_like(model.probabilities))
     assert lost.metrics()["accuracy"] == 0
     assert compare(model, lost).better
+
+
+def test_what_the_champion_may_have_learned_from_does_not_count_for_it():
+    challenger, champion = judged(2.0), judged(1.5, seed=1)
+    probabilities = champion.probabilities.copy()
+    probabilities[champion.truth == 0] = np.eye(len(GENRES))[0]  # it knows the hymns by heart
+    by_heart = Judged(GENRES, champion.tracks, probabilities)
+    difference, reason = weigh(challenger, by_heart, "champion genre/1", {"hymn"}, 0)
+    assert difference == weigh(challenger, champion, "champion genre/1", {"hymn"}, 0)[0]
+    assert compare(challenger, by_heart).mean < difference.mean
+    rest = (challenger.truth != 0).sum()
+    assert f"on {rest} test tracks, without hymn, divided anew since it learned: better" in reason
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "moved"),
+    [
+        ([], [], set()),
+        (["hymn"], ["hymn"], set()),
+        ([], ["hymn"], {"hymn"}),
+        (["hymn", "jig"], ["jig"], {"hymn"}),
+        ([], ["polka"], set()),  # which the champion does not know
+    ],
+)
+def test_genres_whose_division_changed_since_the_champion_learned_are_named(then, now, moved):
+    tags = {"genres": json.dumps(GENRES), "split_by_track": json.dumps(then)}
+    champion = Version("genre", 1, "file:/nowhere", {}, tags, datetime.now(UTC))
+    data: Any = SimpleNamespace(split_by_track=now, genres=[*GENRES, "polka"])
+    assert divided_anew(champion, data) == moved
 
 
 def test_slices_add_up():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from segue.errors import TrainingError
 from segue.models.genre import release, training
@@ -63,6 +64,25 @@ def test_only_what_is_better_is_promoted_and_a_damaged_champion_stands_in_nobody
     third = train(tracks, registry)
     assert (third.outcome, third.model, third.against) == ("promoted", "genre/3", "guessing")
     assert registry.rollback("genre").number == 1
+
+
+def test_a_crash_before_the_promotion_leaves_the_old_champion_serving(
+    corpus: Any, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = registry.register("genre", Path.mkdir, parameters={}, metrics={}, tags={}, report={})
+    registry.promote(old)
+
+    def crash(*_: object) -> None:
+        raise ConnectionError("the registry went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", crash)
+        with pytest.raises(ConnectionError):
+            train(corpus(), registry)
+    assert registry.champion("genre") == old
+    assert old.folder().exists()
+    registry.promote(registry.version("genre", 2))
+    assert registry.rollback("genre") == old
 
 
 def test_old_versions_go_with_their_files_but_not_the_champion(corpus: Any, registry: Registry) -> None:

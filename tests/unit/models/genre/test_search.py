@@ -16,8 +16,9 @@ from pyspark.ml import Pipeline
 from pyspark.ml.linalg import Vectors
 
 from segue.audio.definition import FAMILIES
-from segue.models.genre import classifiers
-from segue.models.genre.search import Budget, done, fit, open_study, search
+from segue.models.genre import classifiers, studies
+from segue.models.genre.search import Budget, fit, search
+from segue.models.genre.studies import done, failed, open_study
 
 QUICK = ("logistic", "fourier")
 
@@ -85,6 +86,69 @@ def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_wa
     assert len(done(open_study(storage, "a", seed=0))) == 3
 
 
+@pytest.mark.parametrize("trials", [1, 3])
+def test_a_search_killed_in_its_first_trial_repeats_and_finishes_it(data, storage, monkeypatch, trials):
+    known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
+    measured = iter([0.9, SystemExit(), 0.8, 0.8])
+
+    monkeypatch.setattr("segue.models.genre.search._judge", lambda _: raised(next(measured)))
+    budget = Budget(trials, 0)
+    with pytest.raises(SystemExit):
+        search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+    best = search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+    assert best.value == 0.8, "finished, though it was better before the kill"
+    if trials == 1:
+        assert best.user_attrs["choice"] == known
+
+
+def test_a_trial_killed_before_it_began_is_repeated_as_it_was_meant(data, storage):
+    known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
+    study = open_study(storage, "a", seed=0)
+    study.enqueue_trial(known)
+    study.ask()
+    best = search(data, open_study(storage, "a", seed=0), Budget(1, 0), kinds=QUICK, say=lambda _: None)
+    assert best.user_attrs["choice"] == known
+
+
+def test_a_trial_that_raises_has_failed_and_the_search_goes_on(data, storage, monkeypatch):
+    measured = iter([ValueError("no such gradient\nat line 7"), 0.8, 0.8])
+    monkeypatch.setattr("segue.models.genre.search._judge", lambda _: raised(next(measured)))
+    study, lines = open_study(storage, "a", seed=0), []
+    best = search(data, study, Budget(2, 10), kinds=QUICK, say=lines.append)
+    assert best.value == 0.8
+    assert [line.partition(" ")[0] for line in lines] == ["1/2", "2/2"]
+    assert lines[0].startswith("1/2 classifier logistic")
+    assert lines[0].endswith("s. ValueError: no such gradient")
+
+
+@pytest.mark.parametrize(("trials", "tried"), [(1, 1), (20, 3)])
+def test_when_the_first_trials_all_fail_the_error_is_raised_and_a_retry_makes_them(
+    data, storage, monkeypatch, trials, tried
+):
+    known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
+    budget = Budget(trials, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr("segue.models.genre.search._judge", lambda _: raised(OSError("the disk is full")))
+        with pytest.raises(OSError, match="the disk is full"):
+            search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+    assert len(failed(open_study(storage, "a", seed=0))) == tried
+    best = search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+    assert trials > 1 or best.user_attrs["choice"] == known
+
+
+def raised(measured):
+    if isinstance(measured, BaseException):
+        raise measured
+    return measured, 1.0
+
+
+def test_of_each_dag_the_newest_studies_stay(storage, monkeypatch):
+    monkeypatch.setattr(studies, "KEPT", 2)
+    for run in ("genre/1", "genre_model/1", "genre/2", "genre/3", "genre/2", "genre/4"):
+        open_study(storage, run, seed=0)
+    assert optuna.get_all_study_names(storage) == ["genre_model/1", "genre/3", "genre/4"]
+
+
 def test_fits_at_the_same_time_change_nothing_but_the_time(data):
     found = []
     for parallelism in (1, 2):
@@ -112,7 +176,8 @@ KILLED = """
 import sys
 from pyspark.sql import SparkSession
 from segue.models.genre import labelled
-from segue.models.genre.search import Budget, open_study, search
+from segue.models.genre.search import Budget, search
+from segue.models.genre.studies import open_study
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
 data = labelled.label(spark.read.parquet(sys.argv[1]), {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]})
 search(data, open_study(sys.argv[2], "a", seed=0), Budget(1000, 10), kinds=("logistic",))
