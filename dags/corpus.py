@@ -186,10 +186,8 @@ def summary(days: str, dag_run: Any) -> None:
         total = outcome(jobs)
     except CorpusError as error:
         raise AirflowFailException(str(error)) from None
-    is_new = "publish" in jobs and "unchanged_since" not in jobs["publish"]
-    if is_new and not jobs["extract"]["to_retry"]:
-        files, metadata = jobs["inventory"]["files_digest"], jobs["integrate"]["metadata_digest"]
-        key = publications.made_from(jobs["extract"]["lake"], files, metadata, get_settings())
+    key = publications.published_from(jobs, get_settings())
+    if key:
         publications.record(database, days, key, run_id, jobs)
     total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
     print(summaries.render("corpus", total))
