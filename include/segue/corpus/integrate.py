@@ -64,6 +64,7 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
         "first_day": str(in_range[0]) if in_range else None,
         "last_day": str(in_range[-1]) if in_range else None,
         "late_days": list(map(str, days.late)),
+        "range": [str(day) if day else None for day in (days.first, days.last)],
         "metadata_digest": metadata.digest,
         **_count(lake, affected),
         **report(lake.read("tracks").where(days.condition)),
