@@ -64,6 +64,9 @@ RANGE = (
 # The heavy work, on audio, is Python's: a JVM that compiles less takes 40 % less CPU for the rest.
 JVM = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
 
+# MongoDB may be away for a moment. What is refused (AirflowFailException) fails at once all the same.
+RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
+
 PARAMS = {
     "partition_from": Param(
         None,
@@ -121,7 +124,7 @@ def corpus() -> None:
     changed >> inventory >> extract >> really >> integrate >> quality_gate() >> publish >> summary(RANGE)
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False)
+@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRIES)
 def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
     """Go on to the summary if these days stand published as they are; no Spark job is started to tell."""
     from segue import summaries
@@ -151,7 +154,7 @@ def unless_ping(mode: str) -> bool:
     return mode != "ping"
 
 
-@task
+@task(**RETRIES)
 def quality_gate(dag_run: Any) -> None:
     """Check the report of `integrate`; nothing is published if it does not pass."""
     from segue import summaries
@@ -171,7 +174,7 @@ def quality_gate(dag_run: Any) -> None:
         raise AirflowFailException(str(error)) from None
 
 
-@task(trigger_rule="none_failed")
+@task(trigger_rule="none_failed", **RETRIES)
 def summary(days: str, dag_run: Any) -> None:
     """Say what came of the run, keep it, and fail if it was nothing."""
     from segue import summaries
