@@ -5,7 +5,8 @@ table and the files' tags, cleans, checks, and publishes one document a track to
 
 **When.** Every midnight (UTC), for the files that entered the corpus on the day that ended. That day is the run's
 *partition*: a track's `date_created` in the metadata, else the day its file was first seen. It never changes.
-Earlier days whose files came, changed or went since their run are run again with it.
+Earlier days whose files came, changed or went since their run, or whose run ended before `integrate`, are run
+again with it.
 
 **How to run it.**
 
@@ -29,10 +30,12 @@ skipped.
 **When it fails.** The last line of the failed task's log says what and why.
 
 - *inventory*: no such folder, no audio in it, or metadata that cannot be read. Correct what the message names.
-- *extract*: what was done is kept; clear the task to go on. Unusable files do not fail it: they are in `rejects`.
+- *extract*: clear the task. What it has committed is kept, unless the mode is `force`. Unusable files do not fail
+  it: they are in `rejects`.
 - *quality_gate*: a table of what failed; nothing was published, the collection `quarantine` names the days. Mend
   files or metadata, then run these days again.
-- *publish*: MongoDB or Kafka was not reachable. Clear the task.
+  If another run changed the inventory meanwhile, it says what to clear.
+- *publish*: MongoDB or Kafka was not reachable. Clear the task; the next night does not do it.
 """
 
 from __future__ import annotations
