@@ -5,7 +5,8 @@ table and the files' tags, cleans, checks, and publishes one document a track to
 
 **When.** Every midnight (UTC), for the files that entered the corpus on the day that ended. That day is the run's
 *partition*: a track's `date_created` in the metadata, else the day its file was first seen. It never changes.
-Earlier days whose files came, changed or went since their run are run again with it.
+Earlier days whose files came, changed or went since their run, or whose run ended before `integrate`, are run
+again with it.
 
 **How to run it.**
 
@@ -29,10 +30,12 @@ skipped.
 **When it fails.** The last line of the failed task's log says what and why.
 
 - *inventory*: no such folder, no audio in it, or metadata that cannot be read. Correct what the message names.
-- *extract*: what was done is kept; clear the task to go on. Unusable files do not fail it: they are in `rejects`.
+- *extract*: clear the task. What it has committed is kept, unless the mode is `force`. Unusable files do not fail
+  it: they are in `rejects`.
 - *quality_gate*: a table of what failed; nothing was published, the collection `quarantine` names the days. Mend
   files or metadata, then run these days again.
-- *publish*: MongoDB or Kafka was not reachable. Clear the task.
+  If another run changed the inventory meanwhile, it says what to clear.
+- *publish*: MongoDB or Kafka was not reachable. Clear the task; the next night does not do it.
 """
 
 from __future__ import annotations
@@ -63,6 +66,9 @@ RANGE = (
 
 # The heavy work, on audio, is Python's: a JVM that compiles less takes 40 % less CPU for the rest.
 JVM = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
+
+# MongoDB may be away for a moment. What is refused (AirflowFailException) fails at once all the same.
+RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 
 PARAMS = {
     "partition_from": Param(
@@ -121,7 +127,7 @@ def corpus() -> None:
     changed >> inventory >> extract >> really >> integrate >> quality_gate() >> publish >> summary(RANGE)
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False)
+@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRIES)
 def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
     """Go on to the summary if these days stand published as they are; no Spark job is started to tell."""
     from segue import summaries
@@ -151,7 +157,7 @@ def unless_ping(mode: str) -> bool:
     return mode != "ping"
 
 
-@task
+@task(**RETRIES)
 def quality_gate(dag_run: Any) -> None:
     """Check the report of `integrate`; nothing is published if it does not pass."""
     from segue import summaries
@@ -171,7 +177,7 @@ def quality_gate(dag_run: Any) -> None:
         raise AirflowFailException(str(error)) from None
 
 
-@task(trigger_rule="none_failed")
+@task(trigger_rule="none_failed", **RETRIES)
 def summary(days: str, dag_run: Any) -> None:
     """Say what came of the run, keep it, and fail if it was nothing."""
     from segue import summaries
@@ -186,10 +192,8 @@ def summary(days: str, dag_run: Any) -> None:
         total = outcome(jobs)
     except CorpusError as error:
         raise AirflowFailException(str(error)) from None
-    is_new = "publish" in jobs and "unchanged_since" not in jobs["publish"]
-    if is_new and not jobs["extract"]["to_retry"]:
-        files, metadata = jobs["inventory"]["files_digest"], jobs["integrate"]["metadata_digest"]
-        key = publications.made_from(jobs["extract"]["lake"], files, metadata, get_settings())
+    key = publications.published_from(jobs, get_settings())
+    if key:
         publications.record(database, days, key, run_id, jobs)
     total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
     print(summaries.render("corpus", total))

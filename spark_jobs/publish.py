@@ -6,7 +6,6 @@ from segue import spark, summaries
 from segue.corpus import announced, days, publish
 from segue.corpus.lake import Lake
 from segue.models.genre import labels
-from segue.models.registry import Registry
 from segue.settings import get_settings
 from segue.streaming.announcing import announce
 
@@ -19,7 +18,7 @@ def main() -> None:
         lake = Lake(session, settings.lake_uri)
         chosen = days.chosen(arguments, summaries.read(arguments.run_id))
         summary = publish.run(lake, database, chosen)
-        summary |= labels.label(session, database, Registry(settings))
+        summary |= labels.label_if_reachable(session, database, settings)
         changes = announced.changes(lake, database, chosen)
         announce(settings, {change.day: change.tracks for change in changes})
         announced.note(database, changes)

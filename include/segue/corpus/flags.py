@@ -57,17 +57,25 @@ def flag_duplicate_content(rows: DataFrame) -> DataFrame:
 def flag_duplicate_name(rows: DataFrame) -> DataFrame:
     """Flag a track of the same artist, title and duration as an earlier one, as ``duplicate_name:<track_id>``.
 
-    A title that is only a file's name proves nothing, and identical files are flagged already.
+    Of the same duration are tracks that a chain of steps of `TOLERANCE_S` at most connects, so that the studio's
+    recording and the live one each have their own copies; the earliest of each chain is not flagged. A title that
+    is only a file's name proves nothing, and identical files are flagged already.
     """
     named = sf.col("artist").isNotNull() & ~sf.array_contains("changes", "title_from_file_name")
     key = sf.when(named, sf.concat_ws("\n", sf.lower("artist"), sf.lower("title"))).otherwise(sf.col("track_id"))
-    same = Window.partitionBy(key).orderBy(PARTITION, "track_id")
-    compared = rows.withColumn("first", sf.first(sf.struct("track_id", "duration_s")).over(same))
-    is_later = sf.col("first.track_id") != sf.col("track_id")
-    is_close = sf.abs(sf.col("first.duration_s") - sf.col("duration_s")) <= TOLERANCE_S
+    by_duration = Window.partitionBy("key").orderBy("duration_s", "track_id")
+    is_far = sf.col("duration_s") - sf.lag("duration_s").over(by_duration) > TOLERANCE_S
+    chained = (
+        rows.withColumn("key", key)
+        .withColumn("cut", sf.coalesce(is_far.cast("int"), sf.lit(0)))
+        .withColumn("chain", sf.sum("cut").over(by_duration))
+    )
+    same = Window.partitionBy("key", "chain").orderBy(PARTITION, "track_id")
+    compared = chained.withColumn("first", sf.first("track_id").over(same))
     is_new = ~sf.exists("flags", lambda each: each.startswith("duplicate_content:"))
-    reason = sf.concat(sf.lit("duplicate_name:"), sf.col("first.track_id"))
-    return flag(compared, sf.when(is_later & is_close & is_new, reason)).drop("first")
+    reason = sf.concat(sf.lit("duplicate_name:"), sf.col("first"))
+    is_later = sf.col("first") != sf.col("track_id")
+    return flag(compared, sf.when(is_later & is_new, reason)).drop("key", "cut", "chain", "first")
 
 
 def flag_outliers(rows: DataFrame) -> DataFrame:

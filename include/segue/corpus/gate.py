@@ -22,6 +22,8 @@ MAX_DURATION_S = 6 * 3600.0
 
 MIN_DURATION_S = 1.0
 
+FILES = "files, of those at the extraction"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -71,7 +73,7 @@ def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits
         return []
     checks = [
         # Else a lake that went away meanwhile would look like days with nothing in them.
-        _exactly("files, of those at the extraction", files, expected),
+        _exactly(FILES, files, expected),
         _exactly("features + rejects, of files", report["features"] + report["rejects"], files),
         _exactly("tracks, of features", tracks, report["features"]),
         _exactly("different track ids", report["distinct_tracks"], tracks),
@@ -128,6 +130,12 @@ def require(checks: Sequence[Check]) -> None:
         With the table of the checks that failed.
     """
     failed = [check for check in checks if not check.passed]
+    if any(check.name == FILES for check in failed):
+        raise QualityGateError(
+            f"The inventory is not that of the extraction, so nothing was published:\n{table(failed)}\n"
+            "Another run has changed it since, or the lake was away. Clear the task `inventory` with all that "
+            "follows it; these days are in the collection `quarantine` until then."
+        )
     if failed:
         raise QualityGateError(
             f"{len(failed)} of {len(checks)} checks failed, so nothing was published:\n{table(failed)}\n"

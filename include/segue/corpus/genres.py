@@ -1,7 +1,8 @@
-"""One name for every spelling of a genre."""
+"""One name for every spelling of a genre, and the top genre of each."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
 
 from pyspark.sql import Column
@@ -46,8 +47,32 @@ def canonical(genre: Column) -> Column:
         The name of `ALIASES` if the whole text or its first part is one of the spellings; else the first part,
         each word with a capital. Null stays null.
     """
-    names = {spelling: name for name, spellings in ALIASES.items() for spelling in spellings}
-    known = sf.create_map(*(sf.lit(text) for text in chain.from_iterable(names.items())))
+    known = _as_map({spelling: name for name, spellings in ALIASES.items() for spelling in spellings})
     whole = sf.lower(genre)
     first = sf.trim(sf.split(whole, SEPARATORS)[0])
     return sf.coalesce(known[whole], known[first], sf.initcap(sf.when(first != "", first).otherwise(whole)))
+
+
+def top(genre: Column, tops: Mapping[str, str]) -> Column:
+    """Find the top genre of a genre.
+
+    Parameters
+    ----------
+    genre : Column of string
+        Tidy text, or null.
+    tops : mapping of str to str
+        Top genre by genre, in lower case.
+
+    Returns
+    -------
+    Column of string
+        Of the whole text, else of its canonical name; null if the hierarchy has neither.
+    """
+    if not tops:
+        return sf.lit(None).cast("string")
+    known = _as_map(tops)
+    return sf.coalesce(known[sf.lower(genre)], known[sf.lower(canonical(genre))])
+
+
+def _as_map(names: Mapping[str, str]) -> Column:
+    return sf.create_map(*(sf.lit(text) for text in chain.from_iterable(names.items())))

@@ -1,7 +1,7 @@
 """Merge features, metadata and tags into the integrated dataset, clean it, and report what was done.
 
     features ─┐
-    metadata ─┴► merge ─► RULES (a track at a time) ─► FLAGS (the whole corpus) ─► tracks (Delta, by day)
+    metadata ─┴► merge ─► rules (a track at a time) ─► FLAGS (the whole corpus) ─► tracks (Delta, by day)
 
 Duplicates and outliers can only be told against the whole corpus. So names and five numbers of every track are
 looked at, and only the days asked for are written.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import reduce
 from typing import Any
@@ -26,10 +26,8 @@ from segue.corpus.drift import NO_GENRE, PROBABILITIES, genre_shares
 from segue.corpus.flags import DESCRIPTORS, FLAGS
 from segue.corpus.lake import Lake
 from segue.corpus.metadata import DESCRIPTIVE, Metadata
-from segue.corpus.rules import RULES, note
+from segue.corpus.rules import Rule, note, rules
 from segue.corpus.schema import PARTITION, TRACKS, columns
-
-Rule = Callable[[DataFrame], DataFrame]
 
 IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
@@ -57,13 +55,14 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "tracks")))
     in_range = [day for day in affected if day not in days.late]
     if affected:
-        tracks = integrate(features, metadata.to_spark(lake.spark), days)
+        tracks = integrate(features, metadata.to_spark(lake.spark), days, metadata.tops)
         lake.replace("tracks", tracks, affected)
     return {
         "partitions": len(affected),
         "first_day": str(in_range[0]) if in_range else None,
         "last_day": str(in_range[-1]) if in_range else None,
         "late_days": list(map(str, days.late)),
+        "range": [str(day) if day else None for day in (days.first, days.last)],
         "metadata_digest": metadata.digest,
         **_count(lake, affected),
         **report(lake.read("tracks").where(days.condition)),
@@ -71,7 +70,7 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
     }
 
 
-def integrate(features: DataFrame, metadata: DataFrame, days: Days) -> DataFrame:
+def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mapping[str, str]) -> DataFrame:
     """Merge and clean.
 
     Parameters
@@ -82,13 +81,15 @@ def integrate(features: DataFrame, metadata: DataFrame, days: Days) -> DataFrame
         `segue.corpus.metadata.SCHEMA`.
     days : Days
         Which tracks to return.
+    tops : mapping of str to str
+        As in `segue.corpus.metadata.Metadata`.
 
     Returns
     -------
     DataFrame
         Columns of `schema.TRACKS`, one row for each of `features` within `days`.
     """
-    cleaned = _apply(RULES, merge(features, metadata)).localCheckpoint()
+    cleaned = _apply(rules(tops), merge(features, metadata)).localCheckpoint()
     flagged = _apply(FLAGS, cleaned)
     vectors = features.where(days.condition).select("track_id", "features")
     return flagged.where(days.condition).join(vectors, "track_id").select(columns(TRACKS))

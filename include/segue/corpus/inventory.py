@@ -24,6 +24,9 @@ IDENTITY = ("track_id", "size_bytes", "mtime_ns")
 
 CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in IDENTITY)
 
+MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version")
+"""What a track has from its features as it is."""
+
 
 def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: date) -> dict[str, Any]:
     """Bring the inventory in step with the music folder.
@@ -64,7 +67,9 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
 
 
 def late_days(lake: Lake, day: date) -> list[date]:
-    """Find the days before `day` that have to be run again, for files that came, changed or went after their run.
+    """Find the days before `day` that have to be run again.
+
+    Files came, changed or went after their run, or the run ended before the features were merged.
 
     Parameters
     ----------
@@ -77,10 +82,12 @@ def late_days(lake: Lake, day: date) -> list[date]:
     list of date
         In order. A day that never had a run is late, too.
     """
-    inventory, features, rejects = (
-        lake.read(name).where(sf.col(PARTITION) < sf.lit(day)) for name in ("inventory", "features", "rejects")
+    names = ("inventory", "features", "rejects", "tracks")
+    inventory, features, rejects, tracks = (
+        lake.read(name).where(sf.col(PARTITION) < sf.lit(day)) for name in names
     )
-    return sorted(row[0] for row in behind(inventory, features, rejects, FEATURE_VERSION).collect())
+    late = behind(inventory, features, rejects, FEATURE_VERSION).union(_unmerged(features, tracks))
+    return sorted(row[0] for row in late.distinct().collect())
 
 
 def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: date, now: datetime) -> DataFrame:
@@ -119,6 +126,12 @@ def _to_spark(lake: Lake, files: Sequence[AudioFile]) -> DataFrame:
     rows = pd.DataFrame([astuple(file) for file in files], columns=["path", "size_bytes", "mtime_ns"])
     rows["file_id"] = rows["path"].map(file_id)
     return lake.spark.createDataFrame(rows, "path string, size_bytes bigint, mtime_ns bigint, file_id string")
+
+
+def _unmerged(features: DataFrame, tracks: DataFrame) -> DataFrame:
+    """Find the days whose tracks are not those that have features."""
+    extracted, merged = features.select(*MERGED), tracks.select(*MERGED)
+    return extracted.subtract(merged).union(merged.subtract(extracted)).select(PARTITION)
 
 
 def _compare(rows: DataFrame, known: DataFrame, described: DataFrame) -> dict[str, Any]:

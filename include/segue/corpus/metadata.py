@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -34,15 +35,20 @@ class Metadata:
         `date_created` a date or None.
     counts : mapping of str to int
         What the source held, and what of it was left out, for the summary.
+    tops : mapping of str to str
+        Top genre by genre, in lower case; empty if there is no hierarchy.
     """
 
     rows: pd.DataFrame
     counts: Mapping[str, int] = field(default_factory=dict)
+    tops: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the rows and their order, as hexadecimal digits."""
-        return hashlib.sha256(pd.util.hash_pandas_object(self.rows, index=False).to_numpy().tobytes()).hexdigest()
+        """SHA-256 of the rows, their order and the hierarchy of genres, as hexadecimal digits."""
+        made = hashlib.sha256(pd.util.hash_pandas_object(self.rows, index=False).to_numpy().tobytes())
+        made.update(json.dumps(self.tops, sort_keys=True).encode())
+        return made.hexdigest()
 
     def to_spark(self, spark: SparkSession) -> DataFrame:
         """Hand the rows to Spark."""

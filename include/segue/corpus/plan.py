@@ -120,6 +120,8 @@ def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     task_bytes = min(max(share, MIN_TASK_BYTES), MAX_TASK_BYTES)
     ordered = todo.sort_values([PARTITION, "path"])
     before = ordered["size_bytes"].cumsum() - ordered["size_bytes"]
-    ordered["task"] = before // task_bytes
+    is_large = ordered["size_bytes"] > task_bytes
+    cuts = (is_large | is_large.shift(fill_value=False)).cumsum()  # before and after each large file
+    ordered["task"] = before // task_bytes + cuts
     commits = [commit for _, commit in ordered.groupby(before // COMMIT_BYTES)]
     return [commit.assign(task=commit["task"].rank(method="dense").astype(int) - 1) for commit in commits]

@@ -12,9 +12,11 @@ from threading import Event, Thread
 from pyspark import Accumulator, SparkContext
 
 EVERY_S = 5.0
-"""Between two lines at first; after a quarter of an hour a minute, so that a day's log can still be read."""
+"""Between two lines at first."""
 
 EVERY_SHARE = 1 / 15
+MAX_EVERY_S = 15.0
+"""Between two lines after four minutes, so that a day's log has 6,000 of them and not 17,000."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,11 @@ class Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Print a line every few seconds while the body runs, ever more rarely, and one at its end."""
+        """Print a line every few seconds while the body runs, and one at its end."""
         done = Event()
 
         def show() -> None:
-            while not done.wait(max(EVERY_S, EVERY_SHARE * (time.monotonic() - self.started))):
+            while not done.wait(pause_s(time.monotonic() - self.started)):
                 print(self.line(), flush=True)
 
         thread = Thread(target=show, daemon=True)
@@ -84,3 +86,19 @@ class Progress:
             done.set()
             thread.join()
             print(self.line(), flush=True)
+
+
+def pause_s(elapsed_s: float) -> float:
+    """Tell how long to wait for the next line.
+
+    Parameters
+    ----------
+    elapsed_s : float
+        Since the work began.
+
+    Returns
+    -------
+    float
+        Seconds, from `EVERY_S` to `MAX_EVERY_S`.
+    """
+    return min(max(EVERY_S, EVERY_SHARE * elapsed_s), MAX_EVERY_S)

@@ -73,6 +73,30 @@ def made_from(lake: Mapping[str, int], files: str, metadata: str, limits: Settin
     return made.hexdigest()
 
 
+def published_from(jobs: Mapping[str, Summary], limits: Settings) -> str | None:
+    """Tell the state that a run has published its days from.
+
+    Parameters
+    ----------
+    jobs : mapping of str to dict
+        The summaries of the run.
+    limits : Settings
+
+    Returns
+    -------
+    str or None
+        What `made_from` makes of it. None if nothing may stand for it: the run has published nothing new, some
+        files are to be tried again, or the metadata changed between its jobs, so that ids and texts are of two
+        states.
+    """
+    if "publish" not in jobs or "unchanged_since" in jobs["publish"] or jobs["extract"]["to_retry"]:
+        return None
+    files, metadata = jobs["inventory"]["files_digest"], jobs["inventory"]["metadata_digest"]
+    if jobs["integrate"]["metadata_digest"] != metadata:
+        return None
+    return made_from(jobs["extract"]["lake"], files, metadata, limits)
+
+
 def present(settings: Settings, today: date) -> str:
     """Look at music, metadata and lake as they are; no Spark job is needed for it.
 

@@ -83,7 +83,7 @@ def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
     database.command("collMod", COLLECTION, validator=VALIDATOR)
     tracks = lake.read("tracks").where(days.condition)
     (
-        documents(tracks)
+        in_order(documents(tracks))
         .write.format("mongodb")
         .mode("append")
         .option("collection", COLLECTION)
@@ -117,6 +117,11 @@ def documents(tracks: DataFrame) -> DataFrame:
     """
     day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
     return tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
+
+
+def in_order(rows: DataFrame) -> DataFrame:
+    """Let each task write day by day, and a day's documents by id: so those of a day lie together."""
+    return rows.sortWithinPartitions(PARTITION, "_id")
 
 
 def within(days: Days) -> dict[str, Any]:

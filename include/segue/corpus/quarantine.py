@@ -60,11 +60,20 @@ def record(database: Database[Any], run_id: str, report: Mapping[str, Any], chec
     failed = [f"{check.name}: {check.value:.4g}" for check in checks if not check.passed]
     verdict = {"passed": not failed, "tracks": report["tracks"], "failed": failed}
     summaries.write(run_id, JOB, verdict, into=database)
-    spans = {f"{run_id}/{day}": (day, day) for day in report["late_days"]}
-    if report["first_day"]:
-        spans[run_id] = report["first_day"], report["last_day"]
-    for key, (first, last) in spans.items():
-        database[COLLECTION].delete_many({"first_day": {"$gte": first}, "last_day": {"$lte": last}})
-        if failed:
+    # The range asked for, and not only its days with files: those whose files were all deleted are free, too.
+    asked = [report["range"], *([day, day] for day in report["late_days"])]
+    for first, last in asked:
+        database[COLLECTION].delete_many(_within(first, last))
+    if failed:
+        spans = {f"{run_id}/{day}": (day, day) for day in report["late_days"]}
+        if report["first_day"]:
+            spans[run_id] = report["first_day"], report["last_day"]
+        for key, (first, last) in spans.items():
             held = {"first_day": first, "last_day": last, "failed": failed, "since": datetime.now(UTC)}
             database[COLLECTION].replace_one({"_id": key}, held, upsert=True)
+
+
+def _within(first: str | None, last: str | None) -> dict[str, Any]:
+    """Filter what is held of days within a range whose ends may be open."""
+    low = {"first_day": {"$gte": first}} if first else {}
+    return low | ({"last_day": {"$lte": last}} if last else {})

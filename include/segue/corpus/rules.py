@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 
 import pandas as pd
 from pyspark.sql import Column, DataFrame
@@ -17,7 +19,9 @@ from pyspark.sql import functions as sf
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
-from segue.corpus.genres import canonical
+from segue.corpus.genres import canonical, top
+
+Rule = Callable[[DataFrame], DataFrame]
 
 TEXTS = ("title", "artist", "album", "genre", "type", "language", "split")
 TAGGED = ("title", "artist", "album", "genre")
@@ -78,11 +82,18 @@ def choose_source(rows: DataFrame) -> DataFrame:
     return note(chosen, from_tag | absent).withColumns(final)
 
 
-def canonicalise_genre(rows: DataFrame) -> DataFrame:
-    """Give every spelling of a genre the same name; of several genres the first counts."""
-    named = rows.withColumn("canonical", canonical(sf.col("genre")))
-    noted = note(named, {"genre_renamed": sf.col("canonical") != sf.col("genre")})
-    return noted.withColumn("genre", sf.col("canonical")).drop("canonical")
+def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyType({})) -> DataFrame:
+    """Give each genre one name, whatever its spelling; of several genres the first counts.
+
+    What `tops` has (top genre by genre, in lower case) becomes its top genre.
+    """
+    genre = sf.col("genre")
+    named = rows.withColumn("top", top(genre, tops))
+    named = named.withColumn("canonical", sf.coalesce("top", canonical(genre)))
+    changes = {"genre_renamed": sf.col("canonical") != genre}
+    if tops:
+        changes["genre_not_in_hierarchy"] = sf.isnull("top") & sf.isnotnull("genre")
+    return note(named, changes).withColumn("genre", sf.col("canonical")).drop("canonical", "top")
 
 
 def convert_year(rows: DataFrame) -> DataFrame:
@@ -117,8 +128,16 @@ def reconcile_duration(rows: DataFrame) -> DataFrame:
     return note(rows, {"duration_disagrees": distance > tolerance})
 
 
-RULES = (normalise_text, choose_source, canonicalise_genre, convert_year, convert_duration, reconcile_duration)
-"""In the order in which they run."""
+def rules(tops: Mapping[str, str]) -> tuple[Rule, ...]:
+    """List the rules in the order in which they run.
+
+    Parameters
+    ----------
+    tops : mapping of str to str
+        As in `segue.corpus.metadata.Metadata`.
+    """
+    to_top = partial(canonicalise_genre, tops=tops)
+    return (normalise_text, choose_source, to_top, convert_year, convert_duration, reconcile_duration)
 
 
 @pandas_udf(StringType())  # type: ignore[call-overload, untyped-decorator] # PySpark types it for other signatures

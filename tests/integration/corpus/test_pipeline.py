@@ -106,6 +106,7 @@ def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(pu
     assert nightly.late == (FIRST, date(2026, 3, 5))
     extracted = published.extract(nightly)
     assert (extracted["extracted"], extracted["skipped"], extracted["features"]) == (2, 6, 6)
+    assert late_days(published.lake, night) == list(nightly.late), "extracted, but not merged"
     report = published.integrate(nightly)
     assert (report["tracks"], report["first_day"], report["last_day"]) == (6, "2026-03-09", "2026-03-09")
     assert published.publish(nightly)["removed"] == 1

@@ -17,8 +17,9 @@ def judged(mongo):
     for name in (summaries.COLLECTION, quarantine.COLLECTION):
         mongo.drop_collection(name)
 
-    def record(run_id, check, first, last, tracks=40, late=()):
+    def record(run_id, check, first, last, tracks=40, late=(), asked=None):
         report = {"tracks": tracks, "partitions": 1, "first_day": first, "last_day": last, "late_days": list(late)}
+        report["range"] = asked or [first, last]
         summaries.write(run_id, "integrate", report, into=mongo)
         quarantine.record(mongo, run_id, report, [check])
 
@@ -43,9 +44,16 @@ def test_days_that_failed_are_held_until_they_pass(mongo, judged):
 def test_late_days_are_held_and_set_free_one_by_one(mongo, judged):
     judged("corpus/a", BAD, "2026-03-09", "2026-03-09", late=["2026-03-01", "2026-03-03"])
     assert held(mongo) == ["corpus/a", "corpus/a/2026-03-01", "corpus/a/2026-03-03"]
-    judged("corpus/b", GOOD, None, None, late=["2026-03-03"])
+    judged("corpus/b", GOOD, None, None, late=["2026-03-03"], asked=["2026-03-10", "2026-03-10"])
     assert held(mongo) == ["corpus/a", "corpus/a/2026-03-01"]
     judged("corpus/c", GOOD, "2026-03-01", "2026-03-09")
+    assert held(mongo) == []
+
+
+@pytest.mark.parametrize("asked", [["2026-03-02", "2026-03-02"], [None, "2026-03-02"], [None, None]])
+def test_days_are_free_once_their_files_have_gone(mongo, judged, asked):
+    judged("corpus/a", BAD, "2026-03-02", "2026-03-02", asked=[None, None])
+    judged("corpus/b", GOOD, None, None, tracks=0, asked=asked)
     assert held(mongo) == []
 
 

@@ -34,8 +34,19 @@ def test_the_same_artist_title_and_duration_are_flagged_in_any_case(flagged):
         ("b", "h2", "BACH", "air", 31.5, 1),
         ("c", "h3", "Bach", "Air", 95.0, 1),
         ("d", "h4", "Anon", "Air", 30.0, 1),
+        ("e", "h5", "Bach", "Air", 96.5, 1),  # a copy of c, though not of the first of its name
     ]
-    assert flagged(flags.flag_duplicate_name, rows) == {"a": [], "b": ["duplicate_name:a"], "c": [], "d": []}
+    expected = {"a": [], "b": ["duplicate_name:a"], "c": [], "d": [], "e": ["duplicate_name:c"]}
+    assert flagged(flags.flag_duplicate_name, rows) == expected
+
+
+def test_of_tracks_of_one_name_and_duration_the_earliest_is_not_flagged_whatever_its_length(flagged):
+    rows = [(name, name, "x", "t", length, day) for name, length, day in [("a", 33.0, 2), ("b", 31.5, 1)]]
+    assert flagged(flags.flag_duplicate_name, [*rows, ("c", "c", "x", "t", 30.0, 3)]) == {
+        "a": ["duplicate_name:b"],
+        "b": [],
+        "c": ["duplicate_name:b"],
+    }
 
 
 def test_without_artist_or_real_title_nothing_is_a_duplicate_by_name(flagged):

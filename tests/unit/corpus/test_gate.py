@@ -70,6 +70,12 @@ def test_a_lake_that_was_lost_meanwhile_is_no_empty_partition():
     assert "files, of those at the extraction" in failed(**lost, extracted_from=10)
 
 
+def test_files_that_another_run_has_added_or_removed_meanwhile_are_no_fault_to_mend():
+    checks = gate.judge(report(extracted_from=11), None, LIMITS)
+    with pytest.raises(QualityGateError, match=r"Another run has changed it since.*Clear the task `inventory`"):
+        gate.require(checks)
+
+
 def test_tracks_that_are_left_without_files_fail():
     assert "features + rejects, of files" in failed(inventory=0)
 

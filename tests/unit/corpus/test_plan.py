@@ -27,6 +27,11 @@ def test_tasks_get_similar_bytes_whatever_the_number_of_files():
     assert sorted(commit["task"].unique()) == list(range(commit["task"].max() + 1))
 
 
+def test_a_file_larger_than_the_share_of_a_task_is_a_task_of_its_own():
+    (commit,) = divide(listing([2**18] * 3 + [40 * 2**20] * 2 + [2**18] * 2), cores=2)
+    assert commit["task"].tolist() == [0, 0, 0, 1, 2, 3, 3]
+
+
 def test_work_is_committed_in_pieces_in_the_order_of_days(monkeypatch):
     monkeypatch.setattr(planning, "COMMIT_BYTES", 10)
     todo = pd.concat([listing([4] * 4, date(2026, 1, 2)), listing([4] * 4, date(2026, 1, 1))])

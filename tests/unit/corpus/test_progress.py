@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import time
 
-from segue.corpus.progress import Counters, Progress
+import pytest
+
+from segue.corpus.progress import Counters, Progress, pause_s
 
 
 class Counter:
@@ -36,3 +38,8 @@ def test_the_last_line_is_printed_when_the_work_ends(capsys):
     with progress(tracks=100, rejected=0, size_bytes=200_000_000, seconds=10).shown():
         pass
     assert capsys.readouterr().out.count("progress: 100/100") == 1
+
+
+@pytest.mark.parametrize(("elapsed_s", "expected"), [(0, 5), (75, 5), (150, 10), (900, 15), (86_400, 15)])
+def test_a_line_comes_every_few_seconds_however_long_the_work_takes(elapsed_s, expected):
+    assert pause_s(elapsed_s) == expected

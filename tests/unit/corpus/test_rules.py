@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from segue.corpus import rules
@@ -98,6 +100,24 @@ def test_spellings_of_a_genre_get_one_name(apply):
     assert {row["meta_genre"]: row["genre"] for row in rows} == expected
     for row in rows:
         assert ("genre_renamed" in row["changes"]) == (row["meta_genre"] != row["genre"])
+
+
+def test_a_genre_becomes_its_top_genre_where_the_hierarchy_has_it(apply):
+    tops = {"punk": "Rock", "rock": "Rock", "hip-hop": "Hip-Hop", "pop / rock": "Pop"}
+    expected = {
+        "PUNK": ("Rock", ["genre_renamed"]),
+        "Rock": ("Rock", []),
+        "punk; jazz": ("Rock", ["genre_renamed"]),
+        "Rap": ("Hip-Hop", ["genre_renamed"]),
+        "Pop / Rock": ("Pop", ["genre_renamed"]),
+        "polka": ("Polka", ["genre_renamed", "genre_not_in_hierarchy"]),
+        None: (None, []),
+    }
+    rows = apply(
+        [lambda rows: rows.withColumnRenamed("tag_genre", "genre"), partial(rules.canonicalise_genre, tops=tops)],
+        *({"tag_genre": genre, "meta_title": genre} for genre in expected),
+    )
+    assert {row["meta_title"]: (row["genre"], row["changes"]) for row in rows} == expected
 
 
 def test_a_stated_duration_becomes_seconds(apply):

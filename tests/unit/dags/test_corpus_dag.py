@@ -69,6 +69,28 @@ def test_spark_jobs_take_the_one_slot_and_are_tried_again(corpus, job):
     assert task.application_args[:2] == ["--run-id", "{{ dag.dag_id }}/{{ run_id }}"]
 
 
+@pytest.mark.parametrize("task", ["unless_unchanged", "quality_gate", "summary"])
+def test_tasks_that_need_mongodb_are_tried_again(corpus, task):
+    assert corpus.get_task(task).retries >= 1
+
+
+def test_a_gate_that_refuses_is_not_tried_again(corpus, monkeypatch):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from segue import summaries
+    from segue.corpus import gate, quarantine
+
+    jobs = {"integrate": {}, "extract": {"inventory": 9}}
+    monkeypatch.setattr(summaries, "read", lambda *_, **__: jobs)
+    monkeypatch.setattr(quarantine, "last_good", lambda *_: None)
+    monkeypatch.setattr(quarantine, "record", lambda *_: None)
+    monkeypatch.setattr(gate, "judge", lambda *_: [gate.Check("tracks", 0, 1, 9)])
+    body = corpus.get_task("quality_gate").python_callable
+    monkeypatch.setitem(body.__globals__, "mongo_database", lambda: None)
+    with pytest.raises(AirflowFailException, match="1 of 1 checks failed"):
+        body(dag_run=SimpleNamespace(dag_id="corpus", run_id="r"))
+
+
 def render(corpus, task, **context):
     """Render a task's arguments with Airflow's own templating."""
     environment = corpus.get_template_env()

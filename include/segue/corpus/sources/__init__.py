@@ -5,15 +5,23 @@ The audio is a folder of files, or objects below a URL; a source adds what is kn
 1. a folder with FMA's ``tracks.csv``: ``SEGUE_METADATA``, or ``fma_metadata`` in or beside the music folder;
 2. a CSV or Parquet table: ``SEGUE_METADATA``, or ``metadata.csv`` in the music folder;
 3. else the files' tags alone.
+
+A ``genres.csv`` beside the table, or in the music folder, adds a hierarchy of genres to the second and the third;
+FMA's tables bring their own.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Protocol
+
+from upath import UPath
 
 from segue.corpus.metadata import Metadata
 from segue.corpus.sources.fma import TRACKS, FmaMetadata
+from segue.corpus.sources.hierarchy import GENRES, read_hierarchy
 from segue.corpus.sources.table import MetadataTable
 from segue.corpus.sources.tags import TagsOnly
 from segue.settings import Settings
@@ -25,6 +33,29 @@ class Source(Protocol):
     def read(self, today: date) -> Metadata:
         """Read all rows; no `date_created` is later than `today`. Raises `CorpusError` if they cannot be read."""
         ...
+
+
+@dataclass(frozen=True)
+class WithHierarchy:
+    """A source and a hierarchy of genres.
+
+    Attributes
+    ----------
+    source : Source
+    path : Path or UPath
+        As for `hierarchy.read_hierarchy`.
+    """
+
+    source: Source
+    path: Path | UPath
+
+    def __str__(self) -> str:
+        """Name the source."""
+        return f"{self.source}, genres {self.path}"
+
+    def read(self, today: date) -> Metadata:
+        """Read both."""
+        return replace(self.source.read(today), tops=read_hierarchy(self.path).tops)
 
 
 def find(settings: Settings) -> Source:
@@ -43,6 +74,7 @@ def find(settings: Settings) -> Source:
         if (folder / TRACKS).is_file():
             return FmaMetadata(folder, music)
     table = named or music / "metadata.csv"
-    if named or table.is_file():
-        return MetadataTable(table, settings.metadata_mapping)
-    return TagsOnly()
+    is_table = named or table.is_file()
+    source: Source = MetadataTable(table, settings.metadata_mapping) if is_table else TagsOnly()
+    genres = table.parent / GENRES
+    return WithHierarchy(source, genres) if genres.is_file() else source

@@ -18,10 +18,11 @@ import pandas as pd
 from upath import UPath
 
 from segue.corpus.metadata import Metadata, settle
+from segue.corpus.sources.hierarchy import GENRES, read_hierarchy
 from segue.corpus.sources.table import read_csv
 from segue.errors import CorpusError
 
-TRACKS, GENRES = "tracks.csv", "genres.csv"
+TRACKS = "tracks.csv"
 SUBSETS = ("fma_full", "fma_large", "fma_medium", "fma_small")
 
 HEADER_ROWS = 3
@@ -84,12 +85,12 @@ class FmaMetadata:
             If a table cannot be read or is not as published, or if the music folder holds several subsets.
         """
         subset = self._subset()
-        tracks, roots = self._tracks(), self._roots()
+        tracks, hierarchy = self._tracks(), read_hierarchy(self.folder / GENRES)
         number = pd.to_numeric(tracks["track_id"], errors="coerce")
         tracks = tracks[number.notna()].reset_index(drop=True)
         numbers = number.dropna().astype(int)
         inside = "" if subset == self.music_dir.name else f"{subset}/"
-        top, unknown = _top_genres(tracks, roots)
+        top, unknown = _top_genres(tracks, hierarchy.roots)
         stated = pd.DataFrame({name: _blank(tracks[column]) for name, column in TEXTS.items()}).assign(
             track_id=[str(each) for each in numbers],
             file=[f"{inside}{each // 1000:03d}/{each:06d}.mp3" for each in numbers],
@@ -98,7 +99,7 @@ class FmaMetadata:
         )
         settled = settle(stated, today)
         faults = {"unusable_track_ids": int(number.isna().sum()), "unknown_genres": unknown}
-        return replace(settled, counts={**settled.counts, **faults})
+        return replace(settled, counts={**settled.counts, **faults}, tops=hierarchy.tops)
 
     def _subset(self) -> str:
         """Name the subset whose files are there."""
@@ -121,20 +122,6 @@ class FmaMetadata:
         positions = [0, *(columns.index(name) for name in wanted)]
         rows = read_csv(path, header=None, skiprows=HEADER_ROWS, usecols=positions)[positions]
         return rows.set_axis(pd.Index(["track_id", *wanted], tupleize_cols=False), axis=1)
-
-    def _roots(self) -> dict[int, str]:
-        """Read the title of each genre's root."""
-        path = self.folder / GENRES
-        genres = read_csv(path)
-        try:
-            titles = dict(zip(genres["genre_id"].astype(int), genres["title"], strict=True))
-            return {
-                genre: titles[root] for genre, root in zip(titles, genres["top_level"].astype(int), strict=True)
-            }
-        except (KeyError, ValueError) as error:
-            raise CorpusError(
-                f"{path} is not FMA's table of genres: {error}. Take it as FMA publishes it."
-            ) from error
 
 
 def _blank(texts: pd.Series) -> pd.Series:

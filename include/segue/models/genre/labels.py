@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pymongo import UpdateOne
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.errors import ModelError
+from segue.errors import ModelError, StackError
 from segue.models.documents import TRACKS, read_tracks
 from segue.models.genre.release import NAME
+from segue.models.registry import Registry
 
 if TYPE_CHECKING:
     from pymongo.database import Database
     from pyspark.sql import SparkSession
 
-    from segue.models.registry import Registry
+    from segue.settings import Settings
 
 BATCH = 1_000
 
@@ -75,6 +76,31 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
     for start in range(0, len(updates), BATCH):
         database[TRACKS].bulk_write(updates[start : start + BATCH], ordered=False)
     return {"labelled": len(updates), "labels": str(champion)}
+
+
+def label_if_reachable(
+    spark: SparkSession, database: Database[dict[str, Any]], settings: Settings
+) -> dict[str, Any]:
+    """Do what `label` does, unless the registry of models is away: tracks are published without it too.
+
+    Parameters
+    ----------
+    spark, database
+        As for `label`.
+    settings : Settings
+        Say where the registry is.
+
+    Returns
+    -------
+    dict
+        As of `label`; the next publication labels what this one could not.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return label(spark, database, Registry(settings))
+    except (StackError, MlflowException) as error:
+        return {"labelled": 0, "labels": f"not done: {error}"}
 
 
 def _as_vectors(tracks: Any) -> Any:

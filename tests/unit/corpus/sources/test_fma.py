@@ -185,5 +185,5 @@ def test_a_table_that_is_not_as_published_is_refused(fma, tmp_path):
         fma(columns=[column for column in COLUMNS if column != ("set", "split")])
     fma()
     (tmp_path / "fma_metadata" / "genres.csv").write_text("id,title\n1,Rock\n")
-    with pytest.raises(CorpusError, match=r"genres\.csv is not FMA's table of genres"):
+    with pytest.raises(CorpusError, match=r"genres\.csv is no table of genres like FMA's"):
         FmaMetadata(tmp_path / "fma_metadata", tmp_path / "fma_large").read(TODAY)

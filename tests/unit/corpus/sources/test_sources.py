@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from segue.corpus import sources
-from segue.errors import ConfigurationError
+from segue.errors import ConfigurationError, CorpusError
 from segue.settings import Settings, get_settings
 
 
@@ -38,6 +38,28 @@ def test_what_the_setting_names_comes_first(tmp_path):
     (tmp_path / "fma_metadata" / "tracks.csv").touch()
     assert found(tmp_path, metadata=tmp_path / "my.parquet") == f"table {tmp_path}/my.parquet"
     assert found(tmp_path / "a" / "b", metadata=tmp_path / "fma_metadata") == f"FMA {tmp_path}/fma_metadata"
+
+
+@pytest.mark.parametrize("table", [None, "metadata.csv", "elsewhere/my.csv"])
+def test_a_hierarchy_of_genres_beside_the_table_or_the_music_is_read(tmp_path, table):
+    place = (tmp_path / (table or "metadata.csv")).parent
+    place.mkdir(exist_ok=True)
+    hierarchy = place / "genres.csv"
+    hierarchy.write_text("genre_id,parent,title,top_level\n1,0,Rock,1\n2,1,Punk,1\n3,2, Oi! ,1\n")
+    if table:
+        (tmp_path / table).write_text("track_id,file\n")
+    source = sources.find(Settings(music=tmp_path, metadata=tmp_path / table if table else None))
+    assert str(source).endswith(f", genres {hierarchy}")
+    read = source.read(date(2026, 3, 1))
+    assert read.tops == {"rock": "Rock", "punk": "Rock", "oi!": "Rock"}
+    hierarchy.write_text("genre_id,parent,title,top_level\n1,0,Rock,1\n2,1,Punk,2\n")
+    assert source.read(date(2026, 3, 1)).digest != read.digest
+
+
+def test_a_hierarchy_whose_top_genre_it_does_not_have_is_refused(tmp_path):
+    (tmp_path / "genres.csv").write_text("genre_id,title,top_level\n2,Punk,1\n")
+    with pytest.raises(CorpusError, match=r"no table of genres like FMA's: 1\. It needs genre_id, title and"):
+        sources.find(Settings(music=tmp_path)).read(date(2026, 3, 1))
 
 
 def test_the_mapping_is_read_from_the_environment(monkeypatch):
