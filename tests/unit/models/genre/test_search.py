@@ -190,12 +190,12 @@ def test_a_search_killed_with_9_goes_on_without_repeating_what_had_ended(corpus,
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("2/"):
+            if line.startswith("1/"):
                 break
         os.killpg(process.pid, signal.SIGKILL)
     left = [trial for trial in open_study(storage, "a", seed=0).trials if trial.state.is_finished()]
     finished = [(trial.number, trial.params, trial.intermediate_values) for trial in left]
-    assert len(finished) >= 2
+    assert finished
 
     again = open_study(storage, "a", seed=0)
     search(data, again, Budget(len(finished) + 1, 10), kinds=("logistic",), say=lambda _: None)
