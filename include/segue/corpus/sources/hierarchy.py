@@ -46,7 +46,7 @@ def read_hierarchy(path: Path | UPath) -> Hierarchy:
     Raises
     ------
     CorpusError
-        If it cannot be read, lacks a column, or names a top genre that it does not have.
+        If it cannot be read, lacks a column or a title, or names a top genre that it does not have.
     """
     table = read_csv(path)
     try:
@@ -57,6 +57,8 @@ def read_hierarchy(path: Path | UPath) -> Hierarchy:
             f"{path} is no table of genres like FMA's: {error}. It needs genre_id, title and top_level, the "
             "genre_id of each genre's top genre. Correct it, or take it away."
         ) from error
+    if not all(titles.values()):
+        raise CorpusError(f"{path} has a genre without title. Name it, or take its row away.")
     tops: dict[str, str] = {}
     for genre, title in titles.items():
         tops.setdefault(unicodedata.normalize("NFC", title).lower(), roots[genre])

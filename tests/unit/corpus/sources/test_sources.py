@@ -56,9 +56,12 @@ def test_a_hierarchy_of_genres_beside_the_table_or_the_music_is_read(tmp_path, t
     assert source.read(date(2026, 3, 1)).digest != read.digest
 
 
-def test_a_hierarchy_whose_top_genre_it_does_not_have_is_refused(tmp_path):
+def test_a_hierarchy_without_a_top_genre_or_a_title_is_refused(tmp_path):
     (tmp_path / "genres.csv").write_text("genre_id,title,top_level\n2,Punk,1\n")
     with pytest.raises(CorpusError, match=r"no table of genres like FMA's: 1\. It needs genre_id, title and"):
+        sources.find(Settings(music=tmp_path)).read(date(2026, 3, 1))
+    (tmp_path / "genres.csv").write_text("genre_id,title,top_level\n1, ,1\n")
+    with pytest.raises(CorpusError, match="has a genre without title"):
         sources.find(Settings(music=tmp_path)).read(date(2026, 3, 1))
 
 
