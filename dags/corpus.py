@@ -136,14 +136,18 @@ def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
     from segue.settings import get_settings
 
     if mode != "skip":
+        print(f"Mode {mode}: the run goes on, changed or not.", flush=True)
         return True
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
     try:
         present = publications.present(get_settings(), datetime.now(UTC).date())
-    except CorpusError:  # the inventory meets the same, and its log says so
+    except CorpusError as error:  # the inventory meets the same, and fails
+        print(f"{error} The task inventory will fail by it.", flush=True)
         return True
     standing = publications.find(database, days, present)
     if not standing:
+        state = "music, metadata, lake, rules and limits as they are now"
+        print(f"{days}: not published yet from {state}, so the run goes on.", flush=True)
         return True
     print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
     for job in publications.JOBS:
