@@ -142,7 +142,7 @@ def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
     try:
         present = publications.present(get_settings(), datetime.now(UTC).date())
     except CorpusError as error:  # the inventory meets the same, and fails
-        print(f"{error} The task inventory will fail by it.", flush=True)
+        print(f"{error} The task inventory meets the same.", flush=True)
         return True
     standing = publications.find(database, days, present)
     if not standing:
