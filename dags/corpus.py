@@ -44,9 +44,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from airflow.sdk import CronPartitionTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from segue_days import DayByDay
 from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
 
@@ -100,13 +101,7 @@ PARAMS = {
 
 
 @dag(
-    schedule=CronPartitionTimetable(
-        "0 0 * * *",
-        timezone="UTC",
-        run_offset=-1,  # the run at midnight takes the day that has just ended
-        key_format="%Y-%m-%d",
-        run_immediately=timedelta(0),  # unpausing starts nothing; for this, there is no start_date either
-    ),
+    schedule=DayByDay(),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
