@@ -44,9 +44,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from airflow.sdk import CronPartitionTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from segue_days import DayByDay
 from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
 
@@ -100,13 +101,7 @@ PARAMS = {
 
 
 @dag(
-    schedule=CronPartitionTimetable(
-        "0 0 * * *",
-        timezone="UTC",
-        run_offset=-1,  # the run at midnight takes the day that has just ended
-        key_format="%Y-%m-%d",
-        run_immediately=timedelta(0),  # unpausing starts nothing; for this, there is no start_date either
-    ),
+    schedule=DayByDay(),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
@@ -136,14 +131,18 @@ def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
     from segue.settings import get_settings
 
     if mode != "skip":
+        print(f"Mode {mode}: the run goes on, changed or not.", flush=True)
         return True
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
     try:
         present = publications.present(get_settings(), datetime.now(UTC).date())
-    except CorpusError:  # the inventory meets the same, and its log says so
+    except CorpusError as error:  # the inventory meets the same, and fails
+        print(f"{error} The task inventory meets the same.", flush=True)
         return True
     standing = publications.find(database, days, present)
     if not standing:
+        state = "music, metadata, lake, rules and limits as they are now"
+        print(f"{days}: not published yet from {state}, so the run goes on.", flush=True)
         return True
     print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
     for job in publications.JOBS:

@@ -25,11 +25,11 @@ are in the summary. Whatever has come for other days is taken along.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import CronPartitionTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 
+from segue_days import DayByDay
 from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
 
@@ -55,13 +55,7 @@ PARAMS = {
 
 
 @dag(
-    schedule=CronPartitionTimetable(
-        "0 0 * * *",  # at midnight exactly: a backfill leaves out its last day if the run is due later on it
-        timezone="UTC",
-        run_offset=-1,  # the run after midnight takes the day that has just ended
-        key_format="%Y-%m-%d",
-        run_immediately=timedelta(0),  # unpausing starts nothing
-    ),
+    schedule=DayByDay(),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from segue import spark, summaries
-from segue.corpus import days, integrate, sources
+from segue.corpus import days, extraction, integrate, sources
 from segue.corpus.lake import Lake
 from segue.settings import get_settings
 
@@ -16,8 +16,13 @@ def main() -> None:
     with spark.job("integrate") as session:
         settings = get_settings()
         table = sources.find(settings).read(datetime.now(UTC).date())
-        chosen = days.chosen(arguments, summaries.read(arguments.run_id))
-        summary = integrate.run(Lake(session, settings.lake_uri), table, chosen)
+        jobs = summaries.read(arguments.run_id)
+        chosen, lake = days.chosen(arguments, jobs), Lake(session, settings.lake_uri)
+        if "extract" in jobs:
+            later = extraction.catch_up(lake, settings.music_dir, chosen, jobs["extract"])
+            if later:
+                summaries.report(arguments.run_id, "extract", later)
+        summary = integrate.run(lake, table, chosen)
         summaries.report(arguments.run_id, "integrate", summary)
 
 

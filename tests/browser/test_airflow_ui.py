@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from pymongo.database import Database
 from segue import reports
 from segue.demo import sample
 from segue.demo.airflow_api import AirflowApi
+from segue.demo.watch import wait_for_dags
 from segue.html_report import Picture, Section, render
 from segue.settings import Settings
 from segue.stack.airflow import Login
@@ -76,6 +78,35 @@ def test_corpus_triggered_with_its_form_turns_green_and_its_log_shows_progress(p
     page.goto(f"{run_url}/tasks/extract")
     expect(page.get_by_text(re.compile(r"progress: \d+/\d+ tracks")).first).to_be_visible(timeout=PAGE_MS)
     expect(page.get_by_text("== extract ==").first).to_be_visible(timeout=PAGE_MS)
+
+
+def test_a_backfill_from_the_dialog_has_a_run_for_each_day_but_none_for_days_to_come(
+    page: Page, stack: Login
+) -> None:
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        wait_for_dags(api, {"listens"})  # its DAG is paused: the runs wait
+    log_in(page, stack)
+    page.goto(f"{stack.url}/dags/listens")
+    expect(page.get_by_text("ingest", exact=True)).to_be_visible(timeout=PAGE_MS)
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_text("Backfill", exact=True).click()
+    today = datetime.now(UTC).date()
+    for day in (today - timedelta(days=2), today + timedelta(days=3)):
+        form.get_by_text("Select date and time").first.click()
+        date = page.get_by_placeholder("YYYY/MM/DD")
+        date.fill(f"{day:%Y/%m/%d}")
+        date.press("Enter")
+        form.get_by_text("Reprocess Behavior").click()  # closes the calendar
+        expect(date).to_be_hidden()
+    form.get_by_text("All Runs", exact=True).click()
+    expect(form.get_by_text("3 runs will be triggered.")).to_be_visible()
+    form.get_by_role("button", name="Run Backfill").click()
+    expect(form).to_be_hidden()
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        keys = sorted(run_id.split("__")[2] for run_id in api.runs("listens"))
+    assert keys == [str(today - timedelta(days=days)) for days in (2, 1, 0)]
 
 
 def test_the_report_of_a_run_opens_from_its_page_and_runs_no_script(

@@ -95,6 +95,8 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.optimize.maxFileSize": str(32 * 2**20),
         # Hardly two features are alike, so a dictionary of them is work for nothing.
         "spark.hadoop.parquet.enable.dictionary#features.list.element": "false",
+        # Else a VACUUM is two commits of each table, after which no day stands as published any more.
+        "spark.databricks.delta.vacuum.logging.enabled": "false",
         # Of VACUUM too, which else lists a folder in 10,000 tasks.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
         "spark.sql.session.timeZone": "UTC",

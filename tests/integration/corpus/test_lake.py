@@ -102,10 +102,11 @@ def test_what_runs_have_replaced_is_vacuumed_and_what_stands_is_not(spark, tmp_p
     for name in ("old", "new"):
         lake.replace("tracks", tracks(spark, (name, day)), [day])
     standing = {Path(file).name for file in lake.read("tracks").inputFiles()}
-    before = files()
+    before, version = files(), lakes.versions(lake.uri, "tracks")
     assert standing < before
     lake.vacuum()
     assert files() == before, "of the last seven days"
+    assert lakes.versions(lake.uri, "tracks") == version, "else no day would stand as published after it"
     at_once = "SET TBLPROPERTIES (delta.deletedFileRetentionDuration = 'interval 0 hours')"
     spark.sql(f"ALTER TABLE delta.`{tmp_path}/tracks` {at_once}")
     lake.vacuum()

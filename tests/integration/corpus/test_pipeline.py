@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from pymongo.errors import WriteError
 
-from segue.corpus import gate
+from segue.corpus import extraction, gate
 from segue.corpus.days import Days
 from segue.corpus.inventory import late_days
 from segue.corpus.lake import Lake
@@ -204,11 +204,25 @@ def test_files_that_were_away_while_they_were_to_be_read_are_extracted_when_they
     assert (extracted["features"], extracted["rejects"], extracted["to_retry"]) == (8, 3, 0)
 
 
+def test_what_another_run_has_found_since_the_extraction_is_extracted_before_the_merge(pipeline, add_sound):
+    pipeline.inventory()
+    extracted = pipeline.extract()
+    assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted) is None
+    add_sound("late.mp3", 9)
+    pipeline.inventory()  # of the other run
+    both = extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted)
+    assert (both["inventory"], both["extracted"], both["skipped"], both["rejects"]) == (12, 12, 0, 3)
+    assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), both) is None
+    report = pipeline.integrate() | {"extracted_from": both["inventory"]}
+    assert [check.name for check in gate.judge(report, None, Settings()) if not check.passed] == []
+
+
 def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(pipeline):
     pipeline.inventory()
     extracted = pipeline.extract()
     shutil.rmtree(pipeline.lake.uri)
     pipeline.lake = Lake(pipeline.lake.spark, pipeline.lake.uri)
+    assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted) is None
     report = pipeline.integrate() | {"extracted_from": extracted["inventory"]}
     failed = [check.name for check in gate.judge(report, None, Settings()) if not check.passed]
     assert "files, of those at the extraction" in failed

@@ -48,14 +48,17 @@ def run_all(pipeline, run_id):
         summaries.write(f"corpus/{run_id}", job, getattr(pipeline, job)(), into=pipeline.database)
 
 
-def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, call):
+def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, call, capsys):
     assert call("unless_unchanged", "first", mode="skip")
+    assert "all: not published yet from music, metadata" in capsys.readouterr().out
     run_all(pipeline, "first")
     call("summary", "first")
     assert call("unless_unchanged", "forced", mode="force")
     assert call("unless_unchanged", "ping", mode="ping")
+    assert "Mode ping: the run goes on" in capsys.readouterr().out
 
     assert not call("unless_unchanged", "second", mode="skip")
+    assert "Nothing has changed since corpus/first" in capsys.readouterr().out
     call("summary", "second")
     told = summaries.read("corpus/second", source=pipeline.database)
     assert told["summary"] | {"files_in": 11, "tracks_out": 8, "extracted": 0} == told["summary"]
@@ -71,6 +74,7 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, call):
     assert call("unless_unchanged", "renamed", mode="skip")
 
 
-def test_what_the_inventory_would_refuse_is_left_to_it(pipeline, call):
+def test_what_the_inventory_would_refuse_is_left_to_it(pipeline, call, capsys):
     (pipeline.music / "metadata.csv").write_text("file")
     assert call("unless_unchanged", "first", mode="skip")
+    assert "lacks the column" in capsys.readouterr().out

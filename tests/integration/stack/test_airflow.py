@@ -6,6 +6,7 @@ import ipaddress
 import sqlite3
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import httpx
@@ -129,6 +130,18 @@ def test_the_dags_of_the_project_are_read_without_an_error_and_no_examples(airfl
     assert airflow.get("/api/v2/importErrors").json()["import_errors"] == []
     dags = airflow.get("/api/v2/dags").json()["dags"]
     assert not [dag["dag_id"] for dag in dags if dag["dag_id"].startswith("example_")]
+
+
+@pytest.mark.parametrize("dag_id", ["corpus", "listens"])
+def test_a_backfill_has_a_run_for_each_day_but_none_for_days_to_come(stack, airflow, dag_id):
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        wait_for_dags(api, {dag_id})
+    today = datetime.now(UTC).date()
+    first, last = today - timedelta(days=2), today + timedelta(days=3)
+    body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
+    answer = airflow.post("/api/v2/backfills/dry_run", json=body)
+    runs = answer.json()["backfills"]
+    assert [run["partition_key"] for run in runs] == [str(first + timedelta(days=n)) for n in range(3)]
 
 
 def test_a_run_that_is_late_is_noted_in_its_summaries(settings, stack, mongo):

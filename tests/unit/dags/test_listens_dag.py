@@ -27,7 +27,7 @@ def test_the_lake_is_brought_in_step_and_then_told_about(listens):
 
 
 def test_each_nightly_run_has_the_day_that_has_ended_as_its_partition(listens):
-    assert (listens.timetable.key_format, listens.timetable.run_offset) == ("%Y-%m-%d", -1)
+    assert (type(listens.timetable).__name__, listens.start_date) == ("DayByDay", None)
     assert (listens.max_active_runs, listens.catchup) == (1, False)
 
 
