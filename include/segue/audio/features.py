@@ -7,8 +7,8 @@
         accumulator.add(block)
     features = accumulator.finish()  # the same numbers as compute()
 
-The first pass (:mod:`segue.audio.frames`) computes the spectra and all that a frame gives by itself. What needs
-the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
+The first pass (:mod:`segue.audio.first_pass`) computes the spectra and all that a frame gives by itself. What
+needs the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from segue.audio import banks, definition, descriptors, tuning
 from segue.audio.chroma import by_bin, cens, normalise, pitch_classes, tonnetz
 from segue.audio.constant_q import ConstantQChroma
 from segue.audio.definition import FMA_SAMPLE_RATE, N_BANDS, N_FFT, N_MELS, N_MFCC
-from segue.audio.frames import FirstPass, Framer, Spectra, series
+from segue.audio.first_pass import FirstPass, magnitudes_again
+from segue.audio.frames import series
 from segue.audio.signal import mix
 from segue.audio.spool import Spool
 from segue.audio.statistics import statistics
@@ -105,16 +106,8 @@ class FeatureAccumulator:
     def _chroma_stft(self) -> Float32:
         first = self._first_pass
         weights = by_bin(banks.chroma(self._bins_rate, tuning.estimate(first.stft_peaks)))
-        spectra = self._spectra_again() if first.magnitudes is None else iter(first.magnitudes)
+        spectra = magnitudes_again(self._signal) if first.magnitudes is None else first.magnitudes
         return normalise(series([pitch_classes(part, weights) for part in spectra], first.n_frames), np.inf)
-
-    def _spectra_again(self) -> Iterator[Float32]:
-        framer, spectra = Framer(), Spectra()
-        for block in self._signal:
-            for signal, n_batches, _ in framer.add(block):
-                yield np.sqrt(spectra.compute(signal, n_batches))
-        for signal, n_batches, _ in framer.finish():
-            yield np.sqrt(spectra.compute(signal, n_batches))
 
     def _mfcc(self) -> Float32:
         first = self._first_pass
