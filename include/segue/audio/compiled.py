@@ -7,13 +7,14 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import numba
 import numba.core.codegen
 import numba.core.config
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -68,6 +69,24 @@ class LockedCache(FunctionCache):
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
 
+class _PackageCache(LockedCache):
+    """Compile anew when any module of this package has changed.
+
+    numba looks at the function's own file only, and would go on with the old code of what is compiled into it.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        stamp = self._impl.locator.get_source_stamp(), _package_stamp()
+        self._cache_file = IndexDataCacheFile(self.cache_path, self._impl.filename_base, stamp)  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=1)
+def _package_stamp() -> tuple[tuple[str, int, int], ...]:
+    sources = [(source.name, source.stat()) for source in sorted(Path(__file__).parent.glob("*.py"))]
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in sources)
+
+
 def _compiled(function: Function, fastmath: set[str]) -> Function:
     try:
         return _compile(function, fastmath)
@@ -78,7 +97,7 @@ def _compiled(function: Function, fastmath: set[str]) -> Function:
 
 def _compile(function: Function, fastmath: set[str]) -> Function:
     dispatcher: Any = numba.njit(fastmath=fastmath, error_model="numpy", nogil=True)(function)
-    dispatcher._cache = LockedCache(function)  # type: ignore[no-untyped-call] # what `cache=True` does, with numba's own class
+    dispatcher._cache = _PackageCache(function)  # what `cache=True` does, with numba's own class
     return cast(Function, dispatcher)
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.audio.banks import Bands
 from segue.audio.compiled import compiled, inlined
 from segue.audio.stft import LANES, aligned
 
 Float32 = NDArray[np.float32]
-Int64 = NDArray[np.int64]
 
 _SHORT: Final = 4
 _LONG: Final = 16
@@ -211,43 +211,40 @@ def _average(lists: Float32, count: int, size: int, high: Float32, low: Float32)
 
 
 @compiled
-def extremes(magnitude: Float32, edges: Int64, counts: Int64, lists: Float32, out: Float32) -> None:
+def extremes(magnitude: Float32, bands: Bands, lists: Float32, out: Float32) -> None:
     """Average the smallest and the largest magnitudes of each band.
 
     Parameters
     ----------
-    magnitude : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
-        Magnitude spectra of ``n`` times 16 frames.
-    edges : np.ndarray [shape=(n_bands, 2)]
-        First bin and end of each band.
-    counts : np.ndarray [shape=(n_bands,)]
-        How many magnitudes are averaged, 32 at most.
+    magnitude : np.ndarray [shape=(1025 * 16,), dtype=float32]
+        Magnitude spectra of 16 frames.
+    bands : Bands
+        From `banks.contrast`; at most 32 magnitudes of each are averaged.
     lists : np.ndarray
         From `workspace`.
-    out : np.ndarray [shape=(n, 2 * n_bands * 16), dtype=float32]
+    out : np.ndarray [shape=(2 * n_bands * 16,), dtype=float32]
         Receives the bands' peaks, then their valleys.
     """
-    n_bands = len(edges)
-    for i in range(len(magnitude)):
-        for band in range(n_bands):
-            first, end, count = edges[band, 0], edges[band, 1], counts[band]
-            lists[:_HIGH] = _ABOVE_ALL
-            lists[_HIGH:_GROUP] = _BELOW_ALL
-            groups_end = end - (end - first) % 16
-            size = _SHORT if count <= _SHORT else _LONG if count <= _LONG else _LONGEST
-            if size == _SHORT:
-                for k in range(first, end):
-                    _insert(lists, magnitude[i, k * LANES :], _SHORT)
-            elif size == _LONG:
-                for k in range(first, groups_end, 16):
-                    _absorb(lists, magnitude[i, k * LANES :], _LONG)
-                for k in range(groups_end, end):
-                    _insert(lists, magnitude[i, k * LANES :], _LONG)
-            else:
-                for k in range(first, groups_end, 16):
-                    _absorb(lists, magnitude[i, k * LANES :], _LONGEST)
-                for k in range(groups_end, end):
-                    _insert(lists, magnitude[i, k * LANES :], _LONGEST)
-            high = out[i, band * LANES : (band + 1) * LANES]
-            low = out[i, (n_bands + band) * LANES : (n_bands + band + 1) * LANES]
-            _average(lists, count, size, high, low)
+    n_bands = len(bands.counts)
+    for band in range(n_bands):
+        first, end, count = bands.edges[band, 0], bands.edges[band, 1], bands.counts[band]
+        lists[:_HIGH] = _ABOVE_ALL
+        lists[_HIGH:_GROUP] = _BELOW_ALL
+        groups_end = end - (end - first) % 16
+        size = _SHORT if count <= _SHORT else _LONG if count <= _LONG else _LONGEST
+        if size == _SHORT:
+            for k in range(first, end):
+                _insert(lists, magnitude[k * LANES :], _SHORT)
+        elif size == _LONG:
+            for k in range(first, groups_end, 16):
+                _absorb(lists, magnitude[k * LANES :], _LONG)
+            for k in range(groups_end, end):
+                _insert(lists, magnitude[k * LANES :], _LONG)
+        else:
+            for k in range(first, groups_end, 16):
+                _absorb(lists, magnitude[k * LANES :], _LONGEST)
+            for k in range(groups_end, end):
+                _insert(lists, magnitude[k * LANES :], _LONGEST)
+        high = out[band * LANES : (band + 1) * LANES]
+        low = out[(n_bands + band) * LANES : (n_bands + band + 1) * LANES]
+        _average(lists, count, size, high, low)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.compiled import compiled, inlined
+from segue.audio.compiled import compiled
 from segue.audio.definition import N_FFT, N_MELS
 from segue.audio.stft import LANES, N_BINS
 
@@ -74,9 +74,21 @@ def mel_steps(filters: Float32) -> Mel:
     return Mel(np.array(first_bins), np.array(bands), np.stack(weights_))
 
 
-@inlined
-def _moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -> None:
-    """RMS, centroid, bandwidth and rolloff; the latter three in bins."""
+@compiled
+def moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -> None:
+    """Compute RMS, centroid, bandwidth, rolloff, largest magnitude, and the magnitudes themselves.
+
+    Parameters
+    ----------
+    power : np.ndarray [shape=(1025 * 16,), dtype=float32]
+        Power spectra.
+    magnitude : np.ndarray [shape=(1025 * 16,), dtype=float32]
+        Receives the magnitudes.
+    lanes : np.ndarray [shape=(N_LANES,)]
+        Working memory.
+    out : np.ndarray [shape=(5 * 16,), dtype=float32]
+        Receives the moments.
+    """
     lanes[:] = 0
     one, zero, half = np.float32(1), np.float32(0), np.float32(0.5)
     sums, weighted, energy, largest = 0, LANES, 2 * LANES, 3 * LANES
@@ -132,9 +144,19 @@ def _moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -
         out[ROLLOFF * LANES + lane] = lanes[below + lane]
 
 
-@inlined
-def _mel(power: Float32, mel: Mel, out: Float32) -> None:
-    """Power in each mel band."""
+@compiled
+def mel_bands(power: Float32, mel: Mel, out: Float32) -> None:
+    """Compute the power in each mel band.
+
+    Parameters
+    ----------
+    power : np.ndarray [shape=(1025 * 16,), dtype=float32]
+        Power spectra.
+    mel : Mel
+        Filters.
+    out : np.ndarray [shape=(129 * 16,), dtype=float32]
+        Receives the bands, and a row of zeros.
+    """
     out[:] = 0
     for step in range(len(mel.first)):
         p = power[mel.first[step] * LANES : (mel.first[step] + _STEP) * LANES]
@@ -146,39 +168,3 @@ def _mel(power: Float32, mel: Mel, out: Float32) -> None:
                 lower += w[0, i] * p[i * LANES + lane]
                 upper += w[1, i] * p[i * LANES + lane]
             o[lane], o[LANES + lane] = lower, upper
-
-
-@compiled
-def moments(power: Float32, magnitude: Float32, lanes: Float32, out: Float32) -> None:
-    """Compute RMS, centroid, bandwidth, rolloff, largest magnitude, and the magnitudes themselves.
-
-    Parameters
-    ----------
-    power : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
-        Power spectra.
-    magnitude : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
-        Receives the magnitudes.
-    lanes : np.ndarray [shape=(N_LANES,)]
-        Working memory.
-    out : np.ndarray [shape=(n, 5 * 16), dtype=float32]
-        Receives the moments.
-    """
-    for i in range(len(power)):
-        _moments(power[i], magnitude[i], lanes, out[i])
-
-
-@compiled
-def mel_bands(power: Float32, mel: Mel, out: Float32) -> None:
-    """Compute the power in each mel band.
-
-    Parameters
-    ----------
-    power : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
-        Power spectra.
-    mel : Mel
-        Filters.
-    out : np.ndarray [shape=(n, 129 * 16), dtype=float32]
-        Receives the bands, and a row of zeros.
-    """
-    for i in range(len(power)):
-        _mel(power[i], mel, out[i])

@@ -7,13 +7,12 @@
         accumulator.add(block)
     features = accumulator.finish()  # the same numbers as compute()
 
-The first pass (:mod:`segue.audio.frames`) computes the spectra and all that a frame gives by itself. What needs
-the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
+The first pass (:mod:`segue.audio.first_pass`) computes the spectra and all that a frame gives by itself. What
+needs the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +22,8 @@ from segue.audio import banks, definition, descriptors, tuning
 from segue.audio.chroma import by_bin, cens, normalise, pitch_classes, tonnetz
 from segue.audio.constant_q import ConstantQChroma
 from segue.audio.definition import FMA_SAMPLE_RATE, N_BANDS, N_FFT, N_MELS, N_MFCC
-from segue.audio.frames import FirstPass, Framer, Spectra, series
+from segue.audio.first_pass import FirstPass, magnitudes_again
+from segue.audio.frames import series
 from segue.audio.signal import mix
 from segue.audio.spool import Spool
 from segue.audio.statistics import statistics
@@ -36,8 +36,7 @@ Float32 = NDArray[np.float32]
 _DEPTH: Final = np.float32(80)
 """Levels reach so many dB below the loudest."""
 
-_PARTS_AT_ONCE: Final = 8
-"""They are 260 KB of mel bands: a new array, which stays in the second-level cache."""
+_LEAST_POWER: Final = np.float32(1e-10)
 
 _BLOCK: Final = 2**16
 """Samples that pass at once: a block stays in the second-level cache."""
@@ -105,25 +104,18 @@ class FeatureAccumulator:
     def _chroma_stft(self) -> Float32:
         first = self._first_pass
         weights = by_bin(banks.chroma(self._bins_rate, tuning.estimate(first.stft_peaks)))
-        spectra = self._spectra_again() if first.magnitudes is None else iter(first.magnitudes)
+        spectra = magnitudes_again(self._signal) if first.magnitudes is None else first.magnitudes
         return normalise(series([pitch_classes(part, weights) for part in spectra], first.n_frames), np.inf)
-
-    def _spectra_again(self) -> Iterator[Float32]:
-        framer, spectra = Framer(), Spectra()
-        for block in self._signal:
-            for signal, n_batches, _ in framer.add(block):
-                yield np.sqrt(spectra.compute(signal, n_batches))
-        for signal, n_batches, _ in framer.finish():
-            yield np.sqrt(spectra.compute(signal, n_batches))
 
     def _mfcc(self) -> Float32:
         first = self._first_pass
-        # Levels reach 80 dB below the loudest of the whole signal.
-        floor = _decibels(np.float32(max(mel.max() for mel in first.mel))) - _DEPTH
+        # Levels reach 80 dB below the loudest of the whole signal, and not below librosa's least power.
+        loudest = max(mel.max() for mel in first.mel)
+        floor = max(_LEAST_POWER, max(_LEAST_POWER, loudest) * np.float32(10) ** (-_DEPTH / np.float32(10)))
         parts = []
-        for mel in _gathered(first.mel):
-            levels = _decibels(mel, out=mel)
-            np.maximum(levels, floor, out=levels)
+        for mel in first.mel:
+            levels = np.maximum(mel, floor)
+            np.log10(levels, out=levels)
             parts.append(np.matmul(_COSINES, levels.reshape(-1, N_MELS + 1, LANES)[:, :N_MELS]))
         return series(parts, first.n_frames)
 
@@ -172,27 +164,14 @@ def compute(samples: NDArray[Any], sample_rate: int, *, fma_compatible: bool = F
     return accumulator.finish()
 
 
-def _gathered(parts: Iterable[Float32]) -> Iterator[Float32]:
-    """Join parts until they are worth a call of numpy."""
-    joined: list[Float32] = []
-    for part in parts:
-        joined.append(part)
-        if len(joined) == _PARTS_AT_ONCE:
-            yield np.concatenate(joined)
-            joined = []
-    if joined:
-        yield np.concatenate(joined)
-
-
-def _decibels(power: Any, out: Float32 | None = None) -> Any:
+def _decibels(power: Float32) -> Float32:
     """Level in dB, as ``librosa.power_to_db``."""
-    levels = np.log10(np.maximum(power, np.float32(1e-10), out=out), out=out)
-    return np.multiply(levels, np.float32(10), out=out)
+    return np.float32(10) * np.log10(np.maximum(power, _LEAST_POWER))
 
 
 def _cosines() -> Float32:
-    """Orthonormal DCT-II, its first 20 rows."""
-    rows = np.cos(np.pi / N_MELS * np.outer(np.arange(N_MFCC), np.arange(N_MELS) + 0.5)) * np.sqrt(2 / N_MELS)
+    """Orthonormal DCT-II of levels in bels, which gives coefficients of those in dB; its first 20 rows."""
+    rows = np.cos(np.pi / N_MELS * np.outer(np.arange(N_MFCC), np.arange(N_MELS) + 0.5)) * 10 * np.sqrt(2 / N_MELS)
     rows[0] /= np.sqrt(2)
     cosines: Float32 = rows.astype(np.float32)
     return cosines

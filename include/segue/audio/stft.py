@@ -97,10 +97,10 @@ def workspace() -> tuple[Float32, Float64]:
 
 
 @inlined
-def _fill(tile: Float32, samples: Float32, start: int) -> None:
-    """Lay the hops that begin at ``samples[start]`` side by side."""
+def _fill(tile: Float32, samples: Float32) -> None:
+    """Lay the hops side by side."""
     for n in range(HOP_LENGTH):
-        row, column = tile[n * _TILE_WIDTH : (n + 1) * _TILE_WIDTH], samples[start + n :]
+        row, column = tile[n * _TILE_WIDTH : (n + 1) * _TILE_WIDTH], samples[n:]
         for hop in range(N_COLUMNS):
             row[hop] = column[hop * HOP_LENGTH]
 
@@ -256,26 +256,25 @@ def _split(work: Float64, k: int, back: int, mirror: int, split: Float64, power:
 
 @compiled
 def power_spectra(samples: Float32, tables: Tables, tile: Float32, work: Float64, power: Float32) -> None:
-    """Compute the power spectra of ``n`` times 16 frames, the first of which begins with the first sample.
+    """Compute the power spectra of 16 frames, the first of which begins with the first sample.
 
     Parameters
     ----------
-    samples : np.ndarray [shape=(at least 8192 * n + 1536,), dtype=float32]
+    samples : np.ndarray [shape=(at least 9728,), dtype=float32]
         Signal.
     tables : Tables
         Constants.
     tile, work : np.ndarray
         From `workspace`.
-    power : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
+    power : np.ndarray [shape=(1025 * 16,), dtype=float32]
         Receives the squared magnitudes.
     """
-    for i in range(len(power)):
-        _fill(tile, samples, i * LANES * HOP_LENGTH)
-        _columns(tile, work, tables)
-        for k in range(_SIDE // 2 + 1):
-            _row(work, k, tables.small, _FRONT)
-            if k % (_SIDE // 2) == 0:
-                _split(work, k, _FRONT, _SIDE if k == 0 else _SIDE - 1, tables.split, power[i])
-            else:
-                _row(work, _SIDE - k, tables.small, _BACK)
-                _split(work, k, _BACK, _SIDE - 1, tables.split, power[i])
+    _fill(tile, samples)
+    _columns(tile, work, tables)
+    for k in range(_SIDE // 2 + 1):
+        _row(work, k, tables.small, _FRONT)
+        if k % (_SIDE // 2) == 0:
+            _split(work, k, _FRONT, _SIDE if k == 0 else _SIDE - 1, tables.split, power)
+        else:
+            _row(work, _SIDE - k, tables.small, _BACK)
+            _split(work, k, _BACK, _SIDE - 1, tables.split, power)

@@ -30,29 +30,22 @@ _EDGES: Final = np.linspace(-0.5, 0.5, 101)
 """Of the histogram of deviations, in semitones."""
 
 
-class Peaks(NamedTuple):
-    """Peaks of some frames."""
-
-    frequencies: Float32
-    """In Hz."""
-    heights: Float32
-
-
-def estimate(peaks: list[Peaks]) -> float:
+def estimate(peaks: list[Float32]) -> float:
     """Find the deviation from A4 = 440 Hz that most peaks of at least median height share.
 
     Parameters
     ----------
-    peaks : list of Peaks
-        Of all frames.
+    peaks : list of np.ndarray [shape=(2, any), dtype=float32]
+        Frequencies in Hz, and heights, of all frames.
 
     Returns
     -------
     float
         In semitones, between -0.5 and 0.5.
     """
-    heights = np.concatenate([part.heights for part in peaks])
-    frequencies = np.concatenate([part.frequencies for part in peaks])
+    if not peaks:
+        return 0.0
+    frequencies, heights = np.concatenate(peaks, axis=1)
     if not len(heights):
         return 0.0
     # No height lies between the median and the larger of the two in the middle.
@@ -63,76 +56,69 @@ def estimate(peaks: list[Peaks]) -> float:
     return float(_EDGES[_histogram(deviations, _EDGES).argmax()])
 
 
-class PeakFinder:
-    """Finds the peaks between 150 and 4,000 Hz.
+class Range(NamedTuple):
+    """Bins between 150 and 4,000 Hz."""
+
+    first: int
+    end: int
+    hz_per_bin: float
+
+
+def peak_range(bins_rate: float) -> Range:
+    """Tell where peaks count.
 
     Parameters
     ----------
     bins_rate : float
         Sample rate that labels the bins, in Hz.
     """
-
-    def __init__(self, bins_rate: float) -> None:
-        frequencies = np.fft.rfftfreq(N_FFT, 1 / bins_rate)
-        inside = np.flatnonzero((frequencies >= _MIN_HZ) & (frequencies < min(_MAX_HZ, bins_rate / 2)))
-        self._first, self._end = int(inside[0]), int(inside[-1]) + 1
-        self._hz_per_bin = bins_rate / N_FFT
-
-    def find(self, spectra: Float32, largest: Float32, n_frames: int) -> Peaks:
-        """Find the peaks of some frames.
-
-        Parameters
-        ----------
-        spectra : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
-            Magnitudes or powers.
-        largest : np.ndarray [shape=(n, 16), dtype=float32]
-            Largest value of each frame.
-        n_frames : int
-            How many frames count; the last lanes may hold none.
-
-        Returns
-        -------
-        Peaks
-            In no order that matters.
-        """
-        capacity = n_frames * (self._end - self._first)
-        peaks = Peaks(np.empty(capacity, np.float32), np.empty(capacity, np.float32))
-        n = _find(spectra, largest, n_frames, self._first, self._end, self._hz_per_bin, *peaks)
-        return Peaks(peaks.frequencies[:n].copy(), peaks.heights[:n].copy())
+    frequencies = np.fft.rfftfreq(N_FFT, 1 / bins_rate)
+    inside = np.flatnonzero((frequencies >= _MIN_HZ) & (frequencies < min(_MAX_HZ, bins_rate / 2)))
+    return Range(int(inside[0]), int(inside[-1]) + 1, bins_rate / N_FFT)
 
 
 @compiled
-def _find(
-    spectra: Float32,
-    largest: Float32,
-    n_frames: int,
-    first: int,
-    end: int,
-    hz_per_bin: float,
-    frequencies: Float32,
-    heights: Float32,
-) -> int:
-    n = 0
+def find_peaks(spectrum: Float32, largest: Float32, n_frames: int, range_: Range, found: Float32, n: int) -> int:
+    """Find the peaks of 16 frames.
+
+    Parameters
+    ----------
+    spectrum : np.ndarray [shape=(1025 * 16,), dtype=float32]
+        Magnitudes or powers.
+    largest : np.ndarray [shape=(16,), dtype=float32]
+        Largest value of each frame.
+    n_frames : int
+        How many frames count; the last lanes may hold none.
+    range_ : Range
+        From `peak_range`.
+    found : np.ndarray [shape=(2, any), dtype=float32]
+        Receives frequencies in Hz, and heights, in no order that matters.
+    n : int
+        Peaks that it holds already.
+
+    Returns
+    -------
+    int
+        Peaks that it holds now.
+    """
     half = np.float32(0.5)
-    for batch in range(len(spectra)):
-        spectrum = spectra[batch]
-        counted = (1 << max(0, min(LANES, n_frames - batch * LANES))) - 1
-        limit = splat(_THRESHOLD) * load(largest[batch], 0)
-        left, middle = load(spectrum, (first - 1) * LANES), load(spectrum, first * LANES)
-        for k in range(first, end):
-            right = load(spectrum, (k + 1) * LANES)
-            peaks = above(middle, limit) & above(middle, left) & ~above(right, middle) & counted
-            left, middle = middle, right
-            while peaks:
-                at = k * LANES + first_lane(peaks)
-                peaks &= peaks - 1
-                before, height, after = spectrum[at - LANES], spectrum[at], spectrum[at + LANES]
-                curvature = np.float64(before + after) - 2.0 * height
-                slope = np.float64(after - before) / 2.0
-                shift = np.float32(-slope / curvature) if abs(slope) < abs(curvature) else np.float32(0)
-                frequencies[n] = (k + np.float64(shift)) * hz_per_bin
-                heights[n] = height + half * (half * (after - before)) * shift
-                n += 1
+    counted = (1 << max(0, min(LANES, n_frames))) - 1
+    limit = splat(_THRESHOLD) * load(largest, 0)
+    left, middle = load(spectrum, (range_.first - 1) * LANES), load(spectrum, range_.first * LANES)
+    for k in range(range_.first, range_.end):
+        right = load(spectrum, (k + 1) * LANES)
+        peaks = above(middle, limit) & above(middle, left) & ~above(right, middle) & counted
+        left, middle = middle, right
+        while peaks:
+            at = k * LANES + first_lane(peaks)
+            peaks &= peaks - 1
+            before, height, after = spectrum[at - LANES], spectrum[at], spectrum[at + LANES]
+            curvature = np.float64(before + after) - 2.0 * height
+            slope = np.float64(after - before) / 2.0
+            shift = np.float32(-slope / curvature) if abs(slope) < abs(curvature) else np.float32(0)
+            found[0, n] = (k + np.float64(shift)) * range_.hz_per_bin
+            found[1, n] = height + half * (half * (after - before)) * shift
+            n += 1
     return n
 
 

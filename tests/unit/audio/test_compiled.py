@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import segue.audio
 
 TYPES = ("float32", "float64", "int16", "int32", "int64", "uint8")
 PROGRAM = """
@@ -40,3 +44,25 @@ def test_processes_that_compile_at_once_leave_a_cache_that_is_right(tmp_path: Pa
     hits, _ = reader.communicate()
     assert reader.returncode == 0
     assert int(hits) == len(TYPES)
+
+
+def test_a_change_of_another_module_of_the_package_compiles_anew(tmp_path: Path) -> None:
+    package = tmp_path / "segue" / "audio"
+    shutil.copytree(Path(segue.audio.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "segue" / "__init__.py").touch()
+    shared, user = package / "shared.py", package / "user.py"
+    shared.write_text("from segue.audio.compiled import inlined\n@inlined\ndef number() -> int:\n    return 1\n")
+    user.write_text(
+        "from segue.audio.compiled import compiled\n"
+        "from segue.audio.shared import number\n"
+        "@compiled\ndef answer() -> int:\n    return number()\n"
+    )
+
+    def answer() -> str:
+        program = [sys.executable, "-c", "from segue.audio.user import answer; print(answer())"]
+        environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(program, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert answer() == "1"
+    shared.write_text(shared.read_text().replace("return 1", "return 25"))
+    assert answer() == "25"

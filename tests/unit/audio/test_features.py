@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from feature_clips import CLIPS, Samples, click, low_passed, music, noise, tone
 
-from segue.audio import banks, definition, features, frames, reference
+from segue.audio import banks, definition, features, first_pass, reference
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_fft=", "ignore:Empty filters")
 TOLERANCE = 1e-4
@@ -58,7 +58,7 @@ def test_blocks_give_the_same_numbers_as_the_whole(block: int) -> None:
 def test_a_signal_too_long_for_memory_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = music(44100, 8, 2, seed=22)
     expected = features.compute(samples, 44100)
-    monkeypatch.setattr(frames, "_KEPT_GROUPS", 2)
+    monkeypatch.setattr(first_pass, "_KEPT_BATCHES", 8)
     monkeypatch.setattr("segue.audio.spool._IN_MEMORY_BYTES", 100_000)
     assert np.array_equal(features.compute(samples, 44100), expected)
 

@@ -19,6 +19,17 @@ def test_medians_equal_numpys(n: int, scale: float) -> None:
     np.testing.assert_array_equal(medians(series, upper=True), upper(series))
 
 
+@pytest.mark.parametrize("n", [1000, 2585])
+def test_however_the_values_are_spread(n: int) -> None:
+    rng = np.random.default_rng(n)
+    decades = 10 ** rng.uniform(-37, 37, n) * rng.choice([-1, 1], n)
+    few_far_away = np.where(rng.random(n) < 0.01, 1e38, rng.random(n))
+    half_the_same = np.where(rng.random(n) < 0.5, 0.25, rng.random(n))
+    series = np.stack([decades, few_far_away, -few_far_away, half_the_same]).astype(np.float32)
+    np.testing.assert_array_equal(medians(series), np.median(series, axis=1))
+    np.testing.assert_array_equal(medians(series, upper=True), upper(series))
+
+
 @pytest.mark.parametrize("n", [2, 5, 100, 101])
 def test_ties_count_each(n: int) -> None:
     series = np.random.default_rng(n).integers(-1, 2, (50, n)).astype(np.float32)
