@@ -16,6 +16,8 @@ Float32 = NDArray[np.float32]
 _SMOOTHING: Final = 41
 """Frames that CENS smooths over."""
 
+_WINDOW: Final = (np.hanning(_SMOOTHING + 2) / np.hanning(_SMOOTHING + 2).sum()).astype(np.float32)
+
 _TINY: Final = np.finfo(np.float32).tiny
 
 
@@ -116,9 +118,8 @@ def cens(chroma: Float32) -> Float32:
         As ``librosa.feature.chroma_cens``.
     """
     shares = normalise(chroma, 1)
-    window = np.hanning(_SMOOTHING + 2)
     smoothed = np.empty_like(shares)
-    _quantise_and_smooth(shares, window / window.sum(), smoothed)
+    _quantise_and_smooth(shares, _WINDOW, smoothed)
     return normalise(smoothed, 2)
 
 
@@ -135,21 +136,27 @@ def tonnetz(cens: Float32) -> Float32:
     np.ndarray [shape=(6, n_frames), dtype=float32]
         As ``librosa.feature.tonnetz``.
     """
-    turns = np.outer([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3], np.arange(N_CHROMA))
-    turns[::2] -= 0.5  # sines
-    radii = np.array([[1], [1], [1], [1], [0.5], [0.5]])
-    projection = (radii * np.cos(np.pi * turns)).astype(np.float32)
-    projected: Float32 = projection @ normalise(cens, 1)
+    projected: Float32 = _PROJECTION @ normalise(cens, 1)
     return projected
 
 
+def _projection() -> Float32:
+    turns = np.outer([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3], np.arange(N_CHROMA))
+    turns[::2] -= 0.5  # sines
+    radii = np.array([[1], [1], [1], [1], [0.5], [0.5]])
+    projection: Float32 = (radii * np.cos(np.pi * turns)).astype(np.float32)
+    return projection
+
+
+_PROJECTION: Final = _projection()
+
+
 @compiled
-def _quantise_and_smooth(shares: Float32, window: NDArray[np.float64], out: Float32) -> None:
-    half = len(window) // 2
+def _quantise_and_smooth(shares: Float32, weights: Float32, out: Float32) -> None:
+    half = len(weights) // 2
     n = shares.shape[1]
     steps = np.zeros(n + 2 * half, np.float32)
     quarter, zero = np.float32(0.25), np.float32(0)
-    weights = window.astype(np.float32)
     for row in range(len(shares)):
         for i in range(n):
             x = shares[row, i]

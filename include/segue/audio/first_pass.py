@@ -151,9 +151,10 @@ class FirstPass:
             at_start[end] -= within == 0
         # Frame t reaches over the hops from t - 2 to t + 1, without the way to its first sample.
         n = self.n_frames
-        counts = np.pad(counts[: n + 1], (2, n + 1 - len(counts[: n + 1])))
-        at_start = np.pad(at_start[: n - 2], (2, 0))[:n] if n > 2 else np.zeros(n, np.int32)
-        inside = counts[:n] + counts[1 : n + 1] + counts[2 : n + 2] + counts[3 : n + 3] - at_start
+        hops = np.zeros(n + 3, np.int32)
+        hops[2 : 2 + len(counts)] = counts[: n + 1]
+        inside = hops[:n] + hops[1 : n + 1] + hops[2 : n + 2] + hops[3:]
+        inside[2:] -= at_start[: max(n - 2, 0)]
         rate: Float32 = (inside / N_FFT).astype(np.float32)
         return rate[np.newaxis]
 

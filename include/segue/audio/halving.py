@@ -60,12 +60,10 @@ class Exact:
 
     def resample(self, samples: Float32, *, last: bool) -> Float32:
         """Take the next samples and give those of the lower rate that are ready."""
-        signal = np.concatenate([self._pending, samples])
-        if last:
-            n_batches = -(-self._left // _BATCH)
-            signal = np.pad(signal, (0, max(0, 2 * n_batches * _BATCH + _OVERLAP - len(signal))))
-        else:
-            n_batches = max(0, len(signal) - _OVERLAP) // (2 * _BATCH)
+        n = len(self._pending) + len(samples)
+        n_batches = -(-self._left // _BATCH) if last else max(0, n - _OVERLAP) // (2 * _BATCH)
+        beyond = np.zeros(max(0, 2 * n_batches * _BATCH + _OVERLAP - n) if last else 0, np.float32)
+        signal = np.concatenate([self._pending, samples, beyond])
         out = np.empty(n_batches * _BATCH, np.float32)
         overlap_save.halve(signal, overlap_save.tables(), self._work, out)
         self._pending = signal[2 * len(out) :]
@@ -99,21 +97,23 @@ class Filtering:
     def resample(self, samples: Float32, *, last: bool) -> Float32:
         """Take the next samples and give those of the lower rate that are ready."""
         factor, reach = self._factor, self._reach
-        signal = np.concatenate([self._pending, samples])
+        known = len(self._pending) + len(samples)
+        beyond = np.zeros(reach + factor if last else 0, np.float32)
+        signal = np.concatenate([self._pending, samples, beyond])
         if last and self.length <= 2 * _HELD:
-            return _exact(signal[reach:], factor)
-        n = self.length - self._done if last else (len(signal) - reach) // factor - _HELD
+            return _exact(signal[reach:known], factor)
+        n = self.length - self._done if last else (known - reach) // factor - _HELD
         if n < _HELD and not last:
             self._pending = signal
             return signal[:0]
-        out = (np.pad(signal, (0, reach + factor)) if last else signal)[: n * factor + 2 * reach]
+        out = signal[: n * factor + 2 * reach]
         while len(out) > n:
             out = _halve(out, _COEFFICIENTS)
         if self._done == 0:
             head = _exact(signal[reach : reach + _HELD * factor], factor)
             out[:_BORDER] += _FADE * (head[:_BORDER] - out[:_BORDER])
         if last:
-            tail = _exact(signal[reach + (n - _HELD) * factor :], factor)
+            tail = _exact(signal[reach + (n - _HELD) * factor : known], factor)
             out[-_BORDER:] += _FADE[::-1] * (tail[-_BORDER:] - out[-_BORDER:])
         self._done += n
         self._pending = signal[n * factor :]
