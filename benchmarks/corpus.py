@@ -183,16 +183,14 @@ def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None
         for clip in islice(sorted((bench.home / "clips").iterdir()), clips):
             (where / clip.name).hardlink_to(clip)
     table = Table("| | clips | wall s | CPU s | CPU ms a clip | extracting, wall s |")
-    loop = _loop(bench, music[COMPARED])
-    table.row(
-        f"a loop of {CORES} processes", f"{COMPARED:,}", loop.seconds, loop.cpu_s, loop.cpu_s / COMPARED * 1e3, ""
-    )
+    loops: dict[int, Cost] = {}
+    for clips in sorted(music):
+        loop = loops[clips] = _loop(bench, music[clips], clips)
+        table.row(
+            f"a loop of {CORES} processes", f"{clips:,}", loop.seconds, loop.cpu_s, loop.cpu_s / clips * 1e3, ""
+        )
     spark: dict[tuple[int, int], tuple[Cost, dict[str, Any]]] = {}
-    for cores, clips in [
-        (CORES, COMPARED),
-        (1, COMPARED),
-        *((CORES, clips) for clips in sizes if clips != COMPARED),
-    ]:
+    for cores, clips in [(1, COMPARED), *((CORES, clips) for clips in sorted(music))]:
         settings = bench.settings(f"clips-{clips}-{cores}", cores, music=music[clips])
         bench.submit("inventory", settings)
         cost, summary = spark[cores, clips] = bench.submit("extract", settings)
@@ -201,11 +199,16 @@ def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None
         per_clip = cost.cpu_s / clips * 1e3
         extracting = summary["seconds_extracting"]
         table.row(f"Spark local[{cores}]", f"{clips:,}", cost.seconds, cost.cpu_s, per_clip, extracting)
-    (two, inside), (one, alone) = spark[CORES, COMPARED], spark[1, COMPARED]
-    print(f"\nSpark over loop: wall {two.seconds / loop.seconds:.2f}, CPU {two.cpu_s / loop.cpu_s:.2f}")
-    print(f"... the extraction alone: wall {inside['seconds_extracting'] / loop.seconds:.2f}")
+    for clips, loop in loops.items():
+        cost, summary = spark[CORES, clips]
+        inside = summary["seconds_extracting"] / loop.seconds
+        print(
+            f"\nSpark over loop, {clips:,} clips: wall {cost.seconds / loop.seconds:.2f},"
+            f" CPU {cost.cpu_s / loop.cpu_s:.2f}; the extraction alone: wall {inside:.2f}"
+        )
+    (two, together), (one, alone) = spark[CORES, COMPARED], spark[1, COMPARED]
     print(f"local[1] over local[2]: wall {one.seconds / two.seconds:.2f}")
-    print(f"... the extraction alone: wall {alone['seconds_extracting'] / inside['seconds_extracting']:.2f}")
+    print(f"... the extraction alone: wall {alone['seconds_extracting'] / together['seconds_extracting']:.2f}")
     x, wall, cpu = zip(
         *((n, spark[CORES, n][0].seconds, spark[CORES, n][0].cpu_s) for n in sorted(sizes)), strict=True
     )
@@ -242,12 +245,12 @@ def measure_again(bench: Bench, folder: Path, clips: int) -> None:
         raise RuntimeError(f"Something was decoded again: {summary}, {told}")
 
 
-def _loop(bench: Bench, music: Path) -> Cost:
+def _loop(bench: Bench, music: Path, clips: int) -> Cost:
     command = [sys.executable, "-c", LOOP, str(music), str(CORES)]
     cost = measure(command, ONE_THREAD, log := bench.home / "loop.log")
     done = int(log.read_text().split()[-1])
-    if done != COMPARED:
-        raise RuntimeError(f"The loop extracted {done} of {COMPARED} clips.")
+    if done != clips:
+        raise RuntimeError(f"The loop extracted {done} of {clips} clips.")
     return cost
 
 
