@@ -50,6 +50,13 @@ POLLED = 5_000
 REMOVED_S = 60.0
 """How long after a removal its listener is read anew: the note comes before what it is about has gone."""
 
+SESSION_S = 10
+"""Without heartbeats for so long, a member is out of the group."""
+
+COMMIT_S = SESSION_S + 5.0
+"""How often at least offsets are committed: only so a member hears that the group goes on without it."""
+
+COMMIT_TIMEOUT_MS = 10_000
 RETRY_S = 1.0
 POLL_MS = 200
 MONGO_TIMEOUT_MS = 5_000
@@ -111,13 +118,13 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             auto_offset_reset="earliest",
             max_poll_records=POLLED,
             fetch_max_wait_ms=POLL_MS,
-            session_timeout_ms=10_000,
+            session_timeout_ms=SESSION_S * 1000,
             heartbeat_interval_ms=2_000,
             reconnect_backoff_max_ms=1_000,
             allow_auto_create_topics=False,
         )
         producer = KafkaProducer(**kafka, acks="all", reconnect_backoff_max_ms=1_000)
-        uncommitted = False
+        uncommitted, committed = False, time.monotonic()
         try:
             consumer.subscribe([self._settings.listens_topic], listener=self)
             while not self.stopping.is_set():
@@ -132,9 +139,11 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                     self._recommend(served, list(self._waiting)[:BATCH], producer)
                     self._beat()
                 uncommitted |= bool(records)
-                if uncommitted and not self._waiting:
-                    consumer.commit()
-                    uncommitted = False
+                # Also when nothing is new: once a broker has come back, kafka-python's heartbeats may be over for
+                # good. Then the member is no longer in the group, does not know it, and polls without a pause.
+                if not self._waiting and (uncommitted or time.monotonic() - committed > COMMIT_S):
+                    consumer.commit(timeout_ms=COMMIT_TIMEOUT_MS)
+                    uncommitted, committed = False, time.monotonic()
         finally:
             consumer.close()  # first: a producer that hangs does not close without an error
             producer.close(timeout=5)

@@ -15,7 +15,9 @@ from typing import Any
 import psutil
 import pytest
 from api_server import eventually
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.coordinator.base import BaseCoordinator
+from kafka.errors import CoordinatorNotAvailableError
 from live_corpus import TRACKS, environment, model, promote, settings_of
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -211,3 +213,27 @@ def test_a_worker_that_dies_is_started_again(
         finally:
             service.terminate()
         assert service.wait(30) == 0
+
+
+def test_a_member_whose_heartbeats_have_ended_joins_again_though_nobody_listens(
+    here: Settings, producer: KafkaProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As kafka-python's did after a restart of the broker."""
+    lonely = here.model_copy(update={"live_group": "lonely"})
+    with KafkaAdminClient(bootstrap_servers=here.kafka_bootstrap) as admin, running(member(lonely)):
+
+        def members() -> list[str]:
+            with suppress(CoordinatorNotAvailableError):  # of a group that is not there yet
+                return [each["member_id"] for each in admin.describe_groups(["lonely"])["lonely"]["members"]]
+            return []
+
+        send(lonely, producer, listen("lonely", "t01", AT))  # else there is no offset to commit
+        (first,) = eventually(members)
+        with monkeypatch.context() as patch:
+            patch.setattr(BaseCoordinator, "_do_heartbeat", _never)
+            eventually(lambda: first not in members(), timeout_s=40)
+        assert eventually(members, timeout_s=40) != [first]
+
+
+async def _never(coordinator: BaseCoordinator) -> None:
+    await coordinator._heartbeat_wakeup(3600)
