@@ -37,6 +37,7 @@ _DEPTH: Final = np.float32(80)
 """Levels reach so many dB below the loudest."""
 
 _LEAST_POWER: Final = np.float32(1e-10)
+"""What is less counts as this, as in ``librosa.power_to_db``."""
 
 _BLOCK: Final = 2**16
 """Samples that pass at once: a block stays in the second-level cache."""
@@ -109,9 +110,9 @@ class FeatureAccumulator:
 
     def _mfcc(self) -> Float32:
         first = self._first_pass
-        # Levels reach 80 dB below the loudest of the whole signal, and not below librosa's least power.
+        # Levels reach 80 dB below the loudest of the whole signal.
         loudest = max(mel.max() for mel in first.mel)
-        floor = max(_LEAST_POWER, max(_LEAST_POWER, loudest) * np.float32(10) ** (-_DEPTH / np.float32(10)))
+        floor = max(_LEAST_POWER, loudest * np.float32(10) ** (-_DEPTH / np.float32(10)))
         parts = []
         for mel in first.mel:
             levels = np.maximum(mel, floor)
