@@ -86,7 +86,7 @@ def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
         wait_for_dags(api, {CORPUS, *TRAINING, RETRAINING})
         outcome.runs[CORPUS] = _start(api, CORPUS, {})
         follow(api, CORPUS, outcome.runs[CORPUS], console)
-        audience = listeners.Audience(listeners.published_tracks(settings), listeners=LISTENERS, seed=SEED)
+        audience = listeners.audience_of(settings, listeners=LISTENERS, seed=SEED)
         _send_past_listens(settings, audience, say)
         outcome.runs |= {dag_id: _start(api, dag_id, params) for dag_id, params in TRAINING.items()}
         for dag_id in TRAINING:
