@@ -75,7 +75,7 @@ def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:
             raise StackError("Airflow cannot import a DAG file:\n" + "\n".join(errors))
         if patience.is_over(parsed):
             raise StackError(
-                f"Airflow has parsed no DAG for {_minutes(patience)} and lacks {', '.join(sorted(missing))}. "
+                f"Airflow has parsed no DAG for {minutes(patience)} and lacks {', '.join(sorted(missing))}. "
                 "Look at `segue logs dag-processor`."
             )
         time.sleep(POLL_S)
@@ -102,7 +102,7 @@ def wait_until_deferred(api: AirflowApi, dag_id: str) -> str:
                 return run_id
         if patience.is_over((runs, _work(api))):
             raise StackError(
-                f"No run of {dag_id} waits for events, and nothing has moved for {_minutes(patience)}. "
+                f"No run of {dag_id} waits for events, and nothing has moved for {minutes(patience)}. "
                 "Look at it in the Airflow UI."
             )
         time.sleep(POLL_S)
@@ -138,7 +138,7 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
                 break
             if patience.is_over((state, tasks, logs if any(logs.values()) else _work(api))):
                 raise StackError(
-                    f"Nothing has moved in {dag_id} for {_minutes(patience)}: no task has changed its state, and "
+                    f"Nothing has moved in {dag_id} for {minutes(patience)}: no task has changed its state, and "
                     "no log has a new line. The run goes on: look at it in the Airflow UI."
                 )
             time.sleep(POLL_S)
@@ -146,7 +146,8 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
         raise StackError(_why_it_failed(api, dag_id, run_id, tasks))
 
 
-def _minutes(patience: Patience) -> str:
+def minutes(patience: Patience) -> str:
+    """Name the time after which a wait ends, for a message."""
     return f"{patience.still_s / 60:.0f} minutes"
 
 
