@@ -90,23 +90,22 @@ def _is_of_a_full_disk(error: BaseException | None) -> bool:
     """Look for a full disk in an error and in what it was raised from."""
     if error is None:
         return False
-    return any(told in str(error) for told in DISK_FULL) or _is_of_a_full_disk(
-        error.__cause__ or error.__context__
-    )
+    is_told = any(told in str(error) for told in DISK_FULL)
+    return is_told or _is_of_a_full_disk(error.__cause__ or error.__context__)
 
 
 def _full_disk() -> str:
     settings = get_settings()
     places = {
-        "the lake": settings.lake_uri,
+        "the lake": Path(settings.lake_uri),
         "the state folder": settings.state_dir,
-        "temporary files": tempfile.gettempdir(),
+        "temporary files": Path(tempfile.gettempdir()),
     }
-    free = [
+    free = (
         f"{shutil.disk_usage(place).free // 10**6:,} MB free for {what} ({place})"
         for what, place in places.items()
-        if Path(place).exists()
-    ]
+        if place.exists()  # a lake in an object store does not
+    )
     return (
         f"A disk is full: {', '.join(free)}. Free some space, then clear this task. "
         "What was committed stays, and the rest is done again."

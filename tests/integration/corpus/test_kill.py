@@ -133,7 +133,7 @@ def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(int
 
 @pytest.mark.parametrize(("job", "full"), [("extract", "lake"), ("integrate", "lake"), ("publish", "scratch")])
 def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
-    pipeline, integrated, submit, small_disk, job, full
+    integrated, submit, small_disk, job, full
 ):
     disk = {"lake": "SEGUE_LAKE", "scratch": "SPARK_LOCAL_DIRS"}
     if full == "lake":
@@ -156,7 +156,7 @@ def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
     assert process.returncode == 0, output
     if full == "lake":
         before = {table: integrated.rows(table) for table in ("features", "rejects", "tracks")}
-        pipeline.lake = Lake(pipeline.lake.spark, str(small_disk / "lake"))
-        assert {table: pipeline.rows(table) for table in before} == before
+        integrated.lake = Lake(integrated.lake.spark, str(small_disk / "lake"))
+        assert {table: integrated.rows(table) for table in before} == before
     else:
         assert integrated.database.tracks.count_documents({}) == 8
