@@ -10,6 +10,7 @@ from datetime import date
 from segue import spark, summaries
 from segue.serving.histories import Histories
 from segue.settings import get_settings
+from segue.stages import spark_tasks, stage
 from segue.streaming import catalogue
 from segue.streaming.events import Listen
 from segue.streaming.ingestion import figures, ingest
@@ -38,17 +39,23 @@ def main() -> None:
         table = ListensTable(session, settings.lake_uri)
         removals, store, histories = Removals(database), ListenStore(database), Histories(database)
         removed = session.createDataFrame(list(removals.all().items()), "key string, removed_at double")
-        summary = ingest(session, settings, removed, rebuild=rebuild)
+        tasks = spark_tasks(session)
+        with stage("read from Kafka", tasks):
+            summary = ingest(session, settings, removed, rebuild=rebuild)
         if table.exists():
-            summary["taken_back"] = table.remove(removed)
+            with stage("remove what was taken back", tasks):
+                summary["taken_back"] = table.remove(removed)
 
             def take(events: Sequence[Listen]) -> None:  # what the API shows, and what is recommended from
                 removals.store(events, store.replace, store.discard)
                 removals.store(events, histories.add, histories.discard)
 
-            summary |= rematch(table, TrackIndex(catalogue.entries(database)), take)
-            summary["table"] = figures(table, arguments.first, arguments.last)
-            table.vacuum()
+            with stage("match with the corpus of today", tasks):
+                summary |= rematch(table, TrackIndex(catalogue.entries(database)), take)
+            with stage("count", tasks):
+                summary["table"] = figures(table, arguments.first, arguments.last)
+            with stage("delete what no version needs", tasks):
+                table.vacuum()
         summary["seconds"] = time.monotonic() - started
         summaries.report(arguments.run_id, "ingest_listens", summary)
 

@@ -10,6 +10,7 @@ from segue.corpus import inventory, sources
 from segue.corpus.lake import Lake
 from segue.corpus.listing import list_audio
 from segue.settings import get_settings
+from segue.stages import Tally, spark_tasks, stage
 
 
 def main() -> None:
@@ -21,15 +22,21 @@ def main() -> None:
     today = datetime.now(UTC).date()
     with spark.job("inventory") as session:
         settings = get_settings()
-        files = list_audio(settings.music_dir)
+        found, tasks = Tally("files"), spark_tasks(session)
+        with stage("list the music", found):
+            files = list_audio(settings.music_dir, found.through)
         source = sources.find(settings)
         print(f"music: {len(files):,} files in {settings.music_dir}; metadata: {source}", flush=True)
         table = source.read(today)
         lake = Lake(session, settings.lake_uri)
-        summary = inventory.update(lake, files, table, arguments.night_of or today)
-        late = inventory.late_days(lake, arguments.night_of) if arguments.night_of else []
+        with stage("compare with the inventory", tasks):
+            summary = inventory.update(lake, files, table, arguments.night_of or today)
+        late = []
         if arguments.night_of:
-            lake.vacuum()
+            with stage("find late days", tasks):
+                late = inventory.late_days(lake, arguments.night_of)
+            with stage("delete what no version needs", tasks):
+                lake.vacuum()
         where = {"music": str(settings.music_dir), "source": str(source)}
         summaries.report(arguments.run_id, "inventory", {**where, **summary, "late_days": list(map(str, late))})
 

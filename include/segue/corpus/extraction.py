@@ -39,6 +39,7 @@ from segue.corpus.progress import Counters, Progress
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
 from segue.corpus.tags import read_tags
 from segue.errors import CorpusError
+from segue.stages import spark_tasks, stage
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
 
@@ -71,9 +72,10 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str
     CorpusError
         If features and rejects do not add up to the inventory in the end.
     """
-    started = time.monotonic()
+    started, tasks = time.monotonic(), spark_tasks(lake.spark)
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "rejects")))
-    planned = _todo(lake, affected, mode)
+    with stage("find what is to do", tasks):
+        planned = _todo(lake, affected, mode)
     same = _same(lake, music_dir, planned)
     todo = planned[~planned["path"].isin(same["path"])].drop(columns="known_hash")
     megabytes = todo["size_bytes"].sum() / 1e6
@@ -86,7 +88,8 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str
         fresh = lake.spark.createDataFrame([], EXTRACTED)
         _commit(lake, fresh, set(same[PARTITION]), lake.spark.createDataFrame(same, SAME))
     extracting_s = _extract(lake, music_dir, todo) if len(todo) else 0.0
-    counts = _balance(lake, affected)
+    with stage("count files and their outcomes", tasks):
+        counts = _balance(lake, affected)
     return {
         **head,
         "days": str(days),

@@ -28,6 +28,7 @@ from segue.corpus.lake import Lake
 from segue.corpus.metadata import DESCRIPTIVE, Metadata
 from segue.corpus.rules import Rule, note, rules
 from segue.corpus.schema import PARTITION, TRACKS, columns
+from segue.stages import spark_tasks, stage
 
 IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
@@ -50,13 +51,18 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
     dict
         The cleaning report.
     """
-    started = time.monotonic()
+    started, tasks = time.monotonic(), spark_tasks(lake.spark)
     features = lake.read("features").where(sf.col("feature_version") == FEATURE_VERSION)
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "tracks")))
     in_range = [day for day in affected if day not in days.late]
     if affected:
-        tracks = integrate(features, metadata.to_spark(lake.spark), days, metadata.tops)
-        lake.replace("tracks", tracks, affected)
+        with stage("merge and clean", tasks):
+            tracks = integrate(features, metadata.to_spark(lake.spark), days, metadata.tops)
+        with stage("write the tracks", tasks):
+            lake.replace("tracks", tracks, affected)
+    with stage("count and measure", tasks):
+        counts = _count(lake, affected)
+        measured = report(lake.read("tracks").where(days.condition))
     return {
         "partitions": len(affected),
         "first_day": str(in_range[0]) if in_range else None,
@@ -64,8 +70,8 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
         "late_days": list(map(str, days.late)),
         "range": [str(day) if day else None for day in (days.first, days.last)],
         "metadata_digest": metadata.digest,
-        **_count(lake, affected),
-        **report(lake.read("tracks").where(days.condition)),
+        **counts,
+        **measured,
         "seconds": time.monotonic() - started,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -75,7 +75,9 @@ def digest(files: Iterable[AudioFile]) -> str:
     return made.hexdigest()
 
 
-def list_audio(music_dir: Path | UPath) -> list[AudioFile]:
+def list_audio(
+    music_dir: Path | UPath, through: Callable[[Iterator[AudioFile]], Iterator[AudioFile]] = iter
+) -> list[AudioFile]:
     """List every audio file below a folder, by suffix.
 
     - Links to files and folders are followed; a folder reached twice (a loop) is listed once.
@@ -85,6 +87,8 @@ def list_audio(music_dir: Path | UPath) -> list[AudioFile]:
     ----------
     music_dir : Path or UPath
         Root of the corpus.
+    through : callable, optional
+        What the files pass through as they are found, such as a counter.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def list_audio(music_dir: Path | UPath) -> list[AudioFile]:
     if not music_dir.is_dir():
         raise CorpusError(f"There is no folder {music_dir}. Set SEGUE_MUSIC to the folder that holds your music.")
     files = _walk(str(music_dir), "", set()) if isinstance(music_dir, Path) else _objects(music_dir)
-    found = sorted(files, key=lambda file: file.path)
+    found = sorted(through(files), key=lambda file: file.path)
     if not found:
         what = "holds no audio file" if any(music_dir.iterdir()) else "is empty"
         raise CorpusError(
