@@ -16,8 +16,9 @@ MIN_TRACKS = 30
 NO_GENRE = "(none)"
 """How a report calls tracks without a genre."""
 
-COMPARABLE = 10
-"""Genres are compared with those of at most so many times as many tracks: an album is not like a whole archive."""
+COMPARABLE = 5
+"""Genres are compared with those of at most so many times as many tracks: an album is not like a whole archive,
+and a corpus that grows tenfold overnight is mostly other music."""
 
 PROBABILITIES = tuple(round(0.1 * each, 1) for each in range(11))
 """The quantiles of a report."""

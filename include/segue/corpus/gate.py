@@ -6,6 +6,7 @@ taste are settings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,17 +37,28 @@ class Check:
     value : float
     low, high : float
         Bounds, inclusive.
+    setting : str
+        Name of the setting that is one of the bounds; empty where none is.
     """
 
     name: str
     value: float
     low: float
     high: float
+    setting: str = ""
 
     @property
     def passed(self) -> bool:
         """Whether the value is within the bounds; a NaN is not."""
         return self.low <= self.value <= self.high
+
+    @property
+    def remedy(self) -> str:
+        """How the setting would let the value pass; empty where there is no setting."""
+        if not self.setting or math.isnan(self.value):
+            return ""
+        outwards = math.ceil if self.value > self.high else math.floor
+        return f"SEGUE_{self.setting.upper()}={outwards(self.value * 100) / 100:g}"
 
 
 def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits: Settings) -> list[Check]:
@@ -88,23 +100,28 @@ def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits
         ]
     if files >= MIN_FILES:
         checks += [
-            Check("share of files rejected", report["rejects"] / files, 0, limits.gate_max_rejected),
-            Check("share of duplicates", _share(report, "duplicate"), 0, limits.gate_max_duplicates),
-            Check("share of outliers", _share(report, "outlier"), 0, limits.gate_max_outliers),
-            Check("share of tracks with a genre", _share_labelled(report), limits.gate_min_labelled, 1),
+            _at_most("share of files rejected", report["rejects"] / files, "gate_max_rejected", limits),
+            _at_most("share of duplicates", _share(report, "duplicate"), "gate_max_duplicates", limits),
+            _at_most("share of outliers", _share(report, "outlier"), "gate_max_outliers", limits),
+            Check(
+                "share of tracks with a genre",
+                _share_labelled(report),
+                limits.gate_min_labelled,
+                1,
+                "gate_min_labelled",
+            ),
         ]
     checks += _judge_days(report, limits)
     if reference:
         genres = drift.compare_genres(report, reference)
         if genres:
-            limit = limits.gate_max_genre_shift
-            checks.append(Check("share of the genres that vanished", genres["vanished"], 0, limit))
-            checks.append(Check("largest rise of a genre's share", genres["risen"], 0, limit))
+            named = {"share of the genres that vanished": "vanished", "largest rise of a genre's share": "risen"}
+            checks += [_at_most(name, genres[key], "gate_max_genre_shift", limits) for name, key in named.items()]
         far = drift.measure(report, reference)
         for name, distance in far["drift"].items():
-            checks.append(Check(f"drift of {name}", distance, 0, limits.gate_max_drift))
+            checks.append(_at_most(f"drift of {name}", distance, "gate_max_drift", limits))
         for name, rise in far["null_rise"].items():
-            checks.append(Check(f"rise of tracks without {name}", rise, -1, limits.gate_max_null_rise))
+            checks.append(_at_most(f"rise of tracks without {name}", rise, "gate_max_null_rise", limits, low=-1))
     return checks
 
 
@@ -137,11 +154,12 @@ def require(checks: Sequence[Check]) -> None:
             "follows it; these days are in the collection `quarantine` until then."
         )
     if failed:
+        remedies = sorted({check.remedy for check in failed} - {""})
+        meant = f", or, if the music is meant to be so, set {' and '.join(remedies)}" if remedies else ""
         raise QualityGateError(
             f"{len(failed)} of {len(checks)} checks failed, so nothing was published:\n{table(failed)}\n"
             "These days are in the collection `quarantine` until they pass. Rejected files and their reasons are "
-            "in the lake's table `rejects`; mend the files or the metadata, or, if the music is meant to be so, "
-            "change the setting SEGUE_GATE_..., then run these days again."
+            f"in the lake's table `rejects`; mend the files or the metadata{meant}. Then run these days again."
         )
 
 
@@ -158,12 +176,16 @@ def _judge_days(report: Mapping[str, Any], limits: Settings) -> list[Check]:
     shown = [name for name, share in shares.items() if share > limits.gate_max_rejected or name == worst]
     return [
         _exactly("days whose counts do not add up", odd, 0),
-        *(Check(f"rejected on {name}", shares[name], 0, limits.gate_max_rejected) for name in shown),
+        *(_at_most(f"rejected on {name}", shares[name], "gate_max_rejected", limits) for name in shown),
     ]
 
 
 def _exactly(name: str, value: float, wanted: float) -> Check:
     return Check(name, value, wanted, wanted)
+
+
+def _at_most(name: str, value: float, setting: str, limits: Settings, low: float = 0) -> Check:
+    return Check(name, value, low, getattr(limits, setting), setting)
 
 
 def _share_labelled(report: Mapping[str, Any]) -> float:

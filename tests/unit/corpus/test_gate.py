@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -130,6 +131,44 @@ def test_an_album_is_not_expected_to_have_the_genres_of_an_archive():
     nulls = {"title": 0, "artist": 0, "genre": 0, "language": 5_000}
     archive = many(tracks=5_000, null=nulls, genres={"Rock": 3_000, "Folk": 2_000})
     assert failed_beside(archive, genres={"Noise": 98}) == []
+
+
+def grown(**changes):
+    """A report of a thousand tracks, of the day after one of a hundred."""
+    counts = {
+        name: 10 * many()[name] for name in ("inventory", "features", "rejects", "tracks", "distinct_tracks")
+    }
+    nulls = {"title": 0, "artist": 0, "genre": 0, "language": counts["tracks"]}
+    return {**counts, "rejects": 20, "null": nulls, "genres": {"Hymn": counts["tracks"]}} | changes
+
+
+def test_a_corpus_that_grows_tenfold_overnight_may_be_of_other_genres():
+    assert failed_beside(many(), **grown()) == []
+
+
+def test_a_corpus_that_grows_tenfold_without_tags_is_held_back_with_the_setting_that_lets_it_pass():
+    nulls = {"title": 0, "artist": 960, "genre": 980, "language": 980}
+    checks = gate.judge(many(**grown(null=nulls, genres={"(none)": 980})), many(), LIMITS)
+    with pytest.raises(
+        QualityGateError, match=r"if the music is meant to be so, set (SEGUE_GATE_.*)\. Then"
+    ) as error:
+        gate.require(checks)
+    settings = set(re.findall(r"SEGUE_(GATE_\w+)=([\d.]+)", str(error.value)))
+    assert {name for name, _ in settings} == {"GATE_MAX_NULL_RISE"}
+    wide = Settings(gate_max_null_rise=max(float(value) for _, value in settings))
+    gate.require(gate.judge(many(**grown(null=nulls, genres={"(none)": 980})), many(), wide))
+
+
+def test_a_fault_that_no_setting_lets_pass_names_none():
+    with pytest.raises(QualityGateError, match=r"mend the files or the metadata\. Then run"):
+        gate.require(gate.judge(report(distinct_tracks=7), None, LIMITS))
+
+
+def test_a_lower_bound_is_named_with_a_value_below_what_was_measured():
+    nulls = {"title": 0, "artist": 0, "genre": 5, "language": 8}
+    checks = gate.judge(report(null=nulls), None, Settings(gate_min_labelled=0.9))
+    with pytest.raises(QualityGateError, match=r"set SEGUE_GATE_MIN_LABELLED=0\.37\."):
+        gate.require(checks)
 
 
 def day(inventory, rejects, tracks):
