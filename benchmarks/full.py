@@ -25,8 +25,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from chain import Chain, Progress, Size, go_through
-from clips import Recipe, make
+from chain import NEW_FILES, Chain, Progress, Size, go_through
+from clips import Recipe, make, path_of
 from full_report import markdown
 from pymongo import MongoClient
 from rich.console import Console
@@ -45,6 +45,7 @@ FEWEST_LISTENERS = 50
 DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
 PORTS = ("airflow_port", "kafka_port", "kafka_controller_port", "mongo_port", "api_port")
 PIECES = 240
+CORPUS, SAMPLES = "full", "samples.jsonl"
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -59,6 +60,9 @@ def main() -> int:
     file = home / "progress.json"
     progress = Progress.load(file)
     clips = (options.clips or home / "clips").expanduser().resolve()
+    if not progress.done:
+        (home / SAMPLES).unlink(missing_ok=True)
+        _forget_new_files(clips, options.tracks)
     try:
         recipe = _make_clips(options, clips, progress)
         progress.save(file)
@@ -72,17 +76,18 @@ def main() -> int:
     for sentence in wrong:
         console.print(f"Wrong: {sentence}", style="red", markup=False)
     if not wrong and not options.keep:
-        shutil.rmtree(clips if options.clips is None else home / "clips", ignore_errors=True)
-        shutil.rmtree(home / "full", ignore_errors=True)
+        if options.clips is None:
+            shutil.rmtree(clips)
+        shutil.rmtree(home / CORPUS)
         file.unlink()
+        _forget_new_files(clips, options.tracks)
     return int(bool(wrong))
 
 
 def _run(
     options: argparse.Namespace, settings: Settings, recipe: Recipe, progress: Progress, home: Path
 ) -> list[str]:
-    samples = home / "samples.jsonl"
-    size = _size(options)
+    samples, size = home / SAMPLES, _size(options)
     try:
         lifecycle.up(settings, say=console.print)
         login = airflow.login(settings)
@@ -104,6 +109,12 @@ def _run(
         return wrong
     finally:
         lifecycle.down(settings, say=console.print)
+
+
+def _forget_new_files(clips: Path, tracks: int) -> None:
+    """Remove the files that a night has added, so that the folder is again what its recipe says."""
+    for number in range(tracks, tracks + NEW_FILES):
+        (clips / path_of(number)).unlink(missing_ok=True)
 
 
 def _options() -> argparse.Namespace:
@@ -169,7 +180,7 @@ def _own_settings(home: Path, clips: Path, progress: Progress) -> Settings:
             for each in sockets:
                 each.bind(("127.0.0.1", 0))
             progress.ports = {name: each.getsockname()[1] for name, each in zip(PORTS, sockets, strict=True)}
-    settings = Settings(home=home, corpus="full", jars=Settings().jars_dir, music=clips, **progress.ports)
+    settings = Settings(home=home, corpus=CORPUS, jars=Settings().jars_dir, music=clips, **progress.ports)
     os.environ.update(settings.environment)
     get_settings.cache_clear()
     return settings
