@@ -73,6 +73,8 @@ def main() -> int:
         wrong = _run(options, settings, recipe, progress, home)
     except SegueError as error:
         wrong = [str(error)]
+    except KeyboardInterrupt:
+        wrong = ["It was stopped. The same command continues it."]
     for sentence in wrong:
         console.print(f"Wrong: {sentence}", style="red", markup=False)
     if not wrong and not options.keep:
