@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,9 @@ class Chain:
         today = datetime.now(UTC).date().isoformat()
         self._dag("corpus", partition_key=today)
         with self._unpaused("new_tracks"):
-            self._wait("a run of new_tracks", lambda: bool(self._api.runs("new_tracks")), lambda: None)
-            self._follow("new_tracks", self._api.runs("new_tracks")[-1])
+            running = partial(self._api.runs, "new_tracks", "running")
+            self._wait("a run of new_tracks", lambda: bool(running()), lambda: None)
+            self._follow("new_tracks", running()[0])
         self._dag("listens", partition_key=today)
         self._dag("genre_model", self._size.genre)
         self._dag("recommender", self._size.recommender)
