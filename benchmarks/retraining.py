@@ -19,7 +19,7 @@ import numpy as np
 from killed import console
 
 from segue.demo.airflow_api import FINISHED, AirflowApi
-from segue.demo.listeners import Audience, produce, published_tracks
+from segue.demo.listeners import audience_of, produce
 from segue.demo.watch import wait_until_deferred
 from segue.errors import StackError
 from segue.serving.accounts import Accounts
@@ -43,7 +43,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     settings = get_settings()
-    audience = Audience(published_tracks(settings), listeners=LISTENERS, seed=SEED)
+    audience = audience_of(settings, listeners=LISTENERS, seed=SEED)
     with database() as opened:
         name = f"benchmark-{time.time_ns()}"
         token = Accounts(opened).add(name)

@@ -34,13 +34,13 @@ def simulate(
     The listeners have tastes (genres and sounds), listen in sessions, skip, repeat, and prefer what is popular. A
     month of their lives is played quickly. Every event says so: its source is "simulated", its user "sim-…".
     """
-    from segue.demo.listeners import Audience, published_tracks
+    from segue.demo.listeners import audience_of
     from segue.streaming import catalogue
     from segue.streaming.topics import create_topics
     from segue.summaries import database
 
     settings = get_settings()
-    audience = Audience(published_tracks(settings), listeners=listeners, seed=seed)
+    audience = audience_of(settings, listeners=listeners, seed=seed)
     with database() as opened:
         entries = {entry.track_id: entry for entry in catalogue.entries(opened)}
     create_topics(settings)

@@ -3,7 +3,8 @@
     inventory ─► plan ─► _same ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
 
 Work is committed every `plan.COMMIT_BYTES` of audio, so that a killed run goes on where it was. Within a commit
-the outcome is held in a local checkpoint: both tables are written from it, and no file is decoded twice.
+the outcome is held in a local checkpoint: both tables are written from it, and no file is decoded twice. Outcomes
+of files that had none are appended; only where an earlier outcome has to go are its days replaced.
 """
 
 from __future__ import annotations
@@ -209,13 +210,14 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
     extract = extract_files(music_dir, progress.counters)
     extracting_s = 0.0
     for commit in divide(todo, context.defaultParallelism):
-        files = lake.spark.createDataFrame(commit, f"{INVENTORY}, task int")
+        files = lake.spark.createDataFrame(commit[[*columns(INVENTORY), "task"]], f"{INVENTORY}, task int")
         tasks = files.repartitionById(int(commit["task"].max()) + 1, sf.col("task"))
         began = time.monotonic()
         with progress.shown():
             fresh = tasks.mapInArrow(extract, EXTRACTED).localCheckpoint()
         extracting_s += time.monotonic() - began
-        _commit(lake, fresh, set(commit[PARTITION]))
+        save = _commit if commit["stands"].any() else _append
+        save(lake, fresh, set(commit[PARTITION]))
     return extracting_s
 
 
@@ -246,7 +248,7 @@ def _extractor() -> IsolatedExtractor:
 def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
     inventory, features, rejects = (_of(lake, name, days) for name in ("inventory", "features", "rejects"))
     planned = plan(inventory, features, rejects, FEATURE_VERSION, mode)
-    return planned.where("todo").select(*columns(INVENTORY), "known_hash").toPandas()
+    return planned.where("todo").select(*columns(INVENTORY), "known_hash", "stands").toPandas()
 
 
 def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.DataFrame:
@@ -267,6 +269,16 @@ def _of(lake: Lake, name: str, days: Collection[date]) -> DataFrame:
     return lake.read(name).where(sf.col(PARTITION).isin(list(days)))
 
 
+def _append(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
+    """Add the outcomes of files that have none yet.
+
+    Rewriting the days instead would cost a first load the square of its size. A run killed between the two tables
+    leaves some files without an outcome; the next run extracts them.
+    """
+    lake.append("features", fresh.where("reason IS NULL"), days)
+    lake.append("rejects", fresh.where("reason IS NOT NULL"), days)
+
+
 def _commit(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFrame | None = None) -> None:
     """Replace the partitions `days` by what stands of them, with the new times of `same`, and what is `fresh`.
 
@@ -282,8 +294,11 @@ def _commit(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFram
 
 
 def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
-    """Keep the outcomes whose file is still what it was, under its present track id and time of change."""
-    current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION)
+    """Keep the outcomes whose file is still what it was, under its present track id and time of change.
+
+    Two runs at the same time may both have appended an outcome of a file; one of them is kept.
+    """
+    current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION).dropDuplicates([PARTITION, "path"])
     if same is not None:
         touched = same.select("path", sf.col("known_hash").alias("content_hash"), sf.col("mtime_ns").alias("now"))
         current = current.join(touched, ["path", "content_hash"], "left")

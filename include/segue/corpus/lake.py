@@ -116,16 +116,32 @@ class Lake:
         days : collection of date
             Not empty.
         """
+        listed = ", ".join(f"DATE'{day}'" for day in sorted(days))
+        self._save(name, rows, days, {"mode": "overwrite", "replaceWhere": f"{PARTITION} IN ({listed})"})
+
+    def append(self, name: str, rows: DataFrame, days: Collection[date]) -> None:
+        """Add rows to the partitions `days` of a table, in one atomic commit that reads and rewrites nothing.
+
+        Parameters
+        ----------
+        name : str
+            A table of `schema.TABLES`.
+        rows : DataFrame
+            Rows of these days that the table does not have yet.
+        days : collection of date
+            Not empty.
+        """
+        self._save(name, rows, days, {"mode": "append"})
+
+    def _save(self, name: str, rows: DataFrame, days: Collection[date], how: dict[str, str]) -> None:
         state = self.table(name).detail().collect()[0]
         if state["partitionColumns"]:
             self._leave_folders(name)
-        listed = ", ".join(f"DATE'{day}'" for day in sorted(days))
         writer = _writer(rows.select(columns(TABLES[name])), days)
-        writer = writer.option("replaceWhere", f"{PARTITION} IN ({listed})")
         retrying = Retrying(
             retry=retry_if_exception_type(OVERTAKEN), stop=stop_after_attempt(ATTEMPTS), reraise=True
         )
-        retrying(writer.save, f"{self.uri}/{name}")
+        retrying(writer.save, f"{self.uri}/{name}", **how)
         if state["numFiles"] > MANY_FILES and state["sizeInBytes"] < state["numFiles"] * SMALL_FILE_BYTES:
             self.table(name).optimize().executeCompaction()
 
@@ -148,7 +164,7 @@ class Lake:
         """Rewrite a table of an older lake, which has a folder for each day, in one commit."""
         rows = self.read(name)
         days = [row[0] for row in rows.select(PARTITION).distinct().collect()]
-        _writer(rows, days).option("overwriteSchema", "true").save(f"{self.uri}/{name}")
+        _writer(rows, days).save(f"{self.uri}/{name}", mode="overwrite", overwriteSchema="true")
 
 
 def _writer(rows: DataFrame, days: Collection[date]) -> DataFrameWriter:
@@ -157,4 +173,4 @@ def _writer(rows: DataFrame, days: Collection[date]) -> DataFrameWriter:
     later = ((sf.col(PARTITION) >= sf.lit(first)).cast("int") for first in firsts)
     file = reduce(Column.__add__, later, sf.lit(0))
     files = rows.repartitionById(len(firsts) + 1, file)
-    return files.write.format("delta").mode("overwrite").option("maxRecordsPerFile", ROWS_PER_FILE)
+    return files.write.format("delta").option("maxRecordsPerFile", ROWS_PER_FILE)

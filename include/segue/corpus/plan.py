@@ -52,23 +52,32 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
     Returns
     -------
     DataFrame
-        The rows of the inventory with the boolean column `todo`, and `known_hash`: of the bytes that were
-        extracted last, where the file still has their size; null if it must be extracted whatever they are.
+        The rows of the inventory with three columns more: `todo` (boolean); `known_hash`, of the bytes that were
+        extracted last, where the file still has their size, and null if it must be extracted whatever they are;
+        `stands` (boolean), whether a table has an outcome of the path, of whatever state and version.
     """
-    of_version = (
-        each.where(sf.col("feature_version") == version) for each in (features, rejects.where(~passing()))
+    of_version = sf.col("feature_version") == version
+    tables = ((features, of_version), (rejects, of_version & ~passing()))
+    outcomes = reduce(
+        DataFrame.union, (each.select(*STATE, "content_hash", final.alias("is_final")) for each, final in tables)
     )
-    outcomes = reduce(DataFrame.union, (each.select(*STATE, "content_hash") for each in of_version))
-    key = ["path", "size_bytes", PARTITION]
-    known = outcomes.groupBy(key).agg(
-        sf.collect_set("mtime_ns").alias("mtimes"), sf.max("content_hash").alias("known_hash")
+    key = ["path", PARTITION]
+    earlier = outcomes.groupBy(key).agg(
+        sf.collect_list(sf.struct("size_bytes", "mtime_ns", "content_hash", "is_final")).alias("earlier")
     )
-    is_done = sf.coalesce(sf.array_contains("mtimes", sf.col("mtime_ns")), sf.lit(False))
+    joined = inventory.join(earlier, key, "left")
+    same_size = sf.filter("earlier", lambda outcome: outcome.is_final & (outcome.size_bytes == joined.size_bytes))
+    known_hash = sf.array_max(sf.transform(same_size, lambda outcome: outcome.content_hash))
+    is_done = sf.exists(same_size, lambda outcome: outcome.mtime_ns == joined.mtime_ns)
     is_forced = sf.lit(mode is Mode.FORCE)
-    planned = inventory.join(known, key, "left").withColumns(
-        {"todo": is_forced | ~is_done, "known_hash": sf.when(~is_forced, sf.col("known_hash"))}
+    planned = joined.withColumns(
+        {
+            "todo": is_forced | ~sf.coalesce(is_done, sf.lit(False)),
+            "known_hash": sf.when(~is_forced, known_hash),
+            "stands": sf.isnotnull("earlier"),
+        }
     )
-    return planned.drop("mtimes")
+    return planned.drop("earlier")
 
 
 def passing() -> Column:
@@ -106,19 +115,20 @@ def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     Parameters
     ----------
     todo : pandas.DataFrame
-        Files to extract: columns of the inventory.
+        Files to extract: columns of the inventory, and `stands` of `plan`.
     cores : int
         How many tasks run at once.
 
     Returns
     -------
     list of pandas.DataFrame
-        One table a commit, in the order of days and paths, with the integer column `task`, counted from 0 without
-        gaps. A file larger than a task's share is a task of its own.
+        One table a commit, with the integer column `task`, counted from 0 without gaps. Files without an earlier
+        outcome come first, since their rows are only appended; then the order is that of days and paths. A file
+        larger than a task's share is a task of its own.
     """
     share = int(todo["size_bytes"].sum()) // (cores * TASKS_PER_CORE)
     task_bytes = min(max(share, MIN_TASK_BYTES), MAX_TASK_BYTES)
-    ordered = todo.sort_values([PARTITION, "path"])
+    ordered = todo.sort_values(["stands", PARTITION, "path"])
     before = ordered["size_bytes"].cumsum() - ordered["size_bytes"]
     is_large = ordered["size_bytes"] > task_bytes
     cuts = (is_large | is_large.shift(fill_value=False)).cumsum()  # before and after each large file

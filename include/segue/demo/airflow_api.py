@@ -105,13 +105,19 @@ class AirflowApi:
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Return the state of each task of a run, in the order Airflow lists them."""
         found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
-        return [
-            TaskState(task["task_id"], task["state"] or "waiting", task["try_number"], task["duration"])
-            for task in found["task_instances"]
-        ]
+        return [_task_state(task) for task in found["task_instances"]]
+
+    def running(self) -> list[tuple[str, str, TaskState]]:
+        """Return DAG id, run id and state of every task that runs now, of all DAGs."""
+        found = self._call("GET", "/api/v2/dags/~/dagRuns/~/taskInstances", params={"state": "running"})
+        return [(task["dag_id"], task["dag_run_id"], _task_state(task)) for task in found["task_instances"]]
 
     def log_lines(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
         """Return what a task has logged in its newest try, a line each, without time stamps."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._call("GET", path, params={"full_content": True})["content"]
         return [entry["event"] if isinstance(entry, dict) else str(entry) for entry in content]
+
+
+def _task_state(task: dict[str, Any]) -> TaskState:
+    return TaskState(task["task_id"], task["state"] or "waiting", task["try_number"], task["duration"])

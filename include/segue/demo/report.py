@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from segue import summaries
-from segue.demo.run import CORPUS, RETRAINING, TRAINING, Outcome
+from segue.demo.run import ANSWER, CORPUS, RETRAINING, TRAINING, Outcome
 from segue.stack import airflow
 
 if TYPE_CHECKING:
@@ -54,8 +54,12 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
             table.add_row(dag_id, "[red]failed, see above[/red]")
         else:
             _model_rows(table, dag_id, done[dag_id])
+    table.add_section()
+    if outcome.answered_s is not None:
+        table.add_row("Live", f"a listen was answered with new recommendations after {outcome.answered_s:.1f} s")
+    elif ANSWER in outcome.failures:
+        table.add_row("Live", "[red]no answer, see above[/red]")
     if listener:
-        table.add_section()
         table.add_row("Recommended", f"to {listener['_id']}, by {listener['model_version']}")
         for item in listener["items"][:SHOWN]:
             table.add_row("", f"{item['rank']}. {item['title']} — {item['artist']}")

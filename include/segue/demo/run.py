@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from segue import summaries
 from segue.corpus.listing import list_audio
 from segue.demo import listeners, sample
 from segue.demo.airflow_api import AirflowApi
+from segue.demo.answer import seconds_to_answer
 from segue.demo.watch import follow, wait_for_dags, wait_until_deferred
 from segue.errors import SegueError
 from segue.stack import airflow, lifecycle
@@ -25,11 +28,15 @@ if TYPE_CHECKING:
     from segue.settings import Settings
 
 CORPUS = "corpus"
-TRAINING: dict[str, dict[str, Any]] = {"genre_model": {"trials": 3}, "recommender": {}}
+RECOMMENDER = "recommender"
+TRAINING: dict[str, dict[str, Any]] = {"genre_model": {"trials": 3}, RECOMMENDER: {}}
 """Trained one after the other, with these params; a search of three trials is short, not good."""
 RETRAINING = "incremental_retraining"
-LISTENERS = 200
-PAST_LISTENS = 12_000
+ANSWER = "live recommendations"
+MIN_LISTENERS, MAX_LISTENERS = 200, 2_000
+TRACKS_EACH = 50
+"""One listener for so many tracks."""
+PAST_LISTENS_EACH = 60
 PAST_DAYS = 60
 NEW_LISTENS = 500
 SEED = 2026
@@ -39,10 +46,23 @@ Say = Callable[[str], None]
 
 @dataclass
 class Outcome:
-    """What the demo has done: run id by DAG, and the sentence of each DAG that failed."""
+    """What the demo has done.
+
+    Attributes
+    ----------
+    runs : dict of str to str
+        Run id by DAG.
+    failures : dict of str to str
+        The sentence by DAG that failed, or `ANSWER`.
+    answered_s : float or None
+        Seconds from a listen to the recommendations that follow.
+    seconds : float
+        Of the whole demo.
+    """
 
     runs: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    answered_s: float | None = None
     seconds: float = 0.0
 
 
@@ -86,15 +106,22 @@ def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
         wait_for_dags(api, {CORPUS, *TRAINING, RETRAINING})
         outcome.runs[CORPUS] = _start(api, CORPUS, {})
         follow(api, CORPUS, outcome.runs[CORPUS], console)
-        audience = listeners.Audience(listeners.published_tracks(settings), listeners=LISTENERS, seed=SEED)
+        people = crowd(_tracks(outcome.runs[CORPUS]))
+        say(f"Inventing {people:,} listeners of this music.")
+        audience = listeners.audience_of(settings, listeners=people, seed=SEED)
         _send_past_listens(settings, audience, say)
         outcome.runs |= {dag_id: _start(api, dag_id, params) for dag_id, params in TRAINING.items()}
         for dag_id in TRAINING:
-            _follow_model(api, dag_id, outcome, console, say)
-        api.set_paused(RETRAINING, paused=False)
-        outcome.runs[RETRAINING] = wait_until_deferred(api, RETRAINING)
-        _send_new_listens(settings, audience, say)
-        _follow_model(api, RETRAINING, outcome, console, say)
+            with _noted(dag_id, outcome, say):
+                follow(api, dag_id, outcome.runs[dag_id], console)
+        with _noted(RETRAINING, outcome, say):
+            api.set_paused(RETRAINING, paused=False)
+            outcome.runs[RETRAINING] = wait_until_deferred(api, RETRAINING)
+            _send_new_listens(settings, audience, say)
+            follow(api, RETRAINING, outcome.runs[RETRAINING], console)
+    if RECOMMENDER not in outcome.failures:
+        with _noted(ANSWER, outcome, say):
+            outcome.answered_s = seconds_to_answer(settings, audience)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -105,12 +132,30 @@ def _start(api: AirflowApi, dag_id: str, params: dict[str, Any]) -> str:
     return run_id
 
 
-def _follow_model(api: AirflowApi, dag_id: str, outcome: Outcome, console: Console, say: Say) -> None:
+@contextmanager
+def _noted(name: str, outcome: Outcome, say: Say) -> Iterator[None]:
+    """Note what fails, and go on."""
     try:
-        follow(api, dag_id, outcome.runs[dag_id], console)
+        yield
     except SegueError as error:
-        outcome.failures[dag_id] = str(error)
+        outcome.failures[name] = str(error)
         say(str(error))
+
+
+def crowd(tracks: int) -> int:
+    """Choose the number of listeners: a large corpus needs more of them to be heard at all.
+
+    Examples
+    --------
+    >>> [crowd(tracks) for tracks in (240, 20_000, 106_574)]
+    [200, 400, 2000]
+    """
+    return max(MIN_LISTENERS, min(tracks // TRACKS_EACH, MAX_LISTENERS))
+
+
+def _tracks(run_id: str) -> int:
+    """Return how many tracks the collection held after a run of the corpus."""
+    return int(summaries.read(f"{CORPUS}/{run_id}")["summary"]["tracks_in_collection"])
 
 
 def _render_sample(settings: Settings, console: Console, pieces: int) -> None:
@@ -132,9 +177,12 @@ def _send_past_listens(settings: Settings, audience: listeners.Audience, say: Sa
     if broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size:
         return
     now = datetime.now(UTC)
-    past = audience.play(events=PAST_LISTENS, start=now - timedelta(days=PAST_DAYS), end=now - timedelta(hours=1))
+    people = len(audience.listeners)
+    past = audience.play(
+        events=PAST_LISTENS_EACH * people, start=now - timedelta(days=PAST_DAYS), end=now - timedelta(hours=1)
+    )
     sent = listeners.produce(settings, past)
-    say(f"Sent {sent:,} simulated listens of {LISTENERS} listeners to the Kafka topic {settings.listens_topic!r}.")
+    say(f"Sent {sent:,} simulated listens of {people:,} listeners to the Kafka topic {settings.listens_topic!r}.")
     say(f"One of them: {audience.listeners[0]}.")
 
 

@@ -1,4 +1,7 @@
-"""Follow a DAG run in the terminal: one live line per task, with the newest line of its log."""
+"""Follow a DAG run in the terminal: one live line per task, with the newest line of its log.
+
+No wait here has a fixed end, since a large corpus takes hours. A wait ends when nothing has moved for `STILL_S`.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from segue.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from segue.errors import StackError
+from segue.patience import Patience
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
 POLL_S = 1.5
-PARSED_WITHIN_S = 120
-ENDED_WITHIN_S = 3_600
+STILL_S = 15 * 60
 SHOWN_LOG_LINES = 8
+SHOWN_CHARACTERS = 60
 
 
 class _TaskLines:
@@ -63,15 +67,15 @@ def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:
     Raises
     ------
     StackError
-        If a DAG file cannot be imported (the message has the reason), or one is not parsed in time.
+        If a DAG file cannot be imported (the message has the reason), or no DAG has been added for `STILL_S`.
     """
-    give_up = time.monotonic() + PARSED_WITHIN_S
-    while missing := dag_ids - api.dag_ids():
+    patience = Patience(STILL_S)
+    while missing := dag_ids - (parsed := api.dag_ids()):
         if errors := api.import_errors():
             raise StackError("Airflow cannot import a DAG file:\n" + "\n".join(errors))
-        if time.monotonic() > give_up:
+        if patience.is_over(parsed):
             raise StackError(
-                f"Airflow has not parsed {', '.join(sorted(missing))} within {PARSED_WITHIN_S} s. "
+                f"Airflow has parsed no DAG for {minutes(patience)} and lacks {', '.join(sorted(missing))}. "
                 "Look at `segue logs dag-processor`."
             )
         time.sleep(POLL_S)
@@ -88,15 +92,20 @@ def wait_until_deferred(api: AirflowApi, dag_id: str) -> str:
     Raises
     ------
     StackError
-        If there is no such run in time.
+        If nothing has moved for `STILL_S`.
     """
-    give_up = time.monotonic() + ENDED_WITHIN_S
-    while time.monotonic() < give_up:
-        for run_id in api.runs(dag_id, "running"):
-            if any(task.state == "deferred" for task in api.tasks(dag_id, run_id)):
+    patience = Patience(STILL_S)
+    while True:
+        runs = {run_id: api.tasks(dag_id, run_id) for run_id in api.runs(dag_id, "running")}
+        for run_id, tasks in runs.items():
+            if any(task.state == "deferred" for task in tasks):
                 return run_id
+        if patience.is_over((runs, _work(api))):
+            raise StackError(
+                f"No run of {dag_id} waits for events, and nothing has moved for {minutes(patience)}. "
+                "Look at it in the Airflow UI."
+            )
         time.sleep(POLL_S)
-    raise StackError(f"No run of {dag_id} waits for events. Look at it in the Airflow UI.")
 
 
 def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
@@ -114,32 +123,46 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
     Raises
     ------
     StackError
-        If the run fails (the message has the end of the failed task's log) or does not end in time.
+        If the run fails (the message has the end of the failed task's log), or if for `STILL_S` no task has
+        changed its state and no log has got a line. A run that waits for its turn moves with the run before it.
     """
-    lines = _TaskLines(dag_id, console)
-    give_up = time.monotonic() + ENDED_WITHIN_S
+    lines, patience = _TaskLines(dag_id, console), Patience(STILL_S)
     with lines.progress:
         while True:
             state = api.run_state(dag_id, run_id)
             tasks = api.tasks(dag_id, run_id)
+            logs = {task.task_id: _newest_log_line(api, dag_id, run_id, task) for task in tasks}
             for task in tasks:
-                lines.show(task, _newest_log_line(api, dag_id, run_id, task))
+                lines.show(task, logs[task.task_id][:SHOWN_CHARACTERS])
             if state in FINISHED:
                 break
-            if time.monotonic() > give_up:
+            if patience.is_over((state, tasks, logs if any(logs.values()) else _work(api))):
                 raise StackError(
-                    f"{dag_id} has not ended after {ENDED_WITHIN_S} s. It goes on: look at it in the Airflow UI."
+                    f"Nothing has moved in {dag_id} for {minutes(patience)}: no task has changed its state, and "
+                    "no log has a new line. The run goes on: look at it in the Airflow UI."
                 )
             time.sleep(POLL_S)
     if state == "failed":
         raise StackError(_why_it_failed(api, dag_id, run_id, tasks))
 
 
+def minutes(patience: Patience) -> str:
+    """Name the time after which a wait ends, for a message."""
+    return f"{patience.still_s / 60:.0f} minutes"
+
+
+def _work(api: AirflowApi) -> list[tuple[str, str, str]]:
+    """Return the newest log line of every task that runs, of whatever DAG."""
+    return [
+        (dag_id, run_id, _newest_log_line(api, dag_id, run_id, task)) for dag_id, run_id, task in api.running()
+    ]
+
+
 def _newest_log_line(api: AirflowApi, dag_id: str, run_id: str, task: TaskState) -> str:
     if task.state != "running":
         return ""
     lines = _text_lines(api, dag_id, run_id, task)
-    return lines[-1][:60] if lines else ""
+    return lines[-1] if lines else ""
 
 
 def _why_it_failed(api: AirflowApi, dag_id: str, run_id: str, tasks: list[TaskState]) -> str:

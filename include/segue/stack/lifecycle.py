@@ -119,7 +119,7 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         began = time.monotonic()
         if service not in stale:
             try:
-                service.wait(called_off, patience_s=60)
+                service.wait(called_off, still_s=60)
             except StackError:
                 service.stop()
                 stale.append(service)

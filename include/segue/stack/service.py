@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,14 +14,18 @@ from pathlib import Path
 from threading import Event
 
 import psutil
-from tenacity import RetryError, Retrying, retry_if_result, sleep_using_event, stop_after_delay, wait_fixed
 
 from segue.errors import StackError
+from segue.patience import Patience
 from segue.stack import processes
 from segue.stack.pidfile import PidFile, fingerprint
 
 LOG_LIMIT_BYTES = 20_000_000
 STOP_GRACE_S = 15
+POLL_S = 0.25
+WORK_CPU_S = 15
+"""CPU time that tells a service at work from an idle one: a quarter of a core over a minute."""
+
 _started: list[subprocess.Popen[bytes]] = []  # kept, so that Python collects the ones that end
 
 
@@ -107,37 +112,39 @@ class Service:
         _started.append(child)
         PidFile.write(pid_file(self.state_dir, self.name), child.pid, self._fingerprint)
 
-    def wait(self, called_off: Event, patience_s: float = 600) -> None:
-        """Wait until the service is healthy.
+    def wait(self, called_off: Event, still_s: float = 600) -> None:
+        """Wait until the service is healthy, as long as it is at work.
 
         Parameters
         ----------
         called_off : Event
             Ends the waiting early.
-        patience_s : float
-            How long it may take.
+        still_s : float
+            For how long it may neither log anything nor use `WORK_CPU_S` of CPU.
 
         Raises
         ------
         StackError
-            If its process ends, `patience_s` is over, or the event is set.
+            If its process ends, nothing has moved for `still_s`, or the event is set.
         """
-        attempts = Retrying(
-            retry=retry_if_result(lambda state: state is State.UNHEALTHY and not called_off.is_set()),
-            stop=stop_after_delay(patience_s),
-            wait=wait_fixed(0.25),
-            sleep=sleep_using_event(called_off),
-        )
-        try:
-            state = attempts(self.state)
-        except RetryError:
-            state = State.UNHEALTHY
+        patience = Patience(still_s)
+        while (state := self.state()) is State.UNHEALTHY and not patience.is_over(self._work()):
+            if called_off.wait(POLL_S):
+                raise StackError(f"The start of {self.name} was called off.")
         if state is State.HEALTHY:
             return
-        if called_off.is_set():
-            raise StackError(f"The start of {self.name} was called off.")
-        what = f"is not healthy after {patience_s:.0f} s" if state is State.UNHEALTHY else "ended while starting"
+        still = f"does not answer, and has logged nothing and hardly used a CPU for {still_s:.0f} s"
+        what = still if state is State.UNHEALTHY else "ended while starting"
         raise StackError(f"{self.name} {what}. The end of its log {self.log}:\n{self.last_lines(10)}")
+
+    def _work(self) -> tuple[int, int]:
+        """Return how much it has logged and worked: both grow in a service that starts, or is busy."""
+        logged = self.log.stat().st_size if self.log.exists() else 0
+        with suppress(psutil.Error):
+            if process := self.process():
+                times = process.cpu_times()
+                return logged, int((times.user + times.system) / WORK_CPU_S)
+        return logged, 0
 
     def stop(self) -> None:
         """End the process and whatever it has started."""

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from segue.corpus.lake import Lake
 from segue.settings import PROJECT_DIR
 from segue.stack import spark_conf
 
@@ -126,3 +129,34 @@ def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(int
     assert last.startswith(f"MongoDB does not answer at 127.0.0.1:{port}. Start it"), "and is tried again"
     assert "Traceback" not in output
     assert integrated.publish()["published"] == 8
+
+
+@pytest.mark.parametrize(("job", "full"), [("extract", "lake"), ("integrate", "lake"), ("publish", "scratch")])
+def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
+    integrated, submit, small_disk, job, full
+):
+    disk = {"lake": "SEGUE_LAKE", "scratch": "SPARK_LOCAL_DIRS"}
+    if full == "lake":
+        shutil.copytree(integrated.lake.uri, small_disk / "lake")
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    arguments = ["--mode", "force"] if job == "extract" else []
+    process = submit(job, *arguments, **{disk[full]: str(small_disk / full)})
+    output, _ = process.communicate()
+    last = output.strip().splitlines()[-1]
+    assert process.returncode == 1
+    assert re.match(
+        r"segue: A disk is full: [\d,]+ MB free for the lake .*Free some space, then clear this task", last
+    )
+    assert "Traceback" not in output
+
+    filler.unlink()
+    process = submit(job, *arguments, **{disk[full]: str(small_disk / full)})
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    if full == "lake":
+        before = {table: integrated.rows(table) for table in ("features", "rejects", "tracks")}
+        integrated.lake = Lake(integrated.lake.spark, str(small_disk / "lake"))
+        assert {table: integrated.rows(table) for table in before} == before
+    else:
+        assert integrated.database.tracks.count_documents({}) == 8

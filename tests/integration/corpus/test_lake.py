@@ -55,6 +55,16 @@ def test_a_day_is_replaced_as_a_whole_and_its_neighbours_in_the_same_file_stay(s
     assert ids(lake) == [("t1", days[0]), ("t3", days[2])]
 
 
+def test_appended_rows_stand_beside_those_of_their_day_and_no_file_is_rewritten(spark, tmp_path):
+    lake, day = Lake(spark, str(tmp_path)), date(2026, 3, 1)
+    lake.replace("tracks", tracks(spark, ("old", day)), [day])
+    lake.append("tracks", tracks(spark, ("new", day)), [day])
+    assert ids(lake) == [("new", day), ("old", day)]
+    assert lake.table("tracks").detail().collect()[0]["numFiles"] == 2
+    lake.replace("tracks", tracks(spark, ("only", day)), [day])
+    assert ids(lake) == [("only", day)]
+
+
 def test_rows_of_another_day_are_not_written(spark, tmp_path):
     lake, day = Lake(spark, str(tmp_path)), date(2026, 3, 1)
     lake.replace("tracks", tracks(spark, ("t", day)), [day])

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from pymongo.errors import WriteError
 
-from segue.corpus import extraction, gate
+from segue.corpus import extraction, gate, plan
 from segue.corpus.days import Days
 from segue.corpus.inventory import late_days
 from segue.corpus.lake import Lake
@@ -49,7 +49,7 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
         "Reel",
         "instrumental",
     )
-    assert (reel["partition_date"], len(reel["features"]), reel["flags"]) == ("2026-03-01", 518, [])
+    assert (reel["partition_date"], len(reel["features"]), reel["flags"]) == ("2026-03-01", 2072, [])
     assert reel["path"] == "Réels/tune no. 0.mp3"
     untitled = [document for document in documents.values() if document["title"] == "no tags"]
     assert [document["genre"] for document in untitled] == [None]
@@ -130,6 +130,42 @@ def test_a_metadata_table_that_comes_later_renames_tracks_without_extracting_the
     pipeline.integrate()
     assert pipeline.publish()["removed"] == 4
     assert pipeline.database.tracks.count_documents({}) == 8
+
+
+def writes(pipeline, table):
+    """How each write of a table was made, the oldest first."""
+    history = pipeline.lake.table(table).history().where("operation = 'WRITE'").collect()
+    return [row["operationParameters"]["mode"] for row in reversed(history)]
+
+
+def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_earlier_outcome(
+    pipeline, add_sound, monkeypatch
+):
+    monkeypatch.setattr(plan, "COMMIT_BYTES", 30_000)  # some commits, all of the same few days
+    pipeline.inventory()
+    pipeline.extract()
+    first_load = writes(pipeline, "features")
+    assert len(first_load) > 2
+    assert set(first_load) == {"Append"}
+
+    add_sound("Réels/tune no. 1.mp3", 50, title="Tune 1")
+    add_sound("new.mp3", 51, title="New", artist="Late")
+    (pipeline.music / "letter.mp3").unlink()
+    add_sound("letter.mp3", 52, title="Mended")
+    pipeline.inventory()
+    extracted = pipeline.extract()
+    assert (extracted["extracted"], extracted["features"], extracted["rejects"]) == (3, 10, 2)
+    assert "Overwrite" in writes(pipeline, "features")[len(first_load) :]
+    paths = [row["path"] for table in ("features", "rejects") for row in pipeline.rows(table)]
+    assert len(paths) == len(set(paths)) == 12
+
+
+def test_outcomes_that_two_runs_at_the_same_time_have_appended_are_kept_once(integrated):
+    before = {table: integrated.rows(table) for table in ("features", "rejects")}
+    for table in before:
+        integrated.lake.append(table, integrated.lake.read(table), [FIRST, SECOND, SEEN_ON])
+    assert integrated.extract()["extracted"] == 0
+    assert {table: integrated.rows(table) for table in before} == before
 
 
 def test_force_extracts_everything_again_to_the_same_features(integrated):

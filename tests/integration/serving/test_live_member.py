@@ -24,6 +24,9 @@ from pymongo.database import Database
 from typer.testing import CliRunner
 
 from segue.cli import app
+from segue.demo import answer
+from segue.demo.listeners import Audience, CorpusTrack
+from segue.errors import StackError
 from segue.serving import forgetting
 from segue.serving.champion import Champion, Served
 from segue.serving.histories import Histories
@@ -237,3 +240,24 @@ def test_a_member_whose_heartbeats_have_ended_joins_again_though_nobody_listens(
 
 async def _never(coordinator: BaseCoordinator) -> None:
     await coordinator._heartbeat_wakeup(3600)
+
+
+def test_the_demo_measures_how_soon_a_listen_is_answered(
+    here: Settings, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks = [
+        CorpusTrack(track_id, title, None, [float(i)])
+        for i, (track_id, title) in enumerate(
+            zip(SERVED.model.catalogue.track_ids, SERVED.model.catalogue.titles, strict=True)
+        )
+    ]
+    audience = Audience(tracks, listeners=1, seed=0)
+    with running(member(here)):
+        assert answer.seconds_to_answer(here, audience) > 0
+    assert because(database, "sim-0001") == {tracks[0].track_id}
+
+    monkeypatch.setattr(answer, "STILL_S", 1)
+    with pytest.raises(StackError, match="sim-0001 has played a track and got no new recommendations"):
+        answer.seconds_to_answer(here, audience)
+    with pytest.raises(StackError, match="have 1 listens to read and have read none"):
+        answer.seconds_to_answer(here, audience)

@@ -19,8 +19,13 @@ def listing(sizes, day=DAY):
     )
 
 
+def files(sizes, day=DAY, stands=False):
+    """Files to extract."""
+    return listing(sizes, day).assign(stands=stands)
+
+
 def test_tasks_get_similar_bytes_whatever_the_number_of_files():
-    (commit,) = divide(listing([2**20] * 200 + [40 * 2**20, 2**20]), cores=2)
+    (commit,) = divide(files([2**20] * 200 + [40 * 2**20, 2**20]), cores=2)
     by_task = commit.groupby("task")["size_bytes"].sum()
     assert by_task.drop(by_task.idxmax()).max() <= 2 * by_task.median()
     assert by_task.max() <= 45 * 2**20
@@ -28,20 +33,27 @@ def test_tasks_get_similar_bytes_whatever_the_number_of_files():
 
 
 def test_a_file_larger_than_the_share_of_a_task_is_a_task_of_its_own():
-    (commit,) = divide(listing([2**18] * 3 + [40 * 2**20] * 2 + [2**18] * 2), cores=2)
+    (commit,) = divide(files([2**18] * 3 + [40 * 2**20] * 2 + [2**18] * 2), cores=2)
     assert commit["task"].tolist() == [0, 0, 0, 1, 2, 3, 3]
 
 
 def test_work_is_committed_in_pieces_in_the_order_of_days(monkeypatch):
     monkeypatch.setattr(planning, "COMMIT_BYTES", 10)
-    todo = pd.concat([listing([4] * 4, date(2026, 1, 2)), listing([4] * 4, date(2026, 1, 1))])
+    todo = pd.concat([files([4] * 4, date(2026, 1, 2)), files([4] * 4, date(2026, 1, 1))])
     commits = divide(todo, cores=2)
     assert [len(commit) for commit in commits] == [3, 2, 3]
     assert pd.concat(commits)["partition_date"].is_monotonic_increasing
 
 
+def test_files_with_an_earlier_outcome_come_last_so_that_only_their_commits_replace_days(monkeypatch):
+    monkeypatch.setattr(planning, "COMMIT_BYTES", 10)
+    todo = pd.concat([files([5] * 2, date(2026, 1, 1), stands=True), files([5] * 4, date(2026, 1, 2))])
+    commits = divide(todo, cores=2)
+    assert [commit["stands"].tolist() for commit in commits] == [[False] * 2, [False] * 2, [True] * 2]
+
+
 def test_files_without_bytes_are_work_too():
-    (commit,) = divide(listing([0, 0]), cores=2)
+    (commit,) = divide(files([0, 0]), cores=2)
     assert commit["task"].tolist() == [0, 0]
 
 
@@ -75,6 +87,11 @@ def test_extracts_what_the_mode_asks_for(tables, mode, expected):
     rows = plan(*tables, version="2", mode=mode)
     assert rows.count() == 7
     assert sorted(row["path"] for row in rows.where("todo").collect()) == expected
+
+
+def test_knows_which_files_have_an_outcome_of_whatever_state_and_version(tables):
+    rows = plan(*tables, version="2", mode=Mode.SKIP)
+    assert sorted(row["path"] for row in rows.where("NOT stands").collect()) == ["004.mp3"]
 
 
 @pytest.mark.parametrize(("mode", "expected"), [(Mode.SKIP, {"003.mp3": "h"}), (Mode.FORCE, {})])

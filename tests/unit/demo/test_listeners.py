@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from segue.demo.listeners import SOURCE, Audience, CorpusTrack, simulate
+from segue.demo.listeners import SOURCE, Audience, CorpusTrack, Sounds, simulate
+from segue.errors import CorpusError
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -119,3 +120,29 @@ def test_a_listener_can_be_introduced(audience):
     sentence = str(audience.listeners[0])
     assert sentence.startswith("sim-0001 likes ")
     assert sentence.count("%") == 3
+
+
+def test_sounds_are_the_principal_components_whether_a_corpus_is_read_whole_or_in_pages():
+    features = np.array([track.features for track in corpus()]) * np.logspace(-3, 3, 12) + 1_000
+    features[:, 4] = 7.1  # the same in all tracks
+    standard = features - features.mean(axis=0)
+    standard /= np.where(np.ptp(features, axis=0) > 0, standard.std(axis=0), np.inf)
+    left = np.linalg.svd(standard, full_matrices=False)[0][:, :8] * np.sqrt(len(features))
+    for pages in ([features], [features[:7], features[7:50], features[50:]]):
+        places = Sounds.of(pages).place(features)
+        assert np.allclose(np.abs(places), np.abs(left))
+
+
+def test_an_audience_of_placed_tracks_is_that_of_their_features():
+    tracks, names = corpus(), [CorpusTrack(t.track_id, t.title, t.genre) for t in corpus()]
+    features = np.array([track.features for track in tracks])
+    placed = Audience(names[::-1], listeners=9, seed=1, places=Sounds.of([features]).place(features)[::-1])
+    whole = Audience(tracks, listeners=9, seed=1)
+    assert placed.listeners == whole.listeners
+    expected = list(whole.play(events=200, start=START, end=END))
+    assert list(placed.play(events=200, start=START, end=END)) == expected
+
+
+def test_a_corpus_without_tracks_is_named():
+    with pytest.raises(CorpusError, match="No track has been published"):
+        Sounds.of([])

@@ -11,6 +11,7 @@ import pytest
 
 from segue.errors import StackError
 from segue.stack import processes
+from segue.stack import service as services
 from segue.stack.pidfile import PidFile
 from segue.stack.service import Service, State, pid_file
 
@@ -111,8 +112,28 @@ def test_a_service_that_never_answers_is_reported(tmp_path):
     program = "import time; time.sleep(600)"
     service = Service("deaf", tmp_path, tmp_path, (sys.executable, "-c", program), check=lambda _: False)
     service.start()
-    with pytest.raises(StackError, match="deaf is not healthy after 1 s"):
-        service.wait(Event(), patience_s=1)
+    with pytest.raises(StackError, match=r"deaf does not answer, and has logged nothing .* for 1 s"):
+        service.wait(Event(), still_s=1)
+    service.stop()
+
+
+@pytest.mark.parametrize("work", ["print('a line', flush=True)", "sum(range(2_000_000))"], ids=["log", "CPU"])
+def test_a_service_that_is_at_work_is_waited_for_however_long_it_takes(tmp_path, monkeypatch, work):
+    monkeypatch.setattr(services, "WORK_CPU_S", 0.01)
+    ready = tmp_path / "ready"
+    program = f"""
+import time
+from pathlib import Path
+for _ in range(30):
+    {work}
+    time.sleep(0.1)
+Path({str(ready)!r}).touch()
+time.sleep(600)
+"""
+    service = Service("slow", tmp_path, tmp_path, (sys.executable, "-c", program), check=lambda _: ready.exists())
+    service.start()
+    service.wait(Event(), still_s=2)
+    assert service.state() is State.HEALTHY
     service.stop()
 
 

@@ -1,0 +1,65 @@
+"""Show that a listen is answered: a simulated listener plays a track, and new recommendations follow."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import MongoClient
+
+from segue.demo import listeners
+from segue.demo.watch import STILL_S, minutes
+from segue.errors import StackError
+from segue.patience import Patience
+from segue.serving.lists import COLLECTION
+from segue.settings import Settings
+from segue.streaming import broker
+from segue.streaming.events import listen
+
+POLL_S = 0.05
+
+
+def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float:
+    """Let the first listener play a track now, and measure how soon their recommendations are replaced.
+
+    What the live recommendations have still to read is waited for first, so that the answer is to this listen.
+
+    Parameters
+    ----------
+    settings : Settings
+    audience : Audience
+
+    Returns
+    -------
+    float
+        Seconds from Kafka's acknowledgement of the listen to the document that can be read from MongoDB.
+
+    Raises
+    ------
+    StackError
+        If the live recommendations read nothing, or do not answer, for `STILL_S`.
+    """
+    kafka = {"bootstrap_servers": settings.kafka_bootstrap}
+    patience = Patience(STILL_S)
+    while waiting := broker.backlog(kafka, settings.listens_topic, settings.live_group).size:
+        if patience.is_over(waiting):
+            raise StackError(
+                f"The live recommendations have {waiting:,} listens to read and have read none for "
+                f"{minutes(patience)}. Look at `segue logs live`."
+            )
+        time.sleep(1)
+    name, track_id = audience.listeners[0].name, audience.tracks[0].track_id
+    played, patience = datetime.now(UTC), Patience(STILL_S)
+    listeners.produce(settings, [listen(name, track_id, int(played.timestamp()), listeners.SOURCE)])
+    began = time.monotonic()
+    with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True) as client:
+        found = client[settings.mongo_database][COLLECTION]
+        while not found.find_one({"_id": name, "generated_at": {"$gt": played}}, {"_id": 1}):
+            if patience.is_over(None):
+                raise StackError(
+                    f"{name} has played a track and got no new recommendations for {minutes(patience)}. "
+                    "Look at `segue logs live`."
+                )
+            time.sleep(POLL_S)
+    return time.monotonic() - began
