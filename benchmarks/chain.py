@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 from clips import Recipe, write
-from crowd import Crowd, produce
 from pymongo.database import Database
 from rich.console import Console
 from sampling import Sampler
 
+from segue.demo import listeners
 from segue.demo.airflow_api import AirflowApi
-from segue.demo.watch import follow, wait_until_deferred
+from segue.demo.watch import STILL_S, follow, minutes, wait_until_deferred
 from segue.errors import SegueError, StackError
+from segue.patience import Patience
 from segue.serving.accounts import Accounts
 from segue.settings import Settings
+from segue.streaming.events import Listen
 
 NEW_FILES = 10
 NEW_LISTENS = 500
 PAST_DAYS = 60
-STILL_S = 900
-"""A wait ends with an error when nothing has moved for so long."""
 POLL_S = 2
 
 Doc = dict[str, Any]
@@ -181,7 +182,7 @@ class Chain:
                 made, count = read()
                 return (made, count) == read() and count > 0 and datetime.fromisoformat(made).timestamp() > began
 
-            self._wait("the recommendations that follow a listen", stored, lambda: None)
+            self._wait("recommendations follow a listen", stored, lambda: None)
         self._say(f"A listen sent through the API: recommendations {time.time() - began:.1f} s later.")
 
     def _again(self) -> None:
@@ -195,7 +196,7 @@ class Chain:
         self._dag("corpus", partition_key=today)
         with self._unpaused("new_tracks"):
             running = partial(self._api.runs, "new_tracks", "running")
-            self._wait("a run of new_tracks", lambda: bool(running()), lambda: None)
+            self._wait("new_tracks runs", lambda: bool(running()), lambda: None)
             self._follow("new_tracks", running()[0])
         self._dag("listens", partition_key=today)
         self._dag("genre_model", self._size.genre)
@@ -228,15 +229,16 @@ class Chain:
 
     def _send(self, events: int, start: datetime, end: datetime) -> None:
         began, used = time.monotonic(), time.process_time()
-        found = self._database["tracks"].find({}, {"genre": 1, "artist": 1}, sort=[("_id", 1)])
-        tracks = [(each["_id"], each.get("genre"), each.get("artist")) for each in found]
-        crowd = Crowd(tracks, listeners=self._size.listeners, seed=self._recipe.seed)
-        sent = produce(self._settings, crowd.plays(events, start, end))
-        self._progress.sent += sum(sent.values())
-        self._progress.listeners = sorted({*self._progress.listeners, *sent})
+        audience = listeners.audience_of(self._settings, listeners=self._size.listeners, seed=self._recipe.seed)
+        people: dict[str, None] = {}
+        sent = listeners.produce(
+            self._settings, _each_once(audience.play(events=events, start=start, end=end), people)
+        )
+        self._progress.sent += sent
+        self._progress.listeners = sorted({*self._progress.listeners, *people})
         memory = psutil.Process().memory_info().rss / 1e6
         self._say(
-            f"{sum(sent.values()):,} listens of {len(sent):,} listeners sent in {time.monotonic() - began:.0f} s "
+            f"{sent:,} listens of {len(people):,} listeners sent in {time.monotonic() - began:.0f} s "
             f"({time.process_time() - used:.0f} s of CPU; this process has {memory:.0f} MB)."
         )
 
@@ -246,24 +248,28 @@ class Chain:
         def stored() -> int:
             return plays.estimated_document_count()
 
-        self._wait(
-            "the live recommendations to store all listens", lambda: stored() >= self._progress.sent, stored
-        )
+        self._wait("all listens are stored", lambda: stored() >= self._progress.sent, stored)
 
     def _wait(self, what: str, is_there: Callable[[], bool], moving: Callable[[], Any]) -> None:
         """Wait until something is there, as long as something moves."""
-        seen, since = moving(), time.monotonic()
+        patience = Patience(STILL_S)
         while not is_there():
-            if (now := moving()) != seen:
-                seen, since = now, time.monotonic()
-            if time.monotonic() - since > STILL_S:
-                raise StackError(
-                    f"Nothing has moved for {STILL_S} s while waiting for {what}. It stands at {seen}."
-                )
+            if patience.is_over(seen := moving()):
+                raise StackError(f"Nothing has moved for {minutes(patience)} before {what}: {seen}.")
             time.sleep(POLL_S)
 
     def _say(self, sentence: str) -> None:
         self._console.print(sentence, highlight=False, markup=False)
+
+
+def _each_once(events: Iterator[Listen], people: dict[str, None]) -> Iterator[Listen]:
+    """Leave out a play that is the same event as another of its listener, whose plays are together; note who plays.
+
+    It happens in overlapping sessions, and to Segue both are one listen.
+    """
+    for name, plays in groupby(events, key=lambda event: event.user_name):
+        people[name] = None
+        yield from {event.event_id: event for event in plays}.values()
 
 
 def go_through(
