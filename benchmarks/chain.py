@@ -263,9 +263,10 @@ class Chain:
 
 
 def _each_once(events: Iterator[Listen], people: dict[str, None]) -> Iterator[Listen]:
-    """Leave out a play that is the same event as another of its listener, whose plays are together; note who plays.
+    """Leave out plays that are the same event as another, and note who plays.
 
-    It happens in overlapping sessions, and to Segue both are one listen.
+    A listener's plays come together. Where their sessions overlap, a track may be played twice in a second. To
+    Segue both are one listen.
     """
     for name, plays in groupby(events, key=lambda event: event.user_name):
         people[name] = None
