@@ -1,7 +1,7 @@
 # Everything a newcomer and CI type. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down status logs clean test check browser lock
+.PHONY: help setup setup-dev demo up down status logs clean test check browser full-short lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-annotate --no-header
@@ -46,6 +46,9 @@ check: setup-dev ## Run the static checks
 
 browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chromium
 	.venv/bin/pytest tests/browser
+
+full-short: setup-dev ## Run the whole chain on a small corpus, and check its counts and its memory
+	.venv/bin/python benchmarks/full.py --tracks 1000 --clip-seconds 3 --pieces 96 --trials 2 --every 2
 
 lock: setup-dev ## Bring uv.lock and requirements.txt in step with pyproject.toml
 	@$(UV) lock

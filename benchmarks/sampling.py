@@ -1,0 +1,174 @@
+"""What the processes of a stack take, sampled every few seconds into a JSON-lines file, and tables of it.
+
+The marks in its environment tell a process's service (`segue.stack.processes`); Airflow's ``AIRFLOW_CTX_…`` tell
+the task whose Spark job it belongs to. Each sample is a line that is appended, so a run that is killed keeps its
+samples, and one that is continued adds to them.
+
+- *CPU* and *bytes* of a task are the largest sum, over one sample, of its processes and the children that these
+  have waited for. What a task does after its last sample is not seen. A task that starts no process works in the
+  scheduler's.
+- *CPU* of a service is that of its own processes, without the tasks.
+- *PSS* divides pages that processes share among them. *Bytes* are those that read and write calls moved, whether
+  from the page cache or the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from segue.stack import processes
+
+IDLE = "idle"
+"""The step in which nothing is asked of the stack."""
+
+
+class Sampler:
+    """A thread that looks at a stack every `every_s` seconds.
+
+    Parameters
+    ----------
+    state_dir : Path
+        Of the stack.
+    file : Path
+        Gets a line a sample.
+    every_s : float
+        Seconds from one sample to the next.
+    """
+
+    def __init__(self, state_dir: Path, file: Path, every_s: float) -> None:
+        self._state_dir = state_dir
+        self._file = file
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self.step = IDLE
+
+    @contextmanager
+    def running(self) -> Iterator[Sampler]:
+        """Sample until the end of the block."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            thread.join()
+
+    def _run(self) -> None:
+        with self._file.open("a", encoding="utf-8", buffering=1) as file:
+            while True:
+                file.write(json.dumps(self._sample()) + "\n")
+                if self._stopping.wait(self._every_s):
+                    return
+
+    def _sample(self) -> dict[str, Any]:
+        found = []
+        for process in processes.of(self._state_dir):
+            try:
+                found.append(_look_at(process))
+            except psutil.Error:
+                continue  # it has just ended
+        return {"at": time.time(), "step": self.step, "processes": found}
+
+
+def _look_at(process: psutil.Process) -> dict[str, Any]:
+    with process.oneshot():
+        environment, cpu, io = process.environ(), process.cpu_times(), process.io_counters()
+        task = None
+        if "AIRFLOW_CTX_TASK_ID" in environment:
+            task = "/".join(environment[f"AIRFLOW_CTX_{name}"] for name in ("DAG_ID", "DAG_RUN_ID", "TASK_ID"))
+        return {
+            "pid": process.pid,
+            "service": environment.get(processes.SERVICE_MARKER),
+            "task": task,
+            "java": process.name() == "java",
+            "cpu_s": cpu.user + cpu.system,
+            "children_cpu_s": cpu.children_user + cpu.children_system,
+            "pss": processes.pss_bytes([process]),
+            "read": io.read_chars,
+            "written": io.write_chars,
+        }
+
+
+@dataclass
+class Use:
+    """What a task, a service or the whole stack took; memory in bytes, at the moment of its peak."""
+
+    cpu_s: float = 0.0
+    pss: float = 0.0
+    java_pss: float = 0.0
+    python_pss: float = 0.0
+    idle_pss: float | None = None
+    one_process_pss: float = 0.0
+    read: float = 0.0
+    written: float = 0.0
+
+    def see(self, found: list[dict[str, Any]]) -> None:
+        """Take the memory of one sample in."""
+        java = sum(each["pss"] for each in found if each["java"])
+        python = sum(each["pss"] for each in found if not each["java"])
+        self.java_pss, self.python_pss = max(self.java_pss, java), max(self.python_pss, python)
+        self.pss = max(self.pss, java + python)
+        self.one_process_pss = max([self.one_process_pss, *(each["pss"] for each in found)])
+
+
+@dataclass(frozen=True)
+class Used:
+    """What everything took.
+
+    Attributes
+    ----------
+    tasks : dict of str to Use
+        By ``<dag_id>/<run_id>/<task_id>``.
+    services : dict of str to Use
+        By name.
+    together : Use
+        Of all processes of the stack.
+    """
+
+    tasks: dict[str, Use]
+    services: dict[str, Use]
+    together: Use
+
+
+def read(file: Path) -> Used:
+    """Put the samples of a file together."""
+    tasks, services, together = defaultdict(Use), defaultdict(Use), Use()
+    service_cpu: dict[tuple[str, int], float] = {}
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                sample = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a run that was killed
+            of_tasks, of_services = defaultdict(list), defaultdict(list)
+            for each in sample["processes"]:
+                if each["task"]:
+                    of_tasks[each["task"]].append(each)
+                else:
+                    of_services[each["service"]].append(each)
+            together.see(sample["processes"])
+            for name, found in of_tasks.items():
+                use = tasks[name]
+                use.see(found)
+                use.cpu_s = max(use.cpu_s, sum(each["cpu_s"] + each["children_cpu_s"] for each in found))
+                use.read = max(use.read, sum(each["read"] for each in found))
+                use.written = max(use.written, sum(each["written"] for each in found))
+            for name, found in of_services.items():
+                services[name].see(found)
+                for each in found:
+                    service_cpu[name, each["pid"]] = max(service_cpu.get((name, each["pid"]), 0.0), each["cpu_s"])
+                if sample["step"] == IDLE:
+                    services[name].idle_pss = sum(each["pss"] for each in found)
+    for (name, _), cpu_s in service_cpu.items():
+        services[name].cpu_s += cpu_s
+    return Used(dict(tasks), dict(services), together)
