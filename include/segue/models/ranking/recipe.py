@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from typing import Any, TypeVar
@@ -104,19 +104,27 @@ class Recipe:
 
     def build(self, fit: Fit, history: sparse.csr_matrix, audio: Audio | None) -> Blend:
         """Make the product's ranking from plays."""
-        factors = fit(history, self.als)
-        ingredients = _Ingredients(history, audio)
-        return Blend(ingredients.components(factors, self), self.weights)
+        return self.blend(fit(history, self.als), related(history, self), history, audio)
+
+    def blend(
+        self,
+        factors: Factors,
+        relations: Mapping[str, Neighbours],
+        history: sparse.csr_matrix,
+        audio: Audio | None,
+    ) -> Blend:
+        """Make the product's ranking from fitted factors and what :func:`related` returns."""
+        return Blend(_Ingredients(history, audio).components(factors, relations, self.sound_prior), self.weights)
 
 
 def related(history: sparse.csr_matrix, recipe: Recipe) -> dict[str, Neighbours]:
     """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations."""
-    ease = neighbours.ease(history, regularization=recipe.ease_regularization)
-    return {"ease": ease.truncated(), "cosine": _cosine(history, recipe.cosine_balance).truncated()}
+    return _cut(history, recipe, neighbours.ease(history, regularization=recipe.ease_regularization))
 
 
-def _cosine(history: sparse.csr_matrix, balance: float) -> Neighbours:
-    return neighbours.cosine(history, balance=balance, kept=COSINE_KEPT)
+def _cut(history: sparse.csr_matrix, recipe: Recipe, ease: Neighbours) -> dict[str, Neighbours]:
+    cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=neighbours.KEPT)
+    return {"ease": ease.truncated(), "cosine": cosine}
 
 
 def choose(
@@ -150,16 +158,22 @@ def choose(
         return judge(scorer, window, listeners=rows).values["ndcg@10"]
 
     als, factors = _tune_als(fit, window, ndcg, trials, say, {} if tried is None else tried)
-    ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(neighbours.ease(window.history, regularization=value)))
+    gram = neighbours.Ease.of(window.history)
+    ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(gram.fit(value)))
     say(f"EASE: λ = {ease:g}")
-    balance = _prefer(COSINE_BALANCES, lambda value: ndcg(_cosine(window.history, value)))
+    balance = _prefer(
+        COSINE_BALANCES,
+        lambda value: ndcg(neighbours.cosine(window.history, balance=value, kept=COSINE_KEPT)),
+    )
     say(f"item cosine: balance = {balance:g}")
     recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
     if audio is not None:
-        prior = _prefer(SOUND_PRIORS, lambda value: ndcg(ingredients.completed(factors, value)))
+        content = ingredients.content(factors, audio)
+        prior = _prefer(SOUND_PRIORS, lambda value: ndcg(content.complete(factors, ingredients.listeners, value)))
         recipe = replace(recipe, sound_prior=prior)
         say(f"audio: worth {prior:g} listeners of a track")
-    components = ingredients.components(factors, recipe)
+    relations = _cut(window.history, recipe, gram.fit(ease))
+    components = ingredients.components(factors, relations, recipe.sound_prior)
     weights = blend.learn(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
     product = Blend(components, weights)
@@ -177,20 +191,22 @@ class _Ingredients:
     history: sparse.csr_matrix
     audio: Audio | None
 
-    def completed(self, factors: Factors, prior: float) -> Factors:
-        if self.audio is None:
-            return factors
-        listeners = np.diff(self.history.tocsc().indptr)
-        content = ContentMap.fit(factors, self.audio.sounds, self.audio.artists, listeners)
-        return content.complete(factors, listeners, prior)
+    @cached_property
+    def listeners(self) -> NDArray[np.int64]:
+        """Count the listeners of each track."""
+        return np.asarray(np.diff(self.history.tocsc().indptr))
 
-    def components(self, factors: Factors, recipe: Recipe) -> dict[str, Scorer]:
-        """Exactly what the product ships: relations cut to the strongest."""
-        made: dict[str, Scorer] = {
-            "factors": self.completed(factors, recipe.sound_prior),
-            **related(self.history, recipe),
-            "popularity": Popularity.of(self.history),
-        }
+    def content(self, factors: Factors, audio: Audio) -> ContentMap:
+        """Map audio to factors."""
+        return ContentMap.fit(factors, audio.sounds, audio.artists, self.listeners)
+
+    def components(
+        self, factors: Factors, relations: Mapping[str, Neighbours], sound_prior: float
+    ) -> dict[str, Scorer]:
+        """Exactly what the product ships."""
+        if self.audio is not None:
+            factors = self.content(factors, self.audio).complete(factors, self.listeners, sound_prior)
+        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.of(self.history)}
         return made if self.audio is None else made | {"sound": self.audio.relations}
 
 
