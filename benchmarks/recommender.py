@@ -5,7 +5,7 @@
     python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and training anew
     python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio;
                                                # --seeds data sets, the cold tracks apart
-    python benchmarks/recommender.py size      # the nightly training by step, at any size: wall, CPU and memory (PSS)
+    python benchmarks/recommender.py size      # the nightly training by step: wall, CPU and memory (PSS)
 
 `rank` and `train` need the extra `benchmark`.
 """

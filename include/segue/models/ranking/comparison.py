@@ -17,6 +17,9 @@ from segue.models.ranking.windows import Split, Window
 
 PRODUCT = "Segue"
 
+LISTENERS = 5_000
+"""So many listeners are judged by, chosen at random; all where there are fewer."""
+
 Gain = tuple[float, float, float]
 
 
@@ -70,7 +73,8 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     recipe = choose(fit, split.validation, audio, trials=trials, say=say, tried=tried)
     test = split.test
     factors = fit(test.history, recipe.als)
-    relations = related(test.history, recipe)
+    ease = neighbours.ease(test.history, regularization=recipe.ease_regularization)
+    relations = related(test.history, recipe, ease)
     product = recipe.blend(factors, relations, test.history, audio)
 
     def familiar(scores: Matrix, history: sparse.csr_matrix) -> Matrix:
@@ -81,7 +85,7 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     rivals: dict[str, Callable[[], Scorer]] = {
         "popularity": lambda: Popularity.of(test.history),
         "item cosine": lambda: neighbours.cosine(test.history, kept=COSINE_KEPT),
-        "EASE": lambda: neighbours.ease(test.history, regularization=recipe.ease_regularization),
+        "EASE": lambda: ease,
         "ALS": lambda: factors,
     }
     if audio is not None:
@@ -91,12 +95,15 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
         tasks.append(Task.REPEAT)
     rows: list[Row] = []
     judged: dict[str, Judged] = {}
+    listeners = np.arange(test.history.shape[0])
+    if len(listeners) > LISTENERS:
+        listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
     few = np.flatnonzero(np.diff(test.history.indptr) < FEW)
     if Task.REPEAT in tasks:
-        rows.append(_row("repeats", "own counts", judge(Habit(), test, Task.REPEAT)))
+        rows.append(_row("repeats", "own counts", judge(Habit(), test, Task.REPEAT, listeners=listeners)))
     for name, make in (rivals | {PRODUCT: lambda: product}).items():
         blended = familiar if name == PRODUCT else None
-        found = judge_tasks(make(), test, tasks, familiar=blended, what=f"Judging {name}")
+        found = judge_tasks(make(), test, tasks, listeners=listeners, familiar=blended, what=f"Judging {name}")
         say(f"judged {name} by {len(found[Task.NEW].listeners):,} listeners")
         judged[name] = found[Task.NEW]
         rows.append(_row("new tracks", name, judged[name]))

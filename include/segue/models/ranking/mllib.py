@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from segue.models.progress import step
 from segue.models.ranking.factors import Factors
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ def fit(spark: SparkSession, history: sparse.csr_matrix, parameters: Hyperparame
         numItemBlocks=BLOCKS,
         seed=seed,
     )
-    model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(BLOCKS))
-    fitted = model.itemFactors.toArrow()
+    with step(f"Fitting ALS with {parameters.rank} factors to {plays.nnz:,} pairs of listener and track"):
+        model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(BLOCKS))
+        fitted = model.itemFactors.toArrow()
     items = np.zeros((history.shape[1], parameters.rank), dtype=np.float32)
     vectors = fitted.column("features").combine_chunks().flatten().to_numpy()
     items[fitted.column("id").to_numpy()] = vectors.reshape(-1, parameters.rank)

@@ -35,6 +35,9 @@ RANKS, REGULARIZATIONS, ALPHAS = (8, 16, 32, 64, 128), (0.003, 0.01, 0.03, 0.1, 
 TRIALS = 8
 ITERATIONS = (5, 15)
 
+LARGEST_FIT = 3e11
+"""Multiplications (:func:`multiplications`) of the largest ALS fit that is tried: some 250 s of CPU in MLlib."""
+
 # Of each choice the first is what small data bears; see _prefer.
 SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)
 EASE_REGULARIZATIONS = (100.0, 3.0, 10.0, 30.0, 300.0, 1000.0)
@@ -117,12 +120,18 @@ class Recipe:
         return Blend(_Ingredients(history, audio).components(factors, relations, self.sound_prior), self.weights)
 
 
-def related(history: sparse.csr_matrix, recipe: Recipe) -> dict[str, Neighbours]:
-    """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations."""
-    return _cut(history, recipe, neighbours.ease(history, regularization=recipe.ease_regularization))
+def related(history: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None) -> dict[str, Neighbours]:
+    """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations.
 
-
-def _cut(history: sparse.csr_matrix, recipe: Recipe, ease: Neighbours) -> dict[str, Neighbours]:
+    Parameters
+    ----------
+    history : csr_matrix, shape (n_listeners, n_tracks)
+    recipe : Recipe
+    ease : Neighbours, optional
+        What EASE gives by this recipe, where it has been fitted already.
+    """
+    if ease is None:
+        ease = neighbours.ease(history, regularization=recipe.ease_regularization)
     cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=neighbours.KEPT)
     return {"ease": ease.truncated(), "cosine": cosine}
 
@@ -172,7 +181,7 @@ def choose(
         prior = _prefer(SOUND_PRIORS, lambda value: ndcg(content.complete(factors, ingredients.listeners, value)))
         recipe = replace(recipe, sound_prior=prior)
         say(f"audio: worth {prior:g} listeners of a track")
-    relations = _cut(window.history, recipe, gram.fit(ease))
+    relations = related(window.history, recipe, gram.fit(ease))
     components = ingredients.components(factors, relations, recipe.sound_prior)
     weights = blend.learn(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
@@ -223,6 +232,16 @@ def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float
     return choices[int(np.argmax([0.0, *surely]))]
 
 
+def multiplications(history: sparse.csr_matrix, parameters: Hyperparameters) -> float:
+    """Estimate the multiplications of an ALS fit.
+
+    In each iteration every pair adds an outer product for its listener and one for its track, and every listener
+    and track has a system of equations solved.
+    """
+    pairs, systems = 2 * history.nnz, sum(history.shape)
+    return float(parameters.iterations * parameters.rank**2 * (pairs + systems * parameters.rank / 3))
+
+
 def _tune_als(
     fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
 ) -> tuple[Hyperparameters, Factors]:
@@ -237,7 +256,11 @@ def _tune_als(
         for iterations in ITERATIONS
         if rank <= largest
     ]
-    others = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
+    drawn = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
+    others = [grid[i] for i in drawn]
+    for each in [each for each in others if multiplications(window.history, each) > LARGEST_FIT]:
+        say(f"ALS {each}: not tried, as one fit to {window.history.nnz:,} pairs would take too long")
+        others.remove(each)
 
     @cache
     def look(parameters: Hyperparameters) -> tuple[NDArray[np.float64], Factors]:
@@ -247,6 +270,9 @@ def _tune_als(
         say(f"ALS {parameters}: NDCG@10 {tried[parameters]:.4f}")
         return reached, factors
 
-    best = max([simplest, *(grid[i] for i in others)], key=lambda parameters: look(parameters)[0].sum())
+    best = max(
+        [simplest, *others],
+        key=lambda parameters: look(parameters)[0].sum(),
+    )
     chosen = _prefer([simplest, best], lambda parameters: look(parameters)[0])
     return chosen, look(chosen)[1]
