@@ -12,8 +12,8 @@ from pymongo import ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from segue.models.progress import parts
 from segue.models.ranking.recommend import Listener, Wishes
+from segue.progress import parts
 from segue.serving.champion import Served
 from segue.serving.lists import COLLECTION, Document, documents, hated_by, positions
 from segue.streaming.store import present_stay

@@ -18,6 +18,9 @@ from segue.serving.histories import Histories, History
 COLLECTION = "recommendations"
 SCHEMA_VERSION = 1
 
+ASKED = 10_000
+"""Recordings that are looked up by one query."""
+
 Document = dict[str, Any]
 
 
@@ -91,8 +94,10 @@ def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[st
         hated.setdefault(said["user_name"], set()).update(str(uuid.UUID(each)) for each in ids if each)
     for user_name, recordings in hated.items():
         spelt = [*recordings, *map(str.upper, recordings)]
-        named = database["tracks"].find({"recording_mbid": {"$in": spelt}}, {"_id": 1})
-        recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, spelt)
+        for start in range(0, len(spelt), ASKED):  # a query is at most 16 MB
+            some = spelt[start : start + ASKED]
+            named = database["tracks"].find({"recording_mbid": {"$in": some}}, {"_id": 1})
+            recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, some)
     return hated
 
 

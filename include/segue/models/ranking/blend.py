@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from segue.models.progress import parts
 from segue.models.ranking.metrics import FEW, Scorer, Task, batches, best, candidates, relevance
 from segue.models.ranking.windows import Window
+from segue.progress import parts
 
 WEIGHTINGS = 400
 """Random weights that are tried, besides equal ones and each component alone."""
@@ -103,7 +103,7 @@ def learn(
         random = np.random.default_rng(seed)
         tried = np.vstack([weights, np.eye(number), random.dirichlet(np.ones(number), WEIGHTINGS)])
         pool = _Pool.of(components, window, task, rows)
-        ndcg = np.array([pool.ndcg(each) for each in tried])
+        ndcg = np.array([pool.ndcg(each) for each in parts(tried, len(tried), "Trying weights of the blend")])
         drawn = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=RESAMPLES)
         weights = tried[np.argmax(ndcg @ drawn.T, axis=0)].mean(axis=0)
     return dict(zip(components, weights.tolist(), strict=True))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.models.progress import parts
 from segue.models.ranking.metrics import Scorer, Task, batches, candidates, relevance
 from segue.models.ranking.windows import Window
+from segue.progress import parts
 
 THRESHOLDS = 400
 

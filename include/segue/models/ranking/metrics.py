@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from segue.models.progress import parts
 from segue.models.ranking.windows import Window
+from segue.progress import parts
 
 DEPTH = 100
 """Positions that are looked at."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from segue.models.progress import step
 from segue.models.ranking.factors import Factors
+from segue.progress import step
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from segue.models.progress import parts, step
+from segue.progress import parts, step
 
 EASE_TRACKS = 12_000
 """EASE inverts a matrix of this side at most, that of the tracks with the most listeners; the others get none."""

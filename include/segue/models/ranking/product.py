@@ -73,6 +73,11 @@ class Catalogue:
         number = {name: i for i, name in enumerate(sorted({artist for artist in self.artists if artist}))}
         return np.array([number.get(artist, -1) for artist in self.artists], dtype=np.int32)
 
+    @cached_property
+    def several_artists(self) -> bool:
+        """Whether there is more than one known artist."""
+        return bool(self.artist_numbers.max(initial=-1) > 0)
+
     def name(self, track: int) -> str:
         """Title and artist, as a reader would write them."""
         title = self.titles[track] or self.track_ids[track]

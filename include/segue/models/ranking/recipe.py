@@ -20,6 +20,7 @@ from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.popularity import Habit, Popularity
 from segue.models.ranking.sound import ContentMap, alike, embed
 from segue.models.ranking.windows import Window
+from segue.progress import step
 
 Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
 """Fits ALS to plays; in the product it is :func:`segue.models.ranking.mllib.fit`."""
@@ -62,7 +63,8 @@ class Audio:
     @classmethod
     def of(cls, features: NDArray[np.float32], artists: Sequence[str]) -> Audio:
         """Derive from audio features, shape (n_tracks, n_features)."""
-        return cls(embed(features), artists)
+        with step("Placing the tracks by their sound"):
+            return cls(embed(features), artists)
 
     @cached_property
     def relations(self) -> Neighbours:

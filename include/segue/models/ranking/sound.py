@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from segue.models.progress import parts
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.metrics import FEW, highest
 from segue.models.ranking.neighbours import Neighbours
+from segue.progress import parts, step
 
 DIMENSIONS = 64
 """Of the space of sound: principal components of the standardised features."""
@@ -166,12 +166,13 @@ class ContentMap:
         if folds < 2:
             return cls(np.repeat(mean[None, :], len(sounds), axis=0).astype(np.float32), float("inf"), 0.0)
         x, y = sounds[warm].astype(np.float64), factors.items[warm].astype(np.float64)
-        search = GridSearchCV(
-            Ridge(), {"alpha": PENALTIES / len(warm)}, cv=GroupKFold(folds), scoring="neg_mean_squared_error"
-        ).fit(x, y, groups=groups)
-        residual = y - cross_val_predict(
-            search.best_estimator_, x, y, cv=KFold(folds, shuffle=True, random_state=0)
-        )
+        with step("Learning where sounds belong among the factors"):
+            search = GridSearchCV(
+                Ridge(), {"alpha": PENALTIES / len(warm)}, cv=GroupKFold(folds), scoring="neg_mean_squared_error"
+            ).fit(x, y, groups=groups)
+            residual = y - cross_val_predict(
+                search.best_estimator_, x, y, cv=KFold(folds, shuffle=True, random_state=0)
+            )
         predicted = search.best_estimator_.predict(sounds)
         known, member = np.unique(groups, return_inverse=True)
         total = np.zeros((len(known), y.shape[1]))

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.errors import ModelError, TrainingError
-from segue.models.progress import step
 from segue.models.ranking import mllib
 from segue.models.ranking.comparison import PRODUCT, Comparison, Row, compare
 from segue.models.ranking.interactions import Interactions
@@ -25,6 +24,7 @@ from segue.models.ranking.product import NAME, Catalogue, Recommender
 from segue.models.ranking.recipe import TRIALS, Audio
 from segue.models.ranking.report import page
 from segue.models.ranking.windows import by_time
+from segue.progress import step
 from segue.tracks.vectors import unpack
 
 if TYPE_CHECKING:
