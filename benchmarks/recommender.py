@@ -5,6 +5,7 @@
     python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and training anew
     python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio;
                                                # --seeds data sets, the cold tracks apart
+    python benchmarks/recommender.py size      # the nightly training by step: wall, CPU and memory (PSS)
 
 `rank` and `train` need the extra `benchmark`.
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from segue.models.ranking.comparison import Comparison
     from segue.models.ranking.interactions import Interactions
     from segue.models.ranking.recipe import Audio
+    from segue.models.ranking.recommend import Listener
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -271,6 +273,104 @@ def quality(
     )
     for line in table_of_means(outcomes):
         print(line)
+
+
+@app.command()
+def size(
+    tracks: int = TRACKS,
+    listeners: int = 20_000,
+    listens: int = 5_000_000,
+    trials: Annotated[int, typer.Option(min=1, help="Choices of ALS' parameters that are tried.")] = 8,
+    features: int = 518,
+) -> None:
+    """Train at the nightly settings, rank for every listener, and update: wall, CPU and peak memory of each step.
+
+    The listens are made up: popularity and activity are long-tailed, every listener has three of 40 tastes, and a
+    taste has a sound. MongoDB, Kafka and the lake are not part of it.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from measured import Meter
+
+    from segue.commands.evaluate import spark_session
+    from segue.models.ranking import mllib, training
+    from segue.models.ranking.comparison import compare
+    from segue.models.ranking.product import Catalogue, Recommender
+    from segue.models.ranking.recipe import Audio
+    from segue.models.ranking.recommend import recommend
+    from segue.models.ranking.update import carry_over, take_in
+    from segue.models.ranking.windows import by_time
+
+    with Meter() as meter, spark_session() as spark:
+        plays, sounds, artists = long_tailed(tracks, listeners, listens, features)
+        names = [f"t{i:06}" for i in range(tracks)]
+        catalogue = Catalogue(names, [f"Title {i}" for i in range(tracks)], artists)
+        meter.step("made up the data")
+        audio = Audio.of(sounds, artists)
+        del sounds
+        meter.step("space of sound")
+        fit = partial(mllib.fit, spark, seed=0)
+        outcome = compare(fit, by_time(plays), audio, trials=trials, say=meter.step)
+        meter.step("judged on the test window")
+        print(training.report(outcome), flush=True)
+        history = plays.matrix()
+        model = Recommender(catalogue, outcome.recipe.build(fit, history, audio), outcome.recipe)
+        meter.step("built the product")
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(Path(folder) / "model")
+            model = Recommender.load(Path(folder) / "model")
+            meter.step("saved and loaded")
+            count = sum(1 for _ in recommend(model, people_of(history), now=time.time()))
+            meter.step(f"lists for {count:,} listeners")
+        newest = np.asarray(plays.timestamp) >= np.quantile(np.asarray(plays.timestamp), 0.999)
+        take_in(carry_over(model, catalogue), plays.matrix(~newest), history, audio)
+        meter.step(f"update by {int(newest.sum()):,} listens")
+        meter.total()
+
+
+def long_tailed(
+    tracks: int, listeners: int, listens: int, features: int, seed: int = 0
+) -> tuple[Interactions, np.ndarray, list[str]]:
+    """Make up listens of half a year, features and artists; six tracks an artist on average, long-tailed too."""
+    from segue.models.ranking.interactions import Interactions
+
+    random = np.random.default_rng(seed)
+    tastes = 40
+    taste = np.sort(random.integers(tastes, size=tracks))
+    weight = random.permutation(1 / np.arange(1, tracks + 1) ** 0.8)
+    bounds = np.concatenate([[0.0], np.cumsum(weight)])
+    first, last = (bounds[np.searchsorted(taste, np.arange(tastes), side=side)] for side in ("left", "right"))
+    activity = random.permutation(1 / np.arange(10, listeners + 10) ** 0.6)
+    user = random.choice(listeners, listens, p=activity / activity.sum()).astype(np.int32)
+    liked = random.integers(tastes, size=(listeners, 3))[user, random.integers(3, size=listens)]
+    drawn = first[liked] + (last - first)[liked] * random.random(listens)
+    item = (np.searchsorted(bounds, drawn, side="right") - 1).clip(max=tracks - 1)
+    shuffled = random.permutation(tracks)  # tracks of a taste do not lie together in the catalogue
+    centres = random.normal(size=(tastes, features)).astype(np.float32)
+    sounds = random.standard_normal((tracks, features), dtype=np.float32)
+    sounds[shuffled] += centres[taste]
+    artist = (random.power(0.5, size=tracks) * max(tracks // 6, 1)).astype(int)
+    data = Interactions(
+        user,
+        shuffled[item].astype(np.int32),
+        np.ones(listens, dtype=np.float32),
+        1.75e9 + np.sort(random.random(listens)) * 180 * 86_400,
+        np.array([f"listener{i:06}" for i in range(listeners)]),
+        np.array([f"t{i:06}" for i in range(tracks)]),
+    )
+    return data, sounds, [f"Artist {i}" for i in artist]
+
+
+def people_of(history: sparse.csr_matrix) -> list[Listener]:
+    """Write plays as the listeners that are recommended to; none of the plays is recent."""
+    from segue.models.ranking.recommend import Listener
+
+    rows = (slice(*history.indptr[i : i + 2]) for i in range(history.shape[0]))
+    return [
+        Listener(history.indices[row], history.data[row], np.zeros(row.stop - row.start, dtype=np.int64))
+        for row in rows
+    ]
 
 
 FEWEST = 10

@@ -13,6 +13,7 @@ from segue.models.ranking.new_tracks import take_in_tracks
 from segue.models.ranking.product import NAME
 from segue.models.ranking.training import Material
 from segue.models.registry import Registry
+from segue.progress import step
 from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import broker, history
@@ -46,8 +47,10 @@ def main() -> None:
             removed = Removals(database).all()
             since = incremental.ends_of(champion, listens.ends)
             messages = history.read_until(session, settings, listens, since=since)
-            screened = screen(messages, tracks, removed)
+            with step("Reading and screening the listens"):
+                screened = screen(messages, tracks, removed)
             material = Material.read(screened.listens, tracks)
+            tracks.unpersist()  # Spark's memory is ALS' from here on
             decision = take_in_tracks(material, registry, listens.ends)
             outcome = decision.summary() | {
                 "listeners_served": release.publish(database, decision, material, removed)

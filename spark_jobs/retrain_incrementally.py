@@ -10,6 +10,7 @@ from segue.models.documents import read_tracks
 from segue.models.ranking import incremental
 from segue.models.ranking.training import Material
 from segue.models.registry import Registry
+from segue.progress import step
 from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import broker, history
@@ -43,8 +44,10 @@ def main() -> None:
         kafka = {"bootstrap_servers": settings.kafka_bootstrap}
         topic = broker.whole_topic(kafka, window.topic).ends
         since = incremental.unseen_from(registry, window.starts, topic)
-        screened = screen(history.read_until(session, settings, window, since=since), tracks, removed)
+        with step("Reading and screening the listens"):
+            screened = screen(history.read_until(session, settings, window, since=since), tracks, removed)
         material = Material.read(screened.listens, tracks)
+        tracks.unpersist()  # Spark's memory is ALS' from here on
         decision = incremental.train_incrementally(
             session, material, window.ends, registry, again=again, topic=topic, seed=arguments.seed
         )

@@ -13,6 +13,7 @@ from segue.models.ranking import training
 from segue.models.ranking.incremental import forgotten_since_full_training
 from segue.models.ranking.recipe import TRIALS
 from segue.models.registry import Registry
+from segue.progress import step
 from segue.serving import release
 from segue.settings import get_settings
 from segue.streaming import broker, history
@@ -52,13 +53,15 @@ def main() -> None:
         removed, registry = Removals(database).all(), Registry(settings)
         # Until now the champion had a trace of whoever was forgotten since.
         forgotten = forgotten_since_full_training(registry, removed)
-        screened = screen(messages, tracks, removed)
+        with step("Reading and screening the listens"):
+            screened = screen(messages, tracks, removed)
         if not screened.read:
             raise TrainingError(
                 f"Neither the Kafka topic {topic!r} nor the lake holds listens. Send some, such as those of "
                 "simulated listeners (`segue demo` does), and run again."
             )
         material = training.Material.read(screened.listens, tracks)
+        tracks.unpersist()  # Spark's memory is ALS' from here on
         decision = training.train_in_full(
             session,
             material,

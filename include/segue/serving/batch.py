@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,17 +12,17 @@ from pymongo import ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from segue.models.ranking.recommend import Wishes
+from segue.models.ranking.recommend import Listener, Wishes
+from segue.progress import parts
 from segue.serving.champion import Served
-from segue.serving.histories import History
-from segue.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
+from segue.serving.lists import COLLECTION, Document, documents, hated_by, positions
 from segue.streaming.store import present_stay
 
 BATCH = 500
 
 
-def recommend_all(database: Database[dict[str, Any]], served: Served, histories: Mapping[str, History]) -> int:
-    """Replace every listener's recommendations, and remove those of listeners who are not among `histories`.
+def recommend_all(database: Database[dict[str, Any]], served: Served, listeners: Mapping[str, Listener]) -> None:
+    """Replace every listener's recommendations, and remove those of listeners who are not among `listeners`.
 
     A document that the live recommendations have written meanwhile is newer, and stays.
 
@@ -31,24 +32,18 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, histories:
         The corpus' database.
     served
         The new champion.
-    histories
-        What each listener has played.
-
-    Returns
-    -------
-    int
-        Number of listeners.
+    listeners
+        What each listener has played, by name, in positions of the champion's catalogue.
     """
     began = time.time()
     collection = database[COLLECTION]
-    hated = hated_by(database, histories)
-    for names in _batches(sorted(histories)):
-        listeners = {name: listener_of(served, histories[name], hated.get(name, ())) for name in names}
-        replace_older(collection, documents(served, listeners, now=began, wishes=Wishes()))
-    known = set(histories)
-    gone = [name for name in collection.distinct("_id") if name not in known]
-    collection.delete_many({"_id": {"$in": gone}, "generated_at": {"$lt": datetime.fromtimestamp(began, UTC)}})
-    return len(histories)
+    pages = list(batches(list(listeners)))
+    for names in parts(pages, len(pages), f"Recommending to {len(listeners):,} listeners"):
+        hated = hated_by(database, names)
+        page = {name: replace(listeners[name], hated=positions(served, hated.get(name, ()))) for name in names}
+        replace_older(collection, documents(served, page, now=began, wishes=Wishes()))
+    # Everybody among `listeners` has a list of this moment by now, or a newer one.
+    collection.delete_many({"generated_at": {"$lt": datetime.fromtimestamp(began, UTC)}})
 
 
 def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Document]) -> None:
@@ -61,5 +56,6 @@ def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Do
         collection.bulk_write(writes, ordered=False)
 
 
-def _batches(names: list[str]) -> Iterator[list[str]]:
+def batches(names: list[str]) -> Iterator[list[str]]:
+    """Cut names into pages."""
     return (names[start : start + BATCH] for start in range(0, len(names), BATCH))

@@ -6,6 +6,7 @@ that starts anew finds everything. What is in memory is a copy of the listeners 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -23,8 +24,8 @@ COLLECTION = "plays"
 
 RECORDING_IDS = ("recording_msid", "recording_mbid")
 
-KEPT = 20_000
-"""Listeners kept in memory."""
+KEPT_PLAYS = 500_000
+"""Plays kept in memory: some 100 MB. One listener may have more, who is then the only one kept."""
 
 KEPT_S = 300.0
 """How long; then a listener is read again, so that what others have written appears here too."""
@@ -32,14 +33,31 @@ KEPT_S = 300.0
 
 @dataclass
 class History:
-    """A listener's plays: for each track id the times, in seconds since 1970."""
+    """A listener's plays: for each track id the times, in seconds since 1970, each once."""
 
-    times: dict[str, set[int]] = field(default_factory=dict)
+    times: dict[str, tuple[int, ...]] = field(default_factory=dict)
     read_at: float = field(default_factory=time.monotonic)
 
-    def add(self, track_id: str, listened_at: int) -> None:
-        """Note a play; noting it twice is noting it once."""
-        self.times.setdefault(track_id, set()).add(listened_at)
+    @classmethod
+    def of(cls, plays: Iterable[tuple[str, int]]) -> History:
+        """Collect plays: track ids and times."""
+        times: dict[str, set[int]] = {}
+        for track_id, at in plays:
+            times.setdefault(sys.intern(track_id), set()).add(at)
+        # Thousands of listeners are kept: a tuple takes a third of a set.
+        return cls({track_id: tuple(sorted(moments)) for track_id, moments in times.items()})
+
+    def __len__(self) -> int:
+        """Count the plays."""
+        return sum(map(len, self.times.values()))
+
+    def add(self, track_id: str, listened_at: int) -> bool:
+        """Note a play, unless it is there; return whether it was not."""
+        moments = self.times.get(track_id, ())
+        if listened_at in moments:
+            return False
+        self.times[sys.intern(track_id)] = (*moments, listened_at)
+        return True
 
 
 class Histories:
@@ -54,6 +72,7 @@ class Histories:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._plays = database[COLLECTION]
         self._kept: OrderedDict[str, History] = OrderedDict()  # by the user's key among the removals
+        self._kept_plays = 0
 
     def create_indexes(self) -> None:
         """Make reading one listener quick, and which tracks they played under an id."""
@@ -70,26 +89,26 @@ class Histories:
         for event in known:
             kept = self._kept.get(user_key(event.user_name))
             if kept is not None:
-                kept.add(str(event.track_id), event.listened_at)
+                self._kept_plays += kept.add(str(event.track_id), event.listened_at)
 
     def of(self, user_name: str) -> History:
         """Tell what a listener has played; empty for one who has played nothing of the corpus."""
         key = user_key(user_name)
         kept = self._kept.get(key)
         if kept is None or time.monotonic() - kept.read_at > KEPT_S:
+            self.forget([key])
             kept = self._kept[key] = self.read(user_name)
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._kept_plays += len(kept)
+            while self._kept_plays > KEPT_PLAYS and len(self._kept) > 1:
+                self.forget([next(iter(self._kept))])
         self._kept.move_to_end(key)
         return kept
 
     def read(self, user_name: str) -> History:
         """Read a listener from MongoDB."""
-        history = History()
         wanted = {"_id": 0, "track_id": 1, "listened_at": 1}
-        for play in self._plays.find({"user_name": user_name}, wanted):
-            history.add(play["track_id"], play["listened_at"])
-        return history
+        found = self._plays.find({"user_name": user_name}, wanted)
+        return History.of((play["track_id"], play["listened_at"]) for play in found)
 
     def played_as(self, user_name: str, recordings: Iterable[str]) -> set[str]:
         """Find the tracks that a listener has played under ids of recordings."""
@@ -103,11 +122,8 @@ class Histories:
     def forget(self, user_keys: Iterable[str] | None = None) -> None:
         """Drop from memory everybody, or those of the given keys: they are read again."""
         for key in list(self._kept) if user_keys is None else user_keys:
-            self._kept.pop(key, None)
-
-    def users(self) -> list[str]:
-        """Name everybody who has played something of the corpus."""
-        return sorted(self._plays.distinct("user_name"))
+            if (kept := self._kept.pop(key, None)) is not None:
+                self._kept_plays -= len(kept)
 
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
         """Remove a listen; return how many there were."""

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from pymongo.database import Database
 
-from segue.models.ranking.reasons import NAMED
 from segue.models.ranking.recommend import Listener, Recommendation, Wishes, recommend
 from segue.serving import feedback_store
 from segue.serving.champion import Served
@@ -18,6 +17,9 @@ from segue.serving.histories import Histories, History
 
 COLLECTION = "recommendations"
 SCHEMA_VERSION = 1
+
+ASKED = 10_000
+"""Recordings that are looked up by one query."""
 
 Document = dict[str, Any]
 
@@ -61,13 +63,19 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
     """
     position = served.model.catalogue.position
     known = [(position[track], times) for track, times in history.times.items() if track in position]
-    barred = {position.get(each, served.recordings.get(each, -1)) for each in hated}
     return Listener(
         np.array([at for at, _ in known], dtype=np.int64),
         np.array([len(times) for _, times in known], dtype=np.float32),
         np.array([max(times) for _, times in known], dtype=np.int64),
-        [at for at in barred if at >= 0],
+        positions(served, hated),
     )
+
+
+def positions(served: Served, ids: Iterable[str]) -> list[int]:
+    """Find the places in the catalogue of tracks and recordings; those that are not in it are left out."""
+    position = served.model.catalogue.position
+    found = {position.get(each, served.recordings.get(each, -1)) for each in ids}
+    return [at for at in found if at >= 0]
 
 
 def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, set[str]]:
@@ -86,8 +94,10 @@ def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[st
         hated.setdefault(said["user_name"], set()).update(str(uuid.UUID(each)) for each in ids if each)
     for user_name, recordings in hated.items():
         spelt = [*recordings, *map(str.upper, recordings)]
-        named = database["tracks"].find({"recording_mbid": {"$in": spelt}}, {"_id": 1})
-        recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, spelt)
+        for start in range(0, len(spelt), ASKED):  # a query is at most 16 MB
+            some = spelt[start : start + ASKED]
+            named = database["tracks"].find({"recording_mbid": {"$in": some}}, {"_id": 1})
+            recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, some)
     return hated
 
 
@@ -99,8 +109,6 @@ def create_indexes(database: Database[Document]) -> None:
 
 def _item(served: Served, rank: int, item: Recommendation) -> Document:
     catalogue, reason = served.model.catalogue, item.reason
-    because = list(reason.contributions.items())[:NAMED]
-    others = sum(reason.contributions.values()) - sum(added for _, added in because)
     return {
         "rank": rank,
         "track_id": catalogue.track_ids[item.track],
@@ -110,9 +118,9 @@ def _item(served: Served, rank: int, item: Recommendation) -> Document:
         "reason": reason.sentence,
         "because": [
             {"track_id": catalogue.track_ids[at], "title": catalogue.titles[at], "adds": added}
-            for at, added in because
+            for at, added in reason.contributions.items()
         ],
-        "others": others,
+        "others": reason.others,
         "popularity": reason.popularity,
         "sounds_like": None if reason.sounds_like is None else catalogue.track_ids[reason.sounds_like],
     }

@@ -28,6 +28,7 @@ from segue.serving.accounts import Accounts
 from segue.serving.batch import recommend_all
 from segue.serving.champion import Champion, Served
 from segue.serving.histories import Histories
+from segue.serving.lists import listener_of
 from segue.serving.recommending import Recommending
 from segue.settings import Settings
 from segue.streaming.events import Listen, listen
@@ -170,7 +171,7 @@ def test_hate_finds_the_track_by_any_id_however_it_is_spelt(
     hate(client, recording_mbid=unknown, recording_msid=recording_msid("artist 8", "TITLE 8", None))
     assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name, count=40, discover=0.5))
     served = Served("recommender/1", model(0))
-    recommend_all(documents, served, {name: Histories(documents).read(name)})
+    recommend_all(documents, served, {name: listener_of(served, Histories(documents).read(name))})
     assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name)), "what the nightly training leaves"
     documents["recommendations"].delete_one({"_id": name})
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from segue.models.ranking.metrics import FEW, Scorer, Task, best, candidates, relevance
+from segue.models.ranking.metrics import FEW, Scorer, Task, batches, best, candidates, relevance
 from segue.models.ranking.windows import Window
+from segue.progress import parts
 
 WEIGHTINGS = 400
 """Random weights that are tried, besides equal ones and each component alone."""
@@ -102,7 +103,7 @@ def learn(
         random = np.random.default_rng(seed)
         tried = np.vstack([weights, np.eye(number), random.dirichlet(np.ones(number), WEIGHTINGS)])
         pool = _Pool.of(components, window, task, rows)
-        ndcg = np.array([pool.ndcg(each) for each in tried])
+        ndcg = np.array([pool.ndcg(each) for each in parts(tried, len(tried), "Trying weights of the blend")])
         drawn = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=RESAMPLES)
         weights = tried[np.argmax(ndcg @ drawn.T, axis=0)].mean(axis=0)
     return dict(zip(components, weights.tolist(), strict=True))
@@ -131,18 +132,36 @@ class _Pool:
 
     @classmethod
     def of(cls, components: Mapping[str, Scorer], window: Window, task: Task, rows: NDArray[np.int64]) -> _Pool:
-        history = window.history[rows]
         few = np.diff(window.history.tocsc().indptr) < FEW
-        relevant = relevance(window, task, few)[rows]
+        relevant = relevance(window, task, few)
+        cut = list(batches(rows, window.history.shape[1]))
+        found = [
+            cls._of(components, window.history[some], relevant[some], task, few)
+            for some in parts(cut, len(cut), "Scoring what the weights are learned from")
+        ]
+        return cls(
+            np.concatenate([each.scores for each in found], axis=1),
+            *(np.concatenate([getattr(each, name) for each in found]) for name in ("hits", "absent", "sizes")),
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        components: Mapping[str, Scorer],
+        history: sparse.csr_matrix,
+        relevant: sparse.csr_matrix,
+        task: Task,
+        few: NDArray[np.bool_],
+    ) -> _Pool:
         scaled, tops = [], []
         for component in components.values():
             scores = component.scores(history)
-            tops.append(best(candidates(scores, history, task, few), POOL))
             scaled.append(scores / spread(scores))
+            tops.append(best(candidates(scores, history, task, few), POOL))
         members = np.sort(np.concatenate(tops, axis=1), axis=1)
         members[:, 1:][members[:, 1:] == members[:, :-1]] = -1
         marked = np.zeros(history.shape, dtype=bool)
-        marked[np.repeat(np.arange(len(rows)), np.diff(relevant.indptr)), relevant.indices] = True
+        marked[np.repeat(np.arange(history.shape[0]), np.diff(relevant.indptr)), relevant.indices] = True
         absent = members < 0
         return cls(
             np.array([np.take_along_axis(each, members, axis=1) for each in scaled]),

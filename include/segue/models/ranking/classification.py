@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 from segue.models.ranking.metrics import Scorer, Task, batches, candidates, relevance
 from segue.models.ranking.windows import Window
+from segue.progress import parts
 
 THRESHOLDS = 400
+
+_NONE = np.empty(0, dtype=np.float32)
+
+LISTENERS = 3_000
+"""By so many listeners, chosen at random, the classifier is judged; by all where there are fewer."""
 
 
 def best_threshold(scorer: Scorer, window: Window, listeners: np.ndarray) -> float:
     """Find the score above which calling a pair "will listen" has the highest F1 on a window."""
-    positive = np.concatenate([scores[hit] for scores, hit in _pairs(scorer, window, listeners)] or [np.empty(0)])
+    positive = np.concatenate([scores[hit] for scores, hit in _pairs(scorer, window, listeners)] or [_NONE])
     if not len(positive):
         return float("inf")
     edges = np.unique(np.quantile(positive, np.linspace(0, 1, THRESHOLDS)))
@@ -29,6 +38,8 @@ def will_listen(scorer: Scorer, window: Window, listeners: np.ndarray, threshold
 
     Few pairs are positive, so that a classifier that always says no has a high accuracy: see `positive_share`.
     """
+    if len(listeners) > LISTENERS:
+        listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
     pairs = called = right = positive = 0
     for scores, hit in _pairs(scorer, window, listeners):
         yes = scores >= threshold
@@ -44,10 +55,14 @@ def will_listen(scorer: Scorer, window: Window, listeners: np.ndarray, threshold
     }
 
 
-def _pairs(scorer: Scorer, window: Window, listeners: np.ndarray):  # type: ignore[no-untyped-def]
+def _pairs(
+    scorer: Scorer, window: Window, listeners: np.ndarray
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Score all pairs of listener and new track, and tell which of them were played in the window."""
     none = np.zeros(window.history.shape[1], dtype=bool)
     relevant = relevance(window, Task.NEW, none)
-    for part in batches(listeners, window.history.shape[1]):
+    cut = list(batches(listeners, window.history.shape[1]))
+    for part in parts(cut, len(cut), "Scoring pairs of listener and track"):
         history = window.history[part]
         scores = candidates(scorer.scores(history), history, Task.NEW, none)
         hit = relevant[part].toarray() > 0

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
 from segue.models.ranking import classification, neighbours
 from segue.models.ranking.blend import Blend
-from segue.models.ranking.metrics import FEW, Judged, Scorer, Task, interval, judge
+from segue.models.ranking.metrics import FEW, Judged, Matrix, Scorer, Task, interval, judge, judge_tasks
 from segue.models.ranking.popularity import Habit, Popularity
-from segue.models.ranking.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, Tried, choose
+from segue.models.ranking.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, Tried, choose, related
 from segue.models.ranking.windows import Split, Window
 
 PRODUCT = "Segue"
+
+LISTENERS = 5_000
+"""So many listeners are judged by, chosen at random; all where there are fewer."""
 
 Gain = tuple[float, float, float]
 
@@ -68,28 +72,45 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     tried: Tried = {}
     recipe = choose(fit, split.validation, audio, trials=trials, say=say, tried=tried)
     test = split.test
-    product = recipe.build(fit, test.history, audio)
-    rivals: dict[str, Scorer] = {
-        "popularity": Popularity.of(test.history),
-        "item cosine": neighbours.cosine(test.history, kept=COSINE_KEPT),
-        "EASE": neighbours.ease(test.history, regularization=recipe.ease_regularization),
-        "ALS": fit(test.history, recipe.als),
+    factors = fit(test.history, recipe.als)
+    ease = neighbours.ease(test.history, regularization=recipe.ease_regularization)
+    relations = related(test.history, recipe, ease)
+    product = recipe.blend(factors, relations, test.history, audio)
+
+    def familiar(scores: Matrix, history: sparse.csr_matrix) -> Matrix:
+        weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
+        return Blend({"blend": _Given(scores), "habit": Habit()}, weights).scores(history)
+
+    # Each rival goes when it is judged: those of a large catalogue take a gigabyte.
+    rivals: dict[str, Callable[[], Scorer]] = {
+        "popularity": lambda: Popularity.of(test.history),
+        "item cosine": lambda: neighbours.cosine(test.history, kept=COSINE_KEPT),
+        "EASE": lambda: ease,
+        "ALS": lambda: factors,
     }
     if audio is not None:
-        rivals["content only"] = audio.relations
+        rivals["content only"] = lambda: audio.relations
+    tasks = [Task.NEW, Task.COLD]
+    if test.history.multiply(test.future).nnz:
+        tasks.append(Task.REPEAT)
     rows: list[Row] = []
     judged: dict[str, Judged] = {}
+    listeners = np.arange(test.history.shape[0])
+    if len(listeners) > LISTENERS:
+        listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
     few = np.flatnonzero(np.diff(test.history.indptr) < FEW)
-    for name, scorer in (rivals | {PRODUCT: product}).items():
-        judged[name] = judge(scorer, test)
+    if Task.REPEAT in tasks:
+        rows.append(_row("repeats", "own counts", judge(Habit(), test, Task.REPEAT, listeners=listeners)))
+    for name, make in (rivals | {PRODUCT: lambda: product}).items():
+        blended = familiar if name == PRODUCT else None
+        found = judge_tasks(make(), test, tasks, listeners=listeners, familiar=blended, what=f"Judging {name}")
+        say(f"judged {name} by {len(found[Task.NEW].listeners):,} listeners")
+        judged[name] = found[Task.NEW]
         rows.append(_row("new tracks", name, judged[name]))
         rows.append(_row("new tracks, cold listeners", name, judged[name].among(few)))
-    for name, scorer in (rivals | {PRODUCT: product}).items():
-        rows.append(_row("cold tracks", name, judge(scorer, test, Task.COLD)))
-    if test.history.multiply(test.future).nnz:
-        familiar = Blend({"blend": product, "habit": Habit()}, {"blend": 1 - recipe.habit, "habit": recipe.habit})
-        known: dict[str, Scorer] = {"own counts": Habit()} | rivals | {PRODUCT: familiar}
-        rows += [_row("repeats", name, judge(scorer, test, Task.REPEAT)) for name, scorer in known.items()]
+        rows.append(_row("cold tracks", name, found[Task.COLD]))
+        if Task.REPEAT in tasks:
+            rows.append(_row("repeats", name, found[Task.REPEAT]))
     order = ["new tracks", "new tracks, cold listeners", "cold tracks", "repeats"]
     rival = max(rivals, key=lambda name: judged[name].means()["ndcg@10"])
     return Comparison(
@@ -121,6 +142,17 @@ def average(comparisons: Sequence[Comparison]) -> Comparison:
     reached = {row.model: row.metrics["ndcg@10"] for row in rows if row.task == "new tracks"}
     rival = max(gains, key=lambda name: reached.get(name, 0.0))
     return Comparison(how, rows, rival, gains, will, first.recipe, first.tried)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Scores that are there already."""
+
+    given: Matrix
+
+    def scores(self, history: sparse.csr_matrix) -> Matrix:
+        del history  # they are of its listeners
+        return self.given.copy()
 
 
 def _gain(product: Judged, rival: Judged) -> Gain:

@@ -170,4 +170,6 @@ def ends_of(champion: Version, topic: Mapping[int, int] | None = None) -> dict[i
 def from_on(material: Material, starts: Mapping[int, int], otherwise: int) -> NDArray[np.bool_]:
     """Mark the listens from these offsets on, by partition; `otherwise` is that of partitions not named."""
     partitions, offsets = material.offsets.T
-    return np.asarray(offsets >= np.array([starts.get(int(partition), otherwise) for partition in partitions]))
+    named, which = np.unique(partitions, return_inverse=True)
+    first = np.array([starts.get(int(partition), otherwise) for partition in named], dtype=np.int64)
+    return np.asarray(offsets >= first[which])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,8 @@ class Interactions:
         Names.
     """
 
-    user: NDArray[np.int64]
-    item: NDArray[np.int64]
+    user: NDArray[np.integer[Any]]
+    item: NDArray[np.integer[Any]]
     plays: NDArray[np.float32]
     timestamp: NDArray[np.float64] | None
     users: NDArray[np.str_]

@@ -7,9 +7,11 @@ No candidate is left out: sampled metrics can order models wrongly (Krichene and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from segue.models.ranking.windows import Window
+from segue.progress import parts
 
 DEPTH = 100
 """Positions that are looked at."""
@@ -27,10 +30,20 @@ FEW = 5
 _SAMPLED = 16
 """Of so many scores one is looked at to find how high the highest are."""
 
-BATCH_SCORES = 32_000_000
-"""Scores held in memory at a time."""
+BATCH_SCORES = 8_000_000
+"""Scores held in memory at a time, by each thread."""
+
+THREADS = 2
 
 Matrix = NDArray[np.float32]
+
+Metrics = dict[str, NDArray[np.float64]]
+"""Of each listener."""
+
+NAMES = (
+    *("ndcg@10", "ndcg@100", "recall@20", "recall@50", "map@100", "precision@10"),
+    *("novelty@10", "popularity_lift@10"),
+)
 
 
 class Scorer(Protocol):
@@ -92,29 +105,98 @@ def judge(
     listeners : ndarray of int, optional
         Rows to judge; default all.
     """
-    rows = np.arange(window.history.shape[0]) if listeners is None else listeners
+    return judge_tasks(scorer, window, [task], listeners=listeners)[task]
+
+
+def judge_tasks(
+    scorer: Scorer,
+    window: Window,
+    tasks: Sequence[Task],
+    *,
+    listeners: NDArray[Any] | None = None,
+    familiar: Callable[[Matrix, sparse.csr_matrix], Matrix] | None = None,
+    what: str = "Judging",
+) -> dict[Task, Judged]:
+    """Score every listener once, and judge several tasks by the same scores.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Made from the window's history.
+    window : Window
+    tasks : sequence of Task
+    listeners : ndarray of int, optional
+        Rows to judge; default all.
+    familiar : callable, optional
+        Derives the scores of `Task.REPEAT` from the scorer's and the listeners' history; default the same scores.
+    what : str
+        Begins the progress lines.
+
+    Returns
+    -------
+    dict of Task to Judged
+    """
+    n_listeners, n_tracks = window.history.shape
     popularity = np.diff(window.history.tocsc().indptr)
-    known_by_few = popularity < FEW
-    relevant_of = relevance(window, task, known_by_few)
-    rows = rows[np.diff(relevant_of.indptr)[rows] > 0]
-    information = -np.log2((popularity + 1) / (window.history.shape[0] + 1))
-    judged: list[dict[str, NDArray[np.float64]]] = []
-    shown = np.zeros(window.history.shape[1], dtype=bool)
-    for part in batches(rows, window.history.shape[1]):
+    few = popularity < FEW
+    information = -np.log2((popularity + 1) / (n_listeners + 1))
+    relevant = {task: relevance(window, task, few) for task in tasks}
+    rows = np.arange(n_listeners) if listeners is None else listeners
+    rows = rows[np.any([np.diff(each.indptr)[rows] > 0 for each in relevant.values()], axis=0)]
+    shown = {task: np.zeros(n_tracks, dtype=bool) for task in tasks}
+    # Candidates of one task are taken out of those of the one before.
+    ordered = sorted(tasks, key=[Task.REPEAT, Task.NEW, Task.COLD].index)
+
+    def look(part: NDArray[Any]) -> dict[Task, tuple[NDArray[Any], Metrics]]:
         history = window.history[part]
-        top = best(candidates(scorer.scores(history), history, task, known_by_few), DEPTH)
-        judged.append(_judge_lists(top, relevant_of[part]))
-        first = top[:, :10]
-        there = first >= 0
-        shown[first[there]] = True
-        count = np.maximum(there.sum(axis=1), 1)
-        own = np.asarray((history > 0) @ popularity) / np.maximum(np.diff(history.indptr), 1)
-        theirs = np.where(there, popularity[first], 0).sum(axis=1) / count
-        judged[-1]["novelty@10"] = np.where(there, information[first], 0).sum(axis=1) / count
-        judged[-1]["popularity_lift@10"] = np.divide(theirs, own, out=np.ones(len(own)), where=own > 0) - 1
-    names = judged[0] if judged else _judge_lists(np.empty((0, DEPTH), dtype=np.int64), relevant_of[:0])
-    values = {name: np.concatenate([part[name] for part in judged] or [np.empty(0)]) for name in names}
-    pool = known_by_few.sum() if task is Task.COLD else len(shown)
+        scores = scorer.scores(history)
+        found = {}
+        for task in ordered:
+            counts = np.diff(relevant[task].indptr)[part] > 0
+            if task is Task.REPEAT:
+                top = best_played(familiar(scores, history) if familiar else scores, history, DEPTH)
+            else:
+                scores = candidates(scores, history, task, few)
+                top = best(scores if counts.all() else scores[counts], DEPTH)
+            top = top[counts] if task is Task.REPEAT else top
+            lists = _judge_lists(top, relevant[task][part[counts]])
+            lists |= _character(top, history[counts], popularity, information)
+            first = top[:, :10]
+            shown[task][first[first >= 0]] = True
+            found[task] = (part[counts], lists)
+        return found
+
+    cut = list(batches(rows, n_tracks))
+    with ThreadPoolExecutor(THREADS) as threads:  # NumPy and SciPy leave Python's lock while they calculate
+        judged = list(parts(threads.map(look, cut), len(cut), what))
+    return {task: _gathered([each[task] for each in judged], shown[task], few, task) for task in tasks}
+
+
+def _character(
+    top: NDArray[np.int64],
+    history: sparse.csr_matrix,
+    popularity: NDArray[np.int64],
+    information: NDArray[np.float64],
+) -> Metrics:
+    """Measure novelty and popularity of each list's first ten, beside what its listener plays."""
+    first = top[:, :10]
+    there = first >= 0
+    count = np.maximum(there.sum(axis=1), 1)
+    own = np.asarray((history > 0) @ popularity) / np.maximum(np.diff(history.indptr), 1)
+    theirs = np.where(there, popularity[first], 0).sum(axis=1) / count
+    return {
+        "novelty@10": np.where(there, information[first], 0).sum(axis=1) / count,
+        "popularity_lift@10": np.divide(theirs, own, out=np.ones(len(own)), where=own > 0) - 1,
+    }
+
+
+def _gathered(
+    judged: Sequence[tuple[NDArray[Any], Metrics]], shown: NDArray[np.bool_], few: NDArray[np.bool_], task: Task
+) -> Judged:
+    names = judged[0][1] if judged else NAMES
+    values = {name: np.concatenate([lists[name] for _, lists in judged] or [np.empty(0)]) for name in names}
+    rows = np.concatenate([rows for rows, _ in judged] or [np.empty(0, dtype=np.int64)])
+    pool = few.sum() if task is Task.COLD else len(shown)
     return Judged(rows, values, float(shown.sum() / max(pool, 1)))
 
 
@@ -128,31 +210,40 @@ def relevance(window: Window, task: Task, known_by_few: NDArray[np.bool_]) -> sp
 
 
 def candidates(scores: Matrix, history: sparse.csr_matrix, task: Task, known_by_few: NDArray[np.bool_]) -> Matrix:
-    """Put minus infinity in place of what is no candidate."""
+    """Put minus infinity in place of what is no candidate, in `scores` itself unless the task is `Task.REPEAT`."""
     rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
     if task is Task.REPEAT:
         kept = np.full_like(scores, -np.inf)
         kept[rows, history.indices] = scores[rows, history.indices]
         return kept
-    kept = scores.copy()
-    kept[rows, history.indices] = -np.inf
+    scores[rows, history.indices] = -np.inf
     if task is Task.COLD:
-        kept[:, ~known_by_few] = -np.inf
-    return kept
+        scores[:, ~known_by_few] = -np.inf
+    return scores
 
 
 def best(scores: Matrix, k: int) -> NDArray[np.int64]:
     """Positions of the k highest scores of each row, highest first; -1 where a row has fewer finite ones."""
     k = min(k, scores.shape[1])
-    top = np.array([_highest(row, k) for row in scores], dtype=np.int64).reshape(len(scores), k)
+    top = np.array([highest(row, k) for row in scores], dtype=np.int64).reshape(len(scores), k)
     values = np.take_along_axis(scores, top, axis=1)
     order = np.lexsort((top, -values), axis=1)
     top = np.take_along_axis(top, order, axis=1)
     return np.where(np.isfinite(np.take_along_axis(values, order, axis=1)), top, -1)
 
 
-def _highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Positions of the k highest scores, in no order.
+def best_played(scores: Matrix, history: sparse.csr_matrix, k: int) -> NDArray[np.int64]:
+    """Positions of the k highest scores among what each listener has played, highest first; -1 beyond them."""
+    top = np.full((len(scores), min(k, scores.shape[1])), -1, dtype=np.int64)
+    for row, (begin, end) in enumerate(pairwise(history.indptr)):
+        played = history.indices[begin:end]
+        order = np.lexsort((played, -scores[row, played]))[: top.shape[1]]
+        top[row, : len(order)] = played[order]
+    return top
+
+
+def highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Positions of the k highest of a row of scores, in no order.
 
     Of 106,574 scores that takes a tenth of a partition of all: a sample tells above what the highest must lie.
     """
@@ -172,7 +263,7 @@ def batches(rows: NDArray[Any], n_items: int) -> Iterator[NDArray[Any]]:
         yield rows[start : start + size]
 
 
-def _judge_lists(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> dict[str, NDArray[np.float64]]:
+def _judge_lists(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> Metrics:
     n, depth = top.shape
     marked = np.zeros((n, relevant.shape[1] + 1), dtype=bool)  # one more column, for -1
     marked[np.repeat(np.arange(n), np.diff(relevant.indptr)), relevant.indices] = True

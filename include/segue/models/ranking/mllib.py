@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from segue.models.ranking.factors import Factors
+from segue.progress import step
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,8 +59,9 @@ def fit(spark: SparkSession, history: sparse.csr_matrix, parameters: Hyperparame
         numItemBlocks=BLOCKS,
         seed=seed,
     )
-    model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(BLOCKS))
-    fitted = model.itemFactors.toArrow()
+    with step(f"Fitting ALS with {parameters.rank} factors to {plays.nnz:,} pairs of listener and track"):
+        model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(BLOCKS))
+        fitted = model.itemFactors.toArrow()
     items = np.zeros((history.shape[1], parameters.rank), dtype=np.float32)
     vectors = fitted.column("features").combine_chunks().flatten().to_numpy()
     items[fitted.column("id").to_numpy()] = vectors.reshape(-1, parameters.rank)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
+
+from segue.progress import parts, step
 
 EASE_TRACKS = 12_000
 """EASE inverts a matrix of this side at most, that of the tracks with the most listeners; the others get none."""
@@ -18,7 +22,14 @@ DOUBLE_PRECISION_TRACKS = 6_000
 KEPT = 200
 """Relations that a track keeps in the product."""
 
-BLOCK = 2_000
+BLOCK = 256
+"""Tracks whose relations are computed together."""
+
+PLAYED = 5_000
+"""Played tracks whose relations are looked up at once: a listener may have played the whole catalogue."""
+
+_Column = tuple[NDArray[np.integer[Any]], NDArray[np.float32]]
+"""Tracks, and how strongly each is related to the column's."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +59,33 @@ class Neighbours:
         """Select relations, shape (n_tracks, n_targets); `targets` are each once."""
         if isinstance(self.relations, np.ndarray):
             return np.asarray(self.relations[np.ix_(tracks, targets)])
+        blocks = [
+            self._sparse_between(tracks[start : start + PLAYED], targets)
+            for start in range(0, len(tracks), PLAYED)
+        ]
+        return np.concatenate(blocks) if blocks else np.zeros((0, len(targets)), dtype=np.float32)
+
+    def _sparse_between(self, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
         # As relations[tracks][:, targets], whose checks cost several times as much as its work.
-        begin = self.relations.indptr[tracks].astype(np.int64)
-        sizes = self.relations.indptr[tracks + 1] - begin
+        relations: sparse.csr_matrix = self.relations
+        begin = relations.indptr[tracks].astype(np.int64)
+        sizes = relations.indptr[tracks + 1] - begin
         at = np.arange(sizes.sum()) + np.repeat(begin - np.cumsum(sizes) + sizes, sizes)
-        place = np.full(self.relations.shape[1], -1, dtype=np.int32)
+        place = np.full(relations.shape[1], -1, dtype=np.int32)
         place[targets] = np.arange(len(targets))
-        column = place[self.relations.indices[at]]
+        column = place[relations.indices[at]]
         found = column >= 0
         part = np.zeros((len(tracks), len(targets)), dtype=np.float32)
-        part[np.repeat(np.arange(len(tracks)), sizes)[found], column[found]] = self.relations.data[at[found]]
+        part[np.repeat(np.arange(len(tracks)), sizes)[found], column[found]] = relations.data[at[found]]
         return part
 
     def truncated(self, kept: int = KEPT) -> Neighbours:
         """Keep for each track the `kept` strongest relations that speak for or against it."""
-        columns = [
-            _strongest(self.relations[:, start : start + BLOCK], kept)
-            for start in range(0, self.relations.shape[1], BLOCK)
-        ]
-        return Neighbours(sparse.hstack(columns, format="csr", dtype=np.float32))
+        if isinstance(self.relations, np.ndarray):
+            columns: Iterator[_Column] = ((np.arange(len(each)), each) for each in self.relations.T)
+        else:
+            columns = _rows(self.relations.tocsc())
+        return Neighbours(_joined((_strongest(*column, kept) for column in columns), len(self.relations.T)))
 
 
 def cosine(history: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None = None) -> Neighbours:
@@ -84,50 +103,83 @@ def cosine(history: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None
     strengths = history.log1p().tocsc()
     norms = np.sqrt(np.asarray(strengths.multiply(strengths).sum(axis=0)).ravel())
     safe = np.where(norms > 0, norms, 1)
-    source = strengths @ sparse.diags(safe ** (-2 * (1 - balance)))
-    target = strengths @ sparse.diags(safe ** (-2 * balance))
-    blocks = []
-    for start in range(0, strengths.shape[1], BLOCK):
-        block = (source.T @ target[:, start : start + BLOCK]).tocoo()
-        off = block.row != block.col + start
-        clean = sparse.csr_matrix((block.data[off], (block.row[off], block.col[off])), shape=block.shape)
-        blocks.append(clean if kept is None else _strongest(clean, kept))
-    return Neighbours(sparse.hstack(blocks, format="csr", dtype=np.float32))
+    source = (strengths @ sparse.diags(safe ** (-2 * (1 - balance)))).tocsr()
+    targets = (strengths @ sparse.diags(safe ** (-2 * balance))).tocsc().T
+
+    def columns() -> Iterator[_Column]:
+        starts = range(0, targets.shape[0], BLOCK)
+        for start in parts(starts, len(starts), "Item cosine"):
+            block = targets[start : start + BLOCK] @ source
+            for target, (tracks, values) in enumerate(_rows(block), start):
+                others = tracks != target
+                yield tracks[others], values[others]
+
+    found = columns() if kept is None else (_strongest(*column, kept) for column in columns())
+    return Neighbours(_joined(found, len(norms)))
 
 
-def ease(history: sparse.csr_matrix, *, regularization: float) -> Neighbours:
-    """Fit EASE in closed form: B = I − P·diag(1/diag(P)), P = (XᵀX + λI)⁻¹ (Steck 2019).
+@dataclass(frozen=True)
+class Ease:
+    """What EASE needs of the plays, from which it is fitted with any λ.
 
     Parameters
     ----------
-    history : csr_matrix, shape (n_listeners, n_tracks)
-        X is ln(1 + plays).
-    regularization : float
-        λ.
-
-    Returns
-    -------
-    Neighbours
-        Dense where all tracks took part.
+    gram : ndarray of float64 or float32, shape (n_chosen, n_chosen)
+        XᵀX, where X is ln(1 + plays) of the chosen tracks.
+    chosen : ndarray of int, shape (n_chosen,)
+        The tracks that take part, at most `EASE_TRACKS`.
+    n_tracks : int
+        All tracks.
     """
-    strengths = history.log1p().tocsc()
-    n_tracks = strengths.shape[1]
-    listeners = np.diff(strengths.indptr)
-    chosen = np.sort(np.argsort(-listeners, kind="stable")[:EASE_TRACKS])
-    dtype = np.float64 if len(chosen) <= DOUBLE_PRECISION_TRACKS else np.float32
-    part = strengths[:, chosen].astype(dtype)
-    gram = (part.T @ part).toarray()
-    gram[np.diag_indices_from(gram)] += regularization
-    relations = _inverse(gram)
-    relations /= -np.diag(relations).copy()
-    np.fill_diagonal(relations, 0)
-    relations = relations.astype(np.float32, copy=False)
-    if len(chosen) == n_tracks:
-        return Neighbours(relations)
-    small = sparse.coo_matrix(Neighbours(relations).truncated().relations)
-    return Neighbours(
-        sparse.csr_matrix((small.data, (chosen[small.row], chosen[small.col])), shape=(n_tracks, n_tracks))
-    )
+
+    gram: NDArray[np.floating]
+    chosen: NDArray[np.int64]
+    n_tracks: int
+
+    @classmethod
+    def of(cls, history: sparse.csr_matrix) -> Ease:
+        """Compute it from plays, shape (n_listeners, n_tracks)."""
+        strengths = history.log1p().tocsc()
+        listeners = np.diff(strengths.indptr)
+        chosen = np.sort(np.argsort(-listeners, kind="stable")[:EASE_TRACKS])
+        dtype = np.float64 if len(chosen) <= DOUBLE_PRECISION_TRACKS else np.float32
+        part = strengths[:, chosen].astype(dtype)
+        by_listener, by_track = part.tocsr(), part.T
+        gram = np.empty((len(chosen), len(chosen)), dtype=dtype)
+        for start in range(0, len(chosen), BLOCK):
+            gram[start : start + BLOCK] = (by_track[start : start + BLOCK] @ by_listener).toarray()
+        return cls(gram, chosen, strengths.shape[1])
+
+    def fit(self, regularization: float) -> Neighbours:
+        """Fit in closed form: B = I − P·diag(1/diag(P)), P = (XᵀX + λI)⁻¹ (Steck 2019).
+
+        Parameters
+        ----------
+        regularization : float
+            λ.
+
+        Returns
+        -------
+        Neighbours
+            Dense where all tracks took part; else cut to the strongest relations.
+        """
+        relations = self.gram.copy()
+        relations[np.diag_indices_from(relations)] += regularization
+        with step(f"EASE of {len(relations):,} tracks"):
+            relations = _inverse(relations)
+        relations /= -np.diag(relations).copy()
+        np.fill_diagonal(relations, 0)
+        relations = relations.astype(np.float32, copy=False)
+        if len(self.chosen) == self.n_tracks:
+            return Neighbours(relations)
+        small = sparse.coo_matrix(Neighbours(relations).truncated().relations)
+        place = (self.chosen[small.row], self.chosen[small.col])
+        return Neighbours(sparse.csr_matrix((small.data, place), shape=(self.n_tracks, self.n_tracks)))
+
+
+def ease(history: sparse.csr_matrix, *, regularization: float) -> Neighbours:
+    """Fit EASE to plays, shape (n_listeners, n_tracks): see :meth:`Ease.fit`."""
+    return Ease.of(history).fit(regularization)
 
 
 def _inverse(positive: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -136,23 +188,48 @@ def _inverse(positive: NDArray[np.floating]) -> NDArray[np.floating]:
     factor, failed = potrf(positive.T, lower=True, overwrite_a=True)
     if failed:
         raise linalg.LinAlgError(f"EASE's matrix is not positive definite at {failed}: regularise more.")
-    half, _ = potri(factor, lower=True, overwrite_c=True)
-    lower = np.tril(half)
-    return np.asarray(lower + np.tril(half, -1).T)
+    inverse, _ = potri(factor, lower=True, overwrite_c=True)
+    for start in range(0, len(inverse), BLOCK):  # only the lower half is computed
+        end = start + BLOCK
+        own = np.tril(inverse[start:end, start:end])
+        inverse[start:end, start:end] = own + np.tril(own, -1).T
+        inverse[start:end, end:] = inverse[end:, start:end].T
+    return np.asarray(inverse)
 
 
 def _dense(matrix: Any) -> NDArray[np.float32]:
     return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
 
 
-def _strongest(block: sparse.csr_matrix | NDArray[np.float32], kept: int) -> sparse.csr_matrix:
-    """Keep in each column the `kept` elements of the largest magnitude."""
-    columns = sparse.csc_matrix(block)
-    sizes = np.diff(columns.indptr)
-    column = np.repeat(np.arange(columns.shape[1]), sizes)
-    order = np.lexsort((-np.abs(columns.data), column))
-    place = np.arange(columns.nnz) - np.repeat(columns.indptr[:-1], sizes)
-    chosen = order[place < kept]
-    return sparse.csr_matrix(
-        (columns.data[chosen], (columns.indices[chosen], column[chosen])), shape=columns.shape
-    )
+def _rows(matrix: sparse.csr_matrix | sparse.csc_matrix) -> Iterator[_Column]:
+    """Go through the rows of a CSR matrix, or the columns of a CSC matrix."""
+    for begin, end in pairwise(matrix.indptr):
+        yield matrix.indices[begin:end], matrix.data[begin:end]
+
+
+def _strongest(tracks: NDArray[np.integer[Any]], values: NDArray[np.float32], kept: int) -> _Column:
+    """Keep of a column the `kept` elements of the largest magnitude; of equal ones those of the first tracks."""
+    if len(values) > kept:
+        size = np.abs(values)
+        least = np.partition(size, len(size) - kept)[len(size) - kept]
+        above, equal = np.flatnonzero(size > least), np.flatnonzero(size == least)
+        equal = equal[np.argsort(tracks[equal], kind="stable")][: kept - len(above)]
+        chosen = np.concatenate([above, equal])
+        tracks, values = tracks[chosen], values[chosen]
+    there = values != 0
+    return (tracks, values) if there.all() else (tracks[there], values[there])
+
+
+def _joined(columns: Iterable[_Column], n_tracks: int) -> sparse.csr_matrix:
+    """Join columns to a matrix of shape (n_tracks, n_tracks)."""
+    # A large catalogue's relations are a gigabyte: each list goes as soon as it is joined.
+    tracks, values = [], []
+    for some, strengths in columns:
+        tracks.append(some.astype(np.int32))
+        values.append(strengths.astype(np.float32))
+    bounds = np.concatenate([[0], np.cumsum([len(each) for each in tracks])])
+    indices = np.concatenate(tracks)
+    del tracks
+    data = np.concatenate(values)
+    del values
+    return sparse.csc_matrix((data, indices, bounds), shape=(n_tracks, n_tracks)).tocsr()

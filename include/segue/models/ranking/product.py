@@ -1,7 +1,10 @@
 """The recommender that serves: a catalogue and a blend, kept as one folder of arrays that needs no Spark.
 
 A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.parquet``, ``factors.npy``,
-``popularity.npy`` and one ``<name>.npz`` of sparse relations a component. It is written whole or not at all.
+``popularity.npy``, and for each component of sparse relations ``<name>.data.npy``, ``<name>.indices.npy`` and
+``<name>.indptr.npy``. It is written whole or not at all. The arrays are mapped into memory: what is never
+asked for stays on the disk, and processes of one machine share the rest. Format 1 had ``<name>.npz`` instead, and
+is read as well.
 """
 
 from __future__ import annotations
@@ -31,8 +34,13 @@ from segue.models.ranking.recipe import Recipe
 NAME = "recommender"
 """Of the model in the registry."""
 
-FORMAT = 1
-"""Raised whenever the folder changes; another version is refused."""
+FORMAT = 2
+"""Raised whenever the folder changes; :data:`READABLE` are read."""
+
+READABLE = (1, FORMAT)
+
+PARTS = ("data", "indices", "indptr")
+"""Arrays of a CSR matrix."""
 
 MANIFEST = "recommender.json"
 
@@ -60,11 +68,15 @@ class Catalogue:
         return {track: i for i, track in enumerate(self.track_ids)}
 
     @cached_property
-    def artist_numbers(self) -> NDArray[np.int64]:
+    def artist_numbers(self) -> NDArray[np.int32]:
         """Number the artists; -1 where unknown."""
-        names = np.array(self.artists, dtype=object).astype(str)
-        _, numbers = np.unique(names, return_inverse=True)
-        return np.where(names == "", -1, numbers)
+        number = {name: i for i, name in enumerate(sorted({artist for artist in self.artists if artist}))}
+        return np.array([number.get(artist, -1) for artist in self.artists], dtype=np.int32)
+
+    @cached_property
+    def several_artists(self) -> bool:
+        """Whether there is more than one known artist."""
+        return bool(self.artist_numbers.max(initial=-1) > 0)
 
     def name(self, track: int) -> str:
         """Title and artist, as a reader would write them."""
@@ -117,7 +129,9 @@ class Recommender:
             elif isinstance(component, Popularity):
                 np.save(folder / f"{name}.npy", component.values)
             elif isinstance(component, Neighbours):
-                sparse.save_npz(folder / f"{name}.npz", sparse.csr_matrix(component.relations), compressed=False)
+                relations = sparse.csr_matrix(component.relations)
+                for part in PARTS:
+                    np.save(folder / f"{name}.{part}.npy", getattr(relations, part))
         manifest["files"] = {path.name: _digest(path) for path in sorted(folder.iterdir())}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
 
@@ -132,10 +146,10 @@ class Recommender:
         """
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
-            if manifest["format"] != FORMAT:
+            if manifest["format"] not in READABLE:
                 raise ModelError(
-                    f"The recommender in {folder} has format {manifest['format']}, this Segue reads {FORMAT}: "
-                    "train a new one with the DAG `recommender`."
+                    f"The recommender in {folder} has format {manifest['format']}, this Segue reads "
+                    f"{READABLE[0]} to {FORMAT}: train a new one with the DAG `recommender`."
                 )
             damaged = [name for name, digest in manifest["files"].items() if _digest(folder / name) != digest]
             if damaged:
@@ -152,13 +166,17 @@ class Recommender:
         catalogue = Catalogue(table["track_id"], table["title"], table["artist"])
         components: dict[str, Scorer] = {}
         for file in manifest["files"]:
-            name, _, kind = file.rpartition(".")
+            name, _, kind = file.partition(".")
             if file == "popularity.npy":
-                components[name] = Popularity(np.load(folder / file))
+                components[name] = Popularity(_mapped(folder / file))
             elif kind == "npy":
-                components[name] = Factors(np.load(folder / file), **manifest[name])
+                components[name] = Factors(_mapped(folder / file), **manifest[name])
             elif kind == "npz":
                 components[name] = Neighbours(sparse.load_npz(folder / file))
+            elif kind == f"{PARTS[-1]}.npy":
+                arrays = [_mapped(folder / f"{name}.{part}.npy") for part in PARTS]
+                tracks = len(arrays[-1]) - 1
+                components[name] = Neighbours(sparse.csr_matrix(tuple(arrays), shape=(tracks, tracks)))
         for name, component in components.items():
             tracks = _size(component)
             if tracks != len(catalogue):
@@ -178,6 +196,10 @@ def _size(component: Scorer) -> int:
     if isinstance(component, Popularity):
         return len(component.values)
     return int(cast(Neighbours, component).relations.shape[1])
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    return np.asarray(np.load(path, mmap_mode="r"))
 
 
 def _digest(path: Path) -> str:

@@ -21,12 +21,14 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Reason:
-    """How a score comes about; `contributions` and `popularity` add up to it.
+    """How a score comes about; `contributions`, `others` and `popularity` add up to it.
 
     Parameters
     ----------
     contributions : dict of int to float
-        What each played track adds, largest first.
+        What each of the `NAMED` played tracks adds that add most, largest first.
+    others : float
+        What all other played tracks add.
     popularity : float
         What everybody's plays add.
     sounds_like : int or None
@@ -36,6 +38,7 @@ class Reason:
     """
 
     contributions: dict[int, float]
+    others: float
     popularity: float
     sounds_like: int | None
     sentence: str
@@ -69,6 +72,7 @@ def explain(
         return [
             Reason(
                 {},
+                0.0,
                 float(model.popularity[target]),
                 None,
                 FALLBACK,
@@ -83,14 +87,17 @@ def explain(
             added += scale * component.contributions(tracks, plays, targets)
         elif isinstance(component, Popularity):
             popular += scale * component.values[targets]
-    order = np.argsort(-added, axis=0, kind="stable")
-    largest_first = zip(tracks[order].T.tolist(), np.take_along_axis(added, order, axis=0).T.tolist(), strict=True)
+    # Of a listener who has played much only the first are worth an object.
+    first = np.argsort(-added, axis=0, kind="stable")[:NAMED]
+    most = np.take_along_axis(added, first, axis=0)
+    others = added.sum(axis=0) - most.sum(axis=0)
+    speaking = np.maximum(added, 0).sum(axis=0)
     reasons = []
-    for (who, how_much), by_all, like in zip(
-        largest_first, popular.tolist(), _alike(model, tracks, targets), strict=True
-    ):
-        contributions = dict(zip(who, how_much, strict=True))
-        reasons.append(Reason(contributions, by_all, like, _sentence(model, contributions, by_all, like)))
+    for at, like in enumerate(_alike(model, tracks, targets)):
+        contributions = dict(zip(tracks[first[:, at]].tolist(), most[:, at].tolist(), strict=True))
+        by_all = float(popular[at])
+        sentence = _sentence(model, contributions, float(speaking[at]), by_all, like)
+        reasons.append(Reason(contributions, float(others[at]), by_all, like, sentence))
     return reasons
 
 
@@ -102,10 +109,12 @@ def _alike(model: Recommender, tracks: NDArray[np.int64], targets: NDArray[np.in
     return [int(tracks[i]) if nearness[i, at] > 0 else None for at, i in enumerate(nearest)]
 
 
-def _sentence(model: Recommender, contributions: dict[int, float], popular: float, alike: int | None) -> str:
-    speaking = [track for track, share in contributions.items() if share > 0]
-    total = sum(contributions[track] for track in speaking)
-    named = [track for track in speaking[:NAMED] if contributions[track] > 0.1 * total] if total > popular else []
+def _sentence(
+    model: Recommender, contributions: dict[int, float], speaking: float, popular: float, alike: int | None
+) -> str:
+    named = []
+    if speaking > popular:
+        named = [track for track, share in contributions.items() if share > 0.1 * speaking]
     parts = []
     if named:
         parts.append(f"because you played {_and([model.catalogue.name(track) for track in named])}")

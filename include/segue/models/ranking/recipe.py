@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.popularity import Habit, Popularity
 from segue.models.ranking.sound import ContentMap, alike, embed
 from segue.models.ranking.windows import Window
+from segue.progress import step
 
 Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
 """Fits ALS to plays; in the product it is :func:`segue.models.ranking.mllib.fit`."""
@@ -34,6 +35,9 @@ Choice = TypeVar("Choice")
 RANKS, REGULARIZATIONS, ALPHAS = (8, 16, 32, 64, 128), (0.003, 0.01, 0.03, 0.1, 0.3), (1.0, 3.0, 10.0, 30.0)
 TRIALS = 8
 ITERATIONS = (5, 15)
+
+LARGEST_FIT = 3e11
+"""Multiplications (:func:`multiplications`) of the largest ALS fit that is tried: some 250 s of CPU in MLlib."""
 
 # Of each choice the first is what small data bears; see _prefer.
 SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)
@@ -59,7 +63,8 @@ class Audio:
     @classmethod
     def of(cls, features: NDArray[np.float32], artists: Sequence[str]) -> Audio:
         """Derive from audio features, shape (n_tracks, n_features)."""
-        return cls(embed(features), artists)
+        with step("Placing the tracks by their sound"):
+            return cls(embed(features), artists)
 
     @cached_property
     def relations(self) -> Neighbours:
@@ -104,19 +109,33 @@ class Recipe:
 
     def build(self, fit: Fit, history: sparse.csr_matrix, audio: Audio | None) -> Blend:
         """Make the product's ranking from plays."""
-        factors = fit(history, self.als)
-        ingredients = _Ingredients(history, audio)
-        return Blend(ingredients.components(factors, self), self.weights)
+        return self.blend(fit(history, self.als), related(history, self), history, audio)
+
+    def blend(
+        self,
+        factors: Factors,
+        relations: Mapping[str, Neighbours],
+        history: sparse.csr_matrix,
+        audio: Audio | None,
+    ) -> Blend:
+        """Make the product's ranking from fitted factors and what :func:`related` returns."""
+        return Blend(_Ingredients(history, audio).components(factors, relations, self.sound_prior), self.weights)
 
 
-def related(history: sparse.csr_matrix, recipe: Recipe) -> dict[str, Neighbours]:
-    """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations."""
-    ease = neighbours.ease(history, regularization=recipe.ease_regularization)
-    return {"ease": ease.truncated(), "cosine": _cosine(history, recipe.cosine_balance).truncated()}
+def related(history: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None) -> dict[str, Neighbours]:
+    """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations.
 
-
-def _cosine(history: sparse.csr_matrix, balance: float) -> Neighbours:
-    return neighbours.cosine(history, balance=balance, kept=COSINE_KEPT)
+    Parameters
+    ----------
+    history : csr_matrix, shape (n_listeners, n_tracks)
+    recipe : Recipe
+    ease : Neighbours, optional
+        What EASE gives by this recipe, where it has been fitted already.
+    """
+    if ease is None:
+        ease = neighbours.ease(history, regularization=recipe.ease_regularization)
+    cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=neighbours.KEPT)
+    return {"ease": ease.truncated(), "cosine": cosine}
 
 
 def choose(
@@ -150,16 +169,22 @@ def choose(
         return judge(scorer, window, listeners=rows).values["ndcg@10"]
 
     als, factors = _tune_als(fit, window, ndcg, trials, say, {} if tried is None else tried)
-    ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(neighbours.ease(window.history, regularization=value)))
+    gram = neighbours.Ease.of(window.history)
+    ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(gram.fit(value)))
     say(f"EASE: λ = {ease:g}")
-    balance = _prefer(COSINE_BALANCES, lambda value: ndcg(_cosine(window.history, value)))
+    balance = _prefer(
+        COSINE_BALANCES,
+        lambda value: ndcg(neighbours.cosine(window.history, balance=value, kept=COSINE_KEPT)),
+    )
     say(f"item cosine: balance = {balance:g}")
     recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
     if audio is not None:
-        prior = _prefer(SOUND_PRIORS, lambda value: ndcg(ingredients.completed(factors, value)))
+        content = ingredients.content(factors, audio)
+        prior = _prefer(SOUND_PRIORS, lambda value: ndcg(content.complete(factors, ingredients.listeners, value)))
         recipe = replace(recipe, sound_prior=prior)
         say(f"audio: worth {prior:g} listeners of a track")
-    components = ingredients.components(factors, recipe)
+    relations = related(window.history, recipe, gram.fit(ease))
+    components = ingredients.components(factors, relations, recipe.sound_prior)
     weights = blend.learn(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
     product = Blend(components, weights)
@@ -177,20 +202,22 @@ class _Ingredients:
     history: sparse.csr_matrix
     audio: Audio | None
 
-    def completed(self, factors: Factors, prior: float) -> Factors:
-        if self.audio is None:
-            return factors
-        listeners = np.diff(self.history.tocsc().indptr)
-        content = ContentMap.fit(factors, self.audio.sounds, self.audio.artists, listeners)
-        return content.complete(factors, listeners, prior)
+    @cached_property
+    def listeners(self) -> NDArray[np.int64]:
+        """Count the listeners of each track."""
+        return np.asarray(np.diff(self.history.tocsc().indptr))
 
-    def components(self, factors: Factors, recipe: Recipe) -> dict[str, Scorer]:
-        """Exactly what the product ships: relations cut to the strongest."""
-        made: dict[str, Scorer] = {
-            "factors": self.completed(factors, recipe.sound_prior),
-            **related(self.history, recipe),
-            "popularity": Popularity.of(self.history),
-        }
+    def content(self, factors: Factors, audio: Audio) -> ContentMap:
+        """Map audio to factors."""
+        return ContentMap.fit(factors, audio.sounds, audio.artists, self.listeners)
+
+    def components(
+        self, factors: Factors, relations: Mapping[str, Neighbours], sound_prior: float
+    ) -> dict[str, Scorer]:
+        """Exactly what the product ships."""
+        if self.audio is not None:
+            factors = self.content(factors, self.audio).complete(factors, self.listeners, sound_prior)
+        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.of(self.history)}
         return made if self.audio is None else made | {"sound": self.audio.relations}
 
 
@@ -207,6 +234,16 @@ def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float
     return choices[int(np.argmax([0.0, *surely]))]
 
 
+def multiplications(history: sparse.csr_matrix, parameters: Hyperparameters) -> float:
+    """Estimate the multiplications of an ALS fit.
+
+    In each iteration every pair adds an outer product for its listener and one for its track, and every listener
+    and track has a system of equations solved.
+    """
+    pairs, systems = 2 * history.nnz, sum(history.shape)
+    return float(parameters.iterations * parameters.rank**2 * (pairs + systems * parameters.rank / 3))
+
+
 def _tune_als(
     fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
 ) -> tuple[Hyperparameters, Factors]:
@@ -221,7 +258,11 @@ def _tune_als(
         for iterations in ITERATIONS
         if rank <= largest
     ]
-    others = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
+    drawn = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
+    others = [grid[i] for i in drawn]
+    for each in [each for each in others if multiplications(window.history, each) > LARGEST_FIT]:
+        say(f"ALS {each}: not tried, as one fit to {window.history.nnz:,} pairs would take too long")
+        others.remove(each)
 
     @cache
     def look(parameters: Hyperparameters) -> tuple[NDArray[np.float64], Factors]:
@@ -231,6 +272,9 @@ def _tune_als(
         say(f"ALS {parameters}: NDCG@10 {tried[parameters]:.4f}")
         return reached, factors
 
-    best = max([simplest, *(grid[i] for i in others)], key=lambda parameters: look(parameters)[0].sum())
+    best = max(
+        [simplest, *others],
+        key=lambda parameters: look(parameters)[0].sum(),
+    )
     chosen = _prefer([simplest, best], lambda parameters: look(parameters)[0])
     return chosen, look(chosen)[1]

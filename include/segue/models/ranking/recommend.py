@@ -35,7 +35,7 @@ class Wishes:
     recent_days : float
         What was played within is left out.
     per_artist : int
-        At most so many tracks of one artist.
+        At most so many tracks of one artist, where the catalogue has several.
     """
 
     count: int = COUNT
@@ -136,12 +136,14 @@ def _choose(
     new[listener.tracks] = -np.inf
     new[barred] = -np.inf
     artists = model.catalogue.artist_numbers
+    # In a catalogue of one artist the rule would leave almost nothing.
+    per_artist = wishes.per_artist if model.catalogue.several_artists else wishes.count
     depth = 4 * wishes.count
     while True:
         top = [int(track) for track in best(new[None], depth)[0] if track >= 0]
-        kept = list(rules.at_most_per_artist(top, artists, wishes.per_artist))
+        kept = list(rules.at_most_per_artist(top, artists, per_artist))
         if len(kept) >= wishes.count or len(top) < depth:
             break
         depth *= 4
     chosen = rules.mix(kept, familiar, count=len(kept) + len(familiar), discover=wishes.discover)
-    return list(rules.at_most_per_artist(chosen, artists, wishes.per_artist))[: wishes.count]
+    return list(rules.at_most_per_artist(chosen, artists, per_artist))[: wishes.count]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def not_played_recently(
     return tracks[last_played > now - days * DAY_S]
 
 
-def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.int64], limit: int) -> Iterator[int]:
+def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.integer[Any]], limit: int) -> Iterator[int]:
     """Let through at most `limit` tracks of an artist.
 
     Parameters

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from segue.models.ranking.factors import Factors
-from segue.models.ranking.metrics import FEW
+from segue.models.ranking.metrics import FEW, highest
 from segue.models.ranking.neighbours import Neighbours
+from segue.progress import parts, step
 
 DIMENSIONS = 64
 """Of the space of sound: principal components of the standardised features."""
@@ -30,7 +31,14 @@ FOLDS = 5
 ARTIST_PRIOR = 2.0
 """How many tracks of an artist it takes to believe half of what sets the artist apart."""
 
+ROUNDING = 1e-9
+"""A track nearer to the centre than this is there but for rounding."""
+
 BLOCK = 2_000
+"""Tracks whose features are converted to float64 at a time."""
+
+TOGETHER = 256
+"""Tracks that are compared with the catalogue at a time."""
 
 
 def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -46,17 +54,44 @@ def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
     ndarray of float32, shape (n_tracks, at most DIMENSIONS)
         Rows of length 1, or 0 for a track that is average in everything.
     """
-    from sklearn.decomposition import PCA
+    n_tracks, n_features = features.shape
+    blocks = [features[start : start + BLOCK] for start in range(0, n_tracks, BLOCK)]
+    centre, width = _moments(blocks, n_features)
 
-    finite = np.where(np.isfinite(features), features, np.nan).astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        centre, width = np.nanmean(finite, axis=0), np.nanstd(finite, axis=0)
-    scaled = (finite - centre) / np.where(width > 0, width, 1)
-    scaled = np.clip(np.nan_to_num(scaled), -LARGEST_DEVIATION, LARGEST_DEVIATION)
-    dimensions = min(DIMENSIONS, *scaled.shape)
-    placed = PCA(dimensions, svd_solver="covariance_eigh").fit_transform(scaled)
-    lengths = np.linalg.norm(placed, axis=1, keepdims=True)
-    return np.asarray(placed / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+    def scaled(block: NDArray[np.float32]) -> NDArray[np.float64]:
+        finite = np.where(np.isfinite(block), block, np.nan).astype(np.float64)
+        return np.clip(np.nan_to_num((finite - centre) / width), -LARGEST_DEVIATION, LARGEST_DEVIATION)
+
+    # Principal components by way of the covariance, block by block: all features at once in float64 are large.
+    total, products = np.zeros(n_features), np.zeros((n_features, n_features))
+    for block in blocks:
+        part = scaled(block)
+        total += part.sum(axis=0)
+        products += part.T @ part
+    mean = total / max(n_tracks, 1)
+    _, vectors = np.linalg.eigh(products / max(n_tracks, 1) - np.outer(mean, mean))
+    axes = vectors[:, ::-1][:, : min(DIMENSIONS, n_tracks, n_features)]
+    placed = np.empty((n_tracks, axes.shape[1]), dtype=np.float32)
+    for start, block in zip(range(0, n_tracks, BLOCK), blocks, strict=True):
+        coordinates = (scaled(block) - mean) @ axes
+        lengths = np.linalg.norm(coordinates, axis=1, keepdims=True)
+        placed[start : start + BLOCK] = coordinates / np.where(lengths > ROUNDING, lengths, np.inf)
+    return placed
+
+
+def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[NDArray[np.float64], ...]:
+    """Average the finite values of each feature, and find their standard deviation; 1 where it is 0."""
+    count, total, squares = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
+    for block in blocks:
+        finite = np.isfinite(block)
+        count += finite.sum(axis=0)
+        total += np.where(finite, block, 0).sum(axis=0, dtype=np.float64)
+    mean = total / np.maximum(count, 1)
+    for block in blocks:  # again, as the difference of two large sums would lose the digits that matter
+        away = np.where(np.isfinite(block), block - mean, 0)
+        squares += (away * away).sum(axis=0)
+    width = np.sqrt(squares / np.maximum(count, 1))
+    return mean, np.where(width > 0, width, 1)
 
 
 def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
@@ -71,16 +106,16 @@ def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
     """
     n_tracks = len(sounds)
     kept = min(kept, n_tracks - 1)
-    blocks = []
-    for start in range(0, n_tracks, BLOCK):
-        cosines = sounds[start : start + BLOCK] @ sounds.T
-        own = np.arange(len(cosines))
-        cosines[own, own + start] = -1
-        near = np.argpartition(-cosines, max(kept - 1, 0), axis=1)[:, :kept]
-        values = np.maximum(np.take_along_axis(cosines, near, axis=1), 0) ** SHARPNESS
-        rows = np.repeat(own, kept)
-        blocks.append(sparse.csr_matrix((values.ravel(), (rows, near.ravel())), shape=cosines.shape))
-    relations = sparse.vstack(blocks, format="csr", dtype=np.float32)
+    near, values = np.empty((n_tracks, kept), dtype=np.int32), np.empty((n_tracks, kept), dtype=np.float32)
+    starts = range(0, n_tracks, TOGETHER)
+    for start in parts(starts, len(starts), "Finding what sounds alike"):
+        cosines = sounds[start : start + TOGETHER] @ sounds.T
+        for own, row in enumerate(cosines, start):
+            row[own] = -1
+            near[own] = found = highest(row, kept)
+            values[own] = np.maximum(row[found], 0) ** SHARPNESS
+    bounds = np.arange(0, n_tracks * kept + 1, max(kept, 1)) if kept else np.zeros(n_tracks + 1, dtype=np.int64)
+    relations = sparse.csr_matrix((values.ravel(), near.ravel(), bounds), shape=(n_tracks, n_tracks))
     relations.eliminate_zeros()
     return Neighbours(relations)
 
@@ -124,26 +159,27 @@ class ContentMap:
         from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_predict
 
         warm = np.flatnonzero(listeners >= FEW)
-        names = np.array([artist or f"\0{i}" for i, artist in enumerate(artists)])
-        groups = names[warm]
+        numbers = _numbers(artists)
+        groups = numbers[warm]
         folds = min(FOLDS, len(np.unique(groups)))
         mean = factors.items[warm].mean(axis=0) if len(warm) else np.zeros(factors.items.shape[1])
         if folds < 2:
             return cls(np.repeat(mean[None, :], len(sounds), axis=0).astype(np.float32), float("inf"), 0.0)
         x, y = sounds[warm].astype(np.float64), factors.items[warm].astype(np.float64)
-        search = GridSearchCV(
-            Ridge(), {"alpha": PENALTIES / len(warm)}, cv=GroupKFold(folds), scoring="neg_mean_squared_error"
-        ).fit(x, y, groups=groups)
-        residual = y - cross_val_predict(
-            search.best_estimator_, x, y, cv=KFold(folds, shuffle=True, random_state=0)
-        )
+        with step("Learning where sounds belong among the factors"):
+            search = GridSearchCV(
+                Ridge(), {"alpha": PENALTIES / len(warm)}, cv=GroupKFold(folds), scoring="neg_mean_squared_error"
+            ).fit(x, y, groups=groups)
+            residual = y - cross_val_predict(
+                search.best_estimator_, x, y, cv=KFold(folds, shuffle=True, random_state=0)
+            )
         predicted = search.best_estimator_.predict(sounds)
         known, member = np.unique(groups, return_inverse=True)
         total = np.zeros((len(known), y.shape[1]))
         np.add.at(total, member, residual)
         apart = total / (np.bincount(member) + ARTIST_PRIOR)[:, None]
-        place = np.searchsorted(known, names).clip(max=len(known) - 1)
-        of_known = known[place] == names
+        place = np.searchsorted(known, numbers).clip(max=len(known) - 1)
+        of_known = known[place] == numbers
         predicted[of_known] += apart[place[of_known]]
         explained = 1 + search.best_score_ / float(y.var(axis=0).mean())
         return cls(predicted.astype(np.float32), float(search.best_params_["alpha"]), float(explained))
@@ -165,3 +201,10 @@ class ContentMap:
         )
         mixed = own * factors.items + (1 - own) * self.predicted
         return Factors(mixed.astype(np.float32), factors.alpha, factors.regularization)
+
+
+def _numbers(artists: Sequence[str]) -> NDArray[np.int64]:
+    """Return each track's artist as a number, in the order of names; each unknown artist has its own."""
+    names = [artist or f"\0{i}" for i, artist in enumerate(artists)]
+    number = {name: i for i, name in enumerate(sorted(set(names)))}
+    return np.array([number[name] for name in names], dtype=np.int64)

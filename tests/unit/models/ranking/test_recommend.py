@@ -52,7 +52,7 @@ def test_listeners_get_together_what_each_gets_alone(
 def test_contributions_and_popularity_add_up_to_the_score(model: Recommender, plays: sparse.csr_matrix) -> None:
     items = recommend(model, listener(plays), now=NOW)
     for item in items:
-        total = sum(item.reason.contributions.values()) + item.reason.popularity
+        total = sum(item.reason.contributions.values()) + item.reason.others + item.reason.popularity
         assert total == pytest.approx(item.score, rel=1e-4, abs=1e-5)
 
 
@@ -160,7 +160,7 @@ def test_a_listener_of_100000_plays_gets_a_list_with_exact_reasons() -> None:
     assert len(items) == 25
     assert not {item.track for item in items} & set(played.tolist())
     for item in items:
-        total = sum(item.reason.contributions.values()) + item.reason.popularity
+        total = sum(item.reason.contributions.values()) + item.reason.others + item.reason.popularity
         assert total == pytest.approx(item.score, rel=1e-4, abs=1e-5)
 
 
