@@ -30,6 +30,7 @@ from kafka import KafkaConsumer
 from killed import console, own_stack, run_spark_job, spark_job
 from pymongo import MongoClient
 
+from segue.audio.definition import N_FEATURES
 from segue.demo.listeners import Audience, CorpusTrack, produce
 from segue.models.ranking.incremental import ends_of
 from segue.models.ranking.product import NAME, Recommender
@@ -38,6 +39,7 @@ from segue.settings import Settings
 from segue.streaming import broker
 from segue.streaming.events import Listen
 from segue.streaming.window import OffsetWindow
+from segue.tracks.vectors import pack
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PAST = 2_500
@@ -49,19 +51,21 @@ def an_audience() -> Audience:
     """Make up listeners of 120 made-up tracks."""
     numbers = np.random.default_rng(0)
     centres = numbers.normal(size=(4, 12))
-    tracks = [
-        CorpusTrack(
-            f"r{i:03}", f"Piece {i}", f"genre {i % 4}", (centres[i % 4] + numbers.normal(size=12)).tolist()
-        )
-        for i in range(120)
-    ]
+    twelve = centres[np.arange(120) % 4] + numbers.normal(size=(120, 12))
+    vectors = np.take(twelve, np.arange(N_FEATURES) % 12, axis=1)
+    tracks = [CorpusTrack(f"r{i:03}", f"Piece {i}", f"genre {i % 4}", vectors[i]) for i in range(120)]
     return Audience(tracks, listeners=40, seed=2)
 
 
 def publish(settings: Settings, audience: Audience) -> None:
     """Put the tracks where the jobs read them."""
     documents = [
-        {"_id": each.track_id, "title": each.title, "artist": f"artist {i // 3}", "features": each.features}
+        {
+            "_id": each.track_id,
+            "title": each.title,
+            "artist": f"artist {i // 3}",
+            "features": pack(each.features)[0],
+        }
         for i, each in enumerate(audience.tracks)
     ]
     with MongoClient[dict[str, Any]](settings.mongo) as client:

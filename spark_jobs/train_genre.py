@@ -14,6 +14,7 @@ from segue.models.genre.search import Budget
 from segue.models.genre.training import Search
 from segue.models.registry import Registry
 from segue.settings import get_settings
+from segue.tracks.vectors import features_array
 
 FIELDS = ("artist", "genre", "features", "flags", "language", "year", "split", "partition_date")
 
@@ -56,7 +57,8 @@ def main() -> None:
             )
             made_from |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
             links = reports.links(arguments.run_id)
-            trained, decision = release.release(tracks, registry, how, made_from=made_from, links=links)
+            arrays = tracks.withColumn("features", features_array("features"))
+            trained, decision = release.release(arrays, registry, how, made_from=made_from, links=links)
             reports.save(arguments.run_id, decision.page, into=database)
             print(trained.judged.classification.table(), flush=True)
             outcome = release.summary(trained, decision)

@@ -11,10 +11,10 @@ from pymongo.database import Database
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
-from segue.audio.definition import N_FEATURES
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.schema import PARTITION
+from segue.tracks.vectors import DESCRIPTORS, SIZE_BYTES, features_binary
 
 COLLECTION = "tracks"
 INDEXES = (PARTITION, "genre", "artist")
@@ -32,28 +32,37 @@ FIELDS = (
     "path",
     "feature_version",
     "sample_rate",
-    "features",
     "flags",
 )
 
 VALIDATOR = {
     "$jsonSchema": {
         "bsonType": "object",
-        "required": ["title", "duration_s", "path", "feature_version", "features", "flags", PARTITION],
+        "required": [
+            "title",
+            "duration_s",
+            "path",
+            "feature_version",
+            "features",
+            "descriptors",
+            "flags",
+            PARTITION,
+        ],
         "properties": {
             "_id": {"bsonType": "string", "minLength": 1},
             "title": {"bsonType": "string", "minLength": 1},
             "duration_s": {"bsonType": "double", "minimum": 0},
-            "features": {
-                "bsonType": "array",
-                "minItems": N_FEATURES,
-                "maxItems": N_FEATURES,
-                "items": {"bsonType": "double"},
+            "features": {"bsonType": "binData"},
+            "descriptors": {
+                "bsonType": "object",
+                "required": [*DESCRIPTORS],
+                "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
             },
             "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
             PARTITION: {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
         },
-    }
+    },
+    "$expr": {"$eq": [{"$binarySize": "$features"}, SIZE_BYTES]},
 }
 """What every reader of the collection may rely on; MongoDB refuses a document that is otherwise."""
 
@@ -113,10 +122,14 @@ def documents(tracks: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        ``_id`` is the track id, `partition_date` is text (``YYYY-MM-DD``).
+        ``_id`` is the track id, `partition_date` is text (``YYYY-MM-DD``), `features` and `descriptors` are as
+        `segue.tracks.vectors` says.
     """
     day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
-    return tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
+    vector = features_binary("features").alias("features")
+    named = [sf.get("features", sf.lit(at)).cast("double").alias(name) for name, at in DESCRIPTORS.items()]
+    descriptors = sf.struct(*named).alias("descriptors")
+    return tracks.select(sf.col("track_id").alias("_id"), *FIELDS, vector, descriptors, day)
 
 
 def in_order(rows: DataFrame) -> DataFrame:

@@ -21,6 +21,7 @@ from segue.errors import CorpusError
 from segue.settings import Settings
 from segue.streaming.broker import create_listens_topic
 from segue.streaming.events import Listen, listen
+from segue.tracks.vectors import unpack
 
 SOURCE = "simulated"
 
@@ -43,14 +44,14 @@ class CorpusTrack:
     ----------
     track_id, title : str
     genre : str or None
-    features : sequence of float
+    features : sequence of float or ndarray
         The audio features; their scale does not matter.
     """
 
     track_id: str
     title: str
     genre: str | None
-    features: Sequence[float]
+    features: Sequence[float] | NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,12 @@ def published_tracks(settings: Settings) -> list[CorpusTrack]:
         documents = client[settings.mongo_database]["tracks"].find(
             {}, {"title": 1, "genre": 1, "features": 1}, sort=[("_id", 1)]
         )
-        tracks = [
-            CorpusTrack(d["_id"], d.get("title") or d["_id"], d.get("genre"), d["features"]) for d in documents
-        ]
+        found = list(documents)
+    vectors = unpack([document["features"] for document in found])
+    tracks = [
+        CorpusTrack(d["_id"], d.get("title") or d["_id"], d.get("genre"), vector)
+        for d, vector in zip(found, vectors, strict=True)
+    ]
     if not tracks:
         raise CorpusError("No track has been published to MongoDB yet: run the DAG `corpus` first.")
     return tracks

@@ -15,7 +15,7 @@ TRACK_FIELDS = {
     "title": "string",
     "artist": "string",
     "genre": "string",
-    "features": "array<double>",
+    "features": "binary",
     "flags": "array<string>",
     "language": "string",
     "split": "string",
@@ -32,7 +32,7 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     ----------
     spark : SparkSession
     *fields : str
-        Of :data:`TRACK_FIELDS`; ``_id`` comes as ``track_id``.
+        Of :data:`TRACK_FIELDS`; ``_id`` comes as ``track_id``, ``features`` as `segue.tracks.vectors` says.
     """
     # A stated schema saves the connector from sampling the collection, and only these fields travel.
     schema = ", ".join(["_id string", *(f"{field} {TRACK_FIELDS[field]}" for field in fields)])

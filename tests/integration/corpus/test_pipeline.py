@@ -49,7 +49,7 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
         "Reel",
         "instrumental",
     )
-    assert (reel["partition_date"], len(reel["features"]), reel["flags"]) == ("2026-03-01", 518, [])
+    assert (reel["partition_date"], len(reel["features"]), reel["flags"]) == ("2026-03-01", 2072, [])
     assert reel["path"] == "Réels/tune no. 0.mp3"
     untitled = [document for document in documents.values() if document["title"] == "no tags"]
     assert [document["genre"] for document in untitled] == [None]

@@ -15,6 +15,7 @@ from segue.models.genre.search import Budget
 from segue.models.genre.training import Search
 from segue.models.registry import Registry
 from segue.settings import Settings
+from segue.tracks.vectors import features_array, pack
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +31,7 @@ def tracks(mongo: Any) -> Any:
             "_id": f"{name}-{i}",
             "artist": f"band {i % 15} {name}",
             "genre": name if i < 50 else None,
-            "features": (random.normal(size=N_FEATURES) + moved).tolist(),
+            "features": pack(random.normal(size=N_FEATURES) + moved)[0],
             "flags": [],
         }
         for name, moved in (("jig", 0.0), ("reel", 1.0))
@@ -53,7 +54,8 @@ def test_tracks_without_genre_get_one_once_and_a_damaged_champion_is_told(
     assert labels.label(spark, mongo, registry)["labels"] == "there is no genre champion yet"
 
     how = Search(None, "labels", Budget(1, 10))
-    release.release(read_tracks(spark, *FIELDS), registry, how, say=lambda _: None)
+    published = read_tracks(spark, *FIELDS).withColumn("features", features_array("features"))
+    release.release(published, registry, how, say=lambda _: None)
     assert labels.label(spark, mongo, registry) == {"labelled": 10, "labels": "genre/1"}
     named = list(tracks.find({"genre_model": "genre/1"}))
     assert len(named) == 10

@@ -18,6 +18,7 @@ from kafka import KafkaProducer
 from pymongo.database import Database
 
 from segue import reports, summaries
+from segue.audio.definition import N_FEATURES
 from segue.demo.listeners import Audience, CorpusTrack, produce
 from segue.errors import TrainingError
 from segue.models.ranking import incremental, training
@@ -36,6 +37,7 @@ from segue.streaming.events import listen
 from segue.streaming.removals import Removals, user_key
 from segue.streaming.screening import TAKEN_BACK, Screened, screen
 from segue.streaming.window import OffsetWindow
+from segue.tracks.vectors import pack
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -69,21 +71,17 @@ def database(here: Settings, mongo: Database[dict[str, Any]]) -> Database[dict[s
 def audience() -> Audience:
     random = np.random.default_rng(0)
     centres = random.normal(size=(4, 12))
-    tracks = [
-        CorpusTrack(f"r{i:03}", f"Piece {i}", f"genre {i % 4}", (centres[i % 4] + random.normal(size=12)).tolist())
-        for i in range(120)
-    ]
+    twelve = centres[np.arange(120) % 4] + random.normal(size=(120, 12))
+    vectors = np.take(twelve, np.arange(N_FEATURES) % 12, axis=1)
+    tracks = [CorpusTrack(f"r{i:03}", f"Piece {i}", f"genre {i % 4}", vectors[i]) for i in range(120)]
     return Audience(tracks, listeners=40, seed=2)
 
 
 @pytest.fixture(scope="module")
 def tracks(spark: SparkSession, audience: Audience) -> DataFrame:
-    rows = [
-        (track.track_id, track.title, f"artist {i}", track.features) for i, track in enumerate(audience.tracks)
-    ]
-    return spark.createDataFrame(
-        rows, "track_id string, title string, artist string, features array<double>"
-    ).cache()
+    vectors = pack([track.features for track in audience.tracks])
+    rows = [(track.track_id, track.title, f"artist {i}", vectors[i]) for i, track in enumerate(audience.tracks)]
+    return spark.createDataFrame(rows, "track_id string, title string, artist string, features binary").cache()
 
 
 @pytest.fixture(scope="module")
@@ -339,7 +337,7 @@ def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
 ) -> None:
     Removals(database).add(user_key(audience.listeners[2].name))
     database["tracks"].insert_many(
-        {"_id": track.track_id, "title": track.title, "artist": f"artist {i}", "features": track.features}
+        {"_id": track.track_id, "title": track.title, "artist": f"artist {i}", "features": pack(track.features)[0]}
         for i, track in enumerate(audience.tracks)
     )
     submit, job_file = (

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from api_server import in_kafka
 from kafka import KafkaConsumer, KafkaProducer
 from pymongo.database import Database
 from typer.testing import CliRunner, Result
 
+from segue.audio.definition import N_FEATURES
 from segue.cli import app
 from segue.serving.accounts import COLLECTION
 from segue.settings import Settings
@@ -26,6 +28,7 @@ from segue.streaming.removals import Removals
 from segue.streaming.store import ListenStore
 from segue.streaming.topics import create_topics
 from segue.streaming.writer import EventWriter
+from segue.tracks.vectors import pack
 
 pytestmark = pytest.mark.integration
 
@@ -146,7 +149,13 @@ def test_simulated_listens_say_so(
     run: Any, kafka: str, settings: Settings, mongo: Database[dict[str, Any]]
 ) -> None:
     tracks = [
-        {"_id": f"s{i}", "title": f"T{i}", "artist": "A", "genre": "reel", "features": [float(i), 1.0]}
+        {
+            "_id": f"s{i}",
+            "title": f"T{i}",
+            "artist": "A",
+            "genre": "reel",
+            "features": pack(np.full(N_FEATURES, i))[0],
+        }
         for i in range(30)
     ]
     mongo["tracks"].insert_many(tracks)

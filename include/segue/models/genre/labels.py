@@ -11,6 +11,7 @@ from segue.errors import ModelError, StackError
 from segue.models.documents import TRACKS, read_tracks
 from segue.models.genre.release import NAME
 from segue.models.registry import Registry
+from segue.tracks.vectors import features_array
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -106,4 +107,4 @@ def label_if_reachable(
 def _as_vectors(tracks: Any) -> Any:
     from pyspark.ml.functions import array_to_vector
 
-    return tracks.withColumn("features", array_to_vector(tracks.features))
+    return tracks.withColumn("features", array_to_vector(features_array("features")))

@@ -25,6 +25,7 @@ from segue.models.ranking.product import NAME, Catalogue, Recommender
 from segue.models.ranking.recipe import TRIALS, Audio
 from segue.models.ranking.report import page
 from segue.models.ranking.windows import by_time
+from segue.tracks.vectors import unpack
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -73,7 +74,7 @@ class Material:
             ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``partition``, ``offset``: of tracks
             of the corpus.
         tracks : DataFrame
-            ``track_id``, ``title``, ``artist``, ``features``.
+            ``track_id``, ``title``, ``artist``, ``features`` (binary, see `segue.tracks.vectors`).
 
         Raises
         ------
@@ -92,7 +93,7 @@ class Material:
                 "published corpus."
             )
         user, users = pd.factorize(played["user_name"], sort=True)
-        features = np.array(table.column("features").to_pylist(), dtype=np.float32)
+        features = unpack(table.column("features"))
         interactions = Interactions(
             user,
             np.array([catalogue.position[track] for track in played["track_id"]], dtype=np.int64),
