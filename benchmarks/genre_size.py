@@ -1,12 +1,12 @@
-"""What the DAG task `genre_model.train` takes at the size of a large corpus.
+"""What the DAG task `genre_model.train` costs on a large corpus.
 
     python benchmarks/genre_size.py --tracks 20000
     python benchmarks/genre_size.py --tracks 106574 --search wide
 
-A corpus of synthetic features with a long tail of genres and of artists is trained on at the DAG's own settings. The
-lines of the training are printed as they come, each with what the training takes by then; the table at the end has
-wall time, CPU time and the largest proportional set size (PSS) of the JVM, of the driver's Python and of the largest
-Python worker.
+Synthetic tracks with a long tail of genres and of artists are published to a document server of their own. Then
+`spark_jobs/train_genre.py` runs as Airflow runs it, with the DAG's own trials and minutes. Its lines are printed
+as they come, each after what the job has taken so far. The table at the end has wall time, CPU time and the largest
+proportional set size (PSS) of a JVM, of the driver's Python and of a Python worker.
 """
 
 from __future__ import annotations
@@ -15,118 +15,91 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
+from killed import own_stack
+from pymongo import MongoClient
 
 from segue.audio.definition import N_FEATURES
+from segue.settings import PROJECT_DIR, Settings
+from segue.stack import spark_conf
+from segue.tracks.vectors import pack
 
-TABLE = "tracks.parquet"
 GENRES = 16
-CHUNK = 5_000
+CHUNK = 1_000
 WITHOUT_GENRE = 0.1
 
 JVM, DRIVER, WORKER = "JVM", "driver's Python", "Python worker"
 EVERY_S = 1.0
 
 
-def write(path: Path, tracks: int) -> None:
-    """Write tracks whose genres overlap; the shares of genres and artists follow Zipf's law.
+def publish(settings: Settings, tracks: int) -> None:
+    """Publish tracks whose genres overlap.
+
+    The shares of genres and artists follow Zipf's law. One track in ten is of another genre than its artist, and
+    one in ten has none.
 
     Parameters
     ----------
-    path : Path
+    settings : Settings
+        Say where the document server is.
     tracks : int
     """
     random = np.random.default_rng(0)
     artists = tracks // 6
-    shares = 1 / np.arange(1, artists + 1) ** 0.8
-    artist = random.choice(artists, tracks, p=shares / shares.sum())
-    shares = 1 / np.arange(1, GENRES + 1) ** 1.3
-    genre_of_artist = random.choice(GENRES, artists, p=shares / shares.sum())
-    strays = random.random(tracks) < 0.1
-    genre = np.where(strays, random.choice(GENRES, tracks, p=shares / shares.sum()), genre_of_artist[artist])
-    centre = random.normal(size=(GENRES, N_FEATURES)).astype(np.float32)
-    own = random.normal(size=(artists, 8)).astype(np.float32)  # who plays is heard too
-    mixed = random.normal(size=(8, N_FEATURES)).astype(np.float32)
-    scale = np.exp(random.normal(scale=2, size=N_FEATURES)).astype(np.float32)
+    artist = random.choice(artists, tracks, p=tail(artists, 0.8))
+    genre = random.choice(GENRES, artists, p=tail(GENRES, 1.3))[artist]
+    genre = np.where(random.random(tracks) < 0.1, random.choice(GENRES, tracks, p=tail(GENRES, 1.3)), genre)
     known = random.random(tracks) >= WITHOUT_GENRE
-    schema = pa.schema(
-        {
-            "track_id": pa.string(),
-            "artist": pa.string(),
-            "genre": pa.string(),
-            "features": pa.list_(pa.float64()),
-            "flags": pa.list_(pa.string()),
-            "language": pa.string(),
-            "year": pa.int32(),
-            "split": pa.string(),
-            "partition_date": pa.string(),
-        }
-    )
-    with pq.ParquetWriter(path, schema, use_dictionary=["artist", "genre"]) as writer:
+    centre = random.normal(size=(GENRES, N_FEATURES))
+    own, mixed = random.normal(size=(artists, 8)), random.normal(size=(8, N_FEATURES))  # who plays is heard too
+    scale = np.exp(random.normal(scale=2, size=N_FEATURES))
+    with MongoClient[dict[str, Any]](settings.mongo) as client:
+        collection = client[settings.mongo_database]["tracks"]
+        collection.create_index("genre")
         for start in range(0, tracks, CHUNK):
             at = np.arange(start, min(start + CHUNK, tracks))
-            features = random.normal(size=(len(at), N_FEATURES)).astype(np.float32)
-            features = scale * (features + 0.1 * centre[genre[at]] + 0.1 * own[artist[at]] @ mixed)
-            columns = {
-                "track_id": [f"t{i:06}" for i in at],
-                "artist": [f"Artist {i}" for i in artist[at]],
-                "genre": [f"Genre {genre[i]:02}" if known[i] else None for i in at],
-                "features": list(features.astype(np.float64)),
-                "flags": [[]] * len(at),
-                "language": [None] * len(at),
-                "year": [1980 + i % 40 for i in at],
-                "split": [None] * len(at),
-                "partition_date": ["2026-01-01"] * len(at),
-            }
-            writer.write_table(pa.table(columns, schema))
+            noise = random.normal(size=(len(at), N_FEATURES))
+            vectors = pack(scale * (noise + 0.1 * centre[genre[at]] + 0.1 * own[artist[at]] @ mixed))
+            documents = [
+                {
+                    "_id": f"t{i:06}",
+                    "title": f"Title {i}",
+                    "artist": f"Artist {artist[i]}",
+                    "genre": f"Genre {genre[i]:02}" if known[i] else None,
+                    "features": vector,
+                    "flags": [],
+                    "year": int(1980 + i % 40),
+                    "partition_date": "2026-01-01",
+                }
+                for i, vector in zip(at, vectors, strict=True)
+            ]
+            collection.insert_many(documents)
 
 
-def train(folder: Path, trials: int, minutes: float, search: str) -> None:
-    """Do what `spark_jobs/train_genre.py` does, with the tracks from Parquet."""
-    from segue.commands.evaluate import spark_session
-    from segue.models import documents
-    from segue.models.genre import release
-    from segue.models.genre.search import Budget
-    from segue.models.genre.training import Search
-    from segue.models.registry import Registry
-    from segue.settings import get_settings
-
-    settings = get_settings()
-    with spark_session() as spark:
-        tracks = spark.read.parquet(str(folder / TABLE)).repartition(spark.sparkContext.defaultParallelism).cache()
-        print("snapshot", documents.snapshot(tracks), flush=True)
-        how = Search(settings.tuning, "genre_model/size", Budget(trials, minutes), wide=search == "wide")
-        trained, decision = release.release(
-            tracks, Registry(settings), how, say=lambda line: print(line, flush=True)
-        )
-        metrics = trained.judged.metrics()
-        print(f"{decision.outcome}: accuracy {metrics['accuracy']:.4f}, macro F1 {metrics['macro_f1']:.4f}")
+def tail(size: int, exponent: float) -> np.ndarray:
+    """Return shares that follow Zipf's law."""
+    shares = 1 / np.arange(1, size + 1) ** exponent
+    return shares / shares.sum()
 
 
 class Watch:
-    """Samples the processes below this one; each is of one of three kinds."""
+    """Samples a process and those below it; each is of one of three kinds."""
 
-    def __init__(self) -> None:
+    def __init__(self, pid: int) -> None:
+        self.root = psutil.Process(pid)
         self.began = time.monotonic()
         self.peak: defaultdict[str, int] = defaultdict(int)
         self.now: dict[str, int] = {}
         self.cpu: dict[tuple[str, int], float] = {}
-        self._stopped = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop sampling."""
-        self._stopped.set()
 
     def line(self) -> str:
         """Return what is taken now."""
@@ -134,17 +107,21 @@ class Watch:
         return f"[{time.monotonic() - self.began:5.0f} s, {sum(self.cpu.values()):5.0f} CPU s; GB: {memory}]"
 
     def _watch(self) -> None:
-        while not self._stopped.wait(EVERY_S):
+        while True:
+            time.sleep(EVERY_S)
             now: defaultdict[str, int] = defaultdict(int)
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                    kind = kind_of(process)
-                    times = process.cpu_times()
-                    self.cpu[kind, process.pid] = times.user + times.system
-                    now[kind] = max(now[kind], process.memory_full_info().pss)
+            with suppress(psutil.NoSuchProcess):
+                self._sample(now)
             self.now = dict(sorted(now.items()))
             for kind, size in now.items():
                 self.peak[kind] = max(self.peak[kind], size)
+
+    def _sample(self, now: dict[str, int]) -> None:
+        for process in [self.root, *self.root.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied, IndexError):  # it has just ended
+                kind, times = kind_of(process), process.cpu_times()
+                self.cpu[kind, process.pid] = times.user + times.system
+                now[kind] = max(now[kind], process.memory_full_info().pss)
 
     def table(self) -> str:
         """Lay out the totals."""
@@ -165,33 +142,30 @@ def kind_of(process: psutil.Process) -> str:
 
 
 def main() -> None:
-    """Read the arguments, make the corpus, train in a process of its own, print the table."""
+    """Read the arguments, publish the tracks, run the job, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=int, default=20_000)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--search", choices=("warm", "wide"), default="warm")
-    parser.add_argument("--folder", type=Path, help="where the table is kept, or made (else a temporary folder)")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.inside:
-        train(arguments.folder, arguments.trials, arguments.minutes, arguments.search)
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
-        if not (folder / TABLE).exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            write(folder / TABLE, arguments.tracks)
-        environment = {**os.environ, "SEGUE_HOME": f"{temporary}/home"}
-        command = [sys.executable, *sys.argv, "--inside"]
-        if not arguments.folder:
-            command += ["--folder", str(folder)]
-        watch = Watch()
+    with own_stack(["mongo"]) as services:
+        settings = services.model_copy(update={"spark_driver_memory_mb": Settings().spark_driver_memory_mb})
+        spark_conf.write(settings)
+        began = time.monotonic()
+        publish(settings, arguments.tracks)
+        print(f"Published {arguments.tracks:,} tracks in {time.monotonic() - began:.0f} s.", flush=True)
+        budget = ["--trials", str(arguments.trials), "--minutes", str(arguments.minutes)]
+        command = [
+            str(Path(sys.executable).with_name("spark-submit")),
+            str(PROJECT_DIR / "spark_jobs" / "train_genre.py"),
+            *("--run-id", "genre_model/size", "--search", arguments.search, *budget),
+        ]
+        environment = {**os.environ, **spark_conf.environment(settings), "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
+            watch = Watch(process.pid)
+            for line in process.stdout or []:
                 print(watch.line(), line.rstrip(), flush=True)
-        watch.stop()
         print(watch.table())
     sys.exit(process.returncode)
 

@@ -13,15 +13,15 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def doing(step: str, say: Say = print, *, every_s: float = EVERY_S) -> Iterator[None]:
-    """Repeat what is being done, and for how long already, while the body runs.
+def doing(step: str | Callable[[], str], say: Say = print, *, every_s: float = EVERY_S) -> Iterator[None]:
+    """Print every 15 s what is being done, and for how long already, while the body runs.
 
     A step that is shorter than `every_s` prints nothing.
 
     Parameters
     ----------
-    step : str
-        What the body does, such as "Fitting the best choice on 85,259 tracks".
+    step : str or callable
+        What the body does, such as "Fitting the best choice on 85,259 tracks", or a function that returns it.
     say : callable
         Gets each line.
     every_s : float
@@ -37,7 +37,8 @@ def doing(step: str, say: Say = print, *, every_s: float = EVERY_S) -> Iterator[
 
     def repeat() -> None:
         while not ended.wait(every_s):
-            say(f"{step}: {time.monotonic() - began:.0f} s so far.")
+            what = step if isinstance(step, str) else step()
+            say(f"{what}: {time.monotonic() - began:.0f} s so far.")
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()

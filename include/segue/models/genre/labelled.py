@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from segue.balance import class_weights
-from segue.errors import TrainingError
+from segue.errors import NothingToLearnError, TrainingError
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row
@@ -89,9 +89,10 @@ def label(
 
     Raises
     ------
+    NothingToLearnError
+        If no track has a genre, fewer than two genres have enough tracks, or a part is empty.
     TrainingError
-        If no track has a genre, fewer than two genres have enough tracks, a part is empty, or the source's own
-        division has an artist in two parts.
+        If the source's own division has an artist in two parts.
     """
     from pyspark.ml.functions import array_to_vector
     from pyspark.sql import functions as F  # noqa: N812
@@ -190,14 +191,14 @@ def _screen(tracks: DataFrame) -> DataFrame:
 
 def _large_enough(sizes: Mapping[str, int]) -> list[str]:
     if not sizes:
-        raise TrainingError(
+        raise NothingToLearnError(
             "No published track has a genre, so there is nothing to learn. Tag the files, or name genres in the "
             "metadata table, and run the DAG `corpus` again."
         )
     kept = sorted(genre for genre, size in sizes.items() if size >= MIN_TRACKS)
     if len(kept) < 2:
         counts = ", ".join(f"{genre} {size}" for genre, size in sorted(sizes.items())[:10])
-        raise TrainingError(
+        raise NothingToLearnError(
             f"A genre model needs two genres of at least {MIN_TRACKS} tracks each; there are: {counts}. "
             "Label more tracks and run the DAG `corpus` again."
         )
@@ -235,7 +236,7 @@ def _require_parts(tracks: DataFrame) -> None:
     present = {row.part for row in tracks.select("part").distinct().collect()}
     missing = [name for name in PARTS if name not in present]
     if missing:
-        raise TrainingError(
+        raise NothingToLearnError(
             f"The split by artist leaves no tracks for {' and '.join(missing)}: there are too few artists. "
             "Label more tracks, of more artists, and run the DAG `corpus` again."
         )
