@@ -16,7 +16,8 @@ def training_summary(job: str, results: str, dag_run: Any) -> None:
     """Print what came of a training, keep it, and fail if there is nothing to tell.
 
     Where retention had deleted events before they were used it ends as *skipped*: the rest was used and nothing
-    can be done, so the run has not failed; but it does not look like one in which all was well.
+    can be done, so the run has not failed; but it does not look like one in which all was well. So it does where
+    the corpus has nothing to learn from.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def training_summary(job: str, results: str, dag_run: Any) -> None:
     total = done | {"results": results, "seconds": seconds}
     print(summaries.render(dag_run.dag_id, total))
     summaries.write(run_id, "summary", total, into=database)
+    if total.get("decision") == "skipped":
+        raise AirflowSkipException(f"Nothing was trained. {total['reason']}")
     if lost := total.get("lost_by_retention"):
         raise AirflowSkipException(
             f"Retention had deleted {lost:,} events before this run could use them. What was left of them was "

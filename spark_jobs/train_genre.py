@@ -6,12 +6,16 @@ import argparse
 import time
 from typing import Any
 
+from pyspark import StorageLevel
+
 from segue import reports, spark, summaries
 from segue.corpus.lake import versions
+from segue.errors import NothingToLearnError
 from segue.models import documents
 from segue.models.genre import labels, release
 from segue.models.genre.search import Budget
 from segue.models.genre.training import Search
+from segue.models.progress import doing
 from segue.models.registry import Registry
 from segue.settings import get_settings
 from segue.tracks.vectors import features_array
@@ -40,13 +44,16 @@ def main() -> None:
     settings = get_settings()
 
     with spark.job("train-genre") as session, summaries.database() as database:
-        tracks = documents.read_tracks(session, *FIELDS).cache()
+        # It is read three times; on disk it takes no memory from the training.
+        tracks = documents.read_tracks(session, *FIELDS).persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
-        made_from = documents.snapshot(tracks)
-        if arguments.search == "refit" and (reason := release.nothing_to_refit(registry, made_from)):
+        with doing("Reading the tracks from the document server"):
+            made_from = documents.snapshot(tracks)
+        print(f"Read {int(made_from['mongo_tracks']):,} tracks.", flush=True)
+        refit = arguments.search == "refit"
+        if refit and (reason := release.nothing_to_refit(registry, made_from)):
             outcome: dict[str, Any] = {"decision": "kept", "reason": reason}
         else:
-            refit = arguments.search == "refit"
             how = Search(
                 settings.tuning,
                 arguments.run_id,
@@ -58,10 +65,14 @@ def main() -> None:
             made_from |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
             links = reports.links(arguments.run_id)
             arrays = tracks.withColumn("features", features_array("features"))
-            trained, decision = release.release(arrays, registry, how, made_from=made_from, links=links)
-            reports.save(arguments.run_id, decision.page, into=database)
-            print(trained.judged.classification.table(), flush=True)
-            outcome = release.summary(trained, decision)
+            try:
+                trained, decision = release.release(arrays, registry, how, made_from=made_from, links=links)
+            except NothingToLearnError as error:
+                outcome = {"decision": "skipped", "reason": str(error)}
+            else:
+                reports.save(arguments.run_id, decision.page, into=database)
+                print(trained.judged.classification.table(), flush=True)
+                outcome = release.summary(trained, decision)
         outcome |= labels.label(session, database, registry)
         outcome |= {"seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_genre", outcome)

@@ -31,6 +31,10 @@ class TrainingError(SegueError):
     """A model cannot be trained from what there is, such as tracks without a genre."""
 
 
+class NothingToLearnError(TrainingError):
+    """The corpus has too few genres or tracks to learn from, as it may well have; the training is skipped."""
+
+
 class ExtractionError(SegueError):
     """Audio cannot be extracted at all on this machine; the message ends with what the extraction printed."""
 

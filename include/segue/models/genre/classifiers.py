@@ -25,6 +25,16 @@ DEFAULTS: Final[Mapping[str, Choice]] = {
 }
 """Each classifier with the parameters that a search tries first, the most promising classifier first."""
 
+NAMES: Final[Mapping[str, str]] = {
+    "logistic": "logistic regression",
+    "perceptron": "perceptron",
+    "fourier": "kernel machine (Fourier features)",
+    "svc": "linear support vector machine",
+    "forest": "random forest",
+    "boosted": "gradient-boosted trees",
+}
+"""What a log calls each classifier."""
+
 FAST: Final = tuple(kind for kind in DEFAULTS if kind != "boosted")
 """Boosted trees, one after the other and one row of them a genre, are for a wide search."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -197,8 +197,8 @@ def compare(one: Judged, other: Judged, seed: int = 0) -> Difference:
     return Difference(one.macro_f1 - other.macro_f1, float(np.quantile(drawn, 1 - LEVEL)), p)
 
 
-def resamples(tracks: pd.DataFrame, seed: int) -> list[NDArray[np.float64]]:
-    """Draw artists with replacement: how often each track is in each of `RESAMPLES` samples.
+def resamples(tracks: pd.DataFrame, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Draw artists with replacement: how often each track is in each of `RESAMPLES` samples, one after the other.
 
     A track whose artist was learned from is drawn by itself: its genre was split by track.
     """
@@ -208,8 +208,8 @@ def resamples(tracks: pd.DataFrame, seed: int) -> list[NDArray[np.float64]]:
     codes, names = pd.factorize(units)
     random = np.random.default_rng(seed)
     n = len(names)
-    drawn = (random.integers(0, n, n) for _ in range(RESAMPLES))
-    return [np.bincount(each, minlength=n)[codes].astype(np.float64) for each in drawn]
+    for _ in range(RESAMPLES):
+        yield np.bincount(random.integers(0, n, n), minlength=n)[codes].astype(np.float64)
 
 
 def _scores(judged: Judged, weights: NDArray[np.float64]) -> tuple[float, float]:

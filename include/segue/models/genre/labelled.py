@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from segue.balance import class_weights
-from segue.errors import TrainingError
+from segue.errors import NothingToLearnError, TrainingError
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row
@@ -46,7 +46,8 @@ class Labelled:
     ----------
     tracks : DataFrame
         ``track_id``, ``genre``, ``features`` (a vector), ``label`` (index of the genre), ``weight`` (every genre
-        weighs the same in all), ``part`` (train, validation, test) and those of `FACTS` that there are; cached.
+        weighs the same in all), ``part`` (train, validation, test) and those of `FACTS` that there are. What it is
+        made from is cached, with the features in single precision, which takes half the memory.
     genres : sequence of str
         In the order of ``label``.
     families : mapping of str to sequence of int
@@ -81,35 +82,37 @@ def label(
     tracks : DataFrame
         ``track_id``, ``genre``, ``features`` (array of numbers), ``artist``, ``flags`` (a duplicate of another
         track has one that begins with "duplicate", and is left out), ``split`` (the source's own division or
-        null), and any of `FACTS`.
+        null), and any of `FACTS`. It is read twice.
     families : mapping of str to sequence of int
     split_by_track : collection of str
         Genres that earlier trainings have split by track. They stay so, or test tracks would be trained on.
 
     Raises
     ------
+    NothingToLearnError
+        If no track has a genre, fewer than two genres have enough tracks, or a part is empty.
     TrainingError
-        If no track has a genre, fewer than two genres have enough tracks, a part is empty, or the source's own
-        division has an artist in two parts.
+        If the source's own division has an artist in two parts.
     """
     from pyspark.ml.functions import array_to_vector
     from pyspark.sql import functions as F  # noqa: N812
 
-    screened = _screen(tracks).cache()
-    rejected = {
-        row.rejected: row["count"] for row in screened.groupBy("rejected").count().collect() if row.rejected
-    }
-    usable = screened.where("rejected is null").drop("rejected")
-    counted = usable.groupBy("genre", "artist", "official").count().collect()
+    screened = _screen(tracks)
+    counted = screened.groupBy("rejected", "genre", "artist", "official").count().collect()
+    rejected: defaultdict[str, int] = defaultdict(int)
     by_genre: defaultdict[str, list[Row]] = defaultdict(list)
     for row in counted:
-        by_genre[row.genre].append(row)
+        if row.rejected:
+            rejected[row.rejected] += row["count"]
+        else:
+            by_genre[row.genre].append(row)
     sizes = {genre: sum(row["count"] for row in rows) for genre, rows in by_genre.items()}
     kept = _large_enough(sizes)
     if small := sum(size for genre, size in sizes.items() if genre not in kept):
         rejected[f"genre of fewer than {MIN_TRACKS} tracks"] = small
 
-    parts = _official_parts(counted, {genre for genre in kept if genre in split_by_track})
+    usable = [row for rows in by_genre.values() for row in rows]
+    parts = _official_parts(usable, {genre for genre in kept if genre in split_by_track})
     by_track = [genre for genre in kept if genre in split_by_track or _needs_tracks(by_genre[genre], parts)]
     total = sum(sizes[genre] for genre in kept)
     weights = class_weights({genre: sizes[genre] for genre in kept})
@@ -122,16 +125,17 @@ def label(
     by_hash = part_of(F.when(F.col("by_track"), F.col("track_id")).otherwise(F.coalesce("artist", "track_id")))
     part = F.coalesce("official", F.when(~F.col("by_track"), F.col("of_artist")), by_hash)
     labelled = (
-        usable.join(F.broadcast(table), "genre")
+        screened.where("rejected is null")
+        .join(F.broadcast(table), "genre")
         .join(F.broadcast(of_artist), "artist", "left")
-        .withColumns({"part": part, "features": array_to_vector(F.col("features"))})
-        .drop("official", "of_artist", "by_track")
+        .withColumn("part", part)
+        .drop("rejected", "official", "of_artist", "by_track")
         .repartition(partitions)
         .cache()
     )
-    screened.unpersist()
     _require_parts(labelled)
-    return Labelled(labelled, kept, families, weights, by_track, rejected)
+    vectors = labelled.withColumn("features", array_to_vector(F.col("features").cast("array<double>")))
+    return Labelled(vectors, kept, families, weights, by_track, dict(rejected))
 
 
 def part_of(unit: Column) -> Column:
@@ -158,7 +162,8 @@ def _screen(tracks: DataFrame) -> DataFrame:
     from pyspark.sql import Window
     from pyspark.sql import functions as F  # noqa: N812
 
-    finite = F.forall("features", lambda value: ~F.isnan(value) & (F.abs(value) < float("inf")))
+    features = F.col("features").cast("array<float>")
+    finite = F.forall(features, lambda value: ~F.isnan(value) & (F.abs(value) < float("inf")))
     same = Window.partitionBy("track_id")
     labels = F.size(F.collect_set("genre").over(same))
     again = F.row_number().over(same.orderBy("genre")) > 1
@@ -166,16 +171,17 @@ def _screen(tracks: DataFrame) -> DataFrame:
         F.when(F.col("genre").isNull(), "no genre")
         .when(labels > 1, "two genres for one track")
         .when(again, "the same track again")
-        .when(~F.coalesce(finite, F.lit(False)), "not finite")
+        .when(~F.col("finite"), "not finite")
         .when(F.exists("flags", lambda flag: flag.startswith("duplicate")), "duplicate")
     )
     artist = F.lower(F.trim("artist"))
     names = F.create_map(*(F.lit(each) for pair in OFFICIAL.items() for each in pair))
     kept = [name for name in FACTS if name in tracks.columns and name != "artist"]
-    return tracks.select(
+    # Whether the values are finite is found out first, so that who only counts sorts no features.
+    return tracks.withColumn("finite", F.coalesce(finite, F.lit(False))).select(
         "track_id",
         "genre",
-        "features",
+        features.alias("features"),
         *kept,
         F.when(artist != "", artist).alias("artist"),
         F.try_element_at(names, F.lower("split")).alias("official"),
@@ -185,14 +191,14 @@ def _screen(tracks: DataFrame) -> DataFrame:
 
 def _large_enough(sizes: Mapping[str, int]) -> list[str]:
     if not sizes:
-        raise TrainingError(
+        raise NothingToLearnError(
             "No published track has a genre, so there is nothing to learn. Tag the files, or name genres in the "
             "metadata table, and run the DAG `corpus` again."
         )
     kept = sorted(genre for genre, size in sizes.items() if size >= MIN_TRACKS)
     if len(kept) < 2:
         counts = ", ".join(f"{genre} {size}" for genre, size in sorted(sizes.items())[:10])
-        raise TrainingError(
+        raise NothingToLearnError(
             f"A genre model needs two genres of at least {MIN_TRACKS} tracks each; there are: {counts}. "
             "Label more tracks and run the DAG `corpus` again."
         )
@@ -230,7 +236,7 @@ def _require_parts(tracks: DataFrame) -> None:
     present = {row.part for row in tracks.select("part").distinct().collect()}
     missing = [name for name in PARTS if name not in present]
     if missing:
-        raise TrainingError(
+        raise NothingToLearnError(
             f"The split by artist leaves no tracks for {' and '.join(missing)}: there are too few artists. "
             "Label more tracks, of more artists, and run the DAG `corpus` again."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as package_version
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from segue.models.genre.judging import Difference, Judged, judge
 from segue.models.genre.labelled import TEST, Labelled
 from segue.models.genre.studies import done
 from segue.models.genre.training import Search, Trained, artists, train
+from segue.models.progress import Say, doing
 from segue.settings import PROJECT_DIR
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def release(
     *,
     made_from: Mapping[str, str] | None = None,
     links: Mapping[str, str] | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> tuple[Trained, Decision]:
     """Train a challenger, keep it as a version, and promote it if it is better than the champion beyond chance.
 
@@ -106,14 +107,17 @@ def release(
     outcome = "promoted" if difference.better else "kept"
     origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(made_from or {})}
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
-    importance = by_family(trained.model, trained.data, seed=how.seed)
-    page = report.page(trained, verdict, importance, {"Run": how.name, **origin}, links=links)
-    registry.prune(NAME)  # a version a night, each with its report
-    differences = {
-        name: difference if name == against else judging.compare(trained.judged, each, how.seed)
-        for name, each in trained.rivals.items()
-    }
-    version = _register(registry, trained, how, origin, page, differences)
+    with doing("Measuring the importance of the families of features", say):
+        importance = by_family(trained.model, trained.data, seed=how.seed)
+    with doing("Writing the report", say):
+        page = report.page(trained, verdict, importance, {"Run": how.name, **origin}, links=links)
+        differences = {
+            name: difference if name == against else judging.compare(trained.judged, each, how.seed)
+            for name, each in trained.rivals.items()
+        }
+    with doing("Keeping the model in the registry", say):
+        registry.prune(NAME)  # a version a night, each with its report
+        version = _register(registry, trained, how, origin, page, differences)
     if difference.better:
         registry.promote(version)
     serving = str(version if difference.better else champion)
@@ -189,7 +193,7 @@ def summary(trained: Trained, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _incumbent(champion: Version, trained: Trained, say: Callable[[str], None]) -> Judged | None:
+def _incumbent(champion: Version, trained: Trained, say: Say) -> Judged | None:
     """Judge the champion by the same tracks; None if it cannot be used."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
@@ -204,8 +208,8 @@ def _incumbent(champion: Version, trained: Trained, say: Callable[[str], None]) 
         say(f"The genres have been divided anew since {champion} learned, so it is not compared with.")
         return None
     try:
-        model = champion.load()
-        return judge(model, trained.data.part(TEST), trained.data.genres, artists(trained.data))
+        with doing(f"Letting {champion} answer the same test tracks", say):
+            return judge(champion.load(), trained.data.part(TEST), trained.data.genres, artists(trained.data))
     except (ModelError, PySparkException, Py4JError) as error:
         reason = str(error).partition("\n")[0]
         say(f"The champion cannot be used, so it is not compared with. {reason}")

@@ -7,7 +7,7 @@ spends what is left of its budget.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from segue.models.genre.classifiers import Choice
 from segue.models.genre.labelled import Labelled
 from segue.models.genre.studies import done, enqueue_again, failed, is_finished
 from segue.models.genre.validation import Fold, plan
+from segue.models.progress import Say, doing
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 MOST_FAILURES = 3
 """Trials that may fail before one has been finished; then it is not the choice that is wrong."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,9 @@ def search(
         answers: list[pd.DataFrame] = []
         for i, rung in enumerate(planned.rungs):
             began = time.monotonic()
-            with ThreadPoolExecutor(min(workers, len(rung))) as pool:
+            step = f"Trial {spent() + 1} of {budget.trials}, step {i + 1} of at most {len(planned.rungs)}"
+            kind = classifiers.NAMES[choice["classifier"]]
+            with doing(f"{step}, {kind}", say), ThreadPoolExecutor(min(workers, len(rung))) as pool:
                 answered = list(pool.map(answer, rung))
             answers = [*answers, *answered] if planned.joined else answered
             f1, temperature = _judge(pd.concat(answers))
@@ -162,7 +163,8 @@ def search(
         return len(done(study)) + len(errors)
 
     def tell(_: Study, trial: FrozenTrial) -> None:
-        say(f"{spent()}/{budget.trials} {line_of(trial)}")
+        left = max(0.0, ends - time.monotonic()) / 60
+        say(f"Trial {spent()} of {budget.trials}: {line_of(trial)}. {left:.0f} of {budget.minutes:g} min left.")
 
     while (time.monotonic() < ends and spent() < budget.trials) or not is_finished(study):
         if len(errors) >= min(MOST_FAILURES, budget.trials) and not is_finished(study):
@@ -185,7 +187,7 @@ def line_of(trial: FrozenTrial) -> str:
     )
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
     if error := trial.user_attrs.get("error"):
-        return f"{choice}: failed after {seconds:.1f} s. {error}"
+        return f"{choice}: failed after {seconds:.1f} s with {error.rstrip('.')}"
     share = "" if trial.state.name == "COMPLETE" else ", given up early"
     last = trial.intermediate_values[max(trial.intermediate_values)]
     return f"{choice}: macro F1 {last:.3f} in validation{share}, {seconds:.1f} s"

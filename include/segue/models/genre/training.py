@@ -15,8 +15,9 @@ from segue.models.genre import baselines, classifiers
 from segue.models.genre.classifiers import Choice
 from segue.models.genre.judging import Judged, judge
 from segue.models.genre.labelled import PARTS, TEST, TRAIN, VALIDATION, Labelled, label
-from segue.models.genre.search import Budget, Say, search
+from segue.models.genre.search import Budget, search
 from segue.models.genre.studies import open_study
+from segue.models.progress import Say, doing
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -123,8 +124,9 @@ def train(
     TrainingError
         If there is too little to learn from.
     """
-    data = label(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
-    counts = {row.part: row["count"] for row in data.tracks.groupBy("part").count().collect()}
+    with doing("Reading the tracks and dividing them", say):
+        data = label(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
+        counts = {row.part: row["count"] for row in data.tracks.groupBy("part").count().collect()}
     sizes = {part: counts[part] for part in PARTS}
     say(f"{sum(sizes.values()):,} tracks of {len(data.genres)} genres: {sizes}; left out: {dict(data.rejected)}")
     if data.split_by_track:
@@ -146,13 +148,19 @@ def train(
     )
     search_s, search_cpu_s = time.monotonic() - began, cpu_seconds() - cpu
     choice: Choice = best.user_attrs["choice"]
-    model = finish(data, choice, best.user_attrs["temperature"], seed=how.seed)
-    seen = artists(data)
-    judged = judge(model, data.part(TEST), data.genres, seen)
-    plain = finish(data, classifiers.PLAIN, 1.0, seed=how.seed)
+    learned = f"{sizes[TRAIN] + sizes[VALIDATION]:,} tracks"
+    with doing(f"Fitting the best choice on {learned}", say):
+        model = finish(data, choice, best.user_attrs["temperature"], seed=how.seed)
+        seen = artists(data)
+        judged = judge(model, data.part(TEST), data.genres, seen)
+    say(f"Macro F1 on {sizes[TEST]:,} test tracks: {judged.macro_f1:.3f}.")
+    with doing(f"Fitting MLlib's default on {learned}, to compare with", say):
+        plain = judge(finish(data, classifiers.PLAIN, 1.0, seed=how.seed), data.part(TEST), data.genres, seen)
+    with doing("Fitting the random forest of scikit-learn, to compare with", say):
+        forest = baselines.forest(data, judged, seed=how.seed)
     rivals = {
-        "MLlib's default": judge(plain, data.part(TEST), data.genres, seen),
-        "random forest of scikit-learn": baselines.forest(data, judged, seed=how.seed),
+        "MLlib's default": plain,
+        "random forest of scikit-learn": forest,
         "guessing": baselines.guessing(judged, seed=how.seed),
         "majority": baselines.majority(data, judged),
     }

@@ -71,7 +71,7 @@ def plan(data: Labelled, *, seed: int) -> Plan:
     if assigned:
         folds, half = _folds(data, assigned), FOLDS // 2
         return Plan([folds[:half], folds[half:]], KEPT_ONE_OF, growth=1, joined=True)
-    train, validation = data.part(TRAIN).cache(), data.part(VALIDATION).cache()
+    train, validation = data.part(TRAIN), data.part(VALIDATION)
     samples = [(sampled(train, share), validation) for share in shares(train.count())]
     return Plan([[sample] for sample in samples], REDUCTION, growth=REDUCTION, joined=False)
 

@@ -45,7 +45,9 @@ def test_a_search_keeps_to_its_budget_and_begins_with_what_was_best_before(data,
     gone = known | {"families": "no such selection"}
     study = open_study(storage, "a", seed=0)
     best = search(data, study, Budget(3, 10), kinds=QUICK, known=[known, gone], say=lines.append)
-    assert [line.partition(" ")[0] for line in lines] == ["1/3", "2/3", "3/3"]
+    lines = [line for line in lines if not line.endswith(" so far.")]  # on a slow machine
+    assert [line.partition(":")[0] for line in lines] == [f"Trial {i} of 3" for i in (1, 2, 3)]
+    assert all(line.endswith(" min left.") for line in lines)
     tried = [trial.user_attrs["choice"] for trial in done(study)]
     assert tried[0] == known
     assert tried[1:] == [classifiers.default(kind) for kind in QUICK]
@@ -116,9 +118,10 @@ def test_a_trial_that_raises_has_failed_and_the_search_goes_on(data, storage, mo
     study, lines = open_study(storage, "a", seed=0), []
     best = search(data, study, Budget(2, 10), kinds=QUICK, say=lines.append)
     assert best.value == 0.8
-    assert [line.partition(" ")[0] for line in lines] == ["1/2", "2/2"]
-    assert lines[0].startswith("1/2 classifier logistic")
-    assert lines[0].endswith("s. ValueError: no such gradient")
+    lines = [line for line in lines if not line.endswith(" so far.")]  # on a slow machine
+    assert [line.partition(":")[0] for line in lines] == ["Trial 1 of 2", "Trial 2 of 2"]
+    assert lines[0].startswith("Trial 1 of 2: classifier logistic")
+    assert "s with ValueError: no such gradient. " in lines[0]
 
 
 @pytest.mark.parametrize(("trials", "tried"), [(1, 1), (20, 3)])
@@ -190,7 +193,7 @@ def test_a_search_killed_with_9_goes_on_without_repeating_what_had_ended(corpus,
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("1/"):
+            if line.startswith("Trial 1 of 1000:"):
                 break
         os.killpg(process.pid, signal.SIGKILL)
     left = [trial for trial in open_study(storage, "a", seed=0).trials if trial.state.is_finished()]
