@@ -1,7 +1,7 @@
 # Everything a newcomer and CI type. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down status logs clean test check browser full-short lock
+.PHONY: help setup setup-dev documents-server demo up down status logs clean test check browser full-short lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-annotate --no-header
@@ -14,6 +14,11 @@ setup: ## Make the Python environment and fetch the JVM jars
 
 setup-dev:
 	@scripts/bootstrap.sh
+
+documents-server: ## Build SecantusDB's Rust server, which `segue up` then prefers; some 10 minutes of CPU
+	@for tool in cargo cmake cc; do command -v $$tool >/dev/null || { echo "Building secantusd-rs needs $$tool. \
+	Install Rust with https://rustup.rs, the others with: sudo apt-get install build-essential cmake" >&2; exit 1; }; done
+	cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root .secantusdb
 
 demo: setup ## Run the whole pipeline on real music; MUSIC=/path/to/folder takes your own
 	@.venv/bin/segue demo $${MUSIC:+--music "$$MUSIC"}

@@ -67,6 +67,15 @@ class Settings(BaseSettings):
     new_tracks_group: str = Field("segue-new-tracks", description="Consumer group of the DAG new_tracks.")
     mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
     mongo_database: str = Field("segue", description="Database of the integrated dataset.")
+    document_server: str = Field(
+        "auto",
+        min_length=1,
+        description="Embedded document server: auto (the best of this machine), mongod, secantusd-rs, "
+        "secantusd-py, or the path of one of these programs.",
+    )
+    mongo_memory_mb: int = Field(
+        1500, ge=256, description="Memory above which the embedded document server is unhealthy, in MB."
+    )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow registry; default SQLite in the state folder."
     )

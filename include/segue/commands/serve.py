@@ -21,6 +21,7 @@ def serve() -> None:
 
     from segue.serving.app import create_app
     from segue.serving.observation import log_to_stdout
+    from segue.stack import memory
 
     settings = get_settings()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -28,7 +29,7 @@ def serve() -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # Segue tells what went wrong, once
     log_to_stdout()
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, memory=lambda: memory.usage(settings)),
         host=settings.api_host,
         port=settings.api_port,
         access_log=False,

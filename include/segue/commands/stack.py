@@ -16,6 +16,7 @@ from segue.settings import get_settings
 
 if TYPE_CHECKING:
     from segue.stack.airflow import Login
+    from segue.stack.memory import Usage
     from segue.stack.service import Service
 
 COLOURS = {"healthy": "green", "unhealthy": "yellow", "dead": "red", "stopped": "dim"}
@@ -27,11 +28,13 @@ def up() -> None:
 
     What runs already is left alone, what has died is started again. Nothing listens beyond this machine.
     """
-    from segue.stack import airflow, lifecycle
+    from segue.stack import airflow, documents, lifecycle
 
     settings, console = get_settings(), Console(highlight=False)
     with console.status("Starting the stack…"):
         lifecycle.up(settings, say=console.print)
+    for remark in documents.remarks(settings):
+        console.print(remark, soft_wrap=True)
     console.print(_airflow(airflow.login(settings)))
     console.print("Stop it with `segue down`.")
 
@@ -47,7 +50,7 @@ def down() -> None:
 
 def status() -> None:
     """Show what runs: process, port, health, memory and log file of each service."""
-    from segue.stack import airflow, lifecycle, processes
+    from segue.stack import airflow, documents, lifecycle
 
     settings = lifecycle.running(get_settings())
     console = Console(highlight=False)
@@ -64,14 +67,17 @@ def status() -> None:
         table.add_column(heading, no_wrap=True)
     table.add_column("Memory", justify="right", no_wrap=True)
     table.add_column("Log", no_wrap=True)
-    total = 0
     services = lifecycle.services(settings)
-    for service in services:
-        memory = processes.pss_bytes(processes.of(settings.state_dir, service.name))
-        total += memory
-        table.add_row(*_row(service, memory))
+    used = [service.usage() for service in services]
+    for service, usage in zip(services, used, strict=True):
+        table.add_row(*_row(service, usage))
     console.print(table)
+    total = sum(usage.held_bytes for usage in used)
     console.print(f"Memory in all: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
+    for trouble in filter(None, (usage.excess for usage in used)):
+        console.print(f"[yellow]{trouble}[/]", soft_wrap=True)
+    for remark in documents.remarks(settings):
+        console.print(remark, soft_wrap=True)
     if any(service.process() for service in services):
         login = airflow.login(settings)
         console.print(
@@ -147,13 +153,13 @@ def _airflow(login: Login) -> str:
     return f"Airflow: {login.url}  user {login.username}, password {login.password}"
 
 
-def _row(service: Service, memory_bytes: int) -> list[str]:
+def _row(service: Service, usage: Usage) -> list[str]:
     state, process = service.state(), service.process()
     return [
         service.name,
         f"[{COLOURS[state]}]{state}[/]",
         str(process.pid) if process else "",
         " ".join(map(str, service.ports.values())),
-        f"{memory_bytes / 1e6:,.0f} MB" if process else "",
+        f"{usage.held_bytes / 1e6:,.0f} MB" if process else "",
         str(service.log.relative_to(service.state_dir)),
     ]

@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from segue.serving import errors, operating, opinions, reading, recommendations, schemas, submitting
 from segue.serving.context import Context
+from segue.serving.lately import Lately
 from segue.serving.observation import Observation
 from segue.settings import Settings, get_settings
 
@@ -32,19 +33,22 @@ BODIES: tuple[type[BaseModel], ...] = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, memory: operating.Memory = list) -> FastAPI:
     """Make the application; its threads start and stop with it.
 
     Parameters
     ----------
     settings
         Default those of the environment.
+    memory
+        Measures what the services of the stack hold, for ``/health`` and ``/metrics``; default none.
     """
     wanted = settings or get_settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.context = context = Context.of(wanted)
+        app.state.memory = Lately(memory)
         context.start()
         yield
         context.close()

@@ -24,6 +24,13 @@ NOT_WRITTEN = Counter("segue_listens_not_written", "Listens that Kafka did not a
 PENDING = Gauge("segue_listens_pending", "Listens that wait for Kafka's acknowledgement.", registry=REGISTRY)
 LAG = Gauge("segue_listen_store_lag", "Events in Kafka that the store of listens has not got.", registry=REGISTRY)
 CATALOGUE = Gauge("segue_catalogue_tracks", "Tracks that listens are matched with.", registry=REGISTRY)
+MEMORY = Gauge("segue_service_memory_bytes", "Memory of a service (PSS).", ["service"], registry=REGISTRY)
+MEMORY_LIMIT = Gauge(
+    "segue_service_memory_limit_bytes",
+    "Memory above which a service is unhealthy.",
+    ["service"],
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

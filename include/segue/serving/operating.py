@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -27,6 +27,22 @@ LIVE_FRESH_S = 60.0
 """A live service that has been silent for longer hangs or is not there."""
 
 
+class Usage(Protocol):
+    """What a service of the stack holds in memory; `excess` is a sentence if it holds more than it may."""
+
+    @property
+    def service(self) -> str: ...  # noqa: D102
+    @property
+    def held_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def limit_mb(self) -> int | None: ...  # noqa: D102
+    @property
+    def excess(self) -> str | None: ...  # noqa: D102
+
+
+Memory = Callable[[], Sequence[Usage]]
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ctx: Context = app.state.context
@@ -43,7 +59,8 @@ router = APIRouter(tags=["operation"], lifespan=_lifespan)
 async def health(request: Request, ctx: Ctx) -> JSONResponse:
     """Ask each dependency, at most every other second; 200 if listens can be taken, matched and shown, else 503.
 
-    ``recommendations`` tells what these parts are to them, and does not decide: there are none before a training.
+    Two entries do not decide: ``recommendations``, as there are none before a training, and ``memory``, which
+    names the services of the stack that hold more than they may.
     """
     missing = sorted(THREADS - {thread.name for thread in threading.enumerate()})
     parts = {
@@ -55,6 +72,8 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
     healthy = all(part["ok"] for part in parts.values())
     state = {"status": "ok" if healthy else "degraded", "parts": parts, "pending_listens": ctx.writer.pending}
     state["recommendations"] = {"champion": _champion(request), "live": _live(ctx)}
+    excesses = [usage.excess for usage in await request.app.state.memory() if usage.excess]
+    state["memory"] = {"ok": not excesses, "errors": excesses}
     return JSONResponse(state, status_code=200 if healthy else 503)
 
 
@@ -64,6 +83,10 @@ async def prometheus(request: Request, ctx: Ctx) -> Response:
     metrics.PENDING.set(ctx.writer.pending)
     metrics.CATALOGUE.set(len(ctx.catalogue.index))
     metrics.LAG.set(ctx.follower.lag if ctx.follower.lag is not None else float("nan"))
+    for usage in await request.app.state.memory():
+        metrics.MEMORY.labels(usage.service).set(usage.held_bytes)
+        if usage.limit_mb is not None:
+            metrics.MEMORY_LIMIT.labels(usage.service).set(usage.limit_mb * 10**6)
     await request.app.state.retraining()
     return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 

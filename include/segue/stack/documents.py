@@ -1,14 +1,43 @@
-"""SecantusDB: the document server that speaks MongoDB's protocol."""
+"""The embedded document server as a service of the stack."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack.service import Service
+from segue.stack import memory
+from segue.stack.document_servers import Engine, Kind, Server, choose
+from segue.stack.pidfile import PidFile
+from segue.stack.service import Service, pid_file
+
+NAME = "mongo"
+MANY_TRACKS = 20_000
+"""From here on the Python server is slow enough to be noticed."""
+ENVIRONMENT = {
+    # One arena for the threads of all connections: else each keeps the memory of its largest answer.
+    Kind.PYTHON: {"MALLOC_ARENA_MAX": "1"},
+}
+
+
+def server(settings: Settings) -> Server:
+    """Choose the document server of this corpus.
+
+    Returns
+    -------
+    Server
+        The one that `Settings.document_server` asks for; with ``auto`` the best of this machine that can read the
+        documents of this corpus.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot read them.
+    PrerequisiteError
+        If it is not on this machine.
+    """
+    return choose(settings.document_server, written_by(settings))
 
 
 def service(settings: Settings) -> Service:
@@ -19,36 +48,109 @@ def service(settings: Settings) -> Service:
     Service
         Named ``mongo``, after the protocol.
     """
-    folder = settings.state_dir / "mongo"
-    options = {
-        "--config": str(_config(settings)),
-        "--host": "127.0.0.1",
-        "--port": str(settings.mongo_port),
-        "--storage-path": str(folder / "data"),
-        "--cache-size": "256M",
-        "--log-level": "WARNING",
-    }
-    program = str(Path(sys.prefix) / "bin" / "secantusd-py")
+    chosen = server(settings)
     return Service(
-        name="mongo",
+        name=NAME,
         state_dir=settings.state_dir,
-        data=folder,
-        command=(program, *chain.from_iterable(options.items())),
+        data=_folder(settings),
+        command=chosen.command(
+            port=settings.mongo_port,
+            data=_data(settings),
+            config=_config(settings),
+            cache_mb=memory.document_cache_mb(),
+        ),
         check=lambda _: _is_ready(settings.mongo_port),
+        environment=ENVIRONMENT.get(chosen.kind, {}),
         ports={"SEGUE_MONGO_PORT": settings.mongo_port},
+        memory_limit_mb=memory.limit_mb(settings, NAME),
     )
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring the document server up."""
-    config = _config(settings)
+    """Bring the document server up, and note who writes the folder from now on."""
+    config, described = _config(settings), service(settings)
     config.parent.mkdir(parents=True, exist_ok=True)
     config.touch()  # without an own file, though empty, the server takes a user's from the home folder
-    bring_up(service(settings))
+    engine = server(settings).kind.engine
+    if not _has_documents(settings):
+        _note(settings).write_text(f"{engine}\n")
+    if engine is Engine.MONGODB:
+        _data(settings).mkdir(exist_ok=True)  # mongod makes no folder
+    bring_up(described)
+
+
+def written_by(settings: Settings) -> Engine | None:
+    """Return whose folder of documents this corpus has; None where there is none yet."""
+    if not _has_documents(settings):
+        return None
+    try:
+        return Engine(_note(settings).read_text().strip())
+    except FileNotFoundError:  # made before there was a choice
+        return Engine.SECANTUSDB
+    except ValueError as error:
+        raise StackError(f"{_note(settings)} must hold one of the words {' and '.join(Engine)}.") from error
+
+
+def remarks(settings: Settings) -> Iterator[str]:
+    """Say which server runs, what it is good for, how to get a better one, and what will be slow with it.
+
+    Yields
+    ------
+    str
+        One sentence at a time.
+    """
+    chosen = server(settings).kind
+    kind = _running(settings) or chosen
+    yield f"The document server is {kind}: {kind.good_for}."
+    if kind is not chosen:
+        yield f"The next `segue up` starts {chosen} in its place."
+    elif kind.better:
+        yield kind.better
+    if kind is Kind.PYTHON and (tracks := _tracks(settings)) > MANY_TRACKS:
+        yield (
+            f"With {tracks:,} tracks {kind} is slow: each publication and each training's read takes minutes, "
+            "and most of one core."
+        )
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.state_dir / "mongo"
+
+
+def _data(settings: Settings) -> Path:
+    return _folder(settings) / "data"
 
 
 def _config(settings: Settings) -> Path:
-    return settings.state_dir / "mongo" / "secantusd.toml"
+    return _folder(settings) / "secantusd.toml"
+
+
+def _note(settings: Settings) -> Path:
+    return _folder(settings) / "written-by"
+
+
+def _has_documents(settings: Settings) -> bool:
+    data = _data(settings)
+    return data.is_dir() and any(data.iterdir())
+
+
+def _running(settings: Settings) -> Kind | None:
+    """Return which server runs, from the command line of its process."""
+    record = PidFile.read(pid_file(settings.state_dir, NAME))
+    process = record.process() if record else None
+    names = {Path(argument).name for argument in process.cmdline()[:2]} if process else set()
+    return next((kind for kind in Kind if kind in names), None)
+
+
+def _tracks(settings: Settings) -> int:
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    with MongoClient[dict[str, object]](settings.mongo, serverSelectionTimeoutMS=3000) as client:
+        try:
+            return client[settings.mongo_database]["tracks"].estimated_document_count()
+        except PyMongoError:
+            return 0  # the table of services says that it does not answer
 
 
 def _is_ready(port: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import jars, prerequisites
+from segue.stack import jars, memory, prerequisites
 from segue.stack.service import Service
 
 JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxMetaspaceSize=128m")
@@ -49,6 +49,7 @@ def service(settings: Settings) -> Service:
             "SEGUE_KAFKA_PORT": settings.kafka_port,
             "SEGUE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port,
         },
+        memory_limit_mb=memory.limit_mb(settings, "kafka"),
     )
 
 

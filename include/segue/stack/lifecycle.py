@@ -103,7 +103,13 @@ def clean(settings: Settings, say: Say = lambda _: None) -> None:
 
 
 def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
-    stale = [service for service in services(settings, parts) if not service.runs_as_wanted()]
+    stale = []
+    for service in services(settings, parts):
+        trouble = service.usage().excess
+        if trouble:
+            say(trouble)
+        if trouble or not service.runs_as_wanted():
+            stale.append(service)
     for service in stale:
         service.stop()
     for service in stale:

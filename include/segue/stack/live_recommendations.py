@@ -10,6 +10,7 @@ from pathlib import Path
 
 from segue.serving.live import heartbeat
 from segue.settings import Settings
+from segue.stack import memory
 from segue.stack.service import Service
 
 FRESH_S = 60
@@ -31,6 +32,7 @@ def service(settings: Settings) -> Service:
         command=(str(Path(sys.prefix) / "bin" / "segue"), "live"),
         check=lambda started: _beats(heartbeat(settings), started),
         environment=settings.environment,
+        memory_limit_mb=memory.limit_mb(settings, "live"),
     )
 
 

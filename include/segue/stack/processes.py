@@ -30,6 +30,15 @@ def of(state_dir: Path, service: str | None = None) -> list[psutil.Process]:
     ]
 
 
+def by_service(state_dir: Path) -> dict[str, list[psutil.Process]]:
+    """Find the living processes of a stack, this one included, by the name of their service."""
+    found: dict[str, list[psutil.Process]] = {}
+    for process, environment in _marked(itself=True):
+        if environment[STACK_MARKER] == str(state_dir):
+            found.setdefault(environment.get(SERVICE_MARKER, ""), []).append(process)
+    return found
+
+
 def state_dirs(home: Path) -> set[Path]:
     """Return the state directories under `home` of which a process lives."""
     found = {Path(environment[STACK_MARKER]) for _, environment in _marked()}
@@ -67,14 +76,14 @@ def pss_bytes(processes: Iterable[psutil.Process]) -> int:
     return total
 
 
-def _marked() -> list[tuple[psutil.Process, dict[str, str]]]:
+def _marked(*, itself: bool = False) -> list[tuple[psutil.Process, dict[str, str]]]:
     found = []
     for process in psutil.process_iter():
         try:
             environment = process.environ()
         except psutil.Error:
             continue  # another user's, or it has just ended
-        if STACK_MARKER in environment and process.pid != os.getpid() and alive(process):
+        if STACK_MARKER in environment and (itself or process.pid != os.getpid()) and alive(process):
             found.append((process, environment))
     return found
 

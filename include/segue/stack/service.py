@@ -18,6 +18,7 @@ import psutil
 from segue.errors import StackError
 from segue.patience import Patience
 from segue.stack import processes
+from segue.stack.memory import Usage
 from segue.stack.pidfile import PidFile, fingerprint
 
 LOG_LIMIT_BYTES = 20_000_000
@@ -58,6 +59,8 @@ class Service:
         Variables on top of those of the caller.
     ports : mapping of str to int
         The ports that it listens on, by the environment variable that changes them.
+    memory_limit_mb : int, optional
+        Above it, in MB (PSS, with its child processes), the service is unhealthy.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Service:
     check: Callable[[datetime], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
+    memory_limit_mb: int | None = None
 
     @property
     def log(self) -> Path:
@@ -83,8 +87,12 @@ class Service:
         process = self.process()
         if process is None:
             return State.DEAD if pid_file(self.state_dir, self.name).exists() else State.STOPPED
-        healthy = self.check(datetime.fromtimestamp(process.create_time(), UTC))
-        return State.HEALTHY if healthy else State.UNHEALTHY
+        answers = self.check(datetime.fromtimestamp(process.create_time(), UTC))
+        return State.HEALTHY if answers and not self.usage().excess else State.UNHEALTHY
+
+    def usage(self) -> Usage:
+        """Measure the memory of the process and its children."""
+        return Usage(self.name, processes.pss_bytes(processes.of(self.state_dir, self.name)), self.memory_limit_mb)
 
     def runs_as_wanted(self) -> bool:
         """Tell whether the process lives and was started with this command, environment and these ports."""

@@ -1,0 +1,165 @@
+"""The document servers that Segue can start: which one a machine gets, and the command line of each."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from segue.errors import ConfigurationError, PrerequisiteError
+from segue.settings import PROJECT_DIR
+
+BUILT = PROJECT_DIR / ".secantusdb" / "bin"
+"""Where ``make documents-server`` puts the Rust server."""
+AUTOMATIC = "auto"
+
+
+class Engine(StrEnum):
+    """Who can read a folder of documents; none reads the other's."""
+
+    MONGODB = "MongoDB"
+    SECANTUSDB = "SecantusDB"
+
+
+class Kind(StrEnum):
+    """The servers, the best first; each is named after its program."""
+
+    MONGOD = "mongod"
+    RUST = "secantusd-rs"
+    PYTHON = "secantusd-py"
+
+    @property
+    def engine(self) -> Engine:
+        """Whose folders this server reads and writes."""
+        return Engine.MONGODB if self is Kind.MONGOD else Engine.SECANTUSDB
+
+    @property
+    def good_for(self) -> str:
+        """What the server is good for, in a few words."""
+        return {
+            Kind.MONGOD: "MongoDB itself, for any size",
+            Kind.RUST: "SecantusDB's Rust server, for 100,000 tracks and more",
+            Kind.PYTHON: "SecantusDB's Python server, for trying Segue out and for up to 20,000 tracks",
+        }[self]
+
+    @property
+    def better(self) -> str | None:
+        """How to get the next better server, in one sentence."""
+        return {
+            Kind.MONGOD: None,
+            Kind.RUST: "MongoDB's own server takes its place for a new corpus once `mongod` is installed.",
+            Kind.PYTHON: "`make documents-server` builds the faster secantusd-rs; the next `segue up` starts it.",
+        }[self]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that this machine has."""
+
+    kind: Kind
+    program: Path
+
+    def command(self, *, port: int, data: Path, config: Path, cache_mb: int) -> tuple[str, ...]:
+        """Write the command line.
+
+        Parameters
+        ----------
+        port : int
+            Port of 127.0.0.1 to listen on.
+        data : Path
+            Folder of the documents.
+        config : Path
+            Configuration file of SecantusDB; mongod needs none.
+        cache_mb : int
+            Size of WiredTiger's cache, in MiB.
+
+        Returns
+        -------
+        tuple of str
+            Program and arguments.
+        """
+        if self.kind is Kind.MONGOD:
+            arguments = [
+                *("--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data)),
+                # mongod refuses a cache of less than 256 MiB.
+                *("--wiredTigerCacheSizeGB", f"{max(cache_mb, 256) / 1024:g}", "--quiet"),
+            ]
+            return (str(self.program), *arguments)
+        arguments = [
+            *("--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data)),
+            *("--cache-size", f"{cache_mb}M", "--log-level", "WARNING"),
+        ]
+        if self.kind is Kind.RUST:
+            # The Python server flushes the log for a write with `j: true` by itself; this one only if told to.
+            arguments.append("--sync-on-commit")
+        return (str(self.program), *arguments)
+
+
+def choose(wanted: str, written_by: Engine | None) -> Server:
+    """Choose the server to start.
+
+    Parameters
+    ----------
+    wanted : str
+        ``auto`` for the best one that this machine has, the name of a server, or the path of its program.
+    written_by : Engine or None
+        Whose folder the server must read; None where there is none yet.
+
+    Returns
+    -------
+    Server
+        With ``auto`` always one that can read the folder.
+
+    Raises
+    ------
+    ConfigurationError
+        If `wanted` is neither a server nor the path of one, or names one that cannot read the folder.
+    PrerequisiteError
+        If the server is not on this machine.
+    """
+    if wanted == AUTOMATIC:
+        kinds = [kind for kind in Kind if written_by in (None, kind.engine)]
+        found = next((server for kind in kinds if (server := _find(kind))), None)
+        if found is None:
+            raise PrerequisiteError(f"This machine has no {' or '.join(kinds)}. Run `make setup`, or install one.")
+        return found
+    kind = _kind(wanted)
+    if written_by not in (None, kind.engine):
+        others = " or ".join(each for each in Kind if each.engine is written_by)
+        raise ConfigurationError(
+            f"SEGUE_DOCUMENT_SERVER={wanted}: {written_by} has written this corpus' documents, and {kind} cannot "
+            f"read them. Choose {others}, or move the documents as docs/documents.md describes."
+        )
+    server = _at(kind, wanted) if "/" in wanted else _find(kind)
+    if server is None:
+        raise PrerequisiteError(
+            f"SEGUE_DOCUMENT_SERVER={wanted}: there is no such program on this machine. "
+            f"Install it, or unset the variable to take the best server there is."
+        )
+    return server
+
+
+def _kind(wanted: str) -> Kind:
+    name = Path(wanted).name
+    for kind in Kind:
+        if name == kind or ("/" in wanted and name.startswith(kind)):
+            return kind
+    raise ConfigurationError(
+        f"SEGUE_DOCUMENT_SERVER={wanted}: choose {AUTOMATIC}, {', '.join(Kind)}, or the path of one of these."
+    )
+
+
+def _at(kind: Kind, path: str) -> Server | None:
+    program = shutil.which(Path(path).expanduser())
+    return Server(kind, Path(program).resolve()) if program else None
+
+
+def _find(kind: Kind) -> Server | None:
+    """Look beside this Python, where Segue and Cargo put what they build, and in PATH."""
+    for folder in (Path(sys.prefix) / "bin", BUILT, Path.home() / ".cargo" / "bin"):
+        if shutil.which(kind, path=str(folder)):
+            return Server(kind, folder / kind)
+    program = shutil.which(kind)
+    return Server(kind, Path(program)) if program else None

@@ -1,0 +1,78 @@
+"""How much memory the services may hold: the limit of each, and the document server's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from segue.settings import Settings
+from segue.stack import processes
+
+LIMITS_MB = {
+    "kafka": 800,
+    "api-server": 1000,
+    "dag-processor": 1000,
+    "triggerer": 1000,
+    "listens-api": 600,
+    "live": 600,
+}
+"""By service, in MB, its child processes included; those of the scheduler and of MongoDB follow from settings."""
+TASKS_MB = 6000
+"""What the scheduler's tasks may hold beside the heap of the Spark application that one of them runs."""
+SETTINGS = {"mongo": "SEGUE_MONGO_MEMORY_MB", "scheduler": "SEGUE_SPARK_DRIVER_MEMORY_MB"}
+CACHE_MB = (128, 512)
+"""Smallest and largest cache of the document server, in MiB."""
+CACHE_SHARE = 1 / 32
+CACHE_STEP_MB = 32
+"""Caches are multiples of it, so that a machine that reports a page less keeps its running server."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one service holds in memory (PSS, with its child processes), and what it may hold."""
+
+    service: str
+    held_bytes: int
+    limit_mb: int | None
+
+    @property
+    def excess(self) -> str | None:
+        """A sentence if the service holds more than it may, else None."""
+        if self.limit_mb is None or self.held_bytes <= self.limit_mb * 10**6:
+            return None
+        remedy = "`segue up` starts it anew"
+        if self.service in SETTINGS:
+            remedy += f", and {SETTINGS[self.service]} raises the limit"
+        held = f"{self.held_bytes / 1e6:,.0f} MB of memory"
+        return f"{self.service} holds {held}, more than its limit of {self.limit_mb:,} MB: {remedy}."
+
+
+def limit_mb(settings: Settings, service: str) -> int | None:
+    """Return how much memory a service may hold, in MB; None where there is no such service."""
+    derived = {
+        "mongo": settings.mongo_memory_mb,
+        "scheduler": TASKS_MB + settings.spark_driver_memory_mb,
+    }
+    return derived.get(service) or LIMITS_MB.get(service)
+
+
+def usage(settings: Settings) -> list[Usage]:
+    """Measure every service of this stack that has a process, in the order of their names."""
+    found = sorted(processes.by_service(settings.state_dir).items())
+    return [Usage(name, processes.pss_bytes(its), limit_mb(settings, name)) for name, its in found]
+
+
+def document_cache_mb() -> int:
+    """Choose the cache of the document server, in MiB: a share of the memory that this process may use."""
+    smallest, largest = CACHE_MB
+    share = int(machine_bytes() * CACHE_SHARE / 2**20)
+    return max(smallest, min(largest, share // CACHE_STEP_MB * CACHE_STEP_MB))
+
+
+def machine_bytes(groups: Iterable[Path] = (Path("/sys/fs/cgroup/memory.max"),)) -> int:
+    """Return the memory of this machine, or of the container that this process runs in, in bytes."""
+    told = [group.read_text().strip() for group in groups if group.exists()]
+    return min([psutil.virtual_memory().total, *(int(limit) for limit in told if limit.isdigit())])
