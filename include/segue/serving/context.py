@@ -15,8 +15,10 @@ from segue.errors import StackError
 from segue.serving.accounts import Accounts, RememberedAccounts
 from segue.serving.feedback_store import FeedbackStore
 from segue.serving.histories import Histories
+from segue.serving.pace import Pace
 from segue.serving.playing_now import PlayingNow
-from segue.serving.rate_limits import RateLimits
+from segue.serving.rate_limits import WINDOW_S, RateLimits
+from segue.serving.refusals import RefusedListens
 from segue.settings import Settings
 from segue.streaming.catalogue import LiveCatalogue
 from segue.streaming.follower import Follower
@@ -41,11 +43,13 @@ class Context:
     accounts: Accounts
     remembered: RememberedAccounts
     rate_limits: RateLimits
+    pace: Pace
     store: ListenStore
     histories: Histories
     removals: Removals
     feedback: FeedbackStore
     playing_now: PlayingNow
+    refused: RefusedListens
     catalogue: LiveCatalogue
     follower: Follower
     stopping: threading.Event
@@ -68,11 +72,13 @@ class Context:
             accounts=accounts,
             remembered=RememberedAccounts(accounts),
             rate_limits=RateLimits(settings.api_requests_per_window, settings.api_anonymous_requests_per_window),
+            pace=Pace(settings.api_requests_per_window, WINDOW_S),
             store=store,
             histories=Histories(database),
             removals=removals,
             feedback=FeedbackStore(database),
             playing_now=PlayingNow(database),
+            refused=RefusedListens(database),
             catalogue=LiveCatalogue(database, settings),
             follower=Follower(settings, store, removals),
             stopping=threading.Event(),
