@@ -53,7 +53,8 @@ browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chr
 	.venv/bin/pytest tests/browser
 
 full-short: setup-dev ## Run the whole chain on a small corpus, and check its counts and its memory
-	.venv/bin/python benchmarks/full.py --tracks 1000 --clip-seconds 3 --pieces 96 --trials 2 --every 2
+	.venv/bin/python benchmarks/full.py --tracks 600 --clip-seconds 3 --pieces 64 --trials 2 --every 2 \
+		--only corpus listens lake genre_model recommender retraining live again
 
 lock: setup-dev ## Bring uv.lock and requirements.txt in step with pyproject.toml
 	@$(UV) lock

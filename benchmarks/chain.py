@@ -173,14 +173,17 @@ class Chain:
             self._progress.sent += 1
             self._progress.listeners.append(user)
 
-            def read() -> tuple[str, int]:
-                found = client.get(f"/v1/users/{user}/recommendations").raise_for_status().json()
-                return found["generated_at"], found["count"]
+            def read() -> tuple[float, int]:
+                answer = client.get(f"/v1/users/{user}/recommendations")
+                if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # it has not got the champion yet
+                    return 0.0, 0
+                found = answer.raise_for_status().json()
+                return datetime.fromisoformat(found["generated_at"]).timestamp(), found["count"]
 
             def stored() -> bool:
                 # The API ranks anew at each call until there is a stored list, which is the same twice.
                 made, count = read()
-                return (made, count) == read() and count > 0 and datetime.fromisoformat(made).timestamp() > began
+                return (made, count) == read() and count > 0 and made > began
 
             self._wait("recommendations follow a listen", stored, lambda: None)
         self._say(f"A listen sent through the API: recommendations {time.time() - began:.1f} s later.")

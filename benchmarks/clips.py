@@ -138,7 +138,8 @@ class Recipe:
             mp3 = self.silence
         else:
             frames = self.frames(SHORT_S if damage == "short" else self.seconds)
-            mp3 = splice(rng.sample(self.pools[genre], k=SPLICED), frames, rng)
+            pool = self.pools[genre]
+            mp3 = splice(rng.sample(pool, k=min(SPLICED, len(pool))), frames, rng)
         tags = EasyID3()  # type: ignore[no-untyped-call]
         tags["title"] = f"Clip {number:,}"
         tags["artist"] = f"Artist {artist + 1:,}"

@@ -21,6 +21,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ FEWEST_LISTENERS = 50
 DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
 PORTS = ("airflow_port", "kafka_port", "kafka_controller_port", "mongo_port", "api_port")
 PIECES = 240
+IDLE_SAMPLES = 3
 CORPUS, SAMPLES = "full", "samples.jsonl"
 
 console = Console(highlight=False, soft_wrap=True)
@@ -99,6 +101,8 @@ def _run(
             mongo = stack.enter_context(MongoClient[dict[str, Any]](settings.mongo, tz_aware=True))
             sampler = stack.enter_context(Sampler(settings.state_dir, samples, options.every).running())
             wait_for_dags(api, DAGS)
+            while sampler.taken < IDLE_SAMPLES:
+                time.sleep(1)
             database = mongo[settings.mongo_database]
             chain = Chain(settings, recipe, size, progress, api, database, console)
             steps = [step for step in Chain.STEPS if not options.only or step in options.only]

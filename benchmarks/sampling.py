@@ -43,6 +43,13 @@ class Sampler:
         Gets a line a sample.
     every_s : float
         Seconds from one sample to the next.
+
+    Attributes
+    ----------
+    step : str
+        What is being done; each sample carries it.
+    taken : int
+        How many samples there are.
     """
 
     def __init__(self, state_dir: Path, file: Path, every_s: float) -> None:
@@ -51,6 +58,7 @@ class Sampler:
         self._every_s = every_s
         self._stopping = threading.Event()
         self.step = IDLE
+        self.taken = 0
 
     @contextmanager
     def running(self) -> Iterator[Sampler]:
@@ -67,17 +75,18 @@ class Sampler:
         with self._file.open("a", encoding="utf-8", buffering=1) as file:
             while True:
                 file.write(json.dumps(self._sample()) + "\n")
+                self.taken += 1
                 if self._stopping.wait(self._every_s):
                     return
 
     def _sample(self) -> dict[str, Any]:
-        found = []
+        sample: dict[str, Any] = {"at": time.time(), "step": self.step, "processes": []}
         for process in processes.of(self._state_dir):
             try:
-                found.append(_look_at(process))
+                sample["processes"].append(_look_at(process))
             except psutil.Error:
                 continue  # it has just ended
-        return {"at": time.time(), "step": self.step, "processes": found}
+        return sample
 
 
 def _look_at(process: psutil.Process) -> dict[str, Any]:
