@@ -12,7 +12,16 @@ from fastapi.middleware.cors import CORSMiddleware
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from segue.serving import errors, operating, opinions, reading, recommendations, schemas, submitting
+from segue.serving import (
+    audioscrobbler,
+    errors,
+    operating,
+    opinions,
+    reading,
+    recommendations,
+    schemas,
+    submitting,
+)
 from segue.serving.context import Context
 from segue.serving.observation import Observation
 from segue.settings import Settings, get_settings
@@ -59,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     for router in (submitting.router, reading.router, opinions.router, recommendations.router, operating.router):
         app.include_router(router)
+    audioscrobbler.include(app)
     # Players in a browser, such as Web Scrobbler, come from other origins; the token is in a header, not a cookie.
     app.add_middleware(
         CORSMiddleware,

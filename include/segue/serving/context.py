@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 
 from segue.errors import StackError
 from segue.serving.accounts import Accounts, RememberedAccounts
+from segue.serving.audioscrobbler.sessions import Sessions
 from segue.serving.feedback_store import FeedbackStore
 from segue.serving.histories import Histories
 from segue.serving.playing_now import PlayingNow
@@ -40,6 +41,8 @@ class Context:
     writer: EventWriter
     accounts: Accounts
     remembered: RememberedAccounts
+    sessions: Sessions
+    remembered_sessions: RememberedAccounts
     rate_limits: RateLimits
     store: ListenStore
     histories: Histories
@@ -61,12 +64,15 @@ class Context:
         )
         database: Database[dict[str, Any]] = mongo[settings.mongo_database]
         accounts, store, removals = Accounts(database), ListenStore(database), Removals(database)
+        sessions = Sessions(database)
         return cls(
             settings=settings,
             mongo=mongo,
             writer=EventWriter({"bootstrap_servers": settings.kafka_bootstrap}),
             accounts=accounts,
-            remembered=RememberedAccounts(accounts),
+            remembered=RememberedAccounts(accounts.of_token),
+            sessions=sessions,
+            remembered_sessions=RememberedAccounts(sessions.of),
             rate_limits=RateLimits(settings.api_requests_per_window, settings.api_anonymous_requests_per_window),
             store=store,
             histories=Histories(database),

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from segue.serving import limits, schemas
 from segue.serving.access import Body, Ctx, Owner, User
+from segue.serving.context import Context
 from segue.serving.errors import bad_request
 from segue.serving.feedback_store import Feedback
 from segue.serving.submitting import ok
@@ -23,11 +24,21 @@ KEYS = frozenset({"recording_msid", "recording_mbid", "score"})
 @router.post("/recording-feedback", summary="Love or hate", openapi_extra=schemas.takes(schemas.RecordingFeedback))
 async def recording_feedback(user: User, body: Body, ctx: Ctx) -> Response:
     """Say what the user thinks of a recording; a score of 0 takes it back. 200 means that Kafka has it."""
-    feedback = _feedback(user, body)
-    record = (user.encode(), feedback.model_dump_json(exclude_none=True).encode())
+    await keep(ctx, _feedback(user, body))
+    return ok()
+
+
+async def keep(ctx: Context, feedback: Feedback) -> None:
+    """Write an opinion to Kafka, then to the store.
+
+    Raises
+    ------
+    NotWritten
+        If Kafka does not acknowledge.
+    """
+    record = (feedback.user_name.encode(), feedback.model_dump_json(exclude_none=True).encode())
     await ctx.writer.write(ctx.settings.feedback_topic, [record])
     await run_in_threadpool(ctx.feedback.put, feedback)
-    return ok()
 
 
 @router.get("/user/{user_name}/get-feedback", summary="What a user loves and hates")

@@ -57,7 +57,34 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
         if return_msid:
             return JSONResponse({"status": "ok", "recording_msid": plays[0].recording_msid})
         return ok()
-    if len(body) > LARGE_BODY_BYTES:
+    await keep(request, ctx, user, plays, listen_type, large=len(body) > LARGE_BODY_BYTES)
+    return ok()
+
+
+async def keep(
+    request: Request, ctx: Context, user: str, plays: list[Play], listen_type: ListenType, *, large: bool = False
+) -> None:
+    """Write plays to Kafka; when this returns, it has every one of them.
+
+    Parameters
+    ----------
+    request
+        Whose access log tells how many listens came.
+    ctx, user
+        Where, and whose they are.
+    plays, listen_type
+        What `parse_submission` returns.
+    large
+        Whether the records are made beside the event loop.
+
+    Raises
+    ------
+    ApiError
+        400, for what cannot be written to Kafka however often it is sent.
+    NotWritten
+        If Kafka does not acknowledge; sending them again does no harm.
+    """
+    if large:
         records, found = await run_in_threadpool(_records, ctx, user, plays)
     else:
         records, found = _records(ctx, user, plays)
@@ -70,7 +97,6 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
     for how, count in found.items():
         metrics.LISTENS.labels(listen_type.value, how).inc(count)
     request.state.listens = len(records)
-    return ok()
 
 
 def _records(ctx: Context, user: str, plays: list[Play]) -> tuple[list[Record], Counter[str]]:

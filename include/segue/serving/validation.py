@@ -87,11 +87,18 @@ def parse_submission(body: bytes) -> tuple[ListenType, list[Play]]:
         raise bad_request(
             "JSON document contains more than listen for a single/playing_now. It should contain only one."
         )
+    return listen_type, [parse_listen(listen, listen_type) for listen in payload]
+
+
+def parse_listen(listen: Any, listen_type: ListenType) -> Play:
+    """Check one listen of a submission.
+
+    Raises
+    ------
+    ApiError
+        400, with the sentence that ListenBrainz has for it.
+    """
     latest = int(time.time()) + MAX_CLOCK_SKEW_S
-    return listen_type, [_play(listen, listen_type, latest) for listen in payload]
-
-
-def _play(listen: Any, listen_type: ListenType, latest: int) -> Play:
     if not isinstance(listen, dict):
         raise bad_request("Listen is empty and cannot be validated.")
     if listen_type is ListenType.PLAYING_NOW:

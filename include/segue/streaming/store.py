@@ -60,7 +60,13 @@ class ListenStore:
             )
 
     def of_user(
-        self, user_name: str, *, before: int | None = None, after: int | None = None, count: int = 25
+        self,
+        user_name: str,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        count: int = 25,
+        offset: int = 0,
     ) -> list[Listen]:
         """Read listens of a user, the newest first.
 
@@ -73,22 +79,21 @@ class ListenStore:
             follow it most closely.
         count
             At most so many.
+        offset
+            So many are left out first.
         """
-        query: dict[str, Any] = {"user_name": user_name}
-        if before is not None or after is not None:
-            bounds = {"$lt": before, "$gt": after}
-            query["listened_at"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
+        query = _query(user_name, before, after)
         if count == 0:
             return []  # to MongoDB a limit of 0 is none
         oldest_first = after is not None and before is None
         order = ASCENDING if oldest_first else DESCENDING
-        found = self._listens.find(query).sort([("listened_at", order)]).limit(count)
+        found = self._listens.find(query).sort([("listened_at", order)]).skip(offset).limit(count)
         events = [_event(document) for document in found]
         return events[::-1] if oldest_first else events
 
-    def count(self, user_name: str) -> int:
-        """Count the listens of a user."""
-        return self._listens.count_documents({"user_name": user_name})
+    def count(self, user_name: str, *, before: int | None = None, after: int | None = None) -> int:
+        """Count the listens of a user: all, or those strictly before and strictly after a time."""
+        return self._listens.count_documents(_query(user_name, before, after))
 
     def span(self, user_name: str) -> Span | None:
         """Find the newest and the oldest listen; None if there is none."""
@@ -133,6 +138,12 @@ def present_stay() -> Iterator[None]:
         failed = any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"])
         if failed or error.details.get("writeConcernErrors"):
             raise
+
+
+def _query(user_name: str, before: int | None, after: int | None) -> dict[str, Any]:
+    bounds = {"$lt": before, "$gt": after}
+    given = {operator: bound for operator, bound in bounds.items() if bound is not None}
+    return {"user_name": user_name} | ({"listened_at": given} if given else {})
 
 
 def _document(event: Listen) -> dict[str, Any]:
