@@ -35,8 +35,7 @@ async def web_service(request: Request, ctx: Ctx) -> Response:
     except Refused as refused:
         return failed(refused, json=json)
     except ApiError as error:  # of the rate limit
-        code = Code.RATE_LIMIT if error.status is HTTPStatus.TOO_MANY_REQUESTS else Code.TRY_AGAIN
-        return failed(Refused(code, error.message, error.status), json=json)
+        return failed(_too_many(error), json=json)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
         return failed(Refused(Code.TRY_AGAIN, "Listens cannot be kept just now: try again later."), json=json)
@@ -64,3 +63,10 @@ async def _call(request: Request, ctx: Context, form: Form) -> Document:
             "The signature is wrong: SEGUE_LASTFM_KEYS names another shared secret for the player's API key.",
         )
     return await method(Call(request, ctx, parameters, signed))
+
+
+def _too_many(error: ApiError) -> Refused:
+    """Tell who submits to send it again, since players throw away what is refused with 29."""
+    if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        return Refused(Code.TRY_AGAIN, "This comes faster than the rate limit allows: send it again later.")
+    return Refused(Code.RATE_LIMIT, "There were too many requests: wait ten seconds.")

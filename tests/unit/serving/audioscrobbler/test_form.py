@@ -23,9 +23,7 @@ def read(
 
 
 def test_signature_is_of_the_sorted_bytes_of_query_and_body() -> None:
-    form = read(
-        b"artist[10]=B&artist[1]=Bj%C3%B6rk&format=json&callback=x&method=m", query=b"username=anna"
-    )
+    form = read(b"artist[10]=B&artist[1]=Bj%C3%B6rk&format=json&callback=x&method=m", query=b"username=anna")
     signed = "artist[10]Bartist[1]Björkmethodmusernameannasecret"
     assert form.signature("secret") == hashlib.md5(signed.encode(), usedforsecurity=False).hexdigest()
     assert not form.is_signed_with("secret")
