@@ -34,6 +34,21 @@ class Code(IntEnum):
     RATE_LIMIT = 29
 
 
+_WORDS = {
+    Code.INVALID_METHOD: "Invalid method",
+    Code.AUTHENTICATION_FAILED: "Authentication failed",
+    Code.INVALID_PARAMETERS: "Invalid parameters",
+    Code.INVALID_SESSION: "Invalid session key",
+    Code.INVALID_API_KEY: "Invalid API key",
+    Code.INVALID_SIGNATURE: "Invalid method signature",
+    Code.UNAUTHORIZED_TOKEN: "Unauthorized token",
+    Code.EXPIRED_TOKEN: "Expired token",
+    Code.TRY_AGAIN: "The service is temporarily unavailable",
+    Code.LOGIN_REQUIRED: "Login required",
+    Code.RATE_LIMIT: "Rate limit exceeded",
+}
+"""Last.fm's words, which some players look for instead of the code."""
+
 _STATUS = {
     Code.INVALID_METHOD: HTTPStatus.BAD_REQUEST,
     Code.INVALID_PARAMETERS: HTTPStatus.BAD_REQUEST,
@@ -50,7 +65,7 @@ class Refused(Exception):  # noqa: N818 - Last.fm's word for an error is its cod
     code
         What a program reads.
     message
-        The sentence that a person reads.
+        The sentence that a person reads, which goes on after Last.fm's words for the code.
     status
         Default the one that goes with the code; 403 for all that concern who asks.
     """
@@ -58,7 +73,7 @@ class Refused(Exception):  # noqa: N818 - Last.fm's word for an error is its cod
     def __init__(self, code: Code, message: str, status: HTTPStatus | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = f"{_WORDS[code]}: {message}"
         self.status = status or _STATUS.get(code, HTTPStatus.FORBIDDEN)
 
 

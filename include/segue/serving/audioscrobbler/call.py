@@ -47,7 +47,7 @@ class Call:
         """
         value = self.parameters.get(name, "").strip()
         if not value:
-            raise invalid(f"The parameter {name} is missing.")
+            raise invalid(f"{name} is missing.")
         return value
 
     def number(self, name: str, default: int, largest: int) -> int:
@@ -62,7 +62,7 @@ class Call:
         if not value:
             return default
         if not (value.isascii() and value.isdigit() and len(value) <= 18):
-            raise invalid(f"The parameter {name} must be a whole number, not {value[:50]!r}.")
+            raise invalid(f"{name} must be a whole number, not {value[:50]!r}.")
         return min(int(value), largest)
 
     async def user(self) -> str:
@@ -71,17 +71,26 @@ class Call:
         Raises
         ------
         Refused
-            With code 9, if there is no such session, or no longer; 13, without a signature.
+            With code 9, if there is no such session, or no longer.
         ApiError
             429, if there were too many requests.
         """
         key = self.required("sk")
         user_name = await user_of(self.request, key, self.ctx.remembered_sessions)
         if user_name is None:
-            raise Refused(Code.INVALID_SESSION, "The session has ended or never was: sign in again.")
-        if not self.signed:
-            raise Refused(Code.INVALID_SIGNATURE, "The signature api_sig is missing.")
+            raise Refused(Code.INVALID_SESSION, "it has ended or never was, so sign in again.")
         return user_name
+
+    def must_be_signed(self) -> None:
+        """Refuse a call without a signature.
+
+        Raises
+        ------
+        Refused
+            With code 13.
+        """
+        if not self.signed:
+            raise Refused(Code.INVALID_SIGNATURE, "api_sig is missing.")
 
 
 Method = Callable[[Call], Awaitable[Document]]

@@ -70,16 +70,16 @@ async def read_form(request: Request) -> Form:
         body = await read_body(request)
     except ApiError as error:
         if error.status is HTTPStatus.REQUEST_TIMEOUT:
-            raise Refused(Code.TRY_AGAIN, error.message, error.status) from None
-        raise invalid(error.message, error.status) from None
+            raise Refused(Code.TRY_AGAIN, "the request took too long to arrive.", error.status) from None
+        raise invalid("the request is too large.", error.status) from None
     if body and content_type != FORM:
         raise invalid(
-            f"Send the parameters as {FORM}: {content_type[:100]} is not read here.",
+            f"send them as {FORM}, since {content_type[:100]} is not read here.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
     if len(body) > MAX_FORM_BYTES:
         raise invalid(
-            f"The request is too large: at most {MAX_FORM_BYTES} bytes are read.",
+            f"the request is too large, at most {MAX_FORM_BYTES} bytes are read.",
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
     return Form(_pairs(query) | _pairs(body))
@@ -91,7 +91,7 @@ def _pairs(encoded: bytes) -> dict[bytes, bytes]:
             encoded.decode("latin-1"), keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_FIELDS
         )
     except ValueError:
-        raise invalid(f"The request has too many parameters: at most {MAX_FIELDS} are read.") from None
+        raise invalid(f"there are too many, at most {MAX_FIELDS} are read.") from None
     return {name.encode("latin-1"): value.encode("latin-1") for name, value in pairs}
 
 

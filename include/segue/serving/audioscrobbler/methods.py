@@ -27,7 +27,7 @@ LATEST = 2**53
 
 async def scrobble(call: Call) -> Document:
     """Keep plays; what is answered as accepted is in Kafka."""
-    user = await call.user()
+    user = await _writer(call)
     told = scrobbles_in(call.parameters)
     reasons = await keep_scrobbles(call.request, call.ctx, user, told, call.client)
     answers = [_answer(*each) for each in zip(told, reasons, strict=True)]
@@ -38,7 +38,7 @@ async def scrobble(call: Call) -> Document:
 
 async def update_now_playing(call: Call) -> Document:
     """Note what plays."""
-    user = await call.user()
+    user = await _writer(call)
     call.required("artist")
     call.required("track")
     await note_playing(call.ctx, user, call.parameters, call.client)
@@ -47,14 +47,14 @@ async def update_now_playing(call: Call) -> Document:
 
 async def love_track(call: Call) -> Document:
     """Love a track."""
-    user = await call.user()
+    user = await _writer(call)
     await love(call.ctx, user, call.required("artist"), call.required("track"))
     return {}
 
 
 async def unlove_track(call: Call) -> Document:
     """Take a love back."""
-    user = await call.user()
+    user = await _writer(call)
     await unlove(call.ctx, user, call.required("artist"), call.required("track"))
     return {}
 
@@ -117,14 +117,19 @@ POSTED = frozenset({"auth.getmobilesession"} | {name for name in METHODS if name
 """What is taken from a POST only: a password, and what changes something."""
 
 
+async def _writer(call: Call) -> str:
+    call.must_be_signed()
+    return await call.user()
+
+
 async def _own(call: Call) -> str:
-    """Name the user of the session, who may read nobody else's listens."""
+    """Name the user of the session, who may read nobody else's listens; some players do not sign what they read."""
     wanted = call.parameters.get("user", "").strip()
     if not call.parameters.get("sk"):
-        raise Refused(Code.LOGIN_REQUIRED, "Only the user may read this: sign in, and send the session as sk.")
+        raise Refused(Code.LOGIN_REQUIRED, "only the user may read this, so send the session as sk.")
     user = await call.user()
     if wanted and wanted.casefold() != user.casefold():
-        raise Refused(Code.LOGIN_REQUIRED, "A session reads what belongs to its own user only.")
+        raise Refused(Code.LOGIN_REQUIRED, "a session reads what belongs to its own user only.")
     return user
 
 

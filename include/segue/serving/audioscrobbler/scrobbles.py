@@ -40,9 +40,9 @@ def scrobbles_in(parameters: Mapping[str, str]) -> Sequence[Scrobble]:
             found.setdefault(int(match[2] or 0), {})[match[1]] = value
     told = [fields for _, fields in sorted(found.items()) if {"artist", "track", "timestamp"} & set(fields)]
     if not told:
-        raise invalid("The request has no scrobble: artist, track and timestamp are needed.")
+        raise invalid("there is no scrobble, which needs artist, track and timestamp.")
     if len(told) > MAX_SCROBBLES:
-        raise invalid(f"The request has {len(told)} scrobbles: send at most {MAX_SCROBBLES} at once.")
+        raise invalid(f"there are {len(told)} scrobbles, send at most {MAX_SCROBBLES} at once.")
     return told
 
 

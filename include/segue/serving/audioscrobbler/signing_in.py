@@ -24,7 +24,7 @@ REQUEST_TOKEN_S = 60 * 60
 
 async def get_mobile_session(call: Call) -> Document:
     """Open a session for a user name and a token, sent as password or, where the user allows it, as MD5."""
-    _signed(call)
+    call.must_be_signed()
     user_name = call.required("username")
     if call.parameters.get("password"):
         key, user_name = await _by_password(call, user_name, call.parameters["password"])
@@ -35,22 +35,22 @@ async def get_mobile_session(call: Call) -> Document:
 
 async def get_token(call: Call) -> Document:
     """Make a request token."""
-    _signed(call)
+    call.must_be_signed()
     await user_of(call.request, None)
     return {"token": new_request_token()}
 
 
 async def get_session(call: Call) -> Document:
     """Exchange a request token that the user has confirmed for a session."""
-    _signed(call)
+    call.must_be_signed()
     token = call.required("token")
     if not is_request_token(token):
-        raise Refused(Code.EXPIRED_TOKEN, "The token is not from here or has expired: ask for another one.")
+        raise Refused(Code.EXPIRED_TOKEN, "it is not from here or older than an hour, so ask for another one.")
     key = session_key(token)
     await user_of(call.request, None)  # guesses count for the address
     user_name = await run_in_threadpool(call.ctx.sessions.of, key)  # not remembered: players ask until it is there
     if user_name is None:
-        raise Refused(Code.UNAUTHORIZED_TOKEN, "The user has not confirmed the token: see /api/auth/.")
+        raise Refused(Code.UNAUTHORIZED_TOKEN, "the user has not confirmed it at /api/auth/.")
     return _session(user_name, key)
 
 
@@ -92,14 +92,9 @@ async def _by_md5(call: Call, user_name: str, given: str) -> str:
 def _wrong() -> Refused:
     return Refused(
         Code.AUTHENTICATION_FAILED,
-        "The user name or the password is wrong (the password is the token that `segue users add` prints), or the "
+        "the user name or the password is wrong (the password is the token that `segue users add` prints), or the "
         "player signs in by MD5 and the user has not allowed that (`segue users md5`).",
     )
-
-
-def _signed(call: Call) -> None:
-    if not call.signed:
-        raise Refused(Code.INVALID_SIGNATURE, "The signature api_sig is missing.")
 
 
 def _session(user_name: str, key: str) -> dict[str, Any]:

@@ -127,7 +127,7 @@ async def _session(request: Request, ctx: Context) -> tuple[dict[str, str], str]
     parameters = (await read_form(request)).text
     user = await user_of(request, parameters.get("s") or None, ctx.remembered_sessions)
     if user is None:
-        raise Refused(Code.INVALID_SESSION, "The session has ended or never was: shake hands again.")
+        raise Refused(Code.INVALID_SESSION, "it has ended or never was, so shake hands again.")
     return parameters, user
 
 
@@ -143,7 +143,7 @@ async def _answering(answer: Callable[[], Awaitable[PlainTextResponse]]) -> Plai
         return _later(error.message)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
-        return _later("Listens cannot be kept just now: try again later.")
+        return _later("Listens cannot be kept just now, so send them again later.")
 
 
 def _renamed(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -38,7 +38,9 @@ async def web_service(request: Request, ctx: Ctx) -> Response:
         return failed(_too_many(error), json=json)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
-        return failed(Refused(Code.TRY_AGAIN, "Listens cannot be kept just now: try again later."), json=json)
+        return failed(
+            Refused(Code.TRY_AGAIN, "listens cannot be kept just now, so send this again later."), json=json
+        )
 
 
 async def _call(request: Request, ctx: Context, form: Form) -> Document:
@@ -46,21 +48,21 @@ async def _call(request: Request, ctx: Context, form: Form) -> Document:
     name = parameters.get("method", "").lower()
     method = METHODS.get(name)
     if method is None:
-        raise Refused(Code.INVALID_METHOD, f"There is no method {parameters.get('method', '')[:100]!r} here.")
+        raise Refused(Code.INVALID_METHOD, f"there is none named {parameters.get('method', '')[:100]!r} here.")
     if name in POSTED and request.method != "POST":
-        raise invalid(f"Send {parameters['method']} by POST.")
+        raise invalid(f"send {parameters['method']} by POST.")
     secret = ctx.settings.lastfm_secrets.get(parameters.get("api_key", ""))
     if secret is None:
         raise Refused(
             Code.INVALID_API_KEY,
-            f"The API key {parameters.get('api_key', '')[:100]!r} is not known here: whoever runs this server can "
-            "add it, with its shared secret, to SEGUE_LASTFM_KEYS.",
+            f"{parameters.get('api_key', '')[:100]!r} is not known here, but whoever runs this server can add it, with "
+            "its shared secret, to SEGUE_LASTFM_KEYS.",
         )
     signed = "api_sig" in parameters
     if signed and not form.is_signed_with(secret):
         raise Refused(
             Code.INVALID_SIGNATURE,
-            "The signature is wrong: SEGUE_LASTFM_KEYS names another shared secret for the player's API key.",
+            "SEGUE_LASTFM_KEYS names another shared secret for the API key than the player has.",
         )
     return await method(Call(request, ctx, parameters, signed))
 
@@ -68,5 +70,5 @@ async def _call(request: Request, ctx: Context, form: Form) -> Document:
 def _too_many(error: ApiError) -> Refused:
     """Tell who submits to send it again, since players throw away what is refused with 29."""
     if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        return Refused(Code.TRY_AGAIN, "This comes faster than the rate limit allows: send it again later.")
-    return Refused(Code.RATE_LIMIT, "There were too many requests: wait ten seconds.")
+        return Refused(Code.TRY_AGAIN, "this comes too fast, so send it again later.")
+    return Refused(Code.RATE_LIMIT, "wait ten seconds.")
