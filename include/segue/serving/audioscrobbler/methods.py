@@ -123,7 +123,7 @@ async def _writer(call: Call) -> str:
 
 
 async def _own(call: Call) -> str:
-    """Name the user of the session, who may read nobody else's listens; some players do not sign what they read."""
+    """Name the user of the session, who reads nobody else's listens. Some players do not sign what they read."""
     wanted = call.parameters.get("user", "").strip()
     if not call.parameters.get("sk"):
         raise Refused(Code.LOGIN_REQUIRED, "only the user may read this, so send the session as sk.")

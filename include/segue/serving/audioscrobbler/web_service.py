@@ -55,8 +55,8 @@ async def _call(request: Request, ctx: Context, form: Form) -> Document:
     if secret is None:
         raise Refused(
             Code.INVALID_API_KEY,
-            f"{parameters.get('api_key', '')[:100]!r} is not known here, but whoever runs this server can add it, with "
-            "its shared secret, to SEGUE_LASTFM_KEYS.",
+            f"{parameters.get('api_key', '')[:100]!r} is not known here, but whoever runs this server can add it "
+            "with its shared secret to SEGUE_LASTFM_KEYS.",
         )
     signed = "api_sig" in parameters
     if signed and not form.is_signed_with(secret):

@@ -31,11 +31,14 @@ def test_characters_that_xml_cannot_hold_are_left_out() -> None:
 
 
 def test_errors_have_code_sentence_and_status() -> None:
-    refused = Refused(Code.INVALID_SESSION, "Sign in again.")
+    refused = Refused(Code.INVALID_SESSION, "sign in again.")
     answer = failed(refused, json=True)
-    assert (answer.status_code, json.loads(answer.body)) == (403, {"error": 9, "message": "Sign in again."})
+    assert (answer.status_code, json.loads(answer.body)) == (
+        403,
+        {"error": 9, "message": "Invalid session key: sign in again."},
+    )
     answer = failed(refused, json=False)
     assert bytes(answer.body).decode() == (
-        DECLARED + '<lfm status="failed"><error code="9">Sign in again.</error></lfm>'
+        DECLARED + '<lfm status="failed"><error code="9">Invalid session key: sign in again.</error></lfm>'
     )
-    assert failed(Refused(Code.TRY_AGAIN, "Later."), json=False).headers["retry-after"]
+    assert failed(Refused(Code.TRY_AGAIN, "later."), json=False).headers["retry-after"]
