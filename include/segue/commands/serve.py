@@ -21,6 +21,7 @@ def serve() -> None:
 
     from segue.serving.app import create_app
     from segue.serving.observation import log_to_stdout
+    from segue.serving.wire import SpelledHeaders
 
     settings = get_settings()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -31,6 +32,7 @@ def serve() -> None:
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
+        http=SpelledHeaders,
         access_log=False,
         timeout_keep_alive=IDLE_S,
         limit_concurrency=CONNECTIONS,

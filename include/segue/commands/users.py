@@ -18,7 +18,7 @@ from segue.settings import Settings
 from segue.streaming.lake import TABLE, ListensTable
 from segue.streaming.removals import user_key
 
-app = typer.Typer(no_args_is_help=True, help="Accounts of the listens API: add, list, rotate, revoke, forget.")
+app = typer.Typer(no_args_is_help=True, help="Accounts of the listens API.")
 
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 
@@ -46,13 +46,35 @@ def add(name: Name) -> None:
 @app.command("list")
 def list_() -> None:
     """List the accounts."""
-    table = Table("user", "since", "token")
+    table = Table("user", "since", "token", "listens readable")
     with _accounts() as accounts:
         for account in accounts.all():
             table.add_row(
-                account.user_name, f"{account.created_at:%Y-%m-%d %H:%M}", "valid" if account.active else "revoked"
+                account.user_name,
+                f"{account.created_at:%Y-%m-%d %H:%M}",
+                "valid" if account.active else "revoked",
+                "by everybody" if account.public else "by the user",
             )
     Console().print(table)
+
+
+@app.command()
+def public(name: Name) -> None:
+    """Let everybody who reaches the API read the user's listens, counts and loves, without a token.
+
+    Some players read them without one.
+    """
+    with _accounts() as accounts:
+        accounts.set_public(name, True)
+    typer.echo(f"Everybody can read the listens, counts and loves of {name}. `segue users private` ends it.")
+
+
+@app.command()
+def private(name: Name) -> None:
+    """Let only the user's token read the user's listens; this is the default."""
+    with _accounts() as accounts:
+        accounts.set_public(name, False)
+    typer.echo(f"Only the token of {name} can read their listens, counts and loves.")
 
 
 @app.command()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
+import time
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,6 +16,8 @@ from segue.serving import limits
 from segue.serving.accounts import RememberedAccounts
 from segue.serving.context import Context
 from segue.serving.errors import ApiError, bad_request, not_found, unauthorized
+from segue.serving.optional_fields import canonical_uuid
+from segue.serving.pace import Turn
 
 _PATIENCE = 4  # times the largest body are read and thrown away, so that the client reads the answer
 
@@ -38,32 +43,62 @@ def header_token(request: Request) -> str | None:
     if scheme.lower() not in ("token", "bearer") or not token.strip():
         _count(request, *context(request).rate_limits.address(_address(request)))
         raise unauthorized("Provided Authorization header is invalid.")
-    return token.strip()
+    return plain_token(token.strip())
+
+
+def plain_token(token: str) -> str:
+    """Undo base64: Jellyfin's plugin stores tokens in it, and sends some as they are stored."""
+    try:
+        decoded = base64.b64decode(token + "=" * (-len(token) % 4), validate=True).decode("ascii")
+    except ValueError:
+        return token
+    return decoded if canonical_uuid(decoded) == decoded else token
 
 
 async def user_of(request: Request, token: str | None, remembered: RememberedAccounts | None = None) -> str | None:
     """Name the user of a token, or of another secret that `remembered` knows, and count the request.
 
     A valid token's requests count for its user, others for the address that they come from. When that has sent too
-    many, the database is no longer asked for tokens that are not remembered: nobody guesses tokens quickly.
+    many, the database is no longer asked for tokens that were never valid: nobody guesses tokens quickly.
+
+    What a user submits is never answered with 429, which makes players throw it away: it is slowed down.
 
     Raises
     ------
     ApiError
-        429, if there were too many.
+        429, if there were too many; 503 with ``Retry-After``, if slowing down would take too long.
     """
     ctx = context(request)
     address = _address(request)
     remembered = remembered or ctx.remembered
     known, user_name = remembered.remembered(token) if token else (True, None)
-    if token and not known and ctx.rate_limits.may_ask(address):
+    if token and not known and (user_name is not None or ctx.rate_limits.may_ask(address)):
         user_name = await run_in_threadpool(remembered.look_up, token)
     if user_name is None:
         _count(request, *ctx.rate_limits.address(address))
     else:
-        _count(request, *ctx.rate_limits.user(user_name))
         request.state.user = user_name
+        if request.method == "POST":
+            await _wait(request, ctx.pace.take(user_name), ctx.pace.requests)
+        else:
+            _count(request, *ctx.rate_limits.user(user_name))
     return user_name
+
+
+async def _wait(request: Request, turn: Turn, requests: int) -> None:
+    request.state.headers = {
+        "X-RateLimit-Limit": str(requests),
+        "X-RateLimit-Remaining": str(turn.remaining),
+        "X-RateLimit-Reset-In": str(turn.reset_s),
+        "X-RateLimit-Reset": str(int(time.time()) + turn.reset_s),
+    }
+    if not turn.allowed:
+        request.state.headers["Retry-After"] = str(math.ceil(turn.wait_s))
+        raise ApiError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "You submit faster than your rate limit. Send this again after the seconds in Retry-After.",
+        )
+    await asyncio.sleep(turn.wait_s)
 
 
 def _address(request: Request) -> str:
@@ -98,7 +133,7 @@ async def authorized(request: Request) -> str:
 
 
 async def owner(request: Request, user_name: str, asking: Annotated[str, Depends(authorized)]) -> str:
-    """Let a user read what is their own.
+    """Let a user read what is their own; the case of the name does not matter.
 
     Raises
     ------
@@ -107,9 +142,31 @@ async def owner(request: Request, user_name: str, asking: Annotated[str, Depends
     """
     if user_name == asking:
         return asking
-    if await run_in_threadpool(context(request).accounts.exists, user_name):
+    found = await run_in_threadpool(context(request).accounts.find, user_name)
+    if found is None:
+        raise not_found(f"Cannot find user: {user_name}")
+    if found.user_name != asking:
         raise ApiError(HTTPStatus.FORBIDDEN, "A token reads what belongs to its own user only.")
-    raise not_found(f"Cannot find user: {user_name}")
+    return asking
+
+
+async def reader(request: Request, user_name: str) -> str:
+    """Let users read what is their own, and everybody what a user has made public.
+
+    Raises
+    ------
+    ApiError
+        401 without a token, 403 or 404 with another user's, unless the user has made it public.
+    """
+    asking = await authorized(request) if header_token(request) else await user_of(request, None)
+    if user_name == asking:
+        return asking
+    found = await run_in_threadpool(context(request).accounts.find, user_name)
+    if found is not None and found.public:
+        return found.user_name
+    if asking is None:
+        raise unauthorized("You need to provide an Authorization header.")
+    return await owner(request, user_name, asking)
 
 
 async def read_body(request: Request) -> bytes:
@@ -138,5 +195,6 @@ async def read_body(request: Request) -> bytes:
 
 User = Annotated[str, Depends(authorized)]
 Owner = Annotated[str, Depends(owner)]
+Reader = Annotated[str, Depends(reader)]
 Body = Annotated[bytes, Depends(read_body)]
 Ctx = Annotated[Context, Depends(context)]

@@ -41,6 +41,7 @@ class Account:
     user_name: str
     created_at: datetime
     active: bool
+    public: bool
 
 
 class Accounts:
@@ -73,10 +74,14 @@ class Accounts:
                 f"{user_name!r} cannot be a user name: use 1 to 64 letters, digits, spaces, '_', '.' or '-', "
                 "with a letter, digit or '_' first."
             )
+        if (taken := self.find(user_name)) is not None and taken.user_name != user_name:
+            raise AccountError(
+                f"There is a user {taken.user_name!r} already. The case of a name does not matter: choose another."
+            )
         token = str(uuid.uuid4())
-        account = {"_id": user_name, "created_at": datetime.now(UTC), **_secret(token)}
+        account = {"_id": user_name, "folded": user_name.casefold(), "created_at": datetime.now(UTC)}
         try:
-            self._accounts.insert_one(account)
+            self._accounts.insert_one(account | _secret(token))
         except DuplicateKeyError as error:
             raise AccountError(
                 f"There is a user {user_name!r} already: `segue users rotate` makes a new token."
@@ -118,13 +123,26 @@ class Accounts:
         return [_account(document) for document in self._accounts.find().sort("_id")]
 
     def exists(self, user_name: str) -> bool:
-        """Tell whether there is such a user."""
+        """Tell whether there is such a user, spelled exactly so."""
         return self._accounts.find_one({"_id": user_name}, {"_id": 1}) is not None
 
-    def created_at(self, user_name: str) -> datetime:
-        """Tell since when there is an account; now, if it has just been removed."""
-        account = self._accounts.find_one({"_id": user_name}, {"created_at": 1})
-        return account["created_at"] if account else datetime.now(UTC)
+    def find(self, user_name: str) -> Account | None:
+        """Find a user, whatever the case of the letters; the exact spelling goes first."""
+        document = self._accounts.find_one({"_id": user_name})
+        if document is None:
+            document = self._accounts.find_one({"folded": user_name.casefold()})
+        return _account(document) if document else None
+
+    def set_public(self, user_name: str, public: bool) -> None:
+        """Let everybody read the listens, counts and loves of a user, or only the user's own token.
+
+        Raises
+        ------
+        AccountError
+            If there is no such user.
+        """
+        if not self._accounts.update_one({"_id": user_name}, {"$set": {"public": public}}).matched_count:
+            raise _unknown(user_name)
 
     def of_token(self, token: str) -> str | None:
         """Name the user of a token; None if it is nobody's.
@@ -147,9 +165,13 @@ class Accounts:
         self._accounts.update_one({"_id": user_name}, {"$max": {f"imports.{service}": listened_at}})
 
     def create_indexes(self) -> None:
-        """Make looking up a token or a session quick."""
+        """Make looking up a token, a session or a name quick; complete the accounts of earlier versions."""
         self._accounts.create_index("token_key", sparse=True)
         self._accounts.create_index("sessions", sparse=True)
+        self._accounts.create_index("folded", sparse=True)
+        for document in self._accounts.find({"folded": {"$exists": False}}, {"_id": 1}):
+            folded = str(document["_id"]).casefold()
+            self._accounts.update_one({"_id": document["_id"]}, {"$set": {"folded": folded}})
 
 
 class RememberedAccounts:
@@ -169,7 +191,7 @@ class RememberedAccounts:
         self._tokens: dict[bytes, tuple[float, str | None]] = {}
 
     def remembered(self, token: str) -> tuple[bool, str | None]:
-        """Tell whether the token is remembered, and whose it is."""
+        """Tell whether the token is remembered, and whose it is or was when that was last asked."""
         until, user_name = self._tokens.get(digest(token), (0.0, None))
         return until > time.monotonic(), user_name
 
@@ -177,7 +199,9 @@ class RememberedAccounts:
         """Ask the database whose token it is, and remember the answer."""
         user_name = self._of_secret(token)
         if len(self._tokens) >= self._size:
-            self._tokens.clear()
+            # Guesses go, users stay: they may be asked for however much is guessed at their address.
+            users = {hashed: found for hashed, found in self._tokens.items() if found[1] is not None}
+            self._tokens = users if len(users) < self._size else {}
         self._tokens[digest(token)] = (time.monotonic() + TRUSTED_S, user_name)
         return user_name
 
@@ -193,7 +217,8 @@ def _secret(token: str) -> dict[str, bytes]:
 
 
 def _account(document: dict[str, Any]) -> Account:
-    return Account(document["_id"], document["created_at"], "token_sha256" in document)
+    public = bool(document.get("public", False))
+    return Account(document["_id"], document["created_at"], "token_sha256" in document, public)
 
 
 def _unknown(user_name: str) -> AccountError:

@@ -9,28 +9,35 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from segue.serving import (
     audioscrobbler,
+    elsewhere,
     errors,
+    looking_up,
     operating,
     opinions,
     reading,
     recommendations,
     schemas,
+    statistics,
     submitting,
+    wire,
 )
+from segue.serving.base_urls import AnyBaseUrl
 from segue.serving.context import Context
 from segue.serving.observation import Observation
 from segue.settings import Settings, get_settings
 
 DESCRIPTION = """Point the scrobbler you already have at this server instead of `api.listenbrainz.org`, with a
-token of `segue users add`. A listen that was answered with 200 is in Kafka; anything else may be sent again
-without harm.
+token of `segue users add`. A listen that was answered with 200, and is not among the `refused` of the answer, is
+in Kafka; anything else may be sent again without harm.
 
-Every request but `/health`, `/metrics` and these pages carries `Authorization: Token …`.
+Every request but `/health`, `/metrics` and these pages carries `Authorization: Token …`. What a user has made
+public (`segue users public`) can be read without.
 """
 
 BODIES: tuple[type[BaseModel], ...] = (
@@ -66,8 +73,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     errors.install(app)
-    for router in (submitting.router, reading.router, opinions.router, recommendations.router, operating.router):
-        app.include_router(router)
+    parts = (submitting, reading, opinions, statistics, looking_up, elsewhere, recommendations, operating)
+    for part in parts:
+        app.include_router(part.router)
+    routes = [route for part in parts for route in part.router.routes if isinstance(route, APIRoute)]
+    app.add_middleware(AnyBaseUrl, paths=[route.path for route in routes])
     audioscrobbler.include(app)
     # Players in a browser, such as Web Scrobbler, come from other origins; the token is in a header, not a cookie.
     app.add_middleware(
@@ -75,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allow_origins=["*"],
         allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type"],
-        expose_headers=["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset-In", "X-RateLimit-Reset"],
+        expose_headers=wire.NAMES,
         max_age=86_400,
     )
     app.add_middleware(Observation)

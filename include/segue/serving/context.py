@@ -16,8 +16,10 @@ from segue.serving.accounts import Accounts, RememberedAccounts
 from segue.serving.audioscrobbler.sessions import Sessions
 from segue.serving.feedback_store import FeedbackStore
 from segue.serving.histories import Histories
+from segue.serving.pace import Pace
 from segue.serving.playing_now import PlayingNow
-from segue.serving.rate_limits import RateLimits
+from segue.serving.rate_limits import WINDOW_S, RateLimits
+from segue.serving.refusals import RefusedListens
 from segue.settings import Settings
 from segue.streaming.catalogue import LiveCatalogue
 from segue.streaming.follower import Follower
@@ -44,11 +46,13 @@ class Context:
     sessions: Sessions
     remembered_sessions: RememberedAccounts
     rate_limits: RateLimits
+    pace: Pace
     store: ListenStore
     histories: Histories
     removals: Removals
     feedback: FeedbackStore
     playing_now: PlayingNow
+    refused: RefusedListens
     catalogue: LiveCatalogue
     follower: Follower
     stopping: threading.Event
@@ -74,11 +78,13 @@ class Context:
             sessions=sessions,
             remembered_sessions=RememberedAccounts(sessions.of),
             rate_limits=RateLimits(settings.api_requests_per_window, settings.api_anonymous_requests_per_window),
+            pace=Pace(settings.api_requests_per_window, WINDOW_S),
             store=store,
             histories=Histories(database),
             removals=removals,
             feedback=FeedbackStore(database),
             playing_now=PlayingNow(database),
+            refused=RefusedListens(database),
             catalogue=LiveCatalogue(database, settings),
             follower=Follower(settings, store, removals),
             stopping=threading.Event(),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +29,10 @@ class ApiError(Exception):
         self.message = message
 
 
+class BadListenError(Exception):
+    """A listen that cannot be taken, with the sentence for the player; others of the request may be good."""
+
+
 def bad_request(message: str) -> ApiError:
     """Answer 400: the client must send something else."""
     return ApiError(HTTPStatus.BAD_REQUEST, message)
@@ -42,9 +48,11 @@ def not_found(message: str) -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, message)
 
 
-def body(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Put an error into ListenBrainz's form."""
-    return JSONResponse({"code": status, "error": message}, status_code=status, headers=headers)
+def body(
+    status: int, message: str, headers: dict[str, str] | None = None, *, more: Mapping[str, Any] | None = None
+) -> JSONResponse:
+    """Put an error into ListenBrainz's form, with `more` beside it."""
+    return JSONResponse({"code": status, "error": message} | dict(more or {}), status_code=status, headers=headers)
 
 
 def install(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,7 +23,15 @@ class Feedback(BaseModel):
     recording_mbid: str | None = None
     recording_msid: str | None = None
     score: Literal[-1, 0, 1] = Field(description="1 is love, -1 hate, 0 takes back what was said.")
+    artist_name: str | None = Field(None, description="As it was known when the user said so.")
+    track_name: str | None = None
+    release_name: str | None = None
     created: float = Field(default_factory=time.time, description="In seconds since 1970.")
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids by which the recording is known here."""
+        return {known for known in (self.recording_mbid, self.recording_msid) if known}
 
     @property
     def key(self) -> str:
@@ -43,12 +52,24 @@ class FeedbackStore:
         self._feedback = database[COLLECTION]
 
     def put(self, feedback: Feedback) -> None:
-        """Replace what the user said before; a score of 0 removes it."""
-        if feedback.score == 0:
-            self._feedback.delete_one({"_id": feedback.key})
-        else:
+        """Replace what the user said before of the recording, under either id; a score of 0 removes it."""
+        earlier = [each.key for each in self.of_recordings(feedback.user_name, feedback.ids)]
+        if feedback.score != 0:
             document = {"_id": feedback.key, **feedback.model_dump()}
             self._feedback.replace_one({"_id": feedback.key}, document, upsert=True)
+        gone = [key for key in earlier if feedback.score == 0 or key != feedback.key]
+        if gone:
+            self._feedback.delete_many({"_id": {"$in": gone}})
+
+    def of_recordings(self, user_name: str, recordings: Collection[str]) -> list[Feedback]:
+        """Read what a user has said of recordings, by MSID or MBID."""
+        wanted = {"$in": sorted(recordings)}
+        found = {
+            document["_id"]: Feedback(**document)
+            for name in ("recording_mbid", "recording_msid")
+            for document in self._feedback.find({"user_name": user_name, name: wanted})
+        }
+        return list(found.values())
 
     def of_user(self, user_name: str, score: int | None, count: int, offset: int) -> tuple[int, list[Feedback]]:
         """Read feedback, the newest first: how many there are, and `count` of them after `offset`."""

@@ -11,6 +11,7 @@ from segue.serving.accounts import TRUSTED_S, Accounts
 from segue.serving.feedback_store import FeedbackStore
 from segue.serving.histories import Histories
 from segue.serving.playing_now import PlayingNow
+from segue.serving.refusals import RefusedListens
 from segue.streaming.removals import Removals, user_key
 from segue.streaming.store import ListenStore
 
@@ -35,6 +36,7 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
         "account": int(account),
         "listens": ListenStore(database).remove_user(user_name),
         "plays": Histories(database).remove_user(user_name),
+        "refused listens": RefusedListens(database).remove_user(user_name),
         "opinions": FeedbackStore(database).remove_user(user_name),
         "recommendations": database["recommendations"].delete_many({"_id": user_name}).deleted_count,
     }

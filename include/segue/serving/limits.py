@@ -19,6 +19,9 @@ MAX_DURATION_S = 24 * 24 * 60 * 60
 MIN_LISTENED_AT = 1_033_430_400
 """2002-10-01 00:00:00 UTC: before that nobody scrobbled."""
 
+MAX_AHEAD_S = 24 * 60 * 60
+"""How far ahead a player's clock may be, which covers every wrong time zone."""
+
 DEFAULT_ITEMS_PER_GET = 25
 
 MAX_ITEMS_PER_GET = 1_000

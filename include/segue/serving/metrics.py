@@ -20,6 +20,13 @@ LISTENS = Counter(
     ["listen_type", "matched_by"],
     registry=REGISTRY,
 )
+REFUSED = Counter("segue_listens_refused", "Listens without artist, title or a possible time.", registry=REGISTRY)
+FIELDS_DROPPED = Counter(
+    "segue_listen_fields_dropped",
+    "Optional fields that could not be used; their listens were accepted.",
+    ["field"],
+    registry=REGISTRY,
+)
 NOT_WRITTEN = Counter("segue_listens_not_written", "Listens that Kafka did not acknowledge.", registry=REGISTRY)
 PENDING = Gauge("segue_listens_pending", "Listens that wait for Kafka's acknowledgement.", registry=REGISTRY)
 LAG = Gauge("segue_listen_store_lag", "Events in Kafka that the store of listens has not got.", registry=REGISTRY)

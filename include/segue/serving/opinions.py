@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from segue.serving import limits, schemas
-from segue.serving.access import Body, Ctx, Owner, User
+from segue.serving.access import Body, Ctx, Reader, User
 from segue.serving.context import Context
 from segue.serving.errors import bad_request
 from segue.serving.feedback_store import Feedback
+from segue.serving.optional_fields import canonical_uuid
+from segue.serving.recording_names import names_of
 from segue.serving.submitting import ok
-from segue.serving.validation import canonical_uuid, parse_object
+from segue.serving.validation import parse_object
+from segue.streaming.plays import Play
 
 router = APIRouter(prefix="/1/feedback", tags=["feedback"], responses=schemas.REFUSALS)
 
-KEYS = frozenset({"recording_msid", "recording_mbid", "score"})
+Metadata = Annotated[bool, Query(description="Whether each row has the names, as `track_metadata`.")]
+
+Recordings = Annotated[str, Query(description="Ids, separated by commas.")]
 
 
 @router.post("/recording-feedback", summary="Love or hate", openapi_extra=schemas.takes(schemas.RecordingFeedback))
@@ -29,13 +35,18 @@ async def recording_feedback(user: User, body: Body, ctx: Ctx) -> Response:
 
 
 async def keep(ctx: Context, feedback: Feedback) -> None:
-    """Write an opinion to Kafka, then to the store.
+    """Write an opinion to Kafka, then to the store, with the names where they are known.
 
     Raises
     ------
     NotWritten
         If Kafka does not acknowledge.
     """
+    if feedback.track_name is None:
+        named = await run_in_threadpool(names_of, ctx, feedback.user_name, feedback.ids)
+        for play in list(named.values())[:1]:
+            names = {key: getattr(play, key) for key in ("artist_name", "track_name", "release_name")}
+            feedback = feedback.model_copy(update=names)
     record = (feedback.user_name.encode(), feedback.model_dump_json(exclude_none=True).encode())
     await ctx.writer.write(ctx.settings.feedback_topic, [record])
     await run_in_threadpool(ctx.feedback.put, feedback)
@@ -43,41 +54,86 @@ async def keep(ctx: Context, feedback: Feedback) -> None:
 
 @router.get("/user/{user_name}/get-feedback", summary="What a user loves and hates")
 async def get_feedback(
-    user: Owner,
+    user: Reader,
     ctx: Ctx,
     score: int | None = None,
     count: Annotated[int, Query(ge=0, lt=2**31)] = limits.DEFAULT_ITEMS_PER_GET,
     offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    metadata: Metadata = False,
 ) -> JSONResponse:
     """Read feedback, the newest first."""
     if score not in (None, -1, 0, 1):
         raise bad_request("Score can have a value of 1 or -1.")
     count = min(count, limits.MAX_ITEMS_PER_GET)
     total, found = await run_in_threadpool(ctx.feedback.of_user, user, score, count, offset)
-    items = [
-        {
-            "created": int(feedback.created),
-            "recording_mbid": feedback.recording_mbid,
-            "recording_msid": feedback.recording_msid,
-            "score": feedback.score,
-            "user_id": user,
-        }
-        for feedback in found
-    ]
+    items = await run_in_threadpool(_rows, ctx, user, found, metadata)
     return JSONResponse({"feedback": items, "count": len(items), "total_count": total, "offset": offset})
+
+
+@router.get("/user/{user_name}/get-feedback-for-recordings", summary="What a user thinks of some recordings")
+async def get_feedback_for_recordings(
+    user: Reader, ctx: Ctx, recording_msids: Recordings = "", recording_mbids: Recordings = ""
+) -> JSONResponse:
+    """Read the feedback for each id that is asked for; the score is 0 where the user has said nothing."""
+    asked = [
+        (name, given.strip())
+        for name, listed in (("recording_msid", recording_msids), ("recording_mbid", recording_mbids))
+        for given in listed.split(",")
+        if given.strip()
+    ]
+    if not 0 < len(asked) <= limits.MAX_ITEMS_PER_GET:
+        raise bad_request(
+            f"Ask for 1 to {limits.MAX_ITEMS_PER_GET} recordings, in recording_msids or recording_mbids."
+        )
+    if any(canonical_uuid(given) is None for _, given in asked):
+        raise bad_request("Invalid recordings: not a valid UUID")
+    found = await run_in_threadpool(
+        ctx.feedback.of_recordings, user, {str(canonical_uuid(given)) for _, given in asked}
+    )
+    said = {known: _row(user, feedback) for feedback in found for known in feedback.ids}
+    nothing = {"created": None, "recording_mbid": None, "recording_msid": None, "score": 0, "user_id": user}
+    rows = [said.get(str(canonical_uuid(given))) or nothing | {name: given} for name, given in asked]
+    return JSONResponse({"feedback": rows})
+
+
+def _rows(ctx: Context, user: str, found: Sequence[Feedback], metadata: bool) -> list[dict[str, Any]]:
+    rows = [_row(user, feedback) for feedback in found]
+    if metadata:
+        unnamed = {known for feedback in found if not feedback.track_name for known in feedback.ids}
+        named = names_of(ctx, user, unnamed)
+        for row, feedback in zip(rows, found, strict=True):
+            if feedback.artist_name and feedback.track_name:
+                play: Play | None = Play(0, feedback.artist_name, feedback.track_name, feedback.release_name)
+            else:
+                play = next((named[known] for known in feedback.ids if known in named), None)
+            row["track_metadata"] = play and {
+                "artist_name": play.artist_name,
+                "track_name": play.track_name,
+                "release_name": play.release_name,
+            }
+            row["recording_msid"] = row["recording_msid"] or (play and play.recording_msid)
+    return rows
+
+
+def _row(user: str, feedback: Feedback) -> dict[str, Any]:
+    return {
+        "created": int(feedback.created),
+        "recording_mbid": feedback.recording_mbid,
+        "recording_msid": feedback.recording_msid,
+        "score": feedback.score,
+        "user_id": user,
+    }
 
 
 def _feedback(user: str, body: bytes) -> Feedback:
     document = parse_object(body)
-    given = {key: document[key] for key in ("recording_mbid", "recording_msid") if document.get(key) is not None}
+    given = {key: document[key] for key in ("recording_mbid", "recording_msid") if document.get(key)}
     if not given or "score" not in document:
         raise bad_request(
             "JSON document must contain either recording_msid or recording_mbid, and score top level keys"
         )
-    if set(document) - KEYS:
-        raise bad_request("JSON document may only contain recording_msid, recording_mbid and score top level keys")
     ids = {key: canonical_uuid(recording) for key, recording in given.items()}
-    if None in ids.values():
+    if not any(ids.values()):
         raise bad_request("Invalid JSON document submitted: not a valid UUID")
     score = document["score"]
     if type(score) is not int or score not in (-1, 0, 1):

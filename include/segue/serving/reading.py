@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from segue.serving import limits, schemas
-from segue.serving.access import Body, Ctx, Owner, User, owner
+from segue.serving.access import Body, Ctx, Owner, Reader, User
 from segue.serving.errors import bad_request, not_found
 from segue.serving.submitting import ok
 from segue.serving.validation import parse_object
 from segue.streaming.events import Listen
 
-router = APIRouter(prefix="/1", tags=["listens"], responses=schemas.REFUSALS)
+router = APIRouter(tags=["listens"], responses=schemas.REFUSALS)
 
 SERVICES = ("lastfm", "librefm", "listenbrainz", "spotify", "soundcloud", "apple", "funkwhale", "navidrome")
 
@@ -25,16 +25,16 @@ Seconds = Annotated[
 Count = Annotated[int, Query(description=f"At most {limits.MAX_ITEMS_PER_GET}.", ge=0, lt=2**31)]
 
 
-@router.get("/user/{user_name}/listens", summary="The listens of a user, the newest first")
+@router.get("/1/user/{user_name}/listens", summary="The listens of a user, the newest first")
 async def listens(
-    user: Owner,
+    user: Reader,
     ctx: Ctx,
     max_ts: Seconds = None,
     min_ts: Seconds = None,
     count: Count = limits.DEFAULT_ITEMS_PER_GET,
 ) -> JSONResponse:
-    """Read listens before `max_ts`, after `min_ts`, or the newest."""
-    if max_ts is not None and min_ts is not None and max_ts <= min_ts:
+    """Read listens before `max_ts`, after `min_ts`, or the newest; with equal bounds there are none."""
+    if max_ts is not None and min_ts is not None and max_ts < min_ts:
         raise bad_request("max_ts should be greater than min_ts")
     count = min(count, limits.MAX_ITEMS_PER_GET)
     found = await run_in_threadpool(ctx.store.of_user, user, before=max_ts, after=min_ts, count=count)
@@ -49,13 +49,13 @@ async def listens(
     return JSONResponse({"payload": payload})
 
 
-@router.get("/user/{user_name}/listen-count", summary="How many listens a user has")
-async def listen_count(user: Owner, ctx: Ctx) -> JSONResponse:
+@router.get("/1/user/{user_name}/listen-count", summary="How many listens a user has")
+async def listen_count(user: Reader, ctx: Ctx) -> JSONResponse:
     """Count them."""
     return JSONResponse({"payload": {"count": await run_in_threadpool(ctx.store.count, user)}})
 
 
-@router.get("/user/{user_name}/playing-now", summary="What a user is playing")
+@router.get("/1/user/{user_name}/playing-now", summary="What a user is playing")
 async def playing_now(user: Owner, ctx: Ctx) -> JSONResponse:
     """Read what plays at this moment: one listen without a time, or none."""
     metadata = await run_in_threadpool(ctx.playing_now.get, user)
@@ -64,18 +64,22 @@ async def playing_now(user: Owner, ctx: Ctx) -> JSONResponse:
     return JSONResponse({"payload": payload})
 
 
-@router.get("/latest-import", summary="Until when a user has imported")
-async def latest_import(
-    request: Request, asking: User, ctx: Ctx, user_name: str, service: str = "lastfm"
-) -> JSONResponse:
+@router.get("/v1/users/{user_name}/refused-listens", summary="Listens that were refused lately")
+async def refused_listens(user: Owner, ctx: Ctx) -> JSONResponse:
+    """Read which listens could not be taken and why, the newest first: many players do not show it."""
+    found = await run_in_threadpool(ctx.refused.of_user, user)
+    return JSONResponse({"user_name": user, "count": len(found), "refused": found})
+
+
+@router.get("/1/latest-import", summary="Until when a user has imported")
+async def latest_import(user: Reader, ctx: Ctx, service: str = "lastfm") -> JSONResponse:
     """Read the time of the newest listen of earlier imports; 0 if there were none."""
-    user = await owner(request, user_name, asking)
     latest = await run_in_threadpool(ctx.accounts.latest_import, user, _known(service))
     status = {"state": None, "count": 0}
     return JSONResponse({"musicbrainz_id": user, "latest_import": latest, "status": status, "error": None})
 
 
-@router.post("/latest-import", summary="Note an import", openapi_extra=schemas.takes(schemas.LatestImport))
+@router.post("/1/latest-import", summary="Note an import", openapi_extra=schemas.takes(schemas.LatestImport))
 async def set_latest_import(user: User, body: Body, ctx: Ctx) -> Response:
     """Note the time of the newest listen of an import; an earlier time than the one known changes nothing."""
     document = parse_object(body)
@@ -97,7 +101,7 @@ def _listen(event: Listen) -> dict[str, Any]:
     names = {"artist_name": event.artist_name, "track_name": event.track_name, "release_name": event.release_name}
     metadata: dict[str, Any] = {k: v for k, v in names.items() if v is not None}
     metadata["additional_info"] = event.additional_info or {}
-    listen = {
+    listen: dict[str, Any] = {
         "inserted_at": int(event.received_at or 0),
         "listened_at": event.listened_at,
         "recording_msid": event.recording_msid,
@@ -106,4 +110,6 @@ def _listen(event: Listen) -> dict[str, Any]:
     }
     if event.track_id is not None:
         listen["segue"] = {"track_id": event.track_id, "matched_by": event.matched_by, "score": event.match_score}
+    if event.claimed_at is not None:
+        listen.setdefault("segue", {})["claimed_at"] = event.claimed_at
     return listen

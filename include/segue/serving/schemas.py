@@ -1,7 +1,7 @@
 """Bodies and answers as the OpenAPI description shows them.
 
-Requests are checked by ``validation``, which has ListenBrainz's words for what is wrong. A ``default_factory``
-here says that a field may be missing, but not null.
+Requests are checked by ``validation``, which has ListenBrainz's words for what is wrong. It also takes listens
+whose optional fields are not as they are described here, without these fields.
 """
 
 from __future__ import annotations
@@ -15,10 +15,6 @@ from segue.serving import limits
 from segue.streaming.events import MAX_TEXT
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
 class AdditionalInfo(BaseModel):
     """What a player tells besides the names; any further keys are kept."""
 
@@ -28,7 +24,7 @@ class AdditionalInfo(BaseModel):
     release_mbid: UUID | None = None
     artist_mbids: list[UUID] | None = None
     tags: list[str] | None = Field(None, max_length=limits.MAX_TAGS_PER_LISTEN)
-    duration_ms: int = Field(default_factory=int, gt=0, le=limits.MAX_DURATION_S * 1000)
+    duration_ms: int | None = Field(None, gt=0, le=limits.MAX_DURATION_S * 1000)
     media_player: str | None = None
     submission_client: str | None = None
     segue_track_id: str | None = Field(None, description="Segue's own id of the track, if the player knows it.")
@@ -39,17 +35,18 @@ class TrackMetadata(BaseModel):
 
     artist_name: str = Field(min_length=1, max_length=MAX_TEXT)
     track_name: str = Field(min_length=1, max_length=MAX_TEXT)
-    release_name: str = Field("", max_length=MAX_TEXT)
+    release_name: str | None = Field(None, max_length=MAX_TEXT)
     additional_info: AdditionalInfo | None = None
 
 
-class SubmittedListen(_Model):
+class SubmittedListen(BaseModel):
     """One play; without its time in ``playing_now``."""
 
     listened_at: int = Field(
         default_factory=int,
         ge=limits.MIN_LISTENED_AT,
-        description="When the play began, in seconds since 1970-01-01 UTC; not in playing_now.",
+        description="When the play began, in seconds since 1970-01-01 UTC; not in playing_now. Milliseconds are "
+        "recognised. A time up to 24 hours ahead is stored as the time of arrival.",
         examples=[1_763_900_000],
     )
     track_metadata: TrackMetadata
@@ -76,7 +73,7 @@ class LatestImport(BaseModel):
     service: str = "lastfm"
 
 
-class RecordingFeedback(_Model):
+class RecordingFeedback(BaseModel):
     """The body of recording-feedback; one of the two ids is needed."""
 
     recording_mbid: UUID | None = None
@@ -98,7 +95,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"model": Error, "description": "No such user."},
     408: {"model": Error, "description": "The body took too long."},
     429: {"model": Error, "description": "Too many requests; the X-RateLimit headers say when to go on."},
-    503: {"model": Error, "description": "Kafka or MongoDB is away: send it again later."},
+    503: {
+        "model": Error,
+        "description": "Kafka or MongoDB is away, or a user submits too fast: send it again after `Retry-After`.",
+    },
 }
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import logging
+from collections.abc import Iterable
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from pydantic import ValidationError
+from pymongo.errors import PyMongoError
 
-from segue.serving import metrics, schemas
-from segue.serving.access import Body, Ctx, User, header_token, user_of
+from segue.serving import errors, metrics, schemas
+from segue.serving.access import Body, Ctx, User, header_token, plain_token, user_of
 from segue.serving.context import Context
-from segue.serving.errors import bad_request
-from segue.serving.validation import ListenType, canonical_uuid, parse_object, parse_submission
-from segue.streaming.events import message, reason
+from segue.serving.errors import BadListenError, bad_request
+from segue.serving.optional_fields import KNOWN, canonical_uuid, raw
+from segue.serving.validation import ListenType, Refused, Submission, parse_object, parse_submission
+from segue.streaming.events import Listen, message, reason
 from segue.streaming.matching import TrackIndex
 from segue.streaming.plays import Play, event_of
 from segue.streaming.removals import event_key, listen_key
@@ -27,6 +30,11 @@ LARGE_BODY_BYTES = 32_768
 
 OK = b'{"status":"ok"}'
 
+NAMED_FIELDS = KNOWN | {"additional_info", "artist_name", "release_name", "track_name"}
+"""Dropped fields that a metric names."""
+
+log = logging.getLogger(__name__)
+
 
 def ok() -> Response:
     """Answer as ListenBrainz does."""
@@ -36,7 +44,7 @@ def ok() -> Response:
 @router.get("/validate-token", summary="Is this token valid?")
 async def validate_token(request: Request, token: str = "") -> JSONResponse:
     """Answer 200 in either case; ``valid`` says which."""
-    given = header_token(request) or token
+    given = header_token(request) or plain_token(token)
     user_name = await user_of(request, given or None)
     if not given:
         raise bad_request("You need to provide an Authorization token.")
@@ -47,24 +55,27 @@ async def validate_token(request: Request, token: str = "") -> JSONResponse:
 
 @router.post("/submit-listens", summary="Submit listens", openapi_extra=schemas.takes(schemas.Submission))
 async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, return_msid: str = "") -> Response:
-    """Take listens; 200 means that Kafka has every one of them, on all replicas."""
-    if len(body) > LARGE_BODY_BYTES:
-        listen_type, plays = await run_in_threadpool(parse_submission, body)
-    else:
-        listen_type, plays = parse_submission(body)
-    if listen_type is ListenType.PLAYING_NOW:
-        await run_in_threadpool(ctx.playing_now.set, user, plays[0])
-        if return_msid:
-            return JSONResponse({"status": "ok", "recording_msid": plays[0].recording_msid})
-        return ok()
-    await keep(request, ctx, user, plays, listen_type, large=len(body) > LARGE_BODY_BYTES)
+    """Take listens; 200 means that Kafka has every good one, on all replicas.
+
+    ``refused`` in the answer names those that cannot be taken, by their index in the payload, with the reason. If
+    none can be taken, the answer is 400.
+    """
+    large = len(body) > LARGE_BODY_BYTES
+    submission = await run_in_threadpool(parse_submission, body) if large else parse_submission(body)
+    events = await keep(request, ctx, user, submission, large=large)
+    if not events:
+        return _none_is_good(submission)
+    if submission.refused:
+        return JSONResponse({"status": "ok", "refused": _refused(submission)})
+    if return_msid and len(events) == 1:
+        return JSONResponse({"status": "ok", "recording_msid": events[0].recording_msid})
     return ok()
 
 
 async def keep(
-    request: Request, ctx: Context, user: str, plays: list[Play], listen_type: ListenType, *, large: bool = False
-) -> None:
-    """Write plays to Kafka; when this returns, it has every one of them.
+    request: Request, ctx: Context, user: str, submission: Submission, *, large: bool = False
+) -> list[Listen]:
+    """Keep what can be taken of a submission; when this returns, Kafka has it, on all replicas.
 
     Parameters
     ----------
@@ -72,55 +83,103 @@ async def keep(
         Whose access log tells how many listens came.
     ctx, user
         Where, and whose they are.
-    plays, listen_type
-        What `parse_submission` returns.
+    submission
+        What was checked; what turns out to be too large is added to its refusals.
     large
-        Whether the records are made beside the event loop.
+        Whether the events are made beside the event loop.
+
+    Returns
+    -------
+    list of Listen
+        What was taken.
 
     Raises
     ------
-    ApiError
-        400, for what cannot be written to Kafka however often it is sent.
     NotWritten
-        If Kafka does not acknowledge; sending them again does no harm.
+        If Kafka does not acknowledge; sending it again does no harm.
     """
     if large:
-        records, found = await run_in_threadpool(_records, ctx, user, plays)
+        events, records = await run_in_threadpool(_records, ctx, user, submission)
     else:
-        records, found = _records(ctx, user, plays)
-    metrics.PENDING.set(ctx.writer.pending)
-    try:
-        await ctx.writer.write(ctx.settings.listens_topic, records)
-    except NotWritten:
-        metrics.NOT_WRITTEN.inc(len(records))
-        raise
-    for how, count in found.items():
-        metrics.LISTENS.labels(listen_type.value, how).inc(count)
-    request.state.listens = len(records)
+        events, records = _records(ctx, user, submission)
+    if records and submission.listen_type is ListenType.PLAYING_NOW:
+        await run_in_threadpool(ctx.playing_now.set, user, submission.plays[0])
+    elif records:
+        metrics.PENDING.set(ctx.writer.pending)
+        try:
+            await ctx.writer.write(ctx.settings.listens_topic, records)
+        except NotWritten:
+            metrics.NOT_WRITTEN.inc(len(records))
+            raise
+        _count(submission.listen_type, events)
+        request.state.listens = len(records)
+    if submission.refused:
+        await run_in_threadpool(_note_refused, ctx, user, submission)
+    return events
 
 
-def _records(ctx: Context, user: str, plays: list[Play]) -> tuple[list[Record], Counter[str]]:
-    """Make the Kafka records of plays, and count how they were matched."""
+def _records(ctx: Context, user: str, submission: Submission) -> tuple[list[Listen], list[Record]]:
+    """Make the events of the plays and their Kafka records."""
     index = ctx.catalogue.index
-    made = [message_of(user, play, index) for play in plays]
-    return [record for record, _ in made], Counter(how for _, how in made)
+    events, records = [], []
+    for place, play in submission.plays.items():
+        try:
+            event, record = message_of(user, play, index)
+        except BadListenError as error:
+            names = f"{play.artist_name[:200]}: {play.track_name[:200]}"
+            submission.refused.append(Refused(place, str(error), names))
+        else:
+            events.append(event)
+            records.append(record)
+    return events, records
 
 
-def message_of(user: str, play: Play, index: TrackIndex) -> tuple[Record, str]:
-    """Make the Kafka record of a play, and tell how it was matched.
+def message_of(user: str, play: Play, index: TrackIndex) -> tuple[Listen, Record]:
+    """Make the event of a play and its Kafka record.
+
+    What a player says besides the names is left out where Kafka does not take as much.
 
     Raises
     ------
-    ApiError
-        400, for what cannot be written to Kafka however often it is sent.
+    BadListenError
+        For what cannot be written to Kafka however often it is sent.
     """
     try:
         event = event_of(user, play, index)
-        return message(event), event.matched_by or "none"
     except ValidationError as error:
-        raise bad_request(f"A listen cannot be kept: {reason(error)}") from None
-    except ValueError as error:
-        raise bad_request(f"A listen cannot be kept: {error}") from None
+        raise BadListenError(f"A listen cannot be kept: {reason(error)}") from None
+    try:
+        return event, message(event)
+    except ValueError:
+        kept = {"additional_info": raw(event.additional_info)}
+        event = event.model_copy(update={"additional_info": None, "dropped": kept})
+        return event, message(event)
+
+
+def _count(listen_type: ListenType, events: Iterable[Listen]) -> None:
+    for event in events:
+        metrics.LISTENS.labels(listen_type.value, event.matched_by or "none").inc()
+        for name in event.dropped or ():
+            metrics.FIELDS_DROPPED.labels(name if name in NAMED_FIELDS else "other").inc()
+
+
+def _note_refused(ctx: Context, user: str, submission: Submission) -> None:
+    """Show refused listens on the user's page; the good ones are in Kafka already, so a failure costs nothing."""
+    metrics.REFUSED.inc(len(submission.refused))
+    try:
+        ctx.refused.add(user, submission.refused)
+    except PyMongoError as error:
+        log.warning("MongoDB: %d refused listens are not shown to their user: %s", len(submission.refused), error)
+
+
+def _refused(submission: Submission) -> list[dict[str, object]]:
+    return [{"index": each.index, "error": each.error} for each in submission.refused]
+
+
+def _none_is_good(submission: Submission) -> Response:
+    first, count = submission.refused[0].error, len(submission.refused)
+    sentence = first if count == 1 else f"None of the {count} listens can be taken. The first: {first}"
+    return errors.body(400, sentence, more={"refused": _refused(submission)})
 
 
 @router.post("/playing-now/delete", summary="Nothing plays any more")

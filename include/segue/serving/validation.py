@@ -1,24 +1,29 @@
-"""Check a submission as ListenBrainz does, in its order and with its words, and take the plays out of it."""
+"""Check a submission and take the plays out of it.
+
+The sentences are ListenBrainz's where it has one. Segue refuses less: a listen that has artist, title and a
+readable time is taken, whatever else is wrong with it, and a bad listen does not cost the others.
+"""
 
 from __future__ import annotations
 
+import codecs
+import json
 import math
 import time
-import uuid
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from pydantic_core import from_json
 
-from segue.serving import limits
-from segue.serving.errors import bad_request
+from segue.serving import limits, listen_times, optional_fields
+from segue.serving.errors import BadListenError, bad_request
+from segue.serving.optional_fields import raw
 from segue.streaming.events import MAX_TEXT
-from segue.streaming.plays import MAX_CLOCK_SKEW_S, Play
+from segue.streaming.plays import Play
 
-_MBID = ("release_mbid", "recording_mbid", "release_group_mbid", "track_mbid")
-_MBIDS = ("artist_mbids", "work_mbids")
-_MAX_DEPTH = 16
+_LISTEN = frozenset({"listened_at", "track_metadata"})
+_METADATA = frozenset({"artist_name", "track_name", "release_name", "additional_info"})
 
 
 class ListenType(StrEnum):
@@ -29,6 +34,24 @@ class ListenType(StrEnum):
     IMPORT = "import"
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A listen that is not taken: its place in the payload, the sentence that says why, and the start of it."""
+
+    index: int
+    error: str
+    listen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a body of submit-listens holds: each listen is either in `plays`, by its place, or in `refused`."""
+
+    listen_type: ListenType
+    plays: dict[int, Play] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+
+
 def parse_object(body: bytes) -> dict[str, Any]:
     """Parse a body that must be one JSON object.
 
@@ -37,8 +60,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
     ApiError
         400, if it is not.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        document = from_json(body, allow_inf_nan=False)
+        document = _parse(body)
     except ValueError as error:
         raise bad_request(f"Cannot parse JSON document: {error}") from None
     if not isinstance(document, dict):
@@ -46,7 +70,21 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def parse_submission(body: bytes) -> tuple[ListenType, list[Play]]:
+def _parse(body: bytes) -> Any:
+    try:
+        return from_json(body)  # NaN is no JSON, but clients written in Python send it for what they do not know
+    except ValueError:
+        if b"\\ud" not in body.lower():
+            raise
+    # Half a character, where a player written in JavaScript has cut a name: "?" takes its place.
+    try:
+        whole = json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
+    except RecursionError:
+        raise ValueError("recursion limit exceeded") from None
+    return from_json(whole)
+
+
+def parse_submission(body: bytes) -> Submission:
     """Check the body of submit-listens.
 
     Parameters
@@ -56,13 +94,13 @@ def parse_submission(body: bytes) -> tuple[ListenType, list[Play]]:
 
     Returns
     -------
-    ListenType, list of Play
-        At least one play, exactly one unless it is an import. Those of `playing_now` have time 0.
+    Submission
+        At least one listen, good or bad, exactly one if it is `playing_now`. Plays of `playing_now` have time 0.
 
     Raises
     ------
     ApiError
-        400, with the sentence that ListenBrainz has for it. One invalid listen refuses the whole request.
+        400, if the body holds no listens at all, or too many.
     """
     document = parse_object(body)
     payload, kind = document.get("payload"), document.get("listen_type")
@@ -76,165 +114,83 @@ def parse_submission(body: bytes) -> tuple[ListenType, list[Play]]:
         raise bad_request(
             f"Too many listens. You may not submit more than {limits.MAX_LISTENS_PER_REQUEST} listens at once."
         )
-    if len(body) > len(payload) * limits.MAX_LISTEN_BYTES:
-        raise bad_request(
-            f"JSON document is too large. Each listens may not be larger than {limits.MAX_LISTEN_BYTES} bytes."
-        )
     if not isinstance(kind, str) or kind not in set(ListenType):
         raise bad_request("JSON document requires a valid listen_type key.")
-    listen_type = ListenType(kind)
-    if listen_type is not ListenType.IMPORT and len(payload) > 1:
-        raise bad_request(
-            "JSON document contains more than listen for a single/playing_now. It should contain only one."
-        )
-    return listen_type, [parse_listen(listen, listen_type) for listen in payload]
+    if kind == ListenType.PLAYING_NOW and len(payload) > 1:
+        raise bad_request("JSON document contains more than one listen for playing_now. Send only one.")
+    return check_listens(payload, ListenType(kind))
 
 
-def parse_listen(listen: Any, listen_type: ListenType) -> Play:
-    """Check one listen of a submission.
+def check_listens(payload: list[Any], listen_type: ListenType) -> Submission:
+    """Check each listen of a payload by itself."""
+    submission = Submission(listen_type)
+    arrived_at = int(time.time())
+    for index, listen in enumerate(payload):
+        try:
+            submission.plays[index] = _play(listen, submission.listen_type, arrived_at)
+        except BadListenError as error:
+            submission.refused.append(Refused(index, str(error), raw(listen)[:1000]))
+    return submission
+
+
+def _play(listen: Any, listen_type: ListenType, arrived_at: int) -> Play:
+    """Read one listen.
 
     Raises
     ------
-    ApiError
-        400, with the sentence that ListenBrainz has for it.
+    BadListenError
+        With the sentence for the player.
     """
-    latest = int(time.time()) + MAX_CLOCK_SKEW_S
     if not isinstance(listen, dict):
-        raise bad_request("Listen is empty and cannot be validated.")
-    if listen_type is ListenType.PLAYING_NOW:
-        if "listened_at" in listen:
-            raise bad_request("JSON document must not contain listened_at while submitting playing_now.")
-        listened_at, allowed = 0, "track_metadata as top level key when submitting playing_now."
-    else:
-        listened_at = _listened_at(listen, latest)
-        allowed = "listened_at and track_metadata top level keys"
-    if "track_metadata" not in listen:
-        raise bad_request("JSON document must contain the key track_metadata at the top level.")
-    if len(listen) > (1 if listen_type is ListenType.PLAYING_NOW else 2):
-        raise bad_request(f"JSON document may only contain {allowed}")
-    metadata = listen["track_metadata"]
+        raise BadListenError("Listen is empty and cannot be validated.")
+    metadata = listen.get("track_metadata")
+    if metadata is None and "track_metadata" in listen:
+        raise BadListenError("JSON document may not have track_metadata with null value.")
     if metadata is None:
-        raise bad_request("JSON document may not have track_metadata with null value.")
+        raise BadListenError("JSON document must contain the key track_metadata at the top level.")
     if not isinstance(metadata, dict):
-        raise bad_request("track_metadata must be a json object.")
-    track_name = _name(metadata, "track_name", required=True)
-    artist_name = _name(metadata, "artist_name", required=True)
-    release_name = _name(metadata, "release_name", required=False)
+        raise BadListenError("track_metadata must be a json object.")
+    listened_at, claimed_at = 0, None
+    if listen_type is not ListenType.PLAYING_NOW:
+        if "listened_at" not in listen:
+            raise BadListenError("JSON document must contain the key listened_at at the top level.")
+        listened_at, claimed_at = listen_times.listened_at(listen["listened_at"], arrived_at)
+    dropped: dict[str, str] = {}
+    artist_name, track_name = (_name(metadata, key, dropped) for key in ("artist_name", "track_name"))
+    release_name = _release_name(metadata, dropped)
+    for sent, known in ((listen, _LISTEN), (metadata, _METADATA)):
+        dropped |= {key.replace("\x00", ""): raw(sent[key]) for key in sent.keys() - known}
     info = metadata.get("additional_info") or {}
     if not isinstance(info, dict):
-        raise bad_request("track_metadata.additional_info must be a json object.")
-    _check_additional_info(info)
-    for text in _texts(metadata):
-        if "\x00" in text:
-            raise bad_request("A field contains a unicode null")
-    return Play(listened_at, artist_name or "", track_name or "", release_name, info)
+        dropped["additional_info"], info = raw(info), {}
+    usable, unusable = optional_fields.clean(info)
+    return Play(listened_at, artist_name, track_name, release_name, usable, unusable | dropped, claimed_at)
 
 
-def _listened_at(listen: dict[str, Any], latest: int) -> int:
-    if "listened_at" not in listen:
-        raise bad_request("JSON document must contain the key listened_at at the top level.")
-    try:
-        listened_at = int(listen["listened_at"])
-    except (ValueError, TypeError, OverflowError):
-        raise bad_request("JSON document must contain an int value for listened_at.") from None
-    if listened_at >= latest:
-        raise bad_request("Value for key listened_at is too high.")
-    if listened_at < limits.MIN_LISTENED_AT:
-        raise bad_request(
-            "Value for key listened_at is too low. listened_at timestamp should be greater than "
-            f"{limits.MIN_LISTENED_AT} (2002-10-01 00:00:00 UTC)."
-        )
-    return listened_at
-
-
-def _name(metadata: dict[str, Any], key: str, *, required: bool) -> str | None:
+def _name(metadata: dict[str, Any], key: str, dropped: dict[str, str]) -> str:
     if key not in metadata:
-        if required:
-            raise bad_request(f"JSON document does not contain required field track_metadata.{key}.")
-        return None
-    if not isinstance(metadata[key], str):
-        raise bad_request(f"track_metadata.{key} must be a single string.")
-    name: str = metadata[key].strip()
-    if not name and required:
-        raise bad_request(f"field track_metadata.{key} is empty.")
+        raise BadListenError(f"JSON document does not contain required field track_metadata.{key}.")
+    sent = metadata[key]
+    if isinstance(sent, int | float) and not isinstance(sent, bool) and math.isfinite(sent):
+        sent = str(sent)  # "1979" is a title
+    if not isinstance(sent, str):
+        raise BadListenError(f"track_metadata.{key} must be a single string.")
+    name = sent.replace("\x00", "").strip()  # players written in C may send the end of their strings
+    if not name:
+        raise BadListenError(f"field track_metadata.{key} is empty.")
     if len(name) > MAX_TEXT:
-        raise bad_request(f"track_metadata.{key} is too long: at most {MAX_TEXT} characters are taken.")
+        raise BadListenError(f"track_metadata.{key} is too long: at most {MAX_TEXT} characters are taken.")
+    if "\x00" in sent:
+        dropped[key] = raw(sent)
+    return name
+
+
+def _release_name(metadata: dict[str, Any], dropped: dict[str, str]) -> str | None:
+    sent = metadata.get("release_name")
+    if sent is None or sent == "":
+        return None
+    name = sent.strip() if isinstance(sent, str) else ""
+    if len(name) > MAX_TEXT or "\x00" in name or not isinstance(sent, str):
+        dropped["release_name"] = raw(sent)
+        return None
     return name or None
-
-
-def _check_additional_info(info: dict[str, Any]) -> None:
-    """Bring into order in place: durations become integers, ids have one spelling, empty ones disappear."""
-    tags = info.get("tags") or []
-    if not isinstance(tags, list):
-        raise bad_request("track_metadata.additional_info.tags must be a list.")
-    if len(tags) > limits.MAX_TAGS_PER_LISTEN:
-        raise bad_request(
-            f"JSON document may not contain more than {limits.MAX_TAGS_PER_LISTEN} items in "
-            "track_metadata.additional_info.tags."
-        )
-    if any(not isinstance(tag, str) or len(tag) > limits.MAX_TAG_LENGTH for tag in tags):
-        raise bad_request(
-            "JSON document may not contain track_metadata.additional_info.tags "
-            f"longer than {limits.MAX_TAG_LENGTH} characters."
-        )
-    if "duration" in info and "duration_ms" in info:
-        raise bad_request("JSON document should not contain both duration and duration_ms.")
-    for key, longest in (("duration", limits.MAX_DURATION_S), ("duration_ms", limits.MAX_DURATION_S * 1000)):
-        if key in info:
-            info[key] = _duration(key, info[key], longest)
-    for key in _MBID:
-        if not info.get(key):
-            info.pop(key, None)
-        elif (mbid := canonical_uuid(info[key])) is None:
-            raise bad_request(f"{key} MBID format invalid.")
-        else:
-            info[key] = mbid
-    for key in _MBIDS:
-        if not info.get(key):
-            info.pop(key, None)
-        elif not isinstance(info[key], list):
-            raise bad_request(f"{key} MBID format invalid.")
-        else:
-            mbids = [canonical_uuid(mbid) for mbid in info[key] if mbid]
-            if None in mbids:
-                raise bad_request(f"{key} MBID format invalid.")
-            info[key] = mbids
-
-
-def _duration(key: str, value: Any, longest: int) -> int:
-    try:
-        duration = int(float(value))
-    except (ValueError, TypeError, OverflowError):
-        duration = 0
-    if duration <= 0:
-        raise bad_request(f"Value for {key} is invalid, should be a positive integer.")
-    if duration > longest:
-        raise bad_request(f"Value for {key} is too large, max permitted value is {longest}")
-    return duration
-
-
-def canonical_uuid(value: Any) -> str | None:
-    """Write a UUID, in whatever spelling it comes, with small letters and four hyphens; None if it is none."""
-    if not isinstance(value, str):
-        return None
-    try:
-        return str(uuid.UUID(value))
-    except ValueError:
-        return None
-
-
-def _texts(value: Any, depth: int = 0) -> Iterator[str]:
-    """Walk all keys and strings of a JSON value, which must be one that can be written again."""
-    if depth > _MAX_DEPTH:
-        raise bad_request(f"JSON document is nested more than {_MAX_DEPTH} levels deep.")
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _texts(item, depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):  # 1e999 is JSON, and infinity is none
-        raise bad_request("A field contains a number that is not a finite number.")
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item, depth + 1)

@@ -24,13 +24,14 @@ class Listen(BaseModel):
 
     - Version 1 knows the track by its id in the corpus.
     - Version 2 also tells what the player said of it; the track id is null where the corpus has no such track.
+    - Version 3 also keeps what the player sent where Segue could not use it: `dropped` and `claimed_at`.
 
     Fields of later versions that this one does not know are ignored; a version that it does not know is refused.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: Literal[1, 2] = Field(2, description="Version of this schema.")
+    schema_version: Literal[1, 2, 3] = Field(3, description="Version of this schema.")
     event_id: Name = Field(description="Same listener, time and track: same id; a repeated message counts once.")
     user_name: Name
     track_id: Name | None = Field(None, description="The corpus' track, if the listen matched one.")
@@ -58,10 +59,19 @@ class Listen(BaseModel):
         None, ge=0, le=100, description="Similarity of a fuzzy match, 0 to 100; version 2."
     )
 
+    dropped: dict[str, str] | None = Field(
+        None, description="Fields that could not be used, by name: what the player sent, as JSON text; version 3."
+    )
+    claimed_at: Annotated[int, Field(strict=True, ge=0, le=253_402_300_799)] | None = Field(
+        None,
+        description="The player's time of the play, where that lay after `received_at`; version 3. The event's id "
+        "is made of it.",
+    )
+
     @model_validator(mode="after")
     def _says_what_was_played(self) -> Self:
         if self.track_id is None and (self.schema_version == 1 or not (self.artist_name and self.track_name)):
-            raise ValueError("neither a track id nor, in version 2, artist and title")
+            raise ValueError("neither a track id nor, from version 2 on, artist and title")
         return self
 
 

@@ -1,4 +1,4 @@
-"""From what a player says of a play to the event of version 2: ids made of names, and the corpus' track."""
+"""From what a player says of a play to the event of version 3: ids made of names, and the corpus' track."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from segue.streaming.events import Listen, event_id
-from segue.streaming.matching import TrackIndex
+from segue.streaming.matching import Method, TrackIndex
 
 _MSID_NAMESPACE = uuid.UUID("0f8f5a3a-6c63-5d0c-9a55-51a4f0a3e0c1")
 
@@ -20,13 +20,18 @@ MAX_CLOCK_SKEW_S = 60 * 60
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play as a player describes it; the names are stripped and not empty."""
+    """One play as a player describes it; the names are stripped and not empty.
+
+    `dropped` and `claimed_at` are those of :class:`segue.streaming.events.Listen`.
+    """
 
     listened_at: int
     artist_name: str
     track_name: str
     release_name: str | None = None
     additional_info: Mapping[str, Any] = field(default_factory=dict)
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    claimed_at: int | None = None
 
     @property
     def recording_msid(self) -> str:
@@ -58,16 +63,26 @@ def event_of(user_name: str, play: Play, index: TrackIndex, *, source: str | Non
     -------
     Listen
         Its id depends on listener, time, artist and title only: neither on the album, which players spell
-        differently, nor on the match, which changes when the corpus grows.
+        differently, nor on the match, which changes when the corpus grows. The time is the player's, which stays
+        the same when the play is sent again; that of arrival does not.
+
+        A `track_mbid` is not the id of a recording, but some players send one as the other. It becomes the
+        recording's id only where the corpus knows it as one.
     """
     info = play.additional_info
-    mbid = info.get("recording_mbid") or info.get("track_mbid")
+    recording_mbid, track_mbid = info.get("recording_mbid"), info.get("track_mbid")
     match = index.match(
-        play.artist_name, play.track_name, recording_mbid=mbid, track_id=_text(info.get("segue_track_id"))
+        play.artist_name,
+        play.track_name,
+        recording_mbid=recording_mbid or track_mbid,
+        track_id=_text(info.get("segue_track_id")),
     )
+    if match is not None and match.method is Method.MBID:
+        recording_mbid = recording_mbid or track_mbid
+    claimed_at = play.listened_at if play.claimed_at is None else play.claimed_at
     return Listen(
-        schema_version=2,
-        event_id=event_id(user_name, play.listened_at, play.artist_name, play.track_name),
+        schema_version=3,
+        event_id=event_id(user_name, claimed_at, play.artist_name, play.track_name),
         user_name=user_name,
         track_id=match.track_id if match else None,
         listened_at=play.listened_at,
@@ -76,11 +91,13 @@ def event_of(user_name: str, play: Play, index: TrackIndex, *, source: str | Non
         track_name=play.track_name,
         release_name=play.release_name,
         recording_msid=play.recording_msid,
-        recording_mbid=mbid,
+        recording_mbid=recording_mbid,
         additional_info=dict(info) or None,
         received_at=time.time(),
         matched_by=match.method.value if match else None,
         match_score=match.score if match else None,
+        dropped=dict(play.dropped) or None,
+        claimed_at=play.claimed_at,
     )
 
 

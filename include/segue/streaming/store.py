@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
@@ -14,6 +15,7 @@ from pymongo.errors import BulkWriteError
 from segue.streaming.events import Listen
 
 COLLECTION = "listens"
+RECORDING_IDS = ("recording_msid", "recording_mbid")
 DUPLICATE_KEY = 11000
 
 
@@ -43,6 +45,8 @@ class ListenStore:
     def create_indexes(self) -> None:
         """Make the queries below quick."""
         self._listens.create_index([("user_name", ASCENDING), ("listened_at", DESCENDING)])
+        for recording in RECORDING_IDS:
+            self._listens.create_index([("user_name", ASCENDING), (recording, ASCENDING)])
 
     def put(self, events: Iterable[Listen]) -> None:
         """Insert the events that are not there yet."""
@@ -90,6 +94,21 @@ class ListenStore:
         found = self._listens.find(query).sort([("listened_at", order)]).skip(offset).limit(count)
         events = [_event(document) for document in found]
         return events[::-1] if oldest_first else events
+
+    def between(self, user_name: str, start: int, end: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Read the time and the event's fields of all listens from `start` until before `end`, in no order."""
+        query = {"user_name": user_name, "listened_at": {"$gte": start, "$lt": end}}
+        for document in self._listens.find(query, {"_id": 0, "listened_at": 1, "event": 1}):
+            yield document["listened_at"], from_json(document["event"])
+
+    def played_as(self, user_name: str, recordings: Collection[str]) -> dict[str, Listen]:
+        """Find one listen of the user for each id of a recording, MSID or MBID, that they have played."""
+        found: dict[str, Listen] = {}
+        for name in RECORDING_IDS:  # one after the other: an index is not used for `$or` everywhere
+            query = {"user_name": user_name, name: {"$in": sorted(recordings)}}
+            for document in self._listens.find(query):
+                found.setdefault(document[name], _event(document))
+        return found
 
     def count(self, user_name: str, *, before: int | None = None, after: int | None = None) -> int:
         """Count the listens of a user: all, or those strictly before and strictly after a time."""
@@ -147,13 +166,14 @@ def _query(user_name: str, before: int | None, after: int | None) -> dict[str, A
 
 
 def _document(event: Listen) -> dict[str, Any]:
-    return {
+    document = {
         "_id": event.event_id,
         "user_name": event.user_name,
         "listened_at": event.listened_at,
         "recording_msid": event.recording_msid,
         "event": event.model_dump_json(exclude_none=True),
     }
+    return document | ({"recording_mbid": event.recording_mbid} if event.recording_mbid else {})
 
 
 def _event(document: dict[str, Any]) -> Listen:

@@ -13,6 +13,7 @@ import uvicorn
 from kafka import KafkaConsumer
 
 from segue.serving.app import create_app
+from segue.serving.wire import SpelledHeaders
 from segue.settings import Settings
 from segue.streaming.events import Listen
 
@@ -21,7 +22,8 @@ class serving:  # noqa: N801 - read as a statement: with serving(settings) as ur
     """Run the API in a thread."""
 
     def __init__(self, settings: Settings, *, healthy: bool = True) -> None:
-        config = uvicorn.Config(create_app(settings), port=settings.api_port, log_level="warning")
+        app = create_app(settings)
+        config = uvicorn.Config(app, port=settings.api_port, log_level="warning", http=SpelledHeaders)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._url = f"http://127.0.0.1:{settings.api_port}"

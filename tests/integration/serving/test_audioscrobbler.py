@@ -122,7 +122,7 @@ def test_answers_are_xml_by_default(player: Player) -> None:
     assert answer.text.endswith('<ignoredMessage code="0" /></scrobble></scrobbles></lfm>')
     answer = player.call("no.method")
     assert answer.text.endswith(
-        '<lfm status="failed"><error code="3">There is no method \'no.method\' here.</error></lfm>'
+        '<lfm status="failed"><error code="3">Invalid method: there is none named \'no.method\' here.</error></lfm>'
     )
 
 

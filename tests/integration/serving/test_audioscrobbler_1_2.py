@@ -23,7 +23,7 @@ NOW = 1_700_000_000
 def shake(api: str, user: str, md5_of_password: str, **changed: object) -> list[str]:
     at = int(time.time())
     given = {"hs": "true", "p": "1.2", "c": "tst", "v": "1.0", "u": user, "t": at} | changed
-    answer = httpx.get(f"{api}/", params={"a": md5(f"{md5_of_password}{given['t']}")} | given)
+    answer = httpx.get(f"{api}//", params={"a": md5(f"{md5_of_password}{given['t']}")} | given)
     assert answer.status_code == 200
     return answer.text.splitlines()
 

@@ -31,6 +31,11 @@ def test_events_of_version_1_are_still_read() -> None:
     assert Listen.model_validate_json(listen("u", "t", 3).model_dump_json()) == listen("u", "t", 3)
 
 
+def test_events_of_version_2_are_still_read() -> None:
+    old = Listen.model_validate_json(json.dumps(V2 | NAMES))
+    assert (old.schema_version, old.dropped, old.claimed_at) == (2, None, None)
+
+
 def test_ids_of_version_1_have_not_changed() -> None:
     assert event_id("u", 3, "t") == listen("u", "t", 3).event_id == "e08fd7a8eb3617928ae2f4a59bee8740"
 
@@ -38,7 +43,7 @@ def test_ids_of_version_1_have_not_changed() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (V1.replace('"schema_version":1', '"schema_version":3'), "schema_version: literal_error"),
+        (V1.replace('"schema_version":1', '"schema_version":4'), "schema_version: literal_error"),
         (V1.replace('"track_id":"t",', ""), "value_error"),
         (json.dumps(V2), "value_error"),
         (json.dumps(V2 | {"artist_name": "a"}), "value_error"),
@@ -68,6 +73,27 @@ def test_event_id_follows_from_listener_time_and_names_alone() -> None:
         ("u", 3, "B", "jörk"),
     ]
     assert first.event_id not in {event_of(u, Play(t, a, n), NOTHING).event_id for u, t, a, n in others}
+
+
+def test_a_clock_that_is_ahead_gives_the_same_event_however_often_it_is_sent() -> None:
+    first = event_of("u", Play(1_000, "Björk", "Jóga", claimed_at=8_200), NOTHING)
+    again = event_of("u", Play(1_060, "Björk", "Jóga", claimed_at=8_200), NOTHING)
+    later = event_of("u", Play(8_200, "Björk", "Jóga"), NOTHING)
+    assert first.event_id == again.event_id == later.event_id
+    assert (first.listened_at, first.claimed_at) == (1_000, 8_200)
+
+
+def test_a_tracks_mbid_is_a_recordings_only_where_the_corpus_knows_it_as_one() -> None:
+    mbid = "98255a8c-017a-4bc7-8dd6-1fa36124572b"
+    corpus = TrackIndex([CatalogueEntry("t", "Björk", "Jóga"), CatalogueEntry("r", "Björk", "Hunter", mbid)])
+
+    def told(**info: str) -> tuple[str | None, str | None]:
+        event = event_of("u", Play(3, "Björk", "Jóga", None, info), corpus)
+        return event.recording_mbid, event.track_id
+
+    assert told(track_mbid=mbid) == (mbid, "r")
+    assert told(track_mbid=mbid.replace("9", "8")) == (None, "t")
+    assert told(recording_mbid=mbid.replace("9", "8"), track_mbid=mbid) == (mbid.replace("9", "8"), "t")
 
 
 def test_recording_msid_ignores_case_but_not_the_album() -> None:

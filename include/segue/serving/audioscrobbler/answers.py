@@ -11,8 +11,6 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fastapi.responses import JSONResponse, Response
 
-from segue.serving.errors import RETRY_AFTER_S
-
 Document = Mapping[str, Any]
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -94,8 +92,6 @@ def failed(refused: Refused, *, json: bool) -> Response:
     else:
         error = {"code": int(refused.code), "#text": refused.message}
         answer = _xml("failed", {"error": error}, refused.status)
-    if refused.code is Code.TRY_AGAIN:
-        answer.headers["Retry-After"] = RETRY_AFTER_S
     return answer
 
 

@@ -12,8 +12,6 @@ from segue.streaming.plays import recording_msid
 SEARCHED_LISTENS = 1_000
 """Of the user's newest listens: a player loves what plays or has just been played."""
 
-MAX_LOVES = 10_000
-
 Ids = dict[str, str]
 
 
@@ -25,11 +23,16 @@ async def love(ctx: Context, user: str, artist: str, track: str, album: str | No
     NotWritten
         If Kafka does not acknowledge.
     """
+    names = {
+        "artist_name": artist.strip(),
+        "track_name": track.strip(),
+        "release_name": (album or "").strip() or None,
+    }
     if album:
         ids = {"recording_msid": recording_msid(artist.strip(), track.strip(), album.strip())}
     else:
         [ids, *_] = await run_in_threadpool(_recordings, ctx, user, artist.strip(), track.strip())
-    await opinions.keep(ctx, Feedback(user_name=user, score=1, **ids))
+    await opinions.keep(ctx, Feedback(user_name=user, score=1, **names, **ids))
 
 
 async def unlove(ctx: Context, user: str, artist: str, track: str) -> None:
@@ -45,10 +48,9 @@ async def unlove(ctx: Context, user: str, artist: str, track: str) -> None:
 
 
 def _loved(ctx: Context, user: str, artist: str, track: str) -> list[Ids]:
-    recordings = _recordings(ctx, user, artist, track)
-    _, loves = ctx.feedback.of_user(user, 1, MAX_LOVES, 0)
-    loved = [ids for each in loves for ids in _ids(each.recording_mbid, each.recording_msid)[:1]]
-    return [ids for ids in loved if ids in recordings]
+    known = {value for ids in _recordings(ctx, user, artist, track) for value in ids.values()}
+    loves = [each for each in ctx.feedback.of_recordings(user, known) if each.score == 1]
+    return [_ids(each.recording_mbid, each.recording_msid)[0] for each in loves]
 
 
 def _recordings(ctx: Context, user: str, artist: str, track: str) -> list[Ids]:

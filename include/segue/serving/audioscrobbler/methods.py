@@ -41,7 +41,7 @@ async def update_now_playing(call: Call) -> Document:
     user = await _writer(call)
     call.required("artist")
     call.required("track")
-    await note_playing(call.ctx, user, call.parameters, call.client)
+    await note_playing(call.request, call.ctx, user, call.parameters, call.client)
     return {"nowplaying": _answer(call.parameters, None)}
 
 
@@ -85,7 +85,8 @@ async def get_info(call: Call) -> Document:
     """Tell what there is to tell of the user."""
     user = await _own(call)
     total = await run_in_threadpool(call.ctx.store.count, user)
-    since = int((await run_in_threadpool(call.ctx.accounts.created_at, user)).timestamp())
+    account = await run_in_threadpool(call.ctx.accounts.find, user)
+    since = int(account.created_at.timestamp()) if account else 0
     told: dict[str, Any] = {
         "name": user,
         "realname": "",

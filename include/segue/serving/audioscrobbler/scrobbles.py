@@ -7,19 +7,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
-from fastapi.concurrency import run_in_threadpool
 
 from segue.serving.audioscrobbler.answers import invalid
 from segue.serving.context import Context
-from segue.serving.errors import ApiError
 from segue.serving.submitting import keep
-from segue.serving.validation import ListenType, canonical_uuid, parse_listen
-from segue.streaming.plays import Play
+from segue.serving.validation import ListenType, check_listens
 
 MAX_SCROBBLES = 50
 
 Scrobble = Mapping[str, str]
 """The fields of one play, by Last.fm's names for them."""
+
+FEW = 10
+"""More are worked on beside the event loop, so that others need not wait for it."""
+
+_INFO = {
+    "duration": "duration",
+    "mbid": "track_mbid",
+    "trackNumber": "tracknumber",
+    "albumArtist": "release_artist_name",
+}
 
 _FIELD = re.compile(r"(\w+?)(?:\[(\d{1,4})\])?")
 
@@ -48,7 +55,7 @@ def scrobbles_in(parameters: Mapping[str, str]) -> Sequence[Scrobble]:
 
 async def keep_scrobbles(
     request: Request, ctx: Context, user: str, told: Sequence[Scrobble], client: str
-) -> list[str | None]:
+) -> Sequence[str | None]:
     """Write those that are plays to Kafka; when this returns, it has them.
 
     Parameters
@@ -72,19 +79,13 @@ async def keep_scrobbles(
     NotWritten
         If Kafka does not acknowledge; sending them again does no harm.
     """
-    plays: list[Play] = []
-    reasons: list[str | None] = []
-    for scrobble in told:
-        try:
-            plays.append(parse_listen(_listen(scrobble, client), ListenType.IMPORT))
-            reasons.append(None)
-        except ApiError as error:
-            reasons.append(error.message)
-    await keep(request, ctx, user, plays, ListenType.IMPORT)
-    return reasons
+    submission = check_listens([_listen(scrobble, client) for scrobble in told], ListenType.IMPORT)
+    await keep(request, ctx, user, submission, large=len(told) > FEW)
+    reasons = {refused.index: refused.error for refused in submission.refused}
+    return [reasons.get(index) for index in range(len(told))]
 
 
-async def note_playing(ctx: Context, user: str, told: Scrobble, client: str) -> Play:
+async def note_playing(request: Request, ctx: Context, user: str, told: Scrobble, client: str) -> None:
     """Note what plays now.
 
     Raises
@@ -92,28 +93,18 @@ async def note_playing(ctx: Context, user: str, told: Scrobble, client: str) -> 
     Refused
         With code 6, without artist or title.
     """
-    listen = _listen(told, client)
-    del listen["listened_at"]
-    try:
-        play = parse_listen(listen, ListenType.PLAYING_NOW)
-    except ApiError as error:
-        raise invalid(error.message) from None
-    await run_in_threadpool(ctx.playing_now.set, user, play)
-    return play
+    submission = check_listens([_listen(told, client)], ListenType.PLAYING_NOW)
+    await keep(request, ctx, user, submission)
+    if submission.refused:
+        raise invalid(submission.refused[0].error)
 
 
 def _listen(told: Scrobble, client: str) -> dict[str, Any]:
-    info: dict[str, Any] = {"submission_client": client}
-    duration = told.get("duration", "").strip()
-    if duration.isascii() and duration.isdigit() and 0 < len(duration) < 8 and int(duration):
-        info["duration"] = int(duration)
-    mbid = canonical_uuid(told.get("mbid"))
-    if mbid:
-        info["track_mbid"] = mbid
-    for name, key in (("trackNumber", "tracknumber"), ("albumArtist", "release_artist_name")):
-        if told.get(name):
-            info[key] = told[name]
-    metadata = {"artist_name": told.get("artist", ""), "track_name": told.get("track", "")}
-    if told.get("album", "").strip():
-        metadata["release_name"] = told["album"]
-    return {"listened_at": told.get("timestamp"), "track_metadata": {**metadata, "additional_info": info}}
+    info = {key: told[name] for name, key in _INFO.items() if told.get(name)}
+    metadata = {
+        "artist_name": told.get("artist", ""),
+        "track_name": told.get("track", ""),
+        "release_name": told.get("album"),
+        "additional_info": {**info, "submission_client": client},
+    }
+    return {"listened_at": told.get("timestamp"), "track_metadata": metadata}

@@ -17,6 +17,7 @@ from segue.serving.access import user_of
 from segue.serving.audioscrobbler.answers import Code, Document, Refused
 from segue.serving.audioscrobbler.call import Call
 from segue.serving.audioscrobbler.sessions import md5_hex, session_key
+from segue.serving.context import Context
 
 REQUEST_TOKEN_S = 60 * 60
 """How long a request token can be confirmed and exchanged."""
@@ -29,7 +30,7 @@ async def get_mobile_session(call: Call) -> Document:
     if call.parameters.get("password"):
         key, user_name = await _by_password(call, user_name, call.parameters["password"])
     else:
-        key = await _by_md5(call, user_name, call.required("authToken"))
+        key, user_name = await _by_md5(call, user_name, call.required("authToken"))
     return _session(user_name, key)
 
 
@@ -78,15 +79,21 @@ async def _by_password(call: Call, user_name: str, token: str) -> tuple[str, str
     return key, found
 
 
-async def _by_md5(call: Call, user_name: str, given: str) -> str:
+async def _by_md5(call: Call, user_name: str, given: str) -> tuple[str, str]:
     await user_of(call.request, None)  # guesses count for the address
-    md5 = await run_in_threadpool(call.ctx.sessions.md5_of, user_name)
+    account, md5 = await run_in_threadpool(md5_account, call.ctx, user_name)
     if md5 is None or not hmac.compare_digest(md5_hex(user_name + md5).encode(), given.lower().encode()):
         raise _wrong()
-    key = await run_in_threadpool(call.ctx.sessions.open_by_md5, user_name, md5)
+    key = await run_in_threadpool(call.ctx.sessions.open_by_md5, account, md5)
     if key is None:
         raise _wrong()
-    return key
+    return key, account
+
+
+def md5_account(ctx: Context, user_name: str) -> tuple[str, str | None]:
+    """Find a user, whatever the case of the letters, and the MD5 of the token if it may be used."""
+    account = ctx.accounts.find(user_name)
+    return (account.user_name, ctx.sessions.md5_of(account.user_name)) if account else (user_name, None)
 
 
 def _wrong() -> Refused:

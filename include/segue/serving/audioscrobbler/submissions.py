@@ -24,6 +24,7 @@ from segue.serving.audioscrobbler.form import read_form
 from segue.serving.audioscrobbler.loves import love
 from segue.serving.audioscrobbler.scrobbles import keep_scrobbles, note_playing, scrobbles_in
 from segue.serving.audioscrobbler.sessions import md5_hex
+from segue.serving.audioscrobbler.signing_in import md5_account
 from segue.serving.context import Context
 from segue.serving.errors import RETRY_AFTER_S, ApiError
 from segue.streaming.writer import NotWritten
@@ -61,7 +62,7 @@ async def now_playing(request: Request, ctx: Ctx) -> PlainTextResponse:
 
     async def note() -> PlainTextResponse:
         parameters, user = await _session(request, ctx)
-        await note_playing(ctx, user, _renamed(parameters), _client(request))
+        await note_playing(request, ctx, user, _renamed(parameters), _client(request))
         return _text("OK")
 
     return await _answering(note)
@@ -107,8 +108,7 @@ async def _handshake(request: Request, ctx: Context, given: Mapping[str, str]) -
 
 def _md5_session(ctx: Context, given: Mapping[str, str]) -> str | None:
     """Check ``md5(md5(password) + time)``, for which the MD5 of the token must be known."""
-    user_name = given.get("u", "")
-    md5 = ctx.sessions.md5_of(user_name)
+    user_name, md5 = md5_account(ctx, given.get("u", ""))
     return ctx.sessions.open_by_md5(user_name, md5) if md5 and _shows(given, md5) else None
 
 

@@ -1,0 +1,54 @@
+"""Replay buffered listens as Navidrome sends them, and count what is lost.
+
+    .venv/bin/python benchmarks/players.py [--listens 10000]
+
+Needs a stack (`segue up`) with the default limits. The listens are those of an account of its own, without pauses,
+one request each. Lost is what the API did not take and Navidrome did not keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from rich.console import Console
+
+from segue.serving.accounts import Accounts
+from segue.settings import PROJECT_DIR, get_settings
+from segue.summaries import database
+
+sys.path.insert(0, str(PROJECT_DIR / "tests" / "integration" / "serving"))
+
+from api_server import in_kafka
+from navidrome import Drained, drain
+
+
+def main() -> None:
+    """Replay and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--listens", type=int, default=10_000)
+    count = parser.parse_args().listens
+    settings, user = get_settings(), f"navidrome-{time.time_ns()}"
+    with database() as opened:
+        token = Accounts(opened).add(user)
+    listens = [
+        {
+            "listened_at": 1_700_000_000 + 200 * number,
+            "track_metadata": {"artist_name": "Ina Vogel", "track_name": f"Lied {number}"},
+        }
+        for number in range(count)
+    ]
+    tally, began = Drained(), time.monotonic()
+    drain(f"http://{settings.api_host}:{settings.api_port}", token, listens, tally)
+    elapsed_s = time.monotonic() - began
+    kept = len({event.event_id for event in in_kafka(settings, user)})
+    Console(highlight=False).print(
+        f"{count:,} buffered listens in {elapsed_s:.0f} s: {tally.sent:,} accepted, {tally.retried:,} answers of "
+        f"500 or 503, thrown away {tally.discarded or 'none'}; in Kafka {kept:,}, lost {count - kept:,}",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
