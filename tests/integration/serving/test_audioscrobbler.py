@@ -121,9 +121,8 @@ def test_answers_are_xml_by_default(player: Player) -> None:
     assert answer.headers["content-type"].startswith("text/xml")
     assert answer.text.endswith('<ignoredMessage code="0" /></scrobble></scrobbles></lfm>')
     answer = player.call("no.method")
-    assert answer.text.endswith(
-        '<lfm status="failed"><error code="3">Invalid method: there is none named \'no.method\' here.</error></lfm>'
-    )
+    failed = "<error code=\"3\">Invalid method: there is none named 'no.method' here.</error>"
+    assert answer.text.endswith(f'<lfm status="failed">{failed}</lfm>')
 
 
 def test_a_player_is_let_in_by_the_page(api: str, new_user: tuple[str, str]) -> None:
@@ -250,6 +249,29 @@ def strict(api_settings: Settings, database: Database[dict[str, Any]]) -> Iterat
     few = {"api_anonymous_requests_per_window": 3, "api_port": free_port()}
     with serving(api_settings.model_copy(update=few)) as url:
         yield url
+
+
+def test_double_slashes_and_a_missing_one_are_no_matter(player: Player) -> None:
+    for path in ("//2.0//", "/2.0"):
+        given = {"method": "user.getInfo", "api_key": "segue", "sk": player.session, "format": "json"}
+        assert httpx.get(f"{player.url}{path}", params=given).json()["user"]["playcount"] == "0"
+
+
+@pytest.fixture
+def slow(api_settings: Settings, database: Database[dict[str, Any]]) -> Iterator[str]:
+    """An API that takes two requests of a user in ten seconds."""
+    assert database is not None
+    few = {"api_requests_per_window": 2, "api_port": free_port()}
+    with serving(api_settings.model_copy(update=few)) as url:
+        yield url
+
+
+def test_who_scrobbles_too_fast_is_told_to_send_it_again(slow: str, new_user: tuple[str, str]) -> None:
+    player = Player(slow)
+    player.sign_in(*new_user)
+    answers = [player.scrobble(("Björk", "Jóga", NOW + i)) for i in range(4)]
+    assert refusal(answers[-1]) == (503, 16)
+    assert len(answers[-1].headers.get_list("retry-after")) == 1
 
 
 def test_nobody_guesses_sessions_and_passwords_quickly(strict: str, new_user: tuple[str, str]) -> None:

@@ -139,11 +139,13 @@ async def _answering(answer: Callable[[], Awaitable[PlainTextResponse]]) -> Plai
         if refused.code is Code.INVALID_SESSION:
             return _text("BADSESSION", refused.message)
         return _text(f"FAILED {refused.message}")
-    except ApiError as error:  # of the rate limit
-        return _later(error.message)
+    except ApiError as error:  # of the rate limit, with headers of its own
+        return PlainTextResponse(f"FAILED {error.message}\n", HTTPStatus.SERVICE_UNAVAILABLE)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
-        return _later("Listens cannot be kept just now, so send them again later.")
+        headers = {"Retry-After": RETRY_AFTER_S}
+        message = "FAILED Listens cannot be kept just now, so send them again.\n"
+        return PlainTextResponse(message, HTTPStatus.SERVICE_UNAVAILABLE, headers)
 
 
 def _renamed(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -161,7 +163,3 @@ def _client(request: Request) -> str:
 
 def _text(*lines: str) -> PlainTextResponse:
     return PlainTextResponse("".join(f"{line}\n" for line in lines))
-
-
-def _later(message: str) -> PlainTextResponse:
-    return PlainTextResponse(f"FAILED {message}\n", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": RETRY_AFTER_S})

@@ -15,7 +15,7 @@ from segue.serving.audioscrobbler.call import Call
 from segue.serving.audioscrobbler.form import Form, read_form
 from segue.serving.audioscrobbler.methods import METHODS, POSTED
 from segue.serving.context import Context
-from segue.serving.errors import ApiError
+from segue.serving.errors import RETRY_AFTER_S, ApiError
 from segue.streaming.writer import NotWritten
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ async def web_service(request: Request, ctx: Ctx) -> Response:
         return failed(_too_many(error), json=json)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
-        return failed(
-            Refused(Code.TRY_AGAIN, "listens cannot be kept just now, so send this again later."), json=json
-        )
+        answer = failed(Refused(Code.TRY_AGAIN, "listens cannot be kept just now, so send this again."), json=json)
+        answer.headers["Retry-After"] = RETRY_AFTER_S
+        return answer
 
 
 async def _call(request: Request, ctx: Context, form: Form) -> Document:
