@@ -73,10 +73,10 @@ def test_plays_arrive_by_both_protocols(
     start(programs[0], "--no-daemon", "--stderr", tmp_path / "mpd.conf")
     mpd = eventually(lambda: connected(port))
     start(programs[1], "--no-daemon", "--conf", tmp_path / "mpdscribble.conf")
-    start(programs[2], "--config", tmp_path / "listenbrainz-mpd.toml")
+    start(programs[2], "--config", tmp_path / "listenbrainz-mpd.toml", LISTENBRAINZ_MPD_LOG="debug")
     mpd.ask("update")
     eventually(lambda: "updating_db" not in mpd.ask("status"))
-    for logged, words in (("mpdscribble", b"handshake successful"), ("listenbrainz-mpd", b"onnected")):
+    for logged, words in (("mpdscribble", b"handshake successful"), ("listenbrainz-mpd", b"entering main loop")):
         eventually(lambda logged=logged, words=words: words in (tmp_path / f"{logged}.log").read_bytes())
     mpd.ask('add "track.flac"')
     mpd.ask("play")
