@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Address that the listens API binds to.")
     api_port: int = Field(18100, ge=1, le=65535, description="Port of the listens API.")
     api_requests_per_window: int = Field(
-        300, ge=1, description="Requests that one account may send to the listens API in 10 seconds."
+        300,
+        ge=1,
+        description="Requests that one account may send to the listens API in 10 seconds; more are slowed down.",
     )
     api_anonymous_requests_per_window: int = Field(
         50, ge=1, description="Requests that one address may send there without a valid token in 10 seconds."

@@ -307,8 +307,8 @@ def test_statistics_count_the_users_own_listens_by_range(client: httpx.Client, n
         name = {"artists": "artist_name", "releases": "artist_name", "recordings": "track_name"}[what]
         return [(row[name], row["listen_count"]) for row in asked.json()["payload"][what]]
 
-    assert most("artists", "this_year") == [("Ina Vogel", 2), ("Björk", 1)]
-    assert most("releases", "all_time") == [("Björk", 2), ("Ina Vogel", 2)]
+    assert most("artists", "this_year") == [("INA VOGEL", 2), ("Björk", 1)]
+    assert most("releases", "all_time") == [("Björk", 2), ("INA VOGEL", 2)]
     assert most("recordings", "all_time") == [("Jóga", 2), ("Eins", 1), ("Zwei", 1)]
     assert most("recordings", "all_time", count=1, offset=1) == [("Eins", 1)]
     activity = client.get(f"/1/stats/user/{user}/listening-activity", params={"range": "all_time"}).json()
