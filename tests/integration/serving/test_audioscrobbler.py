@@ -251,6 +251,19 @@ def strict(api_settings: Settings, database: Database[dict[str, Any]]) -> Iterat
         yield url
 
 
+def test_what_is_public_is_read_without_a_session_but_not_what_plays(
+    player: Player, new_user: tuple[str, str], database: Database[dict[str, Any]]
+) -> None:
+    player.scrobble(("Björk", "Jóga", NOW))
+    player.call("track.updateNowPlaying", artist="Björk", track="Hunter")
+    given = {"method": "user.getRecentTracks", "api_key": "segue", "user": new_user[0].upper(), "format": "json"}
+    read = lambda: httpx.get(f"{player.url}/2.0/", params=given)  # noqa: E731
+    assert refusal(read()) == (403, 17)
+    Accounts(database).set_public(new_user[0], True)
+    [track] = eventually(lambda: read().json()["recenttracks"]["track"])
+    assert track["name"] == "Jóga"
+
+
 def test_double_slashes_and_a_missing_one_are_no_matter(player: Player) -> None:
     for path in ("//2.0//", "/2.0"):
         given = {"method": "user.getInfo", "api_key": "segue", "sk": player.session, "format": "json"}

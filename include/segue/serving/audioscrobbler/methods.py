@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
 
+from segue.serving.access import user_of
 from segue.serving.audioscrobbler import signing_in
 from segue.serving.audioscrobbler.answers import Code, Document, Refused
 from segue.serving.audioscrobbler.call import Call, Method
@@ -60,15 +61,15 @@ async def unlove_track(call: Call) -> Document:
 
 
 async def get_recent_tracks(call: Call) -> Document:
-    """Read the user's listens, the newest first, after what plays now."""
-    user = await _own(call)
+    """Read the user's listens, the newest first, after what plays now, which is never public."""
+    user, is_asking = await _reader(call)
     count = call.number("limit", DEFAULT_TRACKS, MAX_TRACKS) or DEFAULT_TRACKS
     page = call.number("page", 1, MAX_PAGE) or 1
     bounds = {"after": call.number("from", 0, LATEST) - 1, "before": call.number("to", LATEST, LATEST) + 1}
     store, offset = call.ctx.store, (page - 1) * count
     found = await run_in_threadpool(lambda: store.of_user(user, **bounds, count=count, offset=offset))
     total = await run_in_threadpool(lambda: store.count(user, **bounds))
-    playing = await run_in_threadpool(call.ctx.playing_now.get, user) if page == 1 else None
+    playing = await run_in_threadpool(call.ctx.playing_now.get, user) if is_asking and page == 1 else None
     tracks = [_playing(playing)] if playing else []
     tracks += [_track(event) for event in found]
     attributes = {
@@ -83,7 +84,7 @@ async def get_recent_tracks(call: Call) -> Document:
 
 async def get_info(call: Call) -> Document:
     """Tell what there is to tell of the user."""
-    user = await _own(call)
+    user, _ = await _reader(call)
     total = await run_in_threadpool(call.ctx.store.count, user)
     account = await run_in_threadpool(call.ctx.accounts.find, user)
     since = int(account.created_at.timestamp()) if account else 0
@@ -123,15 +124,19 @@ async def _writer(call: Call) -> str:
     return await call.user()
 
 
-async def _own(call: Call) -> str:
-    """Name the user of the session, who reads nobody else's listens. Some players do not sign what they read."""
+async def _reader(call: Call) -> tuple[str, bool]:
+    """Name the user who is read, and tell whether they ask themselves; others read what is public only.
+
+    Some players do not sign what they read, so the session is enough.
+    """
     wanted = call.parameters.get("user", "").strip()
-    if not call.parameters.get("sk"):
+    asking = await call.user() if call.parameters.get("sk") else await user_of(call.request, None)
+    if asking and (not wanted or wanted.casefold() == asking.casefold()):
+        return asking, True
+    account = await run_in_threadpool(call.ctx.accounts.find, wanted)
+    if account is None or not account.public:
         raise Refused(Code.LOGIN_REQUIRED, "only the user may read this, so send the session as sk.")
-    user = await call.user()
-    if wanted and wanted.casefold() != user.casefold():
-        raise Refused(Code.LOGIN_REQUIRED, "a session reads what belongs to its own user only.")
-    return user
+    return account.user_name, False
 
 
 def _answer(told: Scrobble, reason: str | None) -> dict[str, Any]:
