@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 def include(app: FastAPI) -> None:
     """Serve both protocols beside the rest of `app`."""
+    # Not above, since these need the context, and the context needs `sessions`, which is beside them.
     from segue.serving.audioscrobbler import authorizing, submissions, web_service
 
     for module in (web_service, submissions, authorizing):
