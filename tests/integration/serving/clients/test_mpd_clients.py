@@ -27,6 +27,10 @@ class Mpd:
         self._lines = self._socket.makefile("r", encoding="utf-8")
         assert self._lines.readline().startswith("OK MPD")
 
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
     def ask(self, command: str) -> dict[str, str]:
         self._socket.sendall(f"{command}\n".encode())
         answer = {}
@@ -85,6 +89,7 @@ def test_plays_arrive_by_both_protocols(
     eventually(lambda: float(mpd.ask("status").get("elapsed", SECONDS)) > SECONDS / 2 + 2)
     time.sleep(1)
     mpd.ask("stop")
+    mpd.close()
 
     def arrived() -> set[str | None]:
         return {event.source for event in in_kafka(api_settings, user)}
