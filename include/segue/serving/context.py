@@ -112,6 +112,7 @@ class Context:
                 create_topics(self.settings)
                 self.accounts.create_indexes()
                 self.store.create_indexes()
+                self.feedback.create_indexes()
             except (StackError, PyMongoError) as error:
                 log.warning("Not ready yet: %s", error)
                 self.stopping.wait(RETRY_S)

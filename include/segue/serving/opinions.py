@@ -22,6 +22,8 @@ from segue.streaming.plays import Play
 
 router = APIRouter(prefix="/1/feedback", tags=["feedback"], responses=schemas.REFUSALS)
 
+NAMES = ("artist_name", "track_name", "release_name")
+
 Metadata = Annotated[bool, Query(description="Whether each row has the names, as `track_metadata`.")]
 
 Recordings = Annotated[str, Query(description="Ids, separated by commas.")]
@@ -42,12 +44,9 @@ async def keep(ctx: Context, feedback: Feedback) -> None:
     NotWritten
         If Kafka does not acknowledge.
     """
-    if feedback.track_name is None:
-        named = await run_in_threadpool(names_of, ctx, feedback.user_name, feedback.ids)
-        for play in list(named.values())[:1]:
-            names = {key: getattr(play, key) for key in ("artist_name", "track_name", "release_name")}
-            feedback = feedback.model_copy(update=names)
-    record = (feedback.user_name.encode(), feedback.model_dump_json(exclude_none=True).encode())
+    user, search = feedback.user_name, feedback.score != 0
+    [feedback] = await run_in_threadpool(_named, ctx, user, [feedback], search_listens=search)
+    record = (user.encode(), feedback.model_dump_json(exclude_none=True).encode())
     await ctx.writer.write(ctx.settings.feedback_topic, [record])
     await run_in_threadpool(ctx.feedback.put, feedback)
 
@@ -97,22 +96,32 @@ async def get_feedback_for_recordings(
 
 
 def _rows(ctx: Context, user: str, found: Sequence[Feedback], metadata: bool) -> list[dict[str, Any]]:
-    rows = [_row(user, feedback) for feedback in found]
-    if metadata:
-        unnamed = {known for feedback in found if not feedback.track_name for known in feedback.ids}
-        named = names_of(ctx, user, unnamed)
-        for row, feedback in zip(rows, found, strict=True):
-            if feedback.artist_name and feedback.track_name:
-                play: Play | None = Play(0, feedback.artist_name, feedback.track_name, feedback.release_name)
-            else:
-                play = next((named[known] for known in feedback.ids if known in named), None)
-            row["track_metadata"] = play and {
-                "artist_name": play.artist_name,
-                "track_name": play.track_name,
-                "release_name": play.release_name,
-            }
-            row["recording_msid"] = row["recording_msid"] or (play and play.recording_msid)
+    if not metadata:
+        return [_row(user, feedback) for feedback in found]
+    old = {feedback.key for feedback in found if feedback.schema_version == 1}
+    named = _named(ctx, user, found, search_listens=bool(old))
+    ctx.feedback.name(feedback for feedback in named if feedback.key in old)
+    rows = []
+    for feedback in named:
+        row, names = _row(user, feedback), None
+        if feedback.artist_name and feedback.track_name:
+            play = Play(0, feedback.artist_name, feedback.track_name, feedback.release_name)
+            names = {name: getattr(feedback, name) for name in NAMES}
+            row["recording_msid"] = row["recording_msid"] or play.recording_msid
+        rows.append(row | {"track_metadata": names})
     return rows
+
+
+def _named(ctx: Context, user: str, said: Sequence[Feedback], *, search_listens: bool) -> list[Feedback]:
+    """Add the names that are missing, as far as they can be found."""
+    unnamed = {known for feedback in said if not feedback.track_name for known in feedback.ids}
+    plays = names_of(ctx, user, unnamed, search_listens=search_listens)
+    named = []
+    for feedback in said:
+        play = next((plays[known] for known in feedback.ids if known in plays), None)
+        names = {name: getattr(play, name) for name in NAMES} if play and not feedback.track_name else {}
+        named.append(feedback.model_copy(update={"schema_version": 2, **names}))
+    return named
 
 
 def _row(user: str, feedback: Feedback) -> dict[str, Any]:

@@ -270,6 +270,19 @@ def test_a_love_has_names_whether_it_is_of_what_plays_of_a_listen_or_of_the_corp
     assert "track_metadata" not in client.get(loves).json()["feedback"][0]
 
 
+def test_loves_of_earlier_versions_get_names_too(
+    client: httpx.Client, database: Any, new_user: tuple[str, str]
+) -> None:
+    msid = love(client, new_user[0])
+    nameless = {"artist_name": "", "track_name": "", "release_name": ""}
+    mine = {"user_name": new_user[0], "recording_msid": msid}
+    database["feedback"].update_one(mine, {"$set": {"schema_version": 1}, "$unset": nameless})
+    loves = f"/1/feedback/user/{new_user[0]}/get-feedback?metadata=true"
+    [row] = client.get(loves).json()["feedback"]
+    assert row["track_metadata"]["track_name"] == "Ruhiger Fluss"
+    assert database["feedback"].find_one(mine)["schema_version"] == 2
+
+
 def test_a_love_is_taken_back_by_either_id(client: httpx.Client, new_user: tuple[str, str]) -> None:
     url, both = (
         "/1/feedback/recording-feedback",
