@@ -25,6 +25,7 @@ def bus() -> Iterator[str]:
     yield daemon.stdout.readline().strip()
     daemon.terminate()
     daemon.wait()
+    daemon.stdout.close()
 
 
 @pytest.mark.parametrize("base", ["/1/", "/"])
