@@ -1,13 +1,13 @@
 # Everything a newcomer and CI type. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev documents-server demo up down status logs clean test check browser full-short lock
+.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check browser full-short lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-annotate --no-header
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make the Python environment and fetch the JVM jars
 	@scripts/bootstrap.sh --no-dev
@@ -39,7 +39,11 @@ clean: ## Stop the stack and remove what it has made; YES=1 does not ask
 	@.venv/bin/segue clean $${YES:+--yes}
 
 test: setup-dev ## Run unit and integration tests against a real stack of their own
-	.venv/bin/pytest -n 2 --dist loadfile tests/unit tests/integration
+	.venv/bin/pytest -n 2 --dist loadfile -m "not clients" tests/unit tests/integration
+
+test-clients: setup-dev ## Install real players (apt-get as root, cargo, pip) and run them against the API
+	scripts/install-clients.sh
+	.venv/bin/pytest -m clients tests/integration/serving/clients
 
 check: setup-dev ## Run the static checks
 	.venv/bin/ruff check

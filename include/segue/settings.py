@@ -50,10 +50,17 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Address that the listens API binds to.")
     api_port: int = Field(18100, ge=1, le=65535, description="Port of the listens API.")
     api_requests_per_window: int = Field(
-        300, ge=1, description="Requests that one account may send to the listens API in 10 seconds."
+        300,
+        ge=1,
+        description="Requests that one account may send to the listens API in 10 seconds; more are slowed down.",
     )
     api_anonymous_requests_per_window: int = Field(
         50, ge=1, description="Requests that one address may send there without a valid token in 10 seconds."
+    )
+    lastfm_keys: str = Field(
+        "segue=segue",
+        pattern=r"^\w+=\w+(,\w+=\w+)*$",
+        description="API keys that players of Last.fm's protocol may use, each with its shared secret.",
     )
 
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
@@ -149,6 +156,11 @@ class Settings(BaseSettings):
         """The table's name of each column that `metadata_columns` names."""
         pairs = self.metadata_columns.split(",") if self.metadata_columns else []
         return dict(pair.split("=", 1) for pair in pairs)
+
+    @property
+    def lastfm_secrets(self) -> dict[str, str]:
+        """The shared secret of each API key of `lastfm_keys`."""
+        return dict(pair.split("=", 1) for pair in self.lastfm_keys.split(","))
 
     @property
     def lake_uri(self) -> str:

@@ -7,6 +7,7 @@ import wave
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from api_server import serving
@@ -62,11 +63,14 @@ def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_previe
     page: Page,  # last, so that it is closed first: its stream of events keeps the API from ending
 ) -> None:
     token = Accounts(documents).add(NAME)
+    refused = {"listened_at": 0, "track_metadata": {"artist_name": "Artist 1", "track_name": "No clock"}}
+    body = {"listen_type": "single", "payload": [refused]}
+    httpx.post(f"{api}/1/submit-listens", json=body, headers={"Authorization": f"Token {token}"})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{api}/u/{NAME}")
     expect(page.get_by_role("heading", name=f"Music for {NAME}")).to_be_visible()
-    ask, status, rows = page.get_by_label("Your token"), page.get_by_role("status"), page.get_by_role("listitem")
+    ask, status, rows = page.get_by_label("Your token"), page.get_by_role("status"), page.locator("#list > li")
     ask.fill("not a token")
     page.get_by_role("button", name="Show").click()
     expect(status).to_have_text("Invalid authorization token.")
@@ -75,6 +79,9 @@ def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_previe
     expect(ask).to_be_hidden()
     expect(rows).to_have_count(25)
     expect(rows.first).to_contain_text("Popular with other listeners")
+    expect(page.get_by_role("heading", name="Listens that were refused lately")).to_be_visible()
+    expect(page.locator("#refusals")).to_contain_text("the clock of the player is not set")
+    expect(page.locator("#refusals")).to_contain_text("No clock")
 
     play(api, token, 3)
     expect(rows.first).to_contain_text("Because you played “Title 3”")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
@@ -11,9 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from segue.errors import SegueError
 from segue.settings import get_settings
-from segue.streaming.importers import READERS
+from segue.streaming import importers
+from segue.streaming.scrobbler_log import scrobbler_log
 
-app = typer.Typer(no_args_is_help=True, help="Bring a listening history along: from ListenBrainz or Last.fm.")
+app = typer.Typer(
+    no_args_is_help=True, help="Bring a listening history along: from ListenBrainz, Last.fm or Rockbox."
+)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The export.")]
 User = Annotated[str, typer.Option("--user", help="Whose history it is; see `segue users`.")]
@@ -25,7 +31,7 @@ def listenbrainz(file: File, user: User) -> None:
 
     It can be interrupted and started again, and the same file twice counts once.
     """
-    _import("listenbrainz", file, user)
+    _import("listenbrainz", file, user, importers.listenbrainz)
 
 
 @app.command()
@@ -34,10 +40,30 @@ def lastfm(file: File, user: User) -> None:
 
     It can be interrupted and started again, and the same file twice counts once.
     """
-    _import("lastfm", file, user)
+    _import("lastfm", file, user, importers.lastfm)
 
 
-def _import(kind: str, path: Path, user_name: str) -> None:
+@app.command()
+def rockbox(
+    file: File,
+    user: User,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(help="Zone of the player's clock, such as Europe/Berlin; default this computer's."),
+    ] = None,
+) -> None:
+    """Import the .scrobbler.log of a portable player, such as one with Rockbox.
+
+    It can be interrupted and started again, and the same file twice counts once.
+    """
+    try:
+        zone = ZoneInfo(time_zone) if time_zone else None
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SegueError(f"There is no time zone {time_zone!r}: write it as Europe/Berlin or UTC.") from error
+    _import("rockbox", file, user, partial(scrobbler_log, zone=zone))
+
+
+def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterator[importers.Line]]) -> None:
     from segue.serving.accounts import Accounts
     from segue.streaming import catalogue, importing
     from segue.streaming.matching import TrackIndex
@@ -53,7 +79,7 @@ def _import(kind: str, path: Path, user_name: str) -> None:
     create_topics(settings)
     key = importing.key_of(user_name, path)
     memory = importing.Progress(settings.state_dir / "imports.json")
-    done, total = memory.done(key), sum(1 for _ in READERS[kind](path))
+    done, total = memory.done(key), sum(1 for _ in read(path))
     writer = EventWriter({"bootstrap_servers": settings.kafka_bootstrap})
     writer.start()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -65,7 +91,7 @@ def _import(kind: str, path: Path, user_name: str) -> None:
                 memory.note(key, state.lines)
                 bar.update(task, completed=state.lines)
 
-            lines = READERS[kind](path)
+            lines = read(path)
             state = importing.send(
                 lines, user_name, index, writer, settings.listens_topic, source=kind, done=done, note=note
             )

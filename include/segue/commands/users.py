@@ -85,6 +85,27 @@ def rotate(name: Name) -> None:
 
 
 @app.command()
+def md5(
+    name: Name,
+    forbid: Annotated[bool, typer.Option("--forbid", help="Forbid it again, and end those sessions.")] = False,
+) -> None:
+    """Let old players sign in by the MD5 of the token, which is asked for.
+
+    Version 1.2 of Last.fm's protocol, and some players of version 2.0, send no password but an MD5 of it. Segue
+    must then keep the MD5 of the token: whoever reads the database can sign in with it to these protocols.
+    """
+    from segue.serving.audioscrobbler.sessions import Sessions
+    from segue.summaries import database
+
+    with database() as opened:
+        if forbid:
+            Sessions(opened).forbid_md5(name)
+        else:
+            Sessions(opened).allow_md5(name, typer.prompt("Token", hide_input=True, err=True))
+    typer.echo(f"{name} {'no longer signs' if forbid else 'can sign'} in by MD5.")
+
+
+@app.command()
 def forget(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

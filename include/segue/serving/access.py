@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from segue.serving import limits
+from segue.serving.accounts import RememberedAccounts
 from segue.serving.context import Context
 from segue.serving.errors import ApiError, bad_request, not_found, unauthorized
 from segue.serving.optional_fields import canonical_uuid
@@ -54,8 +55,8 @@ def plain_token(token: str) -> str:
     return decoded if canonical_uuid(decoded) == decoded else token
 
 
-async def user_of(request: Request, token: str | None) -> str | None:
-    """Name the user of a token, and count the request.
+async def user_of(request: Request, token: str | None, remembered: RememberedAccounts | None = None) -> str | None:
+    """Name the user of a token, or of another secret that `remembered` knows, and count the request.
 
     A valid token's requests count for its user, others for the address that they come from. When that has sent too
     many, the database is no longer asked for tokens that were never valid: nobody guesses tokens quickly.
@@ -69,9 +70,10 @@ async def user_of(request: Request, token: str | None) -> str | None:
     """
     ctx = context(request)
     address = _address(request)
-    known, user_name = ctx.remembered.remembered(token) if token else (True, None)
+    remembered = remembered or ctx.remembered
+    known, user_name = remembered.remembered(token) if token else (True, None)
     if token and not known and (user_name is not None or ctx.rate_limits.may_ask(address)):
-        user_name = await run_in_threadpool(ctx.remembered.look_up, token)
+        user_name = await run_in_threadpool(remembered.look_up, token)
     if user_name is None:
         _count(request, *ctx.rate_limits.address(address))
     else:

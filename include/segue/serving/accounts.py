@@ -11,6 +11,7 @@ import hmac
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,9 @@ COLLECTION = "accounts"
 USER_NAME = re.compile(r"[\w][\w .-]{0,63}")
 TRUSTED_S = 5.0
 """How long the API trusts what it has looked up: a revoked token works at most this long."""
+
+_OF_A_TOKEN = {"sessions": "", "token_md5": ""}
+"""What ends with a token; see `audioscrobbler.sessions`."""
 
 
 class AccountError(SegueError):
@@ -93,7 +97,8 @@ class Accounts:
             If there is no such user.
         """
         token = str(uuid.uuid4())
-        if not self._accounts.update_one({"_id": user_name}, {"$set": _secret(token)}).matched_count:
+        replaced = {"$set": _secret(token), "$unset": _OF_A_TOKEN}
+        if not self._accounts.update_one({"_id": user_name}, replaced).matched_count:
             raise _unknown(user_name)
         return token
 
@@ -105,7 +110,7 @@ class Accounts:
         AccountError
             If there is no such user.
         """
-        nothing = {"$unset": {"token_key": "", "token_sha256": ""}}
+        nothing = {"$unset": {"token_key": "", "token_sha256": "", **_OF_A_TOKEN}}
         if not self._accounts.update_one({"_id": user_name}, nothing).matched_count:
             raise _unknown(user_name)
 
@@ -160,8 +165,9 @@ class Accounts:
         self._accounts.update_one({"_id": user_name}, {"$max": {f"imports.{service}": listened_at}})
 
     def create_indexes(self) -> None:
-        """Make looking up a token or a name quick; complete the accounts of earlier versions."""
+        """Make looking up a token, a session or a name quick; complete the accounts of earlier versions."""
         self._accounts.create_index("token_key", sparse=True)
+        self._accounts.create_index("sessions", sparse=True)
         self._accounts.create_index("folded", sparse=True)
         for document in self._accounts.find({"folded": {"$exists": False}}, {"_id": 1}):
             folded = str(document["_id"]).casefold()
@@ -169,36 +175,45 @@ class Accounts:
 
 
 class RememberedAccounts:
-    """What the API has looked up in the last seconds, so that the database is not asked at every request."""
+    """What the API has looked up in the last seconds, so that the database is not asked at every request.
 
-    def __init__(self, accounts: Accounts, size: int = 10_000) -> None:
-        self._accounts = accounts
+    Parameters
+    ----------
+    of_secret
+        Names the user of a token or of a session; None if it is nobody's.
+    size
+        Secrets remembered at most.
+    """
+
+    def __init__(self, of_secret: Callable[[str], str | None], size: int = 10_000) -> None:
+        self._of_secret = of_secret
         self._size = size
         self._tokens: dict[bytes, tuple[float, str | None]] = {}
 
     def remembered(self, token: str) -> tuple[bool, str | None]:
         """Tell whether the token is remembered, and whose it is or was when that was last asked."""
-        until, user_name = self._tokens.get(_digest(token), (0.0, None))
+        until, user_name = self._tokens.get(digest(token), (0.0, None))
         return until > time.monotonic(), user_name
 
     def look_up(self, token: str) -> str | None:
         """Ask the database whose token it is, and remember the answer."""
-        user_name = self._accounts.of_token(token)
+        user_name = self._of_secret(token)
         if len(self._tokens) >= self._size:
             # Guesses go, users stay: they may be asked for however much is guessed at their address.
-            users = {digest: found for digest, found in self._tokens.items() if found[1] is not None}
+            users = {hashed: found for hashed, found in self._tokens.items() if found[1] is not None}
             self._tokens = users if len(users) < self._size else {}
-        self._tokens[_digest(token)] = (time.monotonic() + TRUSTED_S, user_name)
+        self._tokens[digest(token)] = (time.monotonic() + TRUSTED_S, user_name)
         return user_name
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+def digest(secret: str) -> bytes:
+    """Hash a token or a session's key as it is kept."""
+    return hashlib.sha256(secret.encode()).digest()
 
 
 def _secret(token: str) -> dict[str, bytes]:
-    digest = _digest(token)
-    return {"token_key": digest[:16], "token_sha256": digest}
+    hashed = digest(token)
+    return {"token_key": hashed[:16], "token_sha256": hashed}
 
 
 def _account(document: dict[str, Any]) -> Account:

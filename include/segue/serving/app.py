@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from segue.serving import (
+    audioscrobbler,
     elsewhere,
     errors,
     looking_up,
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None, memory: operating.Memory = list
         app.include_router(part.router)
     routes = [route for part in parts for route in part.router.routes if isinstance(route, APIRoute)]
     app.add_middleware(AnyBaseUrl, paths=[route.path for route in routes])
+    audioscrobbler.include(app)
     # Players in a browser, such as Web Scrobbler, come from other origins; the token is in a header, not a cookie.
     app.add_middleware(
         CORSMiddleware,

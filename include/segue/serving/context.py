@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 
 from segue.errors import StackError
 from segue.serving.accounts import Accounts, RememberedAccounts
+from segue.serving.audioscrobbler.sessions import Sessions
 from segue.serving.feedback_store import FeedbackStore
 from segue.serving.histories import Histories
 from segue.serving.pace import Pace
@@ -42,6 +43,8 @@ class Context:
     writer: EventWriter
     accounts: Accounts
     remembered: RememberedAccounts
+    sessions: Sessions
+    remembered_sessions: RememberedAccounts
     rate_limits: RateLimits
     pace: Pace
     store: ListenStore
@@ -65,12 +68,15 @@ class Context:
         )
         database: Database[dict[str, Any]] = mongo[settings.mongo_database]
         accounts, store, removals = Accounts(database), ListenStore(database), Removals(database)
+        sessions = Sessions(database)
         return cls(
             settings=settings,
             mongo=mongo,
             writer=EventWriter({"bootstrap_servers": settings.kafka_bootstrap}),
             accounts=accounts,
-            remembered=RememberedAccounts(accounts),
+            remembered=RememberedAccounts(accounts.of_token),
+            sessions=sessions,
+            remembered_sessions=RememberedAccounts(sessions.of),
             rate_limits=RateLimits(settings.api_requests_per_window, settings.api_anonymous_requests_per_window),
             pace=Pace(settings.api_requests_per_window, WINDOW_S),
             store=store,
@@ -106,6 +112,7 @@ class Context:
                 create_topics(self.settings)
                 self.accounts.create_indexes()
                 self.store.create_indexes()
+                self.feedback.create_indexes()
             except (StackError, PyMongoError) as error:
                 log.warning("Not ready yet: %s", error)
                 self.stopping.wait(RETRY_S)

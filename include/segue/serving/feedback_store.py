@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pymongo import DESCENDING
+from pymongo import DESCENDING, ReplaceOne
 from pymongo.database import Database
 
 COLLECTION = "feedback"
 
 
 class Feedback(BaseModel):
-    """The event of the topic ``feedback``, version 1: what a user says of a recording."""
+    """The event of the topic ``feedback``: what a user says of a recording.
+
+    Version 2 has the names of the recording, if they were known when it was said.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     user_name: str
     recording_mbid: str | None = None
     recording_msid: str | None = None
     score: Literal[-1, 0, 1] = Field(description="1 is love, -1 hate, 0 takes back what was said.")
-    artist_name: str | None = Field(None, description="As it was known when the user said so.")
+    artist_name: str | None = None
     track_name: str | None = None
     release_name: str | None = None
     created: float = Field(default_factory=time.time, description="In seconds since 1970.")
@@ -51,6 +54,10 @@ class FeedbackStore:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._feedback = database[COLLECTION]
 
+    def create_indexes(self) -> None:
+        """Make reading the feedback of one user quick."""
+        self._feedback.create_index("user_name")
+
     def put(self, feedback: Feedback) -> None:
         """Replace what the user said before of the recording, under either id; a score of 0 removes it."""
         earlier = [each.key for each in self.of_recordings(feedback.user_name, feedback.ids)]
@@ -60,6 +67,12 @@ class FeedbackStore:
         gone = [key for key in earlier if feedback.score == 0 or key != feedback.key]
         if gone:
             self._feedback.delete_many({"_id": {"$in": gone}})
+
+    def name(self, feedback: Iterable[Feedback]) -> None:
+        """Put feedback of version 1 into the form of version 2."""
+        changes = [ReplaceOne({"_id": each.key}, {"_id": each.key, **each.model_dump()}) for each in feedback]
+        if changes:
+            self._feedback.bulk_write(changes, ordered=False)
 
     def of_recordings(self, user_name: str, recordings: Collection[str]) -> list[Feedback]:
         """Read what a user has said of recordings, by MSID or MBID."""

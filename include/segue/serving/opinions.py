@@ -22,6 +22,8 @@ from segue.streaming.plays import Play
 
 router = APIRouter(prefix="/1/feedback", tags=["feedback"], responses=schemas.REFUSALS)
 
+NAMES = ("artist_name", "track_name", "release_name")
+
 Metadata = Annotated[bool, Query(description="Whether each row has the names, as `track_metadata`.")]
 
 Recordings = Annotated[str, Query(description="Ids, separated by commas.")]
@@ -30,15 +32,23 @@ Recordings = Annotated[str, Query(description="Ids, separated by commas.")]
 @router.post("/recording-feedback", summary="Love or hate", openapi_extra=schemas.takes(schemas.RecordingFeedback))
 async def recording_feedback(user: User, body: Body, ctx: Ctx) -> Response:
     """Say what the user thinks of a recording; a score of 0 takes it back. 200 means that Kafka has it."""
-    feedback = _feedback(user, body)
-    named = await run_in_threadpool(names_of, ctx, user, feedback.ids)
-    for play in list(named.values())[:1]:
-        names = {"artist_name": play.artist_name, "track_name": play.track_name, "release_name": play.release_name}
-        feedback = feedback.model_copy(update=names)
+    await keep(ctx, _feedback(user, body))
+    return ok()
+
+
+async def keep(ctx: Context, feedback: Feedback) -> None:
+    """Write an opinion to Kafka, then to the store, with the names where they are known.
+
+    Raises
+    ------
+    NotWritten
+        If Kafka does not acknowledge.
+    """
+    user, search = feedback.user_name, feedback.score != 0
+    [feedback] = await run_in_threadpool(_named, ctx, user, [feedback], search_listens=search)
     record = (user.encode(), feedback.model_dump_json(exclude_none=True).encode())
     await ctx.writer.write(ctx.settings.feedback_topic, [record])
     await run_in_threadpool(ctx.feedback.put, feedback)
-    return ok()
 
 
 @router.get("/user/{user_name}/get-feedback", summary="What a user loves and hates")
@@ -86,22 +96,32 @@ async def get_feedback_for_recordings(
 
 
 def _rows(ctx: Context, user: str, found: Sequence[Feedback], metadata: bool) -> list[dict[str, Any]]:
-    rows = [_row(user, feedback) for feedback in found]
-    if metadata:
-        unnamed = {known for feedback in found if not feedback.track_name for known in feedback.ids}
-        named = names_of(ctx, user, unnamed)
-        for row, feedback in zip(rows, found, strict=True):
-            if feedback.artist_name and feedback.track_name:
-                play: Play | None = Play(0, feedback.artist_name, feedback.track_name, feedback.release_name)
-            else:
-                play = next((named[known] for known in feedback.ids if known in named), None)
-            row["track_metadata"] = play and {
-                "artist_name": play.artist_name,
-                "track_name": play.track_name,
-                "release_name": play.release_name,
-            }
-            row["recording_msid"] = row["recording_msid"] or (play and play.recording_msid)
+    if not metadata:
+        return [_row(user, feedback) for feedback in found]
+    old = {feedback.key for feedback in found if feedback.schema_version == 1}
+    named = _named(ctx, user, found, search_listens=bool(old))
+    ctx.feedback.name(feedback for feedback in named if feedback.key in old)
+    rows = []
+    for feedback in named:
+        row, names = _row(user, feedback), None
+        if feedback.artist_name and feedback.track_name:
+            play = Play(0, feedback.artist_name, feedback.track_name, feedback.release_name)
+            names = {name: getattr(feedback, name) for name in NAMES}
+            row["recording_msid"] = row["recording_msid"] or play.recording_msid
+        rows.append(row | {"track_metadata": names})
     return rows
+
+
+def _named(ctx: Context, user: str, said: Sequence[Feedback], *, search_listens: bool) -> list[Feedback]:
+    """Add the names that are missing, as far as they can be found."""
+    unnamed = {known for feedback in said if not feedback.track_name for known in feedback.ids}
+    plays = names_of(ctx, user, unnamed, search_listens=search_listens)
+    named = []
+    for feedback in said:
+        play = next((plays[known] for known in feedback.ids if known in plays), None)
+        names = {name: getattr(play, name) for name in NAMES} if play and not feedback.track_name else {}
+        named.append(feedback.model_copy(update={"schema_version": 2, **names}))
+    return named
 
 
 def _row(user: str, feedback: Feedback) -> dict[str, Any]:

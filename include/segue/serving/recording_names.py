@@ -10,7 +10,9 @@ from segue.serving.lists import COLLECTION as RECOMMENDATIONS
 from segue.streaming.plays import Play
 
 
-def names_of(ctx: Context, user_name: str, recordings: Collection[str]) -> dict[str, Play]:
+def names_of(
+    ctx: Context, user_name: str, recordings: Collection[str], *, search_listens: bool
+) -> dict[str, Play]:
     """Find names where the user may have met the recordings.
 
     Parameters
@@ -21,22 +23,27 @@ def names_of(ctx: Context, user_name: str, recordings: Collection[str]) -> dict[
         Who asks.
     recordings
         MSIDs and MBIDs.
+    search_listens
+        Whether to read all of the user's listens for what is not found otherwise.
 
     Returns
     -------
     dict of str to Play
-        For the ids that are found: in the user's listens, in what is playing now, in the user's recommendations,
-        or, by MBID, in the corpus. The plays have no time.
+        For the ids that are found: in what is playing now, in the user's recommendations, by MBID in the corpus,
+        or in the user's listens. The plays have no time.
     """
     wanted = set(recordings)
     found: dict[str, Play] = {}
-    for known, listen in ctx.store.played_as(user_name, wanted).items() if wanted else ():
-        found[known] = Play(0, listen.artist_name or "", listen.track_name or "", listen.release_name)
-    if wanted - found.keys():
+    if wanted:
         for play in (*_playing(ctx, user_name), *_recommended(ctx, user_name)):
             ids = {play.recording_msid, str(play.additional_info.get("recording_mbid"))}
-            found |= dict.fromkeys(ids & (wanted - found.keys()), play)
-    return found | {mbid: play for mbid in wanted - found.keys() for play in _of_corpus(ctx, mbid)}
+            found |= dict.fromkeys(ids & wanted, play)
+    found |= {mbid: play for mbid in wanted - found.keys() for play in _of_corpus(ctx, mbid)}
+    unknown = wanted - found.keys()
+    if unknown and search_listens:
+        for known, listen in ctx.store.played_as(user_name, unknown).items():
+            found[known] = Play(0, listen.artist_name or "", listen.track_name or "", listen.release_name)
+    return found
 
 
 def _playing(ctx: Context, user_name: str) -> list[Play]:

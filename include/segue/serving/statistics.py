@@ -35,10 +35,10 @@ NAMED = {
 
 @dataclass
 class Counts:
-    """How often each artist, release or recording was played; the first listen of each has its names."""
+    """How often each artist, release or recording was played; the newest listen of each has its names."""
 
     listens: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    first: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    newest: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 
     def add(self, event: dict[str, Any], names: Iterable[str]) -> None:
         """Count a listen, unless it lacks one of the names."""
@@ -46,7 +46,8 @@ class Counts:
         if all(found):
             key = tuple(name.casefold() for name in found)
             self.listens[key] += 1
-            self.first.setdefault(key, event)
+            if self.newest.setdefault(key, event)["listened_at"] < event["listened_at"]:
+                self.newest[key] = event
 
 
 @router.get("/{user_name}/artists", summary="The artists that a user plays most")
@@ -111,7 +112,7 @@ async def _most_played(user: str, ctx: Ctx, what: str, range_: str, count: int, 
         return Response(status_code=HTTPStatus.NO_CONTENT)
     ranked = sorted(counts.listens.items(), key=lambda item: (-item[1], item[0]))
     page = ranked[offset : offset + min(count, limits.MAX_ITEMS_PER_GET)]
-    rows = [_row(what, counts.first[key], listens) for key, listens in page]
+    rows = [_row(what, counts.newest[key], listens) for key, listens in page]
     payload = {
         what: rows,
         "count": len(rows),

@@ -60,18 +60,51 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
     ``refused`` in the answer names those that cannot be taken, by their index in the payload, with the reason. If
     none can be taken, the answer is 400.
     """
-    if len(body) > LARGE_BODY_BYTES:
-        submission = await run_in_threadpool(parse_submission, body)
+    large = len(body) > LARGE_BODY_BYTES
+    submission = await run_in_threadpool(parse_submission, body) if large else parse_submission(body)
+    events = await keep(request, ctx, user, submission, large=large)
+    if not events:
+        return _none_is_good(submission)
+    if submission.refused:
+        return JSONResponse({"status": "ok", "refused": _refused(submission)})
+    if return_msid and len(events) == 1:
+        return JSONResponse({"status": "ok", "recording_msid": events[0].recording_msid})
+    return ok()
+
+
+async def keep(
+    request: Request, ctx: Context, user: str, submission: Submission, *, large: bool = False
+) -> list[Listen]:
+    """Keep what can be taken of a submission; when this returns, Kafka has it, on all replicas.
+
+    Parameters
+    ----------
+    request
+        Whose access log tells how many listens came.
+    ctx, user
+        Where, and whose they are.
+    submission
+        What was checked; what turns out to be too large is added to its refusals.
+    large
+        Whether the events are made beside the event loop.
+
+    Returns
+    -------
+    list of Listen
+        What was taken.
+
+    Raises
+    ------
+    NotWritten
+        If Kafka does not acknowledge; sending it again does no harm.
+    """
+    if large:
         events, records = await run_in_threadpool(_records, ctx, user, submission)
     else:
-        submission = parse_submission(body)
         events, records = _records(ctx, user, submission)
-    if not records:
-        await run_in_threadpool(_note_refused, ctx, user, submission)
-        return _none_is_good(submission)
-    if submission.listen_type is ListenType.PLAYING_NOW:
+    if records and submission.listen_type is ListenType.PLAYING_NOW:
         await run_in_threadpool(ctx.playing_now.set, user, submission.plays[0])
-    else:
+    elif records:
         metrics.PENDING.set(ctx.writer.pending)
         try:
             await ctx.writer.write(ctx.settings.listens_topic, records)
@@ -82,10 +115,7 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
         request.state.listens = len(records)
     if submission.refused:
         await run_in_threadpool(_note_refused, ctx, user, submission)
-        return JSONResponse({"status": "ok", "refused": _refused(submission)})
-    if return_msid and len(events) == 1:
-        return JSONResponse({"status": "ok", "recording_msid": events[0].recording_msid})
-    return ok()
+    return events
 
 
 def _records(ctx: Context, user: str, submission: Submission) -> tuple[list[Listen], list[Record]]:

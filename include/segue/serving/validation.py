@@ -116,9 +116,14 @@ def parse_submission(body: bytes) -> Submission:
         )
     if not isinstance(kind, str) or kind not in set(ListenType):
         raise bad_request("JSON document requires a valid listen_type key.")
-    submission = Submission(ListenType(kind))
-    if submission.listen_type is ListenType.PLAYING_NOW and len(payload) > 1:
+    if kind == ListenType.PLAYING_NOW and len(payload) > 1:
         raise bad_request("JSON document contains more than one listen for playing_now. Send only one.")
+    return check_listens(payload, ListenType(kind))
+
+
+def check_listens(payload: list[Any], listen_type: ListenType) -> Submission:
+    """Check each listen of a payload by itself."""
+    submission = Submission(listen_type)
     arrived_at = int(time.time())
     for index, listen in enumerate(payload):
         try:

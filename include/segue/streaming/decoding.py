@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 EVENT: Final = (
     "event_id string, schema_version int, user_name string, track_id string, listened_at bigint, source string,"
     " artist_name string, track_name string, release_name string, recording_msid string, recording_mbid string,"
-    " additional_info string, received_at double, matched_by string, match_score double"
+    " additional_info string, received_at double, matched_by string, match_score double, dropped string,"
+    " claimed_at bigint"
 )
-"""The fields of :class:`segue.streaming.events.Listen`; ``additional_info`` as JSON text."""
+"""The fields of :class:`segue.streaming.events.Listen`; `OBJECTS` as JSON text."""
+
+OBJECTS: Final = ("additional_info", "dropped")
 
 MESSAGE: Final = "partition int, offset bigint, arrived_at double, key binary, value binary, error string"
 """Where a message is and when Kafka got it (seconds since 1970); ``error`` tells why it is no event, and then the
@@ -60,7 +63,8 @@ def _row(message: dict[str, Any]) -> dict[str, Any]:
         event = Listen.model_validate_json(message["value"] or b"")
     except ValidationError as invalid:
         return message | {"error": reason(invalid)}
-    fields = event.model_dump(exclude={"additional_info"})
-    info = event.additional_info
-    fields["additional_info"] = to_json(info).decode() if info else None
+    fields = event.model_dump(exclude=set(OBJECTS))
+    for name in OBJECTS:
+        said = getattr(event, name)
+        fields[name] = to_json(said).decode() if said else None
     return {name: message[name] for name in ("partition", "offset", "arrived_at")} | fields

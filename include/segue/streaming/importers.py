@@ -54,7 +54,7 @@ def listenbrainz(path: Path) -> Iterator[Line]:
         for text in stream:
             if text.strip():
                 number += 1
-                yield _line(number, _listenbrainz_play, text)
+                yield line_of(number, _listenbrainz_play, text)
 
 
 def lastfm(path: Path) -> Iterator[Line]:
@@ -83,10 +83,8 @@ def lastfm(path: Path) -> Iterator[Line]:
             names, body = ["artist", "album", "track", "time"], iter([first, *rows])
         for number, row in enumerate(body, start=1):
             named = {name: value.strip() for name, value in zip(names, row, strict=False) if name}
-            yield _line(number, _lastfm_play, named)
+            yield line_of(number, _lastfm_play, named)
 
-
-READERS: Mapping[str, Callable[[Path], Iterator[Line]]] = {"listenbrainz": listenbrainz, "lastfm": lastfm}
 
 _HEADER = {
     "artist": "artist", "artist_name": "artist", "album": "album", "album_name": "album", "track": "track",
@@ -104,7 +102,8 @@ def _rows(stream: TextIO, path: Path) -> Iterator[list[str]]:
         raise ImportFileError(f"{path}, line {rows.line_num}, cannot be read as CSV: {error}.") from error
 
 
-def _line(number: int, make: Callable[[T], Play], said: T) -> Line:
+def line_of(number: int, make: Callable[[T], Play], said: T) -> Line:
+    """Make a line of what an export says, with the reason if it is no play."""
     try:
         return Line(number, make(said))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -120,7 +119,7 @@ def _listenbrainz_play(text: str) -> Play:
     mapped = (metadata.get("mbid_mapping") or {}).get("recording_mbid")
     if mapped:  # what ListenBrainz found; what the player said goes first
         info.setdefault("recording_mbid", mapped)
-    return _play(
+    return play_of(
         int(listen["listened_at"]),
         metadata["artist_name"],
         metadata["track_name"],
@@ -132,10 +131,17 @@ def _listenbrainz_play(text: str) -> Play:
 def _lastfm_play(row: Mapping[str, str]) -> Play:
     at = int(row["seconds"]) if row.get("seconds") else _seconds(row.get("time", ""))
     info = {"recording_mbid": row["mbid"]} if row.get("mbid") else {}
-    return _play(at, row.get("artist"), row.get("track"), row.get("album"), info)
+    return play_of(at, row.get("artist"), row.get("track"), row.get("album"), info)
 
 
-def _play(listened_at: int, artist: Any, track: Any, album: Any, info: dict[str, Any]) -> Play:
+def play_of(listened_at: int, artist: Any, track: Any, album: Any, info: dict[str, Any]) -> Play:
+    """Check what an export says of a play.
+
+    Raises
+    ------
+    ValueError
+        If it has no artist or title, or its time is before 2002-10-01 or in the future.
+    """
     if listened_at < OLDEST:
         raise ValueError(f"a play at {listened_at}, before 2002-10-01")
     if listened_at >= time.time() + MAX_CLOCK_SKEW_S:

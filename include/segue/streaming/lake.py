@@ -58,14 +58,20 @@ class ListensTable:
         return bool(DeltaTable.isDeltaTable(self.spark, self.location))
 
     def delta(self) -> DeltaTable:
-        """Open the table, making it if it does not exist yet."""
+        """Open the table, making it if it does not exist yet; one of an earlier version gets the new columns."""
         from delta.tables import DeltaTable
 
         if not self.exists():
             schema = self.spark.createDataFrame([], SCHEMA).schema
             builder = DeltaTable.createIfNotExists(self.spark).location(self.location)
             builder.addColumns(schema).partitionedBy(DAY).execute()
-        return DeltaTable.forPath(self.spark, self.location)
+        table = DeltaTable.forPath(self.spark, self.location)
+        there = set(table.toDF().columns)
+        missing = [column for column in SCHEMA.split(", ") if column.split()[0] not in there]
+        if missing:
+            self.spark.sql(f"ALTER TABLE delta.`{self.location}` ADD COLUMNS ({', '.join(missing)})")
+            table = DeltaTable.forPath(self.spark, self.location)
+        return table
 
     def read(self) -> DataFrame:
         """Read the table as it is now."""

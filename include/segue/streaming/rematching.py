@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from segue.streaming.decoding import OBJECTS
 from segue.streaming.events import Listen
 from segue.streaming.lake import DAY
 from segue.streaming.matching import TrackIndex
@@ -36,8 +37,8 @@ def matched(table: ListensTable, matches: DataFrame) -> Iterator[Listen]:
     """Make the events of the unmatched listens of some names, with the tracks that these have been matched to."""
     waiting = table.read().where("track_id is null").drop(*MATCHED, DAY)
     for row in waiting.join(matches, ["artist_name", "track_name"]).toLocalIterator():
-        info = row.additional_info
-        yield Listen.model_validate(row.asDict() | {"additional_info": json.loads(info) if info else None})
+        objects = {name: json.loads(row[name]) if row[name] else None for name in OBJECTS}
+        yield Listen.model_validate(row.asDict() | objects)
 
 
 def rematch(

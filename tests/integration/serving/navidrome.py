@@ -35,6 +35,7 @@ def drain(url: str, token: str, listens: Sequence[dict[str, Any]], tally: Draine
         body = json.dumps({"listen_type": "single", "payload": [listen]})
         while (code := _code(connection, body, headers)) in (500, 503):
             tally.retried += 1
+            connection.close()  # as Go's client, which notices that the server has closed an idle connection
             time.sleep(COMES_BACK_S)
         if code == 200:
             tally.sent += 1

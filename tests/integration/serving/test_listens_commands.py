@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from segue.audio.definition import N_FEATURES
 from segue.cli import app
 from segue.serving.accounts import COLLECTION
+from segue.serving.audioscrobbler.sessions import Sessions, md5_hex
 from segue.settings import Settings
 from segue.streaming import dead_letters, importing
 from segue.streaming.events import Listen
@@ -67,6 +68,37 @@ def test_users_are_added_listed_rotated_and_revoked(run: Any, mongo: Database[di
     assert run("users", "revoke", "anna").exit_code == 0
     assert "revoked" in run("users", "list").output
     assert run("users", "rotate", "nobody").exit_code == 1
+
+
+def test_signing_in_by_md5_is_allowed_and_forbidden_by_the_user_who_has_the_token(
+    run: Any, mongo: Database[dict[str, Any]]
+) -> None:
+    token = run("users", "add", "mia").stdout.splitlines()[0]
+    allow = lambda typed: CliRunner().invoke(app, ["users", "md5", "mia"], input=f"{typed}\n")  # noqa: E731
+    refused = allow("wrong")
+    assert (refused.exit_code, "not the token of 'mia'" in refused.output) == (1, True)
+    assert allow(token).exit_code == 0
+    sessions = Sessions(mongo)
+    key = sessions.open_by_md5("mia", md5_hex(token))
+    assert sessions.of(key or "") == "mia"
+    assert run("users", "md5", "mia", "--forbid").exit_code == 0
+    assert (sessions.of(key or ""), sessions.md5_of("mia")) == (None, None)
+
+
+def test_a_scrobbler_log_is_imported(run: Any, settings: Settings, tmp_path: Path) -> None:
+    run("users", "add", "rocky")
+    log = tmp_path / ".scrobbler.log"
+    noon = 1_688_212_800
+    log.write_text(
+        "#AUDIOSCROBBLER/1.1\n#TZ/UNKNOWN\n#CLIENT/Rockbox\n"
+        f"Björk\tHomogenic\tJóga\t2\t305\tL\t{noon}\t\nBjörk\tHomogenic\tHunter\t1\t255\tS\t{noon + 300}\t\n"
+    )
+    imported = run("import", "rockbox", str(log), "--user", "rocky", "--time-zone", "Europe/Berlin")
+    assert "1 listens sent" in imported.output
+    assert "skipped on the player" in imported.output
+    [event] = in_kafka(settings, "rocky")
+    assert (event.listened_at, event.source) == (noon - 7_200, "rockbox")
+    assert run("import", "rockbox", str(log), "--user", "rocky", "--time-zone", "Mars").exit_code == 1
 
 
 def test_history_is_imported_once_and_can_be_forgotten(

@@ -17,7 +17,7 @@ from segue.settings import Settings
 from segue.streaming import broker, dead_letters, history, ingestion
 from segue.streaming.events import Listen, listen
 from segue.streaming.ingestion import figures, ingest
-from segue.streaming.lake import DAY, ListensTable
+from segue.streaming.lake import DAY, SCHEMA, ListensTable
 from segue.streaming.matching import CatalogueEntry, Method, TrackIndex
 from segue.streaming.plays import Play, event_of
 from segue.streaming.rematching import rematch
@@ -146,6 +146,28 @@ def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) 
     )
     assert [(row.track_id, row.matched_by) for row in matched] == [("t1", Method.NAME.value)]
     assert bench.ingest()["messages"] == 0  # the offsets survive commits that are not the ingestion's
+
+
+def test_a_lake_of_the_version_before_gets_the_columns_of_version_3(bench: Bench) -> None:
+    columns = [column for column in SCHEMA.split(", ") if column.split()[0] not in ("dropped", "claimed_at")]
+    row = heard("anna", NOON).model_dump() | {"additional_info": None, DAY: date(2026, 3, 5)}
+    old = bench.spark.createDataFrame([[row[column.split()[0]] for column in columns]], ", ".join(columns))
+    old.write.format("delta").partitionBy(DAY).save(bench.table.location)
+    odd = Play(NOON, "Björk", "Hunter", dropped={"duration": "0"}, claimed_at=NOON + 7_200)
+    bench.send(event_of("anna", odd, NOTHING))
+    bench.ingest()
+    bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5)))
+    rows = bench.table.read().select("track_name", "dropped", "claimed_at").collect()
+    assert sorted(tuple(row) for row in rows) == [
+        ("Hunter", '{"duration":"0"}', NOON + 7_200),
+        ("Jóga", None, None),
+    ]
+    events: list[Listen] = []
+    corpus = TrackIndex([CatalogueEntry("h", "Björk", "Hunter")])
+    rematch(bench.table, corpus, events.extend)
+    assert [(event.track_id, event.dropped, event.claimed_at) for event in events] == [
+        ("h", {"duration": "0"}, NOON + 7_200)
+    ]
 
 
 def window_of(bench: Bench) -> OffsetWindow:
