@@ -57,7 +57,8 @@ TRACKS_PER_TASK = 5_000
 WRITTEN_AT_ONCE = 1_000
 
 DUPLICATE_KEY = 11_000
-"""MongoDB's code for an id that is there already."""
+NOT_VALID = 121
+"""MongoDB's codes for an id that is there already, and for a document that the validator refuses."""
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -81,6 +82,11 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
     -------
     dict
         The summary of the job.
+
+    Raises
+    ------
+    CorpusError
+        If MongoDB has refused a document; all others are written.
     """
     started = time.monotonic()
     collection = prepare(database, lambda line: print(line, flush=True))
@@ -144,18 +150,20 @@ def write_documents(uri: str, database: str, written: Accumulator[int]) -> Calla
     Returns
     -------
     callable
-        For `mapInArrow`: from batches of `documents` with the column ``is_new`` to their counts (``written``).
-        Its `CorpusError` names a document that MongoDB has refused.
+        For `mapInArrow`: from batches of `documents` with the column ``is_new`` to a row for each document that
+        MongoDB has refused (``refused``: its id and why).
     """
 
     def write(batches: Batches) -> Batches:
         collection = _client(uri)[database][COLLECTION]
         for batch in batches:
+            refused: list[str] = []
             for start in range(0, batch.num_rows, WRITTEN_AT_ONCE):
                 rows = batch.slice(start, WRITTEN_AT_ONCE)
-                _write_rows(collection, rows)
-                written.add(rows.num_rows)
-            yield pa.record_batch({"written": pa.array([batch.num_rows], pa.int64())})
+                errors = _write_rows(collection, rows)
+                written.add(rows.num_rows - len(errors))
+                refused += errors
+            yield pa.record_batch({"refused": pa.array(refused, pa.string())})
 
     return write
 
@@ -180,8 +188,10 @@ def _write(
     write = write_documents(settings.mongo, database.name, written)
     ordered = tasks.sortWithinPartitions(PARTITION, "_id")
     with shown(line, started):
-        counted = ordered.mapInArrow(write, "written long").agg(sf.sum("written")).collect()
-    return counted[0][0] or 0
+        refused = ordered.mapInArrow(write, "refused string").collect()
+    if refused:
+        raise CorpusError(f"MongoDB has refused {len(refused):,} tracks, such as {refused[0].refused}")
+    return written.value
 
 
 @cache
@@ -190,40 +200,35 @@ def _client(uri: str) -> MongoClient[Any]:
     return MongoClient(uri)
 
 
-def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> None:
+def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
+    """Write documents; return which of them MongoDB has refused, and why."""
     vectors = pack(np.asarray(rows["features"].flatten()))
     made = [
         fields | {"features": vector, "descriptors": describe(vector)}
         for fields, vector in zip(rows.drop_columns(["features"]).to_pylist(), vectors, strict=True)
     ]
-    new = [document.pop("is_new") for document in made]
-    # One that was inserted by an earlier try of this task, or has moved from another day, is there all the same.
-    again = _try_to_insert(collection, [document for document, is_new in zip(made, new, strict=True) if is_new])
-    changed = [*again, *(document for document, is_new in zip(made, new, strict=True) if not is_new)]
-    if changed:
-        _bulk_write(
-            collection, [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in changed]
-        )
-
-
-def _try_to_insert(collection: Collection[Any], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Insert documents; return those whose id is there already."""
-    errors = _bulk_write(collection, [InsertOne(document) for document in new]) if new else []
-    return [new[error["index"]] for error in errors]
+    new: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for document in made:
+        (new if document.pop("is_new") else changed).append(document)
+    errors = _bulk_write(collection, [InsertOne(document) for document in new])
+    # One that an earlier try of this task has inserted, or that is there under another day, is replaced.
+    changed += [new[error["index"]] for error in errors if error["code"] == DUPLICATE_KEY]
+    refused = [(new[error["index"]], error) for error in errors if error["code"] == NOT_VALID]
+    replacements = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in changed]
+    refused += [(changed[error["index"]], error) for error in _bulk_write(collection, replacements)]
+    return [f"{document['_id']}: {error['errmsg']}" for document, error in refused]
 
 
 def _bulk_write(collection: Collection[Any], writes: list[Any]) -> list[dict[str, Any]]:
-    """Write; return the errors of duplicate keys, which are expected of inserts."""
+    """Write; return the errors of single documents that say something about the document."""
+    if not writes:
+        return []
     try:
         collection.bulk_write(writes, ordered=False)
     except BulkWriteError as error:
-        details = error.details or {}
-        errors: list[dict[str, Any]] = details.get("writeErrors", [])
-        for each in errors:
-            if each["code"] != DUPLICATE_KEY:
-                track = getattr(writes[each["index"]], "_doc", {}).get("_id")
-                raise CorpusError(f"MongoDB has refused the track {track}: {each['errmsg']}") from None
-        if details.get("writeConcernErrors"):
+        errors: list[dict[str, Any]] = (error.details or {}).get("writeErrors", [])
+        if not errors or any(each["code"] not in (DUPLICATE_KEY, NOT_VALID) for each in errors):
             raise
         return errors
     return []

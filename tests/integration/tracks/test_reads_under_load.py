@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pymongo import MongoClient, ReplaceOne
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 from pyspark.sql import SparkSession
 
 from segue.audio.definition import N_FEATURES
@@ -52,7 +53,7 @@ def test_every_track_is_read_while_three_clients_scan_and_write(
                         rows = [ReplaceOne({"_id": i}, {"n": rounds[0]}, upsert=True) for i in range(200)]
                         database.busy.bulk_write(rows)
                     rounds[number] += 1
-        except Exception as error:
+        except PyMongoError as error:
             errors.append(error)
 
     others = [threading.Thread(target=keep_busy, args=(number,)) for number in range(3)]
