@@ -62,6 +62,25 @@ def test_connections_follow_the_settings(tmp_path):
     }
 
 
+def test_limits_in_the_connection_string_reach_mongohook_in_milliseconds(tmp_path):
+    told = environment(Settings(home=tmp_path))
+    connection = json.loads(told["AIRFLOW_CONN_MONGO_DEFAULT"])
+    with MongoClient(f"mongodb://{connection['host']}", connect=False, **connection["extra"]) as by_hook:
+        options = by_hook.options.pool_options
+        assert (options.socket_timeout, options.connect_timeout) == (300, 120)
+        assert by_hook.options.server_monitoring_mode == "poll"
+        assert by_hook.write_concern.document == {"w": "majority", "j": True}
+
+
+def test_spark_samples_a_mongodb_of_the_users_own_and_reads_the_embedded_one_in_a_piece(tmp_path):
+    embedded, own = Settings(home=tmp_path), Settings(home=tmp_path, mongo_uri="mongodb://one:27017")
+    told = [spark_conf.properties(each) for each in (embedded, own)]
+    kinds = [each["spark.mongodb.read.partitioner"].rpartition(".")[2] for each in told]
+    assert kinds == ["SinglePartitionPartitioner", "SamplePartitioner"]
+    assert told[1]["spark.mongodb.read.connection.uri"] == "mongodb://one:27017"
+    assert told[0]["spark.master"] == "local[2,4]"
+
+
 def test_spark_configuration_is_written_anew_for_other_settings(tmp_path):
     folder = spark_conf.write(Settings(home=tmp_path, spark_master="local[1]"))
     assert "spark.master local[1]\n" in (folder / "spark-defaults.conf").read_text()
