@@ -11,6 +11,7 @@ from segue.corpus import extraction, gate, plan
 from segue.corpus.days import Days
 from segue.corpus.inventory import late_days
 from segue.corpus.lake import Lake
+from segue.corpus.outcome import outcome
 from segue.corpus.plan import Mode
 from segue.settings import Settings
 
@@ -265,3 +266,30 @@ def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(pipe
     pipeline.inventory()
     pipeline.extract()
     assert pipeline.integrate()["tracks"] == 8
+
+
+def whole_run(pipeline):
+    """The jobs of a run of all days, with its gate; what the task `summary` makes of them."""
+    jobs = {"inventory": pipeline.inventory(), "extract": pipeline.extract(), "integrate": pipeline.integrate()}
+    gate.require(gate.judge(jobs["integrate"], None, Settings()))
+    jobs["publish"] = pipeline.publish()
+    return outcome(jobs)
+
+
+@pytest.mark.parametrize(
+    ("tags", "note"),
+    [({"artist": "Solo", "genre": "Reel"}, "none"), ({}, "No track has a genre. Tag the files")],
+    ids=["a single artist", "no genre at all"],
+)
+def test_a_corpus_of_one_artist_or_without_any_genre_is_published_and_so_is_its_rerun(
+    pipeline, add_sound, tags, note
+):
+    shutil.rmtree(pipeline.music)
+    for number in range(6):
+        add_sound(f"{number}.mp3", number, title=f"Tune {number}", **tags)
+    (pipeline.music / "metadata.csv").write_text("track_id,file\n")
+    for _ in range(2):
+        total = whole_run(pipeline)
+        assert (total["files_in"], total["tracks_out"], total["rejects"]) == (6, 6, 0)
+        assert total["note"].startswith(note)
+        assert pipeline.database.tracks.count_documents({}) == 6
