@@ -161,6 +161,23 @@ def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_
     assert len(paths) == len(set(paths)) == 12
 
 
+def test_a_first_load_that_ends_between_its_two_tables_is_completed_by_the_next_run(pipeline, monkeypatch):
+    append = Lake.append
+
+    def ends(lake, name, *rest):
+        if name == "rejects":
+            raise KeyboardInterrupt
+        append(lake, name, *rest)
+
+    pipeline.inventory()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Lake, "append", ends)
+        pipeline.extract()
+    assert (len(pipeline.rows("features")), len(pipeline.rows("rejects"))) == (8, 0)
+    extracted = pipeline.extract()
+    assert (extracted["extracted"], extracted["features"], extracted["rejects"]) == (3, 8, 3)
+
+
 def test_outcomes_that_two_runs_at_the_same_time_have_appended_are_kept_once(integrated):
     before = {table: integrated.rows(table) for table in ("features", "rejects")}
     for table in before:
