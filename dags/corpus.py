@@ -35,7 +35,7 @@ skipped.
 - *quality_gate*: a table of what failed; nothing was published, the collection `quarantine` names the days. Mend
   files or metadata, or change the setting that the message names, then run these days again.
   If another run changed the inventory meanwhile, it says what to clear.
-- any task, "A disk is full": free some space where the message says, then clear the task.
+- any task, "A disk is full": free some space, then clear the task.
 - *publish*: MongoDB or Kafka was not reachable. Clear the task; the next night does not do it.
 """
 
