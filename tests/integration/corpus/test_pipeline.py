@@ -142,11 +142,11 @@ def writes(pipeline, table):
 def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_earlier_outcome(
     pipeline, add_sound, monkeypatch
 ):
-    monkeypatch.setattr(plan, "COMMIT_BYTES", 30_000)  # some commits, all of the same few days
+    monkeypatch.setattr(plan, "COMMIT_BYTES", 100_000)  # three commits, all of the same few days
     pipeline.inventory()
     pipeline.extract()
     first_load = writes(pipeline, "features")
-    assert len(first_load) > 2
+    assert len(first_load) == 3
     assert set(first_load) == {"Append"}
 
     add_sound("Réels/tune no. 1.mp3", 50, title="Tune 1")
