@@ -22,8 +22,8 @@ again with it.
 docs/corpus.md).
 
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
-MongoDB; on the Kafka topic `tracks` a message for each day that has changed. Every run replaces its days as a
-whole, so running one twice, or again after a kill, ends the same. Days in which nothing has changed since they
+MongoDB; on the Kafka topic `tracks` a message for each day that has changed. Running the DAG twice, or again
+after a kill, leaves the same rows. Days in which nothing has changed since they
 were published (files, metadata, rules, limits) are left as they are: the tasks after *unless_unchanged* are then
 skipped.
 
@@ -33,8 +33,9 @@ skipped.
 - *extract*: clear the task. What it has committed is kept, unless the mode is `force`. Unusable files do not fail
   it: they are in `rejects`.
 - *quality_gate*: a table of what failed; nothing was published, the collection `quarantine` names the days. Mend
-  files or metadata, then run these days again.
+  files or metadata, or change the setting that the message names, then run these days again.
   If another run changed the inventory meanwhile, it says what to clear.
+- any task, "A disk is full": free some space, then clear the task.
 - *publish*: MongoDB or Kafka was not reachable. Clear the task; the next night does not do it.
 """
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segue import disk
 from segue.errors import SegueError, StackError
 from segue.settings import get_settings
 
@@ -19,9 +15,6 @@ if TYPE_CHECKING:
 
 #: Begins the last line of a job that stopped because of its input; ``plugins/segue_spark.py`` looks for it.
 REFUSAL = "segue: "
-
-DISK_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
-"""How Java and Python say that a disk is full, whatever they wrap around it."""
 
 
 def session(app_name: str) -> SparkSession:
@@ -59,9 +52,9 @@ def job(name: str) -> Iterator[SparkSession]:
     Raises
     ------
     SystemExit
-        With code 1 after a `SegueError`, whose message is then the last line of the output, without a traceback,
-        and likewise after an error that comes from a full disk. `REFUSAL` stands before the message unless it is
-        a `StackError`. Any other exception passes through.
+        With code 1 after a `SegueError`, whose message is then the last line of the output, without a traceback;
+        `REFUSAL` stands before it unless it is a `StackError`. An error that a full disk explains ends in the same
+        way. Any other exception passes through.
     """
     try:
         spark = session(f"segue-{name}")
@@ -69,44 +62,15 @@ def job(name: str) -> Iterator[SparkSession]:
             yield spark
         finally:
             spark.stop()
-    except Exception as error:
-        last_words = _last_words(error)
-        if last_words is None:
-            raise
-        print(last_words, flush=True)
+    except StackError as error:  # a service may be back at the next try
+        print(error, flush=True)
         raise SystemExit(1) from error
-
-
-def _last_words(error: BaseException) -> str | None:
-    """Say in a sentence why the job ends; None if only the traceback can tell."""
-    if isinstance(error, StackError):  # a service may be back at the next try
-        return str(error)
-    if isinstance(error, SegueError):
-        return f"{REFUSAL}{error}"
-    return f"{REFUSAL}{_full_disk()}" if _is_of_a_full_disk(error) else None
-
-
-def _is_of_a_full_disk(error: BaseException | None) -> bool:
-    """Look for a full disk in an error and in what it was raised from."""
-    if error is None:
-        return False
-    is_told = any(told in str(error) for told in DISK_FULL)
-    return is_told or _is_of_a_full_disk(error.__cause__ or error.__context__)
-
-
-def _full_disk() -> str:
-    settings = get_settings()
-    places = {
-        "the lake": Path(settings.lake_uri),
-        "the state folder": settings.state_dir,
-        "temporary files": Path(tempfile.gettempdir()),
-    }
-    free = (
-        f"{shutil.disk_usage(place).free // 10**6:,} MB free for {what} ({place})"
-        for what, place in places.items()
-        if place.exists()  # a lake in an object store does not
-    )
-    return (
-        f"A disk is full: {', '.join(free)}. Free some space, then clear this task. "
-        "What was committed stays, and the rest is done again."
-    )
+    except SegueError as error:
+        print(f"{REFUSAL}{error}", flush=True)
+        raise SystemExit(1) from error
+    except Exception as error:
+        explanation = disk.explanation(error, get_settings().state_dir / "mongo")
+        if explanation is None:
+            raise
+        print(f"{REFUSAL}{explanation}", flush=True)
+        raise SystemExit(1) from error

@@ -10,7 +10,6 @@ of files that had none are appended; only where an earlier outcome has to go are
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
@@ -20,7 +19,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
@@ -30,15 +28,15 @@ from segue.audio.definition import FEATURE_VERSION
 from segue.audio.hashing import content_hash
 from segue.audio.isolation import IsolatedExtractor
 from segue.audio.results import Rejection
+from segue.corpus import ledger
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake, versions
 from segue.corpus.objects import local_copy
 from segue.corpus.paths import from_text
-from segue.corpus.plan import STATE, TASKS_PER_CORE, Mode, divide, passing, plan
+from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
 from segue.corpus.tags import read_tags
-from segue.errors import CorpusError
 from segue.stages import spark_tasks, stage
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
@@ -86,17 +84,17 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str
         return head | {"extracted": 0, "would_extract": len(todo)}
     if len(same):
         fresh = lake.spark.createDataFrame([], EXTRACTED)
-        _commit(lake, fresh, set(same[PARTITION]), lake.spark.createDataFrame(same, SAME))
+        ledger.replace(lake, fresh, set(same[PARTITION]), lake.spark.createDataFrame(same, SAME))
     extracting_s = _extract(lake, music_dir, todo) if len(todo) else 0.0
     with stage("count files and their outcomes", tasks):
-        counts = _balance(lake, affected)
+        counts = ledger.balance(lake, affected)
     return {
         **head,
         "days": str(days),
         "lake": versions(lake.uri, *MADE_FROM),
         "skipped": counts["inventory"] - len(todo),
         **counts,
-        "to_retry": _of(lake, "rejects", affected).where(passing()).count(),
+        "to_retry": ledger.of_days(lake, "rejects", affected).where(passing()).count(),
         "tracks_per_s": len(todo) / extracting_s if extracting_s else 0.0,
         "megabytes_per_s": megabytes / extracting_s if extracting_s else 0.0,
         "seconds_extracting": extracting_s,
@@ -219,7 +217,7 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
         with progress.shown():
             fresh = tasks.mapInArrow(extract, EXTRACTED).localCheckpoint()
         extracting_s += time.monotonic() - began
-        save = _commit if commit["stands"].any() else _append
+        save = ledger.replace if commit["stands"].any() else ledger.append
         save(lake, fresh, set(commit[PARTITION]))
     return extracting_s
 
@@ -249,7 +247,9 @@ def _extractor() -> IsolatedExtractor:
 
 
 def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
-    inventory, features, rejects = (_of(lake, name, days) for name in ("inventory", "features", "rejects"))
+    inventory, features, rejects = (
+        ledger.of_days(lake, name, days) for name in ("inventory", "features", "rejects")
+    )
     planned = plan(inventory, features, rejects, FEATURE_VERSION, mode)
     return planned.where("todo").select(*columns(INVENTORY), "known_hash", "stands").toPandas()
 
@@ -266,100 +266,3 @@ def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.Data
         min(len(touched), lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE)
     )
     return files.mapInArrow(same_bytes(music_dir), SAME).toPandas()
-
-
-def _of(lake: Lake, name: str, days: Collection[date]) -> DataFrame:
-    return lake.read(name).where(sf.col(PARTITION).isin(list(days)))
-
-
-def _append(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
-    """Add the outcomes of files that have none yet.
-
-    Rewriting the days instead would cost a first load the square of its size. A run killed between the two tables
-    leaves some files without an outcome; the next run extracts them.
-    """
-    lake.append("features", fresh.where("reason IS NULL"), days)
-    lake.append("rejects", fresh.where("reason IS NOT NULL"), days)
-
-
-def _commit(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFrame | None = None) -> None:
-    """Replace the partitions `days` by what stands of them, with the new times of `same`, and what is `fresh`.
-
-    Two tables are two commits. A run killed between them leaves a file in both or in none of them; the next run
-    sees to the second, and takes a file's features before its rejection.
-    """
-    inventory = _of(lake, "inventory", days).select(*STATE, "track_id")
-    features = _standing(_of(lake, "features", days), inventory, same).join(fresh, "path", "left_anti")
-    lake.replace("features", features.unionByName(fresh.where("reason IS NULL").drop("reason", "message")), days)
-    rejects = _standing(_of(lake, "rejects", days), inventory, same).join(fresh, "path", "left_anti")
-    rejects = rejects.join(_of(lake, "features", days), [PARTITION, "path"], "left_anti")
-    lake.replace("rejects", rejects.unionByName(fresh.where("reason IS NOT NULL").select(rejects.columns)), days)
-
-
-def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
-    """Keep the outcomes whose file is still what it was, under its present track id and time of change.
-
-    Two runs at the same time may both have appended an outcome of a file; one of them is kept.
-    """
-    current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION).dropDuplicates([PARTITION, "path"])
-    if same is not None:
-        touched = same.select("path", sf.col("known_hash").alias("content_hash"), sf.col("mtime_ns").alias("now"))
-        current = current.join(touched, ["path", "content_hash"], "left")
-        current = current.withColumn("mtime_ns", sf.coalesce("now", "mtime_ns"))
-    return current.drop("track_id").join(inventory, list(STATE)).select(outcomes.columns)
-
-
-def _balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
-    """Count inventory, features and rejects, and insist that they add up.
-
-    Outcomes of files that have gone, or have another track id now, or are in both tables after a kill, are put
-    right first.
-    """
-    counts = _count(lake, days)
-    untidy = {
-        row[PARTITION] for row in counts if row["files"] != row["outcomes"] or row["matching"] != row["files"]
-    }
-    if untidy:
-        _commit(lake, lake.spark.createDataFrame([], EXTRACTED), untidy)
-        counts = _count(lake, days)
-    rejected: Counter[str] = Counter()
-    for row in counts:
-        if row["reason"] is not None:
-            rejected[row["reason"]] += row["outcomes"]
-    inventory = sum(row["files"] for row in counts)
-    outcomes = sum(row["outcomes"] for row in counts)
-    features = outcomes - rejected.total()
-    if outcomes != inventory:
-        raise CorpusError(
-            f"{features:,} features and {rejected.total():,} rejects are not the {inventory:,} files of the "
-            "inventory: files changed while the job ran. Run it again."
-        )
-    return {"inventory": inventory, "features": features, "rejects": rejected.total(), "rejected": dict(rejected)}
-
-
-def _count(lake: Lake, days: Collection[date]) -> list[Row]:
-    """Count by day and reason: files, their outcomes, and those outcomes that carry a file's path and id."""
-    key = [PARTITION, "path"]
-    files = _of(lake, "inventory", days).select(*key, "track_id")
-    features = _of(lake, "features", days).select(*key, "track_id", sf.lit(None).cast("string").alias("reason"))
-    rejects = _of(lake, "rejects", days).select(*key, "track_id", "reason")
-    outcomes = (
-        features.unionByName(rejects)
-        .groupBy(*key)
-        .agg(
-            sf.count("*").alias("outcomes"),
-            sf.max("reason").alias("reason"),
-            sf.max("track_id").alias("outcome_id"),
-        )
-    )
-    return (
-        files.join(outcomes, key, "full")
-        .groupBy(PARTITION, "reason")
-        .agg(
-            sf.count("track_id").alias("files"),
-            sf.coalesce(sf.sum("outcomes"), sf.lit(0)).alias("outcomes"),
-            sf.count_if(sf.col("outcome_id") == sf.col("track_id")).alias("matching"),
-        )
-        .sort(PARTITION, "reason")
-        .collect()
-    )

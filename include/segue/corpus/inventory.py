@@ -51,7 +51,8 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
     table = lake.table("inventory")
     known = table.toDF()
     described = metadata.to_spark(lake.spark)
-    rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC))
+    # Joined once: counting and merging go through the rows several times.
+    rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
     counts = _compare(rows, known, described)
     if counts["new"] or counts["gone"] or counts["changed"]:
         _merge(table, rows)

@@ -91,6 +91,7 @@ class Lake:
     spark: SparkSession
     uri: str
     _complete: set[str] = field(default_factory=set, repr=False, compare=False)
+    _tidy: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def table(self, name: str) -> DeltaTable:
         """Open a table of `schema.TABLES`, making it, or the columns that an older lake lacks, if need be."""
@@ -134,15 +135,21 @@ class Lake:
         self._save(name, rows, days, {"mode": "append"})
 
     def _save(self, name: str, rows: DataFrame, days: Collection[date], how: dict[str, str]) -> None:
-        state = self.table(name).detail().collect()[0]
-        if state["partitionColumns"]:
-            self._leave_folders(name)
+        if name not in self._tidy:
+            self._tidy_up(name)
+            self._tidy.add(name)
         writer = _writer(rows.select(columns(TABLES[name])), days)
         retrying = Retrying(
             retry=retry_if_exception_type(OVERTAKEN), stop=stop_after_attempt(ATTEMPTS), reraise=True
         )
         retrying(writer.save, f"{self.uri}/{name}", **how)
-        if state["numFiles"] > MANY_FILES and state["sizeInBytes"] < state["numFiles"] * SMALL_FILE_BYTES:
+
+    def _tidy_up(self, name: str) -> None:
+        """Leave an older lake's folders, and join small files: once a job, since looking takes its time."""
+        state = self.table(name).detail().collect()[0]
+        if state["partitionColumns"]:
+            self._leave_folders(name)
+        elif state["numFiles"] > MANY_FILES and state["sizeInBytes"] < state["numFiles"] * SMALL_FILE_BYTES:
             self.table(name).optimize().executeCompaction()
 
     def vacuum(self) -> None:

@@ -11,6 +11,7 @@ from segue.corpus import extraction, gate, plan
 from segue.corpus.days import Days
 from segue.corpus.inventory import late_days
 from segue.corpus.lake import Lake
+from segue.corpus.outcome import outcome
 from segue.corpus.plan import Mode
 from segue.settings import Settings
 
@@ -141,11 +142,11 @@ def writes(pipeline, table):
 def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_earlier_outcome(
     pipeline, add_sound, monkeypatch
 ):
-    monkeypatch.setattr(plan, "COMMIT_BYTES", 30_000)  # some commits, all of the same few days
+    monkeypatch.setattr(plan, "COMMIT_BYTES", 100_000)  # three commits, all of the same few days
     pipeline.inventory()
     pipeline.extract()
     first_load = writes(pipeline, "features")
-    assert len(first_load) > 2
+    assert len(first_load) == 3
     assert set(first_load) == {"Append"}
 
     add_sound("Réels/tune no. 1.mp3", 50, title="Tune 1")
@@ -158,6 +159,24 @@ def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_
     assert "Overwrite" in writes(pipeline, "features")[len(first_load) :]
     paths = [row["path"] for table in ("features", "rejects") for row in pipeline.rows(table)]
     assert len(paths) == len(set(paths)) == 12
+
+
+def test_a_first_load_that_ends_between_its_two_tables_is_completed_by_the_next_run(pipeline, monkeypatch):
+    append = Lake.append
+
+    def ends(lake, name, *rest):
+        if name == "rejects":
+            raise KeyboardInterrupt
+        append(lake, name, *rest)
+
+    pipeline.inventory()
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", ends)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.extract()
+    assert (len(pipeline.rows("features")), len(pipeline.rows("rejects"))) == (8, 0)
+    extracted = pipeline.extract()
+    assert (extracted["extracted"], extracted["features"], extracted["rejects"]) == (3, 8, 3)
 
 
 def test_outcomes_that_two_runs_at_the_same_time_have_appended_are_kept_once(integrated):
@@ -265,3 +284,30 @@ def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(pipe
     pipeline.inventory()
     pipeline.extract()
     assert pipeline.integrate()["tracks"] == 8
+
+
+def whole_run(pipeline):
+    """The jobs of a run of all days, with its gate; what the task `summary` makes of them."""
+    jobs = {"inventory": pipeline.inventory(), "extract": pipeline.extract(), "integrate": pipeline.integrate()}
+    gate.require(gate.judge(jobs["integrate"], None, Settings()))
+    jobs["publish"] = pipeline.publish()
+    return outcome(jobs)
+
+
+@pytest.mark.parametrize(
+    ("tags", "note"),
+    [({"artist": "Solo", "genre": "Reel"}, "none"), ({}, "No track has a genre. Tag the files")],
+    ids=["a single artist", "no genre at all"],
+)
+def test_a_corpus_of_one_artist_or_without_any_genre_is_published_and_so_is_its_rerun(
+    pipeline, add_sound, tags, note
+):
+    shutil.rmtree(pipeline.music)
+    for number in range(6):
+        add_sound(f"{number}.mp3", number, title=f"Tune {number}", **tags)
+    (pipeline.music / "metadata.csv").write_text("track_id,file\n")
+    for _ in range(2):
+        total = whole_run(pipeline)
+        assert (total["files_in"], total["tracks_out"], total["rejects"]) == (6, 6, 0)
+        assert total["note"].startswith(note)
+        assert pipeline.database.tracks.count_documents({}) == 6

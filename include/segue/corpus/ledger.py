@@ -1,0 +1,151 @@
+"""The outcome of each file in the lake: a row of `features` or of `rejects`, and of one of them only.
+
+A file may change, go, or be given another track id, and a run may be killed between its two tables. `balance` puts
+all of this right at the end of a run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as sf
+
+from segue.audio.definition import FEATURE_VERSION
+from segue.corpus.lake import Lake
+from segue.corpus.plan import STATE
+from segue.corpus.schema import EXTRACTED, PARTITION
+from segue.errors import CorpusError
+
+
+def of_days(lake: Lake, name: str, days: Collection[date]) -> DataFrame:
+    """Read the rows that a table has of some days."""
+    return lake.read(name).where(sf.col(PARTITION).isin(list(days)))
+
+
+def append(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
+    """Add the outcomes of files that have none yet.
+
+    Rewriting the days instead would cost a first load the square of its size. A run killed between the two tables
+    leaves some files without an outcome; the next run extracts them.
+
+    Parameters
+    ----------
+    lake : Lake
+    fresh : DataFrame
+        Rows of `schema.EXTRACTED`.
+    days : collection of date
+        Those of `fresh`; not empty.
+    """
+    lake.append("features", fresh.where("reason IS NULL"), days)
+    lake.append("rejects", fresh.where("reason IS NOT NULL"), days)
+
+
+def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFrame | None = None) -> None:
+    """Replace the partitions `days` by what stands of them, with the new times of `same`, and what is `fresh`.
+
+    Two tables are two commits. A run killed between them leaves a file in both or in none of them; the next run
+    sees to the second, and takes a file's features before its rejection.
+
+    Parameters
+    ----------
+    lake, fresh, days
+        As for `append`.
+    same : DataFrame, optional
+        Files that were only touched: `path`, `known_hash`, and the `mtime_ns` that they have now.
+    """
+    inventory = of_days(lake, "inventory", days).select(*STATE, "track_id")
+    features = _standing(of_days(lake, "features", days), inventory, same).join(fresh, "path", "left_anti")
+    lake.replace("features", features.unionByName(fresh.where("reason IS NULL").drop("reason", "message")), days)
+    rejects = _standing(of_days(lake, "rejects", days), inventory, same).join(fresh, "path", "left_anti")
+    rejects = rejects.join(of_days(lake, "features", days), [PARTITION, "path"], "left_anti")
+    lake.replace("rejects", rejects.unionByName(fresh.where("reason IS NOT NULL").select(rejects.columns)), days)
+
+
+def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
+    """Keep the outcomes whose file is still what it was, under its present track id and time of change.
+
+    Two runs at the same time may both have appended an outcome of a file; one of them is kept.
+    """
+    current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION).dropDuplicates([PARTITION, "path"])
+    if same is not None:
+        touched = same.select("path", sf.col("known_hash").alias("content_hash"), sf.col("mtime_ns").alias("now"))
+        current = current.join(touched, ["path", "content_hash"], "left")
+        current = current.withColumn("mtime_ns", sf.coalesce("now", "mtime_ns"))
+    return current.drop("track_id").join(inventory, list(STATE)).select(outcomes.columns)
+
+
+def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
+    """Count inventory, features and rejects, and insist that they add up.
+
+    Outcomes of files that have gone, or have another track id now, or are in both tables after a kill, are put
+    right first.
+
+    Parameters
+    ----------
+    lake : Lake
+    days : collection of date
+
+    Returns
+    -------
+    dict
+        `inventory`, `features` and `rejects` (rows), `rejected` (rows by reason).
+
+    Raises
+    ------
+    CorpusError
+        If they do not add up.
+    """
+    counts = _count(lake, days)
+    untidy = {
+        row[PARTITION] for row in counts if row["files"] != row["outcomes"] or row["matching"] != row["files"]
+    }
+    if untidy:
+        replace(lake, lake.spark.createDataFrame([], EXTRACTED), untidy)
+        counts = _count(lake, days)
+    rejected: Counter[str] = Counter()
+    for row in counts:
+        if row["reason"] is not None:
+            rejected[row["reason"]] += row["outcomes"]
+    inventory = sum(row["files"] for row in counts)
+    outcomes = sum(row["outcomes"] for row in counts)
+    features = outcomes - rejected.total()
+    if outcomes != inventory:
+        raise CorpusError(
+            f"{features:,} features and {rejected.total():,} rejects are not the {inventory:,} files of the "
+            "inventory: files changed while the job ran. Run it again."
+        )
+    return {"inventory": inventory, "features": features, "rejects": rejected.total(), "rejected": dict(rejected)}
+
+
+def _count(lake: Lake, days: Collection[date]) -> list[Row]:
+    """Count by day and reason: files, their outcomes, and those outcomes that carry a file's path and id."""
+    key = [PARTITION, "path"]
+    files = of_days(lake, "inventory", days).select(*key, "track_id")
+    features = of_days(lake, "features", days).select(
+        *key, "track_id", sf.lit(None).cast("string").alias("reason")
+    )
+    rejects = of_days(lake, "rejects", days).select(*key, "track_id", "reason")
+    outcomes = (
+        features.unionByName(rejects)
+        .groupBy(*key)
+        .agg(
+            sf.count("*").alias("outcomes"),
+            sf.max("reason").alias("reason"),
+            sf.max("track_id").alias("outcome_id"),
+        )
+    )
+    return (
+        files.join(outcomes, key, "full")
+        .groupBy(PARTITION, "reason")
+        .agg(
+            sf.count("track_id").alias("files"),
+            sf.coalesce(sf.sum("outcomes"), sf.lit(0)).alias("outcomes"),
+            sf.count_if(sf.col("outcome_id") == sf.col("track_id")).alias("matching"),
+        )
+        .sort(PARTITION, "reason")
+        .collect()
+    )
