@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from segue import disk
 from segue.errors import SegueError, StackError
+from segue.settings import get_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,7 +53,8 @@ def job(name: str) -> Iterator[SparkSession]:
     ------
     SystemExit
         With code 1 after a `SegueError`, whose message is then the last line of the output, without a traceback;
-        `REFUSAL` stands before it unless it is a `StackError`. Any other exception passes through.
+        `REFUSAL` stands before it unless it is a `StackError`. An error that a full disk explains ends in the same
+        way. Any other exception passes through.
     """
     try:
         spark = session(f"segue-{name}")
@@ -64,4 +67,10 @@ def job(name: str) -> Iterator[SparkSession]:
         raise SystemExit(1) from error
     except SegueError as error:
         print(f"{REFUSAL}{error}", flush=True)
+        raise SystemExit(1) from error
+    except Exception as error:
+        explanation = disk.explanation(error, get_settings().state_dir / "mongo")
+        if explanation is None:
+            raise
+        print(f"{REFUSAL}{explanation}", flush=True)
         raise SystemExit(1) from error

@@ -121,7 +121,7 @@ def choose(wanted: str, written_by: Engine | None) -> Server:
     """
     if wanted == AUTOMATIC:
         kinds = [kind for kind in Kind if written_by in (None, kind.engine)]
-        found = next((server for kind in kinds if (server := _find(kind))), None)
+        found = next((server for kind in kinds if (server := find(kind))), None)
         if found is None:
             raise PrerequisiteError(f"This machine has no {' or '.join(kinds)}. Run `make setup`, or install one.")
         return found
@@ -132,7 +132,7 @@ def choose(wanted: str, written_by: Engine | None) -> Server:
             f"SEGUE_DOCUMENT_SERVER={wanted}: {written_by} has written this corpus' documents, and {kind} cannot "
             f"read them. Choose {others}, or move the documents as docs/documents.md describes."
         )
-    server = _at(kind, wanted) if "/" in wanted else _find(kind)
+    server = _at(kind, wanted) if "/" in wanted else find(kind)
     if server is None:
         raise PrerequisiteError(
             f"SEGUE_DOCUMENT_SERVER={wanted}: there is no such program on this machine. "
@@ -156,8 +156,12 @@ def _at(kind: Kind, path: str) -> Server | None:
     return Server(kind, Path(program).resolve()) if program else None
 
 
-def _find(kind: Kind) -> Server | None:
-    """Look beside this Python, where Segue and Cargo put what they build, and in PATH."""
+def find(kind: Kind) -> Server | None:
+    """Return the server if this machine has it.
+
+    It is looked for beside this Python, where ``make documents-server`` and Cargo put what they build, and then
+    in PATH.
+    """
     for folder in (Path(sys.prefix) / "bin", BUILT, Path.home() / ".cargo" / "bin"):
         if shutil.which(kind, path=str(folder)):
             return Server(kind, folder / kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from segue import disk
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import memory
@@ -76,7 +77,13 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
         _note(settings).write_text(f"{engine}\n")
     if engine is Engine.MONGODB:
         _data(settings).mkdir(exist_ok=True)  # mongod makes no folder
-    bring_up(described)
+    try:
+        bring_up(described)
+    except StackError as error:
+        full = disk.fullness(_data(settings))
+        if full:
+            raise StackError(f"{full} Free some space, then run `segue up` again.") from error
+        raise
 
 
 def written_by(settings: Settings) -> Engine | None:
@@ -158,10 +165,11 @@ def _is_ready(port: int) -> bool:
     from pymongo.errors import PyMongoError
 
     with MongoClient[dict[str, object]](
-        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, socketTimeoutMS=3000
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, socketTimeoutMS=10_000
     ) as client:
         try:
-            client.admin.command("ping")
+            # A server whose disk was full answers a ping, but can neither read nor write before it is restarted.
+            client.admin.command("listDatabases", nameOnly=True)
         except PyMongoError:
             return False
     return True

@@ -1,0 +1,45 @@
+"""Tell a full disk from other failures: services report it in many words, or only as an internal error."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+LOW_BYTES = 256 * 2**20
+"""With less than this left, the document server may have failed to add its next log file of up to 128 MiB."""
+SAY_SO = ("No space left on device", "OutOfDiskSpace")
+MAY_MEAN_IT = ("WT_PANIC", "internal server error")
+
+
+def fullness(folder: Path) -> str | None:
+    """Return a sentence if the disk of `folder` is full or almost so, else None."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    return f"The disk that holds {folder} is full ({free / 1e6:,.0f} MB left)." if free < LOW_BYTES else None
+
+
+def explanation(error: BaseException, folder: Path) -> str | None:
+    """Explain an error by a full disk.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of a job that reads and writes the lake and the document server.
+    folder : Path
+        Where the embedded document server keeps its data; there may be none.
+
+    Returns
+    -------
+    str or None
+        What happened and what to do; None if a full disk does not explain the error.
+    """
+    told = f"{error}"
+    certain = any(words in told for words in SAY_SO)
+    full = fullness(folder)
+    if not certain and not (full and any(words in told for words in MAY_MEAN_IT)):
+        return None
+    happened = full or "A disk is full: a service or the lake has no space left."
+    return (
+        f"{happened} Free some space and run `segue up`, which restarts the document server if it has stopped "
+        "writing. Then run this task again: it repeats its writes, and nothing that was acknowledged is lost."
+    )
