@@ -32,8 +32,9 @@ from pymongo import MongoClient, ReplaceOne
 from pymongo.write_concern import WriteConcern
 
 from segue.corpus.publish import INDEXES
+from segue.settings import get_settings
 from segue.stack import documents, memory, processes
-from segue.stack.document_servers import choose
+from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, choose
 
 NOISE = np.random.default_rng(1).standard_normal(4_000_000, dtype=np.float32)
 READS = {
@@ -143,7 +144,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=20_000)
     parser.add_argument("--writes", type=int, default=10**9, help="how many tracks each publication writes")
     parser.add_argument("--days", type=int, default=2)
-    parser.add_argument("--cache-mb", type=int, default=memory.document_cache_mb())
+    parser.add_argument("--cache-mb", type=int, default=memory.document_cache_mb(get_settings()))
     parser.add_argument("--port", type=int, default=27_555)
     arguments = parser.parse_args()
     server = choose(arguments.server, None)
@@ -151,6 +152,7 @@ def main() -> None:
         config, data = Path(folder) / "config", Path(folder) / "data"
         config.touch()
         data.mkdir()
+        (data / WIREDTIGER_FILE).write_text(WIREDTIGER_CONFIG)
         command = server.command(port=arguments.port, data=data, config=config, cache_mb=arguments.cache_mb)
         process = psutil.Popen(
             command, env=os.environ | documents.ENVIRONMENT.get(server.kind, {}), stdout=subprocess.DEVNULL

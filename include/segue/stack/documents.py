@@ -9,7 +9,7 @@ from segue import disk
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import memory
-from segue.stack.document_servers import Engine, Kind, Server, choose
+from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, Engine, Kind, Server, choose
 from segue.stack.pidfile import PidFile
 from segue.stack.service import Service, pid_file
 
@@ -58,7 +58,7 @@ def service(settings: Settings) -> Service:
             port=settings.mongo_port,
             data=_data(settings),
             config=_config(settings),
-            cache_mb=memory.document_cache_mb(),
+            cache_mb=memory.document_cache_mb(settings),
         ),
         check=lambda _: _is_ready(settings.mongo_port),
         environment=ENVIRONMENT.get(chosen.kind, {}),
@@ -69,21 +69,25 @@ def service(settings: Settings) -> Service:
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
     """Bring the document server up, and note who writes the folder from now on."""
-    config, described = _config(settings), service(settings)
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.touch()  # without an own file, though empty, the server takes a user's from the home folder
-    engine = server(settings).kind.engine
-    if not _has_documents(settings):
-        _note(settings).write_text(f"{engine}\n")
-    if engine is Engine.MONGODB:
-        _data(settings).mkdir(exist_ok=True)  # mongod makes no folder
+    described = service(settings)
     try:
+        _prepare(settings)
         bring_up(described)
-    except StackError as error:
+    except (StackError, OSError) as error:
         full = disk.fullness(_data(settings))
         if full:
             raise StackError(f"{full} Free some space, then run `segue up` again.") from error
         raise
+
+
+def _prepare(settings: Settings) -> None:
+    config, data, engine = _config(settings), _data(settings), server(settings).kind.engine
+    data.mkdir(parents=True, exist_ok=True)  # mongod makes no folder
+    config.touch()  # without an own file, though empty, the server takes a user's from the home folder
+    if not _has_documents(settings):
+        _note(settings).write_text(f"{engine}\n")
+    if engine is Engine.SECANTUSDB and not (data / WIREDTIGER_FILE).exists():
+        (data / WIREDTIGER_FILE).write_text(WIREDTIGER_CONFIG)
 
 
 def written_by(settings: Settings) -> Engine | None:
@@ -138,7 +142,7 @@ def _note(settings: Settings) -> Path:
 
 def _has_documents(settings: Settings) -> bool:
     data = _data(settings)
-    return data.is_dir() and any(data.iterdir())
+    return data.is_dir() and any(path.name != WIREDTIGER_FILE for path in data.iterdir())
 
 
 def _running(settings: Settings) -> Kind | None:

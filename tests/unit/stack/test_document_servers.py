@@ -126,4 +126,4 @@ def test_command_lines():
         *("--cache-size", "128M", "--log-level", "WARNING"),
     )
     rust = Server(Kind.RUST, Path("/r")).command(**where, cache_mb=128)
-    assert rust == ("/r", *python[1:], "--sync-on-commit")
+    assert rust == ("/r", *python[1:])
