@@ -24,13 +24,6 @@ writes 17 times as slow.
 """
 
 
-class Engine(StrEnum):
-    """Who can read a folder of documents; none reads the other's."""
-
-    MONGODB = "MongoDB"
-    SECANTUSDB = "SecantusDB"
-
-
 class Kind(StrEnum):
     """The servers, the best first; each is named after its program."""
 
@@ -39,9 +32,13 @@ class Kind(StrEnum):
     PYTHON = "secantusd-py"
 
     @property
-    def engine(self) -> Engine:
-        """Whose folders this server reads and writes."""
-        return Engine.MONGODB if self is Kind.MONGOD else Engine.SECANTUSDB
+    def reads(self) -> frozenset[Kind]:
+        """The servers whose folders of documents this one can take over.
+
+        MongoDB's folders are different from SecantusDB's. The Python server opens a folder of the Rust server, but
+        then refuses to make an index that the Rust server has made already, as Segue does at each start.
+        """
+        return frozenset({Kind.RUST, Kind.PYTHON} if self is Kind.RUST else {self})
 
     @property
     def good_for(self) -> str:
@@ -102,15 +99,15 @@ class Server:
         return (str(self.program), *arguments)
 
 
-def choose(wanted: str, written_by: Engine | None) -> Server:
+def choose(wanted: str, written_by: Kind | None) -> Server:
     """Choose the server to start.
 
     Parameters
     ----------
     wanted : str
         ``auto`` for the best one that this machine has, the name of a server, or the path of its program.
-    written_by : Engine or None
-        Whose folder the server must read; None where there is none yet.
+    written_by : Kind or None
+        Whose folder of documents the server must take over; None where there is none yet.
 
     Returns
     -------
@@ -125,17 +122,20 @@ def choose(wanted: str, written_by: Engine | None) -> Server:
         If the server is not on this machine.
     """
     if wanted == AUTOMATIC:
-        kinds = [kind for kind in Kind if written_by in (None, kind.engine)]
+        kinds = [kind for kind in Kind if written_by is None or written_by in kind.reads]
         found = next((server for kind in kinds if (server := find(kind))), None)
         if found is None:
-            raise PrerequisiteError(f"This machine has no {' or '.join(kinds)}. Run `make setup`, or install one.")
+            why = f"{written_by} has written this corpus' documents, and this" if written_by else "This"
+            raise PrerequisiteError(
+                f"{why} machine has no {' or '.join(kinds)}. docs/documents.md describes how to get one."
+            )
         return found
     kind = _kind(wanted)
-    if written_by not in (None, kind.engine):
-        others = " or ".join(each for each in Kind if each.engine is written_by)
+    if written_by is not None and written_by not in kind.reads:
+        others = " or ".join(each for each in Kind if written_by in each.reads)
         raise ConfigurationError(
             f"SEGUE_DOCUMENT_SERVER={wanted}: {written_by} has written this corpus' documents, and {kind} cannot "
-            f"read them. Choose {others}, or move the documents as docs/documents.md describes."
+            f"take them over. Choose {others}, or move the documents as docs/documents.md describes."
         )
     server = _at(kind, wanted) if "/" in wanted else find(kind)
     if server is None:

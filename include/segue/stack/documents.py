@@ -9,7 +9,7 @@ from segue import disk
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import memory
-from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, Engine, Kind, Server, choose
+from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, Kind, Server, choose
 from segue.stack.pidfile import PidFile
 from segue.stack.service import Service, pid_file
 
@@ -81,25 +81,25 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 
 
 def _prepare(settings: Settings) -> None:
-    config, data, engine = _config(settings), _data(settings), server(settings).kind.engine
+    config, data, kind = _config(settings), _data(settings), server(settings).kind
     data.mkdir(parents=True, exist_ok=True)  # mongod makes no folder
     config.touch()  # without an own file, though empty, the server takes a user's from the home folder
-    if not _has_documents(settings):
-        _note(settings).write_text(f"{engine}\n")
-    if engine is Engine.SECANTUSDB and not (data / WIREDTIGER_FILE).exists():
+    if written_by(settings) is not kind:
+        _note(settings).write_text(f"{kind}\n")
+    if kind is not Kind.MONGOD and not (data / WIREDTIGER_FILE).exists():
         (data / WIREDTIGER_FILE).write_text(WIREDTIGER_CONFIG)
 
 
-def written_by(settings: Settings) -> Engine | None:
-    """Return whose folder of documents this corpus has; None where there is none yet."""
+def written_by(settings: Settings) -> Kind | None:
+    """Return which server has written this corpus' documents last; None where there are none yet."""
     if not _has_documents(settings):
         return None
     try:
-        return Engine(_note(settings).read_text().strip())
+        return Kind(_note(settings).read_text().strip())
     except FileNotFoundError:  # made before there was a choice
-        return Engine.SECANTUSDB
+        return Kind.PYTHON
     except ValueError as error:
-        raise StackError(f"{_note(settings)} must hold one of the words {' and '.join(Engine)}.") from error
+        raise StackError(f"{_note(settings)} must hold one of the words {', '.join(Kind)}.") from error
 
 
 def remarks(settings: Settings) -> Iterator[str]:
