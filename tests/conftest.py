@@ -22,6 +22,7 @@ from segue.audio.compiled import LockedCache
 from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings, get_settings
 from segue.stack import airflow, jars, lifecycle, processes, spark_conf
+from segue.stack.document_servers import Kind, find
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -47,6 +48,7 @@ def settings() -> Iterator[Settings]:
         corpus="test",
         jars=PROJECT_DIR / ".segue" / "jars",
         spark_driver_memory_mb=1024,
+        document_server=os.environ.get("TEST_DOCUMENT_SERVER", Kind.PYTHON),
         **dict(zip(PORTS, find_free_ports(len(PORTS)), strict=True)),
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -74,6 +76,15 @@ def mongo(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     lifecycle.up(settings, ["mongo"])
     with MongoClient[dict[str, Any]](settings.mongo) as client:
         yield client[settings.mongo_database]
+
+
+@pytest.fixture(scope="module", params=[Kind.PYTHON, Kind.RUST])
+def each_server(request: pytest.FixtureRequest) -> Kind:
+    """Let a test run with each of SecantusDB's servers that this machine has."""
+    kind: Kind = request.param
+    if find(kind) is None:
+        pytest.skip(f"{kind} is not installed; `make documents-server` builds it")
+    return kind
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""The embedded stack: Kafka, SecantusDB and Airflow as processes of this machine, without Docker."""
+"""The embedded stack: Kafka, a document server and Airflow as processes of this machine, without Docker."""

@@ -14,13 +14,14 @@ from segue.settings import PROJECT_DIR
 BUILT = PROJECT_DIR / ".secantusdb" / "bin"
 """Where ``make documents-server`` puts the Rust server."""
 AUTOMATIC = "auto"
+WIREDTIGER_FILE = "WiredTiger.config"
+WIREDTIGER_CONFIG = "transaction_sync=(enabled=true,method=none)\n"
+"""Let each commit hand its log to the operating system, so that it survives the end of the server's process.
 
-
-class Engine(StrEnum):
-    """Who can read a folder of documents; none reads the other's."""
-
-    MONGODB = "MongoDB"
-    SECANTUSDB = "SecantusDB"
+The Python server does so, and waits for the disk, for a write with ``j: true``. The Rust server ignores ``j``;
+its own option ``--sync-on-commit`` waits for the disk once for each new document, which made bulk
+writes 17 times as slow.
+"""
 
 
 class Kind(StrEnum):
@@ -31,9 +32,13 @@ class Kind(StrEnum):
     PYTHON = "secantusd-py"
 
     @property
-    def engine(self) -> Engine:
-        """Whose folders this server reads and writes."""
-        return Engine.MONGODB if self is Kind.MONGOD else Engine.SECANTUSDB
+    def reads(self) -> frozenset[Kind]:
+        """The servers whose folders of documents this one can take over.
+
+        MongoDB's folders are different from SecantusDB's. The Python server opens a folder of the Rust server, but
+        then refuses to make an index that the Rust server has made already, as Segue does at each start.
+        """
+        return frozenset({Kind.RUST, Kind.PYTHON} if self is Kind.RUST else {self})
 
     @property
     def good_for(self) -> str:
@@ -91,21 +96,18 @@ class Server:
             *("--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data)),
             *("--cache-size", f"{cache_mb}M", "--log-level", "WARNING"),
         ]
-        if self.kind is Kind.RUST:
-            # The Python server flushes the log for a write with `j: true` by itself; this one only if told to.
-            arguments.append("--sync-on-commit")
         return (str(self.program), *arguments)
 
 
-def choose(wanted: str, written_by: Engine | None) -> Server:
+def choose(wanted: str, written_by: Kind | None) -> Server:
     """Choose the server to start.
 
     Parameters
     ----------
     wanted : str
         ``auto`` for the best one that this machine has, the name of a server, or the path of its program.
-    written_by : Engine or None
-        Whose folder the server must read; None where there is none yet.
+    written_by : Kind or None
+        Whose folder of documents the server must take over; None where there is none yet.
 
     Returns
     -------
@@ -120,19 +122,22 @@ def choose(wanted: str, written_by: Engine | None) -> Server:
         If the server is not on this machine.
     """
     if wanted == AUTOMATIC:
-        kinds = [kind for kind in Kind if written_by in (None, kind.engine)]
-        found = next((server for kind in kinds if (server := _find(kind))), None)
+        kinds = [kind for kind in Kind if written_by is None or written_by in kind.reads]
+        found = next((server for kind in kinds if (server := find(kind))), None)
         if found is None:
-            raise PrerequisiteError(f"This machine has no {' or '.join(kinds)}. Run `make setup`, or install one.")
+            why = f"{written_by} has written this corpus' documents, and this" if written_by else "This"
+            raise PrerequisiteError(
+                f"{why} machine has no {' or '.join(kinds)}. docs/documents.md describes how to get one."
+            )
         return found
     kind = _kind(wanted)
-    if written_by not in (None, kind.engine):
-        others = " or ".join(each for each in Kind if each.engine is written_by)
+    if written_by is not None and written_by not in kind.reads:
+        others = " or ".join(each for each in Kind if written_by in each.reads)
         raise ConfigurationError(
             f"SEGUE_DOCUMENT_SERVER={wanted}: {written_by} has written this corpus' documents, and {kind} cannot "
-            f"read them. Choose {others}, or move the documents as docs/documents.md describes."
+            f"take them over. Choose {others}, or move the documents as docs/documents.md describes."
         )
-    server = _at(kind, wanted) if "/" in wanted else _find(kind)
+    server = _at(kind, wanted) if "/" in wanted else find(kind)
     if server is None:
         raise PrerequisiteError(
             f"SEGUE_DOCUMENT_SERVER={wanted}: there is no such program on this machine. "
@@ -156,8 +161,12 @@ def _at(kind: Kind, path: str) -> Server | None:
     return Server(kind, Path(program).resolve()) if program else None
 
 
-def _find(kind: Kind) -> Server | None:
-    """Look beside this Python, where Segue and Cargo put what they build, and in PATH."""
+def find(kind: Kind) -> Server | None:
+    """Return the server if this machine has it.
+
+    It is looked for beside this Python, where ``make documents-server`` and Cargo put what they build, and then
+    in PATH.
+    """
     for folder in (Path(sys.prefix) / "bin", BUILT, Path.home() / ".cargo" / "bin"):
         if shutil.which(kind, path=str(folder)):
             return Server(kind, folder / kind)

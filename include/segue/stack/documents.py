@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from segue import disk
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import memory
-from segue.stack.document_servers import Engine, Kind, Server, choose
+from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, Kind, Server, choose
 from segue.stack.pidfile import PidFile
 from segue.stack.service import Service, pid_file
 
@@ -57,7 +58,7 @@ def service(settings: Settings) -> Service:
             port=settings.mongo_port,
             data=_data(settings),
             config=_config(settings),
-            cache_mb=memory.document_cache_mb(),
+            cache_mb=memory.document_cache_mb(settings),
         ),
         check=lambda _: _is_ready(settings.mongo_port),
         environment=ENVIRONMENT.get(chosen.kind, {}),
@@ -68,27 +69,37 @@ def service(settings: Settings) -> Service:
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
     """Bring the document server up, and note who writes the folder from now on."""
-    config, described = _config(settings), service(settings)
-    config.parent.mkdir(parents=True, exist_ok=True)
+    described = service(settings)
+    try:
+        _prepare(settings)
+        bring_up(described)
+    except (StackError, OSError) as error:
+        full = disk.fullness(_data(settings))
+        if full:
+            raise StackError(f"{full} Free some space, then run `segue up` again.") from error
+        raise
+
+
+def _prepare(settings: Settings) -> None:
+    config, data, kind = _config(settings), _data(settings), server(settings).kind
+    data.mkdir(parents=True, exist_ok=True)  # mongod makes no folder
     config.touch()  # without an own file, though empty, the server takes a user's from the home folder
-    engine = server(settings).kind.engine
-    if not _has_documents(settings):
-        _note(settings).write_text(f"{engine}\n")
-    if engine is Engine.MONGODB:
-        _data(settings).mkdir(exist_ok=True)  # mongod makes no folder
-    bring_up(described)
+    if written_by(settings) is not kind:
+        _note(settings).write_text(f"{kind}\n")
+    if kind is not Kind.MONGOD and not (data / WIREDTIGER_FILE).exists():
+        (data / WIREDTIGER_FILE).write_text(WIREDTIGER_CONFIG)
 
 
-def written_by(settings: Settings) -> Engine | None:
-    """Return whose folder of documents this corpus has; None where there is none yet."""
+def written_by(settings: Settings) -> Kind | None:
+    """Return which server has written this corpus' documents last; None where there are none yet."""
     if not _has_documents(settings):
         return None
     try:
-        return Engine(_note(settings).read_text().strip())
+        return Kind(_note(settings).read_text().strip())
     except FileNotFoundError:  # made before there was a choice
-        return Engine.SECANTUSDB
+        return Kind.PYTHON
     except ValueError as error:
-        raise StackError(f"{_note(settings)} must hold one of the words {' and '.join(Engine)}.") from error
+        raise StackError(f"{_note(settings)} must hold one of the words {', '.join(Kind)}.") from error
 
 
 def remarks(settings: Settings) -> Iterator[str]:
@@ -131,7 +142,7 @@ def _note(settings: Settings) -> Path:
 
 def _has_documents(settings: Settings) -> bool:
     data = _data(settings)
-    return data.is_dir() and any(data.iterdir())
+    return data.is_dir() and any(path.name != WIREDTIGER_FILE for path in data.iterdir())
 
 
 def _running(settings: Settings) -> Kind | None:
@@ -158,10 +169,11 @@ def _is_ready(port: int) -> bool:
     from pymongo.errors import PyMongoError
 
     with MongoClient[dict[str, object]](
-        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, socketTimeoutMS=3000
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, socketTimeoutMS=10_000
     ) as client:
         try:
-            client.admin.command("ping")
+            # A server whose disk was full answers a ping, but can neither read nor write before it is restarted.
+            client.admin.command("listDatabases", nameOnly=True)
         except PyMongoError:
             return False
     return True

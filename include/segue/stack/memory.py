@@ -23,9 +23,10 @@ LIMITS_MB = {
 TASKS_MB = 6000
 """What the scheduler's tasks may hold beside the heap of the Spark application that one of them runs."""
 SETTINGS = {"mongo": "SEGUE_MONGO_MEMORY_MB", "scheduler": "SEGUE_SPARK_DRIVER_MEMORY_MB"}
-CACHE_MB = (128, 512)
-"""Smallest and largest cache of the document server, in MiB."""
-CACHE_SHARE = 1 / 32
+CACHE_MINIMUM_MB = 128
+CACHE_SHARE_OF_MACHINE = 1 / 32
+CACHE_SHARE_OF_LIMIT = 1 / 6
+"""The rest is for answers: the servers build the answer to each query in memory before they send it."""
 CACHE_STEP_MB = 32
 """Caches are multiples of it, so that a machine that reports a page less keeps its running server."""
 
@@ -65,11 +66,10 @@ def usage(settings: Settings) -> list[Usage]:
     return [Usage(name, processes.pss_bytes(its), limit_mb(settings, name)) for name, its in found]
 
 
-def document_cache_mb() -> int:
-    """Choose the cache of the document server, in MiB: a share of the memory that this process may use."""
-    smallest, largest = CACHE_MB
-    share = int(machine_bytes() * CACHE_SHARE / 2**20)
-    return max(smallest, min(largest, share // CACHE_STEP_MB * CACHE_STEP_MB))
+def document_cache_mb(settings: Settings) -> int:
+    """Choose the document server's cache, in MiB, from the memory of the machine and the server's limit."""
+    share = min(machine_bytes() / 2**20 * CACHE_SHARE_OF_MACHINE, settings.mongo_memory_mb * CACHE_SHARE_OF_LIMIT)
+    return max(CACHE_MINIMUM_MB, int(share) // CACHE_STEP_MB * CACHE_STEP_MB)
 
 
 def machine_bytes(groups: Iterable[Path] = (Path("/sys/fs/cgroup/memory.max"),)) -> int:

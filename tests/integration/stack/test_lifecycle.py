@@ -74,9 +74,9 @@ def test_a_taken_port_starts_nothing(own):
 
 
 def test_a_service_that_cannot_start_takes_down_what_was_started_with_it(own):
-    folder = own.state_dir / "mongo"
+    folder = own.state_dir / "mongo" / "data"
     folder.mkdir(parents=True)
-    (folder / "data").write_text("a file where a folder belongs")
+    (folder / "WiredTiger").write_text("not what a server has written")
     with pytest.raises(StackError, match="mongo ended while starting"):
         lifecycle.up(own, PARTS)
     assert processes.of(own.state_dir) == []

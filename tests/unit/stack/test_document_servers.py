@@ -10,7 +10,7 @@ import pytest
 from segue.errors import ConfigurationError, PrerequisiteError, StackError
 from segue.settings import Settings
 from segue.stack import document_servers, documents
-from segue.stack.document_servers import Engine, Kind, Server, choose
+from segue.stack.document_servers import Kind, Server, choose
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_servers_are_found_where_make_cargo_and_pip_put_them(machine, tmp_path, 
 
 
 def test_a_machine_without_any_server_says_how_to_get_one(machine):  # noqa: ARG001 - nothing is installed
-    with pytest.raises(PrerequisiteError, match=r"no mongod or secantusd-rs or secantusd-py.*make setup"):
+    with pytest.raises(PrerequisiteError, match=r"This machine has no mongod or secantusd-rs or secantusd-py"):
         choose("auto", None)
 
 
@@ -68,30 +68,33 @@ def test_the_setting_overrides_with_a_name_or_a_path(machine, tmp_path):
         choose("mysqld", None)
 
 
-def test_no_server_is_started_on_a_folder_that_another_engine_has_written(machine):
+def test_no_server_is_started_on_a_folder_that_it_cannot_take_over(machine):
     machine("secantusd-py", "mongod")
-    assert choose("auto", Engine.SECANTUSDB).kind is Kind.PYTHON
-    assert choose("auto", Engine.MONGODB).kind is Kind.MONGOD
+    assert choose("auto", Kind.PYTHON).kind is Kind.PYTHON
+    assert choose("auto", Kind.MONGOD).kind is Kind.MONGOD
+    with pytest.raises(PrerequisiteError, match=r"secantusd-rs has written.*this machine has no secantusd-rs\."):
+        choose("auto", Kind.RUST)
+    machine("secantusd-rs")
+    assert choose("auto", Kind.PYTHON).kind is Kind.RUST
     with pytest.raises(
         ConfigurationError,
-        match=r"SecantusDB has written this corpus' documents, and mongod cannot read them\. "
+        match=r"secantusd-py has written this corpus' documents, and mongod cannot take them over\. "
         r"Choose secantusd-rs or secantusd-py, or move the documents as docs/documents\.md",
     ):
-        choose("mongod", Engine.SECANTUSDB)
-    with pytest.raises(
-        ConfigurationError, match=r"MongoDB has written.*secantusd-py cannot read them\. Choose mongod"
-    ):
-        choose("secantusd-py", Engine.MONGODB)
+        choose("mongod", Kind.PYTHON)
+    for written_by in (Kind.MONGOD, Kind.RUST):
+        with pytest.raises(ConfigurationError, match=f"secantusd-py cannot take them over. Choose {written_by},"):
+            choose("secantusd-py", written_by)
 
 
-def test_a_folder_from_before_there_was_a_choice_is_secantusdbs(machine, settings):
+def test_a_folder_from_before_there_was_a_choice_is_the_python_servers(machine, settings):
     machine("secantusd-py", "mongod")
     assert documents.written_by(settings) is None
     data = settings.state_dir / "mongo" / "data"
     data.mkdir(parents=True)
     assert documents.written_by(settings) is None, "an empty folder binds to nothing"
     (data / "WiredTiger").touch()
-    assert documents.written_by(settings) is Engine.SECANTUSDB
+    assert documents.written_by(settings) is Kind.PYTHON
     assert documents.server(settings).kind is Kind.PYTHON
 
 
@@ -104,11 +107,11 @@ def test_the_first_start_notes_who_writes_the_folder(machine, settings):
     assert started[0].command[0].endswith("mongod")
     assert documents.written_by(settings) is None
     (data / "WiredTiger").touch()
-    assert documents.written_by(settings) is Engine.MONGODB
+    assert documents.written_by(settings) is Kind.MONGOD
     machine("secantusd-rs")
     assert documents.server(settings).kind is Kind.MONGOD
     (settings.state_dir / "mongo" / "written-by").write_text("somebody")
-    with pytest.raises(StackError, match="must hold one of the words MongoDB and SecantusDB"):
+    with pytest.raises(StackError, match="must hold one of the words mongod, secantusd-rs, secantusd-py"):
         documents.server(settings)
 
 
@@ -126,4 +129,4 @@ def test_command_lines():
         *("--cache-size", "128M", "--log-level", "WARNING"),
     )
     rust = Server(Kind.RUST, Path("/r")).command(**where, cache_mb=128)
-    assert rust == ("/r", *python[1:], "--sync-on-commit")
+    assert rust == ("/r", *python[1:])

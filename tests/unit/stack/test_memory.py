@@ -69,10 +69,12 @@ def test_status_shows_the_sentence_and_the_document_server(tmp_path, monkeypatch
     assert "`make documents-server` builds the faster secantusd-rs" in told
 
 
-@pytest.mark.parametrize(("gigabytes", "cache_mb"), [(1, 128), (8, 256), (12, 384), (64, 512)])
-def test_the_cache_follows_the_memory_of_the_machine(monkeypatch, gigabytes, cache_mb):
+@pytest.mark.parametrize(
+    ("gigabytes", "limit_mb", "cache_mb"), [(1, 1500, 128), (6, 1500, 192), (64, 1500, 224), (64, 6000, 992)]
+)
+def test_the_cache_follows_the_memory_of_the_machine_and_the_limit(monkeypatch, gigabytes, limit_mb, cache_mb):
     monkeypatch.setattr(memory, "machine_bytes", lambda: gigabytes * 2**30)
-    assert memory.document_cache_mb() == cache_mb
+    assert memory.document_cache_mb(Settings(mongo_memory_mb=limit_mb)) == cache_mb
 
 
 def test_a_container_has_the_memory_of_its_group(tmp_path):

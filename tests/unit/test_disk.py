@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections import namedtuple
+
+import pytest
+
+from segue import disk, spark
+from segue.settings import get_settings
+
+Usage = namedtuple("Usage", ["total", "used", "free"])
+PANIC = RuntimeError('WiredTiger error: WtError { code: -31804, message: "WT_PANIC: WiredTiger library panic" }')
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Return a function that sets how many bytes the disk has left."""
+    return lambda left: monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: Usage(0, 0, left))
+
+
+def test_an_internal_error_is_explained_by_a_full_disk_only_if_the_disk_is_full(tmp_path, free):
+    free(3_000_000)
+    told = disk.explanation(PANIC, tmp_path / "not made yet")
+    assert told.startswith(f"The disk that holds {tmp_path / 'not made yet'} is full (3 MB left). Free some space")
+    assert "`segue up`" in told
+    assert disk.explanation(RuntimeError("no such column"), tmp_path) is None
+    free(10**11)
+    assert disk.explanation(PANIC, tmp_path) is None
+    assert disk.fullness(tmp_path) is None
+
+
+def test_a_full_disk_of_another_machine_is_believed(tmp_path, free):
+    free(10**11)
+    assert disk.explanation(OSError(28, "No space left on device"), tmp_path).startswith("A disk is full")
+
+
+def test_a_job_on_a_full_disk_ends_with_one_sentence(monkeypatch, capsys, tmp_path, free):
+    class Session:
+        def stop(self) -> None:
+            pass
+
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    get_settings.cache_clear()
+    monkeypatch.setattr(spark, "session", lambda _: Session())
+    free(0)
+    with pytest.raises(SystemExit), spark.job("publish"):
+        raise PANIC
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(
+        f"{spark.REFUSAL}The disk that holds {tmp_path / 'sample' / 'mongo'} is full (0 MB left)."
+    )
+    free(10**11)
+    with pytest.raises(RuntimeError, match="WT_PANIC"), spark.job("publish"):
+        raise PANIC
+    get_settings.cache_clear()
