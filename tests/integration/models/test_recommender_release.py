@@ -26,8 +26,9 @@ from segue.models.ranking import incremental, training
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.comparison import Comparison
 from segue.models.ranking.incremental import UPDATES
+from segue.models.ranking.material import Material
 from segue.models.ranking.product import NAME, Recommender
-from segue.models.ranking.training import AS_OF, ENDS, FULL, Decision, Material
+from segue.models.ranking.training import AS_OF, ENDS, FULL, Decision
 from segue.models.registry import Registry, Version
 from segue.serving import forgetting, release
 from segue.serving.forgetting import forget_in_database

@@ -117,6 +117,7 @@ def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
     bounds = kept * np.arange(n_tracks + 1)
     relations = sparse.csr_matrix((values.ravel(), near.ravel(), bounds), shape=(n_tracks, n_tracks))
     relations.eliminate_zeros()
+    relations.sort_indices()
     return Neighbours(relations)
 
 

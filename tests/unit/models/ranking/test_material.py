@@ -9,7 +9,7 @@ import pytest
 
 from segue.audio.definition import N_FEATURES
 from segue.errors import TrainingError
-from segue.models.ranking.training import Material
+from segue.models.ranking.material import Material
 from segue.tracks.vectors import pack
 
 if TYPE_CHECKING:
