@@ -9,9 +9,9 @@ from typing import Any
 from segue import spark, summaries
 from segue.models.documents import read_tracks
 from segue.models.ranking import incremental
+from segue.models.ranking.material import Material
 from segue.models.ranking.new_tracks import take_in_tracks
 from segue.models.ranking.product import NAME
-from segue.models.ranking.training import Material
 from segue.models.registry import Registry
 from segue.progress import step
 from segue.serving import release

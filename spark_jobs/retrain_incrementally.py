@@ -8,7 +8,7 @@ import time
 from segue import reports, spark, summaries
 from segue.models.documents import read_tracks
 from segue.models.ranking import incremental
-from segue.models.ranking.training import Material
+from segue.models.ranking.material import Material
 from segue.models.registry import Registry
 from segue.progress import step
 from segue.serving import release

@@ -11,6 +11,7 @@ from segue.errors import TrainingError
 from segue.models.documents import read_tracks
 from segue.models.ranking import training
 from segue.models.ranking.incremental import forgotten_since_full_training
+from segue.models.ranking.material import Material
 from segue.models.ranking.recipe import TRIALS
 from segue.models.registry import Registry
 from segue.progress import step
@@ -60,7 +61,7 @@ def main() -> None:
                 f"Neither the Kafka topic {topic!r} nor the lake holds listens. Send some, such as those of "
                 "simulated listeners (`segue demo` does), and run again."
             )
-        material = training.Material.read(screened.listens, tracks)
+        material = Material.read(screened.listens, tracks)
         tracks.unpersist()  # Spark's memory is ALS' from here on
         decision = training.train_in_full(
             session,

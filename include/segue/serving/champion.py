@@ -11,6 +11,7 @@ from segue.errors import SegueError
 from segue.models.ranking.product import NAME, Recommender
 from segue.models.registry import Registry
 from segue.settings import Settings
+from segue.streaming.lookup import Lookup
 from segue.streaming.plays import recording_msid
 
 log = logging.getLogger(__name__)
@@ -26,10 +27,10 @@ class Served:
     model: Recommender
 
     @cached_property
-    def recordings(self) -> dict[str, int]:
+    def recordings(self) -> Lookup:
         """Positions of tracks by the id that their artist and title give (ListenBrainz' MSID)."""
         names = zip(self.model.catalogue.artists, self.model.catalogue.titles, strict=True)
-        return {recording_msid(artist, title, None): i for i, (artist, title) in enumerate(names)}
+        return Lookup(recording_msid(artist, title, None) for artist, title in names)
 
 
 class Champion:

@@ -74,8 +74,8 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
 def positions(served: Served, ids: Iterable[str]) -> list[int]:
     """Find the places in the catalogue of tracks and recordings; those that are not in it are left out."""
     position = served.model.catalogue.position
-    found = {position.get(each, served.recordings.get(each, -1)) for each in ids}
-    return [at for at in found if at >= 0]
+    found = {position[each] if each in position else served.recordings.get(each) for each in ids}
+    return [at for at in found if at is not None]
 
 
 def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, set[str]]:

@@ -10,8 +10,9 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.models.ranking.interactions import Interactions
+from segue.models.ranking.material import Material
 from segue.models.ranking.recommend import Listener
-from segue.models.ranking.training import Decision, Material
+from segue.models.ranking.training import Decision
 from segue.serving.batch import batches, recommend_all
 from segue.serving.champion import Served
 from segue.serving.lists import COLLECTION

@@ -1,7 +1,7 @@
 """Which track of the corpus a listen is of: by id, else by name, else by a similar name.
 
-The index is a plain object in memory, built from the catalogue: dictionaries for what is equal, and for what is
-only similar an inverted index of trigrams, whose rarest entries propose a few candidates that rapidfuzz compares.
+The index is a plain object in memory, built from the catalogue: hashes for what is equal, and for what is only
+similar an inverted index of trigrams, whose rarest entries propose a few candidates that rapidfuzz compares.
 A listen is never compared with the whole catalogue.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from segue.streaming import names
+from segue.streaming.lookup import Lookup
 
 THRESHOLD = 84.0
 """Least similarity, 0 to 100, of an accepted fuzzy match; chosen by ``benchmarks/matching.py``."""
@@ -73,24 +74,26 @@ class TrackIndex:
 
     def __init__(self, entries: Iterable[CatalogueEntry], threshold: float = THRESHOLD) -> None:
         self.threshold = threshold
-        self._ids: set[str] = set()
-        self._mbids: dict[str, str] = {}
-        self._simple: dict[tuple[str, str], str] = {}
-        self._core: dict[tuple[str, str], str] = {}
-        for entry in sorted(entries, key=lambda entry: entry.track_id):
-            self._ids.add(entry.track_id)
-            if entry.recording_mbid:
-                self._mbids.setdefault(entry.recording_mbid.lower(), entry.track_id)
-            if entry.artist and entry.title:
-                self._simple.setdefault((names.simple(entry.artist), names.simple(entry.title)), entry.track_id)
-                self._core.setdefault((names.core(entry.artist), names.core(entry.title)), entry.track_id)
-        self._names = list(self._core)
+        listed = sorted(entries, key=lambda entry: entry.track_id)
+        self._track_ids = [entry.track_id for entry in listed]
+        self._ids = Lookup(self._track_ids)
+        identified = [number for number, entry in enumerate(listed) if entry.recording_mbid]
+        self._mbids = Lookup([str(listed[number].recording_mbid).lower() for number in identified], identified)
+        named = [number for number, entry in enumerate(listed) if entry.artist and entry.title]
+        artists = {listed[number].artist: "" for number in named}  # one string for all of an artist's tracks
+        self._simple = Lookup(_pairs(listed, named, names.simple, dict(artists)), named)
+        core: dict[tuple[str, str], int] = {}
+        for pair, number in zip(_pairs(listed, named, names.core, artists), named, strict=True):
+            core.setdefault(pair, number)
+        self._names = list(core)
         self._numbers = [names.numbers(title) for _, title in self._names]
+        self._tracks = np.fromiter(core.values(), dtype=np.int32, count=len(core))
+        self._core = Lookup(self._names)
         self._postings = _postings(self._names)
 
     def __len__(self) -> int:
         """Count the tracks."""
-        return len(self._ids)
+        return len(self._track_ids)
 
     def match(
         self, artist: str, title: str, *, recording_mbid: str | None = None, track_id: str | None = None
@@ -111,14 +114,16 @@ class TrackIndex:
         Match or None
             None where nothing is similar enough.
         """
-        if track_id and track_id in self._ids:
+        if track_id and self._ids.get(track_id) is not None:
             return Match(track_id, Method.ID)
-        if recording_mbid and (found := self._mbids.get(recording_mbid.lower())):
-            return Match(found, Method.MBID)
-        simple = (names.simple(artist), names.simple(title))
+        if recording_mbid and (found := self._mbids.get(recording_mbid.lower())) is not None:
+            return Match(self._track_ids[found], Method.MBID)
         core = (names.core(artist), names.core(title))
-        if found := self._simple.get(simple) or self._core.get(core):
-            return Match(found, Method.NAME)
+        found = self._simple.get((names.simple(artist), names.simple(title)))
+        if found is None and (named := self._core.get(core)) is not None:
+            found = int(self._tracks[named])
+        if found is not None:
+            return Match(self._track_ids[found], Method.NAME)
         return self._similar(*core)
 
     def _similar(self, artist: str, title: str) -> Match | None:
@@ -131,7 +136,7 @@ class TrackIndex:
                 best, best_score = candidate, score
         if best is None:
             return None
-        return Match(self._core[self._names[best]], Method.FUZZY, round(best_score, 1))
+        return Match(self._track_ids[self._tracks[best]], Method.FUZZY, round(best_score, 1))
 
     def _candidates(self, artist: str, title: str) -> list[int]:
         known = [self._postings[gram] for gram in trigrams(artist, title) if gram in self._postings]
@@ -142,6 +147,16 @@ class TrackIndex:
         found, shared = np.unique(np.concatenate(rare), return_counts=True)
         most = np.argsort(-shared, kind="stable")[:CANDIDATES]
         return [int(entry) for entry in found[most]]
+
+
+def _pairs(
+    entries: Sequence[CatalogueEntry], chosen: Iterable[int], form: Callable[[str], str], artists: dict[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Bring artist and title of entries into a normal form; `artists` gets the forms of the artists."""
+    for number in chosen:
+        entry = entries[number]
+        artist = artists[entry.artist] = artists[entry.artist] or form(entry.artist)
+        yield artist, form(entry.title)
 
 
 def similarity(one: tuple[str, str], other: tuple[str, str]) -> float:

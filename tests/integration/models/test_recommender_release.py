@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,13 +26,14 @@ from segue.models.ranking import incremental, training
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.comparison import Comparison
 from segue.models.ranking.incremental import UPDATES
+from segue.models.ranking.material import Material
 from segue.models.ranking.product import NAME, Recommender
-from segue.models.ranking.training import AS_OF, ENDS, FULL, Decision, Material
+from segue.models.ranking.training import AS_OF, ENDS, FULL, Decision
 from segue.models.registry import Registry, Version
 from segue.serving import forgetting, release
 from segue.serving.forgetting import forget_in_database
 from segue.settings import PROJECT_DIR, Settings
-from segue.stack import spark_conf
+from segue.stack import documents, lifecycle, spark_conf
 from segue.streaming import broker, history
 from segue.streaming.events import listen
 from segue.streaming.removals import Removals, user_key
@@ -340,20 +342,52 @@ def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
         {"_id": track.track_id, "title": track.title, "artist": f"artist {i}", "features": pack(track.features)[0]}
         for i, track in enumerate(audience.tracks)
     )
-    submit, job_file = (
-        Path(sys.executable).with_name("spark-submit"),
-        PROJECT_DIR / "spark_jobs/train_recommender.py",
-    )
-    reads = f"spark.mongodb.read.database={here.mongo_database}"
-    command = [submit, "--conf", reads, job_file, "--run-id", "recommender/test", "--trials", "2"]
-    # A copy of settings keeps the environment of what it was copied from.
-    environment = os.environ | spark_conf.environment(Settings(**here.model_dump()))
-    job = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert job.returncode == 0, job.stdout[-3000:]
+    with subprocess.Popen(**job_of(here, "recommender/test")) as job:
+        output, _ = job.communicate()
+    assert job.returncode == 0, output[-3000:]
     html = reports.read("recommender/test", source=database)
     assert html == (champion_of(here).folder().parent / "report.html").read_text()
     done = summaries.read("recommender/test", source=database)["train_recommender"]
     assert done["forgotten_users"]["now out of the model"] == 1, "who has left since the last full training"
+
+
+def test_a_training_whose_document_server_is_killed_is_completed_by_its_retry(
+    here: Settings, database: Database[dict[str, Any]]
+) -> None:
+    """The job's own reads may outlast the kill; if they do not, the next try finds everything as it was."""
+    server = documents.service(here)
+    with subprocess.Popen(**job_of(here, "recommender/killed")) as job:
+        assert job.stdout is not None
+        output = ""
+        for line in job.stdout:
+            output += line
+            if line.startswith("Reading all listens"):
+                process = server.process()
+                assert process is not None
+                os.kill(process.pid, signal.SIGKILL)
+                lifecycle.up(here, ["mongo"])
+    if job.returncode:
+        with subprocess.Popen(**job_of(here, "recommender/killed")) as job:
+            output, _ = job.communicate()
+    assert job.returncode == 0, output[-3000:]
+    done = summaries.read("recommender/killed", source=database)["train_recommender"]
+    assert done["messages"] == done["used"] + sum(done["rejected"].values())
+    assert done["listeners_served"] == database["recommendations"].count_documents({})
+
+
+def job_of(here: Settings, run_id: str) -> dict[str, Any]:
+    """Say how to start the full training as Airflow does."""
+    submit = Path(sys.executable).with_name("spark-submit")
+    job_file = PROJECT_DIR / "spark_jobs/train_recommender.py"
+    reads = f"spark.mongodb.read.database={here.mongo_database}"
+    return {
+        "args": [submit, "--conf", reads, job_file, "--run-id", run_id, "--trials", "2"],
+        # A copy of settings keeps the environment of what it was copied from.
+        "env": os.environ | spark_conf.environment(Settings(**here.model_dump())),
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+    }
 
 
 def test_one_listener_is_too_few(spark: SparkSession, tracks: DataFrame) -> None:

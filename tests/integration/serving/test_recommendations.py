@@ -24,6 +24,7 @@ from segue.models.ranking.product import NAME
 from segue.models.ranking.recommend import Wishes
 from segue.models.registry import Registry
 from segue.serving import accounts, recommendations
+from segue.serving import histories as keeping
 from segue.serving.accounts import Accounts
 from segue.serving.batch import recommend_all
 from segue.serving.champion import Champion, Served
@@ -396,10 +397,24 @@ def test_a_batch_leaves_newer_documents_alone_and_removes_unknown_listeners(
         ]
     )
     served = Served("recommender/1", model(0))
-    assert recommend_all(collection, served, {name: histories.read(name) for name in ("a", "b")}) == 2
+    recommend_all(collection, served, {name: listener_of(served, histories.read(name)) for name in ("a", "b")})
     assert collection["recommendations"].find_one({"_id": "a"})["items"] == ["newer"]  # type: ignore[index]
     assert collection["recommendations"].find_one({"_id": "b"})["model_version"] == "recommender/1"  # type: ignore[index]
     assert collection["recommendations"].find_one({"_id": "gone"}) is None
+
+
+def test_memory_holds_so_many_plays_and_not_so_many_listeners(
+    documents: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "KEPT_PLAYS", 10)
+    collection = documents.client["segue-kept"]
+    histories = Histories(collection)
+    histories.add([listen("much", f"t{i:02}", 1_700_000_000 + i) for i in range(30)])
+    histories.add([listen(name, "t01", 1_700_000_000) for name in ("a", "b")])
+    for name in ("a", "much", "b", "a"):
+        histories.of(name)
+    collection["plays"].delete_many({})
+    assert [len(histories.of(name)) for name in ("a", "b", "much")] == [1, 1, 0]
 
 
 def _utc(seconds: float) -> Any:

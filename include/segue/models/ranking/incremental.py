@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from segue.errors import ModelError
 from segue.models.ranking import training
 from segue.models.ranking.blend import learning_rows
+from segue.models.ranking.material import Material
 from segue.models.ranking.metrics import judge
 from segue.models.ranking.product import NAME
-from segue.models.ranking.training import ENDS, FULL, Decision, Material, load, say
+from segue.models.ranking.training import ENDS, FULL, Decision, load, say
 from segue.models.ranking.update import carry_over, take_in
 from segue.models.ranking.windows import Window
 

@@ -154,11 +154,11 @@ def judge_tasks(
         for task in ordered:
             counts = np.diff(relevant[task].indptr)[part] > 0
             if task is Task.REPEAT:
-                top = best_played(familiar(scores, history) if familiar else scores, history, DEPTH)
+                known = familiar(scores, history) if familiar else scores
+                top = best_played(known, history, DEPTH)[counts]
             else:
                 scores = candidates(scores, history, task, few)
                 top = best(scores if counts.all() else scores[counts], DEPTH)
-            top = top[counts] if task is Task.REPEAT else top
             lists = _judge_lists(top, relevant[task][part[counts]])
             lists |= _character(top, history[counts], popularity, information)
             first = top[:, :10]

@@ -85,7 +85,7 @@ class Neighbours:
             columns: Iterator[_Column] = ((np.arange(len(each)), each) for each in self.relations.T)
         else:
             columns = _rows(self.relations.tocsc())
-        return Neighbours(_joined((_strongest(*column, kept) for column in columns), len(self.relations.T)))
+        return Neighbours(_joined((_strongest(*column, kept) for column in columns), self.relations.shape[1]))
 
 
 def cosine(history: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None = None) -> Neighbours:

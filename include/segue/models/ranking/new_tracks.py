@@ -15,9 +15,10 @@ import numpy as np
 from segue.models.ranking import training
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.incremental import UPDATES, ends_of, from_on
+from segue.models.ranking.material import Material
 from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.product import NAME, Recommender
-from segue.models.ranking.training import FULL, Decision, Material, load
+from segue.models.ranking.training import FULL, Decision, load
 from segue.models.ranking.update import carry_over, place
 
 if TYPE_CHECKING:

@@ -80,7 +80,7 @@ def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[NDArray[np.float64], ...]:
-    """Average the finite values of each feature, and find their standard deviation; 1 where it is 0."""
+    """Average the finite values of each feature, and find their standard deviation; 1 where all are equal."""
     count, total, squares = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
     for block in blocks:
         finite = np.isfinite(block)
@@ -91,7 +91,7 @@ def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[ND
         away = np.where(np.isfinite(block), block - mean, 0)
         squares += (away * away).sum(axis=0)
     width = np.sqrt(squares / np.maximum(count, 1))
-    return mean, np.where(width > 0, width, 1)
+    return mean, np.where(width > ROUNDING * np.abs(mean), width, 1)
 
 
 def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
@@ -112,11 +112,12 @@ def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
         cosines = sounds[start : start + TOGETHER] @ sounds.T
         for own, row in enumerate(cosines, start):
             row[own] = -1
-            near[own] = found = highest(row, kept)
+            near[own] = found = highest(row, kept) if kept else near[own]
             values[own] = np.maximum(row[found], 0) ** SHARPNESS
-    bounds = np.arange(0, n_tracks * kept + 1, max(kept, 1)) if kept else np.zeros(n_tracks + 1, dtype=np.int64)
+    bounds = kept * np.arange(n_tracks + 1)
     relations = sparse.csr_matrix((values.ravel(), near.ravel(), bounds), shape=(n_tracks, n_tracks))
     relations.eliminate_zeros()
+    relations.sort_indices()
     return Neighbours(relations)
 
 

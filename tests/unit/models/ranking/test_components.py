@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.decomposition import PCA
 
-from segue.models.ranking import blend, neighbours
+from segue.models.ranking import blend, neighbours, sound
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.metrics import judge
@@ -48,6 +49,35 @@ def test_truncating_keeps_the_strongest_relations_of_each_track(plays: sparse.cs
         assert set(np.flatnonzero(kept[:, column])) == set(strongest)
 
 
+def test_of_equally_strong_relations_those_of_the_first_tracks_are_kept() -> None:
+    equal = np.ones((6, 6), dtype=np.float32) - np.eye(6, dtype=np.float32)
+    expected = [{1, 2}, {0, 2}, {0, 1}, {0, 1}, {0, 1}, {0, 1}]
+    for relations in (equal, sparse.csr_matrix(equal)):
+        kept = Neighbours(relations).truncated(2).relations.toarray()
+        assert [set(np.flatnonzero(column)) for column in kept.T] == expected
+
+
+def test_computed_in_small_blocks_relations_are_the_same(
+    plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [ease(plays, regularization=20.0).relations, cosine(plays, balance=0.2, kept=7).relations.toarray()]
+    monkeypatch.setattr(neighbours, "BLOCK", 7)
+    parted = [ease(plays, regularization=20.0).relations, cosine(plays, balance=0.2, kept=7).relations.toarray()]
+    for one, other in zip(whole, parted, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_contributions_are_the_same_of_few_tracks_at_a_time(
+    plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relations, tracks = cosine(plays, kept=9), np.arange(50)
+    added = relations.contributions(tracks, np.ones(50, np.float32), np.array([3, 59]))
+    monkeypatch.setattr(neighbours, "PLAYED", 8)
+    np.testing.assert_array_equal(
+        relations.contributions(tracks, np.ones(50, np.float32), np.array([3, 59])), added
+    )
+
+
 def test_learned_blend_leaves_out_what_does_harm(plays: sparse.csr_matrix) -> None:
     window = at_random(plays, seed=0).validation
     components = {
@@ -79,6 +109,27 @@ def test_tracks_of_one_sound_are_alike() -> None:
     near = relations.tocoo()
     assert (of[near.row] == of[near.col]).all()
     assert not relations.diagonal().any()
+
+
+def test_the_space_of_sound_is_that_of_principal_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "BLOCK", 16)
+    random = np.random.default_rng(0)
+    features = (random.normal(size=(100, 20)) @ random.normal(size=(20, 90)) + 300).astype(np.float32)
+    scaled = (features - features.mean(axis=0, dtype=np.float64)) / features.std(axis=0, dtype=np.float64)
+    expected = PCA(sound.DIMENSIONS, svd_solver="covariance_eigh").fit_transform(scaled.clip(-4, 4))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    placed = embed(features)
+    np.testing.assert_allclose(placed @ placed.T, expected @ expected.T, atol=1e-4)
+
+
+def test_tracks_that_all_sound_the_same_are_at_no_place() -> None:
+    placed = embed(np.full((9, 30), 0.1, dtype=np.float32))
+    np.testing.assert_array_equal(placed, 0)
+    assert alike(placed, kept=3).relations.nnz == 0
+
+
+def test_a_catalogue_of_one_track_is_like_nothing() -> None:
+    assert alike(embed(np.ones((1, 30), dtype=np.float32))).relations.shape == (1, 1)
 
 
 def test_content_map_places_an_unplayed_track_near_its_like() -> None:

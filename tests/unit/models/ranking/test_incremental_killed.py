@@ -19,9 +19,9 @@ from scipy import sparse
 from segue.models.ranking import incremental, training
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.interactions import Interactions
+from segue.models.ranking.material import Material
 from segue.models.ranking.product import NAME, Recommender
 from segue.models.ranking.recipe import Audio
-from segue.models.ranking.training import Material
 from segue.models.registry import Registry
 from segue.settings import Settings
 from segue.streaming import broker

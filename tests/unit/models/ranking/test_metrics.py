@@ -55,6 +55,22 @@ def test_listeners_who_play_nothing_relevant_do_not_count() -> None:
     assert judged.means()["ndcg@10"] == 1
 
 
+def test_several_tasks_judged_together_have_what_each_has_alone(
+    plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "BATCH_SCORES", 7 * plays.shape[1])
+    monkeypatch.setattr(metrics, "FEW", 40)
+    random = np.random.default_rng(0)
+    future = sparse.csr_matrix(random.poisson(0.1, size=plays.shape).astype(np.float32))
+    scorer, divided = Fixed(random.permutation(plays.shape[1]).tolist()), Window(plays, future)
+    together = metrics.judge_tasks(scorer, divided, list(Task))
+    for task in Task:
+        alone = judge(scorer, divided, task)
+        assert len(alone.listeners)
+        np.testing.assert_array_equal(together[task].listeners, alone.listeners)
+        assert together[task].means() == alone.means()
+
+
 def test_nothing_to_judge_gives_zeros() -> None:
     judged = judge(Fixed([1, 2]), window([[1, 0]], [[0, 0]]))
     assert judged.means()["ndcg@10"] == 0

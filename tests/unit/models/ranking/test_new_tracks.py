@@ -14,11 +14,12 @@ from segue.models.ranking import training
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.incremental import UPDATES
 from segue.models.ranking.interactions import Interactions
+from segue.models.ranking.material import Material
 from segue.models.ranking.neighbours import Neighbours
 from segue.models.ranking.new_tracks import take_in_tracks
 from segue.models.ranking.product import NAME, Catalogue, Recommender
 from segue.models.ranking.recipe import Audio
-from segue.models.ranking.training import ENDS, FULL, Material
+from segue.models.ranking.training import ENDS, FULL
 from segue.models.ranking.update import carry_over, place
 from segue.models.registry import Registry
 from segue.settings import Settings

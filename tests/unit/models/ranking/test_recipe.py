@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from scipy import sparse
 
-from segue.models.ranking import blend
+from segue.models.ranking import blend, recipe
 from segue.models.ranking.blend import Blend
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.metrics import Scorer, judge
 from segue.models.ranking.mllib import Hyperparameters
-from segue.models.ranking.recipe import SIMPLEST, Fit, choose
+from segue.models.ranking.recipe import SIMPLEST, Fit, choose, multiplications
 from segue.models.ranking.windows import Window, at_random
 
 TASTES = 4
@@ -75,3 +76,17 @@ def test_parameters_that_are_better_are_taken(plays: sparse.csr_matrix) -> None:
     window = at_random(plays[:30], seed=0).validation
     fit = fit_by(lambda parameters: 2.0 if parameters.rank == 16 else 0.2)
     assert choose(fit, window, None, trials=16, say=str).als.rank == 16
+
+
+def test_parameters_whose_fit_would_take_too_long_are_left_out(
+    plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = at_random(plays[:30], seed=0).validation
+    monkeypatch.setattr(
+        recipe, "LARGEST_FIT", multiplications(window.history, Hyperparameters(rank=8, iterations=15))
+    )
+    said: list[str] = []
+    tried: dict[Hyperparameters, float] = {}
+    choose(fit_by(lambda _: 0.5), window, None, trials=16, say=said.append, tried=tried)
+    assert {parameters.rank for parameters in tried} == {8}
+    assert sum("not tried" in line for line in said) == 16 - len(tried)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from segue.models.ranking.blend import Blend
 from segue.models.ranking.factors import Factors
 from segue.models.ranking.mllib import Hyperparameters
 from segue.models.ranking.popularity import Popularity
-from segue.models.ranking.product import Catalogue, Recommender
+from segue.models.ranking.product import PARTS, Catalogue, Recommender
 from segue.models.ranking.recipe import Recipe
 from segue.models.ranking.recommend import Listener, Recommendation, Wishes
 
@@ -115,6 +117,42 @@ def test_a_saved_recommender_recommends_the_same(
     model.save(tmp_path / "model")
     again = Recommender.load(tmp_path / "model")
     assert recommend(again, listener(plays), now=NOW) == recommend(model, listener(plays), now=NOW)
+
+
+def test_a_loaded_recommender_leaves_its_arrays_on_the_disk(model: Recommender, tmp_path: Path) -> None:
+    model.save(tmp_path / "m")
+    loaded = Recommender.load(tmp_path / "m").blend.components
+    arrays = [loaded["factors"].items, loaded["popularity"].values]  # type: ignore[attr-defined]
+    for name in ("ease", "cosine", "sound"):
+        arrays += [getattr(loaded[name].relations, part) for part in PARTS]  # type: ignore[attr-defined]
+    for array in arrays:
+        while isinstance(array, np.ndarray):
+            array = array.base
+        assert isinstance(array, mmap)
+
+
+def test_a_recommender_of_the_format_before_is_read(
+    model: Recommender, plays: sparse.csr_matrix, tmp_path: Path
+) -> None:
+    folder = tmp_path / "m"
+    model.save(folder)
+    manifest = json.loads((folder / "recommender.json").read_text())
+    for name in ("ease", "cosine", "sound"):
+        sparse.save_npz(folder / f"{name}.npz", sparse.csr_matrix(model.blend.components[name].relations))  # type: ignore[attr-defined]
+        for part in PARTS:
+            (folder / f"{name}.{part}.npy").unlink()
+            del manifest["files"][f"{name}.{part}.npy"]
+        with (folder / f"{name}.npz").open("rb") as file:
+            manifest["files"][f"{name}.npz"] = hashlib.file_digest(file, "sha256").hexdigest()
+    (folder / "recommender.json").write_text(json.dumps(manifest | {"format": 1}))
+    again = Recommender.load(folder)
+    assert recommend(again, listener(plays), now=NOW) == recommend(model, listener(plays), now=NOW)
+
+
+def test_a_catalogue_of_one_artist_fills_a_list(model: Recommender, plays: sparse.csr_matrix) -> None:
+    known = model.catalogue
+    alone = replace(model, catalogue=Catalogue(known.track_ids, known.titles, ["Somebody"] * len(known)))
+    assert len(recommend(alone, listener(plays), now=NOW, wishes=Wishes(count=10))) == 10
 
 
 def test_a_damaged_recommender_is_refused(model: Recommender, tmp_path: Path) -> None:
