@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=int, default=20_000)
     parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--search", choices=("warm", "wide"), default="warm")
     arguments = parser.parse_args()
     with own_stack(["mongo"]) as services:

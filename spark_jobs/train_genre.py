@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary, and name of the study")
     parser.add_argument("--trials", type=int, default=20, help="most trials of the search")
-    parser.add_argument("--minutes", type=float, default=30, help="longest time for it")
+    parser.add_argument("--minutes", type=float, default=12, help="longest time for it")
     parser.add_argument(
         "--search",
         choices=("warm", "wide", "refit"),

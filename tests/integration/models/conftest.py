@@ -27,7 +27,7 @@ def job(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Iterator[Callable[..., Callable[[], None]]]:
-    """Return a function that gives a job's main, which runs in the tests' session; there are no tracks, no models."""
+    """Return a function that gives a job's main, which runs in the tests' session, without tracks or models."""
     mongo.drop_collection("tracks")
     own = {
         "listens_topic": "quiet",

@@ -134,14 +134,7 @@ def label(
         .cache()
     )
     _require_parts(labelled)
-    # Without it, MLlib would not know of the last genres where a sample has no track of them.
-    nominal = {"ml_attr": {"type": "nominal", "num_vals": len(kept)}}
-    vectors = labelled.withColumns(
-        {
-            "features": array_to_vector(F.col("features").cast("array<double>")),
-            "label": F.col("label").alias("label", metadata=nominal),
-        }
-    )
+    vectors = labelled.withColumn("features", array_to_vector(F.col("features").cast("array<double>")))
     return Labelled(vectors, kept, families, weights, by_track, dict(rejected))
 
 
