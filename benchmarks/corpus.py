@@ -44,10 +44,11 @@ from pymongo.database import Database
 
 from segue import summaries
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
-from segue.corpus import gate, publish
+from segue.corpus import gate
 from segue.corpus.schema import FEATURES, INVENTORY, columns
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import documents, lifecycle, spark_conf
+from segue.tracks import collection as tracks_collection
 
 CORES = 2
 CLIPS = (500, 1_000, 2_000, 4_000)
@@ -313,10 +314,10 @@ def measure_rows(bench: Bench, tracks: int) -> None:
 
 def bulk_upsert(database: Database[Any], server: psutil.Process) -> tuple[Cost, float]:
     """Upsert the documents of the collection into another one; only the writing is timed."""
-    database.create_collection("bulk", validator=publish.VALIDATOR)
-    for field in publish.INDEXES:
+    database.create_collection("bulk", validator=tracks_collection.VALIDATOR)
+    for field in tracks_collection.INDEXES:
         database.bulk.create_index(field)
-    found = database[publish.COLLECTION].find(batch_size=1_000)
+    found = database[tracks_collection.COLLECTION].find(batch_size=1_000)
     seconds = cpu_s = server_s = 0.0
     while batch := list(islice(found, 1_000)):
         began, used, server_used = time.monotonic(), time.process_time(), _cpu_s(server)

@@ -17,7 +17,7 @@ def main() -> None:
         settings = get_settings()
         lake = Lake(session, settings.lake_uri)
         chosen = days.chosen(arguments, summaries.read(arguments.run_id))
-        summary = publish.run(lake, database, chosen)
+        summary = publish.run(lake, database, chosen, settings)
         summary |= labels.label_if_reachable(session, database, settings)
         changes = announced.changes(lake, database, chosen)
         announce(settings, {change.day: change.tracks for change in changes})

@@ -44,8 +44,9 @@ def main() -> None:
     settings = get_settings()
 
     with spark.job("train-genre") as session, summaries.database() as database:
-        # It is read three times; on disk it takes no memory from the training.
-        tracks = documents.read_tracks(session, *FIELDS).persist(StorageLevel.DISK_ONLY)
+        # They are read three times; on disk they take no memory from the training.
+        tracks = documents.read_tracks(session, *FIELDS).repartition(session.sparkContext.defaultParallelism)
+        tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
         with doing("Reading the tracks from the document server"):
             made_from = documents.snapshot(tracks)

@@ -75,7 +75,9 @@ class Settings(BaseSettings):
         description="Database of Optuna's studies, an SQLAlchemy URL; default SQLite in the state folder.",
     )
 
-    spark_master: str = Field("local[2]", description="Spark master URL.")
+    spark_master: str = Field(
+        "local[2,4]", description="Spark master URL; local[2,4]: two cores, and each task is tried four times."
+    )
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
 
     gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Share of files that extraction may reject.")
@@ -161,9 +163,12 @@ class Settings(BaseSettings):
         """Connection string of the document server.
 
         ``journal=true`` makes an acknowledged write survive a kill -9, ``w=majority`` the loss of a server where
-        there are several.
+        there are several. The other options keep clients from giving up on an embedded server that is busy: Java's
+        driver fails on answers that come late to its streaming heartbeat, and both drivers drop their connections
+        when a heartbeat takes longer than ``connectTimeoutMS``.
         """
-        options = "directConnection=true&w=majority&journal=true"
+        waits = "serverMonitoringMode=poll&connectTimeoutMS=120000&socketTimeoutMS=300000"
+        options = f"directConnection=true&w=majority&journal=true&{waits}"
         return self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?{options}"
 
     @property

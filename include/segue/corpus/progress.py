@@ -1,9 +1,9 @@
-"""Progress lines of a Spark job that goes through audio files."""
+"""Progress lines of a Spark job that takes more than some seconds."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -72,20 +72,35 @@ class Progress:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Print a line every few seconds while the body runs, and one at its end."""
-        done = Event()
-
-        def show() -> None:
-            while not done.wait(pause_s(time.monotonic() - self.started)):
-                print(self.line(), flush=True)
-
-        thread = Thread(target=show, daemon=True)
-        thread.start()
-        try:
+        with shown(self.line, self.started):
             yield
-        finally:
-            done.set()
-            thread.join()
-            print(self.line(), flush=True)
+
+
+@contextmanager
+def shown(line: Callable[[], str], started: float) -> Iterator[None]:
+    """Print a line every few seconds while the body runs, and one at its end.
+
+    Parameters
+    ----------
+    line : callable
+        Returns the line.
+    started : float
+        Clock of `time.monotonic` when the work began, seconds.
+    """
+    done = Event()
+
+    def show() -> None:
+        while not done.wait(pause_s(time.monotonic() - started)):
+            print(line(), flush=True)
+
+    thread = Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        print(line(), flush=True)
 
 
 def pause_s(elapsed_s: float) -> float:

@@ -1,23 +1,38 @@
-"""Publish the integrated dataset to MongoDB, so that the collection holds exactly the tracks of the lake."""
+"""Publish the integrated dataset to MongoDB, so that the collection holds exactly the tracks of the lake.
+
+    lake ──► documents, each with a digest ──► those that MongoDB lacks or has otherwise ──► Spark's workers
+    MongoDB: ids and digests of these days ──────────┘                                        write them by pymongo
+
+A document server inserts several times as fast as it replaces. So only what has changed is replaced.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from pymongo import DeleteOne
+import numpy as np
+import pyarrow as pa
+from pymongo import DeleteOne, InsertOne, MongoClient, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
+from segue.corpus.progress import shown
 from segue.corpus.schema import PARTITION
-from segue.tracks.vectors import DESCRIPTORS, SIZE_BYTES, features_binary
+from segue.errors import CorpusError
+from segue.settings import Settings
+from segue.tracks.collection import COLLECTION, prepare
+from segue.tracks.vectors import describe, pack
 
-COLLECTION = "tracks"
-INDEXES = (PARTITION, "genre", "artist")
+if TYPE_CHECKING:
+    from pyspark import Accumulator
 
 FIELDS = (
     "title",
@@ -32,53 +47,35 @@ FIELDS = (
     "path",
     "feature_version",
     "sample_rate",
+    "features",
     "flags",
 )
 
-VALIDATOR = {
-    "$jsonSchema": {
-        "bsonType": "object",
-        "required": [
-            "title",
-            "duration_s",
-            "path",
-            "feature_version",
-            "features",
-            "descriptors",
-            "flags",
-            PARTITION,
-        ],
-        "properties": {
-            "_id": {"bsonType": "string", "minLength": 1},
-            "title": {"bsonType": "string", "minLength": 1},
-            "duration_s": {"bsonType": "double", "minimum": 0},
-            "features": {"bsonType": "binData"},
-            "descriptors": {
-                "bsonType": "object",
-                "required": [*DESCRIPTORS],
-                "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
-            },
-            "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
-            PARTITION: {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
-        },
-    },
-    "$expr": {"$eq": [{"$binarySize": "$features"}, SIZE_BYTES]},
-}
-"""What every reader of the collection may rely on; MongoDB refuses a document that is otherwise."""
+TRACKS_PER_TASK = 5_000
+"""A task's documents count as written when it has ended, so that more of them would hide the progress."""
+
+WRITTEN_AT_ONCE = 1_000
+
+DUPLICATE_KEY = 11_000
+"""MongoDB's code for an id that is there already."""
+
+Batches = Iterator[pa.RecordBatch]
 
 
-def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
+def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> dict[str, Any]:
     """Publish some days.
 
-    Documents are replaced whole, by their id; then those of the same days that the lake does not have (any more)
-    are removed. Killed in between and run again, it ends the same.
+    Documents that are new are inserted, and those that have changed are replaced whole. Then those of the same
+    days that the lake does not have (any more) are removed. Killed in between and run again, it ends the same.
 
     Parameters
     ----------
     lake : Lake
     database : pymongo.database.Database
-        Where the collection ``tracks`` is; the connector writes to the same one.
+        Where the collection ``tracks`` is.
     days : Days
+    settings : Settings
+        Say where Spark's workers find the document server.
 
     Returns
     -------
@@ -86,33 +83,24 @@ def run(lake: Lake, database: Database[Any], days: Days) -> dict[str, Any]:
         The summary of the job.
     """
     started = time.monotonic()
-    collection = database[COLLECTION]
-    for field in INDEXES:
-        collection.create_index(field)
-    database.command("collMod", COLLECTION, validator=VALIDATOR)
+    collection = prepare(database, lambda line: print(line, flush=True))
     tracks = lake.read("tracks").where(days.condition)
-    (
-        in_order(documents(tracks))
-        .write.format("mongodb")
-        .mode("append")
-        .option("collection", COLLECTION)
-        .option("operationtype", "replace")
-        .save()
-    )
-    published = tracks.count()
-    removed = _remove_others(collection, days, tracks, published)
-    seconds = time.monotonic() - started
+    there = {each["_id"]: each.get("digest") for each in collection.find(within(days), {"digest": 1})}
+    ids = set(tracks.select("track_id").toArrow().column(0).to_pylist())
+    written = _write(documents(tracks), there, len(ids), database, settings)
+    stale = [DeleteOne({"_id": track_id}) for track_id in there.keys() - ids]
     return {
-        "published": published,
-        "removed": removed,
+        "published": len(ids),
+        "written": written,
+        "removed": collection.bulk_write(stale, ordered=False).deleted_count if stale else 0,
         "tracks_in_collection": collection.estimated_document_count(),
         "collection": f"{database.name}.{COLLECTION}",
-        "seconds": seconds,
+        "seconds": time.monotonic() - started,
     }
 
 
 def documents(tracks: DataFrame) -> DataFrame:
-    """Shape tracks as documents.
+    """Choose what documents are made of.
 
     Parameters
     ----------
@@ -122,19 +110,12 @@ def documents(tracks: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        ``_id`` is the track id, `partition_date` is text (``YYYY-MM-DD``), `features` and `descriptors` are as
-        `segue.tracks.vectors` says.
+        ``_id`` is the track id, `FIELDS` are as in the lake, `partition_date` is text (``YYYY-MM-DD``), and
+        ``digest`` is a hash of all these.
     """
     day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
-    vector = features_binary("features").alias("features")
-    named = [sf.get("features", sf.lit(at)).cast("double").alias(name) for name, at in DESCRIPTORS.items()]
-    descriptors = sf.struct(*named).alias("descriptors")
-    return tracks.select(sf.col("track_id").alias("_id"), *FIELDS, vector, descriptors, day)
-
-
-def in_order(rows: DataFrame) -> DataFrame:
-    """Let each task write day by day, and a day's documents by id: so those of a day lie together."""
-    return rows.sortWithinPartitions(PARTITION, "_id")
+    rows = tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
+    return rows.withColumn("digest", sf.xxhash64(*rows.columns))
 
 
 def within(days: Days) -> dict[str, Any]:
@@ -150,14 +131,99 @@ def within(days: Days) -> dict[str, Any]:
     return {"$or": either} if days.late else either[0]
 
 
-def _remove_others(collection: Collection[Any], days: Days, tracks: DataFrame, published: int) -> int:
-    """Remove the documents of these days that are none of the `published` tracks."""
-    condition = within(days)
-    # The tracks are all there by now, so that others are there only if there are more.
-    there = collection.count_documents(condition) if condition else collection.estimated_document_count()
-    if there == published:
-        return 0
-    ids = {row["track_id"] for row in tracks.select("track_id").collect()}
-    found = collection.find(condition, {"_id": 1})
-    stale = [DeleteOne({"_id": document["_id"]}) for document in found if document["_id"] not in ids]
-    return collection.bulk_write(stale, ordered=False).deleted_count if stale else 0
+def write_documents(uri: str, database: str, written: Accumulator[int]) -> Callable[[Batches], Batches]:
+    """Make the function that writes the documents of one Spark task.
+
+    Parameters
+    ----------
+    uri, database : str
+        Where to.
+    written : Accumulator
+        Counts the documents.
+
+    Returns
+    -------
+    callable
+        For `mapInArrow`: from batches of `documents` with the column ``is_new`` to their counts (``written``).
+        Its `CorpusError` names a document that MongoDB has refused.
+    """
+
+    def write(batches: Batches) -> Batches:
+        collection = _client(uri)[database][COLLECTION]
+        for batch in batches:
+            for start in range(0, batch.num_rows, WRITTEN_AT_ONCE):
+                rows = batch.slice(start, WRITTEN_AT_ONCE)
+                _write_rows(collection, rows)
+                written.add(rows.num_rows)
+            yield pa.record_batch({"written": pa.array([batch.num_rows], pa.int64())})
+
+    return write
+
+
+def _write(
+    rows: DataFrame, there: dict[str, int | None], total: int, database: Database[Any], settings: Settings
+) -> int:
+    """Write the documents that are not `there` with the same digest; return how many."""
+    known = pa.table({"_id": pa.array(there.keys(), pa.string()), "known": pa.array(there.values(), pa.int64())})
+    spark = rows.sparkSession
+    compared = rows.join(spark.createDataFrame(known).withColumn("is_there", sf.lit(True)), "_id", "left")
+    changed = compared.where(~sf.col("digest").eqNullSafe(sf.col("known")))
+    tasks = changed.withColumn("is_new", sf.isnull("is_there")).drop("known", "is_there")
+    tasks = tasks.repartition(max(total // TRACKS_PER_TASK, spark.sparkContext.defaultParallelism), "_id")
+    written: Accumulator[int] = spark.sparkContext.accumulator(0)
+    started = time.monotonic()
+
+    def line() -> str:
+        rate = written.value / max(time.monotonic() - started, 1e-9)
+        return f"progress: {written.value:,} documents written of at most {total:,}, {rate:,.0f} a second"
+
+    write = write_documents(settings.mongo, database.name, written)
+    ordered = tasks.sortWithinPartitions(PARTITION, "_id")
+    with shown(line, started):
+        counted = ordered.mapInArrow(write, "written long").agg(sf.sum("written")).collect()
+    return counted[0][0] or 0
+
+
+@cache
+def _client(uri: str) -> MongoClient[Any]:
+    """Open this Python worker's one client: Spark reuses workers."""
+    return MongoClient(uri)
+
+
+def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> None:
+    vectors = pack(np.asarray(rows["features"].flatten()))
+    made = [
+        fields | {"features": vector, "descriptors": describe(vector)}
+        for fields, vector in zip(rows.drop_columns(["features"]).to_pylist(), vectors, strict=True)
+    ]
+    new = [document.pop("is_new") for document in made]
+    # One that was inserted by an earlier try of this task, or has moved from another day, is there all the same.
+    again = _try_to_insert(collection, [document for document, is_new in zip(made, new, strict=True) if is_new])
+    changed = [*again, *(document for document, is_new in zip(made, new, strict=True) if not is_new)]
+    if changed:
+        _bulk_write(
+            collection, [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in changed]
+        )
+
+
+def _try_to_insert(collection: Collection[Any], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Insert documents; return those whose id is there already."""
+    errors = _bulk_write(collection, [InsertOne(document) for document in new]) if new else []
+    return [new[error["index"]] for error in errors]
+
+
+def _bulk_write(collection: Collection[Any], writes: list[Any]) -> list[dict[str, Any]]:
+    """Write; return the errors of duplicate keys, which are expected of inserts."""
+    try:
+        collection.bulk_write(writes, ordered=False)
+    except BulkWriteError as error:
+        details = error.details or {}
+        errors: list[dict[str, Any]] = details.get("writeErrors", [])
+        for each in errors:
+            if each["code"] != DUPLICATE_KEY:
+                track = getattr(writes[each["index"]], "_doc", {}).get("_id")
+                raise CorpusError(f"MongoDB has refused the track {track}: {each['errmsg']}") from None
+        if details.get("writeConcernErrors"):
+            raise
+        return errors
+    return []

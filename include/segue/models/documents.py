@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pymongo import MongoClient
+
+from segue.tracks.collection import COLLECTION, require_form
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-TRACKS = "tracks"
-
-PARTITIONER = "com.mongodb.spark.sql.connector.read.partitioner.SamplePartitioner"
+TRACKS = COLLECTION
 
 TRACK_FIELDS = {
     "title": "string",
@@ -32,15 +34,25 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     ----------
     spark : SparkSession
     *fields : str
-        Of :data:`TRACK_FIELDS`; ``_id`` comes as ``track_id``, ``features`` as `segue.tracks.vectors` says.
+        What is needed and no more, of :data:`TRACK_FIELDS`. ``_id`` comes as ``track_id``, ``features`` as
+        `segue.tracks.vectors` says.
+
+    Returns
+    -------
+    DataFrame
+        Of an embedded server in one partition: to such a server, reading a range of ids is reading everything.
+
+    Raises
+    ------
+    CorpusError
+        If the collection is of an older form.
     """
     # A stated schema saves the connector from sampling the collection, and only these fields travel.
     schema = ", ".join(["_id string", *(f"{field} {TRACK_FIELDS[field]}" for field in fields)])
+    with MongoClient[dict[str, Any]](spark.conf.get("spark.mongodb.read.connection.uri")) as client:
+        require_form(client[str(spark.conf.get("spark.mongodb.read.database"))])
     source = spark.read.format("mongodb").schema(schema).option("collection", TRACKS)
-    # The connector's default asks for no buckets of an empty collection, which the server refuses.
-    tracks = source.option("partitioner", PARTITIONER).load()
-    # Where the server keeps no collection statistics, the connector reads one partition.
-    return tracks.withColumnRenamed("_id", "track_id").repartition(spark.sparkContext.defaultParallelism)
+    return source.load().withColumnRenamed("_id", "track_id")
 
 
 def snapshot(tracks: DataFrame) -> dict[str, str]:

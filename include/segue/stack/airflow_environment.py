@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qsl, urlsplit
 
 from pymongo.uri_parser import parse_uri
 
@@ -96,6 +97,7 @@ def _connections(settings: Settings) -> dict[str, dict[str, object]]:
             "login": mongo["username"],
             "password": mongo["password"],
             "schema": settings.mongo_database,
-            "extra": dict(mongo["options"]),
+            # As written: `parse_uri` makes seconds of milliseconds, which MongoHook hands on as milliseconds.
+            "extra": dict(parse_qsl(urlsplit(settings.mongo).query)),
         },
     }

@@ -10,6 +10,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
 
+from pymongo import MongoClient
+
 from segue import locks
 from segue.errors import StackError
 from segue.settings import Settings
@@ -25,6 +27,7 @@ from segue.stack import (
     spark_conf,
 )
 from segue.stack.service import Service, stop
+from segue.tracks import collection
 
 PARTS = ("kafka", "mongo", "airflow", "api", "live")
 BUSY = "Another `segue up`, `down` or `clean` is at work on {home}. Wait until it has finished."
@@ -129,9 +132,15 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         service.wait(called_off)
         say(f"{service.name} is healthy after {time.monotonic() - began:.1f} s.")
 
+    def start_documents(settings: Settings, bring_up: Callable[[Service], None]) -> None:
+        documents.start(settings, bring_up)
+        with MongoClient[dict[str, object]](settings.mongo) as client:
+            if collection.is_of_doubles(client[settings.mongo_database]):
+                collection.prepare(client[settings.mongo_database], say)
+
     starts = {
         "kafka": kafka.start,
-        "mongo": documents.start,
+        "mongo": start_documents,
         "airflow": airflow.start,
         "api": listens_api.start,
         "live": live_recommendations.start,

@@ -30,6 +30,10 @@ DRIVER_JVM = (
     "-Ddev.ludovic.netlib.lapack.nativeLibPath=/none",
 )
 
+PARTITIONERS = "com.mongodb.spark.sql.connector.read.partitioner"
+ONE_PARTITION = f"{PARTITIONERS}.SinglePartitionPartitioner"
+BY_SAMPLE = f"{PARTITIONERS}.SamplePartitioner"
+
 LOG4J2 = """\
 # Warnings and errors only: a task's log belongs to the job's own lines.
 rootLogger.level = warn
@@ -107,6 +111,8 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.mongodb.read.connection.uri": settings.mongo,
+        # Without sampling or statistics, which the embedded servers answer by reading everything, or not at all.
+        "spark.mongodb.read.partitioner": ONE_PARTITION if settings.mongo_uri is None else BY_SAMPLE,
         "spark.mongodb.read.database": settings.mongo_database,
         "spark.mongodb.write.connection.uri": settings.mongo,
         "spark.mongodb.write.database": settings.mongo_database,

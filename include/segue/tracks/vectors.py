@@ -70,6 +70,12 @@ def pack(vectors: ArrayLike) -> list[bytes]:
     return [row.tobytes() for row in matrix]
 
 
+def describe(vector: bytes) -> dict[str, float]:
+    """Return the sub-document ``descriptors`` of a document's vector."""
+    values = np.frombuffer(vector, DTYPE)
+    return {name: float(values[position]) for name, position in DESCRIPTORS.items()}
+
+
 def unpack(buffers: Sequence[bytes] | pa.Array | pa.ChunkedArray) -> NDArray[np.float32]:
     """Read the vectors of several documents.
 
@@ -151,29 +157,6 @@ def features_array(column: Column | str) -> Column:
 
     arrays: Column = arrow_udf(_to_lists, "array<float>")(column)
     return arrays
-
-
-def features_binary(column: Column | str) -> Column:
-    """Write vectors in Spark: the inverse of `features_array`.
-
-    Parameters
-    ----------
-    column : Column or str
-        ``array<float>`` of 518 values.
-
-    Returns
-    -------
-    Column
-        Binary, of 2,072 bytes.
-    """
-    from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]
-
-    binary: Column = arrow_udf(_from_lists, "binary")(column)
-    return binary
-
-
-def _from_lists(array: pa.Array) -> pa.Array:
-    return pa.array(pack(np.asarray(array.flatten())), pa.binary())
 
 
 def _to_lists(array: pa.Array) -> pa.Array:

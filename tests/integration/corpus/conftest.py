@@ -22,6 +22,7 @@ from segue.corpus.listing import list_audio
 from segue.corpus.metadata import Metadata
 from segue.corpus.plan import Mode
 from segue.corpus.sources.table import MetadataTable
+from segue.settings import get_settings
 
 SEEN_ON = date(2026, 3, 5)
 HEADER = ["track_id", "file", "title", "artist", "type", "duration", "genre", "language", "date_created"]
@@ -96,7 +97,7 @@ class Pipeline:
         return integrate.run(self.lake, self.metadata(), days or Days())
 
     def publish(self, days: Days | None = None) -> dict[str, Any]:
-        return publish.run(self.lake, self.database, days or Days())
+        return publish.run(self.lake, self.database, days or Days(), get_settings())
 
     def rows(self, table: str) -> list[Any]:
         """All rows of a table of the lake, in order."""

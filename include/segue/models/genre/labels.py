@@ -54,7 +54,7 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
     if "choice" not in champion.tags:
         return {"labelled": 0, "labels": f"{champion} is of an older form, without probabilities"}
     without = {"genre": None, "genre_model": {"$ne": str(champion)}}
-    if database[TRACKS].count_documents(without, limit=1) == 0:
+    if database[TRACKS].find_one(without, {"_id": 1}) is None:
         return {"labelled": 0, "labels": f"{champion} has named every track that has no genre"}
     try:
         model = champion.load()
@@ -64,7 +64,7 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
     unlabelled = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
     with doing(f"{champion} listens to the tracks without a genre"):
         rows = (
-            model.transform(_as_vectors(unlabelled))
+            model.transform(_as_vectors(unlabelled.repartition(spark.sparkContext.defaultParallelism)))
             .selectExpr("track_id", "predicted_genre", "array_max(probabilities) AS probability")
             .toPandas()
         )

@@ -1,0 +1,117 @@
+"""The collection `tracks`: its documents' form, its indexes, and the way from the form before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Final
+
+from pymongo import ReplaceOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from segue.audio.definition import N_FEATURES
+from segue.errors import CorpusError
+from segue.tracks.vectors import DESCRIPTORS, SIZE_BYTES, WRONG_FORM, describe, pack
+
+COLLECTION: Final = "tracks"
+PARTITION: Final = "partition_date"
+INDEXES: Final = (PARTITION, "genre", "artist")
+
+VALIDATOR: Final[dict[str, Any]] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "required": [
+            *("title", "duration_s", "path", "feature_version", "features", "descriptors", "flags", PARTITION)
+        ],
+        "properties": {
+            "_id": {"bsonType": "string", "minLength": 1},
+            "title": {"bsonType": "string", "minLength": 1},
+            "duration_s": {"bsonType": "double", "minimum": 0},
+            "features": {"bsonType": "binData"},
+            "descriptors": {
+                "bsonType": "object",
+                "required": [*DESCRIPTORS],
+                "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
+            },
+            "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
+            PARTITION: {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        },
+    },
+    "$expr": {"$eq": [{"$binarySize": "$features"}, SIZE_BYTES]},
+}
+"""What every reader of the collection may rely on; MongoDB refuses a document that is otherwise."""
+
+OF_DOUBLES: Final = {"features": {"$size": N_FEATURES}}
+"""Finds the documents of the form before, whose vector is an array of 518 doubles."""
+
+MIGRATED_AT_ONCE: Final = 500
+
+
+def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None) -> Collection[Any]:
+    """Bring the collection, its indexes and its validator into today's form.
+
+    The validator is set last, and documents are searched for only if it is another one. So a migration that was
+    killed is taken up again, and one that is done costs nothing.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    say : callable, optional
+        Gets a sentence about what is done to documents of the form before.
+
+    Returns
+    -------
+    pymongo.collection.Collection
+    """
+    collection = database[COLLECTION]
+    if _validator(database) != VALIDATOR:
+        _migrate(collection, say)
+        for field in INDEXES:
+            collection.create_index(field)
+        database.command("collMod", COLLECTION, validator=VALIDATOR)
+    return collection
+
+
+def is_of_doubles(database: Database[Any]) -> bool:
+    """Return whether the collection is of the form before; only its validator is looked at."""
+    properties = _validator(database).get("$jsonSchema", {}).get("properties", {})
+    return bool(properties.get("features", {}).get("bsonType") == "array")
+
+
+def require_form(database: Database[Any]) -> None:
+    """Refuse to read a collection of the form before.
+
+    Raises
+    ------
+    CorpusError
+        With what to do about it.
+    """
+    if is_of_doubles(database):
+        raise CorpusError(WRONG_FORM)
+
+
+def _validator(database: Database[Any]) -> dict[str, Any]:
+    for found in database.list_collections(filter={"name": COLLECTION}):
+        validator: dict[str, Any] = found["options"].get("validator", {})
+        return validator
+    return {}
+
+
+def _migrate(collection: Collection[Any], say: Callable[[str], None]) -> None:
+    """Replace documents of the form before, whole and page by page."""
+    done = 0
+    found = collection.find(OF_DOUBLES, batch_size=MIGRATED_AT_ONCE)
+    while page := list(islice(found, MIGRATED_AT_ONCE)):
+        vectors = pack([document["features"] for document in page])
+        replaced = [
+            ReplaceOne(
+                # Not one that was published anew since it was read.
+                {"_id": document["_id"], **OF_DOUBLES},
+                document | {"features": vector, "descriptors": describe(vector)},
+            )
+            for document, vector in zip(page, vectors, strict=True)
+        ]
+        collection.bulk_write(replaced, ordered=False, bypass_document_validation=True)
+        done += len(page)
+        say(f"{done:,} tracks in MongoDB now hold their features as float32 values.")
