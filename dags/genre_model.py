@@ -45,11 +45,12 @@ PARAMS = {
         description="How many choices of classifier, features and parameters are tried at most.",
     ),
     "minutes": Param(
-        30,
+        12,
         type="number",
         minimum=0,
         title="Minutes",
-        description="After this time no new trial begins. 0: one trial.",
+        description="After this time no new trial begins. 0: one trial. Fitting the best choice, comparing and "
+        "reporting come on top: some 5 minutes with 100,000 tracks on two cores.",
     ),
     "search": Param(
         "by day",

@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary, and name of the study")
     parser.add_argument("--trials", type=int, default=20, help="most trials of the search")
-    parser.add_argument("--minutes", type=float, default=30, help="longest time for it")
+    parser.add_argument("--minutes", type=float, default=12, help="longest time for it")
     parser.add_argument(
         "--search",
         choices=("warm", "wide", "refit"),
@@ -44,8 +44,9 @@ def main() -> None:
     settings = get_settings()
 
     with spark.job("train-genre") as session, summaries.database() as database:
-        # It is read three times; on disk it takes no memory from the training.
-        tracks = documents.read_tracks(session, *FIELDS).persist(StorageLevel.DISK_ONLY)
+        # They are read three times; on disk they take no memory from the training.
+        tracks = documents.read_tracks(session, *FIELDS).repartition(session.sparkContext.defaultParallelism)
+        tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
         with doing("Reading the tracks from the document server"):
             made_from = documents.snapshot(tracks)

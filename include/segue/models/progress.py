@@ -40,7 +40,7 @@ def doing(step: str | Callable[[], str], say: Say = print, *, every_s: float = E
             what = step if isinstance(step, str) else step()
             say(f"{what}: {time.monotonic() - began:.0f} s so far.")
 
-    thread = threading.Thread(target=repeat, daemon=True)
+    thread = threading.Thread(target=repeat, name="segue-progress", daemon=True)
     thread.start()
     try:
         yield

@@ -105,6 +105,8 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # 10,000 by default: of vectors, hundreds of megabytes in each Python worker.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
         "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",

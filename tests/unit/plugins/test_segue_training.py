@@ -48,3 +48,12 @@ def test_a_job_that_left_nothing_fails_it(summary):
 
     with pytest.raises(AirflowFailException, match="left no summary"):
         summary[0](None)
+
+
+def test_a_corpus_with_nothing_to_learn_from_skips_it_with_the_reason(summary):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    run, kept = summary
+    with pytest.raises(AirflowSkipException, match=r"^Nothing was trained. No published track has a genre."):
+        run({"decision": "skipped", "reason": "No published track has a genre."})
+    assert kept["decision"] == "skipped"

@@ -154,8 +154,9 @@ def judge(model: PipelineModel, test: DataFrame, genres: Sequence[str], seen: se
     kept = [name for name in ("artist", "language", "year") if name in test.columns]
     answered = model.transform(test).select("track_id", "genre", *kept, "probabilities").toPandas()
     answered = answered.sort_values("track_id", ignore_index=True)
-    own = np.array(answered["probabilities"].to_list(), dtype=np.float64).reshape(len(answered), len(names))
-    columns = pd.DataFrame(own, columns=names).reindex(columns=list(genres), fill_value=0.0)
+    own = np.array(answered["probabilities"].to_list(), dtype=np.float64)
+    # Of the last genres there are no probabilities if no track of them was learned from.
+    columns = pd.DataFrame(own, columns=names[: own.shape[1]]).reindex(columns=list(genres), fill_value=0.0)
     return Judged(genres, _sliced(answered.drop(columns="probabilities"), seen), columns.to_numpy())
 
 

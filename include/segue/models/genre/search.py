@@ -149,7 +149,7 @@ def search(
             with doing(f"{step}, {kind}", say), ThreadPoolExecutor(min(workers, len(rung))) as pool:
                 answered = list(pool.map(answer, rung))
             answers = [*answers, *answered] if planned.joined else answered
-            f1, temperature = _judge(pd.concat(answers))
+            f1, temperature = _judge(pd.concat(answers), len(data.genres))
             trial.set_user_attr("temperature", temperature)
             trial.report(f1, planned.reduction**i)
             if i + 1 < len(planned.rungs):
@@ -207,7 +207,7 @@ def _answers(answered: DataFrame) -> pd.DataFrame:
     return answered.select(scores, "label", "prediction").toPandas()
 
 
-def _judge(answers: pd.DataFrame) -> tuple[float, float]:
+def _judge(answers: pd.DataFrame, n_genres: int) -> tuple[float, float]:
     """Measure macro F1, and the temperature that the scores ask for."""
     from sklearn.metrics import f1_score
 
@@ -215,7 +215,10 @@ def _judge(answers: pd.DataFrame) -> tuple[float, float]:
 
     truth = answers["label"].to_numpy().astype(np.int64)
     f1 = f1_score(truth, answers["prediction"].to_numpy().astype(np.int64), average="macro", zero_division=0)
-    return float(f1), fit_temperature(np.array(answers["scores"].to_list()), truth)
+    scores = np.array(answers["scores"].to_list())
+    # MLlib gives no score to the last genres if no track of them was learned from, as in a sample of a long tail.
+    unknown = n_genres - scores.shape[1]
+    return float(f1), fit_temperature(np.pad(scores, ((0, 0), (0, unknown)), constant_values=scores.min()), truth)
 
 
 def _short(value: object) -> str:

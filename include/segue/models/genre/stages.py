@@ -73,12 +73,14 @@ class FourierFeatures(_Stage, HasSeed):
         names = ("gamma", "dimension", "seed", "orthogonal")
         gamma, dimension, seed, orthogonal = (self.getOrDefault(name) for name in names)
 
-        @pandas_udf("array<double>")  # type: ignore[call-overload, untyped-decorator]
+        # The result travels in single precision, at half the memory and time; it is computed in double.
+        @pandas_udf("array<float>")  # type: ignore[call-overload, untyped-decorator]
         def project(vectors: pd.Series) -> pd.Series:
-            return pd.Series(list(fourier(np.stack(vectors.to_list()), gamma, dimension, seed, orthogonal)))
+            mapped = fourier(np.stack(vectors.to_list()), gamma, dimension, seed, orthogonal)
+            return pd.Series(list(mapped.astype(np.float32)))
 
         mapped = project(vector_to_array(sf.col(self.getInputCol())))
-        return dataset.withColumn(self.getOutputCol(), array_to_vector(mapped))
+        return dataset.withColumn(self.getOutputCol(), array_to_vector(mapped.cast("array<double>")))
 
 
 def fourier(

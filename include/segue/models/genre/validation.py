@@ -25,7 +25,8 @@ KEPT_ONE_OF = 2
 
 REDUCTION = 4
 """Successive halving (Jamieson and Talwalkar, 2016): a sample has so many times the tracks of the one before, and
-of so many trials the best goes on."""
+of so many trials the best goes on. What it is validated on is a sample too, so many times as dense, for otherwise
+most of the work on a small sample would be to validate it."""
 
 MIN_RUNG = 2_000
 """Training tracks below which a sample saves nothing: Spark's own work is the greater part."""
@@ -72,7 +73,10 @@ def plan(data: Labelled, *, seed: int) -> Plan:
         folds, half = _folds(data, assigned), FOLDS // 2
         return Plan([folds[:half], folds[half:]], KEPT_ONE_OF, growth=1, joined=True)
     train, validation = data.part(TRAIN), data.part(VALIDATION)
-    samples = [(sampled(train, share), validation) for share in shares(train.count())]
+    samples = [
+        (sampled(train, share), sampled(validation, min(1.0, REDUCTION * share)))
+        for share in shares(train.count())
+    ]
     return Plan([[sample] for sample in samples], REDUCTION, growth=REDUCTION, joined=False)
 
 

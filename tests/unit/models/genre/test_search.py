@@ -93,7 +93,7 @@ def test_a_search_killed_in_its_first_trial_repeats_and_finishes_it(data, storag
     known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
     measured = iter([0.9, SystemExit(), 0.8, 0.8])
 
-    monkeypatch.setattr("segue.models.genre.search._judge", lambda _: raised(next(measured)))
+    monkeypatch.setattr("segue.models.genre.search._judge", lambda *_: raised(next(measured)))
     budget = Budget(trials, 0)
     with pytest.raises(SystemExit):
         search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
@@ -114,7 +114,7 @@ def test_a_trial_killed_before_it_began_is_repeated_as_it_was_meant(data, storag
 
 def test_a_trial_that_raises_has_failed_and_the_search_goes_on(data, storage, monkeypatch):
     measured = iter([ValueError("no such gradient\nat line 7"), 0.8, 0.8])
-    monkeypatch.setattr("segue.models.genre.search._judge", lambda _: raised(next(measured)))
+    monkeypatch.setattr("segue.models.genre.search._judge", lambda *_: raised(next(measured)))
     study, lines = open_study(storage, "a", seed=0), []
     best = search(data, study, Budget(2, 10), kinds=QUICK, say=lines.append)
     assert best.value == 0.8
@@ -131,7 +131,7 @@ def test_when_the_first_trials_all_fail_the_error_is_raised_and_a_retry_makes_th
     known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
     budget = Budget(trials, 0)
     with monkeypatch.context() as patch:
-        patch.setattr("segue.models.genre.search._judge", lambda _: raised(OSError("the disk is full")))
+        patch.setattr("segue.models.genre.search._judge", lambda *_: raised(OSError("the disk is full")))
         with pytest.raises(OSError, match="the disk is full"):
             search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
     assert len(failed(open_study(storage, "a", seed=0))) == tried
@@ -163,7 +163,7 @@ def test_fits_at_the_same_time_change_nothing_but_the_time(data):
 
 def test_after_half_of_the_folds_the_better_half_of_the_trials_goes_on(data, monkeypatch):
     measured = iter([0.80, 0.81, 0.79, 0.85, 0.84, 0.83, 0.82])
-    monkeypatch.setattr("segue.models.genre.search._judge", lambda _: (next(measured), 1.0))
+    monkeypatch.setattr("segue.models.genre.search._judge", lambda *_: (next(measured), 1.0))
     study = open_study(None, "a", seed=0)
     search(data, study, Budget(4, 10), kinds=("logistic",), say=lambda _: None)
     trials = [(trial.state.name, *trial.intermediate_values.values()) for trial in study.trials]
