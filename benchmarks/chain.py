@@ -20,14 +20,14 @@ from pymongo.database import Database
 from rich.console import Console
 from sampling import Sampler
 
+from segue.api.accounts import Accounts
 from segue.demo import listeners
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import STILL_S, follow, minutes, wait_until_deferred
 from segue.errors import SegueError, StackError
+from segue.listens.events import Listen
 from segue.patience import Patience
-from segue.serving.accounts import Accounts
 from segue.settings import Settings
-from segue.streaming.events import Listen
 
 NEW_FILES = 10
 NEW_LISTENS = 500

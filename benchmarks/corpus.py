@@ -42,10 +42,10 @@ import pyarrow as pa
 from pymongo import MongoClient, ReplaceOne
 from pymongo.database import Database
 
-from segue import summaries
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
 from segue.corpus import gate
 from segue.corpus.schema import FEATURES, INVENTORY, columns
+from segue.runs import summaries
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import documents, lifecycle, spark_conf
 from segue.tracks import collection as tracks_collection
@@ -409,8 +409,8 @@ def write_lake(settings: Settings, numbers: Sequence[int]) -> None:
             yield pa.RecordBatch.from_arrays([made.get(name, no_tag) for name in names], names)
 
     os.environ.update(spark_conf.environment(settings))
+    from segue.connections.spark import session
     from segue.corpus.lake import Lake
-    from segue.spark import session
 
     spark = session("lake")
     lake = Lake(spark, settings.lake_uri)

@@ -28,7 +28,7 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from segue.audio import definition, features
-from segue.audio.libsndfile import open_soundfile
+from segue.audio.decoding.libsndfile import open_soundfile
 from segue.audio.limits import Limits
 
 CORPUS_CLIPS = 106_574
@@ -200,8 +200,8 @@ def halving() -> None:
     """Print the CPU an output of halving the sample rate of half a minute takes, in nanoseconds."""
     import soxr
 
-    from segue.audio import overlap_save
-    from segue.audio.halving import Exact
+    from segue.audio.kernels import overlap_save
+    from segue.audio.kernels.halving import Exact
 
     samples = np.random.default_rng(0).standard_normal(30 * 44100).astype(np.float32)
     work = overlap_save.workspace()

@@ -36,19 +36,19 @@ from sklearn.svm import SVC
 
 from segue.audio.definition import feature_names
 from segue.commands.evaluate import spark_session
-from segue.models.genre import classifiers, judging, labelled, training
-from segue.models.genre.baselines import collect
-from segue.models.genre.labelled import TEST, TRAIN, VALIDATION
-from segue.models.genre.search import Budget
-from segue.models.genre.studies import done
-from segue.models.genre.table import SCHEMA, FeatureTable
+from segue.genres import classifiers, judging, labelled, training
+from segue.genres.baselines import collect
+from segue.genres.labelled import TEST, TRAIN, VALIDATION
+from segue.genres.search import Budget
+from segue.genres.studies import done
+from segue.genres.table import SCHEMA, FeatureTable
 
 TABLE = "features.parquet"
 
 
 def corpus(folder: Path, pieces: int) -> None:
     """Render pieces as the demo's, and extract their features."""
-    from segue.audio.pool import extract_all
+    from segue.audio.isolation.pool import extract_all
     from segue.audio.results import Track
     from segue.demo import sample
 
@@ -191,7 +191,7 @@ def scores(judged: judging.Judged) -> dict[str, float]:
 
 def from_parquet(path: Path) -> FeatureTable:
     """Read what `corpus` has made."""
-    from segue.models.genre import table
+    from segue.genres import table
 
     return table.read(path, "genre", "artist")
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from rich.console import Console
 
+from segue.api.accounts import Accounts
 from segue.errors import StackError
-from segue.serving.accounts import Accounts
+from segue.runs.summaries import database
 from segue.settings import get_settings
 from segue.stack import kafka, listens_api
 from segue.stack.service import Service
-from segue.summaries import database
 
 
 @dataclass

@@ -24,11 +24,11 @@ from killed import console, kill, own_stack, restart, run_spark_job, spark_job
 from pymongo import MongoClient
 from synthetic import names_of, publish
 
-from segue.serving.accounts import Accounts
+from segue.api.accounts import Accounts
+from segue.listens.events import Listen
+from segue.listens.lake_table import ListensTable
 from segue.settings import Settings
 from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations, spark_conf
-from segue.streaming.events import Listen
-from segue.streaming.lake import ListensTable
 
 PARTS = ["kafka", "mongo", "api", "live"]
 CLIENTS = 8
@@ -138,7 +138,7 @@ def stale(settings: Settings, last: dict[str, float]) -> set[str]:
 def in_lake(settings: Settings) -> list[tuple[str, int]]:
     """Read the table, repeated rows too."""
     os.environ.update(spark_conf.environment(settings))
-    from segue.spark import session
+    from segue.connections.spark import session
 
     spark = session("check")
     rows = ListensTable(spark, settings.lake_uri).read().select("user_name", "listened_at").collect()

@@ -31,7 +31,7 @@ from listens import cpu_s
 from pymongo import MongoClient
 from synthetic import names_of, publish
 
-from segue.serving.accounts import Accounts
+from segue.api.accounts import Accounts
 from segue.settings import Settings
 from segue.stack import documents, kafka, listens_api, live_recommendations
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from segue.streaming import names
-from segue.streaming.matching import CatalogueEntry, Method, TrackIndex
+from segue.listens import names
+from segue.listens.matching import CatalogueEntry, Method, TrackIndex
 
 WORDS = """
 love night heart blue time day dance fire world life dream girl rain moon home light road river

@@ -14,14 +14,14 @@ import time
 
 from rich.console import Console
 
-from segue.serving.accounts import Accounts
+from segue.api.accounts import Accounts
+from segue.runs.summaries import database
 from segue.settings import PROJECT_DIR, get_settings
-from segue.summaries import database
 
 sys.path.insert(0, str(PROJECT_DIR / "tests" / "integration" / "serving"))
 
-from api_server import in_kafka
-from navidrome import Drained, drain
+from tests.support.api_server import in_kafka
+from tests.support.navidrome import Drained, drain
 
 
 def main() -> None:

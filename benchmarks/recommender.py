@@ -24,10 +24,10 @@ from scipy import sparse
 from synthetic import RANK, champion
 
 if TYPE_CHECKING:
-    from segue.models.ranking.comparison import Comparison
-    from segue.models.ranking.interactions import Interactions
-    from segue.models.ranking.recipe import Audio
-    from segue.models.ranking.recommend import Listener
+    from segue.recommender.evaluation.comparison import Comparison
+    from segue.recommender.interactions import Interactions
+    from segue.recommender.recipe import Audio
+    from segue.recommender.serving.recommend import Listener
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -50,9 +50,9 @@ def rank() -> None:
     from implicit.cpu.topk import topk
     from threadpoolctl import threadpool_limits
 
-    from segue.models.ranking.factors import Factors
-    from segue.models.ranking.metrics import best
-    from segue.models.ranking.recommend import TOGETHER, Listener, recommend
+    from segue.recommender.components.factors import Factors
+    from segue.recommender.evaluation.metrics import best
+    from segue.recommender.serving.recommend import TOGETHER, Listener, recommend
 
     random = np.random.default_rng(0)
     items = random.normal(size=(TRACKS, RANK)).astype(np.float32)
@@ -112,11 +112,11 @@ def train(
     from implicit.als import AlternatingLeastSquares
 
     from segue.commands.evaluate import spark_session
-    from segue.models.ranking import mllib
-    from segue.models.ranking.factors import Factors
-    from segue.models.ranking.metrics import judge
-    from segue.models.ranking.mllib import Hyperparameters
-    from segue.models.ranking.windows import at_random
+    from segue.recommender.components import als
+    from segue.recommender.components.als import Hyperparameters
+    from segue.recommender.components.factors import Factors
+    from segue.recommender.evaluation.metrics import judge
+    from segue.recommender.evaluation.windows import at_random
 
     window = at_random(synthetic(listeners, tracks, plays), seed=0).test
     print(f"{window.history.nnz:,} interactions of {listeners:,} listeners and {tracks:,} tracks, rank {rank}")
@@ -139,7 +139,7 @@ def train(
     with spark_session() as spark:
         java = _java_process()
         began, before = time.time(), sum(java.cpu_times()[:2])
-        factors = mllib.fit(spark, window.history, parameters)
+        factors = als.fit(spark, window.history, parameters)
         cpu = sum(java.cpu_times()[:2]) - before
         tell("MLlib", factors, began, cpu, java.memory_info().rss / 2**20)
 
@@ -172,13 +172,13 @@ def incremental(
     Training anew is one fit by the same recipe; the search that a nightly training does comes on top of it.
     """
     from segue.commands.evaluate import spark_session
-    from segue.models.ranking import mllib
-    from segue.models.ranking.metrics import judge
-    from segue.models.ranking.mllib import Hyperparameters
-    from segue.models.ranking.product import Catalogue, Recommender
-    from segue.models.ranking.recipe import Audio, Recipe
-    from segue.models.ranking.update import take_in
-    from segue.models.ranking.windows import Window
+    from segue.recommender.components import als
+    from segue.recommender.components.als import Hyperparameters
+    from segue.recommender.evaluation.metrics import judge
+    from segue.recommender.evaluation.windows import Window
+    from segue.recommender.model import Catalogue, Recommender
+    from segue.recommender.recipe import Audio, Recipe
+    from segue.recommender.update import take_in
 
     random = np.random.default_rng(0)
     ahead = 20 * new  # what is judged by, in the order of time
@@ -210,7 +210,7 @@ def incremental(
 
         def trained(history: sparse.csr_matrix) -> tuple[Recommender, float]:
             before = cpu_s()
-            model = Recommender(catalogue, recipe.build(partial(mllib.fit, spark), history, audio), recipe)
+            model = Recommender(catalogue, recipe.build(partial(als.fit, spark), history, audio), recipe)
             return model, cpu_s() - before
 
         end = len(user) - updates * new - ahead
@@ -255,14 +255,15 @@ def quality(
     The table has NDCG@10, means over the data sets and their standard errors.
     """
     from segue.commands.evaluate import spark_session
-    from segue.models.ranking import comparison, mllib
-    from segue.models.ranking.windows import by_time
+    from segue.recommender.components import als
+    from segue.recommender.evaluation import comparison
+    from segue.recommender.evaluation.windows import by_time
 
     outcomes = []
     with spark_session() as spark:
         for seed in range(seeds):
             data, audio = simulated(listeners, events, tracks, late, seed)
-            fit = partial(mllib.fit, spark, seed=seed)
+            fit = partial(als.fit, spark, seed=seed)
             outcomes.append(comparison.compare(fit, by_time(data), audio, trials=trials, say=lambda _: None))
             reached = {row.model: row.metrics["ndcg@10"] for row in outcomes[-1].rows if row.task == "new tracks"}
             print(
@@ -294,13 +295,14 @@ def size(
     from measured import Meter
 
     from segue.commands.evaluate import spark_session
-    from segue.models.ranking import mllib, training
-    from segue.models.ranking.comparison import compare
-    from segue.models.ranking.product import Catalogue, Recommender
-    from segue.models.ranking.recipe import Audio
-    from segue.models.ranking.recommend import recommend
-    from segue.models.ranking.update import carry_over, take_in
-    from segue.models.ranking.windows import by_time
+    from segue.recommender import training
+    from segue.recommender.components import als
+    from segue.recommender.evaluation.comparison import compare
+    from segue.recommender.evaluation.windows import by_time
+    from segue.recommender.model import Catalogue, Recommender
+    from segue.recommender.recipe import Audio
+    from segue.recommender.serving.recommend import recommend
+    from segue.recommender.update import carry_over, take_in
 
     with Meter() as meter, spark_session() as spark:
         plays, sounds, artists = long_tailed(tracks, listeners, listens, features)
@@ -310,7 +312,7 @@ def size(
         audio = Audio.of(sounds, artists)
         del sounds
         meter.step("space of sound")
-        fit = partial(mllib.fit, spark, seed=0)
+        fit = partial(als.fit, spark, seed=0)
         outcome = compare(fit, by_time(plays), audio, trials=trials, say=meter.step)
         meter.step("judged on the test window")
         print(training.report(outcome), flush=True)
@@ -333,7 +335,7 @@ def long_tailed(
     tracks: int, listeners: int, listens: int, features: int, seed: int = 0
 ) -> tuple[Interactions, np.ndarray, list[str]]:
     """Make up listens of half a year, features and artists; six tracks an artist on average, long-tailed too."""
-    from segue.models.ranking.interactions import Interactions
+    from segue.recommender.interactions import Interactions
 
     random = np.random.default_rng(seed)
     tastes = 40
@@ -364,7 +366,7 @@ def long_tailed(
 
 def people_of(history: sparse.csr_matrix) -> list[Listener]:
     """Write plays as the listeners that are recommended to; none of the plays is recent."""
-    from segue.models.ranking.recommend import Listener
+    from segue.recommender.serving.recommend import Listener
 
     rows = (slice(*history.indptr[i : i + 2]) for i in range(history.shape[0]))
     return [
@@ -411,8 +413,8 @@ def simulated(listeners: int, events: int, tracks: int, late: float, seed: int) 
     from datetime import UTC, datetime
 
     from segue.demo.listeners import Audience, CorpusTrack
-    from segue.models.ranking.interactions import Interactions
-    from segue.models.ranking.recipe import Audio
+    from segue.recommender.interactions import Interactions
+    from segue.recommender.recipe import Audio
 
     random = np.random.default_rng(seed)
     genres, dimensions = 8, 40

@@ -18,14 +18,14 @@ import httpx
 import numpy as np
 from killed import console
 
+from segue.api.accounts import Accounts
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.listeners import audience_of, produce
 from segue.demo.watch import wait_until_deferred
 from segue.errors import StackError
-from segue.serving.accounts import Accounts
+from segue.runs.summaries import database
 from segue.settings import get_settings
 from segue.stack import airflow
-from segue.summaries import database
 
 DAG = "incremental_retraining"
 LISTENERS, SEED = 200, 2026

@@ -31,14 +31,14 @@ from killed import console, own_stack, run_spark_job, spark_job
 from pymongo import MongoClient
 
 from segue.audio.definition import N_FEATURES
+from segue.connections import offsets
+from segue.connections.registry import Registry
+from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import Audience, CorpusTrack, produce
-from segue.models.ranking.incremental import ends_of
-from segue.models.ranking.product import NAME, Recommender
-from segue.models.registry import Registry
+from segue.listens.events import Listen
+from segue.recommender.incremental import ends_of
+from segue.recommender.model import NAME, Recommender
 from segue.settings import Settings
-from segue.streaming import broker
-from segue.streaming.events import Listen
-from segue.streaming.window import OffsetWindow
 from segue.tracks.vectors import pack
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,16 +94,16 @@ class Series:
     def train(self) -> None:
         """Train in full, as at night."""
         run_spark_job(self.settings, self.log, "train_recommender", "--run-id", "killed/full", "--trials", "2")
-        self.commit(broker.whole_topic(self.kafka, self.settings.listens_topic))
+        self.commit(offsets.whole_topic(self.kafka, self.settings.listens_topic))
 
     def commit(self, window: OffsetWindow) -> None:
         """Say that a window is done."""
-        broker.commit(self.kafka, self.settings.retraining_group, window)
+        offsets.commit(self.kafka, self.settings.retraining_group, window)
         self.committed.append(window)
 
     def run(self, number: int, fate: float = 1.0) -> str:
         """Run once: `fate` says whether it is killed, or not committed, or neither."""
-        window = broker.backlog(self.kafka, self.settings.listens_topic, self.settings.retraining_group)
+        window = offsets.backlog(self.kafka, self.settings.listens_topic, self.settings.retraining_group)
         arguments = ["--run-id", f"killed/{number}", "--window", window.to_json()]
         began = time.monotonic()
         with spark_job(self.settings, self.log, "retrain_incrementally", *arguments) as job:
@@ -127,7 +127,7 @@ class Series:
         for window in self.committed:
             for partition, span in window.spans.items():
                 spans[partition].append(span)
-        whole = broker.whole_topic(self.kafka, self.settings.listens_topic)
+        whole = offsets.whole_topic(self.kafka, self.settings.listens_topic)
         found = []
         for partition, (first, end) in whole.spans.items():
             edges = [(first, first), *spans[partition], (end, end)]

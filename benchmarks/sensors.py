@@ -22,8 +22,8 @@ import psutil
 from kafka import KafkaProducer
 from killed import console, own_stack
 
+from segue.connections import offsets
 from segue.settings import PROJECT_DIR, Settings
-from segue.streaming import broker
 
 TOPIC = "sensors"
 NEVER = 2**31
@@ -63,7 +63,7 @@ async def wake(settings: Settings, number: int) -> float:
     """Return the seconds from the acknowledged event that makes it enough to the trigger's firing."""
     group = f"wake-{number}"
     config = {"bootstrap_servers": settings.kafka_bootstrap}
-    await asyncio.to_thread(broker.commit, config, group, broker.whole_topic(config, TOPIC))
+    await asyncio.to_thread(offsets.commit, config, group, offsets.whole_topic(config, TOPIC))
     waiting = asyncio.create_task(anext(trigger(group, 1).run()))
     await asyncio.sleep(random.uniform(5, 10))
 
@@ -90,7 +90,7 @@ def main() -> None:
         os.environ["AIRFLOW_HOME"] = str(settings.home / "airflow")
         connection = {"conn_type": "kafka", "extra": {"bootstrap.servers": settings.kafka_bootstrap}}
         os.environ["AIRFLOW_CONN_KAFKA_DEFAULT"] = json.dumps(connection)
-        broker.create_listens_topic({"bootstrap_servers": settings.kafka_bootstrap}, TOPIC)
+        offsets.create_listens_topic({"bootstrap_servers": settings.kafka_bootstrap}, TOPIC)
         for sensors in (1, arguments.sensors):
             used, resident = asyncio.run(idle(sensors, arguments.seconds))
             share = 100 * used / arguments.seconds

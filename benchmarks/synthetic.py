@@ -8,15 +8,15 @@ import numpy as np
 from pymongo import MongoClient
 from scipy import sparse
 
-from segue.models.ranking.blend import Blend
-from segue.models.ranking.factors import Factors
-from segue.models.ranking.mllib import Hyperparameters
-from segue.models.ranking.neighbours import Neighbours
-from segue.models.ranking.popularity import Popularity
-from segue.models.ranking.product import Catalogue, Recommender
-from segue.models.ranking.recipe import Recipe
-from segue.models.ranking.training import ENDS, NAME
-from segue.models.registry import Registry
+from segue.connections.registry import Registry
+from segue.recommender.components.als import Hyperparameters
+from segue.recommender.components.blend import Blend
+from segue.recommender.components.factors import Factors
+from segue.recommender.components.neighbours import Neighbours
+from segue.recommender.components.popularity import Popularity
+from segue.recommender.model import Catalogue, Recommender
+from segue.recommender.recipe import Recipe
+from segue.recommender.training import ENDS, NAME
 from segue.settings import Settings
 
 RANK = 64

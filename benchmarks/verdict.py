@@ -10,15 +10,15 @@ from chain import NEW_FILES, Progress, Size
 from pymongo.database import Database
 from sampling import Use, Used
 
-from segue import spark, summaries
+from segue.connections import offsets, spark
+from segue.connections.registry import Registry
 from segue.corpus.lake import Lake
-from segue.models.genre.release import NAME as GENRE
-from segue.models.ranking.product import NAME as RECOMMENDER
-from segue.models.registry import Registry
+from segue.genres.release import NAME as GENRE
+from segue.listens.lake_table import ListensTable
+from segue.recommender.model import NAME as RECOMMENDER
+from segue.runs import summaries
 from segue.settings import Settings
 from segue.stack import spark_conf
-from segue.streaming import broker
-from segue.streaming.lake import ListensTable
 
 GB = 1e9
 ONE_PROCESS = 4 * GB
@@ -107,7 +107,7 @@ def _listens(
 ) -> Iterator[str]:
     if "listens" not in progress.done:
         return
-    kafka = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size
+    kafka = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size
     plays = database["plays"].count_documents({})
     if not progress.sent == kafka == plays:
         yield f"{progress.sent:,} listens were sent; Kafka has {kafka:,}, MongoDB's collection plays {plays:,}."

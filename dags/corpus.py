@@ -126,9 +126,9 @@ def corpus() -> None:
 @task.short_circuit(ignore_downstream_trigger_rules=False, **RETRIES)
 def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
     """Go on to the summary if these days stand published as they are; no Spark job is started to tell."""
-    from segue import summaries
     from segue.corpus import publications
     from segue.errors import CorpusError
+    from segue.runs import summaries
     from segue.settings import get_settings
 
     if mode != "skip":
@@ -160,9 +160,9 @@ def unless_ping(mode: str) -> bool:
 @task(**RETRIES)
 def quality_gate(dag_run: Any) -> None:
     """Check the report of `integrate`; nothing is published if it does not pass."""
-    from segue import summaries
     from segue.corpus import gate, quarantine
     from segue.errors import QualityGateError
+    from segue.runs import summaries
     from segue.settings import get_settings
 
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
@@ -180,10 +180,10 @@ def quality_gate(dag_run: Any) -> None:
 @task(trigger_rule="none_failed", **RETRIES)
 def summary(days: str, dag_run: Any) -> None:
     """Say what came of the run, keep it, and fail if it was nothing."""
-    from segue import summaries
     from segue.corpus import publications
     from segue.corpus.outcome import outcome
     from segue.errors import CorpusError
+    from segue.runs import summaries
     from segue.settings import get_settings
 
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()

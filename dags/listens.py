@@ -79,7 +79,7 @@ def summary(dag_run: Any) -> None:
     """Say what came of the run, and keep it."""
     from airflow.sdk.exceptions import AirflowFailException
 
-    from segue import summaries
+    from segue.runs import summaries
 
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
     found = summaries.read(run_id, source=database).get("ingest_listens")

@@ -97,7 +97,7 @@ def recommender() -> None:
 @task
 def learned_window(dag_run: Any) -> str:
     """Say which listens the champion now knows; none if it was kept."""
-    from segue import summaries
+    from segue.runs import summaries
 
     return str(
         summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=mongo_database())["train_recommender"][

@@ -27,6 +27,6 @@ async def note_missed_deadline(context: dict[str, Any], hours: float) -> None:
 
 
 def _keep(run_id: str, message: str) -> None:
-    from segue import summaries
+    from segue.runs import summaries
 
     summaries.write(run_id, "deadline", {"missed": message})

@@ -20,9 +20,9 @@ from airflow.sdk.exceptions import (
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from segue.connections import offsets as broker
+from segue.connections.windows import OffsetWindow
 from segue.errors import StackError
-from segue.streaming import broker
-from segue.streaming.window import OffsetWindow
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context

@@ -37,7 +37,7 @@ def make_app() -> FastAPI:
     from fastapi.responses import HTMLResponse
     from pymongo.errors import PyMongoError
 
-    from segue import reports
+    from segue.runs import reports
 
     none = "This run has no report: full trainings leave one when they end, and each DAG keeps its newest."
     app = FastAPI(openapi_url=None)
@@ -62,7 +62,7 @@ def make_app() -> FastAPI:
 
 
 def _page(sentence: str) -> str:
-    from segue.html_report import render
+    from segue.runs.html import render
 
     return render("Report", sentence, [], {})
 

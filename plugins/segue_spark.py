@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from segue.spark import REFUSAL
+from segue.connections.spark import REFUSAL
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -26,7 +26,7 @@ def training_summary(job: str, results: str, dag_run: Any) -> None:
     results : str
         Where the results are.
     """
-    from segue import summaries
+    from segue.runs import summaries
 
     run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
     done = summaries.read(run_id, source=database).get(job)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from segue import spark, summaries
+from segue.connections import spark
 from segue.corpus import days, extraction
 from segue.corpus.lake import Lake
 from segue.corpus.plan import Mode
+from segue.runs import summaries
 from segue.settings import get_settings
 
 

@@ -7,18 +7,19 @@ import time
 from collections.abc import Sequence
 from datetime import date
 
-from segue import spark, summaries
-from segue.serving.histories import Histories
+from segue.connections import spark
+from segue.listens import catalogue
+from segue.listens.events import Listen
+from segue.listens.histories import Histories
+from segue.listens.ingestion import figures, ingest
+from segue.listens.lake_table import ListensTable
+from segue.listens.matching import TrackIndex
+from segue.listens.rematching import rematch
+from segue.listens.removals import Removals
+from segue.listens.store import ListenStore
+from segue.runs import summaries
+from segue.runs.stages import spark_tasks, stage
 from segue.settings import get_settings
-from segue.stages import spark_tasks, stage
-from segue.streaming import catalogue
-from segue.streaming.events import Listen
-from segue.streaming.ingestion import figures, ingest
-from segue.streaming.lake import ListensTable
-from segue.streaming.matching import TrackIndex
-from segue.streaming.rematching import rematch
-from segue.streaming.removals import Removals
-from segue.streaming.store import ListenStore
 
 
 def main() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from segue import spark, summaries
+from segue.connections import spark
 from segue.corpus import days, extraction, integrate, sources
 from segue.corpus.lake import Lake
+from segue.runs import summaries
 from segue.settings import get_settings
 
 

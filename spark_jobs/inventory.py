@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, date, datetime
 
-from segue import spark, summaries
+from segue.connections import spark
 from segue.corpus import inventory, sources
 from segue.corpus.lake import Lake
 from segue.corpus.listing import list_audio
+from segue.runs import summaries
+from segue.runs.stages import Tally, spark_tasks, stage
 from segue.settings import get_settings
-from segue.stages import Tally, spark_tasks, stage
 
 
 def main() -> None:

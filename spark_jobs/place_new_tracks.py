@@ -6,20 +6,21 @@ import argparse
 import time
 from typing import Any
 
-from segue import spark, summaries
-from segue.models.documents import read_tracks
-from segue.models.ranking import incremental
-from segue.models.ranking.material import Material
-from segue.models.ranking.new_tracks import take_in_tracks
-from segue.models.ranking.product import NAME
-from segue.models.registry import Registry
-from segue.progress import step
-from segue.serving import release
+from segue.connections import offsets, spark
+from segue.connections.registry import Registry
+from segue.connections.windows import OffsetWindow
+from segue.listens import training_data
+from segue.listens.removals import Removals
+from segue.listens.screening import screen
+from segue.recommender import incremental
+from segue.recommender.material import Material
+from segue.recommender.model import NAME
+from segue.recommender.new_tracks import take_in_tracks
+from segue.recommender.serving import release
+from segue.runs import summaries
+from segue.runs.progress import step
 from segue.settings import get_settings
-from segue.streaming import broker, history
-from segue.streaming.removals import Removals
-from segue.streaming.screening import screen
-from segue.streaming.window import OffsetWindow
+from segue.tracks.reading import read_tracks
 
 
 def main() -> None:
@@ -42,11 +43,11 @@ def main() -> None:
         }
         if (champion := registry.champion(NAME)) is not None:
             # All listens, not only those that the champion has seen: the new lists leave out what was just played.
-            listens = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
+            listens = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
             tracks = read_tracks(session, "title", "artist", "features").cache()
             removed = Removals(database).all()
             since = incremental.ends_of(champion, listens.ends)
-            messages = history.read_until(session, settings, listens, since=since)
+            messages = training_data.read_until(session, settings, listens, since=since)
             with step("Reading and screening the listens"):
                 screened = screen(messages, tracks, removed)
             material = Material.read(screened.listens, tracks)

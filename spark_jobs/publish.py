@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from segue import spark, summaries
+from segue.connections import spark
 from segue.corpus import announced, days, publish
+from segue.corpus.announcement import announce
 from segue.corpus.lake import Lake
-from segue.models.genre import labels
+from segue.genres import predictions
+from segue.runs import summaries
 from segue.settings import get_settings
-from segue.streaming.announcing import announce
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
         lake = Lake(session, settings.lake_uri)
         chosen = days.chosen(arguments, summaries.read(arguments.run_id))
         summary = publish.run(lake, database, chosen, settings)
-        summary |= labels.label_if_reachable(session, database, settings)
+        summary |= predictions.label_if_reachable(session, database, settings)
         changes = announced.changes(lake, database, chosen)
         announce(settings, {change.day: change.tracks for change in changes})
         announced.note(database, changes)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import time
 
-from segue import reports, spark, summaries
-from segue.models.documents import read_tracks
-from segue.models.ranking import incremental
-from segue.models.ranking.material import Material
-from segue.models.registry import Registry
-from segue.progress import step
-from segue.serving import release
+from segue.connections import offsets, spark
+from segue.connections.registry import Registry
+from segue.connections.windows import OffsetWindow
+from segue.listens import training_data
+from segue.listens.removals import Removals
+from segue.listens.screening import screen
+from segue.recommender import incremental
+from segue.recommender.material import Material
+from segue.recommender.serving import release
+from segue.runs import reports, summaries
+from segue.runs.progress import step
 from segue.settings import get_settings
-from segue.streaming import broker, history
-from segue.streaming.removals import Removals
-from segue.streaming.screening import screen
-from segue.streaming.window import OffsetWindow
+from segue.tracks.reading import read_tracks
 
 
 def main() -> None:
@@ -42,10 +43,10 @@ def main() -> None:
         registry, again = Registry(settings), window.starts if arguments.replay else {}
         # Beyond the window's end lies what came since; before it, a topic that was made anew.
         kafka = {"bootstrap_servers": settings.kafka_bootstrap}
-        topic = broker.whole_topic(kafka, window.topic).ends
+        topic = offsets.whole_topic(kafka, window.topic).ends
         since = incremental.unseen_from(registry, window.starts, topic)
         with step("Reading and screening the listens"):
-            screened = screen(history.read_until(session, settings, window, since=since), tracks, removed)
+            screened = screen(training_data.read_until(session, settings, window, since=since), tracks, removed)
         material = Material.read(screened.listens, tracks)
         tracks.unpersist()  # Spark's memory is ALS' from here on
         decision = incremental.train_incrementally(
@@ -53,7 +54,7 @@ def main() -> None:
         )
         served = release.publish(database, decision, material, removed)
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
-        ends = broker.whole_topic(kafka, window.topic).ends
+        ends = offsets.whole_topic(kafka, window.topic).ends
         outcome |= {
             "window": window.to_json(),
             "messages_in_window": screened.in_window,

@@ -8,16 +8,17 @@ from typing import Any
 
 from pyspark import StorageLevel
 
-from segue import reports, spark, summaries
+from segue.connections import spark
+from segue.connections.registry import Registry
 from segue.corpus.lake import versions
 from segue.errors import NothingToLearnError
-from segue.models import documents
-from segue.models.genre import labels, release
-from segue.models.genre.search import Budget
-from segue.models.genre.training import Search
-from segue.models.progress import doing
-from segue.models.registry import Registry
+from segue.genres import predictions, release
+from segue.genres.progress import doing
+from segue.genres.search import Budget
+from segue.genres.training import Search
+from segue.runs import reports, summaries
 from segue.settings import get_settings
+from segue.tracks import reading
 from segue.tracks.vectors import features_array
 
 FIELDS = ("artist", "genre", "features", "flags", "language", "year", "split", "partition_date")
@@ -45,11 +46,11 @@ def main() -> None:
 
     with spark.job("train-genre") as session, summaries.database() as database:
         # They are read three times; on disk they take no memory from the training.
-        tracks = documents.read_tracks(session, *FIELDS).repartition(session.sparkContext.defaultParallelism)
+        tracks = reading.read_tracks(session, *FIELDS).repartition(session.sparkContext.defaultParallelism)
         tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
         with doing("Reading the tracks from the document server"):
-            made_from = documents.snapshot(tracks)
+            made_from = reading.snapshot(tracks)
         print(f"Read {int(made_from['mongo_tracks']):,} tracks.", flush=True)
         refit = arguments.search == "refit"
         if refit and (reason := release.nothing_to_refit(registry, made_from)):
@@ -74,7 +75,7 @@ def main() -> None:
                 reports.save(arguments.run_id, decision.page, into=database)
                 print(trained.judged.classification.table(), flush=True)
                 outcome = release.summary(trained, decision)
-        outcome |= labels.label(session, database, registry)
+        outcome |= predictions.label(session, database, registry)
         outcome |= {"seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_genre", outcome)
 

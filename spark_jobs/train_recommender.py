@@ -6,21 +6,22 @@ import argparse
 import time
 from datetime import date
 
-from segue import reports, spark, summaries
+from segue.connections import offsets, spark
+from segue.connections.registry import Registry
+from segue.connections.windows import OffsetWindow
 from segue.errors import TrainingError
-from segue.models.documents import read_tracks
-from segue.models.ranking import training
-from segue.models.ranking.incremental import forgotten_since_full_training
-from segue.models.ranking.material import Material
-from segue.models.ranking.recipe import TRIALS
-from segue.models.registry import Registry
-from segue.progress import step
-from segue.serving import release
+from segue.listens import training_data
+from segue.listens.removals import Removals
+from segue.listens.screening import screen
+from segue.recommender import training
+from segue.recommender.incremental import forgotten_since_full_training
+from segue.recommender.material import Material
+from segue.recommender.recipe import TRIALS
+from segue.recommender.serving import release
+from segue.runs import reports, summaries
+from segue.runs.progress import step
 from segue.settings import get_settings
-from segue.streaming import broker, history
-from segue.streaming.removals import Removals
-from segue.streaming.screening import screen
-from segue.streaming.window import OffsetWindow
+from segue.tracks.reading import read_tracks
 
 
 def main() -> None:
@@ -43,13 +44,13 @@ def main() -> None:
         if arguments.as_of:
             window = OffsetWindow(topic, {})
             print(f"Reading the lake's listens up to {arguments.as_of} …", flush=True)
-            messages = history.read_days(session, settings, arguments.as_of)
+            messages = training_data.read_days(session, settings, arguments.as_of)
         else:
-            window = broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, topic)
+            window = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, topic)
             if not window.spans:
                 raise TrainingError(f"There is no Kafka topic {topic!r}: `segue up` makes it.")
             print(f"Reading all listens up to {window.ends} of the topic {topic!r} …", flush=True)
-            messages = history.read_until(session, settings, window)
+            messages = training_data.read_until(session, settings, window)
         tracks = read_tracks(session, "title", "artist", "features").cache()
         removed, registry = Removals(database).all(), Registry(settings)
         # Until now the champion had a trace of whoever was forgotten since.

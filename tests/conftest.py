@@ -18,7 +18,7 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from segue.audio.compiled import LockedCache
+from segue.audio.kernels.compiled import LockedCache
 from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings, get_settings
 from segue.stack import airflow, jars, lifecycle, processes, spark_conf

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from playwright.sync_api import Page, expect
 from pymongo.database import Database
 
-from segue import reports
 from segue.demo import sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
-from segue.html_report import Picture, Section, render
+from segue.runs import reports
+from segue.runs.html import Picture, Section, render
 from segue.settings import Settings
 from segue.stack.airflow import Login
 

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from api_server import serving
-from live_corpus import Worker, play, promote, publish, settings_of
 from playwright.sync_api import Page, expect
 from pymongo import MongoClient
 from pymongo.database import Database
+from tests.support.api_server import serving
+from tests.support.live_corpus import Worker, play, promote, publish, settings_of
 
-from segue.serving.accounts import Accounts
+from segue.api.accounts import Accounts
 from segue.settings import Settings
 
 pytestmark = pytest.mark.browser

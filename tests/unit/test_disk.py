@@ -4,7 +4,8 @@ from collections import namedtuple
 
 import pytest
 
-from segue import disk, spark
+from segue import disk
+from segue.connections import spark
 from segue.settings import get_settings
 
 Usage = namedtuple("Usage", ["total", "used", "free"])

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from segue import progress
-from segue.progress import Step, parts, step
+from segue.runs import progress
+from segue.runs.progress import Step, parts, step
 
 
 def test_what_is_quick_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

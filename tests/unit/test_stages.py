@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from segue import stages
-from segue.stages import Tally, spark_tasks, stage
+from segue.runs import stages
+from segue.runs.stages import Tally, spark_tasks, stage
 
 
 def test_a_stage_says_when_it_begins_what_has_moved_and_how_long_it_took(capsys, monkeypatch):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.audio.decode import DECODERS, Opener
+from segue.audio.decoding.decode import DECODERS, Opener
 from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits

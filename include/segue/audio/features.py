@@ -7,8 +7,8 @@
         accumulator.add(block)
     features = accumulator.finish()  # the same numbers as compute()
 
-The first pass (:mod:`segue.audio.first_pass`) computes the spectra and all that a frame gives by itself. What
-needs the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
+The first pass (:mod:`segue.audio.kernels.first_pass`) computes the spectra and everything that one frame decides.
+What needs the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio import banks, definition, descriptors, tuning
-from segue.audio.chroma import by_bin, cens, normalise, pitch_classes, tonnetz
-from segue.audio.constant_q import ConstantQChroma
+from segue.audio import definition
 from segue.audio.definition import FMA_SAMPLE_RATE, N_BANDS, N_FFT, N_MELS, N_MFCC
-from segue.audio.first_pass import FirstPass, magnitudes_again
-from segue.audio.frames import series
-from segue.audio.signal import mix
-from segue.audio.spool import Spool
-from segue.audio.statistics import statistics
-from segue.audio.stft import LANES
+from segue.audio.kernels import banks, descriptors, tuning
+from segue.audio.kernels.chroma import by_bin, cens, normalise, pitch_classes, tonnetz
+from segue.audio.kernels.constant_q import ConstantQChroma
+from segue.audio.kernels.first_pass import FirstPass, magnitudes_again
+from segue.audio.kernels.frames import series
+from segue.audio.kernels.signal import mix
+from segue.audio.kernels.spool import Spool
+from segue.audio.kernels.statistics import statistics
+from segue.audio.kernels.stft import LANES
 from segue.audio.threads import one_blas_thread
 
 Float32 = NDArray[np.float32]

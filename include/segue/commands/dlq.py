@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from segue.listens import dead_letters
+from segue.listens.dead_letters import DeadLetter, DeadLetterError
+from segue.listens.events import Listen, reason
 from segue.settings import Settings, get_settings
-from segue.streaming import dead_letters
-from segue.streaming.dead_letters import DeadLetter, DeadLetterError
-from segue.streaming.events import Listen, reason
 
 app = typer.Typer(no_args_is_help=True, help="Messages of the topic of listens that could not be read.")
 

@@ -16,8 +16,8 @@ from segue.settings import get_settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from segue.models.ranking.comparison import Comparison
-    from segue.models.ranking.interactions import Interactions
+    from segue.recommender.evaluation.comparison import Comparison
+    from segue.recommender.interactions import Interactions
 
 SEEDS = 3
 
@@ -47,7 +47,7 @@ def recommender(
     With timestamps, the last tenth of all plays is the test and the fifth before decides every choice. Without, a
     fifth of each listener's tracks is held out at random, and three seeds are averaged.
     """
-    from segue.models.ranking.interactions import read_interactions
+    from segue.recommender.interactions import read_interactions
 
     console, progress = Console(highlight=False), Console(stderr=True, highlight=False)
     data = read_interactions(interactions).core(min_interactions)
@@ -75,7 +75,7 @@ def fma(
     on its test part.
     """
     from segue.commands import train
-    from segue.models.genre import fma as published
+    from segue.genres import fma as published
 
     if subset not in published.SUBSETS:
         raise typer.BadParameter(f"{subset!r} is none of {', '.join(published.SUBSETS)}.", param_hint="--subset")
@@ -99,14 +99,15 @@ def fma(
 def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]) -> Comparison:
     from functools import partial
 
-    from segue.models.ranking import comparison, mllib, windows
+    from segue.recommender.components import als
+    from segue.recommender.evaluation import comparison, windows
 
     if data.timestamp is not None:
-        return comparison.compare(partial(mllib.fit, spark), windows.by_time(data), None, say=say)
+        return comparison.compare(partial(als.fit, spark), windows.by_time(data), None, say=say)
     outcomes = []
     for seed in range(SEEDS):
         split = windows.at_random(data.matrix(), seed)
-        fit = partial(mllib.fit, spark, seed=seed)
+        fit = partial(als.fit, spark, seed=seed)
         outcomes.append(comparison.compare(fit, split, None, say=partial(_say_seed, say, seed)))
     return comparison.average(outcomes)
 
@@ -120,7 +121,7 @@ def spark_session() -> Iterator[SparkSession]:
     """Open a Spark session in this process, configured as the stack's jobs are."""
     import os
 
-    from segue.spark import session
+    from segue.connections.spark import session
     from segue.stack import jars, prerequisites, spark_conf
 
     settings = get_settings()

@@ -31,7 +31,7 @@ def extract(
     """Print the 518 features of audio files, or why a file has none. Exits with 1 if no file has any."""
     from segue.audio.files import find_audio, printable
     from segue.audio.fma_csv import write_fma_csv
-    from segue.audio.pool import extract_all
+    from segue.audio.isolation.pool import extract_all
     from segue.audio.results import Track
 
     paths = list(find_audio(files))

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from segue.errors import SegueError
+from segue.listens import importers
+from segue.listens.scrobbler_log import scrobbler_log
 from segue.settings import get_settings
-from segue.streaming import importers
-from segue.streaming.scrobbler_log import scrobbler_log
 
 app = typer.Typer(
     no_args_is_help=True, help="Bring a listening history along: from ListenBrainz, Last.fm or Rockbox."
@@ -64,12 +64,12 @@ def rockbox(
 
 
 def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterator[importers.Line]]) -> None:
-    from segue.serving.accounts import Accounts
-    from segue.streaming import catalogue, importing
-    from segue.streaming.matching import TrackIndex
-    from segue.streaming.topics import create_topics
-    from segue.streaming.writer import EventWriter
-    from segue.summaries import database
+    from segue.api.accounts import Accounts
+    from segue.connections.topics import create_topics
+    from segue.listens import catalogue, importing
+    from segue.listens.matching import TrackIndex
+    from segue.listens.writer import EventWriter
+    from segue.runs.summaries import database
 
     settings, console = get_settings(), Console(highlight=False)
     with database() as opened:

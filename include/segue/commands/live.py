@@ -21,7 +21,7 @@ def live() -> None:
     """
     # One thread: at one listener a time the matrix product is bound by memory, and the other core has other work.
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | os.environ
-    command = [sys.executable, "-m", "segue.serving.live"]
+    command = [sys.executable, "-m", "segue.recommender.serving.live"]
     worker = subprocess.Popen(command, env=environment)
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -11,7 +11,7 @@ from rich.table import Table
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
-    from segue.models.registry import Registry
+    from segue.connections.registry import Registry
 
 app = typer.Typer(no_args_is_help=True, help="Versions of the models: list, promote, roll back.")
 
@@ -55,6 +55,6 @@ def rollback(name: Name) -> None:
 
 
 def _registry() -> Registry:
-    from segue.models.registry import Registry
+    from segue.connections.registry import Registry
 
     return Registry(get_settings())

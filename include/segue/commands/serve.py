@@ -19,9 +19,9 @@ def serve() -> None:
     """
     import uvicorn
 
-    from segue.serving.app import create_app
-    from segue.serving.observation import log_to_stdout
-    from segue.serving.wire import SpelledHeaders
+    from segue.api.app import create_app
+    from segue.api.observation import log_to_stdout
+    from segue.api.wire import SpelledHeaders
     from segue.stack import memory
 
     settings = get_settings()

@@ -12,10 +12,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from segue.listens.matching import CatalogueEntry, TrackIndex
+from segue.listens.plays import Play, event_of
+from segue.listens.writer import EventWriter, NotWritten, Record
 from segue.settings import get_settings
-from segue.streaming.matching import CatalogueEntry, TrackIndex
-from segue.streaming.plays import Play, event_of
-from segue.streaming.writer import EventWriter, NotWritten, Record
 
 SOURCE = "simulated"
 SKIP_SHARE = 0.15  # of the tracks begun; a player sends no listen for them
@@ -34,10 +34,10 @@ def simulate(
     The listeners have tastes (genres and sounds), listen in sessions, skip, repeat, and prefer what is popular. A
     month of their lives is played quickly. Every event says so: its source is "simulated", its user "sim-…".
     """
+    from segue.connections.topics import create_topics
     from segue.demo.listeners import audience_of
-    from segue.streaming import catalogue
-    from segue.streaming.topics import create_topics
-    from segue.summaries import database
+    from segue.listens import catalogue
+    from segue.runs.summaries import database
 
     settings = get_settings()
     audience = audience_of(settings, listeners=listeners, seed=seed)

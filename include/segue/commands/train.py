@@ -15,8 +15,8 @@ from segue.commands.evaluate import spark_session
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from segue.models.genre.table import FeatureTable
-    from segue.models.genre.training import Trained
+    from segue.genres.table import FeatureTable
+    from segue.genres.training import Trained
 
 app = typer.Typer(help="Train a model on your own table of features.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def genre(
     Every column of numbers that has a name is a feature. 60 % of the groups are for training, 20 % decide every
     choice, and 20 % judge.
     """
-    from segue.models.genre import table
+    from segue.genres import table
 
     read = table.read(features, label, group)
     if group is None:
@@ -75,8 +75,8 @@ def genre(
 
 def train(spark: SparkSession, read: FeatureTable, *, trials: int, minutes: float, seed: int) -> Trained:
     """Train on a table, with progress on standard error."""
-    from segue.models.genre import training
-    from segue.models.genre.search import Budget
+    from segue.genres import training
+    from segue.genres.search import Budget
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
@@ -100,7 +100,7 @@ def table_of(trained: Trained) -> Table:
 
 def write_report(trained: Trained, path: Path, facts: Mapping[str, str | None], seed: int) -> None:
     """Write the same report as the DAG's, and say where."""
-    from segue.models.genre import importance, report
+    from segue.genres import importance, report
 
     found = importance.by_family(trained.model, trained.data, seed=seed)
     verdict = f"Macro F1 {trained.judged.metrics()['macro_f1']:.3f} on tracks that the model has not seen."

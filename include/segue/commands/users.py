@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from segue.serving.accounts import Accounts
+from segue.api.accounts import Accounts
+from segue.listens.lake_table import TABLE, ListensTable
+from segue.listens.removals import user_key
 from segue.settings import Settings
-from segue.streaming.lake import TABLE, ListensTable
-from segue.streaming.removals import user_key
 
 app = typer.Typer(no_args_is_help=True, help="Accounts of the listens API.")
 
@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(help="The user's name.")]
 
 @contextmanager
 def _accounts() -> Iterator[Accounts]:
-    from segue.summaries import database
+    from segue.runs.summaries import database
 
     with database() as opened:
         yield Accounts(opened)
@@ -94,8 +94,8 @@ def md5(
     Version 1.2 of Last.fm's protocol, and some players of version 2.0, send no password but an MD5 of it. Segue
     must then keep the MD5 of the token: whoever reads the database can sign in with it to these protocols.
     """
-    from segue.serving.audioscrobbler.sessions import Sessions
-    from segue.summaries import database
+    from segue.api.audioscrobbler.sessions import Sessions
+    from segue.runs.summaries import database
 
     with database() as opened:
         if forbid:
@@ -115,10 +115,10 @@ def forget(
     What Kafka holds stays until its retention ends, and is ignored by what reads it here. The DAG
     `listens` deletes the lake's old files for good, seven days later.
     """
-    from segue.serving.forgetting import forget_in_database
+    from segue.api.forgetting import forget_in_database
+    from segue.listens.importing import Progress
+    from segue.runs.summaries import database
     from segue.settings import get_settings
-    from segue.streaming.importing import Progress
-    from segue.summaries import database
 
     if not yes:
         typer.confirm(f"Remove {name} and all their listens?", abort=True)
@@ -134,7 +134,7 @@ def _forget_in_lake(settings: Settings, name: str) -> int:
     """Remove a user's rows now, rather than at the next run of the DAG `listens`."""
     if "://" not in settings.lake_uri and not (Path(settings.lake_uri) / TABLE).exists():
         return 0
-    from segue import spark
+    from segue.connections import spark
     from segue.stack import spark_conf
 
     os.environ.update(spark_conf.environment(settings))

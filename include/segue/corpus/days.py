@@ -13,7 +13,7 @@ from pyspark.sql import functions as sf
 
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
-from segue.summaries import Summary
+from segue.runs.summaries import Summary
 
 
 @dataclass(frozen=True)

@@ -26,18 +26,18 @@ from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.audio.hashing import content_hash
-from segue.audio.isolation import IsolatedExtractor
+from segue.audio.isolation.extractor import IsolatedExtractor
 from segue.audio.results import Rejection
+from segue.connections.storage import local_copy
 from segue.corpus import ledger
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake, versions
-from segue.corpus.objects import local_copy
 from segue.corpus.paths import from_text
 from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
 from segue.corpus.tags import read_tags
-from segue.stages import spark_tasks, stage
+from segue.runs.stages import spark_tasks, stage
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
 

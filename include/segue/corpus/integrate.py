@@ -28,7 +28,7 @@ from segue.corpus.lake import Lake
 from segue.corpus.metadata import DESCRIPTIVE, Metadata
 from segue.corpus.rules import Rule, note, rules
 from segue.corpus.schema import PARTITION, TRACKS, columns
-from segue.stages import spark_tasks, stage
+from segue.runs.stages import spark_tasks, stage
 
 IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""

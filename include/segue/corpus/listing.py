@@ -12,7 +12,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from segue.corpus import objects
+from segue.connections import storage
 from segue.corpus.paths import to_text
 from segue.errors import CorpusError
 
@@ -114,7 +114,7 @@ def list_audio(
 
 
 def _objects(music_dir: UPath) -> Iterator[AudioFile]:
-    for path, size_bytes, mtime_ns in objects.walk(music_dir):
+    for path, size_bytes, mtime_ns in storage.walk(music_dir):
         is_hidden = any(part.startswith(".") for part in path.split("/"))
         if not is_hidden and os.path.splitext(path)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122
             yield AudioFile(to_text(path), size_bytes, mtime_ns)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.errors import CorpusError
-from segue.summaries import Summary
+from segue.runs.summaries import Summary
 
 
 def outcome(jobs: Mapping[str, Summary]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from segue.corpus import sources
 from segue.corpus.extraction import MADE_FROM
 from segue.corpus.lake import versions
 from segue.corpus.listing import digest, list_audio
+from segue.runs.summaries import Summary
 from segue.settings import Settings
-from segue.summaries import Summary
 
 COLLECTION = "publications"
 

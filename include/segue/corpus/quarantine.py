@@ -12,9 +12,9 @@ from typing import Any
 
 from pymongo.database import Database
 
-from segue import summaries
 from segue.corpus.drift import MIN_TRACKS
 from segue.corpus.gate import Check
+from segue.runs import summaries
 
 COLLECTION = "quarantine"
 JOB = "quality_gate"

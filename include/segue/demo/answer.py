@@ -8,14 +8,14 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from segue.connections import offsets
 from segue.demo import listeners
 from segue.demo.watch import STILL_S, minutes
 from segue.errors import StackError
+from segue.listens.events import listen
 from segue.patience import Patience
-from segue.serving.lists import COLLECTION
+from segue.recommender.serving.lists import COLLECTION
 from segue.settings import Settings
-from segue.streaming import broker
-from segue.streaming.events import listen
 
 POLL_S = 0.05
 
@@ -42,7 +42,7 @@ def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float
     """
     kafka = {"bootstrap_servers": settings.kafka_bootstrap}
     patience = Patience(STILL_S)
-    while waiting := broker.backlog(kafka, settings.listens_topic, settings.live_group).size:
+    while waiting := offsets.backlog(kafka, settings.listens_topic, settings.live_group).size:
         if patience.is_over(waiting):
             raise StackError(
                 f"The live recommendations have {waiting:,} listens to read and have read none for "

@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
+from segue.connections.offsets import create_listens_topic
 from segue.errors import CorpusError
+from segue.listens.events import Listen, listen
 from segue.settings import Settings
-from segue.streaming.broker import create_listens_topic
-from segue.streaming.events import Listen, listen
 from segue.tracks.vectors import unpack
 
 SOURCE = "simulated"

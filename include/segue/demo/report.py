@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from segue import summaries
 from segue.demo.run import ANSWER, CORPUS, RETRAINING, TRAINING, Outcome
+from segue.runs import summaries
 from segue.stack import airflow
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from segue.runs.summaries import Summary
     from segue.settings import Settings
-    from segue.summaries import Summary
 
 SHOWN = 5  # recommendations
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from segue import summaries
+from segue.connections import offsets
 from segue.corpus.listing import list_audio
 from segue.demo import listeners, sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.answer import seconds_to_answer
 from segue.demo.watch import follow, wait_for_dags, wait_until_deferred
 from segue.errors import SegueError
+from segue.runs import summaries
 from segue.stack import airflow, lifecycle
-from segue.streaming import broker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -174,7 +174,7 @@ def _render_sample(settings: Settings, console: Console, pieces: int) -> None:
 
 
 def _send_past_listens(settings: Settings, audience: listeners.Audience, say: Say) -> None:
-    if broker.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size:
+    if offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size:
         return
     now = datetime.now(UTC)
     people = len(audience.listeners)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from segue.serving.live import heartbeat
+from segue.recommender.serving.live import heartbeat
 from segue.settings import Settings
 from segue.stack import memory
 from segue.stack.service import Service

@@ -8,11 +8,11 @@ from datetime import date
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from segue.connections import offsets
 from segue.corpus import announced
+from segue.corpus.announcement import announce
 from segue.corpus.days import Days
 from segue.errors import StackError
-from segue.streaming import broker
-from segue.streaming.announcing import announce
 
 pytestmark = pytest.mark.integration
 
@@ -72,13 +72,13 @@ def test_what_is_announced_is_in_kafka_by_day(settings, kafka):
     consumer.seek_to_beginning(partition)
     records = [next(consumer) for _ in range(2)]
     consumer.close()
-    assert broker.whole_topic({"bootstrap_servers": kafka}, here.tracks_topic).spans == {0: (0, 2)}
+    assert offsets.whole_topic({"bootstrap_servers": kafka}, here.tracks_topic).spans == {0: (0, 2)}
     assert [record.key.decode() for record in records] == [FIRST, SECOND]
     assert json.loads(records[0].value) == {"schema_version": 1, "partition_date": FIRST, "tracks": 2}
 
 
 def test_a_broker_that_is_away_is_named_and_the_days_stay_news(published, settings, free_ports, monkeypatch):
-    monkeypatch.setattr(broker, "BOOTSTRAP_TIMEOUT_MS", 300)
+    monkeypatch.setattr(offsets, "BOOTSTRAP_TIMEOUT_MS", 300)
     [port] = free_ports(1)
     away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{port}"})
     changes = announced.changes(published.lake, published.database, Days())

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from segue import summaries
 from segue.corpus import quarantine
 from segue.corpus.gate import Check
+from segue.runs import summaries
 
 pytestmark = pytest.mark.integration
 

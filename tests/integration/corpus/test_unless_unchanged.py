@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from segue import summaries
 from segue.corpus import publications
+from segue.runs import summaries
 from segue.settings import PROJECT_DIR, get_settings
 
 pytestmark = pytest.mark.integration

@@ -14,9 +14,9 @@ import jwt
 import psutil
 import pytest
 
-from segue import reports, summaries
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
+from segue.runs import reports, summaries
 from segue.stack import lifecycle, processes, secrets
 from segue.stack.airflow import COMMANDS
 from segue.stack.service import State

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from segue.connections import offsets
+from segue.connections.topics import create_topics
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import wait_for_dags, wait_until_deferred
-from segue.streaming import broker
-from segue.streaming.topics import create_topics
 
 pytestmark = pytest.mark.integration
 
@@ -28,8 +28,8 @@ def airflow(stack):
 def take_in_what_other_tests_sent(settings):
     """Leave nothing to the sensor, which would have a run train on it instead of waiting."""
     kafka = {"bootstrap_servers": settings.kafka_bootstrap}
-    broker.commit(
-        kafka, settings.retraining_group, broker.backlog(kafka, settings.listens_topic, settings.retraining_group)
+    offsets.commit(
+        kafka, settings.retraining_group, offsets.backlog(kafka, settings.listens_topic, settings.retraining_group)
     )
 
 

@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from segue.audio.definition import N_FEATURES, index
 from segue.errors import CorpusError
-from segue.models.documents import read_tracks
 from segue.settings import Settings
 from segue.stack import lifecycle
 from segue.tracks import collection as tracks
+from segue.tracks.reading import read_tracks
 from segue.tracks.vectors import unpack
 
 pytestmark = pytest.mark.integration

@@ -16,9 +16,9 @@ from pymongo.errors import PyMongoError
 from pyspark.sql import SparkSession
 
 from segue.audio.definition import N_FEATURES
-from segue.models.documents import read_tracks
 from segue.settings import Settings
 from segue.stack import documents, lifecycle
+from segue.tracks.reading import read_tracks
 from segue.tracks.vectors import pack, unpack
 
 pytestmark = pytest.mark.integration

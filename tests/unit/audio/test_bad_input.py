@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_files import SAMPLE_RATE, music, pcm_bytes, wav_bytes, write_any, write_soundfile
+from tests.support.audio_files import SAMPLE_RATE, music, pcm_bytes, wav_bytes, write_any, write_soundfile
 
 from segue.audio.extract import extract
 from segue.audio.limits import Limits

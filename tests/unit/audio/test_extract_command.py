@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
-from audio_files import write_any
+from tests.support.audio_files import write_any
 from typer.testing import CliRunner, Result
 
 from segue.audio.definition import COLUMNS, FAMILIES, feature_names

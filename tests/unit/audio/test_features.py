@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from feature_clips import CLIPS, Samples, click, low_passed, music, noise, tone
+from tests.support.feature_clips import CLIPS, Samples, click, low_passed, music, noise, tone
 
-from segue.audio import banks, definition, features, first_pass, reference
+from segue.audio import definition, features, reference
+from segue.audio.kernels import banks, first_pass
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_fft=", "ignore:Empty filters")
 TOLERANCE = 1e-4
@@ -59,7 +60,7 @@ def test_a_signal_too_long_for_memory_gives_the_same_numbers(monkeypatch: pytest
     samples = music(44100, 8, 2, seed=22)
     expected = features.compute(samples, 44100)
     monkeypatch.setattr(first_pass, "_KEPT_BATCHES", 8)
-    monkeypatch.setattr("segue.audio.spool._IN_MEMORY_BYTES", 100_000)
+    monkeypatch.setattr("segue.audio.kernels.spool._IN_MEMORY_BYTES", 100_000)
     assert np.array_equal(features.compute(samples, 44100), expected)
 
 
@@ -122,7 +123,7 @@ def test_a_read_only_home_and_package_are_no_error(tmp_path: Path) -> None:
     temporary.mkdir()
     program = """
 import numpy as np
-from segue.audio.statistics import statistics
+from segue.audio.kernels.statistics import statistics
 print(statistics(np.arange(5, dtype=np.float32)[np.newaxis])[2, 0])
 """
     environment = {

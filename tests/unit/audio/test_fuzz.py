@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from audio_files import music, write_any
-from own_process import call_in_own_process
+from tests.support.audio_files import music, write_any
+from tests.support.own_process import call_in_own_process
 
-from segue.audio.isolation import IsolatedExtractor
+from segue.audio.isolation.extractor import IsolatedExtractor
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason
 from segue.audio.results import Track

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from chain import _each_once
 
-from segue.streaming.events import listen
+from segue.listens.events import listen
 
 
 def test_a_play_that_comes_twice_is_sent_once() -> None:

@@ -76,8 +76,8 @@ def test_tasks_that_need_mongodb_are_tried_again(corpus, task):
 def test_a_gate_that_refuses_is_not_tried_again(corpus, monkeypatch):
     from airflow.sdk.exceptions import AirflowFailException
 
-    from segue import summaries
     from segue.corpus import gate, quarantine
+    from segue.runs import summaries
 
     jobs = {"integrate": {}, "extract": {"inventory": 9}}
     monkeypatch.setattr(summaries, "read", lambda *_, **__: jobs)

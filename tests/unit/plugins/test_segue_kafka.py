@@ -9,8 +9,8 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaConfigurationError, UnrecognizedBrokerVersion
 
+from segue.connections import offsets
 from segue.settings import PROJECT_DIR
-from segue.streaming import broker
 
 
 @pytest.fixture
@@ -135,9 +135,9 @@ def test_the_trigger_waits_out_whatever_kafka_and_the_connection_answer(plugin, 
 
     monkeypatch.setattr(plugin.BaseHook, "aget_connection", connection)
     monkeypatch.setattr(KafkaAdminClient, "__init__", client)
-    monkeypatch.setattr(broker._Admin, "close", lambda _: None)
-    monkeypatch.setattr(broker, "_bounds", lambda *_: ({0: 0}, {0: 3}))
-    monkeypatch.setattr(broker, "_committed", lambda *_: {})
+    monkeypatch.setattr(offsets._Admin, "close", lambda _: None)
+    monkeypatch.setattr(offsets, "_bounds", lambda *_: ({0: 0}, {0: 3}))
+    monkeypatch.setattr(offsets, "_committed", lambda *_: {})
     trigger = plugin.KafkaBacklogTrigger(
         topic="t", group="g", min_events=1, deadline=0, poll_interval_s=0, kafka_conn_id="k"
     )

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from segue.connections.spark import REFUSAL
 from segue.settings import PROJECT_DIR
-from segue.spark import REFUSAL
 
 TRACEBACK = "Traceback (most recent call last):\nValueError: no such column"
 

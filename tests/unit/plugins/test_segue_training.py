@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from segue import summaries
+from segue.runs import summaries
 from segue.settings import PROJECT_DIR
 
 

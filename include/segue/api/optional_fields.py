@@ -1,0 +1,164 @@
+"""The optional fields of a listen: what cannot be used is dropped and kept as text, and the listen stays.
+
+Players send durations of 0, ids that are joined or no ids at all, tags of any length, and their own keys of any
+type. None of it is worth a listen.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic_core import to_json
+
+from segue.listens import limits
+
+T = TypeVar("T")
+
+MAX_DEPTH: Final = 16
+MAX_RAW: Final = 10_240
+"""Characters that are kept of a dropped field."""
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[\s,;/|+&\\]*")
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
+
+
+class UnusableError(ValueError):
+    """The value of an optional field is not what it should be."""
+
+
+def clean(info: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Separate what can be used of ``additional_info`` from what cannot.
+
+    Parameters
+    ----------
+    info
+        As the player sent it.
+
+    Returns
+    -------
+    tuple of (dict, dict)
+        The usable fields: durations are integers, ids have their usual spelling, empty fields are left out where
+        an id, tag or duration is meant. And the dropped ones by name, as JSON text.
+    """
+    usable: dict[str, Any] = {}
+    dropped: dict[str, str] = {}
+    for key, value in info.items():
+        read = _READERS.get(key)
+        if read is not None and value in _NOTHING:
+            continue
+        try:
+            usable[_storable(key)] = _storable(value) if read is None else read(_storable(value))
+        except UnusableError:
+            dropped[key.replace("\x00", "")] = raw(value)
+    if "duration" in usable and "duration_ms" in usable:
+        dropped["duration"] = raw(usable.pop("duration"))  # the other one is finer
+    tags = info.get("tags")
+    if "tags" in usable and isinstance(tags, list) and len(usable["tags"]) < len(tags):
+        dropped["tags"] = raw(tags)
+    return usable, dropped
+
+
+def raw(value: Any) -> str:
+    """Write what a player sent as JSON text, at most `MAX_RAW` characters of it."""
+    return to_json(value, inf_nan_mode="constants").decode()[:MAX_RAW]
+
+
+def _storable(value: T, depth: int = 0) -> T:
+    """Return a JSON value that can be stored everywhere: not too deep, no null bytes, no infinite numbers."""
+    if isinstance(value, str) and "\x00" in value:
+        raise UnusableError
+    if isinstance(value, float) and not math.isfinite(value):  # 1e999 is JSON, and infinity is not
+        raise UnusableError
+    if isinstance(value, dict | list):
+        if depth >= MAX_DEPTH:
+            raise UnusableError
+        for each in (*value, *value.values()) if isinstance(value, dict) else value:
+            _storable(each, depth + 1)
+    return value
+
+
+def canonical_uuid(value: Any) -> str | None:
+    """Write a UUID, in whatever spelling it comes, with small letters and four hyphens; None if it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        return None
+
+
+def _uuids(value: Any) -> list[str]:
+    """Read UUIDs, which some players nest in lists or join in one string."""
+    if isinstance(value, list):
+        return [each for item in value if item not in _NOTHING for each in _uuids(item)]
+    if (one := canonical_uuid(value)) is not None:
+        return [one]
+    if not isinstance(value, str) or not _SEPARATORS.fullmatch(_UUID.sub("", value)):
+        raise UnusableError
+    return [found.lower() for found in _UUID.findall(value)]
+
+
+def _one_uuid(value: Any) -> str:
+    found = _uuids(value)
+    if len(found) != 1:
+        raise UnusableError
+    return found[0]
+
+
+def _duration(longest: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        try:
+            duration = 0 if isinstance(value, bool) else int(float(value))
+        except (ValueError, TypeError, OverflowError):
+            duration = 0
+        if not 0 < duration <= longest:
+            raise UnusableError
+        return duration
+
+    return read
+
+
+def _tags(value: Any) -> list[str]:
+    """Keep the usable ones; `clean` notices if some are missing."""
+    sent = value if isinstance(value, list) else [value]
+    tags = [tag for tag in sent if isinstance(tag, str) and 0 < len(tag) <= limits.MAX_TAG_LENGTH]
+    if not tags:
+        raise UnusableError
+    return tags[: limits.MAX_TAGS_PER_LISTEN]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise UnusableError
+    return value
+
+
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "duration": _duration(limits.MAX_DURATION_S),
+    "duration_ms": _duration(limits.MAX_DURATION_S * 1000),
+    "tags": _tags,
+    **dict.fromkeys(("artist_mbids", "work_mbids"), _uuids),
+    **dict.fromkeys(("recording_mbid", "release_mbid", "release_group_mbid", "track_mbid"), _one_uuid),
+    **dict.fromkeys(
+        (
+            "listening_from",
+            "media_player",
+            "media_player_version",
+            "music_service",
+            "music_service_name",
+            "origin_url",
+            "segue_track_id",
+            "submission_client",
+            "submission_client_version",
+        ),
+        _text,
+    ),
+}
+
+KNOWN: Final = frozenset(_READERS)
+"""Names that a metric may show; a player's own keys could be any number."""

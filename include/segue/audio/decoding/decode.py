@@ -1,0 +1,20 @@
+"""The decoders, in the order in which they are tried.
+
+Both take the open file, never its name: what was checked and hashed is what is decoded, whatever the name is made
+of and whatever happens in the folder meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Final
+
+from segue.audio.decoding.ffmpeg import open_pyav
+from segue.audio.decoding.libsndfile import open_soundfile
+from segue.audio.decoding.stream import AudioStream
+from segue.audio.limits import Limits
+
+Opener = Callable[[BinaryIO, Limits], AbstractContextManager[AudioStream]]
+
+DECODERS: Final[tuple[Opener, ...]] = (open_soundfile, open_pyav)

@@ -1,0 +1,115 @@
+"""Decode what libsndfile cannot with FFmpeg, through PyAV: M4A, AAC, ALAC, WMA and more, and damaged MP3s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from segue.audio.decoding.mp3_header import stated_duration_s
+from segue.audio.decoding.stream import BLOCK_FRAMES, AudioStream, Samples, check_format
+from segue.audio.kernels.signal import mix
+from segue.audio.limits import Limits
+from segue.audio.reasons import Reason, RejectionError
+
+FORMATS = "mp3,mov,mp4,m4a,aac,asf,flac,ogg,wav,w64,aiff,caf,ape,wv,tta,dsf,matroska,webm,mpc,mpc8"
+"""What FFmpeg may take a file for. Playlists are left out: they make it open other files and the network."""
+
+FORMATS_WITH_LENGTH = frozenset({"mov", "flac", "wav", "w64", "aiff", "caf", "ape", "wv", "tta", "dsf"})
+"""Those whose header states the length; for the others FFmpeg estimates it from the bit rate."""
+
+
+class _NamelessFile:
+    """What PyAV needs of a file. Without a name it can only go by the content."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+@contextmanager
+def open_pyav(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
+    """Open the first audio stream of a file with FFmpeg.
+
+    Parameters
+    ----------
+    file
+        A seekable file, positioned at its start. It stays open.
+    limits
+        Limits of sample rate and channels.
+
+    Yields
+    ------
+    AudioStream
+
+    Raises
+    ------
+    RejectionError
+        UNREADABLE where FFmpeg does not know the format or finds no audio in it; BAD_RATE, BAD_CHANNELS.
+    MemoryError
+        If FFmpeg cannot allocate what the file asks for.
+    """
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+    try:
+        with av.open(_NamelessFile(file), "r", options=options, metadata_errors="replace") as container:
+            if not container.streams.audio:
+                raise RejectionError(Reason.UNREADABLE, "FFmpeg: there is no audio in it.")
+            stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise RejectionError(Reason.UNREADABLE, "FFmpeg: there is no decoder for its codec.")
+            stream.codec_context.thread_type = "NONE"
+            frames = _frames(container, stream)
+            first = next(frames, None)
+            if first is None:
+                raise RejectionError(Reason.UNREADABLE, "FFmpeg: not one frame of it decodes.")
+            # The first frame knows better than the header, which gives half the rate for HE-AAC.
+            sample_rate, channels = first.sample_rate, first.layout.nb_channels
+            check_format(sample_rate, channels, limits)
+            stated_frames = _stated_frames(container, stream, sample_rate, file)
+            blocks = _blocks(chain((first,), frames), first)
+            yield AudioStream("pyav", sample_rate, channels, stated_frames, blocks)
+    except MemoryError:
+        raise
+    except av.FFmpegError as error:
+        raise RejectionError(Reason.UNREADABLE, f"FFmpeg: {error.strerror}.") from error
+
+
+def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.InvalidDataError:
+            continue  # a damaged packet is left out, as players do; what is missing is counted at the end
+
+
+def _blocks(frames: Iterator[av.AudioFrame], first: av.AudioFrame) -> Iterator[Samples]:
+    """Join decoded frames, which are often as short as 1,024, to blocks of at least BLOCK_FRAMES."""
+    resampler = av.AudioResampler(format="fltp", layout=first.layout, rate=first.sample_rate)
+    parts: list[Samples] = []
+    gathered = 0
+    for frame in frames:
+        if (frame.sample_rate, frame.layout.name) != (first.sample_rate, first.layout.name):
+            raise RejectionError(Reason.UNREADABLE, "FFmpeg: the sample rate or the channels change on the way.")
+        for converted in resampler.resample(frame):
+            parts.append(mix(converted.to_ndarray().astype(np.float32, copy=False)))
+            gathered += len(parts[-1])
+        if gathered >= BLOCK_FRAMES:
+            yield np.concatenate(parts)
+            parts, gathered = [], 0
+    if parts:
+        yield np.concatenate(parts)
+
+
+def _stated_frames(
+    container: av.container.InputContainer, stream: av.AudioStream, sample_rate: int, file: BinaryIO
+) -> int | None:
+    names = set(container.format.name.split(","))
+    stated_s = None
+    if "mp3" in names:
+        stated_s = stated_duration_s(file)
+    elif names & FORMATS_WITH_LENGTH and stream.duration is not None and stream.time_base is not None:
+        stated_s = float(stream.duration * stream.time_base)
+    return None if stated_s is None else round(stated_s * sample_rate)

@@ -1,0 +1,1 @@
+"""Extraction in a child process, which a damaged file may kill."""

@@ -1,0 +1,54 @@
+"""Extraction of many files on all cores of one machine, without Spark."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+from segue.audio.isolation.extractor import IsolatedExtractor
+from segue.audio.limits import Limits
+from segue.audio.results import Rejection, Track
+
+
+def extract_all(
+    paths: Sequence[str | Path], limits: Limits | None = None, *, workers: int | None = None
+) -> Iterator[Track | Rejection]:
+    """Extract the features of files, each in one of several isolated children.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    limits
+        What is accepted; default as configured, see `limits.configured`.
+    workers
+        Number of children; default one a core that this process may use.
+
+    Yields
+    ------
+    Track or Rejection
+        One a file, in the order of ``paths``.
+
+    Raises
+    ------
+    ExtractionError
+        If no child starts.
+    """
+    workers = min(workers or len(os.sched_getaffinity(0)), len(paths)) or 1
+    idle: SimpleQueue[IsolatedExtractor] = SimpleQueue()
+
+    def extract_one(path: str | Path) -> Track | Rejection:
+        extractor = idle.get()
+        try:
+            return extractor.extract(path)
+        finally:
+            idle.put(extractor)
+
+    with ExitStack() as children, ThreadPoolExecutor(workers) as threads:
+        for _ in range(workers):
+            idle.put(children.enter_context(IsolatedExtractor(limits)))
+        yield from threads.map(extract_one, paths)

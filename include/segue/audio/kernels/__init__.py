@@ -1,0 +1,1 @@
+"""Compiled signal processing: STFT, constant-Q transform, filter banks and statistics."""

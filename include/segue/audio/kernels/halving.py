@@ -1,0 +1,159 @@
+"""Halving of the sample rate for the constant-Q transform."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from segue.audio.kernels import overlap_save
+from segue.audio.kernels.compiled import compiled
+
+Float32 = NDArray[np.float32]
+
+_QUALITY: Final = "soxr_hq"
+
+_PAIRS: Final = 16
+"""Coefficients at either side of the half-band filter's middle; as many more are zero."""
+
+_KAISER_BETA: Final = 12.0
+"""Stop band of 118 dB, from 0.63 of half the sample rate on, which would fold to 0.37 and below."""
+
+_REACH: Final = 2 * _PAIRS
+"""Samples at either side that an output depends on."""
+
+_BORDER: Final = 512
+"""Outputs at either end that soxr gives, the half farther inside fading to the filter's."""
+
+_CONTEXT: Final = 128
+"""Outputs beyond the border whose input soxr needs to know."""
+
+_HELD: Final = _BORDER + _CONTEXT
+"""Outputs held back until it is known that the signal goes on."""
+
+
+_BATCH: Final = overlap_save.SEGMENTS * overlap_save.KEPT
+"""Outputs that `Exact` computes together."""
+
+_OVERLAP: Final = overlap_save.LENGTH - overlap_save.HOP
+"""Samples beyond its outputs' that a batch reads."""
+
+
+class Exact:
+    """Halving as in librosa, by soxr's filter: it keeps almost all below half the new rate.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the signal.
+    work : np.ndarray
+        From `overlap_save.workspace`.
+    """
+
+    def __init__(self, n_samples: int, work: Float32) -> None:
+        self.length = -(-n_samples // 2)
+        self._work = work
+        self._left = self.length
+        self._pending = np.zeros(overlap_save.LEAD, np.float32)
+
+    def resample(self, samples: Float32, *, last: bool) -> Float32:
+        """Take the next samples and give those of the lower rate that are ready."""
+        n = len(self._pending) + len(samples)
+        n_batches = -(-self._left // _BATCH) if last else max(0, n - _OVERLAP) // (2 * _BATCH)
+        beyond = np.zeros(max(0, 2 * n_batches * _BATCH + _OVERLAP - n) if last else 0, np.float32)
+        signal = np.concatenate([self._pending, samples, beyond])
+        out = np.empty(n_batches * _BATCH, np.float32)
+        overlap_save.halve(signal, overlap_save.tables(), self._work, out)
+        self._pending = signal[2 * len(out) :]
+        out = out[: self._left]
+        self._left -= len(out)
+        return out
+
+
+class Filtering:
+    """Division of the sample rate by a power of two, for what matters only up to 0.74 of half the new rate.
+
+    Half-band filters of 63 taps weaken what lies above and fold some of it. The constant-Q filters of the top
+    octave hardly see that, and those of the others not at all, except where the signal begins or ends abruptly:
+    soxr computes what is near.
+
+    Parameters
+    ----------
+    factor : int
+        Power of two.
+    n_samples : int
+        Length of the signal.
+    """
+
+    def __init__(self, factor: int, n_samples: int) -> None:
+        self.length = -(-n_samples // factor)
+        self._factor = factor
+        self._reach = (factor - 1) * _REACH
+        self._done = 0
+        self._pending = np.zeros(self._reach, np.float32)
+
+    def resample(self, samples: Float32, *, last: bool) -> Float32:
+        """Take the next samples and give those of the lower rate that are ready."""
+        factor, reach = self._factor, self._reach
+        known = len(self._pending) + len(samples)
+        beyond = np.zeros(reach + factor if last else 0, np.float32)
+        signal = np.concatenate([self._pending, samples, beyond])
+        if last and self.length <= 2 * _HELD:
+            return _exact(signal[reach:known], factor)
+        n = self.length - self._done if last else (known - reach) // factor - _HELD
+        if n < _HELD and not last:
+            self._pending = signal
+            return signal[:0]
+        out = signal[: n * factor + 2 * reach]
+        while len(out) > n:
+            out = _halve(out, _COEFFICIENTS)
+        if self._done == 0:
+            head = _exact(signal[reach : reach + _HELD * factor], factor)
+            out[:_BORDER] += _FADE * (head[:_BORDER] - out[:_BORDER])
+        if last:
+            tail = _exact(signal[reach + (n - _HELD) * factor : known], factor)
+            out[-_BORDER:] += _FADE[::-1] * (tail[-_BORDER:] - out[-_BORDER:])
+        self._done += n
+        self._pending = signal[n * factor :]
+        return out
+
+
+def _exact(signal: Float32, factor: int) -> Float32:
+    """Resample as librosa does."""
+    resampled: Float32 = soxr.resample(signal, factor, 1, quality=_QUALITY)
+    return resampled
+
+
+def _coefficients() -> Float32:
+    """Windowed sinc: every other tap of a half-band filter, from its middle on; the middle itself is 1/2."""
+    times = np.arange(1, _REACH, 2)
+    window = np.i0(_KAISER_BETA * np.sqrt(1 - (times / _REACH) ** 2))
+    weights = np.sin(np.pi * times / 2) / times * window
+    coefficients: Float32 = (weights / (4 * weights.sum())).astype(np.float32)
+    return coefficients
+
+
+_COEFFICIENTS: Final = _coefficients()
+_FADE: Final = np.concatenate([np.ones(_BORDER // 2), np.hanning(_BORDER)[_BORDER // 2 :]]).astype(np.float32)
+
+
+@compiled
+def _halve(signal: Float32, coefficients: Float32) -> Float32:
+    """Filter, and keep every other sample from sample `_REACH` on, up to as many before the end."""
+    n = len(signal) // 2 - _REACH
+    out = np.empty(n, np.float32)
+    even, odd = np.empty(n + _PAIRS, np.float32), np.empty(n + _REACH, np.float32)
+    for i in range(len(even)):
+        even[i] = signal[2 * i]
+    for i in range(len(odd)):
+        odd[i] = signal[2 * i + 1]
+    taps = coefficients[:_PAIRS]
+    for i in range(n):
+        # A constant number of pairs: the sum of 16 outputs stays in a register.
+        total = np.float32(0.5) * even[_PAIRS + i]
+        for j in range(_PAIRS):
+            total += taps[j] * (odd[i + _PAIRS - 1 - j] + odd[i + _PAIRS + j])
+        out[i] = total
+    return out

@@ -1,0 +1,71 @@
+"""Tell who waits for tracks that a day of the corpus has been published anew.
+
+One message a day in the topic ``tracks``: the key is the day, the value says how many tracks it now has. What they
+are stands in MongoDB, which has them before the message is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from pydantic import BaseModel, ConfigDict, Field
+
+from segue.connections.topics import create_topics
+from segue.errors import StackError
+from segue.settings import Settings
+
+DELIVERY_TIMEOUT_MS = 30_000
+
+
+class PublishedDay(BaseModel):
+    """One message: a day whose tracks are not what they were."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = Field(1, description="Version of this schema.")
+    partition_date: str = Field(description="The day, YYYY-MM-DD.")
+    tracks: int = Field(ge=0, description="How many tracks it has now; 0 if it has none any more.")
+
+
+def announce(settings: Settings, days: Mapping[str, int]) -> None:
+    """Send a message for each day and wait until all replicas have it.
+
+    Parameters
+    ----------
+    settings : Settings
+    days : mapping of str to int
+        Number of tracks by day.
+
+    Raises
+    ------
+    StackError
+        If no broker answers, or one was not acknowledged. Some may be there: sending them again does no harm.
+    """
+    if not days:
+        return
+    create_topics(settings)
+    try:
+        with KafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+            request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,
+        ) as producer:
+            sent = [
+                producer.send(
+                    settings.tracks_topic,
+                    key=day.encode(),
+                    value=PublishedDay(partition_date=day, tracks=tracks).model_dump_json().encode(),
+                )
+                for day, tracks in sorted(days.items())
+            ]
+            for future in sent:
+                future.get(timeout=DELIVERY_TIMEOUT_MS / 1000)
+    except KafkaError as error:
+        raise StackError(
+            f"Kafka at {settings.kafka_bootstrap} did not take the news of {len(days):,} published day(s): "
+            f"{error}. The tracks are in MongoDB; run this again once the broker answers."
+        ) from error

@@ -1,0 +1,1 @@
+"""The genre model: search, judging, release, predictions and report."""

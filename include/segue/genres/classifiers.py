@@ -1,0 +1,258 @@
+"""What the search may choose from: classifiers of MLlib, scalings, families of features, and their parameters.
+
+A choice is a flat mapping of names to numbers and strings, so that a study, MLflow and a log can keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+    from pyspark.ml.base import Estimator, Transformer
+
+Choice = Mapping[str, Any]
+
+DEFAULTS: Final[Mapping[str, Choice]] = {
+    "logistic": {"logistic_reg": 0.03},
+    "perceptron": {"perceptron_hidden": 64, "perceptron_iterations": 100},
+    "fourier": {"fourier_gamma": 0.5, "fourier_dimension": 1024, "fourier_reg": 0.03},
+    "svc": {"svc_reg": 0.03},
+    "forest": {"forest_trees": 50, "forest_depth": 8},
+    "boosted": {"boosted_rounds": 20, "boosted_depth": 3, "boosted_step": 0.2},
+}
+"""Each classifier with the parameters that a search tries first, the most promising classifier first."""
+
+NAMES: Final[Mapping[str, str]] = {
+    "logistic": "logistic regression",
+    "perceptron": "perceptron",
+    "fourier": "kernel machine (Fourier features)",
+    "svc": "linear support vector machine",
+    "forest": "random forest",
+    "boosted": "gradient-boosted trees",
+}
+"""What a log calls each classifier."""
+
+FAST: Final = tuple(kind for kind in DEFAULTS if kind != "boosted")
+"""Boosted trees, one after the other and one row of them a genre, are for a wide search."""
+
+ONE_VS_REST: Final = ("svc", "boosted")
+"""Classifiers of two genres, fitted once a genre."""
+
+ONE_VS_REST_GENRES: Final = 50
+"""With more genres, a fit a genre would take the whole budget for one trial."""
+
+FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
+    "timbre": (
+        "mfcc",
+        "rmse",
+        "spectral_bandwidth",
+        "spectral_centroid",
+        "spectral_contrast",
+        "spectral_rolloff",
+        "zcr",
+    ),
+    "harmony": ("chroma_cens", "chroma_cqt", "chroma_stft", "tonnetz"),
+    "mfcc, contrast, centroid": ("mfcc", "spectral_contrast", "spectral_centroid"),
+}
+"""Selections of FMA's families beside all of them; the third is the best published one."""
+
+TILTED: Final = "all, timbre halved"
+"""All families, those of timbre at half their scale: who plays says less about the genre than what is played."""
+
+SCALINGS: Final = ("standard", "robust", "squashed")
+
+PLAIN: Final[Choice] = {"classifier": "logistic", "scaling": "standard", "families": "all", "logistic_reg": 0.0}
+"""Logistic regression as MLlib has it without being told anything: what tuning has to beat."""
+
+WEAKEST: Final = 1e-4
+"""The least regularization to try of a linear classifier."""
+
+FREE: Final[Choice] = {**PLAIN, "logistic_reg": WEAKEST}
+"""As `PLAIN`, within the bounds of the search."""
+
+KERNEL: Final[Choice] = {
+    "classifier": "fourier",
+    "scaling": "squashed",
+    "families": TILTED,
+    "fourier_gamma": 0.5,
+    "fourier_dimension": 2048,
+    "fourier_reg": 0.03,
+}
+"""A close approximation of a kernel machine; slower than the defaults."""
+
+
+def default(kind: str) -> Choice:
+    """Give a classifier's default choice."""
+    scaling = "squashed" if kind == "fourier" else "standard"
+    return {"classifier": kind, "scaling": scaling, "families": "all", **DEFAULTS[kind]}
+
+
+def affordable(kinds: Sequence[str], n_genres: int) -> list[str]:
+    """Leave out the classifiers that take too long with so many genres."""
+    return [kind for kind in kinds if n_genres <= ONE_VS_REST_GENRES or kind not in ONE_VS_REST]
+
+
+def family_sets(families: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """Find the positions that each selection of families stands for, where the table has these families."""
+    sets = {"all": sorted(position for positions in families.values() for position in positions)}
+    for name, members in FAMILY_SETS.items():
+        if set(members) <= set(families):
+            sets[name] = sorted(position for member in members for position in families[member])
+    if {"timbre", "harmony"} <= set(sets):
+        sets[TILTED] = sets["all"]
+    return sets
+
+
+def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> dict[str, Any]:
+    """Let a trial choose.
+
+    Parameters
+    ----------
+    trial : BaseTrial
+    kinds : sequence of str
+        Classifiers to choose from, of `DEFAULTS`.
+    families : sequence of str
+        Names of `family_sets`.
+
+    Returns
+    -------
+    dict
+        What `build` takes.
+    """
+    kind = trial.suggest_categorical("classifier", list(kinds))
+    choice: dict[str, Any] = {
+        "classifier": kind,
+        "scaling": trial.suggest_categorical("scaling", SCALINGS),
+        "families": trial.suggest_categorical("families", list(families)),
+    }
+    match kind:
+        case "logistic":
+            choice["logistic_reg"] = trial.suggest_float("logistic_reg", WEAKEST, 10, log=True)
+        case "fourier":
+            choice["fourier_gamma"] = trial.suggest_float("fourier_gamma", 0.03, 3, log=True)
+            choice["fourier_dimension"] = trial.suggest_categorical("fourier_dimension", [512, 1024, 2048])
+            choice["fourier_reg"] = trial.suggest_float("fourier_reg", 1e-3, 1, log=True)
+        case "svc":
+            choice["svc_reg"] = trial.suggest_float("svc_reg", WEAKEST, 10, log=True)
+        case "perceptron":
+            choice["perceptron_hidden"] = trial.suggest_int("perceptron_hidden", 16, 128, log=True)
+            choice["perceptron_iterations"] = trial.suggest_int("perceptron_iterations", 30, 200, log=True)
+        case "forest":
+            choice["forest_trees"] = trial.suggest_int("forest_trees", 20, 100)
+            choice["forest_depth"] = trial.suggest_int("forest_depth", 4, 12)
+        case _:
+            choice["boosted_rounds"] = trial.suggest_int("boosted_rounds", 10, 40)
+            choice["boosted_depth"] = trial.suggest_int("boosted_depth", 2, 4)
+            choice["boosted_step"] = trial.suggest_float("boosted_step", 0.05, 0.5, log=True)
+    return choice
+
+
+def build(
+    choice: Choice, families: Mapping[str, Sequence[int]], n_genres: int, *, seed: int
+) -> list[Estimator[Any] | Transformer]:
+    """Make the stages of a pipeline from ``features`` to ``rawPrediction`` and ``prediction``.
+
+    Parameters
+    ----------
+    choice : mapping
+        As `suggest` returns it.
+    families : mapping of str to sequence of int
+    n_genres : int
+    seed : int
+        Of trees, first weights and random directions.
+    """
+    from pyspark.ml.feature import VectorSlicer
+
+    positions = family_sets(families)[choice["families"]]
+    slicer = VectorSlicer(inputCol="features", outputCol="selected", indices=positions)
+    scaled = _scaling(choice, families, positions)
+    return [slicer, *scaled, *_classifier(choice, len(positions), n_genres, seed)]
+
+
+def _scaling(
+    choice: Choice, families: Mapping[str, Sequence[int]], positions: Sequence[int]
+) -> list[Estimator[Any] | Transformer]:
+    """Make the stages from ``selected`` to ``scaled``."""
+    from pyspark.ml.feature import ElementwiseProduct, RobustScaler, StandardScaler
+    from pyspark.ml.linalg import Vectors
+
+    from segue.genres.stages import Squash
+
+    stages: list[Any] = [StandardScaler(withMean=True, withStd=True)]
+    if choice["scaling"] == "robust":
+        stages = [RobustScaler(withCentering=True, withScaling=True)]
+    if choice["scaling"] == "squashed":
+        stages += [Squash()]
+    if choice["families"] == TILTED:
+        timbre = {at for member in FAMILY_SETS["timbre"] for at in families[member]}
+        weights = [0.5 if at in timbre else 1.0 for at in positions]
+        stages += [ElementwiseProduct(scalingVec=Vectors.dense(weights))]
+    columns = ["selected", *(f"scaled_{i}" for i in range(1, len(stages))), "scaled"]
+    for stage, (before, after) in zip(stages, pairwise(columns), strict=True):
+        stage.set(stage.inputCol, before)
+        stage.set(stage.outputCol, after)
+    return stages
+
+
+def _classifier(choice: Choice, n: int, n_genres: int, seed: int) -> list[Estimator[Any] | Transformer]:
+    from pyspark.ml import classification as ml
+
+    from segue.genres.resampling import Resampled
+    from segue.genres.stages import FourierFeatures
+
+    weighted: dict[str, Any] = {"labelCol": "label", "weightCol": "weight"}
+    match choice["classifier"]:
+        case "logistic":
+            return [_logistic("scaled", choice["logistic_reg"])]
+        case "fourier":
+            mapped = FourierFeatures(
+                inputCol="scaled",
+                outputCol="mapped",
+                gamma=choice["fourier_gamma"],
+                dimension=choice["fourier_dimension"],
+                seed=seed,
+                orthogonal=True,
+            )
+            return [mapped, _logistic("mapped", choice["fourier_reg"])]
+        case "svc":
+            svc = ml.LinearSVC(featuresCol="scaled", regParam=choice["svc_reg"], maxIter=15, tol=0.01)
+            return [ml.OneVsRest(featuresCol="scaled", classifier=svc, **weighted)]
+        case "perceptron":
+            layers = [n, choice["perceptron_hidden"], n_genres]
+            iterations = choice["perceptron_iterations"]
+            perceptron = ml.MultilayerPerceptronClassifier(
+                featuresCol="scaled", labelCol="label", layers=layers, maxIter=iterations, seed=seed
+            )
+            return [Resampled(perceptron, seed=seed)]
+        case "forest":
+            trees, depth = choice["forest_trees"], choice["forest_depth"]
+            return [
+                ml.RandomForestClassifier(
+                    featuresCol="scaled", numTrees=trees, maxDepth=depth, seed=seed, **weighted
+                )
+            ]
+        case _:
+            boosted = ml.GBTClassifier(
+                featuresCol="scaled",
+                maxIter=choice["boosted_rounds"],
+                maxDepth=choice["boosted_depth"],
+                stepSize=choice["boosted_step"],
+                seed=seed,
+            )
+            return [ml.OneVsRest(featuresCol="scaled", classifier=boosted, **weighted)]
+
+
+def _logistic(features: str, strength: float) -> Estimator[Any]:
+    from pyspark.ml.classification import LogisticRegression
+
+    return LogisticRegression(
+        featuresCol=features,
+        labelCol="label",
+        weightCol="weight",
+        family="multinomial",
+        maxIter=100,
+        regParam=strength,
+    )

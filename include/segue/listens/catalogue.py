@@ -1,0 +1,90 @@
+"""The catalogue that listens are matched with: names and ids of the published tracks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from segue.connections import offsets
+from segue.errors import StackError
+from segue.listens.matching import CatalogueEntry, TrackIndex
+from segue.settings import Settings
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 30.0
+KAFKA_TIMEOUT_MS = 2_000
+
+
+def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
+    """Read the published tracks."""
+    wanted = {"title": 1, "artist": 1, "recording_mbid": 1}
+    for track in database["tracks"].find({}, wanted):
+        yield CatalogueEntry(
+            track["_id"], track.get("artist") or "", track.get("title") or "", track.get("recording_mbid")
+        )
+
+
+class LiveCatalogue:
+    """The newest index; a thread looks every half minute whether days of the corpus have been announced.
+
+    Counting the tracks instead would keep a document server busy that scans to count.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    settings
+        Where the topic of announced days is.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]], settings: Settings) -> None:
+        self._database = database
+        self._kafka = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": KAFKA_TIMEOUT_MS}
+        self._topic = settings.tracks_topic
+        self.loaded = False
+        self._taken_in: int | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="catalogue", daemon=True)
+        self.index = TrackIndex([])
+
+    def start(self) -> None:
+        """Load the catalogue now and then again; until it is there, nothing matches."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stopping.set()
+        self._thread.join()
+
+    def refresh(self) -> bool:
+        """Build a new index if the corpus has changed, or may have; tell whether it did so."""
+        announced = self._announced()
+        if self.loaded and announced in (None, self._taken_in):
+            return False
+        self.index = TrackIndex(entries(self._database))
+        self.loaded, self._taken_in = True, announced
+        return True
+
+    def _announced(self) -> int | None:
+        """Find where the topic of announced days ends; None if Kafka is away."""
+        try:
+            ends = offsets.whole_topic(self._kafka, self._topic).ends
+        except StackError:
+            return None
+        return sum(ends.values())
+
+    def _run(self) -> None:
+        while True:
+            try:
+                if self.refresh():
+                    log.info("Matching listens with %d tracks", len(self.index))
+            except PyMongoError as error:
+                log.warning("The catalogue stays as it is, MongoDB is away: %s", type(error).__name__)
+            if self._stopping.wait(REFRESH_S):
+                return

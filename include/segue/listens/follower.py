@@ -1,0 +1,133 @@
+"""Follow the topic of listens and keep the store of listens in step with it.
+
+At least once and idempotent: offsets are committed after MongoDB has journaled the events (or the dead-letter
+topic the unreadable ones), and an event that comes again changes nothing. What is away is waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from pydantic import ValidationError
+from pymongo.errors import PyMongoError
+
+from segue.listens import dead_letters
+from segue.listens.events import Listen, reason
+from segue.listens.removals import Removals
+from segue.listens.store import ListenStore
+from segue.settings import Settings
+
+log = logging.getLogger(__name__)
+
+GROUP = "segue-listen-store"
+BATCH = 500
+FETCH_BYTES, FETCH_MS = 64 * 1024, 200
+"""Listens are read when so much has come, or after so long: one by one they would keep MongoDB busy."""
+RETRY_S = 1.0
+LAG_EVERY_S = 5.0
+
+
+class Follower:
+    """A thread that reads the topic of listens into the store.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka is, and the names of the topics.
+    store
+        Gets the events.
+    removals
+        Knows which events no longer count.
+    """
+
+    def __init__(self, settings: Settings, store: ListenStore, removals: Removals) -> None:
+        self._settings = settings
+        self._store = store
+        self._removals = removals
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listen-store", daemon=True)
+        self.lag: int | None = None
+        self.error: str | None = "not started"
+
+    def start(self) -> None:
+        """Start following."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the batch at hand."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except Exception as error:  # whatever it is: a thread that ended would not be noticed
+                # Nothing of the batch at hand was committed: the next round reads it again.
+                if self.error is None or not self.error.startswith(type(error).__name__):
+                    known = isinstance(error, (KafkaError, PyMongoError))
+                    # Once, not at every attempt.
+                    log.warning("The store of listens waits: %s", error, exc_info=None if known else error)
+                self.error = f"{type(error).__name__}: {error}"
+                self._stopping.wait(RETRY_S)
+
+    def _follow(self) -> None:
+        consumer = KafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap,
+            group_id=GROUP,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=BATCH,
+            fetch_min_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_MS,
+            bootstrap_timeout_ms=2_000,
+            request_timeout_ms=10_000,
+            reconnect_backoff_max_ms=1_000,
+            metadata_max_age_ms=30_000,
+            allow_auto_create_topics=False,
+        )
+        try:
+            topic = self._settings.listens_topic
+            numbers = consumer.partitions_for_topic(topic)
+            partitions = [TopicPartition(topic, p) for p in sorted(numbers or ())]
+            if not partitions:
+                self.error = f"There is no topic {topic!r}"
+                self._stopping.wait(RETRY_S)
+                return
+            consumer.assign(partitions)  # the one reader of its group needs no rebalancing
+            self.error, looked = None, 0.0
+            while not self._stopping.is_set():
+                records = [record for batch in consumer.poll(timeout_ms=1_000).values() for record in batch]
+                if records:
+                    self._take(records)
+                    consumer.commit()
+                if time.monotonic() - looked > LAG_EVERY_S:
+                    ends = consumer.end_offsets(partitions)
+                    self.lag = sum(end - consumer.position(partition) for partition, end in ends.items())
+                    looked = time.monotonic()
+                    if consumer.partitions_for_topic(topic) != numbers:
+                        return  # partitions were added, or the topic made anew: begin again with these
+        finally:
+            consumer.close()
+
+    def _take(self, records: Sequence[Any]) -> None:
+        events, unreadable = [], []
+        for record in records:
+            try:
+                events.append(Listen.model_validate_json(record.value or b""))
+            except ValidationError as error:
+                unreadable.append(dead_letters.letter(record, reason(error)))
+        if unreadable:
+            producer = KafkaProducer(bootstrap_servers=self._settings.kafka_bootstrap)
+            try:
+                dead_letters.send(producer, self._settings.dead_letters_topic, unreadable)
+            finally:
+                producer.close(timeout=5)
+        named = [event for event in events if event.track_name]  # players show names, version 1 has none
+        self._removals.store(named, self._store.put, self._store.discard)

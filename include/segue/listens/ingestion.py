@@ -1,0 +1,196 @@
+"""From Kafka to the lake: exactly the messages between two offsets, each event once, each in its own day."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from segue.connections import offsets
+from segue.connections.windows import OffsetWindow
+from segue.listens.decoding import EVENT, decode
+from segue.listens.lake_table import DAY, ListensTable, standing
+from segue.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def pending(table: ListensTable, bootstrap_servers: str, topic: str) -> OffsetWindow:
+    """Find the messages that the table has not got: from the offsets it has noted up to the topic's end.
+
+    A topic that was made anew ends before the noted offset; it is then read from its beginning.
+    """
+    held = offsets.whole_topic({"bootstrap_servers": bootstrap_servers}, topic)
+    noted = table.offsets(topic)
+    spans = {}
+    for partition, (first, end) in held.spans.items():
+        start = noted.get(partition, first)
+        spans[partition] = (start if first <= start <= end else first, end)
+    return OffsetWindow(topic, spans)
+
+
+def read(spark: SparkSession, bootstrap_servers: str, window: OffsetWindow) -> DataFrame:
+    """Read a window of a topic: `segue.listens.decoding.decode` tells the columns."""
+    starts = {partition: start for partition, (start, _) in window.spans.items()}
+    messages = (
+        spark.read.format("kafka")
+        .option("kafka.bootstrap.servers", bootstrap_servers)
+        .option("assign", json.dumps({window.topic: list(window.spans)}))
+        .option("startingOffsets", json.dumps({window.topic: starts}))
+        .option("endingOffsets", json.dumps({window.topic: window.ends}))
+        .load()
+    )
+    return decode(messages)
+
+
+def events_of(decoded: DataFrame, removed: DataFrame) -> DataFrame:
+    """Keep the first message of each event that has not been taken back, with its day.
+
+    Parameters
+    ----------
+    decoded
+        What `decode` returns.
+    removed
+        ``key`` and ``removed_at``.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `segue.listens.lake_table.SCHEMA`.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as sf
+
+    first = Window.partitionBy("event_id").orderBy("partition", "offset")
+    counting = standing(decoded.where("error is null"), removed)
+    once = counting.withColumn("_nth", sf.row_number().over(first)).where("_nth = 1")
+    day = sf.to_date(sf.timestamp_seconds("listened_at")).alias(DAY)
+    return once.select(*(field.strip().split(" ")[0] for field in EVENT.split(",")), day)
+
+
+def bury(decoded: DataFrame, settings: Settings) -> int:
+    """Send the messages that are no events to the dead-letter topic; return how many there were."""
+    from pyspark.sql import functions as sf
+
+    dead = decoded.where("error is not null")
+    count = dead.count()
+    if count == 0:
+        return 0
+    told = {
+        "error": sf.col("error"),
+        "topic": sf.lit(settings.listens_topic),
+        "partition": sf.col("partition").cast("string"),
+        "offset": sf.col("offset").cast("string"),
+        "failed_at": sf.unix_timestamp().cast("string"),
+    }
+    headers = [sf.struct(sf.lit(k).alias("key"), v.cast("binary").alias("value")) for k, v in told.items()]
+    name = sf.concat_ws("/", sf.lit(settings.listens_topic), "partition", "offset")
+    original = sf.struct(sf.lit("key").alias("key"), sf.col("key").alias("value"))
+    every = sf.array(*headers)
+    letters = dead.select(
+        name.cast("binary").alias("key"),
+        "value",
+        sf.when(sf.col("key").isNull(), every).otherwise(sf.concat(every, sf.array(original))).alias("headers"),
+    )
+    writer = letters.write.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap)
+    writer.option("includeHeaders", "true").option("topic", settings.dead_letters_topic).save()
+    return count
+
+
+def ingest(
+    spark: SparkSession, settings: Settings, removed: DataFrame, *, rebuild: tuple[date | None, date | None] | None
+) -> dict[str, Any]:
+    """Bring the table in step with Kafka.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    settings
+        Where Kafka and the lake are.
+    removed
+        What users have taken back: ``key``, ``removed_at``.
+    rebuild
+        None takes what is new. A first and a last day (None: unbounded) replace those days by what Kafka holds of
+        them, and by what only the table has: Kafka's retention, or a topic made anew, must not empty the lake.
+
+    Returns
+    -------
+    dict
+        Counts for the run's summary.
+    """
+    table = ListensTable(spark, settings.lake_uri)
+    if rebuild is None:
+        window = pending(table, settings.kafka_bootstrap, settings.listens_topic)
+    else:
+        window = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
+    if not window.size:
+        return {"messages": 0, "events": 0, "unreadable": 0, "days": 0}
+    decoded = read(spark, settings.kafka_bootstrap, window).cache()
+    unreadable = bury(decoded, settings) if rebuild is None else decoded.where("error is not null").count()
+    events = events_of(decoded, removed)
+    if rebuild is not None:
+        events = _with_rest(table, _between(events, *rebuild), *rebuild)
+    events = events.cache()
+    counts = {row[DAY]: row["count"] for row in events.groupBy(DAY).count().collect()}
+    if rebuild is None:
+        table.insert_new(events, counts, window.topic, window.ends)
+    elif counts:
+        table.replace(events, counts, window.topic, window.ends)
+    events.unpersist()
+    decoded.unpersist()
+    return {
+        "messages": window.size,
+        "events": sum(counts.values()),
+        "unreadable": unreadable,
+        "days": len(counts),
+        "offsets": _spans(window.spans),
+    }
+
+
+def _with_rest(table: ListensTable, events: DataFrame, first: date | None, last: date | None) -> DataFrame:
+    """Add to events the table's rows of events that are not among them."""
+    if not table.exists():
+        return events
+    return events.unionByName(_between(table.read(), first, last).join(events, "event_id", "left_anti"))
+
+
+def figures(table: ListensTable, first: date | None, last: date | None) -> dict[str, Any]:
+    """Count what the table holds of some days.
+
+    Parameters
+    ----------
+    table
+        The listens.
+    first, last
+        Inclusive; None is unbounded.
+
+    Returns
+    -------
+    dict
+        ``listens``, ``matched``, ``listeners``.
+    """
+    from pyspark.sql import functions as sf
+
+    held = _between(table.read(), first, last)
+    counted = held.agg(
+        sf.count("*").alias("listens"),
+        sf.count("track_id").alias("matched"),
+        sf.count_distinct("user_name").alias("listeners"),
+    )
+    [row] = counted.collect()
+    return {"days": f"{first or 'first'} to {last or 'last'}", **row.asDict()}
+
+
+def _between(events: DataFrame, first: date | None, last: date | None) -> DataFrame:
+    from pyspark.sql import functions as sf
+
+    for bound, keep in ((first, sf.col(DAY) >= sf.lit(first)), (last, sf.col(DAY) <= sf.lit(last))):
+        events = events if bound is None else events.where(keep)
+    return events
+
+
+def _spans(spans: Mapping[int, tuple[int, int]]) -> dict[str, str]:
+    return {str(partition): f"{start} to {end}" for partition, (start, end) in spans.items()}

@@ -1,0 +1,190 @@
+"""Which track of the corpus a listen is of: by id, else by name, else by a similar name.
+
+The index is a plain object in memory, built from the catalogue: hashes for what is equal, and for what is only
+similar an inverted index of trigrams, whose rarest entries propose a few candidates that rapidfuzz compares.
+A listen is never compared with the whole catalogue.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import fuzz
+
+from segue.listens import names
+from segue.listens.lookup import Lookup
+
+THRESHOLD = 84.0
+"""Least similarity, 0 to 100, of an accepted fuzzy match; chosen by ``benchmarks/matching.py``."""
+
+RAREST = 14
+"""Trigrams of a listen that are looked up: the rarest of those it has."""
+
+CANDIDATES = 24
+"""Catalogue entries that are compared in full: those that share the most of these trigrams."""
+
+COMMONEST = 20_000
+"""A trigram in more entries than this is looked up only when the listen has none rarer."""
+
+
+class Method(StrEnum):
+    """How a listen found its track, from the surest to the least sure."""
+
+    ID = "id"
+    MBID = "mbid"
+    NAME = "name"
+    FUZZY = "fuzzy"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """What the index must know of a track."""
+
+    track_id: str
+    artist: str
+    title: str
+    recording_mbid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A track of the corpus, how it was found, and how similar the names are (100 unless fuzzy)."""
+
+    track_id: str
+    method: Method
+    score: float = 100.0
+
+
+class TrackIndex:
+    """An immutable index of the catalogue; a grown corpus gets a new one.
+
+    Parameters
+    ----------
+    entries
+        The catalogue. Of several tracks with the same name the smallest track id stands for all.
+    threshold
+        Least similarity of a fuzzy match.
+    """
+
+    def __init__(self, entries: Iterable[CatalogueEntry], threshold: float = THRESHOLD) -> None:
+        self.threshold = threshold
+        listed = sorted(entries, key=lambda entry: entry.track_id)
+        self._track_ids = [entry.track_id for entry in listed]
+        self._ids = Lookup(self._track_ids)
+        identified = [number for number, entry in enumerate(listed) if entry.recording_mbid]
+        self._mbids = Lookup([str(listed[number].recording_mbid).lower() for number in identified], identified)
+        named = [number for number, entry in enumerate(listed) if entry.artist and entry.title]
+        artists = {listed[number].artist: "" for number in named}  # one string for all of an artist's tracks
+        self._simple = Lookup(_pairs(listed, named, names.simple, dict(artists)), named)
+        core: dict[tuple[str, str], int] = {}
+        for pair, number in zip(_pairs(listed, named, names.core, artists), named, strict=True):
+            core.setdefault(pair, number)
+        self._names = list(core)
+        self._numbers = [names.numbers(title) for _, title in self._names]
+        self._tracks = np.fromiter(core.values(), dtype=np.int32, count=len(core))
+        self._core = Lookup(self._names)
+        self._postings = _postings(self._names)
+
+    def __len__(self) -> int:
+        """Count the tracks."""
+        return len(self._track_ids)
+
+    def match(
+        self, artist: str, title: str, *, recording_mbid: str | None = None, track_id: str | None = None
+    ) -> Match | None:
+        """Find the track of a listen.
+
+        Parameters
+        ----------
+        artist, title
+            As the player sent them.
+        recording_mbid
+            MusicBrainz recording id, if the player knows it.
+        track_id
+            Segue's own id, if the player knows it.
+
+        Returns
+        -------
+        Match or None
+            None where nothing is similar enough.
+        """
+        if track_id and self._ids.get(track_id) is not None:
+            return Match(track_id, Method.ID)
+        if recording_mbid and (found := self._mbids.get(recording_mbid.lower())) is not None:
+            return Match(self._track_ids[found], Method.MBID)
+        core = (names.core(artist), names.core(title))
+        found = self._simple.get((names.simple(artist), names.simple(title)))
+        if found is None and (named := self._core.get(core)) is not None:
+            found = int(self._tracks[named])
+        if found is not None:
+            return Match(self._track_ids[found], Method.NAME)
+        return self._similar(*core)
+
+    def _similar(self, artist: str, title: str) -> Match | None:
+        wanted, best, best_score = names.numbers(title), None, self.threshold
+        for candidate in self._candidates(artist, title):
+            if self._numbers[candidate] != wanted:
+                continue
+            score = similarity((artist, title), self._names[candidate])
+            if score >= best_score:
+                best, best_score = candidate, score
+        if best is None:
+            return None
+        return Match(self._track_ids[self._tracks[best]], Method.FUZZY, round(best_score, 1))
+
+    def _candidates(self, artist: str, title: str) -> list[int]:
+        known = [self._postings[gram] for gram in trigrams(artist, title) if gram in self._postings]
+        known.sort(key=len)
+        rare = [posting for posting in known[:RAREST] if len(posting) <= COMMONEST] or known[:1]
+        if not rare:
+            return []
+        found, shared = np.unique(np.concatenate(rare), return_counts=True)
+        most = np.argsort(-shared, kind="stable")[:CANDIDATES]
+        return [int(entry) for entry in found[most]]
+
+
+def _pairs(
+    entries: Sequence[CatalogueEntry], chosen: Iterable[int], form: Callable[[str], str], artists: dict[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Bring artist and title of entries into a normal form; `artists` gets the forms of the artists."""
+    for number in chosen:
+        entry = entries[number]
+        artist = artists[entry.artist] = artists[entry.artist] or form(entry.artist)
+        yield artist, form(entry.title)
+
+
+def similarity(one: tuple[str, str], other: tuple[str, str]) -> float:
+    """Compare two (artist, title) pairs of normal forms.
+
+    Returns
+    -------
+    float
+        0 to 100: the lower of the two counts double, so that a good artist cannot carry a wrong title.
+    """
+    artist = max(fuzz.ratio(one[0], other[0]), fuzz.token_sort_ratio(one[0], other[0]))
+    title = max(fuzz.ratio(one[1], other[1]), fuzz.token_sort_ratio(one[1], other[1]))
+    low, high = sorted((artist, title))
+    return float(2 * low + high) / 3
+
+
+def trigrams(artist: str, title: str) -> set[str]:
+    """Cut normal forms into trigrams of words with a blank around them; the artist's are marked as such."""
+    grams = set()
+    for mark, text in (("@", artist), ("", title)):
+        padded = f" {text} "
+        grams |= {mark + padded[i : i + 3] for i in range(len(padded) - 2)}
+    return grams
+
+
+def _postings(entries: list[tuple[str, str]]) -> dict[str, NDArray[np.int32]]:
+    postings: defaultdict[str, array[int]] = defaultdict(lambda: array("i"))
+    for number, (artist, title) in enumerate(entries):
+        for gram in trigrams(artist, title):
+            postings[gram].append(number)
+    return {gram: np.frombuffer(numbers, dtype=np.int32) for gram, numbers in postings.items()}

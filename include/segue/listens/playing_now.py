@@ -1,0 +1,49 @@
+"""What each user is playing at this moment: one document a user, which ends by itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from pymongo.database import Database
+
+from segue.listens import limits
+from segue.listens.plays import Play
+
+COLLECTION = "playing_now"
+
+
+class PlayingNow:
+    """The collection ``playing_now``.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._playing = database[COLLECTION]
+
+    def set(self, user_name: str, play: Play) -> None:
+        """Note that this plays now, for as long as the track lasts."""
+        info = play.additional_info
+        duration_s = info.get("duration") or info.get("duration_ms", 0) / 1000 or limits.PLAYING_NOW_S
+        document = {"_id": user_name, "ends_at": time.time() + duration_s, "metadata": json.dumps(metadata(play))}
+        self._playing.replace_one({"_id": user_name}, document, upsert=True)
+
+    def get(self, user_name: str) -> dict[str, Any] | None:
+        """Read what plays, as ``track_metadata``; None if nothing does."""
+        document = self._playing.find_one({"_id": user_name, "ends_at": {"$gt": time.time()}})
+        return json.loads(document["metadata"]) if document else None
+
+    def clear(self, user_name: str) -> None:
+        """Forget what plays."""
+        self._playing.delete_one({"_id": user_name})
+
+
+def metadata(play: Play) -> dict[str, Any]:
+    """Write a play as ListenBrainz's ``track_metadata``."""
+    told = {"artist_name": play.artist_name, "track_name": play.track_name, "release_name": play.release_name}
+    return {k: v for k, v in told.items() if v is not None} | {"additional_info": dict(play.additional_info)}

@@ -1,0 +1,105 @@
+"""From what a player says of a play to the event of version 3: ids made of names, and the corpus' track."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from segue.listens.events import Listen, event_id
+from segue.listens.matching import Method, TrackIndex
+
+_MSID_NAMESPACE = uuid.UUID("0f8f5a3a-6c63-5d0c-9a55-51a4f0a3e0c1")
+
+MAX_CLOCK_SKEW_S = 60 * 60
+"""How far ahead a player's clock may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play as a player describes it; the names are stripped and not empty.
+
+    `dropped` and `claimed_at` are those of :class:`segue.listens.events.Listen`.
+    """
+
+    listened_at: int
+    artist_name: str
+    track_name: str
+    release_name: str | None = None
+    additional_info: Mapping[str, Any] = field(default_factory=dict)
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    claimed_at: int | None = None
+
+    @property
+    def recording_msid(self) -> str:
+        """Id of the recording as named: the same names, whatever their case, give the same UUID."""
+        return recording_msid(self.artist_name, self.track_name, self.release_name)
+
+
+def recording_msid(artist: str, track: str, release: str | None) -> str:
+    """Make the id that stands for a recording of which only names are known, as MessyBrainz does."""
+    named = json.dumps([artist.casefold(), track.casefold(), (release or "").casefold()])
+    return str(uuid.uuid5(_MSID_NAMESPACE, named))
+
+
+def event_of(user_name: str, play: Play, index: TrackIndex, *, source: str | None = None) -> Listen:
+    """Make the event of a play.
+
+    Parameters
+    ----------
+    user_name
+        Whose play it is.
+    play
+        What the player said.
+    index
+        The catalogue to match with.
+    source
+        Where it came from; default what the player calls itself.
+
+    Returns
+    -------
+    Listen
+        Its id depends on listener, time, artist and title only: neither on the album, which players spell
+        differently, nor on the match, which changes when the corpus grows. The time is the player's, which stays
+        the same when the play is sent again; that of arrival does not.
+
+        A `track_mbid` is not the id of a recording, but some players send one as the other. It becomes the
+        recording's id only where the corpus knows it as one.
+    """
+    info = play.additional_info
+    recording_mbid, track_mbid = info.get("recording_mbid"), info.get("track_mbid")
+    match = index.match(
+        play.artist_name,
+        play.track_name,
+        recording_mbid=recording_mbid or track_mbid,
+        track_id=_text(info.get("segue_track_id")),
+    )
+    if match is not None and match.method is Method.MBID:
+        recording_mbid = recording_mbid or track_mbid
+    claimed_at = play.listened_at if play.claimed_at is None else play.claimed_at
+    return Listen(
+        schema_version=3,
+        event_id=event_id(user_name, claimed_at, play.artist_name, play.track_name),
+        user_name=user_name,
+        track_id=match.track_id if match else None,
+        listened_at=play.listened_at,
+        source=source or _text(info.get("submission_client") or info.get("media_player")),
+        artist_name=play.artist_name,
+        track_name=play.track_name,
+        release_name=play.release_name,
+        recording_msid=play.recording_msid,
+        recording_mbid=recording_mbid,
+        additional_info=dict(info) or None,
+        received_at=time.time(),
+        matched_by=match.method.value if match else None,
+        match_score=match.score if match else None,
+        dropped=dict(play.dropped) or None,
+        claimed_at=play.claimed_at,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value[:256] or None if isinstance(value, str) else None

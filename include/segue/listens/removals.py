@@ -1,0 +1,121 @@
+"""What users have taken back: deleted listens and forgotten users.
+
+Kafka keeps what it has got, so whoever reads the topic of listens asks here what no longer counts: every event
+that was received before its removal. Listening to the same track again, or coming back as a user, counts anew.
+A deleted listen is known by the names it had and by its event's id, since the same event may have been sent again
+with another album and so another MSID.
+A user is remembered only by a hash of the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pymongo.database import Database
+
+from segue.listens.events import Listen
+
+COLLECTION = "removals"
+
+
+def user_key(user_name: str) -> str:
+    """Key of a forgotten user."""
+    return f"user:{hashlib.sha256(user_name.encode()).hexdigest()}"
+
+
+def listen_key(user_name: str, listened_at: int, recording_msid: str | None) -> str:
+    """Key of a deleted listen."""
+    return f"{user_key(user_name)}/{listened_at}/{recording_msid}"
+
+
+def event_key(event_id: str) -> str:
+    """Key of a deleted listen's event."""
+    return f"event:{event_id}"
+
+
+def keys(event: Listen) -> tuple[str, str, str]:
+    """Give the keys of the removals that concern an event."""
+    named = listen_key(event.user_name, event.listened_at, event.recording_msid)
+    return user_key(event.user_name), named, event_key(event.event_id)
+
+
+class Removals:
+    """The collection ``removals``: ``_id`` as the keys above, ``removed_at`` in seconds since 1970.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._removals = database[COLLECTION]
+
+    def add(self, *keys: str) -> None:
+        """Note that these are removed now."""
+        removed_at = time.time()
+        for key in keys:
+            self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": removed_at}, upsert=True)
+
+    def all(self) -> dict[str, float]:
+        """Read all: key to time of the removal."""
+        return {document["_id"]: document["removed_at"] for document in self._removals.find()}
+
+    def since(self, moment: float) -> set[str]:
+        """Key the users who have taken something back after a moment, in seconds since 1970."""
+        found = self._removals.find({"removed_at": {"$gt": moment}}, {"_id": 1})
+        return {document["_id"].partition("/")[0] for document in found}
+
+    def create_indexes(self) -> None:
+        """Make `since` quick."""
+        self._removals.create_index("removed_at")
+
+    def standing(self, events: Iterable[Listen]) -> list[Listen]:
+        """Keep the events that have not been removed."""
+        listed = list(events)
+        wanted = {key for event in listed for key in keys(event)}
+        found = self._removals.find({"_id": {"$in": sorted(wanted)}})
+        removed = {document["_id"]: float(document["removed_at"]) for document in found}
+        if not removed:
+            return listed
+        return [
+            event
+            for event in listed
+            if (event.received_at or 0.0) > max(removed.get(key, -1.0) for key in keys(event))
+        ]
+
+    def forgotten(self, user_names: Iterable[str]) -> list[str]:
+        """Name those who have been forgotten at some time; they may have come back since."""
+        names = {user_key(user_name): user_name for user_name in user_names}
+        return [names[found["_id"]] for found in self._removals.find({"_id": {"$in": sorted(names)}}, {"_id": 1})]
+
+    def store(
+        self,
+        events: Iterable[Listen],
+        put: Callable[[Sequence[Listen]], object],
+        discard: Callable[[Sequence[Listen]], object],
+    ) -> list[Listen]:
+        """Store the events that have not been removed, not even while they were being stored.
+
+        Parameters
+        ----------
+        events
+            As they come from Kafka or the lake.
+        put, discard
+            Store events; remove them again.
+
+        Returns
+        -------
+        list of Listen
+            What is stored.
+        """
+        events = self.standing(events)
+        put(events)
+        kept = self.standing(events)
+        if len(kept) < len(events):  # whoever removed them may have looked before they were there
+            ids = {event.event_id for event in kept}
+            discard([event for event in events if event.event_id not in ids])
+        return kept

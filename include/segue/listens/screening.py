@@ -1,0 +1,86 @@
+"""Which messages become training data, and why the others do not. None disappears: each has its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from segue.listens.lake_table import mark_taken_back
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+DUPLICATE = "sent again"
+TAKEN_BACK = "taken back by its listener"
+UNKNOWN_TRACK = "track not in the corpus"
+
+
+@dataclass(frozen=True)
+class Screened:
+    """The listens that count, and how many messages there were.
+
+    Parameters
+    ----------
+    listens : DataFrame
+        ``user_name``, ``track_id``, ``listened_at``, ``partition``, ``offset``, ``arrived_at`` and ``in_window``;
+        cached.
+    read, in_window : int
+        Messages in all, and of them in the window.
+    rejected : Counter of str
+        Messages by reason.
+    """
+
+    listens: DataFrame
+    read: int
+    in_window: int
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def used(self) -> int:
+        """Number of `listens`."""
+        return self.read - self.rejected.total()
+
+    def summary(self) -> dict[str, object]:
+        """For the run's summary: the counts add up."""
+        return {"messages": self.read, "used": self.used, "rejected": dict(self.rejected)}
+
+
+def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float]) -> Screened:
+    """Keep the first message of each event that nobody has taken back, and whose track is in the corpus.
+
+    Parameters
+    ----------
+    messages : DataFrame
+        What :func:`segue.listens.training_data.read_until` returns.
+    tracks : DataFrame
+        ``track_id`` of the corpus.
+    removed : mapping of str to float
+        What users have taken back: :meth:`segue.listens.removals.Removals.all`.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F  # noqa: N812
+
+    keys = messages.sparkSession.createDataFrame(list(removed.items()), "key string, removed_at double")
+    # Who comes back and sends the same event once more is heard: what was taken back does not count as the first.
+    first = Window.partitionBy("event_id", "taken_back").orderBy("partition", "offset")
+    rejected = (
+        F.when(F.col("error").isNotNull(), F.concat(F.lit("malformed, "), "error"))
+        .when(F.col("taken_back"), TAKEN_BACK)
+        .when(F.row_number().over(first) > 1, DUPLICATE)
+        .when(F.col("known").isNull(), UNKNOWN_TRACK)
+    )
+    known = F.broadcast(tracks.select("track_id", F.lit(True).alias("known")))
+    marked = mark_taken_back(messages, keys).join(known, "track_id", "left")
+    judged = marked.withColumn("rejected", rejected).cache()
+    counts = judged.groupBy("rejected", "in_window").count().collect()
+    # Of a player whose clock is ahead: nobody can hear something after it has come.
+    heard = F.least("listened_at", F.coalesce("received_at", "arrived_at").cast("long"))
+    used = judged.where("rejected is null").withColumn("listened_at", heard)
+    return Screened(
+        listens=used.drop("rejected", "error", "known", "taken_back"),
+        read=sum(row["count"] for row in counts),
+        in_window=sum(row["count"] for row in counts if row.in_window),
+        rejected=sum((Counter({row.rejected: row["count"]}) for row in counts if row.rejected), Counter()),
+    )

@@ -1,0 +1,115 @@
+"""All listens up to some offsets, or some day: what trainings learn from.
+
+The lake's come first. It still has what retention has deleted from Kafka, and knows the tracks that were matched
+after a listen came. Kafka has what came since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from segue.connections import offsets
+from segue.connections.windows import OffsetWindow
+from segue.errors import TrainingError
+from segue.listens import ingestion
+from segue.listens.lake_table import DAY, ListensTable
+from segue.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+IN_LAKE: Final = -1
+"""Partition and offset of a listen from the lake, which does not keep them."""
+
+_EVENT: Final = ("event_id", "user_name", "track_id", "listened_at", "received_at", "recording_msid")
+COLUMNS: Final = ("partition", "offset", "arrived_at", "error", *_EVENT)
+
+
+def read_until(
+    spark: SparkSession, settings: Settings, window: OffsetWindow, *, since: Mapping[int, int] | None = None
+) -> DataFrame:
+    """Read all listens up to the ends of a window; a retry reads the same.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    settings : Settings
+        Where Kafka and the lake are.
+    window : OffsetWindow
+    since : mapping of int to int, optional
+        Listens from these offsets on, by partition, are to tell their offset, in the lake or not.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS` and ``in_window``; ``arrived_at`` is when Kafka got the message, in seconds since 1970. A message
+        that is no listen tells why in ``error``. The same event may be there more than once, as in Kafka.
+    """
+    from pyspark.sql import functions as sf
+
+    there = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, window.topic)
+    found = ListensTable(spark, settings.lake_uri).until(window.topic, window.ends, there.ends)
+    held = found[1] if found else {}
+    spans = {}
+    for partition, end in window.ends.items():
+        start = min(held.get(partition, 0), (since or {}).get(partition, end))
+        spans[partition] = (min(max(start, there.starts.get(partition, 0)), end), end)
+    messages = ingestion.read(spark, settings.kafka_bootstrap, OffsetWindow(window.topic, spans)).select(*COLUMNS)
+    if found:
+        # Both are needed twice, and decoding is Python's work.
+        lake, messages = found[0].select(*_of_lake()).cache(), messages.cache()
+        earlier = lake.join(messages.select("event_id"), "event_id", "left_anti")
+        matched = lake.select("event_id", sf.col("track_id").alias("matched"))
+        track = sf.coalesce("track_id", "matched")
+        later = messages.join(matched, "event_id", "left").withColumn("track_id", track).drop("matched")
+        messages = earlier.unionByName(later)
+    starts = sf.create_map(*(sf.lit(part) for pair in window.starts.items() for part in pair))
+    return messages.withColumn(
+        "in_window", sf.coalesce(sf.col("offset") >= starts[sf.col("partition")], sf.lit(False))
+    )
+
+
+def read_days(spark: SparkSession, settings: Settings, last: date) -> DataFrame:
+    """Read the listens of all days up to one from the lake: the training set as of that day.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    settings : Settings
+        Where the lake is.
+    last : date
+        Day of listening (UTC), inclusive.
+
+    Returns
+    -------
+    DataFrame
+        As `read_until`; each event once.
+
+    Raises
+    ------
+    TrainingError
+        If the lake has no listens of these days.
+    """
+    from pyspark.sql import functions as sf
+
+    table = ListensTable(spark, settings.lake_uri)
+    if not table.exists() or (listens := table.read().where(sf.col(DAY) <= sf.lit(last))).isEmpty():
+        raise TrainingError(
+            f"The lake has no listens up to {last}. Trigger the DAG `listens`, which takes them from Kafka, or "
+            "choose a later day."
+        )
+    return listens.select(*_of_lake()).withColumn("in_window", sf.lit(True))
+
+
+def _of_lake() -> list[Column | str]:
+    from pyspark.sql import functions as sf
+
+    nowhere = [sf.lit(IN_LAKE).alias("partition"), sf.lit(IN_LAKE).cast("long").alias("offset")]
+    return [
+        *nowhere,
+        sf.lit(None).cast("double").alias("arrived_at"),
+        sf.lit(None).cast("string").alias("error"),
+        *_EVENT,
+    ]

@@ -1,1 +1,0 @@
-"""Models: the genre classifier, the recommender, how they are evaluated and where they are kept."""

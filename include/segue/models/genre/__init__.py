@@ -1,1 +1,0 @@
-"""The genre model: which genre a track is of, from its audio features."""

@@ -1,0 +1,1 @@
+"""The recommender: training, incremental update, new tracks and report."""

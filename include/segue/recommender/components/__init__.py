@@ -1,0 +1,1 @@
+"""What the recommender blends: ALS factors, item-to-item relations, sound and popularity."""

@@ -1,0 +1,181 @@
+"""One ranking out of several: a weighted sum of components, the weights learned on the validation window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.recommender.evaluation.metrics import FEW, Scorer, Task, batches, best, candidates, relevance
+from segue.recommender.evaluation.windows import Window
+from segue.runs.progress import parts
+
+WEIGHTINGS = 400
+"""Random weights that are tried, besides equal ones and each component alone."""
+
+RESAMPLES = 100
+"""Of the listeners, over which the best weights are averaged."""
+
+POOL = 300
+"""Of each component, the best that take part in learning."""
+
+LEARNING_SCORES = 100_000_000
+LEARNING_LISTENERS = 3_000
+
+
+def spread(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Root mean square of each listener's scores, so that components count alike; 1 where all are 0."""
+    size = np.sqrt([np.dot(row, row) / len(row) for row in scores])
+    return np.where(size > 0, size, 1).astype(np.float32)[:, None]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Weighted sum of components, each divided by its :func:`spread`.
+
+    Parameters
+    ----------
+    components : mapping of str to Scorer
+    weights : mapping of str to float
+        Of the same names; 0 leaves one out.
+    """
+
+    components: Mapping[str, Scorer]
+    weights: Mapping[str, float]
+
+    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
+        return self.weigh(history)[0]
+
+    def weigh(self, history: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        """Score the catalogue, and tell by what each component was multiplied, shape (n_listeners, 1)."""
+        total = np.zeros(history.shape, dtype=np.float32)
+        factors: dict[str, NDArray[np.float32]] = {}
+        for name, weight in self.weights.items():
+            if weight:
+                scores = self.components[name].scores(history)
+                factors[name] = np.float32(weight) / spread(scores)
+                scores *= factors[name]
+                total += scores
+        return total, factors
+
+
+def learning_rows(window: Window, seed: int = 0) -> NDArray[np.int64]:
+    """Choose listeners who play something new in the window: all, or as many at random as memory allows."""
+    new = relevance(window, Task.NEW, np.zeros(window.history.shape[1], dtype=bool))
+    rows = np.flatnonzero(np.diff(new.indptr))
+    limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.history.shape[1]))
+    if len(rows) > limit:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+    return rows
+
+
+def learn(
+    components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW, *, seed: int = 0
+) -> dict[str, float]:
+    """Learn the weights on a window: those of the highest NDCG@10, averaged over resamples of its listeners.
+
+    The best of many weights on one small window is the luckiest. So the listeners are drawn again, with
+    replacement, and the weights that are best for each draw are averaged (bagging, Breiman 1996): where listeners
+    are few the winners differ, and their mean is cautious; where they are many the winners agree.
+
+    Parameters
+    ----------
+    components : mapping of str to Scorer
+        Made from the window's history.
+    window : Window
+    task : Task
+    seed : int
+        Of what is tried and drawn.
+
+    Returns
+    -------
+    dict of str to float
+        They sum to 1. They are equal where nobody played anything that counts.
+    """
+    rows = learning_rows(window)
+    number = len(components)
+    weights = np.full(number, 1 / number)
+    if len(rows):
+        random = np.random.default_rng(seed)
+        tried = np.vstack([weights, np.eye(number), random.dirichlet(np.ones(number), WEIGHTINGS)])
+        pool = _Pool.of(components, window, task, rows)
+        ndcg = np.array([pool.ndcg(each) for each in parts(tried, len(tried), "Trying weights of the blend")])
+        drawn = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=RESAMPLES)
+        weights = tried[np.argmax(ndcg @ drawn.T, axis=0)].mean(axis=0)
+    return dict(zip(components, weights.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Each listener's most promising candidates, which is all that a search for weights needs.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (n_components, n_listeners, n_pool)
+        Scaled by :func:`spread`.
+    hits : ndarray of bool, shape (n_listeners, n_pool)
+        Whether a candidate is relevant.
+    absent : ndarray of bool, shape (n_listeners, n_pool)
+        Places without a candidate.
+    sizes : ndarray of int, shape (n_listeners,)
+        How many tracks are relevant, in the pool or not.
+    """
+
+    scores: NDArray[np.float32]
+    hits: NDArray[np.bool_]
+    absent: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, components: Mapping[str, Scorer], window: Window, task: Task, rows: NDArray[np.int64]) -> _Pool:
+        few = np.diff(window.history.tocsc().indptr) < FEW
+        relevant = relevance(window, task, few)
+        cut = list(batches(rows, window.history.shape[1]))
+        found = [
+            cls._of(components, window.history[some], relevant[some], task, few)
+            for some in parts(cut, len(cut), "Scoring what the weights are learned from")
+        ]
+        return cls(
+            np.concatenate([each.scores for each in found], axis=1),
+            *(np.concatenate([getattr(each, name) for each in found]) for name in ("hits", "absent", "sizes")),
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        components: Mapping[str, Scorer],
+        history: sparse.csr_matrix,
+        relevant: sparse.csr_matrix,
+        task: Task,
+        few: NDArray[np.bool_],
+    ) -> _Pool:
+        scaled, tops = [], []
+        for component in components.values():
+            scores = component.scores(history)
+            scaled.append(scores / spread(scores))
+            tops.append(best(candidates(scores, history, task, few), POOL))
+        members = np.sort(np.concatenate(tops, axis=1), axis=1)
+        members[:, 1:][members[:, 1:] == members[:, :-1]] = -1
+        marked = np.zeros(history.shape, dtype=bool)
+        marked[np.repeat(np.arange(history.shape[0]), np.diff(relevant.indptr)), relevant.indices] = True
+        absent = members < 0
+        return cls(
+            np.array([np.take_along_axis(each, members, axis=1) for each in scaled]),
+            np.take_along_axis(marked, members, axis=1) & ~absent,
+            absent,
+            np.diff(relevant.indptr),
+        )
+
+    def ndcg(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give each listener's NDCG@10 of the weighted sum; 0 for those who played nothing that counts."""
+        blended = np.tensordot(weights.astype(np.float32), self.scores, axes=1)
+        blended[self.absent] = -np.inf
+        top = best(blended, 10)
+        gains = 1 / np.log2(np.arange(2, top.shape[1] + 2))
+        hit = np.take_along_axis(self.hits, np.maximum(top, 0), axis=1) & (top >= 0)
+        ideal = np.cumsum(gains)[np.clip(self.sizes, 1, len(gains)) - 1]
+        return np.asarray((hit @ gains) / ideal)

@@ -1,0 +1,211 @@
+"""What sounds alike, and where in the space of factors a track belongs that nobody has played: by its audio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.recommender.components.factors import Factors
+from segue.recommender.components.neighbours import Neighbours
+from segue.recommender.evaluation.metrics import FEW, highest
+from segue.runs.progress import parts, step
+
+DIMENSIONS = 64
+"""Of the space of sound: principal components of the standardised features."""
+
+LARGEST_DEVIATION = 4.0
+"""Standard deviations at which a feature is clipped, so that one odd value does not decide."""
+
+ALIKE = 50
+"""Tracks that a track is related to by sound."""
+
+SHARPNESS = 4
+"""Power of the cosine: near tracks count much more than halfway ones."""
+
+PENALTIES = np.geomspace(1, 1e5, 11)
+FOLDS = 5
+ARTIST_PRIOR = 2.0
+"""How many tracks of an artist it takes to believe half of what sets the artist apart."""
+
+ROUNDING = 1e-9
+"""A track nearer to the centre than this is there but for rounding."""
+
+BLOCK = 2_000
+"""Tracks whose features are converted to float64 at a time."""
+
+TOGETHER = 256
+"""Tracks that are compared with the catalogue at a time."""
+
+
+def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Place tracks in a space where the angle tells how alike they sound.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n_tracks, n_features)
+        Audio features; not finite ones count as the mean.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_tracks, at most DIMENSIONS)
+        Rows of length 1, or 0 for a track that is average in everything.
+    """
+    n_tracks, n_features = features.shape
+    blocks = [features[start : start + BLOCK] for start in range(0, n_tracks, BLOCK)]
+    centre, width = _moments(blocks, n_features)
+
+    def scaled(block: NDArray[np.float32]) -> NDArray[np.float64]:
+        finite = np.where(np.isfinite(block), block, np.nan).astype(np.float64)
+        return np.clip(np.nan_to_num((finite - centre) / width), -LARGEST_DEVIATION, LARGEST_DEVIATION)
+
+    # Principal components by way of the covariance, block by block: all features at once in float64 are large.
+    total, products = np.zeros(n_features), np.zeros((n_features, n_features))
+    for block in blocks:
+        part = scaled(block)
+        total += part.sum(axis=0)
+        products += part.T @ part
+    mean = total / max(n_tracks, 1)
+    _, vectors = np.linalg.eigh(products / max(n_tracks, 1) - np.outer(mean, mean))
+    axes = vectors[:, ::-1][:, : min(DIMENSIONS, n_tracks, n_features)]
+    placed = np.empty((n_tracks, axes.shape[1]), dtype=np.float32)
+    for start, block in zip(range(0, n_tracks, BLOCK), blocks, strict=True):
+        coordinates = (scaled(block) - mean) @ axes
+        lengths = np.linalg.norm(coordinates, axis=1, keepdims=True)
+        placed[start : start + BLOCK] = coordinates / np.where(lengths > ROUNDING, lengths, np.inf)
+    return placed
+
+
+def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[NDArray[np.float64], ...]:
+    """Average the finite values of each feature, and find their standard deviation; 1 where all are equal."""
+    count, total, squares = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
+    for block in blocks:
+        finite = np.isfinite(block)
+        count += finite.sum(axis=0)
+        total += np.where(finite, block, 0).sum(axis=0, dtype=np.float64)
+    mean = total / np.maximum(count, 1)
+    for block in blocks:  # again, as the difference of two large sums would lose the digits that matter
+        away = np.where(np.isfinite(block), block - mean, 0)
+        squares += (away * away).sum(axis=0)
+    width = np.sqrt(squares / np.maximum(count, 1))
+    return mean, np.where(width > ROUNDING * np.abs(mean), width, 1)
+
+
+def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
+    """Relate each track to those nearest by sound, by the cosine to the power of SHARPNESS; itself excluded.
+
+    Parameters
+    ----------
+    sounds : ndarray of float32, shape (n_tracks, n_dimensions)
+        From :func:`embed`.
+    kept : int
+        Relations a track has at most; only positive cosines count.
+    """
+    n_tracks = len(sounds)
+    kept = min(kept, n_tracks - 1)
+    near, values = np.empty((n_tracks, kept), dtype=np.int32), np.empty((n_tracks, kept), dtype=np.float32)
+    starts = range(0, n_tracks, TOGETHER)
+    for start in parts(starts, len(starts), "Finding what sounds alike"):
+        cosines = sounds[start : start + TOGETHER] @ sounds.T
+        for own, row in enumerate(cosines, start):
+            row[own] = -1
+            near[own] = found = highest(row, kept) if kept else near[own]
+            values[own] = np.maximum(row[found], 0) ** SHARPNESS
+    bounds = kept * np.arange(n_tracks + 1)
+    relations = sparse.csr_matrix((values.ravel(), near.ravel(), bounds), shape=(n_tracks, n_tracks))
+    relations.eliminate_zeros()
+    relations.sort_indices()
+    return Neighbours(relations)
+
+
+@dataclass(frozen=True)
+class ContentMap:
+    """Where each track belongs in the space of factors, told by its sound and its artist.
+
+    Parameters
+    ----------
+    predicted : ndarray of float32, shape (n_tracks, rank)
+    penalty : float
+        Of the ridge regression, chosen by cross-validation with whole artists held out.
+    explained : float
+        Share of the factors' variance explained for artists held out (R²); below 0 the mean is better.
+    """
+
+    predicted: NDArray[np.float32]
+    penalty: float
+    explained: float
+
+    @classmethod
+    def fit(
+        cls, factors: Factors, sounds: NDArray[np.float32], artists: Sequence[str], listeners: NDArray[np.int64]
+    ) -> ContentMap:
+        """Learn from the tracks that enough listeners have played.
+
+        Whole artists are held out, because a map that recognises artists by their recordings would look better
+        than it is for a new one. What an artist's known tracks have in common beyond the sound is added for the
+        artist's others, shrunk by ARTIST_PRIOR.
+
+        Parameters
+        ----------
+        factors : Factors
+        sounds : ndarray of float32, shape (n_tracks, n_dimensions)
+        artists : sequence of str, length n_tracks
+            Empty for unknown.
+        listeners : ndarray of int, shape (n_tracks,)
+        """
+        from sklearn.linear_model import Ridge
+        from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_predict
+
+        warm = np.flatnonzero(listeners >= FEW)
+        numbers = _numbers(artists)
+        groups = numbers[warm]
+        folds = min(FOLDS, len(np.unique(groups)))
+        mean = factors.items[warm].mean(axis=0) if len(warm) else np.zeros(factors.items.shape[1])
+        if folds < 2:
+            return cls(np.repeat(mean[None, :], len(sounds), axis=0).astype(np.float32), float("inf"), 0.0)
+        x, y = sounds[warm].astype(np.float64), factors.items[warm].astype(np.float64)
+        with step("Learning where sounds belong among the factors"):
+            search = GridSearchCV(
+                Ridge(), {"alpha": PENALTIES / len(warm)}, cv=GroupKFold(folds), scoring="neg_mean_squared_error"
+            ).fit(x, y, groups=groups)
+            residual = y - cross_val_predict(
+                search.best_estimator_, x, y, cv=KFold(folds, shuffle=True, random_state=0)
+            )
+        predicted = search.best_estimator_.predict(sounds)
+        known, member = np.unique(groups, return_inverse=True)
+        total = np.zeros((len(known), y.shape[1]))
+        np.add.at(total, member, residual)
+        apart = total / (np.bincount(member) + ARTIST_PRIOR)[:, None]
+        place = np.searchsorted(known, numbers).clip(max=len(known) - 1)
+        of_known = known[place] == numbers
+        predicted[of_known] += apart[place[of_known]]
+        explained = 1 + search.best_score_ / float(y.var(axis=0).mean())
+        return cls(predicted.astype(np.float32), float(search.best_params_["alpha"]), float(explained))
+
+    def complete(self, factors: Factors, listeners: NDArray[np.int64], prior: float) -> Factors:
+        """Mix learned factors with predicted ones: those of a track with few listeners come mostly from its audio.
+
+        Parameters
+        ----------
+        factors : Factors
+        listeners : ndarray of int, shape (n_tracks,)
+        prior : float
+            As many listeners as the audio is worth; a track without any always has the predicted factor.
+        """
+        own = (
+            np.where(listeners > 0, listeners / (listeners + prior), 0)[:, None]
+            if prior
+            else (listeners > 0)[:, None]
+        )
+        mixed = own * factors.items + (1 - own) * self.predicted
+        return Factors(mixed.astype(np.float32), factors.alpha, factors.regularization)
+
+
+def _numbers(artists: Sequence[str]) -> NDArray[np.int64]:
+    """Return each track's artist as a number, in the order of names; each unknown artist has its own."""
+    names = [artist or f"\0{i}" for i, artist in enumerate(artists)]
+    number = {name: i for i, name in enumerate(sorted(set(names)))}
+    return np.array([number[name] for name in names], dtype=np.int64)

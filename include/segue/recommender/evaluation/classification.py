@@ -1,0 +1,70 @@
+"""Will this listener play that track? The blend's score against a threshold, over every candidate pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.recommender.evaluation.metrics import Scorer, Task, batches, candidates, relevance
+from segue.recommender.evaluation.windows import Window
+from segue.runs.progress import parts
+
+THRESHOLDS = 400
+
+_NONE = np.empty(0, dtype=np.float32)
+
+LISTENERS = 3_000
+"""By so many listeners, chosen at random, the classifier is judged; by all where there are fewer."""
+
+
+def best_threshold(scorer: Scorer, window: Window, listeners: np.ndarray) -> float:
+    """Find the score above which calling a pair "will listen" has the highest F1 on a window."""
+    positive = np.concatenate([scores[hit] for scores, hit in _pairs(scorer, window, listeners)] or [_NONE])
+    if not len(positive):
+        return float("inf")
+    edges = np.unique(np.quantile(positive, np.linspace(0, 1, THRESHOLDS)))
+    called = np.zeros(len(edges) + 1, dtype=np.int64)
+    for scores, _ in _pairs(scorer, window, listeners):
+        called += np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1)
+    above = called[::-1].cumsum()[::-1][1:]
+    right = len(positive) - np.searchsorted(np.sort(positive), edges, side="left")
+    return float(edges[np.argmax(2 * right / (above + len(positive)))])
+
+
+def will_listen(scorer: Scorer, window: Window, listeners: np.ndarray, threshold: float) -> dict[str, float]:
+    """Judge the classifier on a window: accuracy, precision, recall, F1, and the share of pairs that are positive.
+
+    Few pairs are positive, so that a classifier that always says no has a high accuracy: see `positive_share`.
+    """
+    if len(listeners) > LISTENERS:
+        listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
+    pairs = called = right = positive = 0
+    for scores, hit in _pairs(scorer, window, listeners):
+        yes = scores >= threshold
+        pairs, called, positive = pairs + len(scores), called + int(yes.sum()), positive + int(hit.sum())
+        right += int((yes & hit).sum())
+    precision, recall = right / max(called, 1), right / max(positive, 1)
+    return {
+        "accuracy": 1 - (called + positive - 2 * right) / max(pairs, 1),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * right / max(called + positive, 1),
+        "positive_share": positive / max(pairs, 1),
+    }
+
+
+def _pairs(
+    scorer: Scorer, window: Window, listeners: np.ndarray
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Score all pairs of listener and new track, and tell which of them were played in the window."""
+    none = np.zeros(window.history.shape[1], dtype=bool)
+    relevant = relevance(window, Task.NEW, none)
+    cut = list(batches(listeners, window.history.shape[1]))
+    for part in parts(cut, len(cut), "Scoring pairs of listener and track"):
+        history = window.history[part]
+        scores = candidates(scorer.scores(history), history, Task.NEW, none)
+        hit = relevant[part].toarray() > 0
+        there = np.isfinite(scores)
+        yield scores[there], hit[there]

@@ -1,0 +1,91 @@
+"""Divide plays into what a model may know and what it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from segue.errors import TrainingError
+
+if TYPE_CHECKING:
+    from segue.recommender.interactions import Interactions
+
+VALIDATION_SHARE, TEST_SHARE = 0.2, 0.1
+"""Of all plays. Validation is longer: on a tenth of few plays, what is chosen is often just lucky."""
+
+HOLDOUT_SHARE = 0.2
+"""Of each listener's tracks, where there are no times."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What came before a window, and what was played in it; both plays of shape (n_listeners, n_tracks)."""
+
+    history: sparse.csr_matrix
+    future: sparse.csr_matrix
+
+
+@dataclass(frozen=True)
+class Split:
+    """`validation` decides everything; `test`, whose history includes it, is looked at once.
+
+    `how` says in words how the plays were divided.
+    """
+
+    validation: Window
+    test: Window
+    how: str
+
+
+def by_time(interactions: Interactions) -> Split:
+    """Divide at two points in time, the same for all listeners, as a recommender meets the world.
+
+    Raises
+    ------
+    TrainingError
+        If the times do not leave something in every part.
+    """
+    times = interactions.timestamp
+    if times is None:
+        raise TrainingError("The plays have no times to divide them by.")
+    first, second = np.quantile(times, [1 - VALIDATION_SHARE - TEST_SHARE, 1 - TEST_SHARE])
+    parts = [times < first, (times >= first) & (times < second), times >= second]
+    if not all(part.any() for part in parts):
+        raise TrainingError(
+            "The plays do not differ enough in time to divide them: drop the timestamp column to divide at random."
+        )
+    before, validation, test = (interactions.matrix(part) for part in parts)
+    day = [str(np.datetime64(int(t), "s")) for t in (first, second)]
+    how = f"one split in time for all listeners: validation from {day[0]}, test from {day[1]} (UTC)"
+    return Split(Window(before, validation), Window(interactions.matrix(times < second), test), how)
+
+
+def at_random(plays: sparse.csr_matrix, seed: int) -> Split:
+    """Hold out a fifth of each listener's tracks at random for the test, then a fifth of the rest for validation.
+
+    A listener of fewer than five tracks keeps them all.
+    """
+    random = np.random.default_rng(seed)
+    known, test = _hold_out(plays, random)
+    before, validation = _hold_out(known, random)
+    how = f"no timestamps: {HOLDOUT_SHARE:.0%} of each listener's tracks held out at random"
+    return Split(Window(before, validation), Window(known, test), how)
+
+
+def _hold_out(
+    plays: sparse.csr_matrix, random: np.random.Generator
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    counts = np.diff(plays.indptr)
+    rows = np.repeat(np.arange(plays.shape[0]), counts)
+    shuffled = np.lexsort((random.random(plays.nnz), rows))
+    position = np.empty(plays.nnz, dtype=np.int64)
+    position[shuffled] = np.arange(plays.nnz) - np.repeat(plays.indptr[:-1], counts)
+    out = position < (counts * HOLDOUT_SHARE).astype(np.int64)[rows]
+    return _where(plays, rows, ~out), _where(plays, rows, out)
+
+
+def _where(plays: sparse.csr_matrix, rows: np.ndarray, chosen: np.ndarray) -> sparse.csr_matrix:
+    return sparse.csr_matrix((plays.data[chosen], (rows[chosen], plays.indices[chosen])), shape=plays.shape)

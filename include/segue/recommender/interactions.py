@@ -1,0 +1,175 @@
+"""Read who played what, from a file of anybody's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.errors import CorpusError
+from segue.tables import read_table
+
+NAMES = {
+    "user": {"user", "user_id", "userid", "user_name", "listener"},
+    "item": {"item", "item_id", "itemid", "track", "track_id", "artist", "artist_id", "artistid"},
+    "plays": {"plays", "play_count", "playcount", "count", "weight"},
+    "timestamp": {"timestamp", "listened_at", "time"},
+}
+"""What a column may be called, in any case."""
+
+MILLISECONDS_FROM = 1e11
+"""Epoch numbers beyond it (the year 5138 in seconds) are milliseconds."""
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Plays, one element a row of the file.
+
+    Parameters
+    ----------
+    user, item : ndarray of int, shape (n_rows,)
+        Positions in `users` and `items`.
+    plays : ndarray of float32, shape (n_rows,)
+        How often, more than 0.
+    timestamp : ndarray of float64, shape (n_rows,), or None
+        Seconds since 1970; None where the data has no times.
+    users, items : ndarray of str
+        Names.
+    """
+
+    user: NDArray[np.integer[Any]]
+    item: NDArray[np.integer[Any]]
+    plays: NDArray[np.float32]
+    timestamp: NDArray[np.float64] | None
+    users: NDArray[np.str_]
+    items: NDArray[np.str_]
+
+    def matrix(self, rows: NDArray[np.bool_] | None = None) -> sparse.csr_matrix:
+        """Add plays up to a matrix of shape (n_users, n_items), of all rows or of those marked in `rows`."""
+        chosen = slice(None) if rows is None else rows
+        shape = (len(self.users), len(self.items))
+        return sparse.csr_matrix((self.plays[chosen], (self.user[chosen], self.item[chosen])), shape=shape)
+
+    def core(self, k: int) -> Interactions:
+        """Keep the k-core: every listener has at least k tracks, and every track k listeners.
+
+        Raises
+        ------
+        CorpusError
+            If nothing is left.
+        """
+        keep = np.ones(len(self.user), dtype=bool)
+        while True:
+            seen = self.matrix(keep) > 0
+            tracks, listeners = np.diff(seen.indptr), np.diff(seen.tocsc().indptr)
+            left = keep & (tracks[self.user] >= k) & (listeners[self.item] >= k)
+            if left.sum() == keep.sum():
+                break
+            keep = left
+        if not keep.any():
+            raise CorpusError(
+                f"No listener and track have {k} of each other: choose a smaller --min-interactions."
+            )
+        users, user = np.unique(self.user[keep], return_inverse=True)
+        items, item = np.unique(self.item[keep], return_inverse=True)
+        times = None if self.timestamp is None else self.timestamp[keep]
+        return Interactions(user, item, self.plays[keep], times, self.users[users], self.items[items])
+
+
+def read_interactions(path: Path) -> Interactions:
+    """Read a table of plays.
+
+    Parameters
+    ----------
+    path : Path
+        ``.csv``, ``.tsv`` or ``.parquet`` with the columns user, item and optionally plays (default 1 a row) and
+        timestamp (epoch seconds or milliseconds, or ISO 8601); the usual other names of `NAMES` will do.
+
+    Returns
+    -------
+    Interactions
+
+    Raises
+    ------
+    CorpusError
+        If the file cannot be read or says something impossible; the message names the column and the row.
+    """
+    table = read_table(path, text=True)
+    table = table.rename(columns=_columns(path, [str(name) for name in table.columns]))
+    if table.empty:
+        raise CorpusError(f"{path} has a header but no rows.")
+    for name in ("user", "item"):
+        blank = table[name].isna() | (table[name].astype(str) == "")
+        if blank.any():
+            raise CorpusError(f"{path}, row {_row(blank)}: the column {name} is empty.")
+    plays = _numbers(path, table, "plays") if "plays" in table else np.ones(len(table))
+    if (plays < 0).any() or not np.isfinite(plays).all():
+        raise CorpusError(
+            f"{path}, row {_row((plays < 0) | ~np.isfinite(plays))}: plays must be numbers from 0 up."
+        )
+    times = _times(path, table) if "timestamp" in table else None
+    played = plays > 0
+    if not played.any():
+        raise CorpusError(f"{path}: every row has 0 plays.")
+    user, users = pd.factorize(table["user"].astype(str)[played], sort=True)
+    item, items = pd.factorize(table["item"].astype(str)[played], sort=True)
+    return Interactions(
+        user,
+        item,
+        plays[played].astype(np.float32),
+        None if times is None else times[played],
+        np.asarray(users, dtype=str),
+        np.asarray(items, dtype=str),
+    )
+
+
+def _columns(path: Path, found: list[str]) -> dict[str, str]:
+    renamed: dict[str, str] = {}
+    for name, known in NAMES.items():
+        matching = [column for column in found if column.strip().lower() in known]
+        exact = [column for column in matching if column.strip().lower() == name]
+        if len(exact or matching) > 1:
+            raise CorpusError(f"{path} has several columns for {name}: {', '.join(matching)}. Keep one.")
+        if matching:
+            renamed[(exact or matching)[0]] = name
+    missing = [name for name in ("user", "item") if name not in renamed.values()]
+    if missing:
+        raise CorpusError(
+            f"{path} has no column {' and no column '.join(missing)}; it has {', '.join(found)}. "
+            "Its first line must name the columns user,item,plays[,timestamp]."
+        )
+    return renamed
+
+
+def _numbers(path: Path, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
+    if numbers.isna().any():
+        row = _row(numbers.isna())
+        raise CorpusError(f"{path}, row {row}: {name} is {str(table[name].iloc[row - 1])[:50]!r}, not a number.")
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _times(path: Path, table: pd.DataFrame) -> NDArray[np.float64]:
+    column = table["timestamp"]
+    if pd.to_numeric(column.head(1), errors="coerce").notna().all() and not pd.api.types.is_datetime64_any_dtype(
+        column
+    ):
+        numbers = _numbers(path, table, "timestamp")
+        if np.median(numbers) > MILLISECONDS_FROM:
+            numbers /= 1000
+        return numbers
+    times = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+    if times.isna().any():
+        row = _row(times.isna())
+        raise CorpusError(f"{path}, row {row}: timestamp is {str(column.iloc[row - 1])[:50]!r}, not a time.")
+    return np.asarray((times - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), dtype=np.float64)
+
+
+def _row(wrong: pd.Series[bool] | NDArray[np.bool_]) -> int:
+    """Row of the first that is wrong; 1 is the first below the header."""
+    return int(np.flatnonzero(np.asarray(wrong))[0]) + 1

@@ -1,0 +1,108 @@
+"""What the trainings learn from: listens and tracks, read from Spark into arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.errors import TrainingError
+from segue.recommender.interactions import Interactions
+from segue.recommender.model import Catalogue
+from segue.recommender.recipe import Audio
+from segue.runs.progress import step
+from segue.tracks.vectors import unpack
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+MIN_LISTENERS = 2
+MIN_TRACKS = 2
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is to learn from.
+
+    Parameters
+    ----------
+    interactions : Interactions
+        `items` are the whole catalogue, in its order.
+    offsets : ndarray of int, shape (n_listens, 2)
+        Kafka partition and offset of each listen.
+    catalogue : Catalogue
+    audio : Audio
+    """
+
+    interactions: Interactions
+    offsets: NDArray[np.int64]
+    catalogue: Catalogue
+    audio: Audio
+
+    @classmethod
+    def read(cls, listens: DataFrame, tracks: DataFrame) -> Material:
+        """Collect listens and tracks.
+
+        Parameters
+        ----------
+        listens : DataFrame
+            ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``partition``, ``offset``: of tracks
+            of the corpus.
+        tracks : DataFrame
+            ``track_id``, ``title``, ``artist``, ``features`` (binary, see `segue.tracks.vectors`).
+
+        Raises
+        ------
+        TrainingError
+            If there are fewer than two listeners or two tracks.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        with step("Reading the tracks"):
+            table = tracks.select("track_id", "title", "artist", "features").toArrow().sort_by("track_id")
+        names = (pc.fill_null(table.column(name), "").to_pylist() for name in ("track_id", "title", "artist"))
+        catalogue = Catalogue(*names)
+        features = unpack(table.column("features"))
+        del table
+        print(f"Read {len(catalogue):,} tracks", flush=True)
+        audio = Audio.of(features, catalogue.artists)
+        del features
+        with step("Reading the listens"):
+            columns = ("user_name", "track_id", "listened_at", "partition", "offset")
+            played = listens.select(*columns).toArrow()
+        print(f"Read {len(played):,} listens", flush=True)
+        user, users = _encoded(played.column("user_name"))
+        item = pc.index_in(played.column("track_id"), value_set=pa.array(catalogue.track_ids)).to_numpy()
+        listeners, heard = len(users), len(np.unique(item))
+        if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
+            raise TrainingError(
+                f"There are listens of {listeners} listener(s) to {heard} track(s) of the corpus: a recommender "
+                "needs at least two of each. Send more listens, or check that their track ids are those of the "
+                "published corpus."
+            )
+        interactions = Interactions(
+            user,
+            item.astype(np.int32),
+            np.ones(len(played), dtype=np.float32),
+            played.column("listened_at").to_numpy().astype(np.float64),
+            users,
+            np.asarray(catalogue.track_ids, dtype=str),
+        )
+        offsets = np.column_stack([played.column(name).to_numpy() for name in ("partition", "offset")])
+        return cls(interactions, offsets.astype(np.int64, copy=False), catalogue, audio)
+
+
+def _encoded(names: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.str_]]:
+    """Return each row's number and the names in their order, without a Python object for each row."""
+    encoded = names.dictionary_encode().unify_dictionaries()
+    if not encoded.num_chunks:
+        return np.empty(0, dtype=np.int32), np.empty(0, dtype=str)
+    found = np.array(encoded.chunk(0).dictionary.to_pylist(), dtype=object)
+    order = np.argsort(found)
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order))
+    return np.concatenate([place[chunk.indices.to_numpy()] for chunk in encoded.chunks]), found[order].astype(str)

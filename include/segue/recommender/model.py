@@ -1,0 +1,207 @@
+"""The recommender that serves: a catalogue and a blend, kept as one folder of arrays that needs no Spark.
+
+A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.parquet``, ``factors.npy``,
+``popularity.npy``, and for each component of sparse relations ``<name>.data.npy``, ``<name>.indices.npy`` and
+``<name>.indptr.npy``. It is written whole or not at all. The arrays are mapped into memory: what is never
+asked for stays on the disk, and processes of one machine share the rest. Format 1 had ``<name>.npz`` instead, and
+is read as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.errors import ModelError
+from segue.recommender.components.blend import Blend
+from segue.recommender.components.factors import Factors
+from segue.recommender.components.neighbours import Neighbours
+from segue.recommender.components.popularity import Popularity
+from segue.recommender.evaluation.metrics import Scorer
+from segue.recommender.recipe import Recipe
+
+NAME = "recommender"
+"""Of the model in the registry."""
+
+FORMAT = 2
+"""Raised whenever the folder changes; :data:`READABLE` are read."""
+
+READABLE = (1, FORMAT)
+
+PARTS = ("data", "indices", "indptr")
+"""Arrays of a CSR matrix."""
+
+MANIFEST = "recommender.json"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The tracks that can be recommended; their order is that of every array.
+
+    Parameters
+    ----------
+    track_ids, titles, artists : sequence of str
+        Titles and artists may be empty.
+    """
+
+    track_ids: Sequence[str]
+    titles: Sequence[str]
+    artists: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.track_ids)
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Where each track id is."""
+        return {track: i for i, track in enumerate(self.track_ids)}
+
+    @cached_property
+    def artist_numbers(self) -> NDArray[np.int32]:
+        """Number the artists; -1 where unknown."""
+        number = {name: i for i, name in enumerate(sorted({artist for artist in self.artists if artist}))}
+        return np.array([number.get(artist, -1) for artist in self.artists], dtype=np.int32)
+
+    @cached_property
+    def several_artists(self) -> bool:
+        """Whether there is more than one known artist."""
+        return bool(self.artist_numbers.max(initial=-1) > 0)
+
+    def name(self, track: int) -> str:
+        """Title and artist, as a reader would write them."""
+        title = self.titles[track] or self.track_ids[track]
+        return f"“{title}” by {self.artists[track]}" if self.artists[track] else f"“{title}”"
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """Ranks the catalogue for a listener.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    blend : Blend
+        Components ``factors`` (`Factors`), ``popularity`` (`Popularity`), and item-to-item ones (`Neighbours`).
+    recipe : Recipe
+        What it was made by; the next one can be made in the same way.
+    """
+
+    catalogue: Catalogue
+    blend: Blend
+    recipe: Recipe
+
+    @property
+    def popularity(self) -> NDArray[np.float32]:
+        """What everybody plays: ln(1 + listeners) of each track."""
+        return cast(Popularity, self.blend.components["popularity"]).values
+
+    @property
+    def alike(self) -> Neighbours | None:
+        """Which tracks sound alike; None in a recommender made without audio."""
+        component = self.blend.components.get("sound")
+        return component if isinstance(component, Neighbours) else None
+
+    def save(self, folder: Path) -> None:
+        """Write into a folder, which is made; the manifest comes last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        columns = {"track_id": self.catalogue.track_ids, "title": self.catalogue.titles}
+        table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()}).append_column(
+            "artist", pa.array(self.catalogue.artists, pa.string())
+        )
+        pq.write_table(table, folder / "catalogue.parquet")
+        manifest: dict[str, Any] = {"format": FORMAT, "tracks": len(self.catalogue)}
+        manifest["recipe"] = self.recipe.summary()
+        for name, component in self.blend.components.items():
+            if isinstance(component, Factors):
+                np.save(folder / f"{name}.npy", component.items)
+                manifest[name] = {"alpha": component.alpha, "regularization": component.regularization}
+            elif isinstance(component, Popularity):
+                np.save(folder / f"{name}.npy", component.values)
+            elif isinstance(component, Neighbours):
+                relations = sparse.csr_matrix(component.relations)
+                for part in PARTS:
+                    np.save(folder / f"{name}.{part}.npy", getattr(relations, part))
+        manifest["files"] = {path.name: _digest(path) for path in sorted(folder.iterdir())}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+
+    @classmethod
+    def load(cls, folder: Path) -> Recommender:
+        """Read what :meth:`save` wrote, and check it.
+
+        Raises
+        ------
+        ModelError
+            If something is missing, damaged, of another version, or does not fit together.
+        """
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+            if manifest["format"] not in READABLE:
+                raise ModelError(
+                    f"The recommender in {folder} has format {manifest['format']}, this Segue reads "
+                    f"{READABLE[0]} to {FORMAT}: train a new one with the DAG `recommender`."
+                )
+            damaged = [name for name, digest in manifest["files"].items() if _digest(folder / name) != digest]
+            if damaged:
+                raise ModelError(
+                    f"The recommender in {folder} is damaged: {', '.join(damaged)} is not as written."
+                )
+            return cls._read(folder, manifest)
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise ModelError(f"The recommender in {folder} cannot be read: {error!r}.") from error
+
+    @classmethod
+    def _read(cls, folder: Path, manifest: dict[str, Any]) -> Recommender:
+        table = pq.read_table(folder / "catalogue.parquet").to_pydict()
+        catalogue = Catalogue(table["track_id"], table["title"], table["artist"])
+        components: dict[str, Scorer] = {}
+        for file in manifest["files"]:
+            name, _, kind = file.partition(".")
+            if file == "popularity.npy":
+                components[name] = Popularity(_mapped(folder / file))
+            elif kind == "npy":
+                components[name] = Factors(_mapped(folder / file), **manifest[name])
+            elif kind == "npz":
+                components[name] = Neighbours(sparse.load_npz(folder / file))
+            elif kind == f"{PARTS[-1]}.npy":
+                arrays = [_mapped(folder / f"{name}.{part}.npy") for part in PARTS]
+                tracks = len(arrays[-1]) - 1
+                components[name] = Neighbours(sparse.csr_matrix(tuple(arrays), shape=(tracks, tracks)))
+        for name, component in components.items():
+            tracks = _size(component)
+            if tracks != len(catalogue):
+                raise ModelError(
+                    f"The recommender in {folder} does not fit together: {name} is for {tracks} tracks, the "
+                    f"catalogue has {len(catalogue)}."
+                )
+        recipe = Recipe.of(manifest["recipe"])
+        if not {"factors", "popularity", *recipe.weights} <= set(components):
+            raise ModelError(f"The recommender in {folder} lacks one of {sorted(recipe.weights)}.")
+        return cls(catalogue, Blend(components, recipe.weights), recipe)
+
+
+def _size(component: Scorer) -> int:
+    if isinstance(component, Factors):
+        return len(component.items)
+    if isinstance(component, Popularity):
+        return len(component.values)
+    return int(cast(Neighbours, component).relations.shape[1])
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    return np.asarray(np.load(path, mmap_mode="r"))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

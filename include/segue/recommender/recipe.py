@@ -1,0 +1,281 @@
+"""What the validation window decides, and building the product's components from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from segue.recommender.components import blend, neighbours
+from segue.recommender.components.als import Hyperparameters
+from segue.recommender.components.blend import Blend
+from segue.recommender.components.factors import Factors
+from segue.recommender.components.neighbours import Neighbours
+from segue.recommender.components.popularity import Habit, Popularity
+from segue.recommender.components.sound import ContentMap, alike, embed
+from segue.recommender.evaluation import classification
+from segue.recommender.evaluation.metrics import Scorer, Task, judge
+from segue.recommender.evaluation.windows import Window
+from segue.runs.progress import step
+
+Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
+"""Fits ALS to plays; in the product it is :func:`segue.recommender.components.als.fit`."""
+
+Say = Callable[[str], None]
+
+Tried = dict[Hyperparameters, float]
+"""NDCG@10 on the validation window by ALS' parameters."""
+
+Choice = TypeVar("Choice")
+
+RANKS, REGULARIZATIONS, ALPHAS = (8, 16, 32, 64, 128), (0.003, 0.01, 0.03, 0.1, 0.3), (1.0, 3.0, 10.0, 30.0)
+TRIALS = 8
+ITERATIONS = (5, 15)
+
+LARGEST_FIT = 3e11
+"""Multiplications (:func:`multiplications`) of the largest ALS fit that is tried: some 250 s of CPU in MLlib."""
+
+# Of each choice the first is what small data bears; see _prefer.
+SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)
+EASE_REGULARIZATIONS = (100.0, 3.0, 10.0, 30.0, 300.0, 1000.0)
+COSINE_BALANCES = (0.5, 0.35, 0.2)
+SOUND_PRIORS = (1.0, 0.0, 4.0, 16.0)
+COSINE_KEPT = 1_000
+
+
+@dataclass(frozen=True)
+class Audio:
+    """What is known of the tracks besides plays.
+
+    Parameters
+    ----------
+    sounds : ndarray of float32, shape (n_tracks, n_dimensions)
+    artists : sequence of str, length n_tracks
+    """
+
+    sounds: NDArray[np.float32]
+    artists: Sequence[str]
+
+    @classmethod
+    def of(cls, features: NDArray[np.float32], artists: Sequence[str]) -> Audio:
+        """Derive from audio features, shape (n_tracks, n_features)."""
+        with step("Placing the tracks by their sound"):
+            return cls(embed(features), artists)
+
+    @cached_property
+    def relations(self) -> Neighbours:
+        """Tracks that sound alike."""
+        return alike(self.sounds)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that was chosen on the validation window, by NDCG@10.
+
+    Parameters
+    ----------
+    als : Hyperparameters
+    ease_regularization, cosine_balance : float
+    sound_prior : float
+        See :meth:`.ContentMap.complete`; not used without audio.
+    weights : dict of str to float
+        Of the blend.
+    habit : float
+        Share of the listener's own counts when what they know is ranked.
+    threshold : float
+        Score from which "will listen" is said.
+    """
+
+    als: Hyperparameters
+    ease_regularization: float
+    cosine_balance: float
+    sound_prior: float
+    weights: dict[str, float]
+    habit: float
+    threshold: float
+
+    def summary(self) -> dict[str, Any]:
+        """Give the choices as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, summary: dict[str, Any]) -> Recipe:
+        """Read what :meth:`summary` gave."""
+        return cls(**summary | {"als": Hyperparameters(**summary["als"])})
+
+    def build(self, fit: Fit, history: sparse.csr_matrix, audio: Audio | None) -> Blend:
+        """Make the product's ranking from plays."""
+        return self.blend(fit(history, self.als), related(history, self), history, audio)
+
+    def blend(
+        self,
+        factors: Factors,
+        relations: Mapping[str, Neighbours],
+        history: sparse.csr_matrix,
+        audio: Audio | None,
+    ) -> Blend:
+        """Make the product's ranking from fitted factors and what :func:`related` returns."""
+        return Blend(_Ingredients(history, audio).components(factors, relations, self.sound_prior), self.weights)
+
+
+def related(history: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None) -> dict[str, Neighbours]:
+    """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations.
+
+    Parameters
+    ----------
+    history : csr_matrix, shape (n_listeners, n_tracks)
+    recipe : Recipe
+    ease : Neighbours, optional
+        What EASE gives by this recipe, where it has been fitted already.
+    """
+    if ease is None:
+        ease = neighbours.ease(history, regularization=recipe.ease_regularization)
+    cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=neighbours.KEPT)
+    return {"ease": ease.truncated(), "cosine": cosine}
+
+
+def choose(
+    fit: Fit,
+    window: Window,
+    audio: Audio | None,
+    *,
+    trials: int = TRIALS,
+    say: Say = print,
+    tried: Tried | None = None,
+) -> Recipe:
+    """Try what there is to choose, and keep what ranks new tracks best on the validation window.
+
+    Parameters
+    ----------
+    fit : callable
+    window : Window
+        Validation.
+    audio : Audio or None
+    trials : int
+        Choices of ALS' parameters that are tried.
+    say : callable
+        Gets a line for each step.
+    tried : dict, optional
+        Gets what each of ALS' parameters reached.
+    """
+    rows = blend.learning_rows(window)
+    ingredients = _Ingredients(window.history, audio)
+
+    def ndcg(scorer: Scorer) -> NDArray[np.float64]:
+        return judge(scorer, window, listeners=rows).values["ndcg@10"]
+
+    als, factors = _tune_als(fit, window, ndcg, trials, say, {} if tried is None else tried)
+    gram = neighbours.Ease.of(window.history)
+    ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(gram.fit(value)))
+    say(f"EASE: λ = {ease:g}")
+    balance = _prefer(
+        COSINE_BALANCES,
+        lambda value: ndcg(neighbours.cosine(window.history, balance=value, kept=COSINE_KEPT)),
+    )
+    say(f"item cosine: balance = {balance:g}")
+    recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
+    if audio is not None:
+        content = ingredients.content(factors, audio)
+        prior = _prefer(SOUND_PRIORS, lambda value: ndcg(content.complete(factors, ingredients.listeners, value)))
+        recipe = replace(recipe, sound_prior=prior)
+        say(f"audio: worth {prior:g} listeners of a track")
+    relations = related(window.history, recipe, gram.fit(ease))
+    components = ingredients.components(factors, relations, recipe.sound_prior)
+    weights = blend.learn(components, window)
+    say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
+    product = Blend(components, weights)
+    habit = blend.learn({"blend": product, "habit": Habit()}, window, Task.REPEAT)["habit"]
+    return replace(
+        recipe,
+        weights=weights,
+        habit=habit,
+        threshold=classification.best_threshold(product, window, rows),
+    )
+
+
+@dataclass(frozen=True)
+class _Ingredients:
+    history: sparse.csr_matrix
+    audio: Audio | None
+
+    @cached_property
+    def listeners(self) -> NDArray[np.int64]:
+        """Count the listeners of each track."""
+        return np.asarray(np.diff(self.history.tocsc().indptr))
+
+    def content(self, factors: Factors, audio: Audio) -> ContentMap:
+        """Map audio to factors."""
+        return ContentMap.fit(factors, audio.sounds, audio.artists, self.listeners)
+
+    def components(
+        self, factors: Factors, relations: Mapping[str, Neighbours], sound_prior: float
+    ) -> dict[str, Scorer]:
+        """Exactly what the product ships."""
+        if self.audio is not None:
+            factors = self.content(factors, self.audio).complete(factors, self.listeners, sound_prior)
+        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.of(self.history)}
+        return made if self.audio is None else made | {"sound": self.audio.relations}
+
+
+def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float64]]) -> Choice:
+    """Take the first choice, unless another gains more than two standard errors; of those, whose gain is surest.
+
+    The best of many on a small window is the luckiest. With many listeners this takes the best.
+    """
+    first, *others = (ndcg(choice) for choice in choices)
+    if not len(first):
+        return choices[0]
+    gains = [other - first for other in others]
+    surely = [gain.mean() - 2 * gain.std() / np.sqrt(len(gain)) for gain in gains]
+    return choices[int(np.argmax([0.0, *surely]))]
+
+
+def multiplications(history: sparse.csr_matrix, parameters: Hyperparameters) -> float:
+    """Estimate the multiplications of an ALS fit.
+
+    In each iteration every pair adds an outer product for its listener and one for its track, and every listener
+    and track has a system of equations solved.
+    """
+    pairs, systems = 2 * history.nnz, sum(history.shape)
+    return float(parameters.iterations * parameters.rank**2 * (pairs + systems * parameters.rank / 3))
+
+
+def _tune_als(
+    fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
+) -> tuple[Hyperparameters, Factors]:
+    """Search rank, λ, α and iterations together: SIMPLEST, or another that surely gains on it."""
+    largest = min(window.history.shape)
+    simplest = replace(SIMPLEST, rank=min(SIMPLEST.rank, largest))
+    grid = [
+        Hyperparameters(rank, regularization, alpha, iterations)
+        for rank in RANKS
+        for regularization in REGULARIZATIONS
+        for alpha in ALPHAS
+        for iterations in ITERATIONS
+        if rank <= largest
+    ]
+    drawn = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
+    others = [grid[i] for i in drawn]
+    for each in [each for each in others if multiplications(window.history, each) > LARGEST_FIT]:
+        say(f"ALS {each}: not tried, as one fit to {window.history.nnz:,} pairs would take too long")
+        others.remove(each)
+
+    @cache
+    def look(parameters: Hyperparameters) -> tuple[NDArray[np.float64], Factors]:
+        factors = fit(window.history, parameters)
+        reached = ndcg(factors)
+        tried[parameters] = float(reached.sum() / max(len(reached), 1))
+        say(f"ALS {parameters}: NDCG@10 {tried[parameters]:.4f}")
+        return reached, factors
+
+    best = max(
+        [simplest, *others],
+        key=lambda parameters: look(parameters)[0].sum(),
+    )
+    chosen = _prefer([simplest, best], lambda parameters: look(parameters)[0])
+    return chosen, look(chosen)[1]

@@ -1,0 +1,252 @@
+"""What came of a training of the recommender, as a page that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segue.recommender.evaluation.comparison import PRODUCT, Comparison, Gain
+from segue.recommender.evaluation.metrics import FEW
+from segue.recommender.recipe import SIMPLEST
+from segue.runs.html import Cell, Picture, Section, Table, render
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from segue.recommender.interactions import Interactions
+
+INCHES = 5.0
+STRONG, PALE, LINE = "#00796b", "#aab2bb", "#1f2328"
+
+SPACE = "\N{NO-BREAK SPACE}"
+"""Keeps an interval on one line."""
+
+COLUMNS = {
+    "ndcg@10": "NDCG@10",
+    "recall@20": "Recall@20",
+    "map@100": "MAP@100",
+    "coverage@10": "Coverage",
+    "novelty@10": "Novelty",
+    "popularity_lift@10": "Popularity lift",
+}
+HIGHEST = dict.fromkeys(["NDCG@10", "Recall@20", "MAP@100", "Coverage"], "highest")
+
+TASKS = {
+    "new tracks": "Tracks that the listener had not played before the test window: what a recommender is for.",
+    "new tracks, cold listeners": f"The same for those who had played fewer than {FEW} tracks.",
+    "cold tracks": f"Only tracks that fewer than {FEW} listeners had played, so that a track's audio must help.",
+    "repeats": "Tracks that the listener knew: which of them return? Segue mixes in the listener's own counts.",
+}
+
+MEASURES = (
+    "NDCG@10 is 1 where the first ten hold all that was played next, and 0 where they hold none of it; the "
+    "interval is where its mean would lie with other listeners like these. Coverage is the share of the "
+    "candidates that anybody is shown, novelty is in bits, and popularity lift tells how much more popular the "
+    "list is than what the listener plays."
+)
+
+COMPONENTS = {
+    "factors": "ALS: tastes shared by listeners, by audio where a track has few",
+    "ease": "EASE: which tracks foretell which others",
+    "cosine": "item cosine: which tracks have the same listeners",
+    "sound": "which tracks sound alike",
+    "popularity": "what everybody plays",
+}
+
+
+def page(outcome: Comparison, plays: Interactions, *, passed: bool, champion: str | None) -> str:
+    """Lay a training out as HTML.
+
+    Parameters
+    ----------
+    outcome : Comparison
+    plays : Interactions
+        All that there was to learn from, test window included.
+    passed : bool
+        Whether it passed the gate.
+    champion : str or None
+        What served when it ended, such as ``recommender/3``.
+    """
+    judged = [_task(outcome, task) for task in dict.fromkeys(row.task for row in outcome.rows)]
+    sections = [*judged, _gains(outcome), _blend(outcome), _als(outcome), _choices(outcome), _will_listen(outcome)]
+    return render(
+        "Recommender", verdict(outcome, passed=passed, champion=champion), sections, _facts(outcome, plays)
+    )
+
+
+def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
+    """Say what was decided, and why."""
+    if passed and outcome.gains["popularity"][1] > 0:
+        decided = "Promoted: it ranks new tracks better than popularity."
+    elif passed:
+        decided = "Promoted, though it is not told apart from popularity: the gate stops only what is worse."
+    else:
+        kept = f"Kept: {champion} goes on serving" if champion else "Popularity serves for now"
+        decided = f"{kept}. What was trained ranks new tracks worse than popularity, beyond what chance explains."
+    said = f"{decided} Its NDCG@10 minus popularity's: {_gain(outcome.gains['popularity'])}"
+    if outcome.rival != "popularity":
+        said += f"; minus that of {outcome.rival}, the best baseline: {_gain(outcome.gains[outcome.rival])}"
+    return f"{said}."
+
+
+def _gain(gain: Gain) -> str:
+    mean, low, high = gain
+    return f"{_signed(mean)} (95{SPACE}% interval {_interval(low, high, sign=True)})"
+
+
+def _interval(low: float, high: float, *, sign: bool = False) -> str:
+    first, last = (_signed(bound) if sign else f"{bound:.3f}" for bound in (low, high))
+    return f"{first}{SPACE}to{SPACE}{last}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _facts(outcome: Comparison, plays: Interactions) -> dict[str, Cell]:
+    facts: dict[str, Cell] = {
+        "Trained": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "Listens": round(float(plays.plays.sum())),
+        "Listeners": len(plays.users),
+        "Tracks": f"{len(plays.items):,}, {len(np.unique(plays.item)):,} of them played",
+    }
+    if plays.timestamp is not None:
+        first, last = (datetime.fromtimestamp(at, UTC) for at in (plays.timestamp.min(), plays.timestamp.max()))
+        facts["Time range"] = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+    return facts | {"Divided by": outcome.how, "Best baseline": outcome.rival}
+
+
+def _task(outcome: Comparison, task: str) -> Section:
+    rows = sorted(
+        (row for row in outcome.rows if row.task == task), key=lambda row: row.metrics["ndcg@10"], reverse=True
+    )
+    headings = ["Model", *COLUMNS.values()]
+    headings.insert(2, "95 % interval")
+    cells: list[list[Cell]] = []
+    for row in rows:
+        figures: list[Cell] = [row.metrics[name] for name in COLUMNS]
+        cells.append([row.model, figures[0], _interval(row.low, row.high), *figures[1:]])
+    text = f"{TASKS.get(task, '')} {rows[0].listeners:,} listeners; every candidate is ranked, none sampled."
+    if task == outcome.rows[0].task:
+        text += f"\n\n{MEASURES}"
+    said = ", ".join(f"{row.model} {row.metrics['ndcg@10']:.3f} ({_interval(row.low, row.high)})" for row in rows)
+    chart = _bars(
+        [row.model for row in rows],
+        [row.metrics["ndcg@10"] for row in rows],
+        "NDCG@10, 95 % interval",
+        [(row.low, row.high) for row in rows],
+    )
+    picture = Picture(chart, f"NDCG@10 of {task} with 95 % intervals: {said}.")
+    return Section(task.capitalize(), text, Table(headings, cells, best=HIGHEST), [picture])
+
+
+def _gains(outcome: Comparison) -> Section:
+    gains = sorted(outcome.gains.items(), key=lambda item: item[1][0])
+    rows = [
+        [name, _signed(mean), _interval(low, high, sign=True), _compared(low, high)]
+        for name, (mean, low, high) in gains
+    ]
+    said = ", ".join(f"{name} {_gain(gain)}" for name, gain in gains)
+    chart = _bars(
+        [name for name, _ in gains],
+        [mean for _, (mean, _, _) in gains],
+        "NDCG@10 that Segue has more, 95 % interval",
+        [(low, high) for _, (_, low, high) in gains],
+    )
+    text = (
+        "Both rank for the same listeners, so that the difference is taken for each of them first: intervals that "
+        "overlap above can still be told apart here. The gate looks at the line of popularity."
+    )
+    table = Table(["Segue minus", "NDCG@10", "95 % interval", "Segue is"], rows)
+    return Section("Segue and each baseline", text, table, [Picture(chart, f"Segue minus each baseline: {said}.")])
+
+
+def _compared(low: float, high: float) -> str:
+    return "better" if low > 0 else "worse" if high < 0 else f"not{SPACE}told{SPACE}apart"
+
+
+def _blend(outcome: Comparison) -> Section:
+    weights = sorted(outcome.recipe.weights.items(), key=lambda item: item[1], reverse=True)
+    rows: list[list[Cell]] = [[name, weight, COMPONENTS.get(name, "")] for name, weight in weights]
+    said = ", ".join(f"{name} {weight:.2f}" for name, weight in weights)
+    chart = _bars([name for name, _ in weights], [weight for _, weight in weights], "Weight in the blend")
+    text = "The score of a track is a weighted sum. The weights are those that ranked the validation window best."
+    table = Table(["Component", "Weight", "What it knows"], rows, digits=2)
+    return Section("What Segue is blended from", text, table, [Picture(chart, f"Weights of the blend: {said}.")])
+
+
+def _als(outcome: Comparison) -> Section:
+    chosen = outcome.recipe.als
+    tried = sorted(outcome.tried.items(), key=lambda item: item[1], reverse=True)
+    rows: list[list[Cell]] = [
+        [
+            als.rank,
+            f"{als.regularization:g}",
+            f"{als.alpha:g}",
+            als.iterations,
+            ndcg,
+            "yes" if als == chosen else "",
+        ]
+        for als, ndcg in tried
+    ]
+    text = (
+        f"NDCG@10 of ALS alone on the validation window. The simplest ({SIMPLEST.rank} factors, "
+        f"λ {SIMPLEST.regularization:g}, α {SIMPLEST.alpha:g}) is chosen unless the best gains more than two "
+        "standard errors: the best of many is often the luckiest."
+    )
+    headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
+    return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))
+
+
+def _choices(outcome: Comparison) -> Section:
+    recipe = outcome.recipe
+    rows: list[list[Cell]] = [
+        ["EASE: λ", f"{recipe.ease_regularization:g}"],
+        ["Item cosine: share of the normalisation on the target", f"{recipe.cosine_balance:g}"],
+        ["Audio: worth so many listeners of a track", f"{recipe.sound_prior:g}"],
+        ["Repeats: share of the listener's own counts", f"{recipe.habit:.2f}"],
+        ["“Will listen”: from this score on", f"{recipe.threshold:.3f}"],
+    ]
+    return Section(
+        "Other choices", "Made by the validation window, too.", Table(["What was chosen", "Value"], rows)
+    )
+
+
+def _will_listen(outcome: Comparison) -> Section:
+    will, share = outcome.will_listen, outcome.will_listen["positive_share"]
+    rows: list[list[Cell]] = [
+        [name, will[key]]
+        for name, key in {"Precision": "precision", "Recall": "recall", "F1": "f1", "Accuracy": "accuracy"}.items()
+    ]
+    text = (
+        "The score against a threshold, as a classifier: will this listener play that track in the test window? "
+        f"Of all pairs of a listener and a new track, {100 * share:.2f}{SPACE}% were played: to say no always "
+        f"would have an accuracy of {1 - share:.4f}, and find nothing."
+    )
+    return Section("Will they listen?", text, Table(["Measure", "Value"], rows, digits=4))
+
+
+def _bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    label: str,
+    intervals: Sequence[tuple[float, float]] = (),
+) -> Figure:
+    """Draw horizontal bars, the first on top, with intervals where there are any. Segue's stands out."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(INCHES, 0.7 + 0.34 * len(names)))
+    axes = figure.subplots()
+    colours = [STRONG if name == PRODUCT or PRODUCT not in names else PALE for name in names]
+    axes.barh(names, values, color=colours, height=0.68)
+    for i, (low, high) in enumerate(intervals):
+        axes.plot([low, high], [i, i], color=LINE, linewidth=1.4, solid_capstyle="butt")
+    axes.axvline(0, color=LINE, linewidth=0.8)
+    axes.invert_yaxis()
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(left=False)
+    axes.set_xlabel(label)
+    return figure

@@ -1,0 +1,1 @@
+"""From the champion to lists: rules, reasons, live updates and batches."""

@@ -1,0 +1,126 @@
+"""A listener's recommendations as a document: what MongoDB, Kafka and the API carry."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pymongo.database import Database
+
+from segue.listens import feedback
+from segue.listens.histories import Histories, History
+from segue.recommender.serving.champion import Served
+from segue.recommender.serving.recommend import Listener, Recommendation, Wishes, recommend
+
+COLLECTION = "recommendations"
+SCHEMA_VERSION = 1
+
+ASKED = 10_000
+"""Recordings that are looked up by one query."""
+
+Document = dict[str, Any]
+
+
+def documents(
+    served: Served, listeners: Mapping[str, Listener], *, now: float, wishes: Wishes
+) -> Iterator[Document]:
+    """Recommend, and write it down.
+
+    Yields
+    ------
+    dict
+        For each of `listeners`, which are given by name: ``_id`` (the name), ``schema_version``,
+        ``model_version``, ``generated_at`` and ``items``, best first: rank, track_id, title, artist, score, reason
+        (a sentence), because (the played tracks that contribute most, with what each adds to the score), others
+        (what all other played tracks add), popularity (what everybody's plays add) and sounds_like. What is added
+        makes the score.
+    """
+    lists = recommend(served.model, list(listeners.values()), now=now, wishes=wishes)
+    for user_name, items in zip(listeners, lists, strict=True):
+        yield {
+            "_id": user_name,
+            "schema_version": SCHEMA_VERSION,
+            "model_version": served.version,
+            "generated_at": datetime.fromtimestamp(now, UTC),
+            "items": [_item(served, rank, item) for rank, item in enumerate(items, 1)],
+        }
+
+
+def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> Listener:
+    """Translate a history into positions of the catalogue; what is not in the catalogue is left out.
+
+    Parameters
+    ----------
+    served
+        Whose catalogue.
+    history
+        What was played.
+    hated
+        Ids of tracks and of recordings, from :func:`hated_by`.
+    """
+    position = served.model.catalogue.position
+    known = [(position[track], times) for track, times in history.times.items() if track in position]
+    return Listener(
+        np.array([at for at, _ in known], dtype=np.int64),
+        np.array([len(times) for _, times in known], dtype=np.float32),
+        np.array([max(times) for _, times in known], dtype=np.int64),
+        positions(served, hated),
+    )
+
+
+def positions(served: Served, ids: Iterable[str]) -> list[int]:
+    """Find the places in the catalogue of tracks and recordings; those that are not in it are left out."""
+    position = served.model.catalogue.position
+    found = {position[each] if each in position else served.recordings.get(each) for each in ids}
+    return [at for at in found if at is not None]
+
+
+def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, set[str]]:
+    """Read what listeners hate.
+
+    Returns
+    -------
+    dict of str to set of str
+        By listener, of those who hate anything: the recordings' ids, and the tracks that have such an id in the
+        corpus or were played by the listener under it.
+    """
+    hated: dict[str, set[str]] = {}
+    query = {"user_name": {"$in": list(user_names)}, "score": -1}
+    for said in database[feedback.COLLECTION].find(query):
+        ids = (said.get("recording_mbid"), said.get("recording_msid"))
+        hated.setdefault(said["user_name"], set()).update(str(uuid.UUID(each)) for each in ids if each)
+    for user_name, recordings in hated.items():
+        spelt = [*recordings, *map(str.upper, recordings)]
+        for start in range(0, len(spelt), ASKED):  # a query is at most 16 MB
+            some = spelt[start : start + ASKED]
+            named = database["tracks"].find({"recording_mbid": {"$in": some}}, {"_id": 1})
+            recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, some)
+    return hated
+
+
+def create_indexes(database: Database[Document]) -> None:
+    """Make `hated_by` quick."""
+    database[feedback.COLLECTION].create_index("user_name")
+    database["tracks"].create_index("recording_mbid", sparse=True)
+
+
+def _item(served: Served, rank: int, item: Recommendation) -> Document:
+    catalogue, reason = served.model.catalogue, item.reason
+    return {
+        "rank": rank,
+        "track_id": catalogue.track_ids[item.track],
+        "title": catalogue.titles[item.track],
+        "artist": catalogue.artists[item.track],
+        "score": item.score,
+        "reason": reason.sentence,
+        "because": [
+            {"track_id": catalogue.track_ids[at], "title": catalogue.titles[at], "adds": added}
+            for at, added in reason.contributions.items()
+        ],
+        "others": reason.others,
+        "popularity": reason.popularity,
+        "sounds_like": None if reason.sounds_like is None else catalogue.track_ids[reason.sounds_like],
+    }

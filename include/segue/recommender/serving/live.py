@@ -1,0 +1,231 @@
+"""The live recommendations: a listen arrives, and its listener's recommendations follow.
+
+One member of a consumer group; as many may run as the topic of listens has partitions. For each batch of events:
+keep the plays (idempotent by event id), rank the catalogue for their listeners, replace their documents in
+MongoDB, announce them in Kafka, and only then commit the offsets. Whatever is killed in between, the batch comes
+again and leaves the same. Before the first recommender is trained, plays are kept, their listeners wait, and no
+offset is committed.
+Events that nobody can read are :mod:`segue.listens.follower`'s to put aside.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+from pydantic import ValidationError
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from segue.connections.topics import create_topics
+from segue.errors import StackError
+from segue.listens.events import Listen
+from segue.listens.histories import Histories
+from segue.listens.removals import Removals
+from segue.recommender.serving.batch import replace_older
+from segue.recommender.serving.champion import Champion, Served
+from segue.recommender.serving.lists import COLLECTION, Document, create_indexes, documents, hated_by, listener_of
+from segue.recommender.serving.recommend import TOGETHER, Wishes
+from segue.settings import Settings, get_settings
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+"""Listeners whose recommendations are written and announced together."""
+
+POLLED = 5_000
+"""Listens read at once at most: behind a burst, each listener is ranked once for all of theirs."""
+
+REMOVED_S = 60.0
+"""How long after a removal its listener is read anew: the note comes before what it is about has gone."""
+
+SESSION_S = 10
+"""Without heartbeats for so long, a member is out of the group."""
+
+COMMIT_S = SESSION_S + 5.0
+"""How often at least offsets are committed: only so a member hears that the group goes on without it."""
+
+COMMIT_TIMEOUT_MS = 10_000
+RETRY_S = 1.0
+POLL_MS = 200
+MONGO_TIMEOUT_MS = 5_000
+
+
+class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
+    """Reads listens and writes recommendations until told to stop.
+
+    Parameters
+    ----------
+    settings
+        Where Kafka, MongoDB and the registry are.
+    champion
+        What ranks.
+    """
+
+    def __init__(self, settings: Settings, champion: Champion) -> None:
+        self._settings = settings
+        self._champion = champion
+        mongo: MongoClient[dict[str, Any]] = MongoClient(
+            settings.mongo, serverSelectionTimeoutMS=MONGO_TIMEOUT_MS, socketTimeoutMS=4 * MONGO_TIMEOUT_MS
+        )
+        self._database = mongo[settings.mongo_database]
+        self._histories = Histories(self._database)
+        self._removals = Removals(self._database)
+        self._waiting: dict[str, None] = {}  # listeners in the order they came, to be ranked
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work, and wait for what is away."""
+        while not self.stopping.is_set():
+            try:
+                self._beat()
+                self._histories.forget()
+                self._histories.create_indexes()
+                self._removals.create_indexes()
+                create_indexes(self._database)
+                create_topics(self._settings)
+                self._follow()
+            except (StackError, KafkaError, PyMongoError) as error:
+                # Nothing of the batch at hand was committed: the next round reads it again.
+                log.warning("Waiting: %s: %s", type(error).__name__, error)
+                self._beat()
+                self.stopping.wait(RETRY_S)
+
+    def on_partitions_assigned(self, _assigned: object) -> None:
+        """Forget what is in memory: another member may have served these listeners meanwhile."""
+        self._histories.forget()
+
+    def on_partitions_revoked(self, _revoked: object) -> None:
+        """Do nothing: every batch is committed when it is done."""
+
+    def _follow(self) -> None:
+        kafka = {"bootstrap_servers": self._settings.kafka_bootstrap, "bootstrap_timeout_ms": 2_000}
+        consumer = KafkaConsumer(
+            **kafka,
+            group_id=self._settings.live_group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=POLLED,
+            fetch_max_wait_ms=POLL_MS,
+            session_timeout_ms=SESSION_S * 1000,
+            heartbeat_interval_ms=2_000,
+            reconnect_backoff_max_ms=1_000,
+            allow_auto_create_topics=False,
+        )
+        producer = KafkaProducer(**kafka, acks="all", reconnect_backoff_max_ms=1_000)
+        uncommitted, committed = False, time.monotonic()
+        try:
+            consumer.subscribe([self._settings.listens_topic], listener=self)
+            while not self.stopping.is_set():
+                self._beat()
+                if not self._champion.looked.wait(POLL_MS / 1000):
+                    continue
+                records = [r for batch in consumer.poll(timeout_ms=POLL_MS).values() for r in batch]
+                if records:
+                    self._keep(records)
+                served = self._champion.served
+                while served is not None and self._waiting:
+                    self._recommend(served, list(self._waiting)[:BATCH], producer)
+                    self._beat()
+                uncommitted |= bool(records)
+                # Also when nothing is new: once a broker has come back, kafka-python's heartbeats may be over for
+                # good. Then the member is no longer in the group, does not know it, and polls without a pause.
+                if not self._waiting and (uncommitted or time.monotonic() - committed > COMMIT_S):
+                    consumer.commit(timeout_ms=COMMIT_TIMEOUT_MS)
+                    uncommitted, committed = False, time.monotonic()
+        finally:
+            consumer.close()  # first: a producer that hangs does not close without an error
+            producer.close(timeout=5)
+
+    def _keep(self, records: Sequence[Any]) -> None:
+        readable = (event for event in map(_event, records) if event is not None)
+        events = self._removals.store(readable, self._histories.add, self._histories.discard)
+        self._waiting |= dict.fromkeys(event.user_name for event in events if event.track_id is not None)
+
+    def _recommend(self, served: Served, users: Sequence[str], producer: KafkaProducer) -> None:
+        hated, now = hated_by(self._database, users), time.time()
+        self._histories.forget(self._removals.since(now - REMOVED_S))
+        listeners = {user: listener_of(served, self._histories.of(user), hated.get(user, ())) for user in users}
+        made = documents(served, listeners, now=now, wishes=Wishes())
+        with ThreadPoolExecutor(1) as writer:  # what is ranked is written while the next are ranked
+            parts = iter(lambda: list(islice(made, TOGETHER)), [])
+            # Where one part fails the rest is given up at once: they would wait for the same server in turn.
+            list(writer.map(lambda part: self._publish(part, now, producer), parts))
+        for user in users:
+            del self._waiting[user]
+
+    def _publish(self, made: Sequence[Document], now: float, producer: KafkaProducer) -> None:
+        replace_older(self._database[COLLECTION], made)  # after a rebalance another member may be ahead
+        # Perhaps forgotten while they were ranked: then they have no plays.
+        for user in self._removals.forgotten(each["_id"] for each in made):
+            if not self._histories.read(user).times:
+                self._database[COLLECTION].delete_one({"_id": user})
+        sent = [
+            producer.send(
+                self._settings.recommendations_topic,
+                key=each["_id"].encode(),
+                value=json.dumps(each | {"generated_at": now}, ensure_ascii=False).encode(),
+            )
+            for each in made
+        ]
+        producer.flush(timeout=30)
+        for future in sent:
+            future.get(timeout=0)
+
+    def _beat(self) -> None:
+        heartbeat(self._settings).touch()
+
+
+def heartbeat(settings: Settings) -> Path:
+    """Name the file whose time of change says that the service is at work."""
+    return settings.state_dir / "live" / "heartbeat"
+
+
+def _event(record: Any) -> Listen | None:
+    try:
+        return Listen.model_validate_json(record.value or b"")
+    except ValidationError:
+        return None
+
+
+def work(settings: Settings) -> None:
+    """Run one member until SIGTERM, SIGINT, or the end of the process that started it."""
+    heartbeat(settings).parent.mkdir(parents=True, exist_ok=True)
+    champion = Champion(settings)
+    live = Live(settings, champion)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: live.stopping.set())
+    threading.Thread(target=_watch_parent, args=(live.stopping,), daemon=True).start()
+    champion.start()
+    live.run()
+    champion.close()
+
+
+def _watch_parent(stopping: threading.Event) -> None:
+    parent = os.getppid()
+    while not stopping.wait(0.5):
+        if os.getppid() != parent:
+            stopping.set()
+
+
+def main() -> None:
+    """Work with the settings of the environment."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("segue").setLevel(logging.INFO)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # Segue tells what went wrong, once
+    work(get_settings())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What the training jobs do after the training itself: give everybody the new lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from pymongo.database import Database
+
+from segue.listens.removals import Removals, user_key
+from segue.recommender.interactions import Interactions
+from segue.recommender.material import Material
+from segue.recommender.serving.batch import batches, recommend_all
+from segue.recommender.serving.champion import Served
+from segue.recommender.serving.lists import COLLECTION
+from segue.recommender.serving.recommend import Listener
+from segue.recommender.training import Decision
+
+
+def publish(
+    database: Database[dict[str, Any]], decision: Decision, learned: Material, removed: Mapping[str, float]
+) -> int:
+    """Recommend to every listener with the new champion.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    decision
+        How the training ended.
+    learned
+        What it read.
+    removed
+        The removals that were known when it read. Who has been forgotten since gets nothing.
+
+    Returns
+    -------
+    int
+        How many listeners; 0 if there is no new champion.
+    """
+    if decision.model is None:
+        return 0
+    listeners = listeners_of(learned.interactions)
+    recommend_all(database, Served(decision.version, decision.model), listeners)
+    # After the writing, since a user who is forgotten leaves the note first: nobody slips through in between.
+    noted = Removals(database).all()
+    late = [name for name in listeners if noted.get(user_key(name)) != removed.get(user_key(name))]
+    for names in batches(late):
+        database[COLLECTION].delete_many({"_id": {"$in": names}})
+    return len(listeners) - len(late)
+
+
+def listeners_of(plays: Interactions) -> dict[str, Listener]:
+    """Bring plays into the form that is recommended from: by listener, in the order of their names.
+
+    Parameters
+    ----------
+    plays : Interactions
+        With times. Plays of a track by a listener in the same second are one play.
+    """
+    at = np.asarray(plays.timestamp).astype(np.int64)
+    order = np.lexsort((at, plays.item, plays.user))
+    user, item, at = plays.user[order], plays.item[order], at[order]
+    first = np.ones(len(order), dtype=bool)  # of a listener and a track
+    first[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
+    counted = first.copy()
+    counted[1:] |= at[1:] != at[:-1]
+    starts = np.flatnonzero(first)
+    times = np.add.reduceat(counted, starts, dtype=np.float32) if len(starts) else np.empty(0, dtype=np.float32)
+    last = at[np.append(starts[1:], len(order)) - 1] if len(starts) else at
+    tracks = item[starts].astype(np.int64)
+    bounds = np.searchsorted(user[starts], np.arange(len(plays.users) + 1))
+    rows = (slice(begin, end) for begin, end in pairwise(bounds.tolist()))
+    return {
+        str(name): Listener(tracks[row], times[row], last[row])
+        for name, row in zip(plays.users, rows, strict=True)
+        if row.stop > row.start
+    }

@@ -1,0 +1,1 @@
+"""What a run leaves behind: summaries of its jobs and its HTML report."""

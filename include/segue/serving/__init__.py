@@ -1,1 +1,0 @@
-"""The listens API: an HTTP service that speaks as ListenBrainz does and puts every play into Kafka."""

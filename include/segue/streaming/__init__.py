@@ -1,1 +1,0 @@
-"""Listening events: their schema, Kafka access, and reading them with Spark."""

@@ -1,0 +1,423 @@
+"""From a submitted listen to the recommendations that follow, on a real broker, database and registry."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from liblistenbrainz import ListenBrainz
+from pymongo import MongoClient
+from pymongo.database import Database
+from tests.support.api_server import eventually as soon
+from tests.support.api_server import serving
+from tests.support.live_corpus import TRACKS, Worker, mbid_of, model, play, promote, publish, settings_of
+
+from segue.api import accounts, recommendations
+from segue.api.accounts import Accounts
+from segue.connections.registry import Registry
+from segue.listens import histories as keeping
+from segue.listens.events import Listen, listen
+from segue.listens.histories import Histories
+from segue.listens.plays import recording_msid
+from segue.recommender.model import NAME
+from segue.recommender.serving.batch import recommend_all
+from segue.recommender.serving.champion import Champion, Served
+from segue.recommender.serving.lists import listener_of
+from segue.recommender.serving.one_listener import Recommending
+from segue.recommender.serving.recommend import Wishes
+from segue.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+eventually = partial(soon, timeout_s=300)
+
+
+@pytest.fixture(scope="module")
+def settings_here(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Settings:
+    """Settings of a corpus of this module's own on the shared services."""
+    assert kafka
+    assert mongo is not None
+    return settings_of(settings, "live")
+
+
+@pytest.fixture(scope="module")
+def documents(settings_here: Settings) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](settings_here.mongo, tz_aware=True) as client:
+        found = client[settings_here.mongo_database]
+        publish(found)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def worker(settings_here: Settings, documents: Database[dict[str, Any]]) -> Iterator[Worker]:
+    assert documents is not None
+    promote(settings_here, seed=0)
+    running = Worker(settings_here)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def api(settings_here: Settings, documents: Database[dict[str, Any]], worker: Worker) -> Iterator[str]:
+    assert documents is not None
+    assert worker is not None
+    with serving(settings_here) as url:
+        yield url
+
+
+@pytest.fixture
+def user(documents: Database[dict[str, Any]], request: pytest.FixtureRequest) -> tuple[str, str]:
+    name = f"{request.node.name.split('[')[0][5:40]}-{time.monotonic_ns()}"
+    return name, Accounts(documents).add(name)
+
+
+@pytest.fixture
+def client(api: str, user: tuple[str, str]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=api, headers={"Authorization": f"Token {user[1]}"}, timeout=30) as made:
+        yield made
+
+
+def recommended(client: httpx.Client, user: str, **wishes: Any) -> dict[str, Any]:
+    answer = client.get(f"/v1/users/{user}/recommendations", params={"explain": True, **wishes})
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_scrobble_changes_what_is_recommended_and_why(
+    api: str, client: httpx.Client, user: tuple[str, str]
+) -> None:
+    name, token = user
+    before = recommended(client, name)
+    assert before["items"][0]["reason"].startswith("Popular with other listeners")
+    play(api, token, 3, 5, 7, 9, 11)
+    player = ListenBrainz(api_base_url=api)
+    player.set_auth_token(token)
+    shape = eventually(lambda: player.get_user_recommendation_recordings(name, artist_type="raw"))["payload"]
+    after = eventually(lambda: (found := recommended(client, name))["items"][0]["others"] and found)
+    first = after["items"][0]
+    assert int(first["track_id"][1:]) % 2 == 1
+    assert first["track_id"] not in ("t03", "t05", "t07", "t09", "t11")
+    assert len(first["because"]) == 3
+    assert first["because"][0]["title"] in first["reason"]
+    for item in after["items"]:
+        added = sum(each["adds"] for each in item["because"]) + item["others"] + item["popularity"]
+        assert added == pytest.approx(item["score"], rel=1e-4)
+    assert shape["entity"] == "recording"
+    assert shape["count"] == shape["total_mbid_count"] == 25
+    assert {"score", "latest_listened_at"} <= set(shape["mbids"][0])
+    by_track = {int(each["segue"]["track_id"][1:]): each["recording_mbid"] for each in shape["mbids"]}
+    assert by_track == {track: None if track % 4 else mbid_of(track) for track in by_track}
+    assert any(by_track.values())
+
+
+def test_wishes_are_followed_at_once(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
+    name, token = user
+    play(api, token, *range(0, 20, 2), ago_s=30 * 86_400)
+    eventually(lambda: len(recommended(client, name, count=1)["items"][0]["because"]) == 3)
+    eventually(lambda: _played(client, name) == 10)
+    assert sum(int(item["track_id"][1:]) < 20 and int(item["track_id"][1:]) % 2 == 0
+               for item in recommended(client, name, discover=0.3, count=10)["items"]) == 7  # fmt: skip
+    plain = client.get(f"/v1/users/{name}/recommendations", params={"count": 3}).json()["items"]
+    assert len(plain) == 3
+    assert "reason" not in plain[0]
+
+
+def _played(client: httpx.Client, name: str) -> int:
+    found = recommended(client, name, discover=0.0, count=40)["items"]
+    return sum(int(item["track_id"][1:]) < 20 and int(item["track_id"][1:]) % 2 == 0 for item in found)
+
+
+def hate(client: httpx.Client, **recording: str) -> None:
+    client.post("/1/feedback/recording-feedback", json={**recording, "score": -1}).raise_for_status()
+
+
+def shown(client: httpx.Client, name: str, **wishes: Any) -> set[str]:
+    return {item["track_id"] for item in recommended(client, name, **wishes)["items"]}
+
+
+def test_hated_tracks_are_not_recommended_again(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
+    name, token = user
+    play(api, token, 7)
+    first = eventually(lambda: (found := recommended(client, name)["items"])[0]["because"] and found)[0]
+    stored = eventually(lambda: client.get(f"/1/cf/recommendation/user/{name}/recording").content)
+    recording = json.loads(stored)["payload"]["mbids"][0]
+    hate(client, recording_msid=recording["recording_msid"])
+    assert first["track_id"] not in shown(client, name), "in the list that was made before"
+    assert first["track_id"] not in shown(client, name, count=40)
+    play(api, token, 9, ago_s=10)
+    eventually(lambda: len(recommended(client, name)["items"][0]["because"]) == 2)
+    assert first["track_id"] not in shown(client, name)
+
+
+def test_hate_finds_the_track_by_any_id_however_it_is_spelt(
+    documents: Database[dict[str, Any]], client: httpx.Client, user: tuple[str, str]
+) -> None:
+    name, _ = user
+    unknown, played = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
+    month_ago = int(time.time()) - 30 * 86_400
+    event = listen(name, "t06", month_ago).model_copy(update={"recording_mbid": played.upper()})
+    Histories(documents).add([event])
+    assert {"t04", "t06", "t08"} <= shown(client, name, count=40, discover=0.5)
+    hate(client, recording_mbid=mbid_of(4).lower())
+    hate(client, recording_mbid=played)
+    hate(client, recording_mbid=unknown, recording_msid=recording_msid("artist 8", "TITLE 8", None))
+    assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name, count=40, discover=0.5))
+    served = Served("recommender/1", model(0))
+    recommend_all(documents, served, {name: listener_of(served, Histories(documents).read(name))})
+    assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name)), "what the nightly training leaves"
+    documents["recommendations"].delete_one({"_id": name})
+
+
+def test_the_page_is_told_when_a_listen_arrives(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
+    name, token = user
+    play(api, token, 2)
+    eventually(lambda: recommended(client, name)["items"][0]["because"])
+    page = client.get(f"/u/{name}")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    with client.stream("GET", f"/v1/users/{name}/recommendations/events") as stream:
+        lines = (line for line in stream.iter_lines() if line.startswith("data: "))
+        first = json.loads(next(lines)[6:])
+        play(api, token, 4, ago_s=5)
+        second = json.loads(next(lines)[6:])
+    assert second["generated_at"] > first["generated_at"]
+    assert len(second["items"][0]["because"]) == 2
+
+
+def test_a_stream_ends_with_its_token(
+    documents: Database[dict[str, Any]],
+    client: httpx.Client,
+    user: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accounts, "TRUSTED_S", 0.2)
+    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    with client.stream("GET", f"/v1/users/{user[0]}/recommendations/events") as stream:
+        Accounts(documents).revoke(user[0])
+        assert list(stream.iter_lines()) == []  # an end, and no timeout
+
+
+def test_an_open_stream_is_told_what_is_hated(
+    api: str, client: httpx.Client, user: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, token = user
+    play(api, token, 2)
+    eventually(lambda: recommended(client, name)["items"][0]["because"])
+    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    with client.stream("GET", f"/v1/users/{name}/recommendations/events") as stream:
+        lines = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: "))
+        track = next(lines)["items"][0]["track_id"]
+        hate(client, recording_msid=recording_msid(f"Artist {int(track[1:])}", f"Title {int(track[1:])}", None))
+        assert track not in {item["track_id"] for item in next(lines)["items"]}
+
+
+def test_a_user_has_only_so_many_streams(
+    client: httpx.Client, user: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommendations, "MAX_STREAMS", 1)
+    path = f"/v1/users/{user[0]}/recommendations/events"
+    with client.stream("GET", path):
+        refused = eventually(lambda: (answer := client.get(path)).status_code == 429 and answer)
+        assert "1 of these streams" in refused.json()["error"]
+
+    def opened() -> bool:
+        with client.stream("GET", path) as stream:
+            return stream.status_code == 200
+
+    eventually(opened)
+
+
+def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.Client) -> None:
+    found = client.get("/v1/tracks/t01/similar", params={"count": 5}).json()["similar"]
+    assert len(found) == 5
+    assert all(int(each["track_id"][1:]) % 2 == 1 and each["track_id"] != "t01" for each in found)
+    missing = client.get("/v1/tracks/t01/audio")
+    assert missing.status_code == 404
+    settings_here.music_dir.mkdir(parents=True, exist_ok=True)
+    (settings_here.music_dir / "t01.mp3").write_bytes(b"sound")
+    assert client.get("/v1/tracks/t01/audio").content == b"sound"
+    assert client.get("/v1/tracks/..%2Fsecret/similar").status_code == 404
+
+
+def test_no_file_outside_the_music_folder_is_sent(
+    settings_here: Settings, documents: Database[dict[str, Any]], client: httpx.Client
+) -> None:
+    settings_here.music_dir.mkdir(parents=True, exist_ok=True)
+    secret = settings_here.music_dir.parent / "secret.mp3"
+    secret.write_bytes(b"secret")
+    (settings_here.music_dir / "link.mp3").symlink_to(secret)
+    paths = {"up": "../secret.mp3", "absolute": str(secret), "link": "link.mp3", "folder": "."}
+    documents["tracks"].insert_many({"_id": i, "path": path} for i, path in paths.items())
+    for track in paths:
+        answer = client.get(f"/v1/tracks/{track}/audio")
+        assert answer.status_code == 404
+        assert b"secret" not in answer.content.replace(b"track secret", b"")
+    assert client.get("/v1/tracks/..%2Fsecret.mp3/audio").status_code == 404
+    documents["tracks"].delete_many({"_id": {"$in": list(paths)}})
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/v1/users/nobody/recommendations", 404, "Cannot find user: nobody"),
+        ("/1/cf/recommendation/user/nobody/recording", 404, "Cannot find user: nobody"),
+        ("/v1/tracks/nothing/similar", 404, "Cannot find track: nothing"),
+        ("/v1/users/{user}/recommendations?discover=2", 400, ""),
+        ("/v1/users/{user}/recommendations?count=0", 400, ""),
+        ("/1/cf/recommendation/user/{user}/recording?offset=-1", 400, ""),
+        ("/1/cf/recommendation/user/{user}/recording?artist_type=any", 400, "Invalid artist type"),
+    ],
+)
+def test_a_bad_request_gets_a_sentence(
+    client: httpx.Client, user: tuple[str, str], path: str, status: int, said: str
+) -> None:
+    answer = client.get(path.format(user=user[0]))
+    assert answer.status_code == status
+    assert said in answer.json()["error"]
+
+
+def test_an_offset_past_the_end_gives_an_empty_page(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
+    name, token = user
+    assert client.get(f"/1/cf/recommendation/user/{name}/recording").status_code == 204
+    play(api, token, 1)
+    path = f"/1/cf/recommendation/user/{name}/recording"
+    eventually(lambda: client.get(path).status_code == 200)
+    payload = client.get(path, params={"offset": 1000, "count": 500}).json()["payload"]
+    assert payload["mbids"] == []
+    assert payload["total_mbid_count"] == 25
+
+
+def test_nothing_is_lost_or_counted_twice_when_the_worker_is_killed(
+    settings_here: Settings, documents: Database[dict[str, Any]], worker: Worker
+) -> None:
+    random = np.random.default_rng(0)
+    users = [f"killed-{i}" for i in range(30)]
+    events: list[Listen] = []
+    producer = KafkaProducer(bootstrap_servers=settings_here.kafka_bootstrap, acks="all")
+    for round_ in range(4):
+        for i in range(150):
+            at = 1_700_000_000 + round_ * 1000 + i
+            event = listen(users[int(random.integers(30))], f"t{random.integers(TRACKS):02}", at)
+            events.append(event)
+            for _ in range(1 + (i % 10 == 0)):  # some are sent twice
+                producer.send(
+                    settings_here.listens_topic, event.model_dump_json().encode(), event.user_name.encode()
+                )
+            if i == 75:
+                time.sleep(float(random.uniform(0.2, 2)))
+                worker.kill()
+                worker.start()
+    producer.send(settings_here.listens_topic, b"{broken", users[0].encode())
+    producer.flush()
+    mine = {"user_name": {"$in": users}}
+    eventually(lambda: documents["plays"].count_documents(mine) == len(events))
+    assert {play["_id"] for play in documents["plays"].find(mine, {"_id": 1})} == {e.event_id for e in events}
+
+    champion = Champion(settings_here)
+    champion.look(Registry(settings_here))
+    fresh = Recommending(documents, champion)
+
+    def in_step() -> bool:
+        for name in {event.user_name for event in events}:
+            stored = fresh.stored(name)
+            wanted = fresh.now(name, Wishes())
+            if stored is None or [i["track_id"] for i in stored["items"]] != [
+                i["track_id"] for i in wanted["items"]
+            ]:
+                return False
+        return True
+
+    eventually(in_step)
+
+
+def test_a_new_champion_is_taken_up_without_a_restart_and_a_damaged_one_is_not(
+    settings_here: Settings, api: str, client: httpx.Client, user: tuple[str, str]
+) -> None:
+    name, token = user
+    version = promote(settings_here, seed=1, rank=5)  # of another rank than the one that serves
+
+    def served_by(wanted: str) -> bool:
+        play(api, token, int(time.monotonic() * 7) % TRACKS, ago_s=int(time.monotonic()) % 10_000 + 100)
+        time.sleep(1)
+        stored = client.get(f"/v1/users/{name}/recommendations").json()
+        return bool(stored["model_version"] == wanted)
+
+    eventually(lambda: served_by(version))
+    broken = promote(settings_here, seed=2)
+    folder = Registry(settings_here).champion(NAME)
+    assert folder is not None
+    (Path(folder.folder()) / "factors.npy").write_bytes(b"damaged")
+    champion = Champion(settings_here)
+    assert not champion.look(Registry(settings_here))
+    assert champion.served is None
+    assert "damaged: factors.npy" in str(champion.error)
+    assert broken != version
+    repaired = promote(settings_here, seed=0)
+    eventually(lambda: served_by(repaired))
+
+
+def test_new_recommendations_are_announced_in_kafka(settings_here: Settings, worker: Worker) -> None:
+    assert worker is not None
+    event = listen("announced", "t08", 1_700_000_000)
+    with KafkaProducer(bootstrap_servers=settings_here.kafka_bootstrap, acks="all") as producer:
+        producer.send(settings_here.listens_topic, event.model_dump_json().encode(), b"announced").get()
+    consumer = KafkaConsumer(
+        settings_here.recommendations_topic,
+        bootstrap_servers=settings_here.kafka_bootstrap,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=30_000,
+    )
+    try:
+        found = next(json.loads(m.value) for m in consumer if m.key == b"announced")
+    finally:
+        consumer.close()
+    assert found["_id"] == "announced"
+    assert int(found["items"][0]["track_id"][1:]) % 2 == 0
+
+
+def test_a_batch_leaves_newer_documents_alone_and_removes_unknown_listeners(
+    documents: Database[dict[str, Any]],
+) -> None:
+    collection = documents.client["segue-batch"]
+    histories = Histories(collection)
+    histories.add([listen("a", "t01", 1_700_000_000), listen("b", "t02", 1_700_000_000)])
+    collection["recommendations"].insert_many(
+        [
+            {"_id": "a", "generated_at": _utc(time.time() + 3600), "items": ["newer"]},
+            {"_id": "gone", "generated_at": _utc(time.time() - 3600), "items": []},
+        ]
+    )
+    served = Served("recommender/1", model(0))
+    recommend_all(collection, served, {name: listener_of(served, histories.read(name)) for name in ("a", "b")})
+    assert collection["recommendations"].find_one({"_id": "a"})["items"] == ["newer"]  # type: ignore[index]
+    assert collection["recommendations"].find_one({"_id": "b"})["model_version"] == "recommender/1"  # type: ignore[index]
+    assert collection["recommendations"].find_one({"_id": "gone"}) is None
+
+
+def test_memory_holds_so_many_plays_and_not_so_many_listeners(
+    documents: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "KEPT_PLAYS", 10)
+    collection = documents.client["segue-kept"]
+    histories = Histories(collection)
+    histories.add([listen("much", f"t{i:02}", 1_700_000_000 + i) for i in range(30)])
+    histories.add([listen(name, "t01", 1_700_000_000) for name in ("a", "b")])
+    for name in ("a", "much", "b", "a"):
+        histories.of(name)
+    collection["plays"].delete_many({})
+    assert [len(histories.of(name)) for name in ("a", "b", "much")] == [1, 1, 0]
+
+
+def _utc(seconds: float) -> Any:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC)

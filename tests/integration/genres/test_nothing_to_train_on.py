@@ -1,0 +1,33 @@
+"""The recommender's training, where there is nothing to learn from: one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from kafka import KafkaProducer
+
+from segue.connections.offsets import create_listens_topic
+from segue.errors import TrainingError
+from segue.listens.events import listen
+
+pytestmark = pytest.mark.integration
+
+
+def test_no_topic_no_listens_and_no_corpus_are_told_apart(
+    job: Callable[[str], Callable[[], None]], kafka: str
+) -> None:
+    main = job("train_recommender")
+    with pytest.raises(TrainingError, match="There is no Kafka topic 'quiet': `segue up` makes it"):
+        main()
+    create_listens_topic({"bootstrap_servers": kafka}, "quiet")
+    with pytest.raises(TrainingError, match="Neither the Kafka topic 'quiet' nor the lake holds listens"):
+        main()
+    with KafkaProducer(bootstrap_servers=kafka) as producer:
+        producer.send(
+            "quiet", listen("somebody", "of no corpus", 1_700_000_000).model_dump_json().encode(), b"somebody"
+        )
+    with pytest.raises(
+        TrainingError, match=r"0 listener\(s\) to 0 track\(s\) of the corpus: .* at least two of each"
+    ):
+        main()

@@ -1,0 +1,90 @@
+"""The store of listens on a real document server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from segue.api import forgetting
+from segue.api.accounts import TRUSTED_S, Accounts
+from segue.listens.events import Listen
+from segue.listens.matching import TrackIndex
+from segue.listens.plays import Play, event_of
+from segue.listens.removals import Removals, event_key, user_key
+from segue.listens.store import COLLECTION, ListenStore
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def database(mongo: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
+    return mongo.client["segue-listen-store"]
+
+
+def listen(user: str, at: int) -> Listen:
+    return event_of(user, Play(at, "Björk", "Jóga"), TrackIndex([]))
+
+
+def test_what_comes_again_changes_nothing_and_keeps_nothing_else_out(database: Database[dict[str, Any]]) -> None:
+    store = ListenStore(database)
+    first, second, third = (listen("anna", 1_600_000_000 + i) for i in range(3))
+    store.put([first, second])
+    store.put([second.model_copy(update={"source": "another player"}), third, third])
+    assert store.of_user("anna") == [third, second, first]
+
+
+def test_what_the_server_refuses_is_told_also_among_what_is_there(database: Database[dict[str, Any]]) -> None:
+    strict = ListenStore(database.client["segue-listen-store-strict"])
+    schema = {"$jsonSchema": {"properties": {"user_name": {"enum": ["anna", "ben"]}}}}
+    database.client["segue-listen-store-strict"].create_collection(COLLECTION, validator=schema)
+    there = listen("anna", 1_600_000_000)
+    strict.put([there])
+    with pytest.raises(BulkWriteError, match=r"(?i)validation"):
+        strict.put([there, listen("carla", 1_600_000_000), listen("ben", 1_600_000_000)])
+    assert strict.count("ben") == 1
+
+
+def test_what_is_taken_back_while_it_is_stored_does_not_stay(database: Database[dict[str, Any]]) -> None:
+    store, removals = ListenStore(database), Removals(database)
+    going, staying = (
+        event_of(user, Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([])) for user in ("gil", "hal")
+    )
+
+    def put_while_forgetting(events: Sequence[Listen]) -> None:
+        removals.add(user_key("gil"))
+        store.remove_user("gil")
+        store.put(events)
+
+    assert removals.store([going, staying], put_while_forgetting, store.discard) == [staying]
+    assert (store.count("gil"), store.count("hal")) == (0, 1)
+    assert removals.forgotten(["gil", "hal"]) == ["gil"]
+
+
+def test_a_deleted_listen_stays_deleted_under_its_other_album(database: Database[dict[str, Any]]) -> None:
+    store, removals = ListenStore(database), Removals(database)
+    sent, again = (
+        event_of("ida", Play(1_600_000_000, "Björk", "Jóga", album), TrackIndex([])) for album in ("X", "Y")
+    )
+    store.put([sent, again])
+    removals.add(*map(event_key, store.ids("ida", sent.listened_at, str(sent.recording_msid))))
+    assert removals.standing([sent, again]) == []
+
+
+def test_forgetting_notes_last_what_the_api_still_took(
+    database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Accounts(database).add("jan")
+    taken = []
+
+    def wait(seconds: float) -> None:  # meanwhile the API trusts the token that it remembers
+        assert (seconds, Accounts(database).exists("jan")) == (TRUSTED_S, False)
+        taken.append(event_of("jan", Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([])))
+        ListenStore(database).put(taken)
+
+    monkeypatch.setattr(forgetting.time, "sleep", wait)
+    assert forgetting.forget_in_database(database, "jan")["listens"] == 1
+    assert Removals(database).standing(taken) == []

@@ -1,0 +1,263 @@
+"""One member of the live recommendations, in this process, where something is missing, late or removed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.coordinator.base import BaseCoordinator
+from kafka.errors import CoordinatorNotAvailableError
+from pymongo import MongoClient
+from pymongo.database import Database
+from tests.support.api_server import eventually
+from tests.support.live_corpus import TRACKS, environment, model, promote, settings_of
+from typer.testing import CliRunner
+
+from segue.api import forgetting
+from segue.cli import app
+from segue.connections.topics import create_topics
+from segue.demo import answer
+from segue.demo.listeners import Audience, CorpusTrack
+from segue.errors import StackError
+from segue.listens.events import Listen, listen
+from segue.listens.histories import Histories
+from segue.listens.removals import Removals, listen_key
+from segue.recommender.serving.champion import Champion, Served
+from segue.recommender.serving.live import Live, heartbeat
+from segue.settings import Settings
+from segue.stack import documents as document_server
+from segue.stack import lifecycle
+
+pytestmark = pytest.mark.integration
+
+SERVED = Served("recommender/1", model(0))
+AT = 1_700_000_000
+MSID = "00000000-0000-4000-8000-000000000003"
+
+
+@pytest.fixture(scope="module")
+def here(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Settings:
+    assert kafka
+    assert mongo is not None
+    made = settings_of(settings, "member")
+    heartbeat(made).parent.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def database(here: Settings) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](here.mongo, tz_aware=True) as client:
+        yield client[here.mongo_database]
+
+
+@pytest.fixture
+def producer(here: Settings) -> Iterator[KafkaProducer]:
+    create_topics(here)
+    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap, acks="all") as made:
+        yield made
+
+
+def member(settings: Settings, served: Served | None = SERVED) -> Live:
+    """Make a member whose champion is given, not looked up."""
+    champion = Champion(settings)
+    champion.served = served
+    champion.looked.set()
+    return Live(settings, champion)
+
+
+@contextmanager
+def running(live: Live) -> Iterator[None]:
+    thread = threading.Thread(target=live.run, daemon=True)
+    thread.start()
+    yield
+    live.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    live._database.client.close()
+
+
+def send(settings: Settings, producer: KafkaProducer, *events: Listen) -> None:
+    for event in events:
+        producer.send(settings.listens_topic, event.model_dump_json().encode(), event.user_name.encode())
+    producer.flush()
+
+
+def because(database: Database[dict[str, Any]], name: str) -> set[str]:
+    """Tell which tracks a listener's list is made from."""
+    found = database["recommendations"].find_one({"_id": name}) or {"items": []}
+    return {each["track_id"] for item in found["items"] for each in item["because"]}
+
+
+def test_a_list_of_another_member_that_is_newer_stays(
+    here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
+) -> None:
+    ahead = datetime.fromtimestamp(time.time() + 3600, UTC)
+    database["recommendations"].insert_one({"_id": "ahead", "generated_at": ahead, "items": ["newer"]})
+    live = member(here)
+    live._waiting = dict.fromkeys(("ahead", "other"))
+    live._recommend(SERVED, ["ahead", "other"], producer)
+    live._database.client.close()
+    assert live._waiting == {}
+    assert database["recommendations"].find_one({"_id": "ahead"})["items"] == ["newer"]  # type: ignore[index]
+    assert database["recommendations"].find_one({"_id": "other"})["model_version"] == "recommender/1"  # type: ignore[index]
+
+
+def test_what_is_taken_back_is_not_ranked_from_again(
+    here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
+) -> None:
+    live, plays = member(here), Histories(database)
+    first, second = listen("deleting", "t01", AT), listen("deleting", "t03", AT)
+    second = second.model_copy(update={"recording_msid": MSID})
+    left = listen("leaving", "t05", AT)
+
+    def ranked() -> tuple[set[str], set[str]]:
+        live._waiting = dict.fromkeys(("deleting", "leaving"))
+        live._recommend(SERVED, list(live._waiting), producer)
+        return because(database, "deleting"), because(database, "leaving")
+
+    plays.add([first, second, left])
+    assert ranked() == ({"t01", "t03"}, {"t05"})
+    Removals(database).add(listen_key("deleting", second.listened_at, MSID))
+    assert ranked()[0] == {"t01", "t03"}, "noted, and not yet removed"
+    assert plays.remove("deleting", second.listened_at, MSID) == 1
+    forgetting.forget_in_database(database, "leaving")
+    assert ranked() == ({"t01"}, set())
+    live._database.client.close()
+    database["recommendations"].delete_one({"_id": "leaving"})
+
+
+def test_what_is_discarded_is_not_remembered_either(database: Database[dict[str, Any]]) -> None:
+    plays = Histories(database)
+    kept, gone = listen("discarding", "t01", AT), listen("discarding", "t03", AT)
+    plays.add([kept, gone])
+    assert set(plays.of("discarding").times) == {"t01", "t03"}
+    plays.discard([gone])
+    assert set(plays.of("discarding").times) == {"t01"}
+
+
+def test_listens_before_the_first_champion_are_not_lost_by_a_kill(
+    here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
+) -> None:
+    with running(member(here, served=None)):
+        send(here, producer, listen("early", "t07", AT))
+        eventually(lambda: database["plays"].find_one({"user_name": "early"}))
+    assert because(database, "early") == set()
+    with running(member(here)):
+        eventually(lambda: because(database, "early") == {"t07"})
+
+
+def test_it_waits_for_the_document_server_and_catches_up(
+    settings: Settings, here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
+) -> None:
+    with running(member(here)):
+        send(here, producer, listen("before", "t01", AT))
+        eventually(lambda: because(database, "before") == {"t01"})
+        process = document_server.service(settings).process()
+        process.kill()
+        process.wait()
+        send(here, producer, *(listen(f"meanwhile-{i}", f"t{i:02}", AT + i) for i in range(TRACKS)))
+        lifecycle.up(settings, ["mongo"])
+        eventually(lambda: because(database, f"meanwhile-{TRACKS - 1}") and because(database, "meanwhile-0"))
+    mine = {"_id": {"$regex": "^meanwhile-"}}
+    assert database["recommendations"].count_documents(mine) == TRACKS
+
+
+def test_the_command_line_ranks_a_listener_and_says_why(
+    here: Settings, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("segue.commands.recommend", "segue.runs.summaries"):
+        monkeypatch.setattr(f"{module}.get_settings", lambda: here)
+    early = CliRunner().invoke(app, ["recommend", "asking"])
+    assert early.exit_code == 1
+    assert "run the DAG `recommender`" in early.stderr
+    version = promote(here, seed=0)
+    Histories(database).add([listen("asking", "t03", AT)])
+    shown = CliRunner().invoke(app, ["recommend", "asking", "--count", "4"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    assert f"For asking, by {version}" in shown.stdout
+    rows = [line for line in shown.stdout.splitlines() if "Because you played “Title 3”" in line]
+    assert len(rows) == 4
+    familiar = CliRunner().invoke(app, ["recommend", "asking", "--discover", "0"], env={"COLUMNS": "200"})
+    assert "Artist 3 " in familiar.stdout
+    assert CliRunner().invoke(app, ["recommend", "asking", "--discover", "2"]).exit_code == 2
+
+
+def test_a_worker_that_dies_is_started_again(
+    here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
+) -> None:
+    promote(here, seed=0)
+    command = Path(sys.executable).with_name("segue")
+    with subprocess.Popen([command, "live"], env=environment(here)) as service:
+
+        def worker() -> psutil.Process | None:
+            for child in psutil.Process(service.pid).children():
+                with suppress(psutil.Error):  # it has just ended
+                    # Between fork and exec a child has its parent's command line.
+                    if "segue.recommender.serving.live" in child.cmdline():
+                        return child
+            return None
+
+        try:
+            first = eventually(worker)
+            first.kill()
+            eventually(lambda: (found := worker()) is not None and found.pid != first.pid)
+            send(here, producer, listen("after", "t09", AT))
+            eventually(lambda: because(database, "after") == {"t09"})
+        finally:
+            service.terminate()
+        assert service.wait(30) == 0
+
+
+def test_a_member_whose_heartbeats_have_ended_joins_again_though_nobody_listens(
+    here: Settings, producer: KafkaProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As kafka-python's did after a restart of the broker."""
+    lonely = here.model_copy(update={"live_group": "lonely"})
+    with KafkaAdminClient(bootstrap_servers=here.kafka_bootstrap) as admin, running(member(lonely)):
+
+        def members() -> list[str]:
+            with suppress(CoordinatorNotAvailableError):  # of a group that is not there yet
+                return [each["member_id"] for each in admin.describe_groups(["lonely"])["lonely"]["members"]]
+            return []
+
+        send(lonely, producer, listen("lonely", "t01", AT))  # else there is no offset to commit
+        (first,) = eventually(members)
+        with monkeypatch.context() as patch:
+            patch.setattr(BaseCoordinator, "_do_heartbeat", _never)
+            eventually(lambda: first not in members(), timeout_s=40)
+        assert eventually(members, timeout_s=40) != [first]
+
+
+async def _never(coordinator: BaseCoordinator) -> None:
+    await coordinator._heartbeat_wakeup(3600)
+
+
+def test_the_demo_measures_how_soon_a_listen_is_answered(
+    here: Settings, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks = [
+        CorpusTrack(track_id, title, None, [float(i)])
+        for i, (track_id, title) in enumerate(
+            zip(SERVED.model.catalogue.track_ids, SERVED.model.catalogue.titles, strict=True)
+        )
+    ]
+    audience = Audience(tracks, listeners=1, seed=0)
+    with running(member(here)):
+        assert answer.seconds_to_answer(here, audience) > 0
+    assert because(database, "sim-0001") == {tracks[0].track_id}
+
+    monkeypatch.setattr(answer, "STILL_S", 1)
+    with pytest.raises(StackError, match="sim-0001 has played a track and got no new recommendations"):
+        answer.seconds_to_answer(here, audience)
+    with pytest.raises(StackError, match="have 1 listens to read and have read none"):
+        answer.seconds_to_answer(here, audience)

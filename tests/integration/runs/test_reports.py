@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from segue.errors import ReportError
+from segue.runs import reports
+
+RUN = "recommender/manual__2026-10-01T00:00:00+00:00"
+
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def database(mongo):
+    yield mongo.client["reports-alone"]
+    mongo.client.drop_database("reports-alone")
+
+
+def test_what_is_saved_is_read_again(database):
+    reports.save(RUN, "<p>Björk</p>", into=database)
+    assert reports.read(RUN, source=database) == "<p>Björk</p>"
+
+
+def test_a_run_without_a_report_has_none(database):
+    reports.save(RUN, "one", into=database)
+    assert reports.read(f"{RUN}0", source=database) is None
+
+
+def test_a_job_that_runs_again_replaces_its_report(database):
+    for html in ("first", "second"):
+        reports.save(RUN, html, into=database)
+    assert [document["html"] for document in database[reports.COLLECTION].find()] == ["second"]
+
+
+def test_a_report_that_mongodb_would_refuse_is_refused_with_what_to_do(database):
+    largest = "é" * (reports.MAX_BYTES // 2)
+    reports.save(RUN, largest, into=database)
+    assert reports.read(RUN, source=database) == largest
+    with pytest.raises(ReportError, match=r"16\.8 MB.*fewer or smaller figures"):
+        reports.save(RUN, largest + "é", into=database)
+
+
+def test_of_each_dag_the_newest_stay(database, monkeypatch):
+    monkeypatch.setattr(reports, "KEPT", 2)
+    for run in ("genre/1", "genre_model/1", "genre/2", "genre/3", "genre/1"):
+        reports.save(run, run, into=database)
+    kept = {report["_id"] for report in database[reports.COLLECTION].find()}
+    assert kept == {
+        "genre/1",
+        "genre/3",
+        "genre_model/1",
+    }

@@ -1,0 +1,132 @@
+"""A made-up corpus with a champion that knows it, listeners of it, and the worker that recommends live."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+from liblistenbrainz import Listen as ClientListen
+from liblistenbrainz import ListenBrainz
+from pymongo.database import Database
+from scipy import sparse
+from tests.support.api_server import free_port
+
+from segue.connections.registry import Registry
+from segue.recommender.components.als import Hyperparameters
+from segue.recommender.components.blend import Blend
+from segue.recommender.components.factors import Factors
+from segue.recommender.components.neighbours import Neighbours
+from segue.recommender.components.popularity import Popularity
+from segue.recommender.model import NAME, Catalogue, Recommender
+from segue.recommender.recipe import Recipe
+from segue.recommender.training import ENDS
+from segue.settings import Settings
+
+TRACKS = 40
+
+
+def settings_of(settings: Settings, name: str) -> Settings:
+    """Settings of a corpus of its own, with its own topics, database and registry, on shared services."""
+    changed = {
+        "corpus": name,
+        "api_port": free_port(),
+        "mongo_database": f"segue-{name}",
+        "listens_topic": f"{name}-listens",
+        "feedback_topic": f"{name}-feedback",
+        "dead_letters_topic": f"{name}-listens.dlq",
+        "recommendations_topic": f"{name}-recommendations",
+        "live_group": f"segue-{name}",
+        "api_requests_per_window": 100_000,
+        "music": settings.home / f"{name}-music",
+    }
+    return settings.model_copy(update=changed)
+
+
+def model(seed: int, rank: int = 2) -> Recommender:
+    """Two kinds of tracks, even and odd; who plays one kind is recommended it."""
+    random = np.random.default_rng(seed)
+    kind = np.arange(TRACKS) % 2
+    factors = (np.eye(rank)[kind] + random.normal(0, 0.05, (TRACKS, rank))).astype(np.float32)
+    near = sparse.csr_matrix((kind[:, None] == kind[None, :]) & ~np.eye(TRACKS, dtype=bool), dtype=np.float32)
+    components = {
+        "factors": Factors(factors, 10.0, 0.01),
+        "popularity": Popularity(np.linspace(1, 2, TRACKS, dtype=np.float32)),
+        "sound": Neighbours(near),
+    }
+    weights = {"factors": 0.8, "popularity": 0.1, "sound": 0.1}
+    recipe = Recipe(Hyperparameters(rank=rank), 10.0, 0.5, 0.0, weights, 0.5, 0.0)
+    names = [f"t{i:02}" for i in range(TRACKS)]
+    catalogue = Catalogue(names, [f"Title {i}" for i in range(TRACKS)], [f"Artist {i}" for i in range(TRACKS)])
+    return Recommender(catalogue, Blend(components, weights), recipe)
+
+
+def promote(settings: Settings, seed: int, rank: int = 2) -> str:
+    registry = Registry(settings)
+    tags = {ENDS: json.dumps({})}
+    version = registry.register(NAME, model(seed, rank).save, parameters={}, metrics={}, tags=tags, report={})
+    registry.promote(version)
+    return str(version)
+
+
+def publish(database: Database[dict[str, Any]]) -> None:
+    """Fill the collection of tracks; every fourth has a MusicBrainz id."""
+    catalogue = model(0).catalogue
+    database["tracks"].insert_many(
+        {"_id": i, "title": t, "artist": a, "path": f"{i}.mp3", "partition_date": "2026-01-01"}
+        | ({} if number % 4 else {"recording_mbid": mbid_of(number)})
+        for number, (i, t, a) in enumerate(
+            zip(catalogue.track_ids, catalogue.titles, catalogue.artists, strict=True)
+        )
+    )
+
+
+def mbid_of(track: int) -> str:
+    """Make up a MusicBrainz id, in capitals, as some tags have it."""
+    return f"ABCDEF00-0000-4000-8000-{track:012}"
+
+
+class Worker:
+    """One member of the group that recommends live."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "segue.recommender.serving.live"]
+        self._process = subprocess.Popen(command, env=dict(environment(self._settings)))
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("SEGUE_")} | {
+        f"SEGUE_{name.upper()}": str(value) for name, value in settings if value is not None
+    }
+
+
+def play(api: str, token: str, *tracks: int, ago_s: int = 60) -> None:
+    """Scrobble as a player does, with the real client."""
+    player = ListenBrainz(api_base_url=api)
+    player.set_auth_token(token)
+    catalogue = model(0).catalogue
+    for i, track in enumerate(tracks):
+        player.submit_single_listen(
+            ClientListen(
+                track_name=catalogue.titles[track],
+                artist_name=catalogue.artists[track],
+                listened_at=int(time.time()) - ago_s - i,
+            )
+        )

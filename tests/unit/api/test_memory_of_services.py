@@ -1,0 +1,60 @@
+"""What /metrics and /health say of services that hold too much; all else that they ask is a stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from segue.api import health
+from segue.api.caching import Lately
+from segue.stack.memory import Usage
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Return a function that asks the API for a path, while services hold the given memory."""
+    monkeypatch.setattr(health, "heartbeat", lambda _: tmp_path / "none")
+    monkeypatch.setattr(health, "THREADS", frozenset())
+
+    def answer(path, *usages):
+        app = FastAPI()
+        app.include_router(health.router)
+        served = SimpleNamespace(served=None, error=None)
+        app.state.context = SimpleNamespace(
+            settings=None,
+            writer=SimpleNamespace(pending=0),
+            catalogue=SimpleNamespace(index=[], loaded=True),
+            follower=SimpleNamespace(lag=0, error=None),
+        )
+        app.state.recommending = SimpleNamespace(champion=served)
+        app.state.memory = Lately(lambda: list(usages))
+        app.state.dependencies = app.state.retraining = Lately(dict)
+
+        async def get() -> httpx.Response:
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                return await client.get(path)
+
+        return asyncio.run(get())
+
+    return answer
+
+
+def test_metrics_has_the_memory_of_each_service_and_its_limit(ask):
+    told = ask("/metrics", Usage("mongo", 1_600_000_000, 1500), Usage("airflow-migration", 1_000_000, None)).text
+    assert 'segue_service_memory_bytes{service="mongo"} 1.6e+09' in told
+    assert 'segue_service_memory_limit_bytes{service="mongo"} 1.5e+09' in told
+    assert 'segue_service_memory_bytes{service="airflow-migration"} 1e+06' in told
+    assert 'limit_bytes{service="airflow-migration"}' not in told
+
+
+def test_health_names_a_service_above_its_limit_and_stays_as_it_is(ask):
+    greedy = Usage("mongo", 1_600_000_000, 1500)
+    answer = ask("/health", greedy, Usage("kafka", 300_000_000, 800))
+    assert answer.status_code == 200
+    assert answer.json()["memory"] == {"ok": False, "errors": [greedy.excess]}
+    assert ask("/health").json()["memory"] == {"ok": True, "errors": []}

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli import app
+from segue.connections.registry import Registry
+from segue.errors import ModelError, StackError
+from segue.settings import Settings, get_settings
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return Registry(Settings(home=tmp_path / "a home", corpus="test"))
+
+
+@pytest.fixture
+def model(spark):
+    from pyspark.ml import Pipeline
+    from pyspark.ml.feature import StringIndexer
+
+    return Pipeline(stages=[StringIndexer(inputCol="a", outputCol="b")]).fit(
+        spark.createDataFrame([("x",)], "a string")
+    )
+
+
+def test_a_registry_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch, free_ports):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    [port] = free_ports(1)
+    with pytest.raises(StackError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"):
+        Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
+
+
+def register(registry, model, **changes):
+    return registry.register(
+        "toy",
+        model,
+        **({"parameters": {"p": 1}, "metrics": {"f1": 0.5}, "tags": {"t": "x"}, "report": {"é": 1}} | changes),
+    )
+
+
+OPEN = """
+import sys, time
+from pathlib import Path
+from segue.connections.registry import Registry
+from segue.settings import Settings
+import mlflow
+while not Path(sys.argv[1], "go").exists():
+    time.sleep(0.01)
+print(Registry(Settings(home=Path(sys.argv[1]), corpus="test")).champion("toy"))
+"""
+
+
+def test_processes_may_open_a_new_registry_at_once(tmp_path):
+    command = [sys.executable, "-c", OPEN, str(tmp_path)]
+    openers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    time.sleep(2)
+    (tmp_path / "go").touch()
+    assert [opener.communicate(timeout=120)[0].strip() for opener in openers] == ["None"] * 3
+
+
+def test_an_empty_registry_has_no_champion(registry):
+    assert registry.champion("toy") is None
+
+
+def test_a_registered_model_does_not_serve_until_it_is_promoted(registry, model):
+    version = register(registry, model)
+    assert registry.champion("toy") is None
+    registry.promote(version)
+    assert registry.champion("toy") == version
+    assert (version.number, version.metrics, version.tags) == (1, {"f1": 0.5}, {"t": "x"})
+
+
+def test_the_old_champion_is_kept_and_can_serve_again(registry, model):
+    first, second = register(registry, model), register(registry, model)
+    registry.promote(first)
+    registry.promote(second)
+    assert registry.champion("toy") == second
+    assert first.load().stages
+    registry.promote(first)
+    assert registry.champion("toy") == first
+
+
+def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registry):
+    versions = [register(registry, Path.mkdir) for _ in range(4)]
+    for version in (versions[0], versions[1], versions[3]):  # the third never served
+        registry.promote(version)
+    assert registry.rollback("toy") == versions[1]
+    assert registry.rollback("toy") == registry.champion("toy") == versions[0]
+    with pytest.raises(ModelError, match="toy/1 is the first that served"):
+        registry.rollback("toy")
+    assert registry.champion("toy") == versions[0]
+
+
+def test_promoting_the_champion_again_does_not_lose_what_it_replaced(registry):
+    first, second = register(registry, Path.mkdir), register(registry, Path.mkdir)
+    for version in (first, second, second):
+        registry.promote(version)
+    assert registry.rollback("toy") == first
+
+
+def test_a_successor_serves_only_if_what_it_was_made_from_still_does(registry):
+    first, second, third = (register(registry, Path.mkdir) for _ in range(3))
+    assert not registry.succeed(first, second)
+    assert registry.champion("toy") is None
+    registry.promote(first)
+    assert registry.succeed(first, second)
+    assert registry.champion("toy") == second
+    assert not registry.succeed(first, third)
+    assert registry.rollback("toy") == first
+    assert not registry.succeed(second, third)
+    assert registry.champion("toy") == first
+
+
+def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_is_spared(registry):
+    versions = [register(registry, Path.mkdir) for _ in range(7)]
+    for version in versions[:4]:
+        registry.promote(version)
+    registry.prune("toy", lambda version: version.number == 1, keep=2)
+    assert [version.number for version in registry.versions()] == [7, 6, 4, 3, 2, 1]
+    registry.prune("toy", lambda _: False, keep=1)
+    assert [version.number for version in registry.versions()] == [7, 4, 3]
+    there = [Path(version.location.removeprefix("file:")).parent.exists() for version in versions]
+    assert there == [False, False, True, True, False, False, True]
+    assert registry.rollback("toy") == versions[2]
+    with pytest.raises(ModelError, match="first that served of those that are kept"):
+        registry.rollback("toy")
+
+
+SUCCEED = """
+import sys, time
+from pathlib import Path
+from segue.connections.registry import Registry
+from segue.settings import Settings
+registry = Registry(Settings(home=Path(sys.argv[1]), corpus="test"))
+champion, mine = registry.version("toy", 1), registry.version("toy", int(sys.argv[2]))
+while not Path(sys.argv[1], "go").exists():
+    time.sleep(0.001)
+print(registry.succeed(champion, mine))
+"""
+
+
+def test_of_successors_that_come_at_once_exactly_one_serves(tmp_path):
+    registry = Registry(Settings(home=tmp_path, corpus="test"))
+    for _ in range(4):
+        register(registry, Path.mkdir)
+    registry.promote(registry.version("toy", 1))
+    rivals = {
+        number: subprocess.Popen(
+            [sys.executable, "-c", SUCCEED, str(tmp_path), str(number)], stdout=subprocess.PIPE, text=True
+        )
+        for number in (2, 3, 4)
+    }
+    time.sleep(3)
+    (tmp_path / "go").touch()
+    answers = {number: rival.communicate(timeout=120)[0].strip() for number, rival in rivals.items()}
+    assert sorted(answers.values()) == ["False", "False", "True"]
+    champion = registry.champion("toy")
+    assert champion is not None
+    assert answers[champion.number] == "True"
+
+
+def test_a_version_or_model_that_is_not_there_is_named(registry):
+    register(registry, Path.mkdir)
+    with pytest.raises(ModelError, match="no toy/7"):
+        registry.version("toy", 7)
+    with pytest.raises(ModelError, match="no champion of 'toy'"):
+        registry.rollback("toy")
+    with pytest.raises(ModelError, match="no champion of 'nothing'"):
+        registry.rollback("nothing")
+
+
+def test_the_command_lists_promotes_and_rolls_back(registry, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path / "a home"))
+    monkeypatch.setenv("SEGUE_CORPUS", "test")
+    get_settings.cache_clear()
+    for _ in range(2):
+        register(registry, Path.mkdir)
+
+    def segue(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["models", *arguments]).output
+
+    segue("promote", "toy", "1")
+    assert "toy/2 is the champion." in segue("promote", "toy", "2")
+    assert "toy/1 is the champion, in place of toy/2." in segue("rollback", "toy")
+    assert re.search(r"toy/2 +│ +│.*toy/1 +│ champion", segue("list"), re.DOTALL)
+    assert "no toy/9" in segue("promote", "toy", "9")
+    get_settings.cache_clear()
+
+
+def test_a_version_is_a_folder_in_sparks_format_with_its_report_beside_it(registry, model, spark):
+    version = register(registry, model)
+    loaded = version.load()
+    assert loaded.transform(spark.createDataFrame([("x",)], "a string")).first().b == 0.0
+    folder = Path(version.location.removeprefix("file:"))
+    assert (folder / "metadata").is_dir()
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+    assert json.loads((folder.parent / "report.json").read_text()) == {"é": 1}
+
+
+def test_other_texts_are_kept_beside_the_model_too(registry):
+    version = register(registry, lambda folder: folder.mkdir(), texts={"report.html": "<h1>é</h1>"})
+    folder = Path(version.location.removeprefix("file:")).parent
+    assert (folder / "report.html").read_text() == "<h1>é</h1>"
+    assert json.loads((folder / "report.json").read_text()) == {"é": 1}
+
+
+def test_another_process_finds_the_champion(registry, model, tmp_path):
+    registry.promote(register(registry, model))
+    again = Registry(Settings(home=tmp_path / "a home", corpus="test"))
+    assert again.champion("toy") == registry.champion("toy")

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from segue.recommender.evaluation import metrics
+from segue.recommender.evaluation.metrics import Task, best, interval, judge
+from segue.recommender.evaluation.windows import Window
+
+
+class Fixed:
+    """Scores tracks by a given row."""
+
+    def __init__(self, row: list[float]) -> None:
+        self.row = np.array(row, dtype=np.float32)
+
+    def scores(self, history: sparse.csr_matrix) -> np.ndarray:
+        return np.repeat(self.row[None, :], history.shape[0], axis=0)
+
+
+def window(history: list[list[int]], future: list[list[int]]) -> Window:
+    return Window(
+        sparse.csr_matrix(np.array(history, np.float32)), sparse.csr_matrix(np.array(future, np.float32))
+    )
+
+
+def test_new_tracks_are_ranked_without_what_was_played() -> None:
+    # Ranking of candidates: 1, 2, 3, 4; relevant: 2 and 4. Track 0 is played before and counts for nothing.
+    judged = judge(Fixed([9, 5, 4, 3, 2]), window([[1, 0, 0, 0, 0]], [[3, 0, 1, 0, 1]]))
+    values = {name: v[0] for name, v in judged.values.items()}
+    gains = 1 / np.log2([3, 5])
+    assert values["ndcg@10"] == pytest.approx(gains.sum() / (1 + 1 / np.log2(3)))
+    assert values["recall@20"] == 1
+    assert values["precision@10"] == pytest.approx(0.2)
+    assert values["map@100"] == pytest.approx((1 / 2 + 2 / 4) / 2)
+
+
+def test_repeats_are_ranked_among_what_was_played() -> None:
+    judged = judge(Fixed([1, 2, 9]), window([[1, 1, 0]], [[1, 0, 1]]), Task.REPEAT)
+    assert judged.values["ndcg@10"][0] == pytest.approx(1 / np.log2(3))
+
+
+def test_cold_tracks_are_those_that_few_have_played() -> None:
+    history = [[1, 0, 0]] * metrics.FEW + [[0, 0, 0]]
+    future = [[0, 0, 0]] * metrics.FEW + [[1, 1, 0]]
+    judged = judge(Fixed([9, 1, 2]), window(history, future), Task.COLD)
+    assert judged.listeners.tolist() == [metrics.FEW]
+    assert judged.values["ndcg@10"][0] == pytest.approx(1 / np.log2(3))
+
+
+def test_listeners_who_play_nothing_relevant_do_not_count() -> None:
+    judged = judge(Fixed([1, 2]), window([[1, 0], [1, 0]], [[1, 0], [0, 1]]))
+    assert judged.listeners.tolist() == [1]
+    assert judged.means()["ndcg@10"] == 1
+
+
+def test_several_tasks_judged_together_have_what_each_has_alone(
+    plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "BATCH_SCORES", 7 * plays.shape[1])
+    monkeypatch.setattr(metrics, "FEW", 40)
+    random = np.random.default_rng(0)
+    future = sparse.csr_matrix(random.poisson(0.1, size=plays.shape).astype(np.float32))
+    scorer, divided = Fixed(random.permutation(plays.shape[1]).tolist()), Window(plays, future)
+    together = metrics.judge_tasks(scorer, divided, list(Task))
+    for task in Task:
+        alone = judge(scorer, divided, task)
+        assert len(alone.listeners)
+        np.testing.assert_array_equal(together[task].listeners, alone.listeners)
+        assert together[task].means() == alone.means()
+
+
+def test_nothing_to_judge_gives_zeros() -> None:
+    judged = judge(Fixed([1, 2]), window([[1, 0]], [[0, 0]]))
+    assert judged.means()["ndcg@10"] == 0
+    assert interval(judged.values["ndcg@10"]) == (0.0, 0.0)
+
+
+def test_popularity_lift_compares_the_list_with_the_listener() -> None:
+    # Tracks 0, 1, 2 have 1, 2, 3 listeners. The first listener plays track 1 and is shown 2 and 0.
+    history = [[0, 1, 0], [1, 1, 1], [0, 0, 1], [0, 0, 1]]
+    judged = judge(Fixed([1, 2, 3]), window(history, [[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]))
+    assert judged.values["popularity_lift@10"][0] == pytest.approx(2 / 2 - 1)
+
+
+@pytest.mark.parametrize("width", [7, 100, 20_000])
+def test_best_is_the_beginning_of_the_full_order(width: int) -> None:
+    scores = np.random.default_rng(0).normal(size=(5, width)).astype(np.float32)
+    scores[:, ::3] = -np.inf
+    full = np.argsort(-scores, axis=1, kind="stable")[:, :25]
+    finite = np.isfinite(np.take_along_axis(scores, full, axis=1))
+    np.testing.assert_array_equal(best(scores, 25), np.where(finite, full, -1))
+
+
+@pytest.mark.parametrize("highest", ["anywhere", "not in the sample", "few", "none"])
+def test_the_best_of_a_large_catalogue_are_found_wherever_they_lie(highest: str) -> None:
+    scores = np.random.default_rng(0).permutation(10_000).astype(np.float32)
+    if highest == "not in the sample":
+        scores[:: metrics._SAMPLED] -= 10_000
+    elif highest == "few":
+        scores[scores < 9_960] = -np.inf
+    elif highest == "none":
+        scores[:] = -np.inf
+    order = np.argsort(-scores, kind="stable")[:100]
+    np.testing.assert_array_equal(best(scores[None], 100)[0], np.where(np.isfinite(scores[order]), order, -1))
+    # All above the sample's threshold are too few: then all are looked at.
+    scores[:: metrics._SAMPLED] = 1e6
+    assert (best(scores[None], 700)[0][:625] % metrics._SAMPLED == 0).all()
+
+
+def test_interval_holds_the_mean_and_narrows_with_more_listeners() -> None:
+    values = np.random.default_rng(0).random(2000)
+    few, many = interval(values[:50]), interval(values)
+    assert many[0] < values.mean() < many[1]
+    assert many[1] - many[0] < few[1] - few[0]

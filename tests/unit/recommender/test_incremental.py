@@ -1,0 +1,187 @@
+"""What an update takes in and what it leaves, with a real registry and no Spark."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from segue.connections.registry import Registry
+from segue.recommender import incremental, training
+from segue.recommender.components.factors import Factors
+from segue.recommender.evaluation.comparison import Comparison
+from segue.recommender.interactions import Interactions
+from segue.recommender.material import Material
+from segue.recommender.model import NAME, Recommender
+from segue.recommender.recipe import Audio
+from segue.recommender.training import ENDS, Decision
+from segue.settings import Settings
+
+
+@pytest.fixture
+def registry(tmp_path: Any) -> Registry:
+    return Registry(Settings(home=tmp_path, corpus="test"))
+
+
+@pytest.fixture
+def material(plays: sparse.csr_matrix, model: Recommender) -> Material:
+    """The plays as messages of one partition, in an order that is that of their times."""
+    counts = plays.tocoo()
+    order = np.random.default_rng(3).permutation(counts.nnz)
+    at = np.arange(counts.nnz)
+    interactions = Interactions(
+        counts.row[order].astype(np.int64),
+        counts.col[order].astype(np.int64),
+        counts.data[order],
+        at.astype(np.float64),
+        np.array([f"listener {i:03}" for i in range(plays.shape[0])]),
+        np.asarray(model.catalogue.track_ids, dtype=str),
+    )
+    offsets = np.column_stack([np.zeros_like(at), at])
+    factors = model.blend.components["factors"]
+    assert isinstance(factors, Factors)
+    return Material(interactions, offsets, model.catalogue, Audio(factors.items, model.catalogue.artists))
+
+
+def end_of(material: Material) -> dict[int, int]:
+    return {0: len(material.offsets)}
+
+
+def serve(registry: Registry, model: Recommender, seen: int) -> None:
+    training.promote(model, {0: seen}, registry, "trained in full", {})
+
+
+def update(material: Material, registry: Registry, **changes: Any) -> Decision:
+    chosen: dict[str, Any] = {"ends": end_of(material)} | changes
+    return incremental.train_incrementally(None, material, registry=registry, **chosen)  # type: ignore[arg-type]
+
+
+def factors_of(model: Recommender | None) -> np.ndarray:
+    assert model is not None
+    factors = model.blend.components["factors"]
+    assert isinstance(factors, Factors)
+    return factors.items
+
+
+def test_what_the_champion_has_seen_changes_nothing(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    serve(registry, model, seen=end_of(material)[0])
+    decision = update(material, registry)
+    assert (decision.promoted, decision.version) == (False, "recommender/1")
+    assert "already seen" in decision.reason
+
+
+def test_replayed_the_tracks_of_what_it_has_seen_are_solved_again_and_no_listen_counts_twice(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    end = end_of(material)[0]
+    serve(registry, model, seen=end)
+    decision = update(material, registry, again={0: end - 5})
+    assert decision.promoted
+    assert "taken in again, all seen by recommender/1" in decision.reason
+    changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
+    assert set(changed) == set(material.interactions.item[-5:])
+    assert decision.model is not None
+    np.testing.assert_allclose(decision.model.popularity, model.popularity, rtol=1e-6)
+    champion = registry.champion(NAME)
+    assert champion is not None
+    assert json.loads(champion.tags[ENDS]) == {"0": end}
+
+
+def test_a_replay_that_reaches_back_is_judged_by_what_is_new(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = end_of(material)[0]
+    serve(registry, model, seen=end - 40)
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    decision = update(material, registry, again={0: end - 100})
+    assert "later half of 40 listens new to recommender/1" in decision.reason
+    changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
+    assert set(changed) == set(material.interactions.item[-100:])
+
+
+def test_a_window_is_not_replayed_onto_a_champion_that_has_learned_from_more(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] + 1)
+    decision = update(material, registry, again={0: 0})
+    assert not decision.promoted
+    assert "learned from more than this window" in decision.reason
+
+
+def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_of_the_new_one(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] - 40)
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    take_in = incremental.take_in
+
+    def meanwhile(*arguments: Any) -> Recommender:
+        if registry.champion(NAME) == registry.version(NAME, 1):
+            serve(registry, model, seen=end_of(material)[0] - 20)  # as the nightly training would
+        return take_in(*arguments)
+
+    monkeypatch.setattr(incremental, "take_in", meanwhile)
+    decision = update(material, registry)
+    assert (decision.promoted, decision.version, decision.model) == (False, "recommender/2", None)
+    assert "the champion changed meanwhile from recommender/1" in decision.reason
+    assert str(registry.champion(NAME)) == "recommender/2"
+    assert update(material, registry).version == "recommender/4"  # the next takes in what is left
+
+
+def test_of_a_topic_that_was_made_anew_the_champion_has_seen_nothing(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = end_of(material)[0]
+    serve(registry, model, seen=end + 5_000)
+    assert "already seen" in update(material, registry, topic={0: end + 5_000}).reason, "a window before its end"
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    decision = update(material, registry, topic=end_of(material))
+    assert decision.promoted
+    assert incremental.ends_of(registry.version(NAME, 2)) == {0: end}
+
+
+def test_where_nobody_plays_something_new_the_reason_says_that_nothing_judges(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(registry, model, seen=end_of(material)[0] - 1)
+    monkeypatch.setattr(incremental, "learning_rows", lambda _: np.array([], dtype=np.int64))
+    decision = update(material, registry)
+    assert decision.promoted
+    assert "nothing to judge by" in decision.reason
+
+
+def test_whom_the_champion_has_a_trace_of_is_who_was_forgotten_since_its_full_training(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    removed = {"user:a": time.time() - 60, "user:b": time.time() + 60}
+    removed |= {"user:a/100/x": time.time() + 60, "event:y": time.time() + 60}
+    assert incremental.forgotten_since_full_training(registry, removed) == 2
+    serve(registry, model, seen=end_of(material)[0])
+    assert incremental.forgotten_since_full_training(registry, removed) == 1
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_damaged_champion_does_not_outlive_a_full_training_that_does_not_pass(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    poor = Comparison("by time", [], "EASE", {"popularity": (-1.0, -1.0, -1.0)}, {}, model.recipe)
+    monkeypatch.setattr(training, "compare", lambda *_, **__: poor)
+    monkeypatch.setattr(training, "report", lambda _: "")
+    monkeypatch.setattr(training, "page", lambda *_, **__: "")
+    monkeypatch.setattr(training.mllib, "fit", lambda *_, **__: model.blend.components["factors"])
+    serve(registry, model, seen=0)
+    champion = registry.version(NAME, 1)
+    if damaged:
+        (champion.folder() / "factors.npy").write_bytes(b"damaged")
+    decision = training.train_in_full(None, material, end_of(material), registry)  # type: ignore[arg-type]
+    assert decision.promoted == damaged
+    assert str(registry.champion(NAME)) == ("recommender/2" if damaged else "recommender/1")
+    if damaged:
+        assert "popularity serves" in decision.reason
+        assert Recommender.load(registry.version(NAME, 2).folder())

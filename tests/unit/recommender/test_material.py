@@ -1,0 +1,48 @@
+"""What the trainings read, through Spark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from segue.audio.definition import N_FEATURES
+from segue.errors import TrainingError
+from segue.recommender.material import Material
+from segue.tracks.vectors import pack
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+TRACKS = "track_id string, title string, artist string, features binary"
+LISTENS = "user_name string, track_id string, listened_at long, partition int, offset long"
+
+
+@pytest.fixture
+def tracks(spark: SparkSession) -> DataFrame:
+    vectors = pack(np.random.default_rng(0).normal(size=(3, N_FEATURES)))
+    rows = [("t2", "Two", None, vectors[0]), ("t0", "Zero", "Ann", vectors[1]), ("t1", None, "Bob", vectors[2])]
+    return spark.createDataFrame(rows, TRACKS)
+
+
+def test_tracks_and_listeners_are_numbered_in_the_order_of_their_names(
+    spark: SparkSession, tracks: DataFrame
+) -> None:
+    rows = [("zoë", "t2", 30, 0, 7), ("Ann", "t0", 10, 1, 8), ("zoë", "t0", 20, 0, 9), ("émile", "t1", 40, 2, 1)]
+    material = Material.read(spark.createDataFrame(rows, LISTENS).repartition(3), tracks)
+    assert list(material.catalogue.track_ids) == ["t0", "t1", "t2"]
+    assert list(material.catalogue.titles) == ["Zero", "", "Two"]
+    assert list(material.catalogue.artists) == ["Ann", "Bob", ""]
+    plays = material.interactions
+    assert plays.users.tolist() == ["Ann", "zoë", "émile"]
+    assert plays.timestamp is not None
+    read = zip(plays.users[plays.user], plays.items[plays.item], plays.timestamp, material.offsets, strict=True)
+    found = {(str(user), str(item), int(at), *map(int, offset)) for user, item, at, offset in read}
+    assert found == set(rows)
+    assert material.audio.sounds.shape == (3, 3)
+
+
+def test_without_listens_it_is_said_what_to_do(spark: SparkSession, tracks: DataFrame) -> None:
+    with pytest.raises(TrainingError, match="listens of 0 listener"):
+        Material.read(spark.createDataFrame([], LISTENS), tracks)

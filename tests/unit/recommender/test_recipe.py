@@ -1,0 +1,93 @@
+"""What is chosen on a window of few listeners must hold on the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from segue.recommender import recipe
+from segue.recommender.components import blend
+from segue.recommender.components.als import Hyperparameters
+from segue.recommender.components.blend import Blend
+from segue.recommender.components.factors import Factors
+from segue.recommender.evaluation.metrics import Scorer, judge
+from segue.recommender.evaluation.windows import Window, at_random
+from segue.recommender.recipe import SIMPLEST, Fit, choose, multiplications
+
+TASTES = 4
+
+
+@dataclass(frozen=True)
+class Told:
+    """A component with given scores, shape (n_listeners, n_tracks), for the whole history."""
+
+    table: np.ndarray
+
+    def scores(self, history: sparse.csr_matrix) -> np.ndarray:
+        assert history.shape == self.table.shape
+        return self.table.astype(np.float32)
+
+
+def people(seed: int, listeners: int = 30, tracks: int = 200) -> tuple[dict[str, Scorer], Window]:
+    """Draw plays, one component that knows something of the listeners' tastes, and four that know nothing."""
+    random = np.random.default_rng(seed)
+    taste = random.normal(size=(listeners, tracks))
+    likely = np.exp(taste) / np.exp(taste).sum(axis=1, keepdims=True)
+    future = np.array([random.multinomial(6, each) for each in likely], dtype=np.float32)
+    components: dict[str, Scorer] = {"knows": Told(taste + 0.5 * random.normal(size=taste.shape))}
+    components |= {f"noise {i}": Told(random.normal(size=taste.shape)) for i in range(4)}
+    return components, Window(sparse.csr_matrix(taste.shape, dtype=np.float32), sparse.csr_matrix(future))
+
+
+def test_weights_learned_from_thirty_listeners_hold_for_thirty_others() -> None:
+    kept = []
+    for seed in range(10):
+        weights = blend.learn(*people(seed))
+        others, window = people(seed + 1000)
+        scorers = Blend(others, weights), others["knows"]
+        blended, alone = (judge(scorer, window).means()["ndcg@10"] for scorer in scorers)
+        kept.append(blended / alone)
+    assert np.mean(kept) > 0.95
+
+
+def fit_by(quality: Callable[[Hyperparameters], float]) -> Fit:
+    """Make a fit whose tracks are nearer to their taste the higher the parameters' quality; the rest is chance."""
+
+    def fit(history: sparse.csr_matrix, parameters: Hyperparameters) -> Factors:
+        random = np.random.default_rng([hash(parameters) % 2**32, int(history.indices.sum())])
+        truth = np.eye(TASTES)[np.arange(history.shape[1]) % TASTES]
+        items = truth * quality(parameters) + random.normal(size=truth.shape)
+        return Factors(items.astype(np.float32), parameters.alpha, parameters.regularization)
+
+    return fit
+
+
+def test_parameters_that_are_only_lucky_are_seldom_taken(plays: sparse.csr_matrix) -> None:
+    """The luckiest of sixteen equals is any of them; what few data bear must be taken instead."""
+    windows = [at_random(plays[:30], seed).validation for seed in range(8)]
+    chosen = [choose(fit_by(lambda _: 0.5), window, None, trials=16, say=str).als for window in windows]
+    assert sum(als.rank == SIMPLEST.rank for als in chosen) >= 6
+
+
+def test_parameters_that_are_better_are_taken(plays: sparse.csr_matrix) -> None:
+    window = at_random(plays[:30], seed=0).validation
+    fit = fit_by(lambda parameters: 2.0 if parameters.rank == 16 else 0.2)
+    assert choose(fit, window, None, trials=16, say=str).als.rank == 16
+
+
+def test_parameters_whose_fit_would_take_too_long_are_left_out(
+    plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = at_random(plays[:30], seed=0).validation
+    monkeypatch.setattr(
+        recipe, "LARGEST_FIT", multiplications(window.history, Hyperparameters(rank=8, iterations=15))
+    )
+    said: list[str] = []
+    tried: dict[Hyperparameters, float] = {}
+    choose(fit_by(lambda _: 0.5), window, None, trials=16, say=said.append, tried=tried)
+    assert {parameters.rank for parameters in tried} == {8}
+    assert sum("not tried" in line for line in said) == 16 - len(tried)
