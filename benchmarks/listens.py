@@ -21,8 +21,8 @@ import numpy as np
 from rich.console import Console
 
 from segue.api.accounts import Accounts
+from segue.connections.mongo import database
 from segue.errors import StackError
-from segue.runs.summaries import database
 from segue.settings import get_settings
 from segue.stack import kafka, listens_api
 from segue.stack.service import Service

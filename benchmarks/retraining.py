@@ -19,11 +19,11 @@ import numpy as np
 from killed import console
 
 from segue.api.accounts import Accounts
+from segue.connections.mongo import database
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.listeners import audience_of, produce
 from segue.demo.watch import wait_until_deferred
 from segue.errors import StackError
-from segue.runs.summaries import database
 from segue.settings import get_settings
 from segue.stack import airflow
 

@@ -22,7 +22,7 @@ import psutil
 from kafka import KafkaProducer
 from killed import console, own_stack
 
-from segue.connections import offsets
+from segue.connections import offsets, topics
 from segue.settings import PROJECT_DIR, Settings
 
 TOPIC = "sensors"
@@ -90,7 +90,7 @@ def main() -> None:
         os.environ["AIRFLOW_HOME"] = str(settings.home / "airflow")
         connection = {"conn_type": "kafka", "extra": {"bootstrap.servers": settings.kafka_bootstrap}}
         os.environ["AIRFLOW_CONN_KAFKA_DEFAULT"] = json.dumps(connection)
-        offsets.create_listens_topic({"bootstrap_servers": settings.kafka_bootstrap}, TOPIC)
+        topics.create_listens_topic({"bootstrap_servers": settings.kafka_bootstrap}, TOPIC)
         for sensors in (1, arguments.sensors):
             used, resident = asyncio.run(idle(sensors, arguments.seconds))
             share = 100 * used / arguments.seconds

@@ -20,19 +20,16 @@ from airflow.sdk.exceptions import (
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from segue.connections import kafka
 from segue.connections import offsets as broker
 from segue.connections.windows import OffsetWindow
 from segue.errors import StackError
+from segue.settings import get_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
-# kafka-python's names where they are not librdkafka's with underscores.
-SASL = {
-    "sasl.username": "sasl_plain_username",
-    "sasl.password": "sasl_plain_password",
-    "ssl.ca.location": "ssl_cafile",
-}
+log = logging.getLogger(__name__)
 
 
 def client_config(connection: Connection) -> dict[str, Any]:
@@ -46,7 +43,17 @@ def client_config(connection: Connection) -> dict[str, Any]:
             f"Connection {connection.conn_id!r} names no brokers: "
             'set its extra to {"bootstrap.servers": "host:port"}.'
         )
-    return {SASL.get(key, key.replace(".", "_")): value for key, value in extra.items()}
+    expected = kafka.options(get_settings())
+    if differing := sorted(
+        name for name in expected.keys() | extra.keys() if expected.get(name) != extra.get(name)
+    ):
+        log.warning(
+            "Connection %r and the settings SEGUE_KAFKA_… differ in %s. "
+            "This task follows the connection; the jobs and the API follow the settings.",
+            connection.conn_id,
+            ", ".join(differing),
+        )
+    return kafka.config_of(extra)
 
 
 class KafkaBacklogTrigger(BaseTrigger):

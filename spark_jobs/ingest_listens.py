@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import date
 
-from segue.connections import spark
+from segue.connections import mongo, spark
 from segue.listens import catalogue
 from segue.listens.events import Listen
 from segue.listens.histories import Histories
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     started, settings = time.monotonic(), get_settings()
     rebuild = (arguments.first, arguments.last) if arguments.mode == "rebuild" else None
-    with spark.job("ingest-listens") as session, summaries.database() as database:
+    with spark.job("ingest-listens") as session, mongo.database() as database:
         table = ListensTable(session, settings.lake_uri)
         removals, store, histories = Removals(database), ListenStore(database), Histories(database)
         removed = session.createDataFrame(list(removals.all().items()), "key string, removed_at double")

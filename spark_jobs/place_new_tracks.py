@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from segue.connections import offsets, spark
+from segue.connections import kafka, mongo, offsets, spark
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.listens import training_data
@@ -35,7 +35,7 @@ def main() -> None:
     settings = get_settings()
     window: OffsetWindow = arguments.window
 
-    with spark.job("place-new-tracks") as session, summaries.database() as database:
+    with spark.job("place-new-tracks") as session, mongo.database() as database:
         registry = Registry(settings)
         outcome: dict[str, Any] = {
             "decision": "kept",
@@ -43,7 +43,7 @@ def main() -> None:
         }
         if (champion := registry.champion(NAME)) is not None:
             # All listens, not only those that the champion has seen: the new lists leave out what was just played.
-            listens = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
+            listens = offsets.whole_topic(kafka.config(settings), settings.listens_topic)
             tracks = read_tracks(session, "title", "artist", "features").cache()
             removed = Removals(database).all()
             since = incremental.ends_of(champion, listens.ends)

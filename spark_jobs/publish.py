@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.connections import spark
+from segue.connections import mongo, spark
 from segue.corpus import announced, days, publish
 from segue.corpus.announcement import announce
 from segue.corpus.lake import Lake
@@ -14,7 +14,7 @@ from segue.settings import get_settings
 def main() -> None:
     """Run the job."""
     arguments = days.parser(__doc__).parse_args()
-    with spark.job("publish") as session, summaries.database() as database:
+    with spark.job("publish") as session, mongo.database() as database:
         settings = get_settings()
         lake = Lake(session, settings.lake_uri)
         chosen = days.chosen(arguments, summaries.read(arguments.run_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from segue.connections import offsets, spark
+from segue.connections import kafka, mongo, offsets, spark
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.listens import training_data
@@ -36,14 +36,14 @@ def main() -> None:
     settings = get_settings()
     window: OffsetWindow = arguments.window
 
-    with spark.job("retrain-incrementally") as session, summaries.database() as database:
+    with spark.job("retrain-incrementally") as session, mongo.database() as database:
         print(f"Reading the topic {window.topic!r} up to a window of {window.size:,} messages …", flush=True)
         tracks = read_tracks(session, "title", "artist", "features").cache()
         removed = Removals(database).all()
         registry, again = Registry(settings), window.starts if arguments.replay else {}
         # Beyond the window's end lies what came since; before it, a topic that was made anew.
-        kafka = {"bootstrap_servers": settings.kafka_bootstrap}
-        topic = offsets.whole_topic(kafka, window.topic).ends
+        config = kafka.config(settings)
+        topic = offsets.whole_topic(config, window.topic).ends
         since = incremental.unseen_from(registry, window.starts, topic)
         with step("Reading and screening the listens"):
             screened = screen(training_data.read_until(session, settings, window, since=since), tracks, removed)
@@ -54,7 +54,7 @@ def main() -> None:
         )
         served = release.publish(database, decision, material, removed)
         outcome = decision.summary() | {"listeners_served": served} | screened.summary()
-        ends = offsets.whole_topic(kafka, window.topic).ends
+        ends = offsets.whole_topic(config, window.topic).ends
         outcome |= {
             "window": window.to_json(),
             "messages_in_window": screened.in_window,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark import StorageLevel
 
-from segue.connections import spark
+from segue.connections import mongo, spark
 from segue.connections.registry import Registry
 from segue.corpus.lake import versions
 from segue.errors import NothingToLearnError
@@ -44,7 +44,7 @@ def main() -> None:
     started = time.monotonic()
     settings = get_settings()
 
-    with spark.job("train-genre") as session, summaries.database() as database:
+    with spark.job("train-genre") as session, mongo.database() as database:
         # They are read three times; on disk they take no memory from the training.
         tracks = reading.read_tracks(session, *FIELDS).repartition(session.sparkContext.defaultParallelism)
         tracks.persist(StorageLevel.DISK_ONLY)

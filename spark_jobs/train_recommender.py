@@ -6,7 +6,7 @@ import argparse
 import time
 from datetime import date
 
-from segue.connections import offsets, spark
+from segue.connections import kafka, mongo, offsets, spark
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.errors import TrainingError
@@ -39,14 +39,14 @@ def main() -> None:
     started = time.monotonic()
     settings = get_settings()
 
-    with spark.job("train-recommender") as session, summaries.database() as database:
+    with spark.job("train-recommender") as session, mongo.database() as database:
         topic = settings.listens_topic
         if arguments.as_of:
             window = OffsetWindow(topic, {})
             print(f"Reading the lake's listens up to {arguments.as_of} …", flush=True)
             messages = training_data.read_days(session, settings, arguments.as_of)
         else:
-            window = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, topic)
+            window = offsets.whole_topic(kafka.config(settings), topic)
             if not window.spans:
                 raise TrainingError(f"There is no Kafka topic {topic!r}: `segue up` makes it.")
             print(f"Reading all listens up to {window.ends} of the topic {topic!r} …", flush=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
@@ -64,6 +65,17 @@ class Settings(BaseSettings):
     )
 
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How clients talk to the brokers: encrypted (SSL), with a password (SASL), both."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="SASL mechanism; needed with a protocol SASL_…."
+    )
+    kafka_sasl_username: str | None = Field(None, description="User name for SASL.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Password for SASL.")
+    kafka_ssl_cafile: Path | None = Field(
+        None, description="PEM file of the authority that signed the brokers' certificates; default the system's."
+    )
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")
     dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of messages that nobody could read.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
@@ -126,7 +138,7 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, place: Path | UPath | None) -> Path | UPath | None:
         return place.expanduser().resolve() if isinstance(place, Path) else place
 
-    @field_validator("home", "metadata", "jars")
+    @field_validator("home", "metadata", "jars", "kafka_ssl_cafile")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths mean the same in every process, whatever folder it runs in."""
@@ -141,6 +153,16 @@ class Settings(BaseSettings):
             if port in owners:
                 raise ValueError(f"{owners[port]} and {setting} are both {port}: give each a port of its own")
             owners[port] = setting
+        return self
+
+    @model_validator(mode="after")
+    def _complete_sasl(self) -> Settings:
+        """Refuse a SASL protocol that lacks what it needs."""
+        if self.kafka_security_protocol.startswith("SASL"):
+            needed = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
+            if missing := [f"SEGUE_{name.upper()}" for name in needed if getattr(self, name) is None]:
+                names, protocol = " and ".join(missing), self.kafka_security_protocol
+                raise ValueError(f"SEGUE_KAFKA_SECURITY_PROTOCOL is {protocol}: set {names} too")
         return self
 
     @property
@@ -205,7 +227,8 @@ class Settings(BaseSettings):
     @cached_property
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for a child process that must see the same."""
-        return {f"SEGUE_{name.upper()}": str(value) for name, value in self if value is not None}
+        shown = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in self}
+        return {f"SEGUE_{name.upper()}": str(value) for name, value in shown.items() if value is not None}
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from segue.api.accounts import Accounts, RememberedAccounts
@@ -16,6 +15,7 @@ from segue.api.audioscrobbler.sessions import Sessions
 from segue.api.pace import Pace
 from segue.api.rate_limits import WINDOW_S, RateLimits
 from segue.api.refusals import RefusedListens
+from segue.connections import kafka, mongo
 from segue.connections.topics import create_topics
 from segue.errors import StackError
 from segue.listens.catalogue import LiveCatalogue
@@ -60,19 +60,16 @@ class Context:
     @classmethod
     def of(cls, settings: Settings) -> Context:
         """Build it; nothing is connected yet."""
-        mongo: MongoClient[dict[str, Any]] = MongoClient(
-            settings.mongo,
-            serverSelectionTimeoutMS=MONGO_TIMEOUT_MS,
-            socketTimeoutMS=4 * MONGO_TIMEOUT_MS,
-            tz_aware=True,
+        client = mongo.client(
+            settings, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
         )
-        database: Database[dict[str, Any]] = mongo[settings.mongo_database]
+        database = client[settings.mongo_database]
         accounts, store, removals = Accounts(database), ListenStore(database), Removals(database)
         sessions = Sessions(database)
         return cls(
             settings=settings,
-            mongo=mongo,
-            writer=EventWriter({"bootstrap_servers": settings.kafka_bootstrap}),
+            mongo=client,
+            writer=EventWriter(kafka.config(settings)),
             accounts=accounts,
             remembered=RememberedAccounts(accounts.of_token),
             sessions=sessions,

@@ -10,8 +10,6 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 from prometheus_client import CONTENT_TYPE_LATEST
 from pymongo.errors import PyMongoError
 
@@ -19,6 +17,8 @@ from segue.api import metrics, retraining_metrics
 from segue.api.access import Ctx
 from segue.api.caching import Lately
 from segue.api.context import Context
+from segue.connections import kafka
+from segue.errors import StackError
 from segue.recommender.serving.live import heartbeat
 
 KAFKA_TIMEOUT_MS = 2_000
@@ -116,20 +116,14 @@ def _asked(question: Any) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         told = question()
-    except (KafkaError, PyMongoError) as error:
+    except (StackError, PyMongoError) as error:
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}
     return {"ok": True, "ms": round((time.perf_counter() - began) * 1000, 1), **told}
 
 
 def _kafka(ctx: Context) -> dict[str, Any]:
     topics = [ctx.settings.listens_topic, ctx.settings.feedback_topic, ctx.settings.dead_letters_topic]
-    admin = KafkaAdminClient(
-        bootstrap_servers=ctx.settings.kafka_bootstrap,
-        bootstrap_timeout_ms=KAFKA_TIMEOUT_MS,
-        request_timeout_ms=KAFKA_TIMEOUT_MS,
-    )
-    try:
+    limits = {"bootstrap_timeout_ms": KAFKA_TIMEOUT_MS, "request_timeout_ms": KAFKA_TIMEOUT_MS}
+    with kafka.admin(kafka.config(ctx.settings) | limits) as admin:
         missing = sorted(set(topics) - set(admin.list_topics()))
-    finally:
-        admin.close()
     return {"ok": False, "error": f"topics missing: {', '.join(missing)}"} if missing else {}

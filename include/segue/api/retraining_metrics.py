@@ -10,7 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from segue.api.metrics import REGISTRY
-from segue.connections import offsets
+from segue.connections import kafka, offsets
 from segue.errors import StackError
 from segue.runs import summaries
 from segue.settings import Settings
@@ -34,9 +34,9 @@ LAST: Final = {
 
 def measure(settings: Settings, database: Database[dict[str, Any]]) -> None:
     """Set the gauges; NaN is what cannot be known."""
-    kafka = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": TIMEOUT_MS}
+    config = kafka.config(settings) | {"bootstrap_timeout_ms": TIMEOUT_MS}
     try:
-        LAG.set(offsets.backlog(kafka, settings.listens_topic, settings.retraining_group).size)
+        LAG.set(offsets.backlog(config, settings.listens_topic, settings.retraining_group).size)
     except StackError:
         LAG.set(math.nan)
     try:

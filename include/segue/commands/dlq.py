@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from kafka import KafkaProducer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from segue.connections import kafka
 from segue.listens import dead_letters
 from segue.listens.dead_letters import DeadLetter, DeadLetterError
 from segue.listens.events import Listen, reason
@@ -50,7 +50,7 @@ def replay(
     settings = get_settings()
     letters = [_one(settings, number)] if number is not None else list(_letters(settings))
     sent, left = 0, 0
-    producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = kafka.producer(kafka.config(settings))
     try:
         for dead in letters:
             wrong = None if number is not None else _wrong(dead)
@@ -66,7 +66,7 @@ def replay(
 
 
 def _letters(settings: Settings) -> Iterator[DeadLetter]:
-    return dead_letters.read(settings.kafka_bootstrap, settings.dead_letters_topic)
+    return dead_letters.read(kafka.config(settings), settings.dead_letters_topic)
 
 
 def _one(settings: Settings, number: int) -> DeadLetter:

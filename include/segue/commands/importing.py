@@ -65,11 +65,12 @@ def rockbox(
 
 def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterator[importers.Line]]) -> None:
     from segue.api.accounts import Accounts
+    from segue.connections import kafka
+    from segue.connections.mongo import database
     from segue.connections.topics import create_topics
     from segue.listens import catalogue, importing
     from segue.listens.matching import TrackIndex
     from segue.listens.writer import EventWriter
-    from segue.runs.summaries import database
 
     settings, console = get_settings(), Console(highlight=False)
     with database() as opened:
@@ -80,7 +81,7 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
     key = importing.key_of(user_name, path)
     memory = importing.Progress(settings.state_dir / "imports.json")
     done, total = memory.done(key), sum(1 for _ in read(path))
-    writer = EventWriter({"bootstrap_servers": settings.kafka_bootstrap})
+    writer = EventWriter(kafka.config(settings))
     writer.start()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:

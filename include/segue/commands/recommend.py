@@ -17,11 +17,11 @@ def recommend(
     discover: Annotated[float, typer.Option(min=0, max=1, help="Share of tracks never played.")] = 1.0,
 ) -> None:
     """Rank the catalogue for a listener now, and say why each track is in the list."""
+    from segue.connections.mongo import database
     from segue.connections.registry import Registry
     from segue.recommender.serving.champion import Champion
     from segue.recommender.serving.one_listener import Recommending
     from segue.recommender.serving.recommend import Wishes
-    from segue.runs.summaries import database
 
     settings = get_settings()
     champion = Champion(settings)

@@ -34,10 +34,11 @@ def simulate(
     The listeners have tastes (genres and sounds), listen in sessions, skip, repeat, and prefer what is popular. A
     month of their lives is played quickly. Every event says so: its source is "simulated", its user "sim-…".
     """
+    from segue.connections import kafka
+    from segue.connections.mongo import database
     from segue.connections.topics import create_topics
     from segue.demo.listeners import audience_of
     from segue.listens import catalogue
-    from segue.runs.summaries import database
 
     settings = get_settings()
     audience = audience_of(settings, listeners=listeners, seed=seed)
@@ -50,7 +51,7 @@ def simulate(
     plays = [play for play in sorted(begun, key=lambda play: play.listened_at) if random.random() >= SKIP_SHARE]
     people = [(play.user_name, entries[play.track_id]) for play in plays if play.track_id in entries][:count]
     index = TrackIndex([CatalogueEntry(track_id, "", "") for track_id in entries])
-    writer = EventWriter({"bootstrap_servers": settings.kafka_bootstrap})
+    writer = EventWriter(kafka.config(settings))
     writer.start()
     try:
         sent, refused = asyncio.run(_send(writer, settings.listens_topic, _records(people, index), rate))

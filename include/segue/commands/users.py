@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(help="The user's name.")]
 
 @contextmanager
 def _accounts() -> Iterator[Accounts]:
-    from segue.runs.summaries import database
+    from segue.connections.mongo import database
 
     with database() as opened:
         yield Accounts(opened)
@@ -116,8 +116,8 @@ def forget(
     `listens` deletes the lake's old files for good, seven days later.
     """
     from segue.api.forgetting import forget_in_database
+    from segue.connections.mongo import database
     from segue.listens.importing import Progress
-    from segue.runs.summaries import database
     from segue.settings import get_settings
 
     if not yes:

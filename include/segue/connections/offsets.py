@@ -1,4 +1,4 @@
-"""What Segue asks of a Kafka broker besides messages: topics, offsets, a group's backlog, commits.
+"""Offsets in Kafka: what a topic holds, a consumer group's backlog, replays and commits.
 
 Everything goes through the admin client, so that no consumer ever joins the group: the group has no members, and
 its committed offsets move only in :func:`commit`.
@@ -6,59 +6,18 @@ its committed offsets move only in :func:`commit`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError
+from kafka.errors import RetriableError
 from kafka.structs import OffsetAndMetadata
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from segue.connections import kafka
 from segue.connections.windows import OffsetWindow
 from segue.errors import StackError
-
-LISTENS_PARTITIONS = 4
-"""Partitions of the topic of listens: the most consumers that can share the work."""
-
-BOOTSTRAP_TIMEOUT_MS = 10_000
-
-Config = Mapping[str, Any]
-"""Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
-
-
-class _Admin(KafkaAdminClient):  # type: ignore[misc]
-    """A client that closes itself where it finds no broker; kafka-python's own leaves its thread running."""
-
-    def __init__(self, **config: Any) -> None:
-        try:
-            super().__init__(**config)
-        except KafkaError:
-            self._closed = False
-            self.close()
-            raise
-
-
-@contextmanager
-def _admin(config: Config) -> Iterator[KafkaAdminClient]:
-    servers = config["bootstrap_servers"]
-    try:
-        client = _Admin(**{"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, **config})
-    except RetriableError as error:
-        raise StackError(
-            f"No Kafka broker answers at {servers}: start it with `segue up`, "
-            "or set SEGUE_KAFKA_BOOTSTRAP_SERVERS to where it is."
-        ) from error
-    except KafkaError as error:
-        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
-    try:
-        yield client
-    except KafkaError as error:
-        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
-    finally:
-        client.close()
 
 
 def _patiently() -> Retrying:
@@ -69,25 +28,6 @@ def _patiently() -> Retrying:
         stop=stop_after_delay(20),
         reraise=True,
     )
-
-
-def create_listens_topic(config: Config, topic: str) -> None:
-    """Make the topic of listens where it does not exist; keep it as it is where it does.
-
-    Listens are kept for ever: every training starts from the first.
-    """
-    layout = {
-        topic: {
-            "num_partitions": LISTENS_PARTITIONS,
-            "replication_factor": -1,
-            "configs": {"retention.ms": "-1", "cleanup.policy": "delete"},
-        }
-    }
-    with _admin(config) as admin:
-        try:
-            admin.create_topics(layout, wait_for_metadata=True)
-        except TopicAlreadyExistsError:
-            return
 
 
 def _partitions(admin: KafkaAdminClient, topic: str) -> list[TopicPartition]:
@@ -102,14 +42,14 @@ def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: Of
     return {where.partition: found.offset for where, found in sorted(listed.items())}
 
 
-def whole_topic(config: Config, topic: str) -> OffsetWindow:
+def whole_topic(config: kafka.Config, topic: str) -> OffsetWindow:
     """Span all that a topic holds now; no partitions if there is no such topic."""
-    with _admin(config) as admin:
+    with kafka.admin(config) as admin:
         first, end = _bounds(admin, topic)
     return _from(topic, {}, first, end)
 
 
-def backlog(config: Config, topic: str, group: str) -> OffsetWindow:
+def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
     """Find what a consumer group has not committed yet.
 
     Parameters
@@ -132,13 +72,13 @@ def backlog(config: Config, topic: str, group: str) -> OffsetWindow:
     StackError
         If no broker answers, or it refuses.
     """
-    with _admin(config) as admin:
+    with kafka.admin(config) as admin:
         first, end = _bounds(admin, topic)
         committed = _committed(admin, topic, group, end)
     return _from(topic, committed, first, end)
 
 
-def replay(config: Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:
+def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:
     """Span a topic from a position to its end, whatever a consumer group has committed.
 
     Parameters
@@ -161,7 +101,7 @@ def replay(config: Config, topic: str, group: str, start: datetime | Mapping[int
     StackError
         If no broker answers, or it refuses.
     """
-    with _admin(config) as admin:
+    with kafka.admin(config) as admin:
         first, end = _bounds(admin, topic)
         if not end:
             raise ValueError(f"there is no topic {topic!r}")
@@ -199,7 +139,7 @@ def _from(topic: str, wanted: Mapping[int, int], first: Mapping[int, int], end: 
     return OffsetWindow(topic, spans, sum(max(first[p] - offset, 0) for p, offset in wanted.items()))
 
 
-def commit(config: Config, group: str, window: OffsetWindow) -> None:
+def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
     """Commit a window's ends to a group. The only place that does; called after everything else has succeeded.
 
     A window that is replayed by hand never moves the group back.
@@ -207,7 +147,7 @@ def commit(config: Config, group: str, window: OffsetWindow) -> None:
     partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
     if not partitions:
         return
-    with _admin(config) as admin:
+    with kafka.admin(config) as admin:
         committed = _committed(admin, window.topic, group, _bounds(admin, window.topic)[1])
         ahead = {
             where: OffsetAndMetadata(window.ends[where.partition], "", -1)

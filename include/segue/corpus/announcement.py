@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from pydantic import BaseModel, ConfigDict, Field
 
+from segue.connections import kafka
 from segue.connections.topics import create_topics
 from segue.errors import StackError
 from segue.settings import Settings
@@ -47,10 +47,8 @@ def announce(settings: Settings, days: Mapping[str, int]) -> None:
         return
     create_topics(settings)
     try:
-        with KafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap,
-            acks="all",
-            enable_idempotence=True,
+        with kafka.producer(
+            kafka.config(settings),
             delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
             request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,
         ) as producer:

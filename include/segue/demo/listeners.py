@@ -15,12 +15,12 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from kafka import KafkaProducer
 from numpy.typing import ArrayLike, NDArray
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from segue.connections.offsets import create_listens_topic
+from segue.connections import kafka
+from segue.connections.topics import create_listens_topic
 from segue.errors import CorpusError
 from segue.listens.events import Listen, listen
 from segue.settings import Settings
@@ -296,10 +296,10 @@ def produce(settings: Settings, events: Iterable[Listen]) -> int:
     kafka.errors.KafkaError
         If one event is not acknowledged.
     """
-    config = {"bootstrap_servers": settings.kafka_bootstrap}
+    config = kafka.config(settings)
     create_listens_topic(config, settings.listens_topic)
     waiting, sent = iter(events), 0
-    with KafkaProducer(**config, acks="all", linger_ms=20) as producer:
+    with kafka.producer(config, linger_ms=20) as producer:
         while batch := list(islice(waiting, SENT_TOGETHER)):
             futures = [
                 producer.send(

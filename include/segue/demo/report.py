@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from segue.connections import mongo
 from segue.demo.run import ANSWER, CORPUS, RETRAINING, TRAINING, Outcome
 from segue.runs import summaries
 from segue.stack import airflow
@@ -36,7 +37,7 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     StackError
         If MongoDB, which holds the results, does not answer.
     """
-    with summaries.database() as database:
+    with mongo.database() as database:
         done = {
             dag_id: summaries.read(f"{dag_id}/{run_id}", source=database).get("summary")
             for dag_id, run_id in outcome.runs.items()

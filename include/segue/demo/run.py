@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from segue.connections import offsets
+from segue.connections import kafka, offsets
 from segue.corpus.listing import list_audio
 from segue.demo import listeners, sample
 from segue.demo.airflow_api import AirflowApi
@@ -174,7 +174,7 @@ def _render_sample(settings: Settings, console: Console, pieces: int) -> None:
 
 
 def _send_past_listens(settings: Settings, audience: listeners.Audience, say: Say) -> None:
-    if offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size:
+    if offsets.whole_topic(kafka.config(settings), settings.listens_topic).size:
         return
     now = datetime.now(UTC)
     people = len(audience.listeners)

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from segue.connections import offsets
+from segue.connections import kafka, offsets
 from segue.errors import StackError
 from segue.listens.matching import CatalogueEntry, TrackIndex
 from segue.settings import Settings
@@ -45,7 +45,7 @@ class LiveCatalogue:
 
     def __init__(self, database: Database[dict[str, Any]], settings: Settings) -> None:
         self._database = database
-        self._kafka = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": KAFKA_TIMEOUT_MS}
+        self._kafka = kafka.config(settings) | {"bootstrap_timeout_ms": KAFKA_TIMEOUT_MS}
         self._topic = settings.tracks_topic
         self.loaded = False
         self._taken_in: int | None = None

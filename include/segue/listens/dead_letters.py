@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from segue.connections import kafka
 from segue.errors import SegueError, StackError
 
 
@@ -100,7 +101,7 @@ def send(producer: KafkaProducer, dead_letters_topic: str, letters: list[DeadLet
         future.get(timeout=30)
 
 
-def read(bootstrap_servers: str, dead_letters_topic: str) -> Iterator[DeadLetter]:
+def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
     """Read all letters that the topic holds now, each once.
 
     Yields
@@ -114,11 +115,11 @@ def read(bootstrap_servers: str, dead_letters_topic: str) -> Iterator[DeadLetter
         If no broker answers.
     """
     try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers, enable_auto_commit=False, bootstrap_timeout_ms=5_000
-        )
+        consumer = kafka.consumer(config)
     except KafkaError as error:
-        raise StackError(f"No Kafka broker answers at {bootstrap_servers}: start it with `segue up`.") from error
+        raise StackError(
+            f"No Kafka broker answers at {config['bootstrap_servers']}: start it with `segue up`."
+        ) from error
     try:
         partitions = [
             TopicPartition(dead_letters_topic, p) for p in consumer.partitions_for_topic(dead_letters_topic) or ()

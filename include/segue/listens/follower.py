@@ -12,11 +12,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
+from segue.connections import kafka
 from segue.listens import dead_letters
 from segue.listens.events import Listen, reason
 from segue.listens.removals import Removals
@@ -78,19 +79,16 @@ class Follower:
                 self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:
-        consumer = KafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap,
+        consumer = kafka.consumer(
+            kafka.config(self._settings) | {"bootstrap_timeout_ms": 2_000},
             group_id=GROUP,
-            enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=BATCH,
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_MS,
-            bootstrap_timeout_ms=2_000,
             request_timeout_ms=10_000,
             reconnect_backoff_max_ms=1_000,
             metadata_max_age_ms=30_000,
-            allow_auto_create_topics=False,
         )
         try:
             topic = self._settings.listens_topic
@@ -124,7 +122,7 @@ class Follower:
             except ValidationError as error:
                 unreadable.append(dead_letters.letter(record, reason(error)))
         if unreadable:
-            producer = KafkaProducer(bootstrap_servers=self._settings.kafka_bootstrap)
+            producer = kafka.producer(kafka.config(self._settings))
             try:
                 dead_letters.send(producer, self._settings.dead_letters_topic, unreadable)
             finally:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from segue.connections import offsets
+from segue.connections import kafka, offsets
 from segue.connections.windows import OffsetWindow
 from segue.listens.decoding import EVENT, decode
 from segue.listens.lake_table import DAY, ListensTable, standing
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def pending(table: ListensTable, bootstrap_servers: str, topic: str) -> OffsetWindow:
+def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
     """Find the messages that the table has not got: from the offsets it has noted up to the topic's end.
 
     A topic that was made anew ends before the noted offset; it is then read from its beginning.
     """
-    held = offsets.whole_topic({"bootstrap_servers": bootstrap_servers}, topic)
+    topic = settings.listens_topic
+    held = offsets.whole_topic(kafka.config(settings), topic)
     noted = table.offsets(topic)
     spans = {}
     for partition, (first, end) in held.spans.items():
@@ -31,12 +32,12 @@ def pending(table: ListensTable, bootstrap_servers: str, topic: str) -> OffsetWi
     return OffsetWindow(topic, spans)
 
 
-def read(spark: SparkSession, bootstrap_servers: str, window: OffsetWindow) -> DataFrame:
+def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataFrame:
     """Read a window of a topic: `segue.listens.decoding.decode` tells the columns."""
     starts = {partition: start for partition, (start, _) in window.spans.items()}
     messages = (
         spark.read.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap_servers)
+        .options(**kafka.spark_options(settings))
         .option("assign", json.dumps({window.topic: list(window.spans)}))
         .option("startingOffsets", json.dumps({window.topic: starts}))
         .option("endingOffsets", json.dumps({window.topic: window.ends}))
@@ -94,7 +95,7 @@ def bury(decoded: DataFrame, settings: Settings) -> int:
         "value",
         sf.when(sf.col("key").isNull(), every).otherwise(sf.concat(every, sf.array(original))).alias("headers"),
     )
-    writer = letters.write.format("kafka").option("kafka.bootstrap.servers", settings.kafka_bootstrap)
+    writer = letters.write.format("kafka").options(**kafka.spark_options(settings))
     writer.option("includeHeaders", "true").option("topic", settings.dead_letters_topic).save()
     return count
 
@@ -123,12 +124,12 @@ def ingest(
     """
     table = ListensTable(spark, settings.lake_uri)
     if rebuild is None:
-        window = pending(table, settings.kafka_bootstrap, settings.listens_topic)
+        window = pending(table, settings)
     else:
-        window = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic)
+        window = offsets.whole_topic(kafka.config(settings), settings.listens_topic)
     if not window.size:
         return {"messages": 0, "events": 0, "unreadable": 0, "days": 0}
-    decoded = read(spark, settings.kafka_bootstrap, window).cache()
+    decoded = read(spark, settings, window).cache()
     unreadable = bury(decoded, settings) if rebuild is None else decoded.where("error is not null").count()
     events = events_of(decoded, removed)
     if rebuild is not None:

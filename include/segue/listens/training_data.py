@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from segue.connections import offsets
+from segue.connections import kafka, offsets
 from segue.connections.windows import OffsetWindow
 from segue.errors import TrainingError
 from segue.listens import ingestion
@@ -49,14 +49,14 @@ def read_until(
     """
     from pyspark.sql import functions as sf
 
-    there = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, window.topic)
+    there = offsets.whole_topic(kafka.config(settings), window.topic)
     found = ListensTable(spark, settings.lake_uri).until(window.topic, window.ends, there.ends)
     held = found[1] if found else {}
     spans = {}
     for partition, end in window.ends.items():
         start = min(held.get(partition, 0), (since or {}).get(partition, end))
         spans[partition] = (min(max(start, there.starts.get(partition, 0)), end), end)
-    messages = ingestion.read(spark, settings.kafka_bootstrap, OffsetWindow(window.topic, spans)).select(*COLUMNS)
+    messages = ingestion.read(spark, settings, OffsetWindow(window.topic, spans)).select(*COLUMNS)
     if found:
         # Both are needed twice, and decoding is Python's work.
         lake, messages = found[0].select(*_of_lake()).cache(), messages.cache()

@@ -18,6 +18,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from segue.connections import kafka
 from segue.errors import SegueError
 
 log = logging.getLogger(__name__)
@@ -188,17 +189,13 @@ class EventWriter:
 
     def _connected(self) -> KafkaProducer:
         if self._producer is None:
-            self._producer = KafkaProducer(
-                **self._config,
-                acks="all",
-                enable_idempotence=True,
-                allow_auto_create_topics=False,
+            self._producer = kafka.producer(
+                self._config | {"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS},
                 linger_ms=2,
                 batch_size=65_536,
                 delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
                 request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,
                 max_block_ms=METADATA_TIMEOUT_MS,
-                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                 reconnect_backoff_max_ms=500,
             )
         return self._producer

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from pymongo.database import Database
 
+from segue.connections.mongo import database
 from segue.errors import ReportError
-from segue.runs.summaries import database
 
 COLLECTION = "reports"
 

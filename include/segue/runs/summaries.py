@@ -8,44 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ServerSelectionTimeoutError
 
-from segue.errors import StackError
-from segue.settings import get_settings
+from segue.connections.mongo import database
 
 Summary = dict[str, Any]
 
 COLLECTION = "run_summaries"
-
-
-@contextmanager
-def database() -> Iterator[Database[Any]]:
-    """Open the database of the settings.
-
-    Yields
-    ------
-    pymongo.database.Database
-
-    Raises
-    ------
-    StackError
-        If no server answers within ten seconds.
-    """
-    settings = get_settings()
-    with MongoClient[Any](settings.mongo, serverSelectionTimeoutMS=10_000, tz_aware=True) as client:
-        try:
-            yield client[settings.mongo_database]
-        except ServerSelectionTimeoutError as error:
-            hosts = ", ".join(f"{host}:{port}" for host, port in client.topology_description.server_descriptions())
-            raise StackError(
-                f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
-            ) from error
 
 
 def write(run_id: str, job: str, summary: Mapping[str, Any], *, into: Database[Any] | None = None) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pymongo.uri_parser import parse_uri
 
+from segue.connections import kafka
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import secrets, spark_conf
 
@@ -90,7 +91,7 @@ def _connections(settings: Settings) -> dict[str, dict[str, object]]:
     mongo = parse_uri(settings.mongo)
     return {
         "SPARK_DEFAULT": {"conn_type": "spark", "host": settings.spark_master},
-        "KAFKA_DEFAULT": {"conn_type": "kafka", "extra": {"bootstrap.servers": settings.kafka_bootstrap}},
+        "KAFKA_DEFAULT": {"conn_type": "kafka", "extra": kafka.options(settings)},
         "MONGO_DEFAULT": {
             "conn_type": "mongo",
             "host": ",".join(f"{host}:{port}" for host, port in mongo["nodelist"]),

@@ -182,5 +182,5 @@ def _save(settings: Settings) -> None:
     saved = _saved(settings.state_dir)
     saved.parent.mkdir(parents=True, exist_ok=True)
     new = saved.with_suffix(".new")
-    new.write_text(settings.model_dump_json(indent=2))
+    new.write_text(settings.model_dump_json(indent=2, exclude={"kafka_sasl_password"}))
     new.replace(saved)

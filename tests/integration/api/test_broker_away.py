@@ -11,7 +11,7 @@ import pytest
 from tests.support.api_server import free_port, serving
 
 from segue.api.accounts import Accounts
-from segue.connections.offsets import create_listens_topic
+from segue.connections.topics import create_listens_topic
 from segue.listens.writer import EventWriter, NotWritten
 from segue.settings import Settings
 

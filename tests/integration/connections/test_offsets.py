@@ -7,7 +7,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from segue.connections import offsets
+from segue.connections import offsets, topics
 from segue.connections.topics import create_topics
 from segue.connections.windows import OffsetWindow
 from segue.errors import StackError
@@ -25,7 +25,7 @@ def config(kafka):
 @pytest.fixture
 def topic(config, request):
     name = f"broker-{request.node.name}"[:200].replace("[", "-").replace("]", "")
-    offsets.create_listens_topic(config, name)
+    topics.create_listens_topic(config, name)
     return name
 
 

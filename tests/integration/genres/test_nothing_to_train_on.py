@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from kafka import KafkaProducer
 
-from segue.connections.offsets import create_listens_topic
+from segue.connections.topics import create_listens_topic
 from segue.errors import TrainingError
 from segue.listens.events import listen
 

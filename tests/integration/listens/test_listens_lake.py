@@ -100,7 +100,7 @@ def test_each_event_is_once_in_its_day_whenever_it_comes(bench: Bench) -> None:
 
     assert bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5)))["events"] == 3
     assert bench.rows() == expected
-    assert ingestion.pending(bench.table, bench.settings.kafka_bootstrap, bench.settings.listens_topic).size == 0
+    assert ingestion.pending(bench.table, bench.settings).size == 0
     told = figures(bench.table, date(2026, 3, 5), date(2026, 3, 5))
     assert (told["listens"], told["matched"], told["listeners"]) == (3, 1, 3)
 

@@ -22,12 +22,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
+from kafka import ConsumerRebalanceListener, KafkaProducer
 from kafka.errors import KafkaError
 from pydantic import ValidationError
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from segue.connections import kafka, mongo
 from segue.connections.topics import create_topics
 from segue.errors import StackError
 from segue.listens.events import Listen
@@ -76,10 +76,10 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
     def __init__(self, settings: Settings, champion: Champion) -> None:
         self._settings = settings
         self._champion = champion
-        mongo: MongoClient[dict[str, Any]] = MongoClient(
-            settings.mongo, serverSelectionTimeoutMS=MONGO_TIMEOUT_MS, socketTimeoutMS=4 * MONGO_TIMEOUT_MS
+        client = mongo.client(
+            settings, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
         )
-        self._database = mongo[settings.mongo_database]
+        self._database = client[settings.mongo_database]
         self._histories = Histories(self._database)
         self._removals = Removals(self._database)
         self._waiting: dict[str, None] = {}  # listeners in the order they came, to be ranked
@@ -110,20 +110,18 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         """Do nothing: every batch is committed when it is done."""
 
     def _follow(self) -> None:
-        kafka = {"bootstrap_servers": self._settings.kafka_bootstrap, "bootstrap_timeout_ms": 2_000}
-        consumer = KafkaConsumer(
-            **kafka,
+        config = kafka.config(self._settings) | {"bootstrap_timeout_ms": 2_000}
+        consumer = kafka.consumer(
+            config,
             group_id=self._settings.live_group,
-            enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=POLLED,
             fetch_max_wait_ms=POLL_MS,
             session_timeout_ms=SESSION_S * 1000,
             heartbeat_interval_ms=2_000,
             reconnect_backoff_max_ms=1_000,
-            allow_auto_create_topics=False,
         )
-        producer = KafkaProducer(**kafka, acks="all", reconnect_backoff_max_ms=1_000)
+        producer = kafka.producer(config, reconnect_backoff_max_ms=1_000)
         uncommitted, committed = False, time.monotonic()
         try:
             consumer.subscribe([self._settings.listens_topic], listener=self)

@@ -1,0 +1,192 @@
+"""Kafka: the one place that opens clients, with the brokers, the security and the time limits of the settings.
+
+A client that cannot reach a broker is closed before its error is raised: kafka-python itself would leave the
+client's thread and sockets behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError, RetriableError
+from kafka.net.compat import KafkaNetClient
+
+from segue.errors import StackError
+from segue.settings import Settings
+
+BOOTSTRAP_TIMEOUT_MS = 10_000
+
+Config = Mapping[str, Any]
+"""Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
+
+OTHER_NAMES = {
+    "sasl.username": "sasl_plain_username",
+    "sasl.password": "sasl_plain_password",
+    "ssl.ca.location": "ssl_cafile",
+}
+"""librdkafka's names of options (Airflow's Kafka connection uses them) that kafka-python spells otherwise."""
+
+LOGIN_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+
+
+def options(settings: Settings) -> dict[str, str]:
+    """List the brokers and the security under librdkafka's names, as the extra of an Airflow connection has them.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    dict of str to str
+        ``bootstrap.servers``; ``security.protocol``, ``sasl.*`` and ``ssl.ca.location`` where they are set.
+    """
+    password = settings.kafka_sasl_password
+    named = {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "security.protocol": settings.kafka_security_protocol,
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": password and password.get_secret_value(),
+        "ssl.ca.location": settings.kafka_ssl_cafile and str(settings.kafka_ssl_cafile),
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def config_of(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate options under librdkafka's names into keyword arguments of kafka-python's clients."""
+    return {OTHER_NAMES.get(name, name.replace(".", "_")): value for name, value in named.items()}
+
+
+def config(settings: Settings) -> dict[str, Any]:
+    """Return the keyword arguments that every client of kafka-python starts from.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    dict
+    """
+    return {**config_of(options(settings)), "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS}
+
+
+def spark_options(settings: Settings) -> dict[str, str]:
+    """Return the options of Spark's Kafka source and sink.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    dict of str to str
+        Named ``kafka.*``; the user and password stand in ``kafka.sasl.jaas.config``.
+    """
+    named = options(settings)
+    user, password = named.pop("sasl.username", ""), named.pop("sasl.password", "")
+    if authority := named.pop("ssl.ca.location", None):
+        named |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": authority}
+    if mechanism := named.get("sasl.mechanism"):
+        module = LOGIN_MODULES[mechanism]
+        named["sasl.jaas.config"] = f'{module} required username="{_quoted(user)}" password="{_quoted(password)}";'
+    return {f"kafka.{name}": value for name, value in named.items()}
+
+
+@contextmanager
+def admin(config: Config) -> Iterator[KafkaAdminClient]:
+    """Open an admin client, and close it afterwards.
+
+    Parameters
+    ----------
+    config : Config
+
+    Yields
+    ------
+    kafka.KafkaAdminClient
+
+    Raises
+    ------
+    StackError
+        If no broker answers, or it refuses what the body asks of it.
+    """
+    servers = config["bootstrap_servers"]
+    try:
+        client = _opened(KafkaAdminClient, config)
+    except RetriableError as error:
+        raise StackError(
+            f"No Kafka broker answers at {servers}: start it with `segue up`, "
+            "or set SEGUE_KAFKA_BOOTSTRAP_SERVERS to where it is."
+        ) from error
+    except KafkaError as error:
+        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
+    try:
+        yield client
+    except KafkaError as error:
+        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
+    finally:
+        client.close()
+
+
+def producer(config: Config, **more: Any) -> KafkaProducer:
+    """Open a producer whose acknowledgements come from all replicas.
+
+    Parameters
+    ----------
+    config : Config
+    **more
+        Further arguments of the producer.
+
+    Raises
+    ------
+    kafka.errors.KafkaError
+        If no broker answers, or it refuses.
+    """
+    return _opened(KafkaProducer, {"acks": "all", "allow_auto_create_topics": False, **config, **more})
+
+
+def consumer(config: Config, **more: Any) -> KafkaConsumer:
+    """Open a consumer that commits only when it is told to.
+
+    Parameters
+    ----------
+    config : Config
+    **more
+        Further arguments of the consumer.
+
+    Raises
+    ------
+    kafka.errors.KafkaError
+        If no broker answers, or it refuses.
+    """
+    return _opened(
+        KafkaConsumer, {"enable_auto_commit": False, "allow_auto_create_topics": False, **config, **more}
+    )
+
+
+def _opened(kind: Any, config: Config) -> Any:
+    """Open a client; where that fails, close the network client that it has made by then."""
+    made: list[KafkaNetClient] = []
+
+    def network_client(**options: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**options))
+        return made[-1]
+
+    try:
+        return kind(**{"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, **config}, kafka_client=network_client)
+    except BaseException:
+        for client in made:
+            client.close()
+        raise
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
