@@ -26,9 +26,7 @@ LARGEST_SAMPLE = 2.0**32
 """Full scale is 1; integers of 32 bits stored as floats reach 2**31. The power spectrum of more could overflow."""
 
 
-def extract(
-    path: str | Path, limits: Limits | None = None, *, expected_duration_s: float | None = None
-) -> Track | Rejection:
+def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection:
     """Extract the features of one file, in this process.
 
     A damaged file can kill a decoder and this process with it: `isolation.IsolatedExtractor` does the same safely.
@@ -39,8 +37,6 @@ def extract(
         The file. Its name may hold anything that the file system allows.
     limits
         What is accepted; default `Limits()`.
-    expected_duration_s
-        Duration by the metadata, in seconds, where it is of this very file; less of it is TRUNCATED.
 
     Returns
     -------
@@ -51,7 +47,7 @@ def extract(
     try:
         with _opened(path, limits) as file:
             content_hash = hash_of(file)
-            track = _decode(str(path), file, content_hash, limits, expected_duration_s)
+            track = _decode(str(path), file, content_hash, limits)
     except RejectionError as error:
         return Rejection(str(path), error.reason, error.message, content_hash)
     except MemoryError:
@@ -134,12 +130,9 @@ class _Attempt:
         return (self.stated_frames or 0) / self.sample_rate
 
 
-def _decode(
-    path: str, file: FileIO, content_hash: str, limits: Limits, expected_duration_s: float | None
-) -> Track:
+def _decode(path: str, file: FileIO, content_hash: str, limits: Limits) -> Track:
     attempt = _best_attempt(file, limits)
-    expected_s = max(attempt.expected_s, expected_duration_s or 0.0)
-    _check_signal(attempt, expected_s, limits)
+    _check_signal(attempt, limits)
     features = attempt.accumulator.finish()
     return Track(
         path, features, attempt.duration_s, attempt.sample_rate, attempt.channels, attempt.decoder, content_hash
@@ -190,9 +183,9 @@ def _check_length(duration_s: float, limits: Limits) -> None:
         raise RejectionError(Reason.TOO_LONG, message)
 
 
-def _check_signal(attempt: _Attempt, expected_s: float, limits: Limits) -> None:
-    if attempt.duration_s < limits.min_complete * expected_s:
-        message = f"Only {attempt.duration_s:.2f} s of {expected_s:.2f} s decode."
+def _check_signal(attempt: _Attempt, limits: Limits) -> None:
+    if attempt.duration_s < limits.min_complete * attempt.expected_s:
+        message = f"Only {attempt.duration_s:.2f} s of {attempt.expected_s:.2f} s decode."
         raise RejectionError(Reason.TRUNCATED, message)
     if attempt.duration_s < limits.min_duration_s:
         message = f"It lasts {attempt.duration_s:.3f} s, less than {limits.min_duration_s:g} s."

@@ -6,6 +6,7 @@ Follows FMA's ``features.py`` (github.com/mdeff/fma), with the parameters that l
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import librosa
@@ -14,7 +15,11 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from segue.audio import definition
+from segue.audio.decoding.ffmpeg import open_pyav
+from segue.audio.decoding.libsndfile import open_soundfile
 from segue.audio.definition import FMA_SAMPLE_RATE, HOP_LENGTH, N_BANDS, N_CHROMA, N_FFT, N_MFCC, N_OCTAVES
+from segue.audio.limits import Limits
+from segue.audio.results import Track
 
 Array = NDArray[Any]
 
@@ -40,6 +45,28 @@ def compute(samples: Array, sample_rate: int, *, fma_compatible: bool = False) -
         warnings.simplefilter("ignore")  # of empty mel filters, short signals and silence: all defined
         series = frame_series(samples, sample_rate, fma_compatible=fma_compatible)
         return np.concatenate([_statistics(series[family]).ravel() for family in definition.FAMILIES])
+
+
+def compute_of(track: Track) -> NDArray[np.float32]:
+    """Compute with librosa's functions what the fast path computed of a file, from the same decoder's samples.
+
+    Parameters
+    ----------
+    track : Track
+        Its file is decoded again, whole and in this process.
+
+    Returns
+    -------
+    np.ndarray [shape=(518,), dtype=float32]
+
+    Raises
+    ------
+    RejectionError
+        If the file does not decode any more.
+    """
+    opener = {"soundfile": open_soundfile, "pyav": open_pyav}[track.decoder]
+    with Path(track.path).open("rb", buffering=0) as file, opener(file, Limits()) as stream:
+        return compute(np.concatenate(list(stream.blocks)), stream.sample_rate)
 
 
 def frame_series(samples: Array, sample_rate: int, *, fma_compatible: bool = False) -> dict[str, Array]:

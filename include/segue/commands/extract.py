@@ -27,6 +27,10 @@ def extract(
         Path | None, typer.Option("--output", "-o", help="Write the features as CSV in the form of FMA's.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a core.")] = None,
+    reference: Annotated[
+        bool,
+        typer.Option("--reference", help="Compute with plain librosa too (slow), and show how far it differs."),
+    ] = False,
 ) -> None:
     """Print the 518 features of audio files, or why a file has none. Exits with 1 if no file has any."""
     from segue.audio.files import find_audio, printable
@@ -42,11 +46,13 @@ def extract(
     if output is not None and not output.resolve().parent.is_dir():
         raise CorpusError(f"There is no folder {printable(str(output.resolve().parent))} to write to. Create it.")
     results: list[Track | Rejection] = []
+    differences: list[dict[str, float]] = []
     with _progress(as_json) as progress:
         task = progress.add_task("extracting", total=len(paths))
         for result in extract_all(paths, workers=workers):
+            differences.append(_differences(result) if reference else {})
             if as_json:
-                typer.echo(_json(result))
+                typer.echo(_json(result, differences[-1]))
             results.append(result)
             progress.advance(task)
     tracks = [result for result in results if isinstance(result, Track)]
@@ -57,6 +63,8 @@ def extract(
         if len(results) == 1 and tracks:
             console.print(_feature_table(tracks[0]))
         console.print(_file_table(results))
+        if reference and tracks:
+            console.print(_difference_table(differences))
         console.print(f"{len(tracks)} of {len(results)} files extracted.")
     if not tracks:
         raise typer.Exit(1)
@@ -73,7 +81,26 @@ def _progress(as_json: bool) -> Progress:
     )
 
 
-def _json(result: Track | Rejection) -> str:
+def _differences(result: Track | Rejection) -> dict[str, float]:
+    """Compare with librosa, by family; empty for a rejected file."""
+    from segue.audio import reference
+    from segue.audio.results import Track
+
+    return reference.errors(result.features, reference.compute_of(result)) if isinstance(result, Track) else {}
+
+
+def _difference_table(differences: list[dict[str, float]]) -> Table:
+    from segue.audio.definition import FAMILIES
+
+    title = "Largest difference from librosa, relative to the family's largest value"
+    table = Table("family", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("difference", justify="right")
+    for family in FAMILIES:
+        table.add_row(family, f"{max(each[family] for each in differences if each):.1e}")
+    return table
+
+
+def _json(result: Track | Rejection, differences: dict[str, float]) -> str:
     from segue.audio.definition import FEATURE_VERSION, feature_names
     from segue.audio.files import printable
     from segue.audio.results import Track
@@ -83,6 +110,8 @@ def _json(result: Track | Rejection) -> str:
     if isinstance(result, Track):
         document["feature_version"] = FEATURE_VERSION
         document["features"] = dict(zip(feature_names(), result.features.tolist(), strict=True))
+        if differences:
+            document["difference_from_librosa"] = differences
     return json.dumps(document)
 
 

@@ -18,7 +18,6 @@ from segue.settings import Settings
 MIN_FILES = 5
 """Shares of fewer files say little: one bad file of two is half of them."""
 
-MAX_DURATION_S = 6 * 3600.0
 """What the audio limits let through at most, like `MIN_DURATION_S`."""
 
 MIN_DURATION_S = 1.0
@@ -95,8 +94,8 @@ def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits
     ]
     if tracks:
         checks += [
-            Check("shortest track, seconds", report["shortest_s"], MIN_DURATION_S, MAX_DURATION_S),
-            Check("longest track, seconds", report["longest_s"], MIN_DURATION_S, MAX_DURATION_S),
+            Check("shortest track, seconds", report["shortest_s"], MIN_DURATION_S, limits.audio_max_duration_s),
+            Check("longest track, seconds", report["longest_s"], MIN_DURATION_S, limits.audio_max_duration_s),
         ]
     if files >= MIN_FILES:
         checks += [

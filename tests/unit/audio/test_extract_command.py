@@ -83,6 +83,22 @@ def test_json_is_one_object_a_file(folder: Path) -> None:
     assert documents[2]["duration_s"] == 2.0
 
 
+def test_with_reference_plain_librosa_is_computed_too_and_the_difference_shown_by_family(folder: Path) -> None:
+    shown = run("--reference", folder / "one.flac")
+    assert shown.exit_code == 0, shown.output
+    table = shown.stdout[shown.stdout.index("Largest difference from librosa") :]
+    rows = {
+        words[0]: float(words[1])
+        for line in table.splitlines()
+        if (words := line.split())[:1] and words[0] in FAMILIES
+    }
+    assert list(rows) == list(FAMILIES)
+    told = json.loads(run("--json", "--reference", folder / "one.flac").stdout)["difference_from_librosa"]
+    assert list(told) == list(FAMILIES)
+    assert 0 < max(told.values()) < 1e-3, "float32 against float64: close, and not the same code twice"
+    assert all(abs(rows[family] - told[family]) <= 0.05 * told[family] + 1e-12 for family in FAMILIES)
+
+
 def test_a_csv_that_cannot_be_completed_leaves_the_old_one(tmp_path: Path) -> None:
     output = tmp_path / "features.csv"
     output.write_text("old")

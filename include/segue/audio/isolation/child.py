@@ -34,11 +34,11 @@ def main() -> None:
         pipe.send_bytes(b"ready")
         while True:
             try:
-                path, expected_duration_s = json.loads(pipe.recv_bytes())
+                path = json.loads(pipe.recv_bytes())
             except EOFError:
                 return
             with _time_limits(limits):
-                pipe.send_bytes(_reply(_extract(path, limits, expected_duration_s)))
+                pipe.send_bytes(_reply(_extract(path, limits)))
 
 
 def _warm_up() -> None:
@@ -69,9 +69,9 @@ def _time_limits(limits: Limits) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _extract(path: str, limits: Limits, expected_duration_s: float | None) -> Track | Rejection:
+def _extract(path: str, limits: Limits) -> Track | Rejection:
     try:
-        return extract(path, limits, expected_duration_s=expected_duration_s)
+        return extract(path, limits)
     except Exception as error:  # noqa: BLE001 - a fault of ours costs one file, with its name, and not the job
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"

@@ -74,13 +74,12 @@ class IsolatedExtractor:
         """Process id of the child, or None while there is none."""
         return self._child.pid if self._child else None
 
-    def extract(self, path: str | Path, *, expected_duration_s: float | None = None) -> Track | Rejection:
+    def extract(self, path: str | Path) -> Track | Rejection:
         """Extract the features of one file.
 
         Parameters
         ----------
-        path, expected_duration_s
-            As in `extract.extract`.
+        path : str or Path
 
         Returns
         -------
@@ -96,7 +95,7 @@ class IsolatedExtractor:
                 self._child = _Child(self._limits)
             fresh = self._child.served == 0
             try:
-                result = self._child.extract(str(path), expected_duration_s)
+                result = self._child.extract(str(path))
             except BaseException:
                 self._discard()  # else its late reply would be taken for the next file's
                 raise
@@ -143,12 +142,12 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def extract(self, path: str, expected_duration_s: float | None) -> Track | Rejection:
+    def extract(self, path: str) -> Track | Rejection:
         self.served += 1
         self._output.seek(0)
         self._output.truncate()
         try:
-            self._pipe.send_bytes(json.dumps([path, expected_duration_s]).encode())
+            self._pipe.send_bytes(json.dumps(path).encode())
             # JSON and not pickle: what parses hostile files must not be able to run code here.
             head, _, features = self._receive(self._limits.clock_timeout_s + GRACE_S).partition(b"\n")
             reply = json.loads(head)
