@@ -15,10 +15,9 @@ import time
 from rich.console import Console
 
 from segue.api.accounts import Accounts
-from segue.runs.summaries import database
+from segue.connections.mongo import database
 from segue.settings import PROJECT_DIR, get_settings
 
-sys.path.insert(0, str(PROJECT_DIR / "tests" / "integration" / "serving"))
 
 from tests.support.api_server import in_kafka
 from tests.support.navidrome import Drained, drain

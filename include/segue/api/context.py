@@ -61,7 +61,7 @@ class Context:
     def of(cls, settings: Settings) -> Context:
         """Build it; nothing is connected yet."""
         client = mongo.client(
-            settings, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
+            settings.mongo, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
         )
         database = client[settings.mongo_database]
         accounts, store, removals = Accounts(database), ListenStore(database), Removals(database)

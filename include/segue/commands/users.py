@@ -95,7 +95,7 @@ def md5(
     must then keep the MD5 of the token: whoever reads the database can sign in with it to these protocols.
     """
     from segue.api.audioscrobbler.sessions import Sessions
-    from segue.runs.summaries import database
+    from segue.connections.mongo import database
 
     with database() as opened:
         if forbid:

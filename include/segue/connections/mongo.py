@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import ServerSelectionTimeoutError
 
 from segue.errors import StackError
-from segue.settings import Settings, get_settings
+from segue.settings import get_settings
 
 SELECTION_TIMEOUT_MS = 10_000
 SOCKET_TIMEOUT_MS = 120_000
@@ -19,7 +19,7 @@ SOCKET_TIMEOUT_MS = 120_000
 
 
 def client(
-    settings: Settings,
+    uri: str,
     *,
     selection_timeout_ms: int = SELECTION_TIMEOUT_MS,
     socket_timeout_ms: int = SOCKET_TIMEOUT_MS,
@@ -28,7 +28,8 @@ def client(
 
     Parameters
     ----------
-    settings : Settings
+    uri : str
+        Connection string, such as that of the settings.
     selection_timeout_ms : int
         Longest wait for a server that takes requests, in milliseconds.
     socket_timeout_ms : int
@@ -40,7 +41,7 @@ def client(
         Its dates are aware, in UTC.
     """
     return MongoClient(
-        settings.mongo,
+        uri,
         serverSelectionTimeoutMS=selection_timeout_ms,
         connectTimeoutMS=selection_timeout_ms,
         socketTimeoutMS=socket_timeout_ms,
@@ -62,7 +63,7 @@ def database() -> Iterator[Database[Any]]:
         If no server answers within ten seconds.
     """
     settings = get_settings()
-    with client(settings) as opened:
+    with client(settings.mongo) as opened:
         try:
             yield opened[settings.mongo_database]
         except ServerSelectionTimeoutError as error:

@@ -22,6 +22,7 @@ from pymongo.errors import BulkWriteError
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
+from segue.connections import mongo
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.progress import shown
@@ -197,7 +198,7 @@ def _write(
 @cache
 def _client(uri: str) -> MongoClient[Any]:
     """Open this Python worker's one client: Spark reuses workers."""
-    return MongoClient(uri)
+    return mongo.client(uri)
 
 
 def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:

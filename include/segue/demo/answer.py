@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
 
-from pymongo import MongoClient
-
-from segue.connections import offsets
+from segue.connections import kafka, mongo, offsets
 from segue.demo import listeners
 from segue.demo.watch import STILL_S, minutes
 from segue.errors import StackError
@@ -40,9 +37,9 @@ def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float
     StackError
         If the live recommendations read nothing, or do not answer, for `STILL_S`.
     """
-    kafka = {"bootstrap_servers": settings.kafka_bootstrap}
+    config = kafka.config(settings)
     patience = Patience(STILL_S)
-    while waiting := offsets.backlog(kafka, settings.listens_topic, settings.live_group).size:
+    while waiting := offsets.backlog(config, settings.listens_topic, settings.live_group).size:
         if patience.is_over(waiting):
             raise StackError(
                 f"The live recommendations have {waiting:,} listens to read and have read none for "
@@ -53,7 +50,7 @@ def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float
     played, patience = datetime.now(UTC), Patience(STILL_S)
     listeners.produce(settings, [listen(name, track_id, int(played.timestamp()), listeners.SOURCE)])
     began = time.monotonic()
-    with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True) as client:
+    with mongo.client(settings.mongo) as client:
         found = client[settings.mongo_database][COLLECTION]
         while not found.find_one({"_id": name, "generated_at": {"$gt": played}}, {"_id": 1}):
             if patience.is_over(None):

@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from segue.connections import kafka
+from segue.connections import kafka, mongo
 from segue.connections.topics import create_listens_topic
 from segue.errors import CorpusError
 from segue.listens.events import Listen, listen
@@ -83,7 +82,7 @@ def audience_of(settings: Settings, *, listeners: int, seed: int) -> Audience:
     CorpusError
         If nothing has been published yet.
     """
-    with MongoClient[dict[str, Any]](settings.mongo) as client:
+    with mongo.client(settings.mongo) as client:
         collection = client[settings.mongo_database]["tracks"]
         pages = (unpack([document["features"] for document in page]) for page in _pages(collection, "features"))
         sounds = Sounds.of(pages)

@@ -154,10 +154,11 @@ def _running(settings: Settings) -> Kind | None:
 
 
 def _tracks(settings: Settings) -> int:
-    from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
-    with MongoClient[dict[str, object]](settings.mongo, serverSelectionTimeoutMS=3000) as client:
+    from segue.connections import mongo
+
+    with mongo.client(settings.mongo, selection_timeout_ms=3000) as client:
         try:
             return client[settings.mongo_database]["tracks"].estimated_document_count()
         except PyMongoError:

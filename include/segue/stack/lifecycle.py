@@ -10,9 +10,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
 
-from pymongo import MongoClient
-
 from segue import locks
+from segue.connections import mongo
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import (
@@ -140,7 +139,7 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
 
     def start_documents(settings: Settings, bring_up: Callable[[Service], None]) -> None:
         documents.start(settings, bring_up)
-        with MongoClient[dict[str, object]](settings.mongo) as client:
+        with mongo.client(settings.mongo) as client:
             if collection.is_of_doubles(client[settings.mongo_database]):
                 collection.prepare(client[settings.mongo_database], say)
 

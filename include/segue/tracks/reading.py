@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pymongo import MongoClient
-
+from segue.connections import mongo
 from segue.tracks.collection import COLLECTION, require_form
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     """
     # A stated schema saves the connector from sampling the collection, and only these fields travel.
     schema = ", ".join(["_id string", *(f"{field} {TRACK_FIELDS[field]}" for field in fields)])
-    with MongoClient[dict[str, Any]](spark.conf.get("spark.mongodb.read.connection.uri")) as client:
+    with mongo.client(str(spark.conf.get("spark.mongodb.read.connection.uri"))) as client:
         require_form(client[str(spark.conf.get("spark.mongodb.read.database"))])
     source = spark.read.format("mongodb").schema(schema).option("collection", TRACKS)
     return source.load().withColumnRenamed("_id", "track_id")

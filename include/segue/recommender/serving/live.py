@@ -77,7 +77,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         self._settings = settings
         self._champion = champion
         client = mongo.client(
-            settings, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
+            settings.mongo, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
         )
         self._database = client[settings.mongo_database]
         self._histories = Histories(self._database)
