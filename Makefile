@@ -43,7 +43,7 @@ test: setup-dev ## Run unit and integration tests against a real stack of their 
 
 test-clients: setup-dev ## Install real players (apt-get as root, cargo, pip) and run them against the API
 	scripts/install-clients.sh
-	.venv/bin/pytest -m clients tests/integration/serving/clients
+	.venv/bin/pytest -m clients tests/integration/api/clients
 
 check: setup-dev ## Run the static checks
 	.venv/bin/ruff check

@@ -18,6 +18,7 @@ from segue.api.accounts import Accounts
 from segue.connections.mongo import database
 from segue.settings import PROJECT_DIR, get_settings
 
+sys.path.insert(0, str(PROJECT_DIR))
 
 from tests.support.api_server import in_kafka
 from tests.support.navidrome import Drained, drain

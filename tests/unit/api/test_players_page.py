@@ -6,7 +6,7 @@ import json
 
 from segue.settings import PROJECT_DIR
 
-CASES = PROJECT_DIR / "tests" / "integration" / "serving" / "clients.jsonl"
+CASES = PROJECT_DIR / "tests" / "integration" / "api" / "clients.jsonl"
 
 
 def test_the_table_of_requests_is_that_of_the_tests() -> None:
