@@ -57,7 +57,7 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
     tracks = read_tracks(spark, "genre", "genre_model", "features")
     unlabelled = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
     rows = (
-        model.transform(_as_vectors(unlabelled.repartition(spark.sparkContext.defaultParallelism)))
+        model.transform(_as_vectors(unlabelled))
         .selectExpr("track_id", "predicted_genre", "array_max(probabilities) AS probability")
         .collect()
     )
