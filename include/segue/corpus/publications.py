@@ -23,6 +23,7 @@ from segue.corpus.lake import versions
 from segue.corpus.listing import digest, list_audio
 from segue.runs.summaries import Summary
 from segue.settings import Settings
+from segue.tracks.collection import VALIDATOR, is_of_doubles
 
 COLLECTION = "publications"
 
@@ -58,12 +59,13 @@ def made_from(lake: Mapping[str, int], files: str, metadata: str, limits: Settin
     Returns
     -------
     str
-        A digest of these, of the version of the features and of this package's source code.
+        A digest of these, of the version of the features, the documents' form and this package's source code.
     """
     state = {
         "lake": dict(lake),
         "files": files,
         "features": FEATURE_VERSION,
+        "documents": VALIDATOR,
         "metadata": metadata,
         "limits": {name: value for name, value in limits.model_dump().items() if name.startswith("gate_")},
     }
@@ -136,12 +138,12 @@ def find(database: Database[Any], days: str, key: str) -> dict[str, Any] | None:
     -------
     dict or None
         `run_id`, and the summaries of `JOBS` by name. None also if the collection of tracks has not as many
-        documents as it then had.
+        documents as it then had, or is of the form before.
     """
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
     found = published.find_one({"_id": days})
-    if found is None:
+    if found is None or is_of_doubles(database):
         return None
     there = database["tracks"].estimated_document_count()
     return found if there == found["publish"]["tracks_in_collection"] else None

@@ -64,7 +64,7 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
     unlabelled = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
     with doing(f"{champion} listens to the tracks without a genre"):
         rows = (
-            model.transform(_as_vectors(unlabelled.repartition(spark.sparkContext.defaultParallelism)))
+            model.transform(_as_vectors(unlabelled))
             .selectExpr("track_id", "predicted_genre", "array_max(probabilities) AS probability")
             .toPandas()
         )

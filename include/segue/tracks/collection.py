@@ -35,7 +35,8 @@ VALIDATOR: Final[dict[str, Any]] = {
                 "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
             },
             "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
-            PARTITION: {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+            # Not a pattern: SecantusDB's Rust server compiles it for each document, five sixths of an insert.
+            PARTITION: {"bsonType": "string", "minLength": 10, "maxLength": 10},
         },
     },
     "$expr": {"$eq": [{"$binarySize": "$features"}, SIZE_BYTES]},

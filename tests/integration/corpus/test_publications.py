@@ -54,6 +54,13 @@ def test_days_do_not_stand_when_documents_are_gone(database, key):
     assert publications.find(database, "all days", key) is None
 
 
+def test_days_do_not_stand_when_their_documents_are_of_the_form_before(database, key):
+    publications.record(database, "all days", key, "corpus/a", JOBS)
+    old = {"$jsonSchema": {"properties": {"features": {"bsonType": "array", "items": {"bsonType": "double"}}}}}
+    database.command("collMod", "tracks", validator=old)
+    assert publications.find(database, "all days", key) is None
+
+
 def test_a_state_is_lake_metadata_limits_and_rules(key, tmp_path, monkeypatch):
     def changed(lake=LAKE, files="files", metadata="digest", **settings):
         return publications.made_from(lake, files, metadata, Settings(**settings)) != key
