@@ -29,6 +29,7 @@ def job(
 ) -> Iterator[Callable[..., Callable[[], None]]]:
     """Return a function that gives a job's main, which runs in the tests' session, without tracks or models."""
     mongo.drop_collection("tracks")
+    spark.catalog.clearCache()  # the tracks of the job before: a job has a session of its own
     own = {
         "listens_topic": "quiet",
         "lake": str(tmp_path / "lake"),
