@@ -46,7 +46,7 @@ def main() -> None:
 
     with spark.job("train-genre") as session, mongo.database() as database:
         # They are read three times; on disk they take no memory from the training.
-        tracks = reading.read_tracks(session, *FIELDS).repartition(session.sparkContext.defaultParallelism)
+        tracks = reading.read_tracks(session, *FIELDS)
         tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
         with doing("Reading the tracks from the document server"):
