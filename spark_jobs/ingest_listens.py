@@ -18,7 +18,7 @@ from segue.listens.rematching import rematch
 from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
 from segue.runs import summaries
-from segue.runs.stages import spark_tasks, stage
+from segue.runs.progress import spark_tasks, step
 from segue.settings import get_settings
 
 
@@ -41,21 +41,21 @@ def main() -> None:
         removals, store, histories = Removals(database), ListenStore(database), Histories(database)
         removed = session.createDataFrame(list(removals.all().items()), "key string, removed_at double")
         tasks = spark_tasks(session)
-        with stage("read from Kafka", tasks):
+        with step("Read from Kafka", tasks):
             summary = ingest(session, settings, removed, rebuild=rebuild)
         if table.exists():
-            with stage("remove what was taken back", tasks):
+            with step("Remove what was taken back", tasks):
                 summary["taken_back"] = table.remove(removed)
 
             def take(events: Sequence[Listen]) -> None:  # what the API shows, and what is recommended from
                 removals.store(events, store.replace, store.discard)
                 removals.store(events, histories.add, histories.discard)
 
-            with stage("match with the corpus of today", tasks):
+            with step("Match with the corpus of today", tasks):
                 summary |= rematch(table, TrackIndex(catalogue.entries(database)), take)
-            with stage("count", tasks):
+            with step("Count", tasks):
                 summary["table"] = figures(table, arguments.first, arguments.last)
-            with stage("delete what no version needs", tasks):
+            with step("Delete what no version needs", tasks):
                 table.vacuum()
         summary["seconds"] = time.monotonic() - started
         summaries.report(arguments.run_id, "ingest_listens", summary)

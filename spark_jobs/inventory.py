@@ -10,7 +10,7 @@ from segue.corpus import inventory, sources
 from segue.corpus.lake import Lake
 from segue.corpus.listing import list_audio
 from segue.runs import summaries
-from segue.runs.stages import Tally, spark_tasks, stage
+from segue.runs.progress import Tally, spark_tasks, step
 from segue.settings import get_settings
 
 
@@ -24,19 +24,19 @@ def main() -> None:
     with spark.job("inventory") as session:
         settings = get_settings()
         found, tasks = Tally("files"), spark_tasks(session)
-        with stage("list the music", found):
+        with step("List the music", found):
             files = list_audio(settings.music_dir, found.through)
         source = sources.find(settings)
         print(f"music: {len(files):,} files in {settings.music_dir}; metadata: {source}", flush=True)
         table = source.read(today)
         lake = Lake(session, settings.lake_uri)
-        with stage("compare with the inventory", tasks):
+        with step("Compare with the inventory", tasks):
             summary = inventory.update(lake, files, table, arguments.night_of or today)
         late = []
         if arguments.night_of:
-            with stage("find late days", tasks):
+            with step("Find late days", tasks):
                 late = inventory.late_days(lake, arguments.night_of)
-            with stage("delete what no version needs", tasks):
+            with step("Delete what no version needs", tasks):
                 lake.vacuum()
         where = {"music": str(settings.music_dir), "source": str(source)}
         summaries.report(arguments.run_id, "inventory", {**where, **summary, "late_days": list(map(str, late))})

@@ -13,10 +13,10 @@ from segue.connections.registry import Registry
 from segue.corpus.lake import versions
 from segue.errors import NothingToLearnError
 from segue.genres import predictions, release
-from segue.genres.progress import doing
 from segue.genres.search import Budget
 from segue.genres.training import Search
 from segue.runs import reports, summaries
+from segue.runs.progress import step
 from segue.settings import get_settings
 from segue.tracks import reading
 from segue.tracks.vectors import features_array
@@ -49,7 +49,7 @@ def main() -> None:
         tracks = reading.read_tracks(session, *FIELDS)
         tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
-        with doing("Reading the tracks from the document server"):
+        with step("Reading the tracks from the document server"):
             made_from = reading.snapshot(tracks)
         print(f"Read {int(made_from['mongo_tracks']):,} tracks.", flush=True)
         refit = arguments.search == "refit"

@@ -37,7 +37,7 @@ from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
 from segue.corpus.tags import read_tags
-from segue.runs.stages import spark_tasks, stage
+from segue.runs.progress import spark_tasks, step
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
 
@@ -72,7 +72,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str
     """
     started, tasks = time.monotonic(), spark_tasks(lake.spark)
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "rejects")))
-    with stage("find what is to do", tasks):
+    with step("Find what is to do", tasks):
         planned = _todo(lake, affected, mode)
     same = _same(lake, music_dir, planned)
     todo = planned[~planned["path"].isin(same["path"])].drop(columns="known_hash")
@@ -86,7 +86,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str
         fresh = lake.spark.createDataFrame([], EXTRACTED)
         ledger.replace(lake, fresh, set(same[PARTITION]), lake.spark.createDataFrame(same, SAME))
     extracting_s = _extract(lake, music_dir, todo) if len(todo) else 0.0
-    with stage("count files and their outcomes", tasks):
+    with step("Count files and their outcomes", tasks):
         counts = ledger.balance(lake, affected)
     return {
         **head,

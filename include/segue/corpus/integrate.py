@@ -28,7 +28,7 @@ from segue.corpus.lake import Lake
 from segue.corpus.metadata import DESCRIPTIVE, Metadata
 from segue.corpus.rules import Rule, note, rules
 from segue.corpus.schema import PARTITION, TRACKS, columns
-from segue.runs.stages import spark_tasks, stage
+from segue.runs.progress import spark_tasks, step
 
 IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
@@ -56,11 +56,11 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
     affected = days.among(*(lake.read(name) for name in ("inventory", "features", "tracks")))
     in_range = [day for day in affected if day not in days.late]
     if affected:
-        with stage("merge and clean", tasks):
+        with step("Merge and clean", tasks):
             tracks = integrate(features, metadata.to_spark(lake.spark), days, metadata.tops)
-        with stage("write the tracks", tasks):
+        with step("Write the tracks", tasks):
             lake.replace("tracks", tracks, affected)
-    with stage("count and measure", tasks):
+    with step("Count and measure", tasks):
         counts = _count(lake, affected)
         measured = report(lake.read("tracks").where(days.condition))
     return {

@@ -9,8 +9,8 @@ from pymongo import UpdateOne, WriteConcern
 from segue.audio.definition import FEATURE_VERSION
 from segue.connections.registry import Registry
 from segue.errors import ModelError, StackError
-from segue.genres.progress import doing
 from segue.genres.release import NAME
+from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
 from segue.tracks.vectors import features_array
 
@@ -62,7 +62,7 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
         return {"labelled": 0, "labels": str(error)}
     tracks = read_tracks(spark, "genre", "genre_model", "features")
     unlabelled = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
-    with doing(f"{champion} listens to the tracks without a genre"):
+    with step(f"{champion} listens to the tracks without a genre"):
         rows = (
             model.transform(_as_vectors(unlabelled))
             .selectExpr("track_id", "predicted_genre", "array_max(probabilities) AS probability")
@@ -76,7 +76,7 @@ def _write(database: Database[dict[str, Any]], rows: pd.DataFrame, model: str) -
     """Write what a model has answered, a batch at a time."""
     collection = database[TRACKS].with_options(write_concern=ACKNOWLEDGED)
     written = 0
-    with doing(lambda: f"{written:,} of {len(rows):,} tracks without a genre have got one from {model}"):
+    with step("Writing the genres of tracks without one", lambda: f"{written:,} of {len(rows):,} tracks"):
         while written < len(rows):
             batch = rows.iloc[written : written + BATCH]
             updates = [

@@ -16,9 +16,9 @@ from segue.genres.classifiers import Choice
 from segue.genres.importance import by_family
 from segue.genres.judging import Difference, Judged, judge
 from segue.genres.labelled import TEST, Labelled
-from segue.genres.progress import Say, doing
 from segue.genres.studies import done
 from segue.genres.training import Search, Trained, artists, train
+from segue.runs.progress import Say, step
 from segue.settings import PROJECT_DIR
 
 if TYPE_CHECKING:
@@ -107,15 +107,15 @@ def release(
     outcome = "promoted" if difference.better else "kept"
     origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(made_from or {})}
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
-    with doing("Measuring the importance of the families of features", say):
+    with step("Measuring the importance of the families of features", say=say):
         importance = by_family(trained.model, trained.data, seed=how.seed)
-    with doing("Writing the report", say):
+    with step("Writing the report", say=say):
         page = report.page(trained, verdict, importance, {"Run": how.name, **origin}, links=links)
         differences = {
             name: difference if name == against else judging.compare(trained.judged, each, how.seed)
             for name, each in trained.rivals.items()
         }
-    with doing("Keeping the model in the registry", say):
+    with step("Keeping the model in the registry", say=say):
         registry.prune(NAME)  # a version a night, each with its report
         version = _register(registry, trained, how, origin, page, differences)
     if difference.better:
@@ -208,7 +208,7 @@ def _incumbent(champion: Version, trained: Trained, say: Say) -> Judged | None:
         say(f"The genres have been divided anew since {champion} learned, so it is not compared with.")
         return None
     try:
-        with doing(f"Letting {champion} answer the same test tracks", say):
+        with step(f"Letting {champion} answer the same test tracks", say=say):
             return judge(champion.load(), trained.data.part(TEST), trained.data.genres, artists(trained.data))
     except (ModelError, PySparkException, Py4JError) as error:
         reason = str(error).partition("\n")[0]

@@ -18,9 +18,9 @@ import pandas as pd
 from segue.genres import classifiers
 from segue.genres.classifiers import Choice
 from segue.genres.labelled import Labelled
-from segue.genres.progress import Say, doing
 from segue.genres.studies import done, enqueue_again, failed, is_finished
 from segue.genres.validation import Fold, plan
+from segue.runs.progress import Say, step
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -144,9 +144,9 @@ def search(
         answers: list[pd.DataFrame] = []
         for i, rung in enumerate(planned.rungs):
             began = time.monotonic()
-            step = f"Trial {spent() + 1} of {budget.trials}, step {i + 1} of at most {len(planned.rungs)}"
+            what = f"Trial {spent() + 1} of {budget.trials}, step {i + 1} of at most {len(planned.rungs)}"
             kind = classifiers.NAMES[choice["classifier"]]
-            with doing(f"{step}, {kind}", say), ThreadPoolExecutor(min(workers, len(rung))) as pool:
+            with step(f"{what}, {kind}", say=say), ThreadPoolExecutor(min(workers, len(rung))) as pool:
                 answered = list(pool.map(answer, rung))
             answers = [*answers, *answered] if planned.joined else answered
             f1, temperature = _judge(pd.concat(answers), len(data.genres))

@@ -15,9 +15,9 @@ from segue.genres import baselines, classifiers
 from segue.genres.classifiers import Choice
 from segue.genres.judging import Judged, judge
 from segue.genres.labelled import PARTS, TEST, TRAIN, VALIDATION, Labelled, label
-from segue.genres.progress import Say, doing
 from segue.genres.search import Budget, search
 from segue.genres.studies import open_study
+from segue.runs.progress import Say, step
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -124,7 +124,7 @@ def train(
     TrainingError
         If there is too little to learn from.
     """
-    with doing("Reading the tracks and dividing them", say):
+    with step("Reading the tracks and dividing them", say=say):
         data = label(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
         counts = {row.part: row["count"] for row in data.tracks.groupBy("part").count().collect()}
     sizes = {part: counts[part] for part in PARTS}
@@ -149,14 +149,14 @@ def train(
     search_s, search_cpu_s = time.monotonic() - began, cpu_seconds() - cpu
     choice: Choice = best.user_attrs["choice"]
     learned = f"{sizes[TRAIN] + sizes[VALIDATION]:,} tracks"
-    with doing(f"Fitting the best choice on {learned}", say):
+    with step(f"Fitting the best choice on {learned}", say=say):
         model = finish(data, choice, best.user_attrs["temperature"], seed=how.seed)
         seen = artists(data)
         judged = judge(model, data.part(TEST), data.genres, seen)
     say(f"Macro F1 on {sizes[TEST]:,} test tracks: {judged.macro_f1:.3f}.")
-    with doing(f"Fitting MLlib's default on {learned}, to compare with", say):
+    with step(f"Fitting MLlib's default on {learned}, to compare with", say=say):
         plain = judge(finish(data, classifiers.PLAIN, 1.0, seed=how.seed), data.part(TEST), data.genres, seen)
-    with doing("Fitting the random forest of scikit-learn, to compare with", say):
+    with step("Fitting the random forest of scikit-learn, to compare with", say=say):
         forest = baselines.forest(data, judged, seed=how.seed)
     rivals = {
         "MLlib's default": plain,
