@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -14,7 +15,7 @@ from segue.errors import StackError
 from segue.settings import get_settings
 
 SELECTION_TIMEOUT_MS = 10_000
-SOCKET_TIMEOUT_MS = 120_000
+SOCKET_TIMEOUT_MS = 300_000
 """A server that has been silent for so long hangs: without a limit a client would wait for it for ever."""
 
 
@@ -22,7 +23,7 @@ def client(
     uri: str,
     *,
     selection_timeout_ms: int = SELECTION_TIMEOUT_MS,
-    socket_timeout_ms: int = SOCKET_TIMEOUT_MS,
+    socket_timeout_ms: int | None = None,
 ) -> MongoClient[dict[str, Any]]:
     """Open a client; it connects when it is first used.
 
@@ -32,19 +33,20 @@ def client(
         Connection string, such as that of the settings.
     selection_timeout_ms : int
         Longest wait for a server that takes requests, in milliseconds.
-    socket_timeout_ms : int
-        Longest wait for an answer, in milliseconds.
+    socket_timeout_ms : int, optional
+        Longest wait for an answer, in milliseconds; by default that of `uri`, else `SOCKET_TIMEOUT_MS`.
 
     Returns
     -------
     pymongo.MongoClient
-        Its dates are aware, in UTC.
+        Its dates are aware, in UTC. ``connectTimeoutMS`` is left to `uri`: a heartbeat that takes longer ends
+        whatever is on its way.
     """
+    stated = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     return MongoClient(
         uri,
         serverSelectionTimeoutMS=selection_timeout_ms,
-        connectTimeoutMS=selection_timeout_ms,
-        socketTimeoutMS=socket_timeout_ms,
+        socketTimeoutMS=socket_timeout_ms or int(stated.get("sockettimeoutms", SOCKET_TIMEOUT_MS)),
         tz_aware=True,
     )
 

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from segue.connections import mongo
+from segue.settings import Settings
+
+
+def limits(uri: str, **chosen: int) -> tuple[float, float, float, str]:
+    with mongo.client(uri, **chosen) as client:
+        options = client.options
+        return (
+            options.server_selection_timeout,
+            options.pool_options.connect_timeout,
+            options.pool_options.socket_timeout,
+            options.server_monitoring_mode,
+        )
+
+
+def test_a_busy_embedded_server_keeps_the_connections_that_the_settings_give_it() -> None:
+    # A heartbeat that takes longer than the second of these ends all operations that are on their way.
+    assert limits(Settings().mongo) == (10, 120, 300, "poll")
+    assert limits(Settings().mongo, selection_timeout_ms=3_000) == (3, 120, 300, "poll")
+
+
+def test_whoever_must_answer_soon_waits_less() -> None:
+    assert limits(Settings().mongo, socket_timeout_ms=20_000) == (10, 120, 20, "poll")
+
+
+@pytest.mark.parametrize(("options", "socket_s"), [("", 300), ("socketTimeoutMS=7000", 7)])
+def test_a_connection_string_without_limits_gets_one(options: str, socket_s: float) -> None:
+    assert limits(f"mongodb://user:p%40ss@host/?{options}")[2] == socket_s
