@@ -64,9 +64,10 @@ def main() -> int:
     clips = (options.clips or home / "clips").expanduser().resolve()
     if not progress.done:
         (home / SAMPLES).unlink(missing_ok=True)
-        _forget_new_files(clips, options.tracks)
     try:
-        recipe = _make_clips(options, clips, progress)
+        recipe = _make_clips(options, clips, home, progress)
+        if not progress.done:  # in this folder, which holds clips of this recipe, they are those of a night
+            _forget_new_files(clips, options.tracks)
         progress.save(file)
         if options.only == ["clips"]:
             return 0
@@ -138,7 +139,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--clips", type=Path, help="folder of the clips, which stays; default one in the home")
     parser.add_argument(
-        "--sample", type=Path, help="folder of the sample corpus; default <SEGUE_HOME>/sample/music"
+        "--sample", type=Path, help="folder of the sample corpus, which stays; default one in the home"
     )
     parser.add_argument("--every", type=float, default=10, help="seconds between two samples; default 10")
     parser.add_argument("--keep", action="store_true", help="remove nothing at the end")
@@ -160,8 +161,9 @@ def _size(options: argparse.Namespace) -> Size:
     )
 
 
-def _make_clips(options: argparse.Namespace, clips: Path, progress: Progress) -> Recipe:
-    pieces = (options.sample or Settings().home / "sample" / "music").expanduser().resolve()
+def _make_clips(options: argparse.Namespace, clips: Path, home: Path, progress: Progress) -> Recipe:
+    # Not that of `make demo`: another number of pieces would replace the music of its corpus.
+    pieces = (options.sample or home / "pieces").expanduser().resolve()
     made = sample.render(pieces, pieces=options.pieces)
     console.print(f"{made.pieces} pieces in {pieces}; {made.rendered} rendered now, in {made.seconds:.0f} s.")
     recipe, shown = Recipe(pieces, options.tracks, options.clip_seconds), 0

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import full
+import pytest
+from clips import path_of
+
+from segue.demo.sample import SampleSummary
+from segue.errors import CorpusError
+from segue.settings import get_settings
+
+
+def test_neither_the_music_of_the_demo_nor_clips_of_another_recipe_are_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `make full-short` on a machine that has seen `make demo` and a run of another size."""
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    monkeypatch.setattr(full.signal, "signal", lambda *_: None)
+    get_settings.cache_clear()
+    clips = tmp_path / "clips"
+    others = [clips / path_of(number) for number in range(100)]
+    others[0].parent.mkdir(parents=True)
+    for file in others:
+        file.write_bytes(b"clip")
+    rendered: list[Path] = []
+
+    def render(folder: Path, *, pieces: int) -> SampleSummary:
+        rendered.append(folder)
+        return SampleSummary(folder, pieces, {}, {}, (), (), (), 0, 0.0)
+
+    def make(*_: object) -> None:
+        raise CorpusError("It holds clips of another recipe.")
+
+    monkeypatch.setattr(full.sample, "render", render)
+    monkeypatch.setattr(full, "make", make)
+    monkeypatch.setattr(sys, "argv", ["full.py", "--tracks", "50", "--clips", str(clips), "--pieces", "64"])
+    assert full.main() == 1
+    get_settings.cache_clear()
+    assert rendered == [tmp_path / "full" / "pieces"]
+    assert all(file.exists() for file in others)
