@@ -68,12 +68,17 @@ def service(settings: Settings) -> Service:
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring the document server up, and note who writes the folder from now on."""
-    described = service(settings)
+    """Bring the document server up, and note who writes the folder from now on.
+
+    One that does not come to answer has been given nothing to write, so the one before can have the folder back.
+    """
+    described, before = service(settings), written_by(settings)
     try:
         _prepare(settings)
         bring_up(described)
     except (StackError, OSError) as error:
+        if before and written_by(settings) is not before:
+            _note(settings).write_text(f"{before}\n")
         full = disk.fullness(_data(settings))
         if full:
             raise StackError(f"{full} Free some space, then run `segue up` again.") from error

@@ -107,10 +107,10 @@ def clean(settings: Settings, say: Say = lambda _: None) -> None:
 def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
     stale = []
     for service in services(settings, parts):
-        trouble = service.usage().excess
-        if trouble:
-            say(trouble)
-        if trouble or not service.runs_as_wanted():
+        used = service.usage()
+        if used.excess:
+            say(used.excess)
+        if used.is_to_be_started_anew or not service.runs_as_wanted():
             stale.append(service)
     for service in stale:
         service.stop()

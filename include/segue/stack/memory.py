@@ -22,6 +22,8 @@ LIMITS_MB = {
 """By service, in MB, its child processes included; those of the scheduler and of MongoDB follow from settings."""
 TASKS_MB = 6000
 """What the scheduler's tasks may hold beside the heap of the Spark application that one of them runs."""
+TASKS_RUN_IN = "scheduler"
+"""Starting it anew would end its tasks, so that is left to whoever knows what they do."""
 SETTINGS = {"mongo": "SEGUE_MONGO_MEMORY_MB", "scheduler": "SEGUE_SPARK_DRIVER_MEMORY_MB"}
 CACHE_MINIMUM_MB = 128
 CACHE_SHARE_OF_MACHINE = 1 / 32
@@ -40,11 +42,18 @@ class Usage:
     limit_mb: int | None
 
     @property
+    def is_to_be_started_anew(self) -> bool:
+        """Whether `segue up` is to give its memory back."""
+        return bool(self.excess) and self.service != TASKS_RUN_IN
+
+    @property
     def excess(self) -> str | None:
         """A sentence if the service holds more than it may, else None."""
         if self.limit_mb is None or self.held_bytes <= self.limit_mb * 10**6:
             return None
         remedy = "`segue up` starts it anew"
+        if self.service == TASKS_RUN_IN:
+            remedy = "`segue up` leaves it alone, as its tasks would end with it"
         if self.service in SETTINGS:
             remedy += f", and {SETTINGS[self.service]} raises the limit"
         held = f"{self.held_bytes / 1e6:,.0f} MB of memory"

@@ -84,11 +84,16 @@ class Service:
 
     def state(self) -> State:
         """Tell the state, asking the service itself."""
+        answered = self._asked()
+        return State.UNHEALTHY if answered is State.HEALTHY and self.usage().excess else answered
+
+    def _asked(self) -> State:
+        """Tell the state, whatever memory it holds."""
         process = self.process()
         if process is None:
             return State.DEAD if pid_file(self.state_dir, self.name).exists() else State.STOPPED
         answers = self.check(datetime.fromtimestamp(process.create_time(), UTC))
-        return State.HEALTHY if answers and not self.usage().excess else State.UNHEALTHY
+        return State.HEALTHY if answers else State.UNHEALTHY
 
     def usage(self) -> Usage:
         """Measure the memory of the process and its children."""
@@ -121,7 +126,7 @@ class Service:
         PidFile.write(pid_file(self.state_dir, self.name), child.pid, self._fingerprint)
 
     def wait(self, called_off: Event, still_s: float = 600) -> None:
-        """Wait until the service is healthy, as long as it is at work.
+        """Wait until the service answers, as long as it is at work.
 
         Parameters
         ----------
@@ -136,7 +141,7 @@ class Service:
             If its process ends, nothing has moved for `still_s`, or the event is set.
         """
         patience = Patience(still_s)
-        while (state := self.state()) is State.UNHEALTHY and not patience.is_over(self._work()):
+        while (state := self._asked()) is State.UNHEALTHY and not patience.is_over(self._work()):
             if called_off.wait(POLL_S):
                 raise StackError(f"The start of {self.name} was called off.")
         if state is State.HEALTHY:

@@ -115,6 +115,23 @@ def test_the_first_start_notes_who_writes_the_folder(machine, settings):
         documents.server(settings)
 
 
+def test_a_server_that_does_not_start_leaves_the_folder_to_the_one_before(machine, settings):
+    def fail(_):
+        raise StackError("mongo ended while starting.")
+
+    machine("secantusd-py", "secantusd-rs")
+    data = settings.state_dir / "mongo" / "data"
+    data.mkdir(parents=True)
+    (data / "WiredTiger").touch()
+    assert documents.server(settings).kind is Kind.RUST
+    with pytest.raises(StackError, match="ended while starting"):
+        documents.start(settings, fail)
+    assert documents.written_by(settings) is Kind.PYTHON
+    assert choose("secantusd-py", documents.written_by(settings)).kind is Kind.PYTHON
+    documents.start(settings, lambda _: None)
+    assert documents.written_by(settings) is Kind.RUST
+
+
 def test_command_lines():
     where = {"port": 27117, "data": Path("/d"), "config": Path("/c")}
     mongod = Server(Kind.MONGOD, Path("/bin/mongod")).command(**where, cache_mb=512)

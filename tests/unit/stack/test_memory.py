@@ -40,6 +40,27 @@ def test_a_service_above_its_limit_is_unhealthy_and_says_so(tmp_path):
         greedy.stop()
 
 
+def test_a_service_that_answers_has_started_whatever_it_holds(tmp_path):
+    greedy = Service(
+        "mongo", tmp_path, tmp_path, (sys.executable, "-c", HOLDS_60_MB), lambda _: True, memory_limit_mb=1
+    )
+    greedy.start()
+    try:
+        greedy.wait(Event(), still_s=0)
+        assert greedy.state() is State.UNHEALTHY
+    finally:
+        greedy.stop()
+
+
+def test_up_does_not_end_the_tasks_of_a_scheduler_that_holds_too_much():
+    mongo, scheduler = Usage("mongo", 10**10, 1500), Usage("scheduler", 10**10, 8048)
+    assert mongo.is_to_be_started_anew
+    assert scheduler.excess
+    assert not scheduler.is_to_be_started_anew
+    assert "`segue up` leaves it alone" in scheduler.excess
+    assert not Usage("mongo", 1, 1500).is_to_be_started_anew
+
+
 def test_usage_measures_all_processes_of_a_stack_by_service(tmp_path):
     settings = Settings(home=tmp_path, corpus="own")
     service = Service(
