@@ -68,14 +68,16 @@ def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFram
 def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
     """Keep the outcomes whose file is still what it was, under its present track id and time of change.
 
-    Two runs at the same time may both have appended an outcome of a file; one of them is kept.
+    Two runs at the same time may both have appended an outcome of a file; one of them is kept, of those that are
+    of the file as it is.
     """
-    current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION).dropDuplicates([PARTITION, "path"])
+    current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION)
     if same is not None:
         touched = same.select("path", sf.col("known_hash").alias("content_hash"), sf.col("mtime_ns").alias("now"))
         current = current.join(touched, ["path", "content_hash"], "left")
         current = current.withColumn("mtime_ns", sf.coalesce("now", "mtime_ns"))
-    return current.drop("track_id").join(inventory, list(STATE)).select(outcomes.columns)
+    standing = current.drop("track_id").join(inventory, list(STATE)).select(outcomes.columns)
+    return standing.dropDuplicates([PARTITION, "path"])
 
 
 def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
