@@ -18,8 +18,6 @@ from segue.settings import Settings
 MIN_FILES = 5
 """Shares of fewer files say little: one bad file of two is half of them."""
 
-"""What the audio limits let through at most, like `MIN_DURATION_S`."""
-
 MIN_DURATION_S = 1.0
 
 FILES = "files, of those at the extraction"

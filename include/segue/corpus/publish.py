@@ -52,6 +52,9 @@ FIELDS = (
     "flags",
 )
 
+LABELS = ("genre_predicted", "genre_probability", "genre_model")
+"""What `segue.genres.predictions` writes beside these."""
+
 TRACKS_PER_TASK = 5_000
 """A task's documents count as written when it has ended, so that more of them would hide the progress."""
 
@@ -67,8 +70,9 @@ Batches = Iterator[pa.RecordBatch]
 def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> dict[str, Any]:
     """Publish some days.
 
-    Documents that are new are inserted, and those that have changed are replaced whole. Then those of the same
-    days that the lake does not have (any more) are removed. Killed in between and run again, it ends the same.
+    Documents that are new are inserted, and those that have changed are replaced; what the genre model has said
+    of them stays as long as it can be true. Then those of the same days that the lake does not have (any more) are
+    removed. Killed in between and run again, it ends the same.
 
     Parameters
     ----------
@@ -92,10 +96,12 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
     started = time.monotonic()
     collection = prepare(database, lambda line: print(line, flush=True))
     tracks = lake.read("tracks").where(days.condition)
-    there = {each["_id"]: each.get("digest") for each in collection.find(within(days), {"digest": 1})}
+    of_days = within(days)
+    there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
     ids = set(tracks.select("track_id").toArrow().column(0).to_pylist())
     written = _write(documents(tracks), there, len(ids), database, settings)
-    stale = [DeleteOne({"_id": track_id}) for track_id in there.keys() - ids]
+    # With the days, as another run may have published the track on a day of its own meanwhile.
+    stale = [DeleteOne({"_id": track_id} | of_days) for track_id in there.keys() - ids]
     return {
         "published": len(ids),
         "written": written,
@@ -122,7 +128,8 @@ def documents(tracks: DataFrame) -> DataFrame:
     """
     day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
     rows = tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
-    return rows.withColumn("digest", sf.xxhash64(*rows.columns))
+    # A null leaves Spark's hash as it was, so that a text that moves from one column to the next would not show.
+    return rows.withColumn("digest", sf.xxhash64(*rows.columns, *map(sf.isnull, FIELDS)))
 
 
 def within(days: Days) -> dict[str, Any]:
@@ -216,9 +223,20 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
     # One that an earlier try of this task has inserted, or that is there under another day, is replaced.
     changed += [new[error["index"]] for error in errors if error["code"] == DUPLICATE_KEY]
     refused = [(new[error["index"]], error) for error in errors if error["code"] == NOT_VALID]
+    _keep_labels(collection, changed)
     replacements = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in changed]
     refused += [(changed[error["index"]], error) for error in _bulk_write(collection, replacements)]
     return [f"{document['_id']}: {error['errmsg']}" for document, error in refused]
+
+
+def _keep_labels(collection: Collection[Any], changed: list[dict[str, Any]]) -> None:
+    """Copy the model's answer into documents without a genre that replace others of the same sound."""
+    unknown = {document["_id"]: document for document in changed if document["genre"] is None}
+    labelled = {"_id": {"$in": list(unknown)}, "genre_model": {"$exists": True}}
+    for found in collection.find(labelled, dict.fromkeys((*LABELS, "features"), 1)) if unknown else ():
+        document = unknown[found["_id"]]
+        if found["features"] == document["features"]:
+            document |= {name: found[name] for name in LABELS if name in found}
 
 
 def _bulk_write(collection: Collection[Any], writes: list[Any]) -> list[dict[str, Any]]:

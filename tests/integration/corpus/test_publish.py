@@ -45,3 +45,28 @@ def test_a_track_that_mongodb_refuses_is_named(published: Any, settings: Setting
     [refused] = pa.Table.from_batches(write(iter(wrong.to_batches()))).column("refused").to_pylist()
     assert refused.startswith("t0: Document failed validation")
     assert published.database.tracks.find_one("t1")["title"] == "fine"
+
+
+def test_a_text_that_moves_to_the_next_column_is_a_change(published: Any) -> None:
+    rows = published.lake.read("tracks").where("track_id = 't0'")
+    album, none = "'Named in the wrong column'", "CAST(NULL AS STRING)"
+    forms = [
+        rows.selectExpr("* EXCEPT (artist, album)", f"{a} AS artist", f"{b} AS album")
+        for a, b in ((album, none), (none, album))
+    ]
+    assert len({publish.documents(each).first()["digest"] for each in forms}) == 2
+
+
+def test_a_track_that_has_changed_keeps_what_labels_it_while_it_sounds_the_same(published: Any) -> None:
+    tracks = published.database.tracks
+    same, other, named = [
+        *(track["_id"] for track in tracks.find({"genre": None}).sort("_id").limit(2)),
+        tracks.find_one({"genre": {"$ne": None}})["_id"],
+    ]
+    label = {"genre_predicted": "Jazz", "genre_probability": 0.9, "genre_model": "genre/1"}
+    tracks.update_many({}, {"$set": label | {"digest": 1}})
+    tracks.update_one({"_id": other}, {"$set": {"features": bytes(2_072)}})
+    assert published.publish()["written"] == 8
+    labels = {track["_id"]: {name: track[name] for name in label if name in track} for track in tracks.find()}
+    assert labels[same] == label
+    assert labels[other] == labels[named] == {}
