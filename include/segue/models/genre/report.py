@@ -10,7 +10,7 @@ import numpy as np
 from segue.html_report import Cell, Picture, Section, Table, render
 from segue.models.genre.classifiers import family_sets
 from segue.models.genre.judging import BINS, LEVEL, Judged
-from segue.models.genre.studies import done, failed
+from segue.models.genre.studies import LATE, done, failed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,7 +154,8 @@ def _search(trained: Trained) -> Section:
     from optuna.importance import get_param_importances
 
     trials, wrong = done(trained.study), len(failed(trained.study))
-    complete = [trial for trial in trials if trial.state.name == "COMPLETE" and trial.value is not None]
+    ended = [trial for trial in trials if trial.state.name == "COMPLETE" or LATE in trial.user_attrs]
+    complete = [trial for trial in ended if trial.value is not None]
     rows: list[Sequence[Cell]] = []
     for trial in sorted(complete, key=lambda trial: trial.value or 0.0, reverse=True)[:10]:
         choice = ", ".join(f"{name} {value}" for name, value in trial.user_attrs["choice"].items())
