@@ -20,8 +20,8 @@ confusion matrix (`report.json`). In `tracks`: `genre_predicted`, `genre_probabi
 
 **When it fails.** The last line of the failed task's log says what and why. The old champion goes on serving.
 
-- *summary* is skipped: the corpus has nothing to learn from, such as no genre, or a single one. Its log says which.
-  Nothing needs to be done; for a genre model, tag the files or name genres in the metadata table, and run `corpus`.
+- *summary* is skipped: the corpus has nothing to learn from, such as no genre, or a single one; its log says so.
+  Nothing need be done. For a genre model, tag the files or name genres in the metadata table, and run `corpus`.
 - *train*: it is tried again once by itself, without the trials that have ended. Then clear it.
 """
 
