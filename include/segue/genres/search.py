@@ -91,7 +91,7 @@ def search(
     Returns
     -------
     FrozenTrial
-        That of the highest macro F1 in validation, see `segue.models.genre.studies.best`. Its ``user_attrs`` are
+        That of the highest macro F1 in validation, see `segue.genres.studies.best`. Its ``user_attrs`` are
         `choice` and the `temperature` that makes its scores probabilities.
 
     Raises

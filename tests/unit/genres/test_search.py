@@ -74,9 +74,9 @@ def test_a_trial_whose_rest_would_take_longer_than_what_is_left_is_given_up(data
 @pytest.mark.parametrize(("later", "chosen"), [(0.9, 1), (0.4, 0)])
 def test_a_trial_that_was_better_when_the_time_was_up_is_chosen(data, monkeypatch, later, chosen):
     clock = itertools.count(step=10)  # ten seconds a look
-    monkeypatch.setattr("segue.models.genre.search.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("segue.genres.search.time", SimpleNamespace(monotonic=lambda: next(clock)))
     measured = iter([0.5, 0.6, later])
-    monkeypatch.setattr("segue.models.genre.search._judge", lambda *_: (next(measured), 1.0))
+    monkeypatch.setattr("segue.genres.search._judge", lambda *_: (next(measured), 1.0))
     lines = []
     best = search(data, open_study(None, "a", seed=0), Budget(5, 1.2), kinds=QUICK, say=lines.append)
     assert best.number == chosen
