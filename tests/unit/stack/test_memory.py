@@ -79,6 +79,7 @@ def test_usage_measures_all_processes_of_a_stack_by_service(tmp_path):
 
 def test_status_shows_the_sentence_and_the_document_server(tmp_path, monkeypatch):
     monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    monkeypatch.setenv("SEGUE_CORPUS", "sample")  # tests of a stack leave theirs in the environment
     monkeypatch.setenv("SEGUE_DOCUMENT_SERVER", "secantusd-py")
     (tmp_path / "sample").mkdir()
     monkeypatch.setattr(processes, "pss_bytes", lambda _: 2_000_000_000)

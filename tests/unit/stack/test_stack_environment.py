@@ -51,7 +51,10 @@ def test_connections_follow_the_settings(tmp_path):
     )
     told = environment(settings)
     assert json.loads(told["AIRFLOW_CONN_SPARK_DEFAULT"])["host"] == "spark://cluster:7077"
-    assert json.loads(told["AIRFLOW_CONN_KAFKA_DEFAULT"])["extra"] == {"bootstrap.servers": "a:9092,b:9092"}
+    assert json.loads(told["AIRFLOW_CONN_KAFKA_DEFAULT"])["extra"] == {
+        "bootstrap.servers": "a:9092,b:9092",
+        "security.protocol": "PLAINTEXT",
+    }
     assert json.loads(told["AIRFLOW_CONN_MONGO_DEFAULT"]) == {
         "conn_type": "mongo",
         "host": "one:27017,two:27018",
