@@ -293,4 +293,5 @@ def test_nobody_guesses_sessions_and_passwords_quickly(strict: str, new_user: tu
     stranger = Player(strict)
     guesses = [stranger.call("auth.getMobileSession", username=new_user[0], password=str(i)) for i in range(5)]
     assert refusal(guesses[0]) == (403, 4)
-    assert refusal(guesses[-1])[1] == 29
+    assert refusal(guesses[-1]) == (503, 16)
+    assert refusal(stranger.call("auth.getToken", get=True)) == (429, 29)
