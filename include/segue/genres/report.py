@@ -9,7 +9,7 @@ import numpy as np
 
 from segue.genres.classifiers import family_sets
 from segue.genres.judging import BINS, LEVEL, Judged
-from segue.genres.studies import done, failed
+from segue.genres.studies import LATE, done, failed
 from segue.runs.html import Cell, Picture, Section, Table, render
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ def _search(trained: Trained) -> Section:
     from optuna.importance import get_param_importances
 
     trials, wrong = done(trained.study), len(failed(trained.study))
-    complete = [trial for trial in trials if trial.state.name == "COMPLETE" and trial.value is not None]
+    ended = [trial for trial in trials if trial.state.name == "COMPLETE" or LATE in trial.user_attrs]
+    complete = [trial for trial in ended if trial.value is not None]
     rows: list[Sequence[Cell]] = []
     for trial in sorted(complete, key=lambda trial: trial.value or 0.0, reverse=True)[:10]:
         choice = ", ".join(f"{name} {value}" for name, value in trial.user_attrs["choice"].items())

@@ -18,7 +18,7 @@ import pandas as pd
 from segue.genres import classifiers
 from segue.genres.classifiers import Choice
 from segue.genres.labelled import Labelled
-from segue.genres.studies import done, enqueue_again, failed, is_finished
+from segue.genres.studies import LATE, best, done, enqueue_again, failed, is_finished
 from segue.genres.validation import Fold, plan
 from segue.runs.progress import Say, step
 
@@ -91,8 +91,8 @@ def search(
     Returns
     -------
     FrozenTrial
-        That of the highest macro F1 in validation; its ``user_attrs`` are `choice` and the `temperature`
-        that makes its scores probabilities.
+        That of the highest macro F1 in validation, see `segue.genres.studies.best`. Its ``user_attrs`` are
+        `choice` and the `temperature` that makes its scores probabilities.
 
     Raises
     ------
@@ -156,6 +156,8 @@ def search(
                 late = began + (1 + planned.growth) * (time.monotonic() - began) > ends
                 poor = trial.should_prune()  # asked in any case: it notes what later trials are compared with
                 if (poor or late) and is_finished(study):
+                    if not poor:
+                        trial.set_user_attr(LATE, True)
                     raise optuna.TrialPruned
         return f1
 
@@ -172,7 +174,7 @@ def search(
                 enqueue_again(study, trial)
             raise errors[-1]
         study.optimize(objective, n_trials=1, catch=Exception, callbacks=[tell])
-    return study.best_trial
+    return best(study)
 
 
 def _spare(tracks: DataFrame) -> int:
@@ -189,6 +191,8 @@ def line_of(trial: FrozenTrial) -> str:
     if error := trial.user_attrs.get("error"):
         return f"{choice}: failed after {seconds:.1f} s with {error.rstrip('.')}"
     share = "" if trial.state.name == "COMPLETE" else ", given up early"
+    if LATE in trial.user_attrs:
+        share = ", not finished as too little time is left"
     last = trial.intermediate_values[max(trial.intermediate_values)]
     return f"{choice}: macro F1 {last:.3f} in validation{share}, {seconds:.1f} s"
 

@@ -15,6 +15,9 @@ KEPT = 100
 STARTUP_TRIALS = 10
 """Trials by chance before TPE (Bergstra et al., 2011) begins to model; the first choices count."""
 
+LATE = "late"
+"""Attribute of a trial that was good enough to go on, but for which the time was up."""
+
 
 def open_study(storage: str | None, name: str, *, seed: int) -> Study:
     """Open a study, or make it, and delete those of its DAG that are too old.
@@ -60,6 +63,26 @@ def done(study: Study) -> list[FrozenTrial]:
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def best(study: Study) -> FrozenTrial:
+    """Find the trial of the best choice.
+
+    It is the finished trial of the highest score, unless a trial for which the time was up had done better by then
+    at the same rung.
+
+    Raises
+    ------
+    ValueError
+        If no trial is finished.
+    """
+    found: FrozenTrial = study.best_trial
+    for trial in done(study):
+        if LATE in trial.user_attrs:
+            rung = min(max(trial.intermediate_values), max(found.intermediate_values))
+            if trial.intermediate_values[rung] > found.intermediate_values[rung]:
+                found = trial
+    return found
 
 
 def failed(study: Study) -> list[FrozenTrial]:

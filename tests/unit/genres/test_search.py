@@ -71,6 +71,18 @@ def test_a_trial_whose_rest_would_take_longer_than_what_is_left_is_given_up(data
     assert states == ["COMPLETE", "PRUNED"], "the first is always finished"
 
 
+@pytest.mark.parametrize(("later", "chosen"), [(0.9, 1), (0.4, 0)])
+def test_a_trial_that_was_better_when_the_time_was_up_is_chosen(data, monkeypatch, later, chosen):
+    clock = itertools.count(step=10)  # ten seconds a look
+    monkeypatch.setattr("segue.genres.search.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    measured = iter([0.5, 0.6, later])
+    monkeypatch.setattr("segue.genres.search._judge", lambda *_: (next(measured), 1.0))
+    lines = []
+    best = search(data, open_study(None, "a", seed=0), Budget(5, 1.2), kinds=QUICK, say=lines.append)
+    assert best.number == chosen
+    assert ("too little time is left" in lines[-1]) == (chosen == 1)
+
+
 def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_was_in(data, storage):
     study = open_study(storage, "a", seed=0)
     search(data, study, Budget(1, 10), kinds=QUICK, say=lambda _: None)
