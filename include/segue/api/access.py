@@ -7,16 +7,18 @@ import base64
 import math
 import time
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from segue.api.accounts import RememberedAccounts
 from segue.api.context import Context
 from segue.api.errors import ApiError, bad_request, not_found, unauthorized
 from segue.api.optional_fields import canonical_uuid
 from segue.api.pace import Turn
+from segue.api.rate_limits import WINDOW_S
 from segue.listens import limits
 
 _PATIENCE = 4  # times the largest body are read and thrown away, so that the client reads the answer
@@ -61,19 +63,27 @@ async def user_of(request: Request, token: str | None, remembered: RememberedAcc
     A valid token's requests count for its user, others for the address that they come from. When that has sent too
     many, the database is no longer asked for tokens that were never valid: nobody guesses tokens quickly.
 
-    What a user submits is never answered with 429, which makes players throw it away: it is slowed down.
+    What a user submits is never answered with 429, which makes players throw it away: it is slowed down. A token
+    that is not looked up may be a user's, so what is submitted with it is answered with 503.
 
     Raises
     ------
     ApiError
-        429, if there were too many; 503 with ``Retry-After``, if slowing down would take too long.
+        429, if there were too many; 503 with ``Retry-After``, if slowing down would take too long, or if the token
+        of a submission is not looked up.
     """
     ctx = context(request)
     address = _address(request)
     remembered = remembered or ctx.remembered
     known, user_name = remembered.remembered(token) if token else (True, None)
-    if token and not known and (user_name is not None or ctx.rate_limits.may_ask(address)):
-        user_name = await run_in_threadpool(remembered.look_up, token)
+    if token and not known:
+        if user_name is not None or ctx.rate_limits.may_ask(address):
+            user_name = await run_in_threadpool(remembered.look_up, token)
+        elif request.method == "POST":
+            _, request.state.headers = ctx.rate_limits.address(address)
+            _send_again_after(
+                request, WINDOW_S, "Too many requests come from this address to check your token now."
+            )
     if user_name is None:
         _count(request, *ctx.rate_limits.address(address))
     else:
@@ -93,12 +103,13 @@ async def _wait(request: Request, turn: Turn, requests: int) -> None:
         "X-RateLimit-Reset": str(int(time.time()) + turn.reset_s),
     }
     if not turn.allowed:
-        request.state.headers["Retry-After"] = str(math.ceil(turn.wait_s))
-        raise ApiError(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "You submit faster than your rate limit. Send this again after the seconds in Retry-After.",
-        )
+        _send_again_after(request, math.ceil(turn.wait_s), "You submit faster than your rate limit.")
     await asyncio.sleep(turn.wait_s)
+
+
+def _send_again_after(request: Request, seconds: int, why: str) -> NoReturn:
+    request.state.headers["Retry-After"] = str(seconds)
+    raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{why} Send this again after the seconds in Retry-After.")
 
 
 def _address(request: Request) -> str:
@@ -175,7 +186,7 @@ async def read_body(request: Request) -> bytes:
     Raises
     ------
     ApiError
-        400 for more than ListenBrainz takes, 408 from a client that is too slow.
+        400 for more than ListenBrainz takes and from a client that went away, 408 from one that is too slow.
     """
     chunks, size = [], 0
     try:
@@ -188,6 +199,8 @@ async def read_body(request: Request) -> bytes:
                     break
     except TimeoutError:
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.") from None
+    except ClientDisconnect:
+        raise bad_request("The request was cut off.") from None  # for the metrics: nobody reads it
     if size > limits.MAX_BODY_BYTES:
         raise bad_request(f"Payload too large. Payload cannot exceed {limits.MAX_BODY_BYTES} bytes")
     return b"".join(chunks)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 SUBMIT = "submit-listens"
+LASTFM = "2.0"
 
 
 class AnyBaseUrl:
@@ -49,15 +50,18 @@ class AnyBaseUrl:
         Returns
         -------
         str
-            ``/1/…`` for whatever may be an endpoint of ListenBrainz; others with single slashes.
+            ``/1/…`` for whatever may be an endpoint of ListenBrainz, ``/2.0/`` for Last.fm's, ``/`` for a base URL
+            that is only read; others with single slashes.
         """
         parts = [part for part in path.split("/") if part]
         base = 0
         while base < len(parts) and (parts[base] == "1" or (parts[base] == SUBMIT and base + 1 < len(parts))):
             base += 1
         endpoint = parts[base:]
-        if not endpoint and method == "POST":
-            endpoint = [SUBMIT]
-        if endpoint and (base or endpoint[0] in self._heads):
+        if not endpoint:
+            return f"/1/{SUBMIT}" if method == "POST" else "/"
+        if set(endpoint) == {LASTFM}:
+            return f"/{LASTFM}/"
+        if base or endpoint[0] in self._heads:
             return "/1/" + "/".join(endpoint)
         return re.sub("//+", "/", path)

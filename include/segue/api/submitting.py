@@ -103,7 +103,7 @@ async def keep(
     else:
         events, records = _records(ctx, user, submission)
     if records and submission.listen_type is ListenType.PLAYING_NOW:
-        await run_in_threadpool(ctx.playing_now.set, user, submission.plays[0])
+        await run_in_threadpool(ctx.playing_now.set, events[0])
     elif records:
         metrics.PENDING.set(ctx.writer.pending)
         try:
@@ -197,12 +197,12 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
         raise bad_request("Listen timestamp missing.")
     listened_at = document["listened_at"]
     if not isinstance(listened_at, int) or not 0 <= listened_at < 2**53:
-        raise bad_request(f"{listened_at}: Listen timestamp invalid.")
+        raise bad_request(f"{str(listened_at)[:100]}: Listen timestamp invalid.")
     if document.get("recording_msid") is None:
         raise bad_request("Recording MSID missing.")
     msid = canonical_uuid(document["recording_msid"])
     if msid is None:
-        raise bad_request(f"{document['recording_msid']}: Recording MSID format invalid.")
+        raise bad_request(f"{str(document['recording_msid'])[:100]}: Recording MSID format invalid.")
     events = await run_in_threadpool(ctx.store.ids, user, listened_at, msid)
     keys = [listen_key(user, listened_at, msid), *map(event_key, events)]
     await run_in_threadpool(ctx.removals.add, *keys)

@@ -172,7 +172,7 @@ def _name(metadata: dict[str, Any], key: str, dropped: dict[str, str]) -> str:
     if key not in metadata:
         raise BadListenError(f"JSON document does not contain required field track_metadata.{key}.")
     sent = metadata[key]
-    if isinstance(sent, int | float) and not isinstance(sent, bool) and math.isfinite(sent):
+    if type(sent) is int or (type(sent) is float and math.isfinite(sent)):
         sent = str(sent)  # "1979" is a title
     if not isinstance(sent, str):
         raise BadListenError(f"track_metadata.{key} must be a single string.")

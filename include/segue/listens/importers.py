@@ -106,7 +106,7 @@ def line_of(number: int, make: Callable[[T], Play], said: T) -> Line:
     """Make a line of what an export says, with the reason if it is no play."""
     try:
         return Line(number, make(said))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         return Line(number, None, str(error) or type(error).__name__)
 
 

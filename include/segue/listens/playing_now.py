@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 
 from segue.listens import limits
-from segue.listens.plays import Play
+from segue.listens.events import Listen
 
 COLLECTION = "playing_now"
 
@@ -26,11 +26,11 @@ class PlayingNow:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._playing = database[COLLECTION]
 
-    def set(self, user_name: str, play: Play) -> None:
+    def set(self, event: Listen) -> None:
         """Note that this plays now, for as long as the track lasts."""
-        info = play.additional_info
+        user_name, info = event.user_name, event.additional_info or {}
         duration_s = info.get("duration") or info.get("duration_ms", 0) / 1000 or limits.PLAYING_NOW_S
-        document = {"_id": user_name, "ends_at": time.time() + duration_s, "metadata": json.dumps(metadata(play))}
+        document = {"_id": user_name, "ends_at": time.time() + duration_s, "metadata": json.dumps(metadata(event))}
         self._playing.replace_one({"_id": user_name}, document, upsert=True)
 
     def get(self, user_name: str) -> dict[str, Any] | None:
@@ -43,7 +43,7 @@ class PlayingNow:
         self._playing.delete_one({"_id": user_name})
 
 
-def metadata(play: Play) -> dict[str, Any]:
-    """Write a play as ListenBrainz's ``track_metadata``."""
-    told = {"artist_name": play.artist_name, "track_name": play.track_name, "release_name": play.release_name}
-    return {k: v for k, v in told.items() if v is not None} | {"additional_info": dict(play.additional_info)}
+def metadata(event: Listen) -> dict[str, Any]:
+    """Write an event as ListenBrainz's ``track_metadata``."""
+    told = {"artist_name": event.artist_name, "track_name": event.track_name, "release_name": event.release_name}
+    return {k: v for k, v in told.items() if v is not None} | {"additional_info": event.additional_info or {}}

@@ -231,6 +231,8 @@ def test_what_is_wrong_is_refused_with_lastfms_code_and_nothing_is_kept(
     assert refusal(player.scrobble(*too_many)) == (400, 6)
     assert refusal(player.call("track.scrobble")) == (400, 6)
     assert refusal(player.call("track.updateNowPlaying", artist="Björk")) == (400, 6)
+    for method in ("track.love", "track.unlove"):
+        assert refusal(player.call(method, artist="x" * 1_500_000, track="Jóga")) == (400, 6)
     assert refusal(player.call("user.getRecentTracks", limit="many")) == (400, 6)
     assert refusal(player.call("user.getRecentTracks", user="somebody else")) == (403, 17)
     assert refusal(httpx.post(url, params=as_json, json=scrobble)) == (415, 6)
@@ -293,4 +295,5 @@ def test_nobody_guesses_sessions_and_passwords_quickly(strict: str, new_user: tu
     stranger = Player(strict)
     guesses = [stranger.call("auth.getMobileSession", username=new_user[0], password=str(i)) for i in range(5)]
     assert refusal(guesses[0]) == (403, 4)
-    assert refusal(guesses[-1])[1] == 29
+    assert refusal(guesses[-1]) == (503, 16)
+    assert refusal(stranger.call("auth.getToken", get=True)) == (429, 29)

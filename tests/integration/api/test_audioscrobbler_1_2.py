@@ -64,6 +64,16 @@ def test_submissions_are_kept_and_a_loved_one_is_loved(
     assert (love["recording_msid"], love["score"]) == (events[1].recording_msid, 1)
 
 
+def test_a_love_with_an_album_that_no_listen_can_have_is_of_the_listen_without(
+    session: tuple[str, str, str], client: httpx.Client, new_user: tuple[str, str], api_settings: Settings
+) -> None:
+    play = {"a[0]": "Björk\x00", "t[0]": "Jóga", "b[0]": "x" * 1_500_000, "i[0]": NOW, "r[0]": "L"}
+    assert httpx.post(session[2], data={"s": session[0], **play}).text == "OK\n"
+    [event] = in_kafka(api_settings, new_user[0])
+    [love] = client.get(f"/1/feedback/user/{new_user[0]}/get-feedback").json()["feedback"]
+    assert (event.release_name, love["recording_msid"]) == (None, event.recording_msid)
+
+
 def test_signing_in_by_md5_must_be_allowed(api: str, new_user: tuple[str, str]) -> None:
     assert shake(api, new_user[0], md5(new_user[1]))[0] == "BADAUTH"
 

@@ -117,6 +117,16 @@ def test_a_thousand_large_listens_are_accepted(client: httpx.Client, new_user: t
     eventually(lambda: client.get(count).json()["payload"]["count"] == 1000)
 
 
+def test_what_plays_is_kept_without_what_kafka_would_not_take(
+    client: httpx.Client, new_user: tuple[str, str]
+) -> None:
+    playing = {"track_metadata": METADATA | {"additional_info": {"comment": "é" * 4_000_000}}}
+    answer = client.post("/1/submit-listens", json={"listen_type": "playing_now", "payload": [playing]})
+    assert answer.json() == {"status": "ok"}
+    [shown] = client.get(f"/1/user/{new_user[0]}/playing-now").json()["payload"]["listens"]
+    assert shown["track_metadata"] == METADATA | {"additional_info": {}}
+
+
 def test_a_bad_listen_costs_no_other_and_is_shown_to_its_user(
     client: httpx.Client, new_user: tuple[str, str], api_settings: Settings
 ) -> None:

@@ -126,6 +126,22 @@ def test_headers_of_the_rate_limit_are_spelled_as_by_listenbrainz(api: str, new_
         assert name in names
 
 
+def test_the_first_request_of_a_player_in_java_arrives_with_its_body(
+    api: str, new_user: tuple[str, str], api_settings: Settings
+) -> None:
+    host, port = api.removeprefix("http://").split(":")
+    answers = []
+    with socket.create_connection((host, int(port)), timeout=20) as player:
+        for number, offer in enumerate(("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", "")):
+            body = json.dumps({"listen_type": "single", "payload": [listen_number(number)]})
+            head = f"POST /1/submit-listens HTTP/1.1\r\nHost: x\r\nAuthorization: Token {new_user[1]}\r\n{offer}"
+            player.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+            player.sendall(body.encode())
+            answers.append(player.recv(4_096).partition(b"\r\n")[0])
+    assert answers == [b"HTTP/1.1 200 OK"] * 2
+    assert len(in_kafka(api_settings, new_user[0])) == 2
+
+
 def test_a_buffer_that_is_drained_as_navidrome_does_arrives_whole(api_settings: Settings, database: Any) -> None:
     user = f"navidrome-{time.monotonic_ns()}"
     token = Accounts(database).add(user)
@@ -170,8 +186,12 @@ def test_a_valid_token_is_heard_where_somebody_guesses(api_settings: Settings, d
             guess = {"Authorization": f"Token {time.monotonic_ns()}"}
             player.post("/1/submit-listens", json=body, headers=guess)
             time.sleep(0.05)
-        assert player.post("/1/submit-listens", json=body, headers=guess).status_code == 429
+        eventually(lambda: player.post("/1/submit-listens", json=body).status_code == 429)
         assert player.post("/1/submit-listens", json=body, headers=mine).status_code == 200
+        new = {"Authorization": f"Token {Accounts(database).add(f'new-{time.monotonic_ns()}')}"}
+        unknown = player.post("/1/submit-listens", json=body, headers=new)  # it may be a user's, and is one
+        assert (unknown.status_code, int(unknown.headers["Retry-After"]) > 0) == (503, True)
+        assert player.get("/1/validate-token", headers=new).status_code == 429
 
 
 def test_names_of_users_match_in_any_case_but_other_users_do_not(

@@ -54,6 +54,17 @@ def test_other_paths_stay(path: str) -> None:
     assert ANY.canonical("GET", path) == path
 
 
+@pytest.mark.parametrize("path", ["/1", "//1/", "/1/1/", "//"])
+def test_a_base_url_that_is_read_is_the_front_page_where_version_1_2_shakes_hands(path: str) -> None:
+    assert ANY.canonical("GET", path) == "/"
+
+
+@pytest.mark.parametrize("path", ["/2.0", "/2.0/", "/1/2.0/", "//2.0/2.0"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_lastfms_web_service_is_found_by_any_base_url_too(method: str, path: str) -> None:
+    assert ANY.canonical(method, path) == "/2.0/"
+
+
 def test_double_slashes_are_one_everywhere() -> None:
     assert ANY.canonical("GET", "//v1//users/anna/recommendations") == "/v1/users/anna/recommendations"
     assert ANY.canonical("POST", "//2.0/") == "/2.0/"

@@ -79,6 +79,8 @@ def test_keys_that_nobody_knows_are_kept_beside_the_listen() -> None:
 def test_names_that_are_numbers_or_end_as_in_c_are_names() -> None:
     play = only(parse_submission(body({"track_name": 1979, "artist_name": "Björk\x00\x00"})))
     assert (play.artist_name, play.track_name, list(play.dropped)) == ("Björk", "1979", ["artist_name"])
+    large = 10**400  # larger than a float
+    assert only(parse_submission(body({"track_name": large, "artist_name": "Björk"}))).track_name == str(large)
 
 
 def test_half_a_character_costs_a_question_mark_and_not_the_batch() -> None:

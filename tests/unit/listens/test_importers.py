@@ -38,6 +38,14 @@ def test_listenbrainz_json_lines(tmp_path: Path) -> None:
     assert all(line.wrong for line in found[2:])
 
 
+def test_a_time_beyond_all_numbers_costs_one_line(tmp_path: Path) -> None:
+    line = '{"listened_at": 1e999, "track_metadata": {"artist_name": "a", "track_name": "b"}}'
+    (tmp_path / "x.jsonl").write_text(line + "\n" + line.replace("1e999", "1700000000"))
+    wrong, good = listenbrainz(tmp_path / "x.jsonl")
+    assert (wrong.play, good.wrong) == (None, None)
+    assert wrong.wrong
+
+
 def test_listenbrainz_zip_is_read_whole_and_other_archives_refused(tmp_path: Path) -> None:
     path = tmp_path / "export.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -65,7 +65,7 @@ async def read_form(request: Request) -> Form:
     query = request.scope["query_string"]
     if request.method != "POST":
         return Form(_pairs(query))
-    content_type = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+    content_type = (request.headers.get("content-type") or FORM).partition(";")[0].strip().lower()
     try:
         body = await read_body(request)
     except ApiError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from fastapi.concurrency import run_in_threadpool
 
 from segue.api import feedback
+from segue.api.audioscrobbler.answers import invalid
 from segue.api.context import Context
+from segue.api.validation import ListenType, check_listens
 from segue.listens.feedback import Feedback
-from segue.listens.plays import recording_msid
+from segue.listens.plays import Play, recording_msid
 
 SEARCHED_LISTENS = 1_000
 """Of the user's newest listens: a player loves what plays or has just been played."""
@@ -20,18 +22,17 @@ async def love(ctx: Context, user: str, artist: str, track: str, album: str | No
 
     Raises
     ------
+    Refused
+        With code 6, if a listen of these names would be refused.
     NotWritten
         If Kafka does not acknowledge.
     """
-    names = {
-        "artist_name": artist.strip(),
-        "track_name": track.strip(),
-        "release_name": (album or "").strip() or None,
-    }
-    if album:
-        ids = {"recording_msid": recording_msid(artist.strip(), track.strip(), album.strip())}
+    named = _named(artist, track, album)
+    names = {name: getattr(named, name) for name in feedback.NAMES}
+    if named.release_name:
+        ids = {"recording_msid": named.recording_msid}
     else:
-        [ids, *_] = await run_in_threadpool(_recordings, ctx, user, artist.strip(), track.strip())
+        [ids, *_] = await run_in_threadpool(_recordings, ctx, user, named)
     await feedback.keep(ctx, Feedback(user_name=user, score=1, **names, **ids))
 
 
@@ -40,21 +41,33 @@ async def unlove(ctx: Context, user: str, artist: str, track: str) -> None:
 
     Raises
     ------
+    Refused
+        With code 6, if a listen of these names would be refused.
     NotWritten
         If Kafka does not acknowledge.
     """
-    for ids in await run_in_threadpool(_loved, ctx, user, artist, track):
+    for ids in await run_in_threadpool(_loved, ctx, user, _named(artist, track)):
         await feedback.keep(ctx, Feedback(user_name=user, score=0, **ids))
 
 
-def _loved(ctx: Context, user: str, artist: str, track: str) -> list[Ids]:
-    known = {value for ids in _recordings(ctx, user, artist, track) for value in ids.values()}
+def _named(artist: str, track: str, album: str | None = None) -> Play:
+    """Read names as those of a listen are read, so that both have the same ids."""
+    metadata = {"artist_name": artist, "track_name": track, "release_name": album}
+    checked = check_listens([{"track_metadata": metadata}], ListenType.PLAYING_NOW)
+    if checked.refused:
+        raise invalid(checked.refused[0].error)
+    return checked.plays[0]
+
+
+def _loved(ctx: Context, user: str, named: Play) -> list[Ids]:
+    known = {value for ids in _recordings(ctx, user, named) for value in ids.values()}
     loves = [each for each in ctx.feedback.of_recordings(user, known) if each.score == 1]
     return [_ids(each.recording_mbid, each.recording_msid)[0] for each in loves]
 
 
-def _recordings(ctx: Context, user: str, artist: str, track: str) -> list[Ids]:
+def _recordings(ctx: Context, user: str, named: Play) -> list[Ids]:
     """Find the ids of what the user calls so: of what plays, of the newest listens, and without an album."""
+    artist, track = named.artist_name, named.track_name
     wanted = (artist.casefold(), track.casefold())
     found: list[Ids] = []
     playing = ctx.playing_now.get(user)

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/2.0", methods=["GET", "POST"])
 @router.api_route("/2.0/", methods=["GET", "POST"])
 async def web_service(request: Request, ctx: Ctx) -> Response:
     """Call a method; answer in the format that the parameters ask for."""

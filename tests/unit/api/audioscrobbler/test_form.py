@@ -13,7 +13,7 @@ from segue.api.audioscrobbler.form import MAX_FIELDS, MAX_FORM_BYTES, Form, read
 def read(
     body: bytes, *, query: bytes = b"", content_type: str | None = "application/x-www-form-urlencoded"
 ) -> Form:
-    headers = [(b"content-type", content_type.encode())] if content_type else []
+    headers = [(b"content-type", content_type.encode())] if content_type is not None else []
     scope = {"type": "http", "method": "POST", "query_string": query, "headers": headers}
 
     async def receive() -> dict[str, object]:
@@ -67,5 +67,6 @@ def test_what_is_no_form_is_refused_with_one_sentence(
     assert said in refusal.value.message
 
 
-def test_a_body_without_a_content_type_is_read_as_a_form() -> None:
-    assert read(b"a=1", content_type=None).text == {"a": "1"}
+@pytest.mark.parametrize("content_type", [None, ""])
+def test_a_body_without_a_content_type_is_read_as_a_form(content_type: str | None) -> None:
+    assert read(b"a=1", content_type=content_type).text == {"a": "1"}
