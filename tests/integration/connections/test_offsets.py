@@ -7,6 +7,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from segue.connections import kafka as kafka_clients
 from segue.connections import offsets, topics
 from segue.connections.topics import create_topics
 from segue.connections.windows import OffsetWindow
@@ -179,7 +180,7 @@ def test_a_replay_of_a_topic_that_does_not_exist_says_so(config):
 
 
 def test_a_broker_that_is_away_is_named_with_the_remedy(free_ports, monkeypatch):
-    monkeypatch.setattr(offsets, "BOOTSTRAP_TIMEOUT_MS", 300)
+    monkeypatch.setattr(kafka_clients, "BOOTSTRAP_TIMEOUT_MS", 300)
     [port] = free_ports(1)
     with pytest.raises(StackError, match=rf"127\.0\.0\.1:{port}.*segue up.*SEGUE_KAFKA_BOOTSTRAP_SERVERS"):
         offsets.backlog({"bootstrap_servers": f"127.0.0.1:{port}"}, "listens", GROUP)
@@ -188,7 +189,7 @@ def test_a_broker_that_is_away_is_named_with_the_remedy(free_ports, monkeypatch)
 def test_asking_a_broker_that_is_away_leaves_no_thread_behind(free_ports, monkeypatch):
     import threading
 
-    monkeypatch.setattr(offsets, "BOOTSTRAP_TIMEOUT_MS", 300)
+    monkeypatch.setattr(kafka_clients, "BOOTSTRAP_TIMEOUT_MS", 300)
     [port] = free_ports(1)
     before = threading.active_count()
     for _ in range(3):

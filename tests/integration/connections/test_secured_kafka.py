@@ -51,7 +51,7 @@ def secured(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
     service = Service("kafka", own.state_dir, service.data, service.command, lambda _: _answers(own))
     service.start()
     try:
-        service.wait(Event(), patience_s=120)
+        service.wait(Event())
         yield own
     finally:
         service.stop()

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from segue.connections import kafka as kafka_clients
 from segue.connections import offsets
 from segue.corpus import announced
 from segue.corpus.announcement import announce
@@ -78,7 +79,7 @@ def test_what_is_announced_is_in_kafka_by_day(settings, kafka):
 
 
 def test_a_broker_that_is_away_is_named_and_the_days_stay_news(published, settings, free_ports, monkeypatch):
-    monkeypatch.setattr(offsets, "BOOTSTRAP_TIMEOUT_MS", 300)
+    monkeypatch.setattr(kafka_clients, "BOOTSTRAP_TIMEOUT_MS", 300)
     [port] = free_ports(1)
     away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{port}"})
     changes = announced.changes(published.lake, published.database, Days())

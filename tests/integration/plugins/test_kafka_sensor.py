@@ -11,7 +11,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from segue.connections import offsets
+from segue.connections import kafka as kafka_clients
+from segue.connections import offsets, topics
 from segue.connections.windows import OffsetWindow
 from segue.settings import PROJECT_DIR
 from segue.stack import kafka as kafka_service
@@ -24,7 +25,7 @@ GROUP = "sensor"
 @pytest.fixture
 def topic(kafka, request):
     name = f"sensor-{request.node.name}"
-    offsets.create_listens_topic({"bootstrap_servers": kafka}, name)
+    topics.create_listens_topic({"bootstrap_servers": kafka}, name)
     return name
 
 
@@ -99,7 +100,7 @@ def test_after_the_longest_wait_a_single_event_is_enough(kafka, topic, trigger):
 
 def test_it_waits_for_a_topic_that_does_not_exist_yet(kafka, trigger):
     def create():
-        offsets.create_listens_topic({"bootstrap_servers": kafka}, "sensor-later")
+        topics.create_listens_topic({"bootstrap_servers": kafka}, "sensor-later")
         send(kafka, "sensor-later", 0, 0, 0)
 
     window = asyncio.run(fire(trigger(topic="sensor-later"), meanwhile=create))
@@ -107,7 +108,7 @@ def test_it_waits_for_a_topic_that_does_not_exist_yet(kafka, trigger):
 
 
 def test_it_waits_for_a_broker_that_is_killed_and_comes_back(settings, kafka, topic, trigger, monkeypatch):
-    monkeypatch.setattr(offsets, "BOOTSTRAP_TIMEOUT_MS", 1_000)
+    monkeypatch.setattr(kafka_clients, "BOOTSTRAP_TIMEOUT_MS", 1_000)
     send(kafka, topic, 0, 0)
     process = kafka_service.service(settings).process()
     process.kill()

@@ -11,11 +11,11 @@ import pytest
 from pymongo import ASCENDING, DESCENDING, DeleteOne, MongoClient, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
-from segue.corpus import publish
 from segue.errors import ConfigurationError
 from segue.settings import Settings
 from segue.stack import documents, lifecycle
 from segue.stack.document_servers import Kind, find
+from segue.tracks.collection import INDEXES
 
 pytestmark = pytest.mark.integration
 
@@ -109,7 +109,7 @@ def test_updates_set_keep_the_largest_and_count_what_they_matched(tracks):
 
 def test_indexes_are_made_once_and_are_listed(tracks):
     for _ in range(2):
-        for field in publish.INDEXES:
+        for field in INDEXES:
             tracks.create_index(field)
         tracks.create_index("recording_mbid", sparse=True)
         tracks.create_index([("artist", ASCENDING), ("title", DESCENDING)])

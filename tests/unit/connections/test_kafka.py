@@ -108,7 +108,8 @@ def test_a_client_that_finds_no_broker_leaves_no_thread_and_no_handle_behind(nob
     before = left()
     for _ in range(100):
         fail()
-    assert left() == before
+    grown = [now - then for now, then in zip(left(), before, strict=True)]
+    assert max(grown) < 20, "others in this process may come and go; a leak would be 100 and more"
 
 
 def test_an_option_that_kafka_does_not_know_is_one_sentence(nobody):

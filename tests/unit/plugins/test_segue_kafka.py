@@ -135,7 +135,7 @@ def test_the_trigger_waits_out_whatever_kafka_and_the_connection_answer(plugin, 
 
     monkeypatch.setattr(plugin.BaseHook, "aget_connection", connection)
     monkeypatch.setattr(KafkaAdminClient, "__init__", client)
-    monkeypatch.setattr(offsets._Admin, "close", lambda _: None)
+    monkeypatch.setattr(KafkaAdminClient, "close", lambda _: None)
     monkeypatch.setattr(offsets, "_bounds", lambda *_: ({0: 0}, {0: 3}))
     monkeypatch.setattr(offsets, "_committed", lambda *_: {})
     trigger = plugin.KafkaBacklogTrigger(

@@ -174,7 +174,7 @@ def test_a_damaged_champion_does_not_outlive_a_full_training_that_does_not_pass(
     monkeypatch.setattr(training, "compare", lambda *_, **__: poor)
     monkeypatch.setattr(training, "report", lambda _: "")
     monkeypatch.setattr(training, "page", lambda *_, **__: "")
-    monkeypatch.setattr(training.mllib, "fit", lambda *_, **__: model.blend.components["factors"])
+    monkeypatch.setattr(training.als, "fit", lambda *_, **__: model.blend.components["factors"])
     serve(registry, model, seen=0)
     champion = registry.version(NAME, 1)
     if damaged:

@@ -17,6 +17,7 @@ from kafka import KafkaProducer
 from scipy import sparse
 
 from segue.connections import offsets as broker
+from segue.connections import topics
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.recommender import incremental, training
@@ -28,7 +29,7 @@ from segue.recommender.recipe import Audio
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
-PARTITIONS, PAST, BATCH, KILLS = broker.LISTENS_PARTITIONS, 800, 40, 3
+PARTITIONS, PAST, BATCH, KILLS = topics.LISTENS_PARTITIONS, 800, 40, 3
 GROUP = "killed"
 
 
@@ -57,7 +58,7 @@ def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(
 ) -> None:
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
     config, topic, sent = {"bootstrap_servers": kafka}, "retraining-killed", 0
-    broker.create_listens_topic(config, topic)
+    topics.create_listens_topic(config, topic)
     # The parent opens only a copy of the registry: what it had open its children would share.
     Registry(Settings(home=tmp_path / "copied", corpus="test"))
     shutil.copytree(tmp_path / "copied", tmp_path / "home")

@@ -34,7 +34,7 @@ def machine(tmp_path, monkeypatch):
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "home", corpus="own")
+    return Settings(home=tmp_path / "home", corpus="own", document_server="auto")
 
 
 def test_the_best_server_of_the_machine_is_taken(machine):
