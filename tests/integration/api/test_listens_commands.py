@@ -19,6 +19,7 @@ from segue.api.accounts import COLLECTION
 from segue.api.audioscrobbler.sessions import Sessions, md5_hex
 from segue.audio.definition import N_FEATURES
 from segue.cli import app
+from segue.connections import kafka as kafka_clients
 from segue.connections.topics import create_topics
 from segue.listens import dead_letters, importing
 from segue.listens.events import Listen
@@ -158,7 +159,7 @@ def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
     names = {f"{settings.listens_topic}/{meta.partition}/{meta.offset}" for meta in placed}
 
     def letters() -> dict[str, dead_letters.DeadLetter]:
-        found = dead_letters.read(settings.kafka_bootstrap, settings.dead_letters_topic)
+        found = dead_letters.read(kafka_clients.config(settings), settings.dead_letters_topic)
         return {letter.name: letter for letter in found if letter.name in names}
 
     until = time.monotonic() + 60

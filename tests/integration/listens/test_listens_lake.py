@@ -12,6 +12,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from pymongo.database import Database
 
+from segue.connections import kafka as kafka_clients
 from segue.connections import offsets
 from segue.connections.topics import create_topics
 from segue.connections.windows import OffsetWindow
@@ -83,7 +84,7 @@ def test_each_event_is_once_in_its_day_whenever_it_comes(bench: Bench) -> None:
     )
     assert bench.rows() == expected
     assert (first["messages"], first["events"], first["unreadable"], first["days"]) == (6, 3, 2, 2)
-    letters = dead_letters.read(bench.settings.kafka_bootstrap, bench.settings.dead_letters_topic)
+    letters = dead_letters.read(kafka_clients.config(bench.settings), bench.settings.dead_letters_topic)
     assert {(dead.value, dead.key, dead.topic) for dead in letters} == {
         (value, b"somebody", bench.settings.listens_topic) for value in poison
     }

@@ -175,7 +175,7 @@ def test_it_waits_for_the_document_server_and_catches_up(
 def test_the_command_line_ranks_a_listener_and_says_why(
     here: Settings, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("segue.commands.recommend", "segue.runs.summaries"):
+    for module in ("segue.commands.recommend", "segue.connections.mongo"):
         monkeypatch.setattr(f"{module}.get_settings", lambda: here)
     early = CliRunner().invoke(app, ["recommend", "asking"])
     assert early.exit_code == 1
