@@ -74,12 +74,9 @@ def test_a_taken_port_starts_nothing(own):
 
 
 def test_a_service_that_cannot_start_takes_down_what_was_started_with_it(own):
-    folder = own.state_dir / "mongo" / "data"
-    folder.mkdir(parents=True)
-    (folder / "WiredTiger").write_text("not what a server has written")
-    python_one = own.model_copy(update={"document_server": "secantusd-py"})  # the Rust one starts all the same
+    (own.state_dir / "mongo" / "data" / "WiredTiger").mkdir(parents=True)  # a folder where the server has a file
     with pytest.raises(StackError, match="mongo ended while starting"):
-        lifecycle.up(python_one, PARTS)
+        lifecycle.up(own, PARTS)
     assert processes.of(own.state_dir) == []
 
 
