@@ -107,9 +107,9 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
             raise ValueError(f"there is no topic {topic!r}")
         if isinstance(start, datetime):
             partitions = [TopicPartition(topic, partition) for partition in end]
-            # Below 0, Kafka understands something else than a time.
+            # Kafka reads negative timestamps as special values (-1 latest, -2 earliest).
             since = _offsets(admin, partitions, max(int(start.timestamp() * 1000), 0))
-            # -1 stands for: nothing has come since then.
+            # Kafka answers -1 where no message has come since then.
             return _from(topic, {p: min(since[p], end[p]) if since[p] >= 0 else end[p] for p in end}, first, end)
         committed = _committed(admin, topic, group, end)
     for partition, offset in start.items():
@@ -130,7 +130,7 @@ def _committed(admin: KafkaAdminClient, topic: str, group: str, end: Mapping[int
         return {}
     partitions = [TopicPartition(topic, partition) for partition in end]
     answer = _patiently()(admin.list_group_offsets, {group: partitions})[group]
-    # -1 stands for: nothing committed. Beyond the end lies what was committed of a topic that is no more.
+    # Kafka answers -1 where nothing is committed. Offsets beyond the end belong to a topic that was deleted.
     return {at.partition: told.offset for at, told in answer.items() if 0 <= told.offset <= end[at.partition]}
 
 
