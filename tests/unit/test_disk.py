@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,9 @@ PANIC = RuntimeError('WiredTiger error: WtError { code: -31804, message: "WT_PAN
 @pytest.fixture
 def free(monkeypatch):
     """Return a function that sets how many bytes the disk has left."""
-    return lambda left: monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: Usage(0, 0, left))
+    return lambda left: monkeypatch.setattr(
+        disk, "shutil", SimpleNamespace(disk_usage=lambda _: Usage(0, 0, left))
+    )
 
 
 def test_an_internal_error_is_explained_by_a_full_disk_only_if_the_disk_is_full(tmp_path, free):

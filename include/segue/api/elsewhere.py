@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from segue.api import schemas
 from segue.api.access import Owner, User
-from segue.api.errors import not_found
+from segue.api.errors import ApiError, not_found
 
 router = APIRouter(prefix="/1", tags=["kept elsewhere"], responses=schemas.REFUSALS)
 
@@ -63,7 +63,17 @@ async def current_pin(user: Owner) -> JSONResponse:
 
 @router.post("/pin", summary="Refused: Segue keeps no pins")
 @router.post("/pin/unpin", summary="Refused: Segue keeps no pins")
-@router.post("/pin/delete/{row_id}", summary="Refused: Segue keeps no pins")
 async def pin(_: User) -> JSONResponse:
     """Refuse politely."""
-    raise not_found("Segue keeps no pinned recordings, so nothing was changed. Love the recording instead.")
+    raise _no_pins()
+
+
+@router.post("/pin/delete/{row_id}", summary="Refused: Segue keeps no pins")
+async def deleted_pin(_: User, row_id: int) -> JSONResponse:
+    """Refuse politely."""
+    del row_id
+    raise _no_pins()
+
+
+def _no_pins() -> ApiError:
+    return not_found("Segue keeps no pinned recordings, so nothing was changed. Love the recording instead.")

@@ -76,7 +76,9 @@ class Material:
             played = listens.select(*columns).toArrow()
         print(f"Read {len(played):,} listens", flush=True)
         user, users = _encoded(played.column("user_name"))
-        item = pc.index_in(played.column("track_id"), value_set=pa.array(catalogue.track_ids)).to_numpy()
+        item = pc.index_in(
+            played.column("track_id"), value_set=pa.array(catalogue.track_ids, pa.string())
+        ).to_numpy()
         listeners, heard = len(users), len(np.unique(item))
         if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
             raise TrainingError(

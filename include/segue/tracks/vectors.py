@@ -165,7 +165,7 @@ def _to_lists(array: pa.Array) -> pa.Array:
     lengths = np.diff(offsets)
     if not np.isin(lengths[np.asarray(array.is_valid())], SIZE_BYTES).all():
         raise CorpusError(WRONG_FORM)
-    values = pa.array(np.frombuffer(data, DTYPE))
+    values = pa.array(np.frombuffer(data, DTYPE), pa.float32())
     starts = pa.array((offsets - offsets[0]) // DTYPE.itemsize, pa.int32())
     return pa.ListArray.from_arrays(starts, values, mask=array.is_null() if array.null_count else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -85,6 +86,6 @@ def test_forgetting_notes_last_what_the_api_still_took(
         taken.append(event_of("jan", Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([])))
         ListenStore(database).put(taken)
 
-    monkeypatch.setattr(forgetting.time, "sleep", wait)
+    monkeypatch.setattr(forgetting, "time", SimpleNamespace(sleep=wait))
     assert forgetting.forget_in_database(database, "jan")["listens"] == 1
     assert Removals(database).standing(taken) == []

@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pace.time, "monotonic", made.monotonic)
+    monkeypatch.setattr(pace, "time", made)
     return made
 
 

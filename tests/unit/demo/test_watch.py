@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -50,7 +51,9 @@ def put_on(monkeypatch):
     """Return a function that puts the waits on the clock of an `Airflow`."""
 
     def put(airflow):
-        monkeypatch.setattr(watch.time, "sleep", airflow.sleep)
+        monkeypatch.setattr(
+            watch, "time", SimpleNamespace(sleep=airflow.sleep)
+        )  # not `time.sleep` of other threads
         monkeypatch.setattr(watch, "POLL_S", 20)
         monkeypatch.setattr(watch, "Patience", partial(Patience, clock=lambda: airflow.now))
         return airflow

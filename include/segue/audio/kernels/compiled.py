@@ -70,7 +70,7 @@ class LockedCache(FunctionCache):
 
 
 class _PackageCache(LockedCache):
-    """Compile anew when any module of this package has changed.
+    """Compile anew when any module of `segue.audio` has changed.
 
     numba looks at the function's own file only, and would go on with the old code of what is compiled into it.
     """
@@ -83,8 +83,11 @@ class _PackageCache(LockedCache):
 
 @lru_cache(maxsize=1)
 def _package_stamp() -> tuple[tuple[str, int, int], ...]:
-    sources = [(source.name, source.stat()) for source in sorted(Path(__file__).parent.glob("*.py"))]
-    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in sources)
+    package = Path(__file__).parents[1]
+    sources = [(source, source.stat()) for source in sorted(package.rglob("*.py"))]
+    return tuple(
+        (str(source.relative_to(package)), status.st_mtime_ns, status.st_size) for source, status in sources
+    )
 
 
 def _compiled(function: Function, fastmath: set[str]) -> Function:

@@ -12,7 +12,7 @@ TYPES = ("float32", "float64", "int16", "int32", "int64", "uint8")
 PROGRAM = """
 import sys
 import numpy as np
-from segue.audio import compiled
+import segue.audio
 
 sys.path.insert(0, sys.argv[1])
 from total import total
