@@ -1,7 +1,8 @@
-"""The registry of models: MLflow, which also runs on SQLite and files without a server.
+"""Where models are kept: MLflow, which runs on SQLite and files without a server.
 
-Each version of a model keeps its parameters, metrics and data version. The alias ``champion`` names the version
-that serves. It moves in one step. The old version stays until :meth:`Registry.prune` deletes it.
+A genre model is a folder in Spark's own format; a recommender is a folder of arrays. Each version keeps its
+parameters, metrics and data version. The alias ``champion`` names the version that serves. It moves in one step.
+The old version stays, until :meth:`Registry.prune` deletes it.
 """
 
 from __future__ import annotations

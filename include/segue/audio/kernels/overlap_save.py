@@ -156,7 +156,7 @@ def _turned_fours(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 @inlined
-def _eights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> Any:  # noqa: PLR0913 - 8 points
+def _eights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> Any:
     """Transform 8 points."""
     even = _fours(_sum(a, e), _sum(b, f), _sum(c, g), _sum(d, h))
     half = splat(np.float32(2**-0.5))

@@ -106,9 +106,7 @@ def _fill(tile: Float32, samples: Float32) -> None:
 
 
 @inlined
-def _fours(  # noqa: PLR0913 - the real and imaginary parts of 4 points
-    ar: Any, ai: Any, br: Any, bi: Any, cr: Any, ci: Any, dr: Any, di: Any
-) -> Any:
+def _fours(ar: Any, ai: Any, br: Any, bi: Any, cr: Any, ci: Any, dr: Any, di: Any) -> Any:
     """Transform of 4 points."""
     sr, si, tr, ti = ar + cr, ai + ci, ar - cr, ai - ci
     ur, ui, vr, vi = br + dr, bi + di, bi - di, dr - br
