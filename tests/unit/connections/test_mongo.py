@@ -34,6 +34,11 @@ def test_a_connection_string_without_limits_gets_one(options: str, socket_s: flo
     assert limits(f"mongodb://user:p%40ss@host/?{options}")[2] == socket_s
 
 
+def test_a_connection_string_states_how_long_a_server_is_waited_for() -> None:
+    assert limits("mongodb://host/?serverSelectionTimeoutMS=100")[0] == 0.1
+    assert limits("mongodb://host")[0] == 10
+
+
 def test_a_connection_that_breaks_is_a_service_that_is_away(free_ports):
     [port] = free_ports(1)
     told = f"MongoDB does not answer at 127.0.0.1:{port}"
