@@ -41,7 +41,7 @@ skipped.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -126,29 +126,11 @@ def corpus() -> None:
 @task.short_circuit(ignore_downstream_trigger_rules=False, **RETRIES)
 def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
     """Go on to the summary if these days stand published as they are; no Spark job is started to tell."""
-    from segue.corpus import publications
-    from segue.errors import CorpusError
-    from segue.runs import summaries
+    from segue.corpus import steps
     from segue.settings import get_settings
 
-    if mode != "skip":
-        print(f"Mode {mode}: the run goes on, changed or not.", flush=True)
-        return True
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    try:
-        present = publications.present(get_settings(), datetime.now(UTC).date())
-    except CorpusError as error:  # the inventory meets the same, and fails
-        print(f"{error} The task inventory meets the same.", flush=True)
-        return True
-    standing = publications.find(database, days, present)
-    if not standing:
-        state = "music, metadata, lake, rules and limits as they are now"
-        print(f"{days}: not published yet from {state}, so the run goes on.", flush=True)
-        return True
-    print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
-    for job in publications.JOBS:
-        summaries.write(run_id, job, standing[job] | {"unchanged_since": standing["run_id"]}, into=database)
-    return False
+    run_id = f"{dag_run.dag_id}/{dag_run.run_id}"
+    return steps.has_changed(mongo_database(), run_id, days, mode, get_settings())
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=False)
@@ -160,44 +142,28 @@ def unless_ping(mode: str) -> bool:
 @task(**RETRIES)
 def quality_gate(dag_run: Any) -> None:
     """Check the report of `integrate`; nothing is published if it does not pass."""
-    from segue.corpus import gate, quarantine
-    from segue.errors import QualityGateError
-    from segue.runs import summaries
+    from segue.corpus import steps
+    from segue.errors import SegueError
     from segue.settings import get_settings
 
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    jobs = summaries.read(run_id, source=database)
-    report = jobs["integrate"] | {"extracted_from": jobs["extract"]["inventory"]}
-    checks = gate.judge(report, quarantine.last_good(database, run_id), get_settings())
-    quarantine.record(database, run_id, report, checks)
-    print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
     try:
-        gate.require(checks)
-    except QualityGateError as error:
+        steps.check_quality(mongo_database(), f"{dag_run.dag_id}/{dag_run.run_id}", get_settings())
+    except SegueError as error:
         raise AirflowFailException(str(error)) from None
 
 
 @task(trigger_rule="none_failed", **RETRIES)
 def summary(days: str, dag_run: Any) -> None:
     """Say what came of the run, keep it, and fail if it was nothing."""
-    from segue.corpus import publications
-    from segue.corpus.outcome import outcome
-    from segue.errors import CorpusError
-    from segue.runs import summaries
+    from segue.corpus import steps
+    from segue.errors import SegueError
     from segue.settings import get_settings
 
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    jobs = summaries.read(run_id, source=database)
+    run_id = f"{dag_run.dag_id}/{dag_run.run_id}"
     try:
-        total = outcome(jobs)
-    except CorpusError as error:
+        steps.conclude(mongo_database(), run_id, days, dag_run.start_date, get_settings())
+    except SegueError as error:
         raise AirflowFailException(str(error)) from None
-    key = publications.published_from(jobs, get_settings())
-    if key:
-        publications.record(database, days, key, run_id, jobs)
-    total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
-    print(summaries.render("corpus", total))
-    summaries.write(run_id, "summary", total, into=database)
 
 
 corpus()

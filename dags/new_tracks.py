@@ -5,15 +5,17 @@ have changed. The recommender then gets the catalogue as it is: a track that nob
 audio says, and what sounds alike is found anew. No listens are taken in; what was played keeps its place. If
 anything differs, that is the new `champion`, and every listener gets new recommendations. The choice of the genre
 champion is fitted to the tracks and labels that there are now, without a search, and has to beat the champion as
-every night; the champion names what has no genre. Only then are the offsets committed.
+every night. Then the genre champion predicts the genre of every track without one. Neither of the two tasks waits
+for the other to succeed. The offsets are committed when both have.
 
 **When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
 
 **Inputs.** The Kafka topic `tracks`, one message a day of the corpus, which the task *publish* of the DAG `corpus`
 sends; the collection `tracks` in MongoDB; the Kafka topic `listens`; the champion.
 
-**Outputs.** A version of the model `recommender` in MLflow, the collection `recommendations` in MongoDB, and the
-committed offsets of the group `segue-new-tracks`.
+**Outputs.** A version of the model `recommender` in MLflow; the collection `recommendations` in MongoDB; in the
+collection `tracks` the fields `genre_predicted`, `genre_probability` and `genre_model`; the committed offsets of
+the group `segue-new-tracks`.
 
 **When it fails.** Nothing is committed, and the next run covers the same days and what has come since. After five
 failures in a row the DAG pauses itself: see the last line of the failed task's log, then unpause it.
@@ -72,16 +74,14 @@ def new_tracks() -> None:
         min_events="{{ params.min_days }}",
         max_wait_s="{{ params.max_wait_minutes * 60 }}",
     )
-    place = SparkJobOperator(task_id="place", job="place_new_tracks", arguments=["--window", WINDOW])
+    # The pool has one slot: recommendations come before the refit, which takes longer.
+    place = SparkJobOperator(
+        task_id="place", job="place_new_tracks", arguments=["--window", WINDOW], priority_weight=9
+    )
     refit = SparkJobOperator(task_id="refit_genre", job="train_genre", arguments=["--search", "refit"])
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group, retries=3)
-    (
-        wait
-        >> place
-        >> refit
-        >> commit
-        >> training_summary("place_new_tracks", "MongoDB collection `recommendations`")
-    )
+    summary = training_summary("place_new_tracks", "MongoDB collection `recommendations`")
+    wait >> [place, refit] >> commit >> summary
 
 
 new_tracks()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -11,9 +10,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
+from segue.corpus.reports import InventoryReport
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
-from segue.runs.summaries import Summary
 
 
 @dataclass(frozen=True)
@@ -81,25 +80,24 @@ def parser(description: str | None) -> ArgumentParser:
         With ``--run-id``, ``--from`` and ``--to``.
     """
     made = ArgumentParser(description=description)
-    made.add_argument("--run-id", required=True, help="key under which the summary is stored")
+    made.add_argument("--run-id", required=True, help="<dag_id>/<run_id> under which the report is kept")
     made.add_argument("--from", dest="first", type=date.fromisoformat, help="first day, YYYY-MM-DD; default all")
     made.add_argument("--to", dest="last", type=date.fromisoformat, help="last day (inclusive); default all")
     return made
 
 
-def chosen(arguments: Namespace, run: Mapping[str, Summary]) -> Days:
-    """Tell the days that a job is to work on.
+def chosen(arguments: Namespace, inventory: InventoryReport | None) -> Days:
+    """Return the days that a job works on.
 
     Parameters
     ----------
     arguments : argparse.Namespace
         What `parser` parsed.
-    run : mapping of str to dict
-        Summaries of the run's jobs so far: that of the inventory, if it has any, names the late days.
+    inventory : InventoryReport or None
+        It lists the late days; None in a run without an inventory, which has none.
 
     Returns
     -------
     Days
     """
-    late = run.get("inventory", {}).get("late_days", [])
-    return Days(arguments.first, arguments.last, tuple(map(date.fromisoformat, late)))
+    return Days(arguments.first, arguments.last, inventory.late_days if inventory else ())

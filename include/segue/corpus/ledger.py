@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from datetime import date
-from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as sf
@@ -17,6 +16,7 @@ from pyspark.sql import functions as sf
 from segue.audio.definition import FEATURE_VERSION
 from segue.corpus.lake import Lake
 from segue.corpus.plan import STATE
+from segue.corpus.reports import Outcomes
 from segue.corpus.schema import EXTRACTED, PARTITION
 from segue.errors import CorpusError
 
@@ -80,7 +80,7 @@ def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None)
     return standing.dropDuplicates([PARTITION, "path"])
 
 
-def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
+def balance(lake: Lake, days: Collection[date]) -> Outcomes:
     """Count inventory, features and rejects, and insist that they add up.
 
     Outcomes of files that have gone, or have another track id now, or are in both tables after a kill, are put
@@ -93,8 +93,7 @@ def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        `inventory`, `features` and `rejects` (rows), `rejected` (rows by reason).
+    Outcomes
 
     Raises
     ------
@@ -112,15 +111,15 @@ def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
     for row in counts:
         if row["reason"] is not None:
             rejected[row["reason"]] += row["outcomes"]
-    inventory = sum(row["files"] for row in counts)
+    files = sum(row["files"] for row in counts)
     outcomes = sum(row["outcomes"] for row in counts)
     features = outcomes - rejected.total()
-    if outcomes != inventory:
+    if outcomes != files:
         raise CorpusError(
-            f"{features:,} features and {rejected.total():,} rejects are not the {inventory:,} files of the "
+            f"{features:,} features and {rejected.total():,} rejects are not the {files:,} files of the "
             "inventory: files changed while the job ran. Run it again."
         )
-    return {"inventory": inventory, "features": features, "rejects": rejected.total(), "rejected": dict(rejected)}
+    return Outcomes(files=files, features=features, rejects=rejected.total(), rejected=dict(rejected))
 
 
 def _count(lake: Lake, days: Collection[date]) -> list[Row]:

@@ -59,8 +59,8 @@ def test_a_driver_that_is_killed_while_it_extracts_leaves_nothing_that_the_next_
         process = submit("extract", "--mode", "force")
         wait_for(process, moment)
         kill(process)
-        extracted = integrated.extract()
-        assert extracted["features"] + extracted["rejects"] == extracted["inventory"] == 11
+        extracted = integrated.extract().outcomes
+        assert extracted.features + extracted.rejects == extracted.files == 11
         assert {table: integrated.rows(table) for table in expected} == expected
 
 
@@ -144,7 +144,7 @@ def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(int
     assert process.returncode == 1
     assert last.startswith(f"MongoDB does not answer at 127.0.0.1:{port}. Start it"), "and is tried again"
     assert "Traceback" not in output
-    assert integrated.publish()["published"] == 8
+    assert integrated.publish().tracks == 8
 
 
 @pytest.mark.parametrize(("job", "full"), [("extract", "lake"), ("integrate", "lake"), ("publish", "scratch")])

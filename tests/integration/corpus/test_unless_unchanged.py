@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from segue.corpus import publications
+from segue.corpus.reports import CorpusSummary, PublishReport
 from segue.runs import summaries
 from segue.settings import PROJECT_DIR, get_settings
 
@@ -44,8 +45,8 @@ def call(dag, pipeline, monkeypatch):
 
 
 def run_all(pipeline, run_id):
-    for job in publications.JOBS:
-        summaries.write(f"corpus/{run_id}", job, getattr(pipeline, job)(), into=pipeline.database)
+    for report in pipeline.run_all().each():
+        summaries.keep(f"corpus/{run_id}", report, into=pipeline.database)
 
 
 def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, call, capsys):
@@ -60,9 +61,10 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, call, ca
     assert not call("unless_unchanged", "second", mode="skip")
     assert "Nothing has changed since corpus/first" in capsys.readouterr().out
     call("summary", "second")
-    told = summaries.read("corpus/second", source=pipeline.database)
-    assert told["summary"] | {"files_in": 11, "tracks_out": 8, "extracted": 0} == told["summary"]
-    assert "unchanged_since" in told["extract"]
+    total = summaries.require("corpus/second", CorpusSummary, source=pipeline.database)
+    assert (total.files_in, total.tracks_out, total.extracted) == (11, 8, 0)
+    report = summaries.require("corpus/second", PublishReport, source=pipeline.database)
+    assert report.unchanged_since == "corpus/first"
 
     (pipeline.music / "same tags 1.mp3").touch()
     assert call("unless_unchanged", "touched", mode="skip")

@@ -7,6 +7,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
+from tests.support.corpus_reports import run
 
 from segue.settings import PROJECT_DIR
 
@@ -79,8 +80,8 @@ def test_a_gate_that_refuses_is_not_tried_again(corpus, monkeypatch):
     from segue.corpus import gate, quarantine
     from segue.runs import summaries
 
-    jobs = {"integrate": {}, "extract": {"inventory": 9}}
-    monkeypatch.setattr(summaries, "read", lambda *_, **__: jobs)
+    reports = {report.JOB: report for report in run().each()}
+    monkeypatch.setattr(summaries, "require", lambda _, kind, **__: reports[kind.JOB])
     monkeypatch.setattr(quarantine, "last_good", lambda *_: None)
     monkeypatch.setattr(quarantine, "record", lambda *_: None)
     monkeypatch.setattr(gate, "judge", lambda *_: [gate.Check("tracks", 0, 1, 9)])
