@@ -14,7 +14,7 @@ from pydantic import computed_field
 from pymongo.database import Database
 
 from segue.runs import summaries
-from segue.runs.summaries import Part, Report
+from segue.runs.summaries import Part, Report, fields_of
 
 NO_GENRE = "(none)"
 """What a report calls tracks without a genre."""
@@ -76,8 +76,8 @@ class InventoryReport(Report):
         """Read version 0, whose figures stood side by side."""
         found = {**document, "size_mb": document.get("megabytes") or 0.0}
         return {
-            **_fields(cls, document),
-            "found": _fields(Comparison, found),
+            **fields_of(cls, document),
+            "found": fields_of(Comparison, found),
             "late_days": document.get("late_days", []),
         }
 
@@ -212,9 +212,9 @@ class ExtractReport(Report):
             "extracted_mb": document["megabytes_per_s"] * extracting_s,
         }
         return {
-            **_fields(cls, document),
-            "outcomes": _fields(Outcomes, {**document, "files": document["inventory"]}),
-            "work": _fields(Work, work),
+            **fields_of(cls, document),
+            "outcomes": fields_of(Outcomes, {**document, "files": document["inventory"]}),
+            "work": fields_of(Work, work),
         }
 
 
@@ -327,12 +327,12 @@ class CleaningReport(Report):
         asked_from, asked_to = document["range"]
         days = {day: _counts_of_version_0(counts) for day, counts in document["days"].items()}
         return {
-            **_fields(cls, document),
+            **fields_of(cls, document),
             "asked_from": asked_from,
             "asked_to": asked_to,
             "counts": _counts_of_version_0(document),
             "days": days,
-            "measured": _fields(Measured, document),
+            "measured": fields_of(Measured, document),
         }
 
 
@@ -402,7 +402,7 @@ class PublishReport(Report):
         """Read version 0, whose figures stood side by side."""
         published = {"written": 0, **document, "tracks": document["published"]}
         return {
-            "published": _fields(Published, published),
+            "published": fields_of(Published, published),
             "days_announced": document.get("days_announced", 0),
             "unchanged_since": document.get("unchanged_since"),
         }
@@ -490,10 +490,5 @@ class CorpusSummary(Report):
     seconds: float
 
 
-def _fields(kind: type[Part], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Take those entries of a document that are fields of a model."""
-    return {name: value for name, value in document.items() if name in kind.model_fields}
-
-
 def _counts_of_version_0(document: Mapping[str, Any]) -> dict[str, Any]:
-    return _fields(DayCounts, {**document, "files": document["inventory"]})
+    return fields_of(DayCounts, {**document, "files": document["inventory"]})

@@ -104,6 +104,11 @@ class Report(Part):
         return dict(document)
 
 
+def fields_of(kind: type[Part], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Take those entries of a document that are fields of a model; `Report.migrate` picks parts with it."""
+    return {name: value for name, value in document.items() if name in kind.model_fields}
+
+
 def finish(run_id: str, report: Report) -> None:
     """Print the report of a job into its log, then keep it: what every Spark job does last.
 
