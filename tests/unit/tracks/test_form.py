@@ -31,6 +31,4 @@ def test_another_form_of_the_same_track_has_another_number() -> None:
     [vector] = pack([np.arange(N_FEATURES) / 7])
     document = json.dumps([FIELDS, vector.hex(), describe(vector)])
     made = blake2b(document.encode(), digest_size=8).hexdigest()
-    assert {FORM: made} == {1: "05cdca17c664bcd2"}, (
-        "raise FORM, so that the next publication replaces standing documents"
-    )
+    assert {FORM: made} == {1: "05cdca17c664bcd2"}, "raise FORM: then standing documents are replaced"
