@@ -1,4 +1,4 @@
-"""Which partitions a job works on, and how its command line says so."""
+"""Which partitions a job works on, and the options of its command line for them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from segue.errors import CorpusError
 
 @dataclass(frozen=True)
 class Days:
-    """A range of partitions, and single ones besides.
+    """A range of partitions, and single partitions outside of it.
 
     Attributes
     ----------
     first, last : date or None
         Both inclusive; None is unbounded.
     late : tuple of date
-        Days out of the range whose files came or changed after their run.
+        Days outside of the range that are run again; see `segue.corpus.inventory.late_days`.
 
     Raises
     ------
@@ -42,7 +42,7 @@ class Days:
             raise CorpusError(f"The range of days ends ({self.last}) before it begins ({self.first}). Swap them.")
 
     def __str__(self) -> str:
-        """Name the days for a log."""
+        """Name the days, for logs."""
         return f"{self._range} and {len(self.late):,} late ones" if self.late else self._range
 
     @property
@@ -67,7 +67,7 @@ class Days:
 
 
 def parser(description: str | None) -> ArgumentParser:
-    """Make the command line of a job that works on a range of days.
+    """Create the parser of a job that works on a range of days.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ from segue.corpus.tags import read_tags
 from segue.runs.progress import spark_tasks, step
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
-"""What a row of `schema.EXTRACTED` takes from the outcome of a file."""
+"""Columns of `schema.EXTRACTED` that come from the outcome of a file."""
 
 SAME = "path string, mtime_ns bigint, partition_date date, known_hash string"
 
@@ -175,7 +175,7 @@ def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: Extract
 
 
 def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
-    """Make the function that finds the files of one Spark task whose bytes are those that were extracted.
+    """Return the function that finds the files of one Spark task whose bytes were extracted before.
 
     Parameters
     ----------
@@ -184,13 +184,13 @@ def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
     Returns
     -------
     callable
-        For `mapInArrow`: from batches of `SAME` to those of their rows whose file has the hash `known_hash`.
+        For `mapInArrow`: from batches of `SAME` to those rows whose file has the hash `known_hash`.
     """
 
     def is_same(path: str, known_hash: str) -> bool:
         with local_copy(music_dir, from_text(path)) as place, suppress(OSError), open(place, "rb", 0) as file:  # noqa: PTH123 - names that are not UTF-8
             return content_hash(file) == known_hash
-        return False  # gone or not readable: the extraction says so
+        return False  # removed or not readable: the extraction will reject it
 
     def find(batches: Batches) -> Batches:
         for batch in batches:
@@ -201,7 +201,7 @@ def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
 
 
 def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batches], Batches]:
-    """Make the function that extracts the files of one Spark task.
+    """Return the function that extracts the files of one Spark task.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
     callable
         For `mapInArrow`: from batches with the columns of `schema.INVENTORY` to batches of `schema.EXTRACTED`.
     """
-    # Here and not in the workers, which cannot parse Spark's types.
+    # The driver converts the schema, since the workers cannot parse Spark's types.
     schema = to_arrow_schema(StructType.fromDDL(EXTRACTED))  # type: ignore[arg-type] # fromDDL's type is too wide
 
     def extract(batches: Batches) -> Batches:
@@ -261,15 +261,15 @@ def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, An
 
 @cache
 def _extractor() -> IsolatedExtractor:
-    """Start this Python worker's one extractor: Spark reuses workers, and a start costs seconds.
+    """Start the one extractor of this Python worker. Spark reuses workers, and a start costs seconds.
 
-    Its child ends with the worker.
+    The child process of the extractor ends with the worker.
     """
     return IsolatedExtractor().__enter__()
 
 
 def _plan(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> Planned:
-    """Find out what is to do, and print how much it is."""
+    """Find out what has to be done, and print how much it is."""
     affected = days.among(*(lake.read(name) for name in LakeVersions.model_fields))
     with step("Find what is to do", spark_tasks(lake.spark)):
         todo = _todo(lake, affected, mode)
@@ -287,7 +287,7 @@ def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
 
 
 def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.DataFrame:
-    """Find the files that were only touched: another time of change, the same bytes."""
+    """Find the files whose time of change is new, but not their bytes."""
     is_touched = planned["known_hash"].notna()
     touched = planned[is_touched][columns(SAME)]
     if touched.empty:

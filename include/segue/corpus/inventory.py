@@ -24,12 +24,12 @@ from segue.runs.progress import Tally, spark_tasks, step
 from segue.settings import Settings
 
 IDENTITY = ("track_id", "size_bytes", "mtime_ns")
-"""What may change of a file whose path stays."""
+"""Columns that may change while the path of a file stays."""
 
 CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in IDENTITY)
 
 MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version")
-"""What a track has from its features as it is."""
+"""Columns that a track takes from its features unchanged."""
 
 
 def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryReport:
@@ -95,7 +95,7 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
     table = lake.table("inventory")
     known = table.toDF()
     described = metadata.to_spark(lake.spark)
-    # Joined once: counting and merging go through the rows several times.
+    # A checkpoint joins them only once: counting and merging go through the rows several times.
     rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
     counts = _compare(rows, known, described)
     comparison = Comparison(
@@ -112,7 +112,7 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
 def late_days(lake: Lake, day: date) -> list[date]:
     """Find the days before `day` that have to be run again.
 
-    Files came, changed or went after their run, or the run ended before the features were merged.
+    Since their run, files were added, changed or removed; or the run ended before the features were merged.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def late_days(lake: Lake, day: date) -> list[date]:
     Returns
     -------
     list of date
-        In order. A day that never had a run is late, too.
+        In order. A day that never had a run is late too.
     """
     names = ("inventory", "features", "rejects", "tracks")
     inventory, features, rejects, tracks = (
@@ -134,12 +134,12 @@ def late_days(lake: Lake, day: date) -> list[date]:
 
 
 def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: date, now: datetime) -> DataFrame:
-    """Give each file its track id and its partition.
+    """Assign each file its track id and its partition.
 
     Parameters
     ----------
     files : DataFrame
-        path, size_bytes, mtime_ns, and file_id: the id of a file without metadata.
+        path, size_bytes, mtime_ns, and file_id, which is the track id of a file without metadata.
     metadata : DataFrame
         Columns of `segue.corpus.metadata.SCHEMA`.
     known : DataFrame
@@ -172,7 +172,7 @@ def _to_spark(lake: Lake, files: Sequence[AudioFile]) -> DataFrame:
 
 
 def _unmerged(features: DataFrame, tracks: DataFrame) -> DataFrame:
-    """Find the days whose tracks are not those that have features."""
+    """Find the days whose tracks differ from the tracks with features."""
     extracted, merged = features.select(*MERGED), tracks.select(*MERGED)
     return extracted.subtract(merged).union(merged.subtract(extracted)).select(PARTITION)
 

@@ -128,7 +128,7 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
 
 
 def write_documents(uri: str, database: str, written: Accumulator[int]) -> Callable[[Batches], Batches]:
-    """Make the function that writes the documents of one Spark task.
+    """Return the function that writes the documents of one Spark task.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def write_documents(uri: str, database: str, written: Accumulator[int]) -> Calla
     -------
     callable
         For `mapInArrow`: from batches of `documents` with the column ``is_new`` to a row for each document that
-        MongoDB has refused (``refused``: its id and why).
+        MongoDB has refused. Its column ``refused`` holds the id and the reason.
     """
 
     def write(batches: Batches) -> Batches:
@@ -186,7 +186,7 @@ def _write(
 
 @cache
 def _client(uri: str) -> MongoClient[Any]:
-    """Open this Python worker's one client: Spark reuses workers."""
+    """Open the one client of this Python worker. Spark reuses workers."""
     return mongo.client(uri)
 
 
@@ -202,7 +202,7 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
     for document in made:
         (new if document.pop("is_new") else changed).append(document)
     errors = _bulk_write(collection, [InsertOne(document) for document in new])
-    # One that an earlier try of this task has inserted, or that is there under another day, is replaced.
+    # An earlier try of this task may have inserted it, or it exists under another day: then it is replaced.
     changed += [new[error["index"]] for error in errors if error["code"] == DUPLICATE_KEY]
     refused = [(new[error["index"]], error) for error in errors if error["code"] == NOT_VALID]
     _keep_labels(collection, changed)
@@ -222,7 +222,7 @@ def _keep_labels(collection: Collection[Any], changed: list[dict[str, Any]]) -> 
 
 
 def _bulk_write(collection: Collection[Any], writes: list[Any]) -> list[dict[str, Any]]:
-    """Write; return the errors of single documents that say something about the document."""
+    """Write; return the errors that concern single documents, and raise any other."""
     if not writes:
         return []
     try:
