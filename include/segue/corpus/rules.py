@@ -97,7 +97,7 @@ def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyTy
 
 
 def convert_year(rows: DataFrame) -> DataFrame:
-    """Take the year from the date in the metadata, else in the tag; null if in the future or before `FIRST_YEAR`."""
+    """Take the year from the date of the metadata or the tag; null if in the future or before `FIRST_YEAR`."""
     year = sf.lit(None).cast("int")
     stated = sf.lit(False)
     for name in ("tag_date", "meta_date"):
