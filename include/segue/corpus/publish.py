@@ -77,7 +77,7 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
     ------
     CorpusError
         If MongoDB has refused a document; all others are written, and nothing is announced.
-    StackError
+    ServiceUnavailableError
         If Kafka did not take an announcement; the next run repeats it.
     """
     published = update(lake, database, days, settings)

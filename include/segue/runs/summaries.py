@@ -120,7 +120,7 @@ def finish(run_id: str, report: Report) -> None:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     print(render(report.JOB, report), flush=True)
@@ -140,7 +140,7 @@ def keep(run_id: str, report: Report, *, into: Database[Any] | None = None) -> N
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     write(run_id, report.JOB, report.to_document(), into=into)
@@ -167,7 +167,7 @@ def find(run_id: str, kind: type[Kind], *, source: Database[Any] | None = None) 
     ------
     ReportError
         As `Report.of_document`.
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     if source is None:
@@ -189,7 +189,7 @@ def require(run_id: str, kind: type[Kind], *, source: Database[Any] | None = Non
     ------
     ReportError
         As `find`, and if the job has left no report.
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     found = find(run_id, kind, source=source)
@@ -216,7 +216,7 @@ def write(run_id: str, job: str, summary: Mapping[str, Any], *, into: Database[A
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     if into is None:
@@ -251,7 +251,7 @@ def read(run_id: str, *, source: Database[Any] | None = None) -> dict[str, Summa
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     if source is None:

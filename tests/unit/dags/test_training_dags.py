@@ -10,7 +10,7 @@ from segue.settings import PROJECT_DIR
 
 ORDER = {
     "genre_model": ["train", "summary"],
-    "recommender": ["train", "learned_window", "done_with_listens", "summary"],
+    "recommender": ["train", "find_learned_listens", "commit", "summary"],
     "incremental_retraining": ["wait_for_listens", "retrain", "commit", "summary"],
 }
 NAMES = (*ORDER, "new_tracks")
@@ -18,7 +18,7 @@ SPARK_TASK = {
     "genre_model": "train",
     "recommender": "train",
     "incremental_retraining": "retrain",
-    "new_tracks": "place",
+    "new_tracks": "place_new_tracks",
 }
 CONTINUOUS = {"incremental_retraining": "listens", "new_tracks": "tracks"}
 
@@ -49,11 +49,14 @@ def test_the_tasks_run_one_after_the_other(dags, name):
 
 def test_new_tracks_get_their_genre_whether_or_not_they_could_be_placed(dags):
     new_tracks = dags["new_tracks"]
-    assert new_tracks.get_task("wait_for_tracks").downstream_task_ids == {"place", "refit_genre"}
-    for task in ("place", "refit_genre"):
+    assert new_tracks.get_task("wait_for_tracks").downstream_task_ids == {"place_new_tracks", "refit_genre"}
+    for task in ("place_new_tracks", "refit_genre"):
         assert new_tracks.get_task(task).downstream_task_ids == {"commit"}
     assert new_tracks.get_task("refit_genre").application_args[-2:] == ["--search", "refit"]
-    assert new_tracks.get_task("place").priority_weight > new_tracks.get_task("refit_genre").priority_weight
+    assert (
+        new_tracks.get_task("place_new_tracks").priority_weight
+        > new_tracks.get_task("refit_genre").priority_weight
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
