@@ -302,9 +302,9 @@ def render(title: str, summary: Mapping[str, Any] | Part) -> str:
     rejected.SILENT ........... 1
     tracks_per_s .............. 5.13
     """
-    if isinstance(summary, Part):
-        summary = summary.model_dump(mode="json", exclude={"version"}, exclude_none=True)
-    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in _lines(summary))])
+    figures = summary.model_dump(mode="json", exclude_none=True) if isinstance(summary, Part) else summary
+    lines = _lines({name: value for name, value in figures.items() if name != "version"})
+    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in lines)])
 
 
 def report(run_id: str, job: str, summary: Mapping[str, Any]) -> None:
