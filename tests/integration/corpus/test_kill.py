@@ -148,6 +148,7 @@ def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(int
     assert integrated.publish().tracks == 8
 
 
+@pytest.mark.usefixtures("kafka")  # which publish announces to
 @pytest.mark.parametrize(("job", "full"), [("extract", "lake"), ("integrate", "lake"), ("publish", "scratch")])
 def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
     integrated, submit, small_disk, job, full
@@ -161,8 +162,8 @@ def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
     process = submit(job, *arguments, **{disk[full]: str(small_disk / full)})
     output, _ = process.communicate()
     last = output.strip().splitlines()[-1]
-    assert process.returncode == REFUSED
-    assert re.match(r"(A disk is full|The disk that holds).*Free some space", last)
+    assert process.returncode == REFUSED, output
+    assert re.match(r"(A disk is full|The disk that holds).*Free some space", last), output
     assert "Traceback" not in output
 
     filler.unlink()
