@@ -8,7 +8,7 @@ from pymongo import UpdateOne, WriteConcern
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.connections.registry import Registry
-from segue.errors import ModelError, ServiceUnavailableError
+from segue.errors import ModelError
 from segue.genres.release import NAME
 from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from pymongo.database import Database
     from pyspark.sql import SparkSession
 
-    from segue.settings import Settings
-
 BATCH = 500
 
 ACKNOWLEDGED = WriteConcern(w=1, j=False)
-"""The server need not bring each label to the disk at once, which takes SecantusDB 12 ms a label. A label that is
-lost in a crash is written by the next publication or training."""
+"""The server need not bring each label to the disk at once, which takes SecantusDB 12 ms a label. The next
+training or refit writes a label that a crash has lost."""
 
 
 def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Registry) -> dict[str, Any]:
@@ -44,7 +42,7 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
     -------
     dict
         `labelled` (tracks) and `labels`: the champion, or why nothing was done. A champion that is damaged is such
-        a reason: tracks are published without it too.
+        a reason: the next training replaces it.
     """
     champion = registry.champion(NAME)
     if champion is None:
@@ -94,31 +92,6 @@ def _write(database: Database[dict[str, Any]], rows: pd.DataFrame, model: str) -
             ]
             collection.bulk_write(updates, ordered=False)
             written += len(batch)
-
-
-def label_if_reachable(
-    spark: SparkSession, database: Database[dict[str, Any]], settings: Settings
-) -> dict[str, Any]:
-    """Do what `label` does, unless the registry of models is away: tracks are published without it too.
-
-    Parameters
-    ----------
-    spark, database
-        As for `label`.
-    settings : Settings
-        Say where the registry is.
-
-    Returns
-    -------
-    dict
-        As of `label`; the next publication labels what this one could not.
-    """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return label(spark, database, Registry(settings))
-    except (ServiceUnavailableError, MlflowException) as error:
-        return {"labelled": 0, "labels": f"not done: {error}"}
 
 
 def _as_vectors(tracks: Any) -> Any:
