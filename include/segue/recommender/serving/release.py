@@ -10,17 +10,20 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.listens.removals import Removals, user_key
+from segue.recommender.candidate import PromotionDecision
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.serving.batch import batches, recommend_all
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import COLLECTION
 from segue.recommender.serving.recommend import Listener
-from segue.recommender.training import Decision
 
 
 def publish(
-    database: Database[dict[str, Any]], decision: Decision, learned: Material, removed: Mapping[str, float]
+    database: Database[dict[str, Any]],
+    decision: PromotionDecision,
+    learned: Material,
+    removed: Mapping[str, float],
 ) -> int:
     """Recommend to every listener with the new champion.
 
