@@ -315,7 +315,7 @@ def size(
         fit = partial(als.fit, spark, seed=0)
         outcome = compare(fit, by_time(plays), audio, trials=trials, say=meter.step)
         meter.step("judged on the test window")
-        print(training.report(outcome), flush=True)
+        print(training.comparison_table(outcome), flush=True)
         history = plays.matrix()
         model = Recommender(catalogue, outcome.recipe.build(fit, history, audio), outcome.recipe)
         meter.step("built the product")

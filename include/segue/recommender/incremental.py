@@ -5,8 +5,8 @@ the candidate has been updated by the older half only (:mod:`.update`). What is 
 them.
 
 Each listen counts once, whatever is replayed, because an update starts from all plays. A replay solves the
-factors of the replayed tracks once more. It may contain no listen that the champion has not learned. Then both have
-learned what they are evaluated on, and the gate only finds out whether the candidate is broken.
+factors of the replayed tracks once more. If the champion has learned all listens of the replay, both have learned
+what they are evaluated on, and the gate only finds out whether the candidate is broken.
 
 An update is no training: the parts of the model that it leaves unchanged drift away from what the listens say. So
 each version counts the updates since the last full training, and is compared with that one. The next full training

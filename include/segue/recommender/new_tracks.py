@@ -1,8 +1,8 @@
 """Let the recommender follow the corpus: its catalogue, the factors of new tracks, and which tracks sound alike.
 
-No listens are learned. A track that somebody has played keeps its factors, and there is nothing new to evaluate on.
-So the candidate is promoted whenever it differs from the champion. It has learned the same listens as the champion
-and is as many updates away from the last full training.
+No listens are learned. A track that somebody has played keeps its factors, and there is nothing new to evaluate
+on. So the candidate is promoted whenever it differs from the champion. It has learned the same listens as the
+champion, and is as many updates away from the last full training.
 """
 
 from __future__ import annotations
