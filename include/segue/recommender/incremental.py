@@ -27,15 +27,15 @@ from segue.errors import ModelError
 from segue.listens import training_data
 from segue.listens.screening import Screened
 from segue.recommender.candidate import UPDATES, Candidate, Lineage, PromotionDecision, load, say
-from segue.recommender.components.blend import learning_rows
-from segue.recommender.evaluation.metrics import judge
+from segue.recommender.components.blend import sample_listeners
+from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.retraining import Retraining, Start
 from segue.recommender.training import train_in_full
-from segue.recommender.update import carry_over, take_in
+from segue.recommender.update import fold_in_plays, reindex
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -94,7 +94,7 @@ class IncrementalUpdate(Retraining):
         replayed = material.at_or_after(self.window.starts, unnamed=NEVER) & self.replay
         if not (not_learned | replayed).any():
             return start.keep(f"{champion} has already seen all of these listens")
-        model = carry_over(model, material.catalogue)
+        model = reindex(model, material.catalogue)
         return _update(start, champion, model, material, not_learned, replayed)
 
     def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
@@ -125,10 +125,10 @@ def _update(
     new = not_learned if not_learned.any() else to_learn
     window = _newest_half(plays, new)
     # If the champion has learned everything, the candidate must have, too: otherwise the champion wins by it.
-    learned = window.history if not_learned.any() else plays.matrix()
-    candidate = take_in(model, plays.matrix(~to_learn), learned, material.audio)
-    rows = learning_rows(window)
-    reached, before = (judge(each.blend, window, listeners=rows).means() for each in (candidate, model))
+    learned = window.train if not_learned.any() else plays.matrix()
+    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio)
+    rows = sample_listeners(window)
+    reached, before = (evaluate_ranking(each.blend, window, listeners=rows).means() for each in (candidate, model))
     news = "new to" if not_learned.any() else "taken in again, all seen by"
     reason = (
         f"NDCG@10 {reached['ndcg@10']:.3f} against {champion}'s {before['ndcg@10']:.3f}, {len(rows)} listeners; "
@@ -143,11 +143,13 @@ def _update(
     if lineage.full_training == champion.number:
         figures["ndcg@10_of_full_training"] = before["ndcg@10"]
     elif (trained := _full_training(start, lineage)) is not None:
-        trained = carry_over(trained, material.catalogue)
-        figures["ndcg@10_of_full_training"] = judge(trained.blend, window, listeners=rows).means()["ndcg@10"]
+        trained = reindex(trained, material.catalogue)
+        figures["ndcg@10_of_full_training"] = evaluate_ranking(trained.blend, window, listeners=rows).means()[
+            "ndcg@10"
+        ]
     if reached["ndcg@10"] < (1 - TOLERANCE) * before["ndcg@10"]:
         return start.keep(reason, figures)
-    updated = take_in(candidate, learned, plays.matrix(), material.audio)
+    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio)
     return Candidate(updated, lineage, reason, figures).promote(start.registry, successor_of=champion)
 
 

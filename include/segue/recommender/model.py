@@ -124,7 +124,7 @@ class Recommender:
         manifest["recipe"] = self.recipe.summary()
         for name, component in self.blend.components.items():
             if isinstance(component, Factors):
-                np.save(folder / f"{name}.npy", component.items)
+                np.save(folder / f"{name}.npy", component.item_factors)
                 manifest[name] = {"alpha": component.alpha, "regularization": component.regularization}
             elif isinstance(component, Popularity):
                 np.save(folder / f"{name}.npy", component.values)
@@ -192,7 +192,7 @@ class Recommender:
 
 def _size(component: Scorer) -> int:
     if isinstance(component, Factors):
-        return len(component.items)
+        return len(component.item_factors)
     if isinstance(component, Popularity):
         return len(component.values)
     return int(cast(Neighbours, component).relations.shape[1])

@@ -19,7 +19,7 @@ from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.material import Material
 from segue.recommender.model import Recommender
 from segue.recommender.retraining import Retraining, Start
-from segue.recommender.update import carry_over, place
+from segue.recommender.update import fold_in_tracks, reindex
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -53,8 +53,8 @@ class TrackPlacement(Retraining):
         model = load(champion) if champion else None
         if champion is None or model is None:
             return start.keep("there is no champion to bring up to date: the next training takes every track")
-        history = material.interactions.matrix(~material.at_or_after(start.learned))
-        placed = place(carry_over(model, material.catalogue), history, material.audio)
+        play_counts = material.interactions.matrix(~material.at_or_after(start.learned))
+        placed = fold_in_tracks(reindex(model, material.catalogue), play_counts, material.audio)
         old, new = set(model.catalogue.track_ids), set(material.catalogue.track_ids)
         figures = {"tracks_new": len(new - old), "tracks_gone": len(old - new)}
         if _same(model, placed):
@@ -69,6 +69,6 @@ def _same(one: Recommender, other: Recommender) -> bool:
     names = ("track_ids", "titles", "artists")
     if any(list(getattr(one.catalogue, name)) != list(getattr(other.catalogue, name)) for name in names):
         return False
-    before, after = (cast(Factors, each.blend.components["factors"]).items for each in (one, other))
+    before, after = (cast(Factors, each.blend.components["factors"]).item_factors for each in (one, other))
     near, now = (cast(Neighbours, each.blend.components["sound"]).relations for each in (one, other))
     return bool(np.allclose(before, after, atol=ROUNDING) and abs(near - now).max() < ROUNDING)

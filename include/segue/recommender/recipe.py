@@ -19,7 +19,7 @@ from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Habit, Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation import classification
-from segue.recommender.evaluation.metrics import Scorer, Task, judge
+from segue.recommender.evaluation.metrics import Scorer, Task, evaluate_ranking
 from segue.recommender.evaluation.windows import Window
 from segue.runs.progress import step
 
@@ -108,34 +108,38 @@ class Recipe:
         """Read what :meth:`summary` gave."""
         return cls(**summary | {"als": Hyperparameters(**summary["als"])})
 
-    def build(self, fit: Fit, history: sparse.csr_matrix, audio: Audio | None) -> Blend:
+    def fit_blend(self, fit: Fit, play_counts: sparse.csr_matrix, audio: Audio | None) -> Blend:
         """Make the product's ranking from plays."""
-        return self.blend(fit(history, self.als), related(history, self), history, audio)
+        return self.blend(fit(play_counts, self.als), related(play_counts, self), play_counts, audio)
 
     def blend(
         self,
         factors: Factors,
         relations: Mapping[str, Neighbours],
-        history: sparse.csr_matrix,
+        play_counts: sparse.csr_matrix,
         audio: Audio | None,
     ) -> Blend:
         """Make the product's ranking from fitted factors and what :func:`related` returns."""
-        return Blend(_Ingredients(history, audio).components(factors, relations, self.sound_prior), self.weights)
+        return Blend(
+            _Ingredients(play_counts, audio).components(factors, relations, self.sound_prior), self.weights
+        )
 
 
-def related(history: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None) -> dict[str, Neighbours]:
+def related(
+    play_counts: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None
+) -> dict[str, Neighbours]:
     """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations.
 
     Parameters
     ----------
-    history : csr_matrix, shape (n_listeners, n_tracks)
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
     recipe : Recipe
     ease : Neighbours, optional
         What EASE gives by this recipe, where it has been fitted already.
     """
     if ease is None:
-        ease = neighbours.ease(history, regularization=recipe.ease_regularization)
-    cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=neighbours.KEPT)
+        ease = neighbours.ease(play_counts, regularization=recipe.ease_regularization)
+    cosine = neighbours.cosine(play_counts, balance=recipe.cosine_balance, kept=neighbours.KEPT)
     return {"ease": ease.truncated(), "cosine": cosine}
 
 
@@ -163,19 +167,19 @@ def choose(
     tried : dict, optional
         Gets what each of ALS' parameters reached.
     """
-    rows = blend.learning_rows(window)
-    ingredients = _Ingredients(window.history, audio)
+    rows = blend.sample_listeners(window)
+    ingredients = _Ingredients(window.train, audio)
 
     def ndcg(scorer: Scorer) -> NDArray[np.float64]:
-        return judge(scorer, window, listeners=rows).values["ndcg@10"]
+        return evaluate_ranking(scorer, window, listeners=rows).values["ndcg@10"]
 
     als, factors = _tune_als(fit, window, ndcg, trials, say, {} if tried is None else tried)
-    gram = neighbours.Ease.of(window.history)
+    gram = neighbours.Ease.of(window.train)
     ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(gram.fit(value)))
     say(f"EASE: λ = {ease:g}")
     balance = _prefer(
         COSINE_BALANCES,
-        lambda value: ndcg(neighbours.cosine(window.history, balance=value, kept=COSINE_KEPT)),
+        lambda value: ndcg(neighbours.cosine(window.train, balance=value, kept=COSINE_KEPT)),
     )
     say(f"item cosine: balance = {balance:g}")
     recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
@@ -184,12 +188,12 @@ def choose(
         prior = _prefer(SOUND_PRIORS, lambda value: ndcg(content.complete(factors, ingredients.listeners, value)))
         recipe = replace(recipe, sound_prior=prior)
         say(f"audio: worth {prior:g} listeners of a track")
-    relations = related(window.history, recipe, gram.fit(ease))
+    relations = related(window.train, recipe, gram.fit(ease))
     components = ingredients.components(factors, relations, recipe.sound_prior)
-    weights = blend.learn(components, window)
+    weights = blend.fit_weights(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
     product = Blend(components, weights)
-    habit = blend.learn({"blend": product, "habit": Habit()}, window, Task.REPEAT)["habit"]
+    habit = blend.fit_weights({"blend": product, "habit": Habit()}, window, Task.REPEAT)["habit"]
     return replace(
         recipe,
         weights=weights,
@@ -200,13 +204,13 @@ def choose(
 
 @dataclass(frozen=True)
 class _Ingredients:
-    history: sparse.csr_matrix
+    play_counts: sparse.csr_matrix
     audio: Audio | None
 
     @cached_property
     def listeners(self) -> NDArray[np.int64]:
         """Count the listeners of each track."""
-        return np.asarray(np.diff(self.history.tocsc().indptr))
+        return np.asarray(np.diff(self.play_counts.tocsc().indptr))
 
     def content(self, factors: Factors, audio: Audio) -> ContentMap:
         """Map audio to factors."""
@@ -218,7 +222,7 @@ class _Ingredients:
         """Exactly what the product ships."""
         if self.audio is not None:
             factors = self.content(factors, self.audio).complete(factors, self.listeners, sound_prior)
-        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.of(self.history)}
+        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.fit(self.play_counts)}
         return made if self.audio is None else made | {"sound": self.audio.relations}
 
 
@@ -235,13 +239,13 @@ def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float
     return choices[int(np.argmax([0.0, *surely]))]
 
 
-def multiplications(history: sparse.csr_matrix, parameters: Hyperparameters) -> float:
+def multiplications(play_counts: sparse.csr_matrix, parameters: Hyperparameters) -> float:
     """Estimate the multiplications of an ALS fit.
 
     In each iteration every pair adds an outer product for its listener and one for its track, and every listener
     and track has a system of equations solved.
     """
-    pairs, systems = 2 * history.nnz, sum(history.shape)
+    pairs, systems = 2 * play_counts.nnz, sum(play_counts.shape)
     return float(parameters.iterations * parameters.rank**2 * (pairs + systems * parameters.rank / 3))
 
 
@@ -249,7 +253,7 @@ def _tune_als(
     fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
 ) -> tuple[Hyperparameters, Factors]:
     """Search rank, λ, α and iterations together: SIMPLEST, or another that surely gains on it."""
-    largest = min(window.history.shape)
+    largest = min(window.train.shape)
     simplest = replace(SIMPLEST, rank=min(SIMPLEST.rank, largest))
     grid = [
         Hyperparameters(rank, regularization, alpha, iterations)
@@ -261,13 +265,13 @@ def _tune_als(
     ]
     drawn = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
     others = [grid[i] for i in drawn]
-    for each in [each for each in others if multiplications(window.history, each) > LARGEST_FIT]:
-        say(f"ALS {each}: not tried, as one fit to {window.history.nnz:,} pairs would take too long")
+    for each in [each for each in others if multiplications(window.train, each) > LARGEST_FIT]:
+        say(f"ALS {each}: not tried, as one fit to {window.train.nnz:,} pairs would take too long")
         others.remove(each)
 
     @cache
     def look(parameters: Hyperparameters) -> tuple[NDArray[np.float64], Factors]:
-        factors = fit(window.history, parameters)
+        factors = fit(window.train, parameters)
         reached = ndcg(factors)
         tried[parameters] = float(reached.sum() / max(len(reached), 1))
         say(f"ALS {parameters}: NDCG@10 {tried[parameters]:.4f}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segue.recommender.evaluation.comparison import PRODUCT, Comparison, Gain
+from segue.recommender.evaluation.comparison import SEGUE, Comparison, Gain
 from segue.recommender.evaluation.metrics import FEW
 from segue.recommender.recipe import SIMPLEST
 from segue.runs.html import Cell, Picture, Section, Table, render
@@ -240,7 +240,7 @@ def _bars(
 
     figure = Figure(figsize=(INCHES, 0.7 + 0.34 * len(names)))
     axes = figure.subplots()
-    colours = [STRONG if name == PRODUCT or PRODUCT not in names else PALE for name in names]
+    colours = [STRONG if name == SEGUE or SEGUE not in names else PALE for name in names]
     axes.barh(names, values, color=colours, height=0.68)
     for i, (low, high) in enumerate(intervals):
         axes.plot([low, high], [i, i], color=LINE, linewidth=1.4, solid_capstyle="butt")

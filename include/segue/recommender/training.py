@@ -17,7 +17,7 @@ from segue.listens import training_data
 from segue.listens.screening import Screened
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
 from segue.recommender.components import als
-from segue.recommender.evaluation.comparison import PRODUCT, Comparison, compare
+from segue.recommender.evaluation.comparison import SEGUE, Comparison, compare
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
@@ -126,7 +126,7 @@ def train_in_full(
             return start.keep(reason, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
-    blend = recipe.build(fit, material.interactions.matrix(), material.audio)
+    blend = recipe.fit_blend(fit, material.interactions.matrix(), material.audio)
     model = Recommender(material.catalogue, blend, recipe)
     lineage = Lineage(start.window.ends, as_of=as_of)
     candidate = Candidate(model, lineage, reason, figures, comparison.rows, html)
@@ -171,7 +171,7 @@ def forgotten_since_full_training(start: Start) -> int:
 
 
 def _reason(comparison: Comparison) -> str:
-    product, rival, popular = (_ndcg(comparison, model) for model in (PRODUCT, comparison.rival, "popularity"))
+    product, rival, popular = (_ndcg(comparison, model) for model in (SEGUE, comparison.rival, "popularity"))
     return (
         f"NDCG@10 {product:.3f}; popularity has {popular:.3f}, {comparison.rival}, the best baseline, {rival:.3f}"
     )

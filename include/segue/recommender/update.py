@@ -33,7 +33,7 @@ SMALL_CATALOGUE = 2_000
 """Up to so many tracks cosine and EASE are computed anew."""
 
 
-def carry_over(model: Recommender, catalogue: Catalogue) -> Recommender:
+def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
     """Bring a recommender into the order of another catalogue; tracks that it does not know have zeros.
 
     Parameters
@@ -57,7 +57,7 @@ def carry_over(model: Recommender, catalogue: Catalogue) -> Recommender:
 
     def move(component: Scorer) -> Scorer:
         if isinstance(component, Factors):
-            return replace(component, items=moved @ component.items)
+            return replace(component, item_factors=moved @ component.item_factors)
         if isinstance(component, Popularity):
             return Popularity(moved @ component.values)
         relations = cast(Neighbours, component).relations
@@ -67,18 +67,18 @@ def carry_over(model: Recommender, catalogue: Catalogue) -> Recommender:
     return Recommender(catalogue, Blend(components, model.blend.weights), model.recipe)
 
 
-def take_in(
-    model: Recommender, before: sparse.csr_matrix, history: sparse.csr_matrix, audio: Audio
+def fold_in_plays(
+    model: Recommender, before: sparse.csr_matrix, play_counts: sparse.csr_matrix, audio: Audio
 ) -> Recommender:
-    """Update a recommender by the plays that are in `history` and not in `before`, or the other way round.
+    """Update a recommender by the plays that are in `play_counts` and not in `before`, or the other way round.
 
     Parameters
     ----------
     model : Recommender
-        In the order of the catalogue, from :func:`carry_over`.
+        In the order of the catalogue, from :func:`reindex`.
     before : csr_matrix, shape (n_listeners, n_tracks)
         Plays that the model has learned from.
-    history : csr_matrix, shape (n_listeners, n_tracks)
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
         Plays that the new one learns from.
     audio : Audio
 
@@ -88,27 +88,27 @@ def take_in(
         By the same recipe.
     """
     factors = cast(Factors, model.blend.components["factors"])
-    new = np.asarray(~factors.items.any(axis=1))
+    new = np.asarray(~factors.item_factors.any(axis=1))
     components: dict[str, Scorer] = {
         **model.blend.components,
-        "factors": _solve_touched(factors, new, before, history, audio, model.recipe.sound_prior),
-        "popularity": Popularity.of(history),
+        "factors": _solve_touched(factors, new, before, play_counts, audio, model.recipe.sound_prior),
+        "popularity": Popularity.fit(play_counts),
     }
     if len(model.catalogue) <= SMALL_CATALOGUE:
-        components |= related(history, model.recipe)
+        components |= related(play_counts, model.recipe)
     if new.any():
         components["sound"] = audio.relations
     return replace(model, blend=Blend(components, model.blend.weights))
 
 
-def place(model: Recommender, history: sparse.csr_matrix, audio: Audio) -> Recommender:
+def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Audio) -> Recommender:
     """Follow the catalogue without new plays: place tracks that came, and those whose audio has changed.
 
     Parameters
     ----------
     model : Recommender
-        In the order of the catalogue, from :func:`carry_over`.
-    history : csr_matrix, shape (n_listeners, n_tracks)
+        In the order of the catalogue, from :func:`reindex`.
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
         Plays that the model has learned from; those of a track that has just come did not count yet.
     audio : Audio
 
@@ -117,10 +117,10 @@ def place(model: Recommender, history: sparse.csr_matrix, audio: Audio) -> Recom
     Recommender
         By the same recipe.
     """
-    known = cast(Factors, model.blend.components["factors"]).items.any(axis=1)
-    before = sparse.csr_matrix(history @ sparse.diags_array(known.astype(np.float32)))
+    known = cast(Factors, model.blend.components["factors"]).item_factors.any(axis=1)
+    before = sparse.csr_matrix(play_counts @ sparse.diags_array(known.astype(np.float32)))
     before.eliminate_zeros()
-    placed = take_in(model, before, history, audio)
+    placed = fold_in_plays(model, before, play_counts, audio)
     components = {**placed.blend.components, "sound": audio.relations}
     return replace(placed, blend=Blend(components, model.blend.weights))
 
@@ -129,18 +129,18 @@ def _solve_touched(
     factors: Factors,
     new: NDArray[np.bool_],
     before: sparse.csr_matrix,
-    history: sparse.csr_matrix,
+    play_counts: sparse.csr_matrix,
     audio: Audio,
     prior: float,
 ) -> Factors:
-    known_to, listeners = (np.diff(plays.tocsc().indptr) for plays in (before, history))
+    known_to, listeners = (np.diff(plays.tocsc().indptr) for plays in (before, play_counts))
     content = ContentMap.fit(factors, audio.sounds, audio.artists, known_to)
     unplayed = new | (listeners == 0)
-    start = replace(factors, items=np.where(unplayed[:, None], content.predicted, factors.items))
-    touched = np.unique((history != before).nonzero()[1])
-    people = replace(factors, items=start.fold_in_all(history))
-    items = start.items.copy()
-    items[touched] = people.fold_in_all(history.T.tocsr()[touched])
-    solved = content.complete(replace(factors, items=items), listeners, prior)
-    items[touched] = solved.items[touched]
-    return replace(factors, items=items)
+    start = replace(factors, item_factors=np.where(unplayed[:, None], content.predicted, factors.item_factors))
+    touched = np.unique((play_counts != before).nonzero()[1])
+    people = replace(factors, item_factors=start.fold_in_all(play_counts))
+    items = start.item_factors.copy()
+    items[touched] = people.fold_in_all(play_counts.T.tocsr()[touched])
+    solved = content.complete(replace(factors, item_factors=items), listeners, prior)
+    items[touched] = solved.item_factors[touched]
+    return replace(factors, item_factors=items)

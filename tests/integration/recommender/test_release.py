@@ -266,7 +266,7 @@ def test_a_worse_challenger_is_not_promoted(
     newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = champion_of(here)
-    monkeypatch.setattr(incremental, "take_in", lambda model, *_: replace(model, blend=worst_of(model)))
+    monkeypatch.setattr(incremental, "fold_in_plays", lambda model, *_: replace(model, blend=worst_of(model)))
     decision = update(spark, here, read(newer)[0], newer)
     assert not decision.promoted
     assert champion_of(here) == before

@@ -47,7 +47,7 @@ def material(plays: sparse.csr_matrix, model: Recommender) -> Material:
     offsets = np.column_stack([np.zeros_like(at), at])
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return Material(interactions, offsets, model.catalogue, Audio(factors.items, model.catalogue.artists))
+    return Material(interactions, offsets, model.catalogue, Audio(factors.item_factors, model.catalogue.artists))
 
 
 def end_of(material: Material) -> int:
@@ -83,7 +83,7 @@ def factors_of(model: Recommender | None) -> np.ndarray:
     assert model is not None
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return factors.items
+    return factors.item_factors
 
 
 def test_what_the_champion_has_seen_changes_nothing(
@@ -139,14 +139,14 @@ def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_o
 ) -> None:
     serve(registry, model, learned=end_of(material) - 40)
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
-    take_in = incremental.take_in
+    fold_in_plays = incremental.fold_in_plays
 
     def meanwhile(*arguments: Any) -> Recommender:
         if registry.champion(NAME) == registry.version(NAME, 1):
             serve(registry, model, learned=end_of(material) - 20)  # as the nightly training would
-        return take_in(*arguments)
+        return fold_in_plays(*arguments)
 
-    monkeypatch.setattr(incremental, "take_in", meanwhile)
+    monkeypatch.setattr(incremental, "fold_in_plays", meanwhile)
     decision = update(material, registry)
     assert (decision.promoted, decision.version, decision.model) == (False, "recommender/2", None)
     assert "recommender/3 was made from recommender/1, but meanwhile recommender/2" in decision.reason
@@ -170,7 +170,7 @@ def test_where_nobody_plays_something_new_the_reason_says_that_nothing_judges(
     material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(registry, model, learned=end_of(material) - 1)
-    monkeypatch.setattr(incremental, "learning_rows", lambda _: np.array([], dtype=np.int64))
+    monkeypatch.setattr(incremental, "sample_listeners", lambda _: np.array([], dtype=np.int64))
     decision = update(material, registry)
     assert decision.promoted
     assert "nothing to judge by" in decision.reason

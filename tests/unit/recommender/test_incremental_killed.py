@@ -53,7 +53,9 @@ def material_up_to(ends: Mapping[int, int], plays: sparse.csr_matrix, model: Rec
     )
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return Material(interactions, offsets[there], model.catalogue, Audio(factors.items, model.catalogue.artists))
+    return Material(
+        interactions, offsets[there], model.catalogue, Audio(factors.item_factors, model.catalogue.artists)
+    )
 
 
 def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(
@@ -78,7 +80,7 @@ def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(
     # What the jobs do, each in a process that can be killed.
     def train(window: OffsetWindow) -> None:
         known = material_up_to(window.ends, plays, model).interactions.matrix()
-        first = incremental.take_in(model, known, known, audio)
+        first = incremental.fold_in_plays(model, known, known, audio)
         Candidate(first, Lineage(window.ends), "trained in full").promote(Registry(settings))
 
     def update(window: OffsetWindow) -> None:

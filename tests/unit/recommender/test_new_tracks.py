@@ -20,7 +20,7 @@ from segue.recommender.model import NAME, Catalogue, Recommender
 from segue.recommender.new_tracks import TrackPlacement
 from segue.recommender.recipe import Audio
 from segue.recommender.retraining import Start
-from segue.recommender.update import carry_over, place
+from segue.recommender.update import fold_in_tracks, reindex
 from segue.settings import Settings
 
 TASTES, SEEN = 4, 500
@@ -33,7 +33,7 @@ def registry(tmp_path: Any) -> Registry:
 
 def factors_of(model: Recommender | None) -> np.ndarray:
     assert model is not None
-    return model.blend.components["factors"].items  # type: ignore[attr-defined, no-any-return]
+    return model.blend.components["factors"].item_factors  # type: ignore[attr-defined, no-any-return]
 
 
 def sounds_of(model: Recommender | None) -> sparse.csr_matrix:
@@ -67,7 +67,7 @@ def material_of(plays: sparse.csr_matrix, catalogue: Catalogue, sounds: np.ndarr
 def sounds(model: Recommender) -> np.ndarray:
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return factors.items
+    return factors.item_factors
 
 
 def grown(plays: sparse.csr_matrix, catalogue: Catalogue, sounds: np.ndarray) -> tuple[Any, Catalogue, np.ndarray]:
@@ -93,7 +93,7 @@ def serve(
     registry: Registry, model: Recommender, plays: sparse.csr_matrix, audio: Audio, seen: int
 ) -> Recommender:
     """Let a recommender serve that stands as its audio says, and has seen so many listens."""
-    settled = place(model, plays, audio)
+    settled = fold_in_tracks(model, plays, audio)
     lineage = Lineage(Offsets({0: seen}), full_training=1, updates=3)
     Candidate(settled, lineage, "an update").promote(registry)
     return settled
@@ -144,7 +144,7 @@ def test_a_track_that_sounds_otherwise_now_is_placed_anew_if_nobody_has_played_i
     plays: sparse.csr_matrix, model: Recommender, sounds: np.ndarray, registry: Registry
 ) -> None:
     larger, catalogue, heard = grown(plays, model.catalogue, sounds)
-    serve(registry, carry_over(model, catalogue), larger, Audio(heard, catalogue.artists), SEEN)
+    serve(registry, reindex(model, catalogue), larger, Audio(heard, catalogue.artists), SEEN)
     heard[60] = np.eye(TASTES, dtype=np.float32)[1]
     decision = place_tracks(material_of(larger, catalogue, heard), registry)
     items = factors_of(decision.model)
@@ -159,13 +159,13 @@ def test_listens_that_came_before_their_track_count_when_it_comes(
     known = model.catalogue
     without = Catalogue(known.track_ids[:59], known.titles[:59], known.artists[:59])
     audio = Audio(sounds[:59], without.artists)
-    settled = serve(registry, carry_over(model, without), plays[:, :59], audio, seen=10**6)
+    settled = serve(registry, reindex(model, without), plays[:, :59], audio, seen=10**6)
     decision = place_tracks(material_of(plays, known, sounds), registry)
     assert decision.promoted
     np.testing.assert_array_equal(factors_of(decision.model)[:59], factors_of(settled))
     fans, others = plays[:, 59].toarray().ravel() > 0, plays[:, 59].toarray().ravel() == 0
     assert decision.model is not None
-    scores = decision.model.blend.components["factors"].scores(plays)[:, 59]
+    scores = decision.model.blend.components["factors"].score(plays)[:, 59]
     assert scores[fans].mean() > 2 * scores[others].mean()
 
 

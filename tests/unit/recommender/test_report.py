@@ -18,9 +18,11 @@ from segue.recommender.report import page, verdict
 LISTENS = 2_000
 
 
-def fit(history: sparse.csr_matrix, parameters: Hyperparameters) -> Factors:
+def fit(play_counts: sparse.csr_matrix, parameters: Hyperparameters) -> Factors:
     """Stand in for MLlib: the strongest tastes by singular values."""
-    items = np.linalg.svd((history.toarray() > 0).astype(np.float32), full_matrices=False)[2][: parameters.rank].T
+    items = np.linalg.svd((play_counts.toarray() > 0).astype(np.float32), full_matrices=False)[2][
+        : parameters.rank
+    ].T
     return Factors(np.ascontiguousarray(items), parameters.alpha, parameters.regularization)
 
 

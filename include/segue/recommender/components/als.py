@@ -25,13 +25,15 @@ class Hyperparameters:
     iterations: int = 12
 
 
-def fit(spark: SparkSession, history: sparse.csr_matrix, parameters: Hyperparameters, *, seed: int = 0) -> Factors:
+def fit(
+    spark: SparkSession, play_counts: sparse.csr_matrix, parameters: Hyperparameters, *, seed: int = 0
+) -> Factors:
     """Fit ALS to ``ln(1 + plays)``.
 
     Parameters
     ----------
     spark : SparkSession
-    history : csr_matrix, shape (n_listeners, n_tracks)
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
         Plays.
     parameters : Hyperparameters
     seed : int
@@ -44,7 +46,7 @@ def fit(spark: SparkSession, history: sparse.csr_matrix, parameters: Hyperparame
     import pyarrow as pa
     from pyspark.ml.recommendation import ALS
 
-    plays = history.log1p().tocoo()
+    plays = play_counts.log1p().tocoo()
     columns = {"user": plays.row.astype(np.int32), "item": plays.col.astype(np.int32), "strength": plays.data}
     als = ALS(
         implicitPrefs=True,
@@ -62,7 +64,7 @@ def fit(spark: SparkSession, history: sparse.csr_matrix, parameters: Hyperparame
     with step(f"Fitting ALS with {parameters.rank} factors to {plays.nnz:,} pairs of listener and track"):
         model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(BLOCKS))
         fitted = model.itemFactors.toArrow()
-    items = np.zeros((history.shape[1], parameters.rank), dtype=np.float32)
+    items = np.zeros((play_counts.shape[1], parameters.rank), dtype=np.float32)
     vectors = fitted.column("features").combine_chunks().flatten().to_numpy()
     items[fitted.column("id").to_numpy()] = vectors.reshape(-1, parameters.rank)
     return Factors(items, parameters.alpha, parameters.regularization)

@@ -46,34 +46,34 @@ class Blend:
     components: Mapping[str, Scorer]
     weights: Mapping[str, float]
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        return self.weigh(history)[0]
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `play_counts` holds plays, shape (n_listeners, n_tracks)."""
+        return self.weigh(play_counts)[0]
 
-    def weigh(self, history: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    def weigh(self, play_counts: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
         """Score the catalogue, and tell by what each component was multiplied, shape (n_listeners, 1)."""
-        total = np.zeros(history.shape, dtype=np.float32)
+        total = np.zeros(play_counts.shape, dtype=np.float32)
         factors: dict[str, NDArray[np.float32]] = {}
         for name, weight in self.weights.items():
             if weight:
-                scores = self.components[name].scores(history)
+                scores = self.components[name].score(play_counts)
                 factors[name] = np.float32(weight) / spread(scores)
                 scores *= factors[name]
                 total += scores
         return total, factors
 
 
-def learning_rows(window: Window, seed: int = 0) -> NDArray[np.int64]:
+def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
     """Choose listeners who play something new in the window: all, or as many at random as memory allows."""
-    new = relevance(window, Task.NEW, np.zeros(window.history.shape[1], dtype=bool))
+    new = relevance(window, Task.NEW, np.zeros(window.train.shape[1], dtype=bool))
     rows = np.flatnonzero(np.diff(new.indptr))
-    limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.history.shape[1]))
+    limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.train.shape[1]))
     if len(rows) > limit:
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     return rows
 
 
-def learn(
+def fit_weights(
     components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW, *, seed: int = 0
 ) -> dict[str, float]:
     """Learn the weights on a window: those of the highest NDCG@10, averaged over resamples of its listeners.
@@ -85,7 +85,7 @@ def learn(
     Parameters
     ----------
     components : mapping of str to Scorer
-        Made from the window's history.
+        Made from the window's play_counts.
     window : Window
     task : Task
     seed : int
@@ -96,7 +96,7 @@ def learn(
     dict of str to float
         They sum to 1. They are equal where nobody played anything that counts.
     """
-    rows = learning_rows(window)
+    rows = sample_listeners(window)
     number = len(components)
     weights = np.full(number, 1 / number)
     if len(rows):
@@ -132,11 +132,11 @@ class _Pool:
 
     @classmethod
     def of(cls, components: Mapping[str, Scorer], window: Window, task: Task, rows: NDArray[np.int64]) -> _Pool:
-        few = np.diff(window.history.tocsc().indptr) < FEW
+        few = np.diff(window.train.tocsc().indptr) < FEW
         relevant = relevance(window, task, few)
-        cut = list(batches(rows, window.history.shape[1]))
+        cut = list(batches(rows, window.train.shape[1]))
         found = [
-            cls._of(components, window.history[some], relevant[some], task, few)
+            cls._of(components, window.train[some], relevant[some], task, few)
             for some in parts(cut, len(cut), "Scoring what the weights are learned from")
         ]
         return cls(
@@ -148,20 +148,20 @@ class _Pool:
     def _of(
         cls,
         components: Mapping[str, Scorer],
-        history: sparse.csr_matrix,
+        play_counts: sparse.csr_matrix,
         relevant: sparse.csr_matrix,
         task: Task,
         few: NDArray[np.bool_],
     ) -> _Pool:
         scaled, tops = [], []
         for component in components.values():
-            scores = component.scores(history)
+            scores = component.score(play_counts)
             scaled.append(scores / spread(scores))
-            tops.append(best(candidates(scores, history, task, few), POOL))
+            tops.append(best(candidates(scores, play_counts, task, few), POOL))
         members = np.sort(np.concatenate(tops, axis=1), axis=1)
         members[:, 1:][members[:, 1:] == members[:, :-1]] = -1
-        marked = np.zeros(history.shape, dtype=bool)
-        marked[np.repeat(np.arange(history.shape[0]), np.diff(relevant.indptr)), relevant.indices] = True
+        marked = np.zeros(play_counts.shape, dtype=bool)
+        marked[np.repeat(np.arange(play_counts.shape[0]), np.diff(relevant.indptr)), relevant.indices] = True
         absent = members < 0
         return cls(
             np.array([np.take_along_axis(each, members, axis=1) for each in scaled]),

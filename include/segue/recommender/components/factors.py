@@ -30,7 +30,7 @@ class Factors:
 
     Parameters
     ----------
-    items : ndarray of float32, shape (n_tracks, rank)
+    item_factors : ndarray of float32, shape (n_tracks, rank)
         A track without a factor has zeros.
     alpha : float
         How much the strength adds to the confidence.
@@ -38,13 +38,13 @@ class Factors:
         λ, as MLlib's ``regParam``.
     """
 
-    items: NDArray[np.float32]
+    item_factors: NDArray[np.float32]
     alpha: float
     regularization: float
 
     @cached_property
     def _gram(self) -> NDArray[np.float64]:
-        return np.asarray(self.items.T @ self.items, dtype=np.float64)
+        return np.asarray(self.item_factors.T @ self.item_factors, dtype=np.float64)
 
     def _normal(self, played: NDArray[np.float64], strength: Vector) -> NDArray[np.float64]:
         normal = self._gram + (played * (self.alpha * strength)[:, None]).T @ played
@@ -67,24 +67,24 @@ class Factors:
             Zeros for a listener who has played nothing that has a factor.
         """
         strength = np.log1p(plays)
-        played = self.items[tracks].astype(np.float64)
+        played = self.item_factors[tracks].astype(np.float64)
         target = played.T @ (1 + self.alpha * strength)
         if not target.any():
-            return np.zeros(self.items.shape[1], dtype=np.float32)
+            return np.zeros(self.item_factors.shape[1], dtype=np.float32)
         return np.asarray(
             linalg.solve(self._normal(played, strength), target, assume_a="pos", check_finite=False),
             dtype=np.float32,
         )
 
-    def fold_in_all(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Find the vectors of listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        bounds = pairwise(history.indptr)
-        people = [self.fold_in(history.indices[a:b], history.data[a:b]) for a, b in bounds]
-        return np.array(people, dtype=np.float32).reshape(-1, self.items.shape[1])
+    def fold_in_all(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Find the vectors of listeners; `play_counts` holds plays, shape (n_listeners, n_tracks)."""
+        bounds = pairwise(play_counts.indptr)
+        people = [self.fold_in(play_counts.indices[a:b], play_counts.data[a:b]) for a, b in bounds]
+        return np.array(people, dtype=np.float32).reshape(-1, self.item_factors.shape[1])
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        return self.fold_in_all(history) @ self.items.T
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `play_counts` holds plays, shape (n_listeners, n_tracks)."""
+        return self.fold_in_all(play_counts) @ self.item_factors.T
 
     def contributions(
         self, tracks: NDArray[np.int64], plays: Vector, targets: NDArray[np.int64]
@@ -94,10 +94,10 @@ class Factors:
         The columns add up to the scores, up to rounding.
         """
         strength = np.log1p(plays)
-        played = self.items[tracks].astype(np.float64)
+        played = self.item_factors[tracks].astype(np.float64)
         if not played.any():
             return np.zeros((len(tracks), len(targets)))
         towards = linalg.solve(
-            self._normal(played, strength), self.items[targets].T.astype(np.float64), assume_a="pos"
+            self._normal(played, strength), self.item_factors[targets].T.astype(np.float64), assume_a="pos"
         )
         return np.asarray((played * (1 + self.alpha * strength)[:, None]) @ towards)

@@ -44,9 +44,9 @@ class Neighbours:
 
     relations: sparse.csr_matrix | NDArray[np.float32]
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        scores = history.log1p() @ self.relations
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `play_counts` holds plays, shape (n_listeners, n_tracks)."""
+        scores = play_counts.log1p() @ self.relations
         return _dense(scores).astype(np.float32, copy=False)
 
     def contributions(
@@ -88,19 +88,19 @@ class Neighbours:
         return Neighbours(_joined((_strongest(*column, kept) for column in columns), self.relations.shape[1]))
 
 
-def cosine(history: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None = None) -> Neighbours:
+def cosine(play_counts: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None = None) -> Neighbours:
     """Relate tracks by the cosine of their columns of ln(1 + plays).
 
     Parameters
     ----------
-    history : csr_matrix, shape (n_listeners, n_tracks)
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
     balance : float
         0.5 is the cosine. Less punishes popular targets less (asymmetric cosine, Aiolli 2013): the inner product
         is divided by |played|^(2 − 2·balance) · |target|^(2·balance).
     kept : int, optional
         Relations kept a track; default all.
     """
-    strengths = history.log1p().tocsc()
+    strengths = play_counts.log1p().tocsc()
     norms = np.sqrt(np.asarray(strengths.multiply(strengths).sum(axis=0)).ravel())
     safe = np.where(norms > 0, norms, 1)
     source = (strengths @ sparse.diags(safe ** (-2 * (1 - balance)))).tocsr()
@@ -137,9 +137,9 @@ class Ease:
     n_tracks: int
 
     @classmethod
-    def of(cls, history: sparse.csr_matrix) -> Ease:
+    def of(cls, play_counts: sparse.csr_matrix) -> Ease:
         """Compute it from plays, shape (n_listeners, n_tracks)."""
-        strengths = history.log1p().tocsc()
+        strengths = play_counts.log1p().tocsc()
         listeners = np.diff(strengths.indptr)
         chosen = np.sort(np.argsort(-listeners, kind="stable")[:EASE_TRACKS])
         dtype = np.float64 if len(chosen) <= DOUBLE_PRECISION_TRACKS else np.float32
@@ -177,9 +177,9 @@ class Ease:
         return Neighbours(sparse.csr_matrix((small.data, place), shape=(self.n_tracks, self.n_tracks)))
 
 
-def ease(history: sparse.csr_matrix, *, regularization: float) -> Neighbours:
+def ease(play_counts: sparse.csr_matrix, *, regularization: float) -> Neighbours:
     """Fit EASE to plays, shape (n_listeners, n_tracks): see :meth:`Ease.fit`."""
-    return Ease.of(history).fit(regularization)
+    return Ease.of(play_counts).fit(regularization)
 
 
 def _inverse(positive: NDArray[np.floating]) -> NDArray[np.floating]:

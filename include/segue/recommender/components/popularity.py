@@ -21,19 +21,19 @@ class Popularity:
     values: NDArray[np.float32]
 
     @classmethod
-    def of(cls, history: sparse.csr_matrix) -> Popularity:
+    def fit(cls, play_counts: sparse.csr_matrix) -> Popularity:
         """Count listeners of each track."""
-        return cls(np.log1p(np.diff(history.tocsc().indptr)).astype(np.float32))
+        return cls(np.log1p(np.diff(play_counts.tocsc().indptr)).astype(np.float32))
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
         """Repeat the scores for each listener."""
-        return np.repeat(self.values[None, :], history.shape[0], axis=0)
+        return np.repeat(self.values[None, :], play_counts.shape[0], axis=0)
 
 
 @dataclass(frozen=True)
 class Habit:
     """Each listener's own ln(1 + plays): the baseline of repeats."""
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
         """Score what was played by how often."""
-        return np.asarray(history.log1p().toarray(), dtype=np.float32)
+        return np.asarray(play_counts.log1p().toarray(), dtype=np.float32)

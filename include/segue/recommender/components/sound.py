@@ -163,10 +163,10 @@ class ContentMap:
         numbers = _numbers(artists)
         groups = numbers[warm]
         folds = min(FOLDS, len(np.unique(groups)))
-        mean = factors.items[warm].mean(axis=0) if len(warm) else np.zeros(factors.items.shape[1])
+        mean = factors.item_factors[warm].mean(axis=0) if len(warm) else np.zeros(factors.item_factors.shape[1])
         if folds < 2:
             return cls(np.repeat(mean[None, :], len(sounds), axis=0).astype(np.float32), float("inf"), 0.0)
-        x, y = sounds[warm].astype(np.float64), factors.items[warm].astype(np.float64)
+        x, y = sounds[warm].astype(np.float64), factors.item_factors[warm].astype(np.float64)
         with step("Learning where sounds belong among the factors"):
             search = GridSearchCV(
                 Ridge(), {"alpha": PENALTIES / len(warm)}, cv=GroupKFold(folds), scoring="neg_mean_squared_error"
@@ -200,7 +200,7 @@ class ContentMap:
             if prior
             else (listeners > 0)[:, None]
         )
-        mixed = own * factors.items + (1 - own) * self.predicted
+        mixed = own * factors.item_factors + (1 - own) * self.predicted
         return Factors(mixed.astype(np.float32), factors.alpha, factors.regularization)
 
 

@@ -1,1 +1,1 @@
-"""How rankings are judged: windows, metrics and comparisons with baselines."""
+"""Evaluate rankings: windows, metrics and comparisons with baselines."""
