@@ -26,7 +26,7 @@ MIN_TRACKS = 2
 
 @dataclass(frozen=True)
 class Material:
-    """What a retraining learns from.
+    """Listens and tracks that a retraining learns from.
 
     Parameters
     ----------

@@ -1,14 +1,15 @@
-"""Take new listens into a recommender without training it anew: half-steps of ALS from the factors it has.
+"""Update a recommender by new plays or new tracks without a training: half-steps of ALS from the factors it has.
 
-ALS alternates between two problems of least squares, the listeners given the tracks and the tracks given the
-listeners, and both have the solution that :mod:`.factors` states: a track's vector comes from its listeners'
-vectors as a listener's comes from those of the tracks. So an update folds the listeners in, then solves the
-tracks whose plays have changed, with the weights and the regularisation of MLlib. Other tracks keep their factors.
+ALS alternates between two least-squares problems: the listeners given the tracks, and the tracks given the
+listeners. Both have the solution that :mod:`.factors` states. So an update folds the listeners in, then solves the
+factors of the tracks whose plays have changed, with the weights and the regularisation of MLlib. Other tracks keep
+their factors.
 
-Relations by cosine and EASE are computed anew where that takes no more than a moment, and otherwise stay as they
-are until the next full training; a track that is new to a large catalogue is ranked by its audio until then.
+In a small catalogue, relations by cosine and EASE are computed anew. In a large one that takes too long: they stay
+as they are until the next full training, and until then a new track is ranked by its audio.
 
-A track that nobody has played is where its audio says, by the map that today's factors and audio give.
+The factors of a track that nobody has played are predicted from its audio, by a map that is fitted to the factors
+of the other tracks.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Audio, related
 
 SMALL_CATALOGUE = 2_000
-"""Up to so many tracks cosine and EASE are computed anew."""
+"""In a catalogue of at most this many tracks, cosine and EASE are computed anew."""
 
 
 def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
-    """Bring a recommender into the order of another catalogue; tracks that it does not know have zeros.
+    """Arrange a recommender by another catalogue; factors and relations of tracks that it does not know are 0.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
     Returns
     -------
     Recommender
-        The same one where the catalogue is the same.
+        If the track ids are the same, the components are those of `model`.
     """
     if list(model.catalogue.track_ids) == list(catalogue.track_ids):
         return replace(model, catalogue=catalogue)
@@ -70,22 +71,22 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
 def fold_in_plays(
     model: Recommender, before: sparse.csr_matrix, play_counts: sparse.csr_matrix, audio: Audio
 ) -> Recommender:
-    """Update a recommender by the plays that are in `play_counts` and not in `before`, or the other way round.
+    """Update a recommender by the plays in which `play_counts` and `before` differ.
 
     Parameters
     ----------
     model : Recommender
-        In the order of the catalogue, from :func:`reindex`.
+        Arranged by the catalogue: see :func:`reindex`.
     before : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the model has learned from.
+        Plays that the model has learned.
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the new one learns from.
+        Plays that the updated model is to have learned.
     audio : Audio
 
     Returns
     -------
     Recommender
-        By the same recipe.
+        Made by the same recipe.
     """
     factors = cast(Factors, model.blend.components["factors"])
     new = np.asarray(~factors.item_factors.any(axis=1))
@@ -102,20 +103,20 @@ def fold_in_plays(
 
 
 def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Audio) -> Recommender:
-    """Follow the catalogue without new plays: place tracks that came, and those whose audio has changed.
+    """Predict the factors of new tracks, and of unplayed tracks whose audio has changed, without new plays.
 
     Parameters
     ----------
     model : Recommender
-        In the order of the catalogue, from :func:`reindex`.
+        Arranged by the catalogue: see :func:`reindex`.
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the model has learned from; those of a track that has just come did not count yet.
+        Plays that the model has learned. Those of a new track have not counted so far.
     audio : Audio
 
     Returns
     -------
     Recommender
-        By the same recipe.
+        Made by the same recipe.
     """
     known = cast(Factors, model.blend.components["factors"]).item_factors.any(axis=1)
     before = sparse.csr_matrix(play_counts @ sparse.diags_array(known.astype(np.float32)))

@@ -13,18 +13,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from kafka import KafkaProducer
 from pymongo.database import Database
+from tests.support.audience import documents_of, make_audience
 
 from segue.api import forgetting
 from segue.api.forgetting import forget_in_database
-from segue.audio.definition import N_FEATURES
 from segue.connections import offsets
 from segue.connections.registry import Registry, Version
 from segue.connections.windows import OffsetWindow
-from segue.demo.listeners import Audience, CorpusTrack, produce
+from segue.demo.listeners import Audience, produce
 from segue.errors import TrainingError
 from segue.listens import training_data
 from segue.listens.events import listen
@@ -74,12 +73,7 @@ def database(here: Settings, mongo: Database[dict[str, Any]]) -> Database[dict[s
 
 @pytest.fixture(scope="module")
 def audience() -> Audience:
-    random = np.random.default_rng(0)
-    centres = random.normal(size=(4, 12))
-    twelve = centres[np.arange(120) % 4] + random.normal(size=(120, 12))
-    vectors = np.take(twelve, np.arange(N_FEATURES) % 12, axis=1)
-    tracks = [CorpusTrack(f"r{i:03}", f"Piece {i}", f"genre {i % 4}", vectors[i]) for i in range(120)]
-    return Audience(tracks, listeners=40, seed=2)
+    return make_audience()
 
 
 @pytest.fixture(scope="module")
@@ -350,10 +344,7 @@ def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
     here: Settings, audience: Audience, database: Database[dict[str, Any]]
 ) -> None:
     Removals(database).add(user_key(audience.listeners[2].name))
-    database["tracks"].insert_many(
-        {"_id": track.track_id, "title": track.title, "artist": f"artist {i}", "features": pack(track.features)[0]}
-        for i, track in enumerate(audience.tracks)
-    )
+    database["tracks"].insert_many(documents_of(audience))
     with subprocess.Popen(**job_of(here, "recommender/test")) as job:
         output, _ = job.communicate()
     assert job.returncode == 0, output[-3000:]

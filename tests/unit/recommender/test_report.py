@@ -91,7 +91,7 @@ def test_the_data_and_their_time_range_are_named(html: str, outcome: Comparison)
     ("passed", "champion", "gain", "begins"),
     [
         (True, "recommender/3", (0.1, 0.05, 0.15), "Promoted: it ranks new tracks better than popularity."),
-        (True, None, (-0.01, -0.05, 0.03), "Promoted, though it is not told apart from popularity"),
+        (True, None, (-0.01, -0.05, 0.03), "Promoted, although it is not told apart from popularity"),
         (False, "recommender/3", (-0.1, -0.15, -0.05), "Kept: recommender/3 goes on serving."),
         (False, None, (-0.1, -0.15, -0.05), "Popularity serves for now."),
     ],

@@ -1,4 +1,4 @@
-"""One ranking out of several: a weighted sum of components, the weights learned on the validation window."""
+"""Blend several components into one score: a weighted sum, with weights fitted on the validation window."""
 
 from __future__ import annotations
 
@@ -14,20 +14,26 @@ from segue.recommender.evaluation.windows import Window
 from segue.runs.progress import parts
 
 WEIGHTINGS = 400
-"""Random weights that are tried, besides equal ones and each component alone."""
+"""How many random weights are tried, besides equal weights and each component alone."""
 
 RESAMPLES = 100
-"""Of the listeners, over which the best weights are averaged."""
+"""How many times the listeners are resampled; the best weights of each time are averaged."""
 
 POOL = 300
-"""Of each component, the best that take part in learning."""
+"""How many of each component's highest tracks take part in fitting the weights."""
 
 LEARNING_SCORES = 100_000_000
+"""At most this many scores of one component are computed for a sample of listeners, which bounds the memory."""
+
 LEARNING_LISTENERS = 3_000
+"""A sample has at most this many listeners."""
 
 
 def spread(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Root mean square of each listener's scores, so that components count alike; 1 where all are 0."""
+    """Return the root mean square of each listener's scores, shape (n_listeners, 1); 1 where all scores are 0.
+
+    Divided by it, the scores of different components are on one scale.
+    """
     size = np.sqrt([np.dot(row, row) / len(row) for row in scores])
     return np.where(size > 0, size, 1).astype(np.float32)[:, None]
 
@@ -40,18 +46,18 @@ class Blend:
     ----------
     components : mapping of str to Scorer
     weights : mapping of str to float
-        Of the same names; 0 leaves one out.
+        By the same names; a component with weight 0 is left out.
     """
 
     components: Mapping[str, Scorer]
     weights: Mapping[str, float]
 
     def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `play_counts` holds plays, shape (n_listeners, n_tracks)."""
+        """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
         return self.weigh(play_counts)[0]
 
     def weigh(self, play_counts: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Score the catalogue, and tell by what each component was multiplied, shape (n_listeners, 1)."""
+        """Score the catalogue, and return what each component was multiplied by, shape (n_listeners, 1)."""
         total = np.zeros(play_counts.shape, dtype=np.float32)
         factors: dict[str, NDArray[np.float32]] = {}
         for name, weight in self.weights.items():
@@ -64,7 +70,10 @@ class Blend:
 
 
 def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
-    """Choose listeners who play something new in the window: all, or as many at random as memory allows."""
+    """Return the listeners with a held-out play of a track that is new to them.
+
+    If there are more than memory allows, they are sampled at random.
+    """
     new = relevance(window, Task.NEW, np.zeros(window.train.shape[1], dtype=bool))
     rows = np.flatnonzero(np.diff(new.indptr))
     limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.train.shape[1]))
@@ -76,25 +85,25 @@ def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
 def fit_weights(
     components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW, *, seed: int = 0
 ) -> dict[str, float]:
-    """Learn the weights on a window: those of the highest NDCG@10, averaged over resamples of its listeners.
+    """Fit the weights on a window: those with the highest NDCG@10, averaged over resamples of its listeners.
 
-    The best of many weights on one small window is the luckiest. So the listeners are drawn again, with
-    replacement, and the weights that are best for each draw are averaged (bagging, Breiman 1996): where listeners
-    are few the winners differ, and their mean is cautious; where they are many the winners agree.
+    On a small window, the best of many weights are often just the luckiest. So the listeners are resampled with
+    replacement, and the weights that are best for each sample are averaged (bagging, Breiman 1996). With few
+    listeners the best weights differ between samples, and their mean is cautious. With many listeners they agree.
 
     Parameters
     ----------
     components : mapping of str to Scorer
-        Made from the window's play_counts.
+        Fitted to the window's training plays.
     window : Window
     task : Task
     seed : int
-        Of what is tried and drawn.
+        Seed for the weights that are tried and for the resampling.
 
     Returns
     -------
     dict of str to float
-        They sum to 1. They are equal where nobody played anything that counts.
+        They sum to 1. They are equal if no held-out play counts.
     """
     rows = sample_listeners(window)
     number = len(components)
@@ -103,7 +112,7 @@ def fit_weights(
         random = np.random.default_rng(seed)
         tried = np.vstack([weights, np.eye(number), random.dirichlet(np.ones(number), WEIGHTINGS)])
         pool = _Pool.of(components, window, task, rows)
-        ndcg = np.array([pool.ndcg(each) for each in parts(tried, len(tried), "Trying weights of the blend")])
+        ndcg = np.array([pool.ndcg(each) for each in parts(tried, len(tried), "Trying weights for the blend")])
         drawn = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=RESAMPLES)
         weights = tried[np.argmax(ndcg @ drawn.T, axis=0)].mean(axis=0)
     return dict(zip(components, weights.tolist(), strict=True))
@@ -111,7 +120,7 @@ def fit_weights(
 
 @dataclass(frozen=True)
 class _Pool:
-    """Each listener's most promising candidates, which is all that a search for weights needs.
+    """Each listener's highest candidates by any component, which is all that the search for weights needs.
 
     Parameters
     ----------
@@ -122,7 +131,7 @@ class _Pool:
     absent : ndarray of bool, shape (n_listeners, n_pool)
         Places without a candidate.
     sizes : ndarray of int, shape (n_listeners,)
-        How many tracks are relevant, in the pool or not.
+        How many tracks are relevant, whether in the pool or not.
     """
 
     scores: NDArray[np.float32]
@@ -137,7 +146,7 @@ class _Pool:
         cut = list(batches(rows, window.train.shape[1]))
         found = [
             cls._of(components, window.train[some], relevant[some], task, few)
-            for some in parts(cut, len(cut), "Scoring what the weights are learned from")
+            for some in parts(cut, len(cut), "Scoring the tracks that the weights are fitted on")
         ]
         return cls(
             np.concatenate([each.scores for each in found], axis=1),
@@ -171,7 +180,7 @@ class _Pool:
         )
 
     def ndcg(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give each listener's NDCG@10 of the weighted sum; 0 for those who played nothing that counts."""
+        """Return each listener's NDCG@10 of the weighted sum; 0 for a listener without a relevant track."""
         blended = np.tensordot(weights.astype(np.float32), self.scores, axes=1)
         blended[self.absent] = -np.inf
         top = best(blended, 10)

@@ -7,8 +7,8 @@ factors of the catalogue and those of the played tracks in the rows of Yₚ, the
 
     x = (YᵀY + α·Yₚᵀ diag(r) Yₚ + λ·n·I)⁻¹ Yₚᵀ (1 + α·r)
 
-MLlib computes it in ``ALS.computeFactors``; a test holds the two together. The strength is r = ln(1 + plays). As x
-is a sum over the played tracks, so is each score x·y: that is what a reason is made of.
+MLlib computes it in ``ALS.computeFactors``; a test compares the two. The strength is r = ln(1 + plays). As x is a
+sum over the played tracks, so is each score x·y. The reasons for a recommendation are the terms of this sum.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Factors:
-    """Scores tracks by the inner product with the folded-in listener.
+    """Scores tracks by the inner product of their factors with those of the folded-in listener.
 
     Parameters
     ----------
     item_factors : ndarray of float32, shape (n_tracks, rank)
-        A track without a factor has zeros.
+        0 for a track without factors.
     alpha : float
-        How much the strength adds to the confidence.
+        α: how much the strength adds to the confidence.
     regularization : float
         λ, as MLlib's ``regParam``.
     """
@@ -52,7 +52,7 @@ class Factors:
         return normal
 
     def fold_in(self, tracks: NDArray[np.int64], plays: Vector) -> Vector:
-        """Find the vector of a listener.
+        """Compute the factors of a listener.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Factors:
         Returns
         -------
         ndarray of float32, shape (rank,)
-            Zeros for a listener who has played nothing that has a factor.
+            0 for a listener who has played no track that has factors.
         """
         strength = np.log1p(plays)
         played = self.item_factors[tracks].astype(np.float64)
@@ -77,13 +77,13 @@ class Factors:
         )
 
     def fold_in_all(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Find the vectors of listeners; `play_counts` holds plays, shape (n_listeners, n_tracks)."""
+        """Compute the factors of listeners; `play_counts` has shape (n_listeners, n_tracks)."""
         bounds = pairwise(play_counts.indptr)
         people = [self.fold_in(play_counts.indices[a:b], play_counts.data[a:b]) for a, b in bounds]
         return np.array(people, dtype=np.float32).reshape(-1, self.item_factors.shape[1])
 
     def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `play_counts` holds plays, shape (n_listeners, n_tracks)."""
+        """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
         return self.fold_in_all(play_counts) @ self.item_factors.T
 
     def contributions(
