@@ -37,9 +37,7 @@ def test_tracks_and_listeners_are_numbered_in_the_order_of_their_names(
     plays = material.interactions
     assert plays.users.tolist() == ["Ann", "zoë", "émile"]
     assert plays.timestamp is not None
-    read = zip(
-        plays.users[plays.user], plays.item_factors[plays.item], plays.timestamp, material.offsets, strict=True
-    )
+    read = zip(plays.users[plays.user], plays.items[plays.item], plays.timestamp, material.offsets, strict=True)
     found = {(str(user), str(item), int(at), *map(int, offset)) for user, item, at, offset in read}
     assert found == set(rows)
     assert material.audio.sounds.shape == (3, 3)
