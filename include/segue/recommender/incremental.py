@@ -89,7 +89,9 @@ class IncrementalUpdate(Retraining):
             say("There is no champion to start from: training in full")
             return train_in_full(spark, start, material, seed=self.seed)
         if self.replay and start.learned.ahead_of(self.window.ends):
-            return start.keep(f"{champion} has learned from more than this window by now: replay it again")
+            return start.keep(
+                f"{champion} has learned listens after the end of this window: trigger the replay again"
+            )
         not_learned = material.at_or_after(start.learned)
         replayed = material.at_or_after(self.window.starts, unnamed=NEVER) & self.replay
         if not (not_learned | replayed).any():
@@ -129,13 +131,16 @@ def _update(
     candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio)
     rows = sample_listeners(window)
     reached, before = (evaluate_ranking(each.blend, window, listeners=rows).means() for each in (candidate, model))
-    news = "new to" if not_learned.any() else "taken in again, all seen by"
+    listens = f"the later half of {int(new.sum()):,} listens"
+    news = (
+        f"that {champion} has not learned" if not_learned.any() else f"of a replay, which {champion} has learned"
+    )
     reason = (
         f"NDCG@10 {reached['ndcg@10']:.3f} against {champion}'s {before['ndcg@10']:.3f}, {len(rows)} listeners; "
-        f"judged by the later half of {int(new.sum()):,} listens {news} {champion}"
+        f"evaluated on {listens} {news}"
     )
     if not len(rows):
-        reason = f"nothing to judge by: in the later half of {int(new.sum()):,} listens nobody plays a new track"
+        reason = f"nothing to judge by: in {listens} nobody plays a new track"
     say(reason)
     lineage = Lineage.made_from(champion, start.window.ends, updates=1)
     figures: dict[str, Any] = {"challenger": reached, "champion": before["ndcg@10"], UPDATES: lineage.updates}
@@ -143,10 +148,9 @@ def _update(
     if lineage.full_training == champion.number:
         figures["ndcg@10_of_full_training"] = before["ndcg@10"]
     elif (trained := _full_training(start, lineage)) is not None:
-        trained = reindex(trained, material.catalogue)
-        figures["ndcg@10_of_full_training"] = evaluate_ranking(trained.blend, window, listeners=rows).means()[
-            "ndcg@10"
-        ]
+        blend = reindex(trained, material.catalogue).blend
+        compared = evaluate_ranking(blend, window, listeners=rows).means()
+        figures["ndcg@10_of_full_training"] = compared["ndcg@10"]
     if reached["ndcg@10"] < (1 - TOLERANCE) * before["ndcg@10"]:
         return start.keep(reason, figures)
     updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio)

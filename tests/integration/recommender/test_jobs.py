@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymongo.database import Database
+from tests.support.api_server import free_port
 from tests.support.audience import documents_of, make_audience
 
 from segue.connections import offsets, topics
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import produce
+from segue.errors import StackError
 from segue.recommender import incremental
+from segue.recommender.retraining import look_up
+from segue.recommender.training import FullTraining
 from segue.runs import summaries
 from segue.settings import Settings
 
@@ -44,11 +49,17 @@ def test_train_update_and_place(
         start = START + timedelta(days=day)
         here = settings.model_copy(update={"listens_topic": TOPIC})
         produce(here, audience.play(events=events, start=start, end=start + timedelta(days=20)))
-        return offsets.whole_topic(config, TOPIC)
+        return look(config, TOPIC)
+
+    asked: list[str] = []
+    look = offsets.whole_topic
+    monkeypatch.setattr(offsets, "whole_topic", lambda *which: asked.append(which[1]) or look(*which))
 
     def run(name: str, *arguments: str) -> dict[str, Any]:
+        asked.clear()
         job(name, *arguments)()
         spark.catalog.clearCache()  # a job has a session of its own
+        assert asked == [TOPIC], "one look at the broker"
         return summaries.read("a/nothing", source=mongo)[name]
 
     documents = documents_of(audience)
@@ -88,3 +99,15 @@ def test_train_update_and_place(
     assert (placed["tracks_new"], placed["tracks_gone"], placed["window"]) == (1, 0, DAYS.to_json())
     assert placed["messages"] == beyond.size, "the lists leave out what was just played"
     assert placed["listeners_served"] == mongo["recommendations"].count_documents({})
+
+
+def test_a_training_as_of_a_past_day_does_not_ask_kafka(
+    settings: Settings, mongo: Database[dict[str, Any]], tmp_path: Path
+) -> None:
+    away = settings.model_copy(
+        update={"kafka_port": free_port(), "mlflow_tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"}
+    )
+    start = look_up(FullTraining(as_of=date(2026, 1, 20)), mongo, away)
+    assert (start.window.spans, start.end_offsets, start.champion) == ({}, {}, None)
+    with pytest.raises(StackError, match="Kafka"):
+        look_up(FullTraining(), mongo, away)

@@ -102,7 +102,7 @@ def test_replayed_the_tracks_of_what_it_has_seen_are_solved_again_and_no_listen_
     serve(registry, model, learned=end)
     decision = update(material, registry, replayed_from=end - 5)
     assert decision.promoted
-    assert "taken in again, all seen by recommender/1" in decision.reason
+    assert "of a replay, which recommender/1 has learned" in decision.reason
     changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
     assert set(changed) == set(material.interactions.item[-5:])
     assert decision.model is not None
@@ -119,7 +119,7 @@ def test_a_replay_that_reaches_back_is_judged_by_what_is_new(
     serve(registry, model, learned=end - 40)
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
     decision = update(material, registry, replayed_from=end - 100)
-    assert "later half of 40 listens new to recommender/1" in decision.reason
+    assert "later half of 40 listens that recommender/1 has not learned" in decision.reason
     changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
     assert set(changed) == set(material.interactions.item[-100:])
 
@@ -131,7 +131,7 @@ def test_a_window_is_not_replayed_onto_a_champion_that_has_learned_from_more(
     serve(registry, model, learned=end + 1)
     decision = update(material, registry, replayed_from=0, topic_end=end + 1)
     assert not decision.promoted
-    assert "learned from more than this window" in decision.reason
+    assert "learned listens after the end of this window" in decision.reason
 
 
 def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_of_the_new_one(

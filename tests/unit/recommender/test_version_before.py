@@ -103,7 +103,7 @@ def test_it_is_updated_and_compared_with_its_full_training(
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
     decision = IncrementalUpdate(topic).decide(None, start, material)  # type: ignore[arg-type]
     assert (decision.promoted, decision.version) == (True, "recommender/3")
-    assert f"{NEW} listens new to recommender/2" in decision.reason
+    assert f"{NEW} listens that recommender/2 has not learned" in decision.reason
     assert decision.figures["ndcg@10_of_full_training"] > 0
     champion = registry.champion(NAME)
     assert champion is not None
