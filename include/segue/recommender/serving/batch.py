@@ -52,7 +52,7 @@ def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Do
         ReplaceOne({"_id": each["_id"], "generated_at": {"$lte": each["generated_at"]}}, each, upsert=True)
         for each in documents
     ]
-    with present_stay():  # if there is a newer document, the upsert fails because the id is taken
+    with present_stay():  # where a newer document is, the upsert finds its id taken
         collection.bulk_write(writes, ordered=False)
 
 
