@@ -171,9 +171,10 @@ def retrain(
 
 def look_up(retraining: Retraining, database: Database[dict[str, Any]], settings: Settings) -> Start:
     """Look up what a retraining starts from: the topic, the champion and the removals."""
+    registry = Registry(settings)
+    champion = registry.champion(NAME)  # before the topic, which then reaches at least as far as the champion
     topic = OffsetWindow(settings.listens_topic, {})
     if retraining.reads_topic:
         topic = offsets.whole_topic(kafka.config(settings), topic.topic)
-    registry = Registry(settings)
     removed = Removals(database).all()
-    return Start(registry, registry.champion(NAME), topic, retraining.window_in(topic), removed)
+    return Start(registry, champion, topic, retraining.window_in(topic), removed)
