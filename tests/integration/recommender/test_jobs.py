@@ -15,7 +15,7 @@ from tests.support.audience import documents_of, make_audience
 from segue.connections import offsets, topics
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import produce
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.recommender import incremental
 from segue.recommender.retraining import look_up
 from segue.recommender.training import FullTraining
@@ -109,5 +109,5 @@ def test_a_training_as_of_a_past_day_does_not_ask_kafka(
     )
     start = look_up(FullTraining(as_of=date(2026, 1, 20)), mongo, away)
     assert (start.window.spans, start.end_offsets, start.champion) == ({}, {}, None)
-    with pytest.raises(StackError, match="Kafka"):
+    with pytest.raises(ServiceUnavailableError, match="Kafka"):
         look_up(FullTraining(), mongo, away)
