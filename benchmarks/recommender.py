@@ -24,7 +24,7 @@ from scipy import sparse
 from synthetic import RANK, champion
 
 if TYPE_CHECKING:
-    from segue.recommender.evaluation.comparison import Comparison
+    from segue.recommender.comparison import Comparison
     from segue.recommender.interactions import Interactions
     from segue.recommender.recipe import Audio
     from segue.recommender.serving.recommend import Listener
@@ -254,8 +254,8 @@ def quality(
     Nobody plays a track before it is there, so that some are cold in the validation window and some in the test.
     The table has NDCG@10, means over the data sets and their standard errors.
     """
+    from segue.recommender import comparison
     from segue.recommender.components import als
-    from segue.recommender.evaluation import comparison
     from segue.recommender.evaluation.windows import by_time
     from segue.stack.spark_session import spark_session
 
@@ -295,8 +295,8 @@ def size(
     from measured import Meter
 
     from segue.recommender import training
+    from segue.recommender.comparison import compare
     from segue.recommender.components import als
-    from segue.recommender.evaluation.comparison import compare
     from segue.recommender.evaluation.windows import by_time
     from segue.recommender.model import Catalogue, Recommender
     from segue.recommender.recipe import Audio

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from segue.connections.windows import Offsets
 from segue.errors import ModelError
-from segue.recommender.evaluation.comparison import Row
+from segue.recommender.comparison import Row
 from segue.recommender.model import NAME, Recommender
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segue.recommender.evaluation.comparison import SEGUE, Comparison, Gain
+from segue.recommender.comparison import SEGUE, Comparison, Gain
 from segue.recommender.evaluation.metrics import FEW
 from segue.recommender.recipe import SIMPLEST
 from segue.runs.html import Cell, Picture, Section, Table, render

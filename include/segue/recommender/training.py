@@ -16,8 +16,8 @@ from segue.errors import ModelError
 from segue.listens import training_data
 from segue.listens.screening import Screened
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
+from segue.recommender.comparison import SEGUE, Comparison, compare
 from segue.recommender.components import als
-from segue.recommender.evaluation.comparison import SEGUE, Comparison, compare
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender

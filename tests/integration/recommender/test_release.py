@@ -31,8 +31,8 @@ from segue.listens.removals import Removals, user_key
 from segue.listens.screening import TAKEN_BACK, Screened, screen
 from segue.recommender import incremental, training
 from segue.recommender.candidate import AS_OF, FULL, UPDATES, Lineage, PromotionDecision
+from segue.recommender.comparison import Comparison
 from segue.recommender.components.blend import Blend
-from segue.recommender.evaluation.comparison import Comparison
 from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender

@@ -14,8 +14,8 @@ from segue.connections.registry import Registry
 from segue.connections.windows import Offsets, OffsetWindow
 from segue.recommender import incremental, training
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision
+from segue.recommender.comparison import Comparison
 from segue.recommender.components.factors import Factors
-from segue.recommender.evaluation.comparison import Comparison
 from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from segue.recommender import comparison
+from segue.recommender.comparison import Comparison
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.factors import Factors
-from segue.recommender.evaluation import comparison
-from segue.recommender.evaluation.comparison import Comparison
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.interactions import Interactions
 from segue.recommender.report import page, verdict

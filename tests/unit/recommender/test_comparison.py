@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from segue.recommender.comparison import SEGUE, Comparison, Row, average
 from segue.recommender.components.als import Hyperparameters
-from segue.recommender.evaluation.comparison import SEGUE, Comparison, Row, average
 from segue.recommender.recipe import Recipe
 
 
