@@ -34,13 +34,12 @@ def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
 
 def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataFrame:
     """Read a window of a topic: `segue.listens.decoding.decode` tells the columns."""
-    starts = {partition: start for partition, (start, _) in window.spans.items()}
     messages = (
         spark.read.format("kafka")
         .options(**kafka.spark_options(settings))
         .option("assign", json.dumps({window.topic: list(window.spans)}))
-        .option("startingOffsets", json.dumps({window.topic: starts}))
-        .option("endingOffsets", json.dumps({window.topic: window.ends}))
+        .option("startingOffsets", json.dumps({window.topic: dict(window.starts)}))
+        .option("endingOffsets", json.dumps({window.topic: dict(window.ends)}))
         .load()
     )
     return decode(messages)

@@ -188,7 +188,7 @@ def told(messages: Any) -> set[tuple[str, str | None, bool]]:
 def test_trainings_read_the_lake_and_from_kafka_what_came_since(bench: Bench) -> None:
     bench.send(heard("a", NOON), heard("b", NOON, "Hunter"))
     early = window_of(bench)
-    assert told(training_data.read_until(bench.spark, bench.settings, early)) == {
+    assert told(training_data.read_until(bench.spark, bench.settings, early, window_of(bench))) == {
         ("a", None, True),
         ("b", None, True),
     }
@@ -197,19 +197,19 @@ def test_trainings_read_the_lake_and_from_kafka_what_came_since(bench: Bench) ->
     bench.send(heard("c", NOON), heard("a", NOON), b"no json")
     late = window_of(bench)
 
-    read = training_data.read_until(bench.spark, bench.settings, late)
+    read = training_data.read_until(bench.spark, bench.settings, late, window_of(bench))
     assert told(read) == {("a", "t1", True), ("b", None, False), ("c", None, True)}, "a came again"
     assert read.where("error is not null").count() == 1
-    everything = training_data.read_until(bench.spark, bench.settings, late, since=late.starts)
+    everything = training_data.read_until(bench.spark, bench.settings, late, window_of(bench), since=late.starts)
     assert told(everything) == {("a", "t1", True), ("b", None, True), ("c", None, True)}
 
     bench.ingest()
-    assert told(training_data.read_until(bench.spark, bench.settings, early)) == {
+    assert told(training_data.read_until(bench.spark, bench.settings, early, window_of(bench))) == {
         ("a", "t1", False),
         ("b", None, False),
     }, "a retry reads what it read, though the lake has gone on"
     before_all = OffsetWindow(early.topic, dict.fromkeys(early.spans, (0, 0)))
-    assert told(training_data.read_until(bench.spark, bench.settings, before_all)) == set()
+    assert told(training_data.read_until(bench.spark, bench.settings, before_all, window_of(bench))) == set()
 
 
 def test_the_training_set_as_of_a_day_is_what_the_lake_has_until_then(bench: Bench) -> None:
@@ -238,13 +238,15 @@ def test_of_a_topic_that_was_made_anew_trainings_read_all_and_of_the_lake_what_t
     create_topics(bench.settings)
     bench.send(*(heard("a", NOON + DAY_S + 300 * i) for i in range(3)))
     window = window_of(bench)
-    read = training_data.read_until(bench.spark, bench.settings, window, since=window.starts)
+    read = training_data.read_until(bench.spark, bench.settings, window, window_of(bench), since=window.starts)
     assert sorted(row.offset for row in read.collect()) == [-1] * 6 + [0, 1, 2]
     bench.ingest()
-    assert training_data.read_until(bench.spark, bench.settings, window).count() == 9
+    assert training_data.read_until(bench.spark, bench.settings, window, window_of(bench)).count() == 9
     bench.send(heard("a", NOON + 2 * DAY_S))
     bench.ingest()
-    assert training_data.read_until(bench.spark, bench.settings, window).count() == 9, "a retry reads the same"
+    assert training_data.read_until(bench.spark, bench.settings, window, window_of(bench)).count() == 9, (
+        "a retry reads the same"
+    )
 
 
 def test_a_retry_reads_the_same_though_days_have_been_rebuilt_in_between(bench: Bench) -> None:
@@ -253,6 +255,10 @@ def test_a_retry_reads_the_same_though_days_have_been_rebuilt_in_between(bench: 
     window = window_of(bench)
     bench.send(heard("b", NOON), heard("b", NOON + DAY_S))
     bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5)))
-    assert told(training_data.read_until(bench.spark, bench.settings, window)) == {("a", None, False)}
-    assert len(told(training_data.read_until(bench.spark, bench.settings, window_of(bench)))) == 2
+    assert told(training_data.read_until(bench.spark, bench.settings, window, window_of(bench))) == {
+        ("a", None, False)
+    }
+    assert (
+        len(told(training_data.read_until(bench.spark, bench.settings, window_of(bench), window_of(bench)))) == 2
+    )
     assert bench.ingest().messages == 2, "the other days' are still to come"
