@@ -146,9 +146,12 @@ class ListenStore:
 
     def ids(self, user_name: str, listened_at: int, recording_msid: str) -> list[str]:
         """Find the event ids of a listen."""
-        found = self._listens.find({"user_name": user_name, "named": True, "listened_at": listened_at})
-        events = map(event_of, found)
-        return [event.event_id for event in events if event.recording_msid == recording_msid]
+        events = map(event_of, self._of_recordings(user_name, [recording_msid], {}))
+        return [
+            event.event_id
+            for event in events
+            if (event.listened_at, event.recording_msid) == (listened_at, recording_msid)
+        ]
 
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
         """Remove a listen; return how many events it was."""
