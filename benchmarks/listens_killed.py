@@ -120,7 +120,10 @@ def in_mongodb(settings: Settings, wanted: int) -> Played:
             grown = time.monotonic() if count > before else grown
         if wanted > first:
             console.print(f"MongoDB: {wanted - first:,} behind; {count - first:,} in {grown - began:.0f} s")
-        return {(str(d["user_name"]), int(str(d["listened_at"]))) for d in listens.find({"matched": True})}
+        return {
+            (str(d["user_name"]), int(str(d["listened_at"])))
+            for d in listens.find({"track_id": {"$exists": True}})
+        }
 
 
 def stale(settings: Settings, last: dict[str, float]) -> set[str]:

@@ -1,7 +1,7 @@
 """Bring the collection `listens` into today's form: its indexes, and the documents of the version before.
 
-The version before had two collections. `listens` had what the API shows, without `named`, `matched`, `track_id`
-and `recordings`. `plays` had what recommendations were made from: the matched listens, also those without names.
+The version before had two collections. `listens` had what the API shows, without `named`, `recordings`, `track_id`
+and `listener`. `plays` had what recommendations were made from: the matched listens, also those without names.
 Now `listens` has all of them.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from pymongo import ReplaceOne
 from pymongo.collection import Collection
@@ -45,17 +45,16 @@ def prepare(database: Database[Document], say: Callable[[str], None] = log.info)
     listens = database[COLLECTION]
     *indexes, last = INDEXES
     has_plays = bool(database.list_collection_names(filter={"name": PLAYS}))
-    if _name(last) in listens.index_information() and not has_plays:
+    if last.document["name"] in listens.index_information() and not has_plays:
         return
     _rewrite(listens, say)
     if has_plays:
         _take_over(database, say)
         database[PLAYS].drop()
-    for keys in indexes:
-        listens.create_index(keys)
+    listens.create_indexes(indexes)
     if OF_THE_API_BEFORE in listens.index_information():
         listens.drop_index(OF_THE_API_BEFORE)
-    listens.create_index(last)
+    listens.create_indexes([last])
 
 
 def _rewrite(listens: Collection[Document], say: Callable[[str], None]) -> None:
@@ -107,7 +106,3 @@ def _event(play: Document) -> Listen:
 
 def _pages(documents: Iterator[Document]) -> Iterator[list[Document]]:
     return iter(lambda: list(islice(documents, MIGRATED_AT_ONCE)), [])
-
-
-def _name(keys: list[tuple[str, Any]]) -> str:
-    return "_".join(f"{field}_{direction}" for field, direction in keys)

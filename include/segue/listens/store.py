@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic_core import from_json
-from pymongo import ASCENDING, DESCENDING, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
@@ -25,14 +25,14 @@ COLLECTION: Final = "listens"
 DUPLICATE_KEY: Final = 11000
 
 INDEXES: Final = (
-    [("user_name", ASCENDING), ("matched", ASCENDING)],
-    [("user_name", ASCENDING), ("recordings", ASCENDING)],
-    [("user_name", ASCENDING), ("named", ASCENDING), ("listened_at", DESCENDING)],
+    IndexModel([("listener", ASCENDING)], sparse=True),
+    IndexModel([("user_name", ASCENDING), ("recordings", ASCENDING)]),
+    IndexModel([("user_name", ASCENDING), ("named", ASCENDING), ("listened_at", DESCENDING)]),
 )
 """For histories, for recordings by their ids, and for the API's pages.
 
-SecantusDB uses an index only for equalities on its first fields and one range on the next. It ignores partial
-indexes for ``$exists``. So `matched` and `named` are fields of their own.
+SecantusDB uses an index only for equalities on its first fields and one range on the next, and it ignores partial
+indexes for ``$exists``. So `listener` and `named` are fields of their own.
 """
 
 Document = dict[str, Any]
@@ -128,7 +128,7 @@ class ListenStore:
     def history(self, user_name: str) -> History:
         """Read which tracks of the corpus a listener has played, and when."""
         wanted = {"_id": 0, "track_id": 1, "listened_at": 1}
-        found = self._listens.find({"user_name": user_name, "matched": True}, wanted)
+        found = self._listens.find({"listener": user_name}, wanted)
         return History.of((listen["track_id"], listen["listened_at"]) for listen in found)
 
     def played_as(self, user_name: str, recordings: Collection[str]) -> dict[str, Listen]:
@@ -183,19 +183,20 @@ def document_of(event: Listen) -> Document:
     -------
     dict
         ``_id`` (the event's id), ``user_name``, ``listened_at``, ``named`` (whether it has names to show),
-        ``matched`` (whether the corpus has the track), ``track_id`` (only if it has), ``recordings`` (MSID and
-        MBID, as far as they are known) and ``event``.
+        ``recordings`` (MSID and MBID, as far as they are known) and ``event``. Only if the corpus has the track:
+        ``track_id``, and ``listener``, which is the user's name again, for the index of histories.
     """
     document = {
         "_id": event.event_id,
         "user_name": event.user_name,
         "listened_at": event.listened_at,
         "named": bool(event.track_name),
-        "matched": event.track_id is not None,
         "recordings": [known for known in (event.recording_msid, event.recording_mbid) if known],
         "event": event.model_dump_json(exclude_none=True),
     }
-    return document if event.track_id is None else document | {"track_id": event.track_id}
+    if event.track_id is None:
+        return document
+    return document | {"track_id": event.track_id, "listener": event.user_name}
 
 
 def event_of(document: Document) -> Listen:
