@@ -1,4 +1,4 @@
-"""Unmatched listens, matched again: the corpus may have grown since they came."""
+"""Match unmatched listens again, because the corpus may have grown since they came."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def matched(table: ListensTable, matches: DataFrame) -> Iterator[Listen]:
 def rematch(
     table: ListensTable, index: TrackIndex, take: Callable[[Sequence[Listen]], object] = lambda _: None
 ) -> dict[str, Any]:
-    """Match what is unmatched with the catalogue as it is now.
+    """Match the unmatched listens with the catalogue as it is now.
 
     Parameters
     ----------
@@ -53,13 +53,13 @@ def rematch(
     index
         The catalogue.
     take
-        Gets the events that are matched now, a thousand at a time, before the table has their tracks: a run that
-        is killed in between is repeated.
+        Gets the events that match now, a thousand at a time, before the table has their tracks. So if the run is
+        killed in between, the next run gives them again.
 
     Returns
     -------
     dict
-        ``rematched`` and ``unmatched`` in listens, and the artists that are missed most.
+        ``rematched`` and ``unmatched`` count listens; ``unmatched_artists`` are those with most unmatched listens.
     """
     waiting = unmatched(table).collect() if table.exists() else []
     matches: list[tuple[str, str, str, str, float]] = []
