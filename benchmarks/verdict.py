@@ -109,9 +109,9 @@ def _listens(
     if "listens" not in progress.done:
         return
     kafka = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size
-    plays = database["plays"].count_documents({})
-    if not progress.sent == kafka == plays:
-        yield f"{progress.sent:,} listens were sent; Kafka has {kafka:,}, MongoDB's collection plays {plays:,}."
+    stored = database["listens"].count_documents({})
+    if not progress.sent == kafka == stored:
+        yield f"{progress.sent:,} listens were sent; Kafka has {kafka:,}, MongoDB {stored:,}."
     if "night" in progress.done and lake["listens"] != progress.sent:
         yield f"{progress.sent:,} listens were sent; the lake has {lake['listens']:,}."
 

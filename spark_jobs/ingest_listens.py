@@ -10,7 +10,6 @@ from datetime import date
 from segue.connections import mongo, spark
 from segue.listens import catalogue
 from segue.listens.events import Listen
-from segue.listens.histories import Histories
 from segue.listens.ingestion import figures, ingest
 from segue.listens.lake_table import ListensTable
 from segue.listens.matching import TrackIndex
@@ -39,7 +38,7 @@ def main() -> None:
     rebuild = (arguments.first, arguments.last) if arguments.mode == "rebuild" else None
     with spark.job("ingest-listens") as session, mongo.database() as database:
         table = ListensTable(session, settings.lake_uri)
-        removals, store, histories = Removals(database), ListenStore(database), Histories(database)
+        removals, store = Removals(database), ListenStore(database)
         removed = session.createDataFrame(list(removals.all().items()), "key string, removed_at double")
         tasks = spark_tasks(session)
         with step("Read from Kafka", tasks):
@@ -49,9 +48,8 @@ def main() -> None:
             with step("Remove what was taken back", tasks):
                 taken_back = table.remove(removed)
 
-            def take(events: Sequence[Listen]) -> None:  # what the API shows, and what is recommended from
+            def take(events: Sequence[Listen]) -> None:
                 removals.store(events, store.replace, store.discard)
-                removals.store(events, histories.add, histories.discard)
 
             with step("Match with the corpus of today", tasks):
                 rematched = rematch(table, TrackIndex(catalogue.entries(database)), take)

@@ -21,7 +21,6 @@ from segue.errors import ServiceUnavailableError
 from segue.listens.catalogue import LiveCatalogue
 from segue.listens.feedback import FeedbackStore
 from segue.listens.follower import Follower
-from segue.listens.histories import Histories
 from segue.listens.playing_now import PlayingNow
 from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
@@ -48,7 +47,6 @@ class Context:
     rate_limits: RateLimits
     pace: Pace
     store: ListenStore
-    histories: Histories
     removals: Removals
     feedback: FeedbackStore
     playing_now: PlayingNow
@@ -64,8 +62,7 @@ class Context:
             settings.mongo, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
         )
         database = client[settings.mongo_database]
-        accounts, store, removals = Accounts(database), ListenStore(database), Removals(database)
-        sessions = Sessions(database)
+        accounts, sessions = Accounts(database), Sessions(database)
         return cls(
             settings=settings,
             mongo=client,
@@ -76,14 +73,13 @@ class Context:
             remembered_sessions=RememberedAccounts(sessions.of),
             rate_limits=RateLimits(settings.api_requests_per_window, settings.api_anonymous_requests_per_window),
             pace=Pace(settings.api_requests_per_window, WINDOW_S),
-            store=store,
-            histories=Histories(database),
-            removals=removals,
+            store=ListenStore(database),
+            removals=Removals(database),
             feedback=FeedbackStore(database),
             playing_now=PlayingNow(database),
             refused=RefusedListens(database),
             catalogue=LiveCatalogue(database, settings),
-            follower=Follower(settings, store, removals),
+            follower=Follower(settings, database),
             stopping=threading.Event(),
         )
 
@@ -108,7 +104,6 @@ class Context:
             try:
                 create_topics(self.settings)
                 self.accounts.create_indexes()
-                self.store.create_indexes()
                 self.feedback.create_indexes()
             except (ServiceUnavailableError, PyMongoError) as error:
                 log.warning("Not ready yet: %s", error)

@@ -10,7 +10,6 @@ from pymongo.database import Database
 from segue.api.accounts import TRUSTED_S, Accounts
 from segue.api.refusals import RefusedListens
 from segue.listens.feedback import FeedbackStore
-from segue.listens.histories import Histories
 from segue.listens.playing_now import PlayingNow
 from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
@@ -35,7 +34,6 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     return {
         "account": int(account),
         "listens": ListenStore(database).remove_user(user_name),
-        "plays": Histories(database).remove_user(user_name),
         "refused listens": RefusedListens(database).remove_user(user_name),
         "opinions": FeedbackStore(database).remove_user(user_name),
         "recommendations": database["recommendations"].delete_many({"_id": user_name}).deleted_count,

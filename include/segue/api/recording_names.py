@@ -24,7 +24,7 @@ def names_of(
     recordings
         MSIDs and MBIDs.
     search_listens
-        Whether to read all of the user's listens for what is not found otherwise.
+        Whether to search the user's listens for what is not found otherwise.
 
     Returns
     -------

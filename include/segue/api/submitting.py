@@ -207,5 +207,4 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
     keys = [listen_key(user, listened_at, msid), *map(event_key, events)]
     await run_in_threadpool(ctx.removals.add, *keys)
     await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
-    await run_in_threadpool(ctx.histories.remove, user, listened_at, msid)
     return ok()

@@ -19,6 +19,7 @@ def recommend(
     """Rank the catalogue for a listener now, and say why each track is in the list."""
     from segue.connections.mongo import database
     from segue.connections.registry import Registry
+    from segue.listens.migration import prepare
     from segue.recommender.serving.champion import Champion
     from segue.recommender.serving.one_listener import Recommending
     from segue.recommender.serving.recommend import Wishes
@@ -27,6 +28,7 @@ def recommend(
     champion = Champion(settings)
     champion.look(Registry(settings))
     with database() as documents:
+        prepare(documents)
         found = Recommending(documents, champion).now(user, Wishes(count=count, discover=discover))
     table = Table(title=f"For {user}, by {found['model_version']}", title_justify="left")
     for heading in ("", "Track", "Artist", "Why"):

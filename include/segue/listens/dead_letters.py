@@ -1,7 +1,8 @@
-"""Messages that nobody can read go to a topic of their own, whole, with where they came from and why.
+"""Unreadable messages go to a topic of their own, whole, with their place and the reason.
 
-The key is ``topic/partition/offset``: whoever meets the message again writes the same letter again, and
-readers see it once. Another message at the same place, of a topic that was made anew, is another letter.
+The key of a dead letter is ``topic/partition/offset`` of the message. A consumer that reads the message again
+writes the same letter again, and readers of the letters get it once. If a topic was deleted and created anew,
+another message may have the same place; it makes another letter.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class DeadLetterError(SegueError):
 
 
 class Message(Protocol):
-    """What is needed of a Kafka record."""
+    """The fields of a Kafka record that a dead letter needs."""
 
     topic: str
     partition: int
@@ -39,11 +40,11 @@ class DeadLetter:
     Parameters
     ----------
     topic, partition, offset
-        Where it is.
+        Place of the message.
     error
         Why it could not be read.
     failed_at
-        When that was found, in seconds since 1970.
+        When it was found to be unreadable, in seconds since 1970.
     key, value
         The original bytes; None where the message had none.
     number
@@ -73,7 +74,7 @@ def letter(message: Message, error: str) -> DeadLetter:
 
 
 def headers(dead: DeadLetter) -> list[tuple[str, bytes]]:
-    """Put what is known of a message into Kafka headers; an original key of none has no header."""
+    """Return the Kafka headers of a dead letter; without an original key there is no header ``key``."""
     told: dict[str, object] = {
         "error": dead.error,
         "topic": dead.topic,
@@ -91,7 +92,7 @@ def send(producer: KafkaProducer, dead_letters_topic: str, letters: list[DeadLet
     Raises
     ------
     KafkaError
-        If one was not acknowledged.
+        If Kafka did not acknowledge one of them.
     """
     sent = [
         producer.send(dead_letters_topic, key=dead.name.encode(), value=dead.value, headers=headers(dead))
@@ -145,7 +146,7 @@ def replay(producer: KafkaProducer, dead: DeadLetter) -> None:
     Raises
     ------
     KafkaError
-        If that was not acknowledged.
+        If Kafka did not acknowledge it.
     """
     producer.send(dead.topic, key=dead.key, value=dead.value).get(timeout=30)
 

@@ -1,4 +1,4 @@
-"""Kafka messages to rows of the lake, validated by the event schema itself, in Spark's workers."""
+"""Turn Kafka messages into rows of the lake; Spark's workers validate them by the schema of the event."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ EVENT: Final = (
     " additional_info string, received_at double, matched_by string, match_score double, dropped string,"
     " claimed_at bigint"
 )
-"""The fields of :class:`segue.listens.events.Listen`; `OBJECTS` as JSON text."""
+"""The fields of :class:`segue.listens.events.Listen`; those in `OBJECTS` as JSON text."""
 
 OBJECTS: Final = ("additional_info", "dropped")
 
 MESSAGE: Final = "partition int, offset bigint, arrived_at double, key binary, value binary, error string"
-"""Where a message is and when Kafka got it (seconds since 1970); ``error`` tells why it is no event, and then the
-columns of `EVENT` are null."""
+"""The place of a message, and when Kafka got it (seconds since 1970).
+
+``error`` is the reason why it is not an event; the columns of `EVENT` are then null.
+"""
 
 
 def decode(messages: DataFrame) -> DataFrame:
-    """Validate and take apart.
+    """Validate messages and split them into columns.
 
     Parameters
     ----------

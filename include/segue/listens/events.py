@@ -16,17 +16,17 @@ MAX_TEXT = 10_240
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
 
 MAX_EVENT_BYTES = 1_000_000
-"""Kafka takes messages of 1 MiB, envelope included."""
+"""Kafka accepts messages of at most 1 MiB, with their envelope."""
 
 
 class Listen(BaseModel):
     """One play of one track by one listener.
 
-    - Version 1 knows the track by its id in the corpus.
-    - Version 2 also tells what the player said of it; the track id is null where the corpus has no such track.
+    - Version 1 names the track by its id in the corpus.
+    - Version 2 also has what the player said of it; the track id is null if the corpus has no such track.
     - Version 3 also keeps what the player sent where Segue could not use it: `dropped` and `claimed_at`.
 
-    Fields of later versions that this one does not know are ignored; a version that it does not know is refused.
+    Unknown fields are ignored; an unknown version is refused.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,12 +76,12 @@ class Listen(BaseModel):
 
 
 def message(event: Listen) -> tuple[bytes, bytes]:
-    """Write an event as Kafka gets it: key and value.
+    """Return the Kafka message of an event: key and value.
 
     Raises
     ------
     ValueError
-        If Kafka does not take as much: sending it again would not help.
+        If it is too large for Kafka; sending it again would not help.
     """
     value = event.model_dump_json(exclude_none=True).encode()
     if len(value) > MAX_EVENT_BYTES:
@@ -102,7 +102,7 @@ def event_id(user_name: str, listened_at: int, *track: str) -> str:
 
 
 def listen(user_name: str, track_id: str, listened_at: int, source: str | None = None) -> Listen:
-    """Make an event of version 1, whose id follows from what it says: sending it twice does no harm."""
+    """Make an event of version 1. Its id follows from its fields, so sending it twice does no harm."""
     return Listen(
         schema_version=1,
         event_id=event_id(user_name, listened_at, track_id),
@@ -114,7 +114,7 @@ def listen(user_name: str, track_id: str, listened_at: int, source: str | None =
 
 
 def reason(error: ValidationError) -> str:
-    """One short line for a malformed message, the same for all that are wrong in the same way."""
+    """Return one short line for a malformed message; messages with the same fault get the same line."""
     first = error.errors(include_input=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['type']}" if field else str(first["type"])

@@ -1,7 +1,7 @@
-"""Histories from elsewhere: ListenBrainz's export (JSON lines) and Last.fm's (CSV), as plays.
+"""Read the exports of other services: ListenBrainz's (JSON lines) and Last.fm's (CSV).
 
-Readers only: `segue import` sends what they yield the way a player would. A line that is no play is yielded as the
-sentence that says why, with its number, so that the caller counts it and nothing disappears.
+The readers only yield plays; `segue import` sends them as a player would. For a line that is not a play they yield
+its number and the reason, so that the caller can count it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from typing import Any, TextIO, TypeVar
 from pydantic_core import from_json
 
 from segue.errors import SegueError
+from segue.listens.limits import MIN_LISTENED_AT
 from segue.listens.plays import MAX_CLOCK_SKEW_S, Play
 
 T = TypeVar("T")
 
-OLDEST = 1_033_430_400
-"""2002-10-01: ListenBrainz takes nothing older, and Last.fm's 1970 means "unknown"."""
-
 
 class ImportFileError(SegueError):
-    """A file is no export that can be read."""
+    """A file cannot be read as an export."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an export: a play, or why it is none; `number` counts the lines of the whole export from 1."""
+    """One line of an export: a play, or the reason why it is not one.
+
+    `number` counts the lines of the whole export from 1.
+    """
 
     number: int
     play: Play | None
@@ -103,7 +104,7 @@ def _rows(stream: TextIO, path: Path) -> Iterator[list[str]]:
 
 
 def line_of(number: int, make: Callable[[T], Play], said: T) -> Line:
-    """Make a line of what an export says, with the reason if it is no play."""
+    """Make a line of what an export says, with the reason if it is not a play."""
     try:
         return Line(number, make(said))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -117,7 +118,7 @@ def _listenbrainz_play(text: str) -> Play:
     metadata = listen["track_metadata"]
     info = {key: value for key, value in (metadata.get("additional_info") or {}).items() if value is not None}
     mapped = (metadata.get("mbid_mapping") or {}).get("recording_mbid")
-    if mapped:  # what ListenBrainz found; what the player said goes first
+    if mapped:  # found by ListenBrainz; an id that the player sent is preferred
         info.setdefault("recording_mbid", mapped)
     return play_of(
         int(listen["listened_at"]),
@@ -142,7 +143,7 @@ def play_of(listened_at: int, artist: Any, track: Any, album: Any, info: dict[st
     ValueError
         If it has no artist or title, or its time is before 2002-10-01 or in the future.
     """
-    if listened_at < OLDEST:
+    if listened_at < MIN_LISTENED_AT:  # Last.fm writes 1970 where it does not know the time
         raise ValueError(f"a play at {listened_at}, before 2002-10-01")
     if listened_at >= time.time() + MAX_CLOCK_SKEW_S:
         raise ValueError(f"a play at {listened_at}, in the future")
@@ -165,7 +166,7 @@ def _seconds(text: str) -> int:
             return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
         except ValueError:
             continue
-    raise ValueError(f"a time that is none: {text!r}")
+    raise ValueError(f"not a time: {text!r}")
 
 
 @contextmanager

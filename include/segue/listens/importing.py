@@ -1,4 +1,7 @@
-"""Send a history to Kafka: in batches, each acknowledged before it is noted as done, so that it can be resumed."""
+"""Send an export to Kafka in batches.
+
+Each batch is noted as done after Kafka has acknowledged it, so an import that was interrupted can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ BATCH = 1_000
 
 @dataclass
 class Imported:
-    """How far an import is.
+    """The progress of an import.
 
     Parameters
     ----------
@@ -33,9 +36,9 @@ class Imported:
     listens, matched
         Listens sent, and how many of them are of a track of the corpus.
     skipped
-        The first lines that are no plays: number and reason.
+        The first lines that are not plays: number and reason.
     wrong
-        How many there are.
+        Number of lines that are not plays.
     """
 
     lines: int = 0
@@ -46,12 +49,12 @@ class Imported:
 
 
 class Progress:
-    """A file that remembers how far each import is, by user and by the history's content.
+    """A file that notes how far each import has come, by user and by the content of the export.
 
     Parameters
     ----------
     path
-        Where.
+        The file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,31 +99,31 @@ def send(
     done: int,
     note: Callable[[Imported], None],
 ) -> Imported:
-    """Send the plays of a history.
+    """Send the plays of an export.
 
     Parameters
     ----------
     lines
-        Of the whole history.
+        The lines of the whole export.
     user_name
-        Whose it is.
+        Whose plays they are.
     index
-        The catalogue.
+        The catalogue to match with.
     writer
-        Started.
+        A writer that has been started.
     topic
-        Where to.
+        The topic to write to.
     source
-        What the events say of where they come from.
+        The `source` of the events.
     done
-        Lines that an earlier run has done; they are left out.
+        Number of lines that an earlier run has sent; they are skipped.
     note
         Called after each batch that Kafka has acknowledged.
 
     Raises
     ------
     NotWritten
-        If Kafka does not acknowledge; what was noted is done, so the same call later goes on there.
+        If Kafka does not acknowledge. A later call with `done` as noted goes on from there.
     """
     state = Imported(lines=done)
     remaining = islice(lines, done, None)

@@ -1,4 +1,4 @@
-"""From Kafka to the lake: exactly the messages between two offsets, each event once, each in its own day."""
+"""Bring listens from Kafka into the lake: the messages between two offsets, each event once, in its own day."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
-    """Find the messages that the table has not got: from the offsets it has noted up to the topic's end.
+    """Find the messages that the table lacks: from the offsets that it has noted up to the end of the topic.
 
-    A topic that was made anew ends before the noted offset; it is then read from its beginning.
+    A topic that was deleted and created anew may end before a noted offset. It is then read from its beginning.
     """
     topic = settings.listens_topic
     held = offsets.whole_topic(kafka.config(settings), topic)
@@ -33,7 +33,7 @@ def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
 
 
 def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataFrame:
-    """Read a window of a topic: `segue.listens.decoding.decode` tells the columns."""
+    """Read a window of a topic, with the columns of `segue.listens.decoding.decode`."""
     messages = (
         spark.read.format("kafka")
         .options(**kafka.spark_options(settings))
@@ -51,7 +51,7 @@ def events_of(decoded: DataFrame, removed: DataFrame) -> DataFrame:
     Parameters
     ----------
     decoded
-        What `decode` returns.
+        As `decode` returns them.
     removed
         ``key`` and ``removed_at``.
 
@@ -71,7 +71,7 @@ def events_of(decoded: DataFrame, removed: DataFrame) -> DataFrame:
 
 
 def bury(decoded: DataFrame, settings: Settings) -> int:
-    """Send the messages that are no events to the dead-letter topic; return how many there were."""
+    """Send the messages that are not events to the dead-letter topic; return how many there were."""
     from pyspark.sql import functions as sf
 
     dead = decoded.where("error is not null")
@@ -102,7 +102,7 @@ def bury(decoded: DataFrame, settings: Settings) -> int:
 def ingest(
     spark: SparkSession, settings: Settings, removed: DataFrame, *, rebuild: tuple[date | None, date | None] | None
 ) -> Ingested:
-    """Bring the table in step with Kafka.
+    """Bring the table up to date with Kafka.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def ingest(
         What users have taken back: ``key``, ``removed_at``.
     rebuild
         None takes what is new. A first and a last day (None: unbounded) replace those days by what Kafka holds of
-        them, and by what only the table has: Kafka's retention, or a topic made anew, must not empty the lake.
+        them. Rows that only the table has are kept, because Kafka may have deleted their messages.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def ingest(
 
 
 def _with_rest(table: ListensTable, events: DataFrame, first: date | None, last: date | None) -> DataFrame:
-    """Add to events the table's rows of events that are not among them."""
+    """Add the rows of the table whose events are not among `events`."""
     if not table.exists():
         return events
     return events.unionByName(_between(table.read(), first, last).join(events, "event_id", "left_anti"))

@@ -10,13 +10,13 @@ import numpy as np
 class Lookup:
     """Finds the number of a key; immutable.
 
-    Only 64-bit hashes of the keys are kept. With 100,000 keys, one question in 10¹⁴ about a key that is not there
-    finds a number all the same.
+    Only 64-bit hashes of the keys are kept. With 100,000 keys, one look-up in 10¹⁴ of a key that is not there
+    returns a number by mistake.
 
     Parameters
     ----------
     keys : iterable of hashable
-        Their numbers are 0, 1, 2 …; a key that comes again keeps the first.
+        Their numbers are 0, 1, 2 …; a repeated key keeps its first number.
     numbers : iterable of int, optional
         Other numbers, as many as keys.
     """
@@ -32,7 +32,7 @@ class Lookup:
         return len(self._hashes)
 
     def get(self, key: Hashable) -> int | None:
-        """Find the number of a key; None if it is not there."""
+        """Return the number of a key; None if it is not there."""
         wanted = hash(key)
         at = int(np.searchsorted(self._hashes, wanted))
         if at == len(self._hashes) or self._hashes[at] != wanted:

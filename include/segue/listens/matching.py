@@ -1,8 +1,8 @@
-"""Which track of the corpus a listen is of: by id, else by name, else by a similar name.
+"""Find the track of the corpus that a listen is of: by id, else by name, else by a similar name.
 
-The index is a plain object in memory, built from the catalogue: hashes for what is equal, and for what is only
-similar an inverted index of trigrams, whose rarest entries propose a few candidates that rapidfuzz compares.
-A listen is never compared with the whole catalogue.
+The index is a plain object in memory, built from the catalogue. Hashes find equal names. An inverted index of
+trigrams finds similar names: the rarest trigrams of a listen propose a few candidates, and rapidfuzz compares
+these. A listen is never compared with the whole catalogue.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """What the index must know of a track."""
+    """The fields of a track that the index needs."""
 
     track_id: str
     artist: str

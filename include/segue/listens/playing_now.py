@@ -1,4 +1,4 @@
-"""What each user is playing at this moment: one document a user, which ends by itself."""
+"""What each user is playing now: one document a user, which expires when the track ends."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class PlayingNow:
         self._playing = database[COLLECTION]
 
     def set(self, event: Listen) -> None:
-        """Note that this plays now, for as long as the track lasts."""
+        """Note what the user is playing, for as long as the track lasts."""
         user_name, info = event.user_name, event.additional_info or {}
         duration_s = info.get("duration") or info.get("duration_ms", 0) / 1000 or limits.PLAYING_NOW_S
         document = {"_id": user_name, "ends_at": time.time() + duration_s, "metadata": json.dumps(metadata(event))}
         self._playing.replace_one({"_id": user_name}, document, upsert=True)
 
     def get(self, user_name: str) -> dict[str, Any] | None:
-        """Read what plays, as ``track_metadata``; None if nothing does."""
+        """Return what the user is playing, as ``track_metadata``; None if nothing."""
         document = self._playing.find_one({"_id": user_name, "ends_at": {"$gt": time.time()}})
         return json.loads(document["metadata"]) if document else None
 
     def clear(self, user_name: str) -> None:
-        """Forget what plays."""
+        """Note that the user is playing nothing."""
         self._playing.delete_one({"_id": user_name})
 
 

@@ -1,4 +1,4 @@
-"""Unmatched listens, matched again: the corpus may have grown since they came."""
+"""Match unmatched listens again, because the corpus may have grown since they came."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def matched(table: ListensTable, matches: DataFrame) -> Iterator[Listen]:
 def rematch(
     table: ListensTable, index: TrackIndex, take: Callable[[Sequence[Listen]], object] = lambda _: None
 ) -> Rematched:
-    """Match what is unmatched with the catalogue as it is now.
+    """Match the unmatched listens with the catalogue as it is now.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def rematch(
     index
         The catalogue.
     take
-        Gets the events that are matched now, a thousand at a time, before the table has their tracks: a run that
-        is killed in between is repeated.
+        Gets the events that match now, a thousand at a time, before the table has their tracks. So if the run is
+        killed in between, the next run gives them again.
 
     Returns
     -------

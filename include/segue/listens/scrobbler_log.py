@@ -1,7 +1,7 @@
-"""``.scrobbler.log``: what Rockbox and other portable players write down of what was played, versions 1.0 and 1.1.
+"""Read ``.scrobbler.log``, versions 1.0 and 1.1: what Rockbox and other portable players note of what was played.
 
-Lines of tab-separated fields after a header of ``#`` lines. A player that knows its time zone writes UTC and says
-``#TZ/UTC``; most write the time of their own clock, and say ``#TZ/UNKNOWN``.
+A header of ``#`` lines comes first, then lines of tab-separated fields. A player that knows its time zone writes
+UTC and the header line ``#TZ/UTC``. Most players write the time of their own clock and ``#TZ/UNKNOWN``.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def scrobbler_log(path: Path, zone: tzinfo | None = None) -> Iterator[Line]:
     path
         The file.
     zone
-        That the player's clock is set to; default this computer's. Not used if the log says that it is in UTC.
+        Time zone of the player's clock; default this computer's. Ignored if the log is in UTC.
 
     Yields
     ------
     Line
-        In the log's order. A track that was skipped is no play.
+        In the log's order. A skipped track is not a play.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def _play(fields: list[str], zone: tzinfo | None) -> Play:
     if told["rating"] != "L":
         raise ValueError("skipped on the player" if told["rating"] == "S" else f"a rating {told['rating']!r}")
     if not _is_number(told["at"]):
-        raise ValueError(f"a time that is none: {told['at']!r}")
+        raise ValueError(f"not a time: {told['at']!r}")
     clock = datetime.fromtimestamp(int(told["at"]), UTC).replace(tzinfo=zone)
     info: dict[str, object] = {}
     if _is_number(told["length_s"]) and int(told["length_s"]):

@@ -1,7 +1,7 @@
-"""All listens up to some offsets, or some day: what trainings learn from.
+"""Read the listens that trainings learn from: all up to some offsets, or up to some day.
 
-The lake's come first. It still has what retention has deleted from Kafka, and knows the tracks that were matched
-after a listen came. Kafka has what came since.
+Those in the lake are preferred. The lake keeps listens that Kafka's retention has deleted, and it has the tracks
+that listens were matched to later. Kafka has the listens that came since the lake's last run.
 """
 
 from __future__ import annotations

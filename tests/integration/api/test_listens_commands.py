@@ -154,7 +154,7 @@ def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
     producer = KafkaProducer(bootstrap_servers=kafka)
     poison = [b"\xff\xfe no text", json.dumps({"schema_version": 99}).encode()]
     placed = [producer.send(settings.listens_topic, key=b"dora", value=value).get(timeout=20) for value in poison]
-    follower = Follower(settings, ListenStore(mongo), Removals(mongo))
+    follower = Follower(settings, mongo)
     follower.start()
     names = {f"{settings.listens_topic}/{meta.partition}/{meta.offset}" for meta in placed}
 

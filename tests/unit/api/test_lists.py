@@ -5,7 +5,7 @@ from __future__ import annotations
 import bson
 import numpy as np
 
-from segue.listens.histories import History
+from segue.listens.history import History
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors

@@ -12,7 +12,7 @@ from pymongo import ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from segue.listens.store import present_stay
+from segue.listens.store import duplicates_ignored
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, positions
 from segue.recommender.serving.recommend import Listener, Wishes
@@ -52,7 +52,7 @@ def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Do
         ReplaceOne({"_id": each["_id"], "generated_at": {"$lte": each["generated_at"]}}, each, upsert=True)
         for each in documents
     ]
-    with present_stay():  # where a newer document is, the upsert finds its id taken
+    with duplicates_ignored():  # where a newer document is, the upsert finds its id taken
         collection.bulk_write(writes, ordered=False)
 
 

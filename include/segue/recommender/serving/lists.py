@@ -11,7 +11,8 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.listens import feedback
-from segue.listens.histories import Histories, History
+from segue.listens.history import History
+from segue.listens.store import ListenStore
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.recommend import Listener, Recommendation, Wishes, recommend
 
@@ -88,6 +89,7 @@ def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[st
         corpus or were played by the listener under such an id.
     """
     hated: dict[str, set[str]] = {}
+    listens = ListenStore(database)
     query = {"user_name": {"$in": list(user_names)}, "score": -1}
     for said in database[feedback.COLLECTION].find(query):
         ids = (said.get("recording_mbid"), said.get("recording_msid"))
@@ -97,7 +99,7 @@ def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[st
         for start in range(0, len(spelt), ASKED):  # a query is at most 16 MB
             some = spelt[start : start + ASKED]
             named = database["tracks"].find({"recording_mbid": {"$in": some}}, {"_id": 1})
-            recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, some)
+            recordings |= {track["_id"] for track in named} | listens.tracks_played_as(user_name, some)
     return hated
 
 

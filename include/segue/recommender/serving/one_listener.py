@@ -9,8 +9,8 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.errors import ModelError
-from segue.listens.histories import Histories
 from segue.listens.plays import recording_msid
+from segue.listens.store import ListenStore
 from segue.recommender.serving.champion import Champion, Served
 from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
 from segue.recommender.serving.recommend import Wishes
@@ -29,7 +29,7 @@ class Recommending:
 
     def __init__(self, database: Database[dict[str, Any]], champion: Champion) -> None:
         self._database = database
-        self._histories = Histories(database)
+        self._listens = ListenStore(database)
         self.champion = champion
 
     def stored(self, user_name: str) -> Document | None:
@@ -57,7 +57,7 @@ class Recommending:
         """
         hated = hated_by(self._database, [user_name]).get(user_name, ())
         served = self.served()
-        listener = listener_of(served, self._histories.read(user_name), hated)
+        listener = listener_of(served, self._listens.history(user_name), hated)
         return next(documents(served, {user_name: listener}, now=time.time(), wishes=wishes))
 
     def recording_mbids(self, items: list[Document]) -> dict[str, str]:
