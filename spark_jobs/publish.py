@@ -19,7 +19,7 @@ def main() -> None:
         lake = Lake(session, settings.lake_uri)
         chosen = days.chosen(arguments, summaries.read(arguments.run_id))
         summary = publish.run(lake, database, chosen, settings)
-        summary |= predictions.label_if_reachable(session, database, settings)
+        summary |= predictions.predict_if_registry_available(session, database, settings)
         changes = announced.changes(lake, database, chosen)
         announce(settings, {change.day: change.tracks for change in changes})
         announced.note(database, changes)

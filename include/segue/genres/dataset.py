@@ -1,8 +1,10 @@
-"""Tracks to learn genres from, divided so that no artist is in two parts.
+"""The tracks that a genre model is trained on, divided into a training, a validation and a test part.
 
-A model that has heard an artist learns the artist's sound instead of the genre's (the artist filter of Pampalk,
-Flexer and Widmer, 2005). The part is a hash of the artist's name, so that yesterday's test tracks are not today's
-training tracks; the source's own division goes first where it has one.
+No artist is in two parts. A model that has heard an artist recognises the artist instead of the genre, so its test
+score would be too high (the artist filter of Pampalk, Flexer and Widmer, 2005).
+
+If the source has a division of its own, that one is used. Otherwise a hash of the artist's name chooses the part.
+It never changes, so yesterday's test tracks do not become today's training tracks.
 """
 
 from __future__ import annotations
@@ -22,42 +24,49 @@ if TYPE_CHECKING:
 TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
 TRAIN_PERCENT, VALIDATION_PERCENT = 60, 20
 
-OFFICIAL = {"training": TRAIN, "train": TRAIN, "validation": VALIDATION, "test": TEST}
-"""How sources call the parts."""
+SPLIT_NAMES = {"training": TRAIN, "train": TRAIN, "validation": VALIDATION, "test": TEST}
+"""The part that each value of a source's column ``split`` stands for."""
 
-FACTS = ("artist", "language", "year", "partition_date")
-"""Columns that evaluation and report look at, where the tracks have them."""
+METADATA_COLUMNS = ("artist", "language", "year", "partition_date")
+"""Columns that the evaluation and the report use, if the tracks have them."""
 
 MIN_TRACKS = 10
-"""A genre with fewer labelled tracks is left out: its parts would be empty or say nothing."""
+"""A genre with fewer tracks is left out: its parts would be empty or too small to measure anything."""
 
 PARTITION_TRACKS = 5_000
-"""Tracks that are worth a partition of their own."""
+"""Number of tracks that justifies one more Spark partition."""
 
 MIN_ARTISTS = 5
-"""A genre with fewer artists is split by track instead: otherwise all of it could fall into one part."""
+"""A genre with fewer artists is split by track: split by artist, all of it could fall into one part."""
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """Tracks fit to train and judge a genre model.
+class Dataset:
+    """Tracks to train and to evaluate a genre model on.
 
     Parameters
     ----------
     tracks : DataFrame
-        ``track_id``, ``genre``, ``features`` (a vector), ``label`` (index of the genre), ``weight`` (every genre
-        weighs the same in all), ``part`` (train, validation, test) and those of `FACTS` that there are. What it is
-        made from is cached, with the features in single precision, which takes half the memory.
+        A row a track:
+
+        - ``track_id``, ``genre``;
+        - ``features``: a vector;
+        - ``label``: the position of the genre in `genres`, as a double;
+        - ``weight``: the class weight. The weights of each genre have the same sum;
+        - ``part``: train, validation or test;
+        - those of `METADATA_COLUMNS` that the source has.
+
+        The rows below it are cached with features in single precision, which needs half the memory.
     genres : sequence of str
-        In the order of ``label``.
+        The classes, in the order of ``label``.
     families : mapping of str to sequence of int
-        Positions in the vector of each family of features.
+        Positions of each feature family in the vector.
     weights : mapping of str to float
-        What a track of each genre weighs, as in ``weight``.
+        Class weight of each genre, as in the column ``weight``.
     split_by_track : sequence of str
-        Genres whose artists are in more than one part.
+        Genres that were split by track, so their artists may be in more than one part.
     rejected : mapping of str to int
-        Tracks left out, by reason.
+        Number of tracks left out, by reason.
     """
 
     tracks: DataFrame
@@ -68,24 +77,34 @@ class Labelled:
     rejected: Mapping[str, int] = field(default_factory=dict)
 
     def part(self, *names: str) -> DataFrame:
-        """Take the tracks of one or more parts."""
+        """Return the tracks of one or more parts."""
         return self.tracks.where(self.tracks.part.isin(*names))
 
 
-def label(
+def prepare_dataset(
     tracks: DataFrame, families: Mapping[str, Sequence[int]], *, split_by_track: Collection[str] = ()
-) -> Labelled:
-    """Choose the tracks that can be learned from, and divide them.
+) -> Dataset:
+    """Select the tracks that a model can learn from, and divide them into three parts.
 
     Parameters
     ----------
     tracks : DataFrame
-        ``track_id``, ``genre``, ``features`` (array of numbers), ``artist``, ``flags`` (a duplicate of another
-        track has one that begins with "duplicate", and is left out), ``split`` (the source's own division or
-        null), and any of `FACTS`. It is read twice.
+        It is read twice. Its columns are:
+
+        - ``track_id``, ``genre``, ``artist``;
+        - ``features``: array of numbers;
+        - ``flags``: array of str. A track with a flag that begins with "duplicate" is left out;
+        - ``split``: the part in the source's own division, or null;
+        - any of `METADATA_COLUMNS`.
     families : mapping of str to sequence of int
+        Positions of each feature family in the vector.
     split_by_track : collection of str
-        Genres that earlier trainings have split by track. They stay so, or test tracks would be trained on.
+        Genres that earlier trainings split by track. They are split by track again, because another division
+        would put earlier test tracks into the training part.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------
@@ -113,33 +132,49 @@ def label(
 
     usable = [row for rows in by_genre.values() for row in rows]
     parts = _official_parts(usable, {genre for genre in kept if genre in split_by_track})
-    by_track = [genre for genre in kept if genre in split_by_track or _needs_tracks(by_genre[genre], parts)]
+    by_track = [genre for genre in kept if genre in split_by_track or _must_split_by_track(by_genre[genre], parts)]
     total = sum(sizes[genre] for genre in kept)
     weights = class_weights({genre: sizes[genre] for genre in kept})
-    # Every iteration of every classifier is a job with a task a partition: a small table fares best with one.
+    # Every iteration of every classifier runs one task a partition, so a small table is fastest with one
+    # partition.
     partitions = min(tracks.sparkSession.sparkContext.defaultParallelism, 1 + total // PARTITION_TRACKS)
-    facts = [(g, float(i), weights[g], g in by_track) for i, g in enumerate(kept)]
     session = tracks.sparkSession
-    table = session.createDataFrame(facts, "genre string, label double, weight double, by_track boolean")
+    genres = session.createDataFrame(
+        [(genre, float(i), weights[genre], genre in by_track) for i, genre in enumerate(kept)],
+        "genre string, label double, weight double, by_track boolean",
+    )
     of_artist = session.createDataFrame(list(parts.items()), "artist string, of_artist string")
     by_hash = part_of(F.when(F.col("by_track"), F.col("track_id")).otherwise(F.coalesce("artist", "track_id")))
     part = F.coalesce("official", F.when(~F.col("by_track"), F.col("of_artist")), by_hash)
-    labelled = (
+    divided = (
         screened.where("rejected is null")
-        .join(F.broadcast(table), "genre")
+        .join(F.broadcast(genres), "genre")
         .join(F.broadcast(of_artist), "artist", "left")
         .withColumn("part", part)
         .drop("rejected", "official", "of_artist", "by_track")
         .repartition(partitions)
         .cache()
     )
-    _require_parts(labelled)
-    vectors = labelled.withColumn("features", array_to_vector(F.col("features").cast("array<double>")))
-    return Labelled(vectors, kept, families, weights, by_track, dict(rejected))
+    _require_parts(divided)
+    vectors = divided.withColumn("features", array_to_vector(F.col("features").cast("array<double>")))
+    return Dataset(vectors, kept, families, weights, by_track, dict(rejected))
 
 
 def part_of(unit: Column) -> Column:
-    """Assign a part by a hash of the unit's name alone: the same for ever, whatever else is in the corpus."""
+    """Assign a part by a hash of a name.
+
+    The part depends on the name alone, so it stays the same when the corpus grows.
+
+    Parameters
+    ----------
+    unit : Column
+        Text: the name of an artist, or a track id.
+
+    Returns
+    -------
+    Column
+        One of `PARTS`.
+    """
     from pyspark.sql import functions as F  # noqa: N812
 
     percent = F.crc32(F.encode(unit, "UTF-8")) % 100
@@ -151,6 +186,7 @@ def part_of(unit: Column) -> Column:
 
 
 def _part_of(unit: str) -> str:
+    """Assign a part as `part_of` does, in Python."""
     percent = zlib.crc32(unit.encode()) % 100
     if percent < TRAIN_PERCENT:
         return TRAIN
@@ -158,7 +194,11 @@ def _part_of(unit: str) -> str:
 
 
 def _screen(tracks: DataFrame) -> DataFrame:
-    """Say of each track why it cannot be learned from (``rejected``), and name artist and part in one way."""
+    """Add the columns ``rejected`` and ``official``, and normalise artists.
+
+    ``rejected`` is the reason why a track cannot be used, or null. ``official`` is its part in the source's own
+    division, or null. Artists are trimmed and in lower case.
+    """
     from pyspark.sql import Window
     from pyspark.sql import functions as F  # noqa: N812
 
@@ -175,9 +215,9 @@ def _screen(tracks: DataFrame) -> DataFrame:
         .when(F.exists("flags", lambda flag: flag.startswith("duplicate")), "duplicate")
     )
     artist = F.lower(F.trim("artist"))
-    names = F.create_map(*(F.lit(each) for pair in OFFICIAL.items() for each in pair))
-    kept = [name for name in FACTS if name in tracks.columns and name != "artist"]
-    # Whether the values are finite is found out first, so that who only counts sorts no features.
+    names = F.create_map(*(F.lit(each) for pair in SPLIT_NAMES.items() for each in pair))
+    kept = [name for name in METADATA_COLUMNS if name in tracks.columns and name != "artist"]
+    # `finite` is computed before the window function, so that a mere count does not sort the features.
     return tracks.withColumn("finite", F.coalesce(finite, F.lit(False))).select(
         "track_id",
         "genre",
@@ -192,21 +232,21 @@ def _screen(tracks: DataFrame) -> DataFrame:
 def _large_enough(sizes: Mapping[str, int]) -> list[str]:
     if not sizes:
         raise NothingToLearnError(
-            "No published track has a genre, so there is nothing to learn. Tag the files, or name genres in the "
-            "metadata table, and run the DAG `corpus` again."
+            "No published track has a genre, so there is nothing to learn from. Add genres to the files' tags or "
+            "to the metadata table, and run the DAG `corpus` again."
         )
     kept = sorted(genre for genre, size in sizes.items() if size >= MIN_TRACKS)
     if len(kept) < 2:
         counts = ", ".join(f"{genre} {size}" for genre, size in sorted(sizes.items())[:10])
         raise NothingToLearnError(
-            f"A genre model needs two genres of at least {MIN_TRACKS} tracks each; there are: {counts}. "
-            "Label more tracks and run the DAG `corpus` again."
+            f"A genre model needs two genres of at least {MIN_TRACKS} tracks each. The corpus has: {counts}. "
+            "Add genres to more tracks, and run the DAG `corpus` again."
         )
     return kept
 
 
 def _official_parts(rows: Iterable[Row], by_track: Collection[str]) -> dict[str, str]:
-    """Find the part that the source has put each artist in."""
+    """Map each artist to the part that the source assigns, and refuse an artist that is in two parts."""
     stated: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row.artist and row.official and row.genre not in by_track:
@@ -215,14 +255,14 @@ def _official_parts(rows: Iterable[Row], by_track: Collection[str]) -> dict[str,
     if leaks:
         raise TrainingError(
             f"The column `split` of the metadata has {len(leaks)} artists in more than one part, such as "
-            f"{', '.join(leaks[:3])}: the test would reward knowing the artist. Put each artist in one part, or "
-            "leave `split` blank, so that Segue divides by artist."
+            f"{', '.join(leaks[:3])}. The test would then reward recognising the artist. Put each artist in one "
+            "part, or leave `split` blank: then Segue divides the tracks by artist."
         )
     return {artist: parts.pop() for artist, parts in stated.items()}
 
 
-def _needs_tracks(rows: Sequence[Row], official: Mapping[str, str]) -> bool:
-    """Tell whether a genre cannot be divided by artist without an empty part."""
+def _must_split_by_track(rows: Sequence[Row], official: Mapping[str, str]) -> bool:
+    """Check whether a split by artist would leave a part of this genre empty."""
     named = {row.artist for row in rows if row.artist}
     if any(row.official for row in rows):
         return False
@@ -237,6 +277,6 @@ def _require_parts(tracks: DataFrame) -> None:
     missing = [name for name in PARTS if name not in present]
     if missing:
         raise NothingToLearnError(
-            f"The split by artist leaves no tracks for {' and '.join(missing)}: there are too few artists. "
-            "Label more tracks, of more artists, and run the DAG `corpus` again."
+            f"The split by artist leaves no tracks for {' and '.join(missing)}. There are too few "
+            "artists. Add genres to tracks of more artists, and run the DAG `corpus` again."
         )
