@@ -20,8 +20,8 @@ def serve() -> None:
     import uvicorn
 
     from segue.api.app import create_app
-    from segue.api.observation import log_to_stdout
-    from segue.api.wire import SpelledHeaders
+    from segue.api.http_protocol import PlayerHttpProtocol
+    from segue.api.observability import log_to_stdout
     from segue.stack import memory
 
     settings = get_settings()
@@ -33,7 +33,7 @@ def serve() -> None:
         create_app(settings, memory=lambda: memory.usage(settings)),
         host=settings.api_host,
         port=settings.api_port,
-        http=SpelledHeaders,
+        http=PlayerHttpProtocol,
         access_log=False,
         timeout_keep_alive=IDLE_S,
         limit_concurrency=CONNECTIONS,

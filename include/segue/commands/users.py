@@ -94,7 +94,7 @@ def md5(
     Version 1.2 of Last.fm's protocol, and some players of version 2.0, send no password but an MD5 of it. Segue
     must then keep the MD5 of the token: whoever reads the database can sign in with it to these protocols.
     """
-    from segue.api.audioscrobbler.sessions import Sessions
+    from segue.api.sessions import Sessions
     from segue.connections.mongo import database
 
     with database() as opened:

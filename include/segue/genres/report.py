@@ -123,8 +123,8 @@ def _genres(evaluation: GenreEvaluation, weights: Mapping[str, float]) -> Sectio
     return Section(
         "By genre",
         "Precision is the share of the tracks predicted as a genre that are of that genre. Recall is the share of "
-        "the genre's tracks that were predicted as that genre. Weight is how much each track counts in training; with "
-        "these weights, all genres count the same.",
+        "the genre's tracks that were predicted as that genre. Weight is how much each track counts in training; "
+        "with these weights, all genres count the same.",
         Table(["Genre", "Test tracks", "Weight", "Precision", "Recall", "F1"], rows),
         [
             Picture(figure, f"F1 by genre, from {' to '.join(extremes)}."),

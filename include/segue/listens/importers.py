@@ -20,12 +20,10 @@ from typing import Any, TextIO, TypeVar
 from pydantic_core import from_json
 
 from segue.errors import SegueError
+from segue.listens import limits
 from segue.listens.plays import MAX_CLOCK_SKEW_S, Play
 
 T = TypeVar("T")
-
-OLDEST = 1_033_430_400
-"""2002-10-01: ListenBrainz takes nothing older, and Last.fm's 1970 means "unknown"."""
 
 
 class ImportFileError(SegueError):
@@ -142,7 +140,7 @@ def play_of(listened_at: int, artist: Any, track: Any, album: Any, info: dict[st
     ValueError
         If it has no artist or title, or its time is before 2002-10-01 or in the future.
     """
-    if listened_at < OLDEST:
+    if listened_at < limits.MIN_LISTENED_AT:  # Last.fm exports unknown times as 1970
         raise ValueError(f"a play at {listened_at}, before 2002-10-01")
     if listened_at >= time.time() + MAX_CLOCK_SKEW_S:
         raise ValueError(f"a play at {listened_at}, in the future")

@@ -16,7 +16,7 @@ from tests.support.api_server import in_kafka
 from typer.testing import CliRunner, Result
 
 from segue.api.accounts import COLLECTION
-from segue.api.audioscrobbler.sessions import Sessions, md5_hex
+from segue.api.sessions import Sessions, md5_hex
 from segue.audio.definition import N_FEATURES
 from segue.cli import app
 from segue.connections import kafka as kafka_clients

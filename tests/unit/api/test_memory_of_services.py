@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from segue.api import health
-from segue.api.caching import Lately
+from segue.api.caching import CachedValue
 from segue.stack.memory import Usage
 
 
@@ -31,8 +31,8 @@ def ask(tmp_path, monkeypatch):
             follower=SimpleNamespace(lag=0, error=None),
         )
         app.state.recommending = SimpleNamespace(champion=served)
-        app.state.memory = Lately(lambda: list(usages))
-        app.state.dependencies = app.state.retraining = Lately(dict)
+        app.state.memory = CachedValue(lambda: list(usages))
+        app.state.dependencies = app.state.retraining = CachedValue(dict)
 
         async def get() -> httpx.Response:
             transport = httpx.ASGITransport(app=app)

@@ -112,7 +112,7 @@ def test_ids_are_written_as_everybody_writes_them() -> None:
 
 
 def test_what_the_event_cannot_hold_is_refused() -> None:
-    with pytest.raises(BadListenError, match="cannot be kept: artist_name"):
+    with pytest.raises(BadListenError, match="cannot be stored: artist_name"):
         message_of("anna", Play(NOW, "x" * 11_000, "Jóga"), TrackIndex([]))
 
 

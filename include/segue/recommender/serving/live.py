@@ -185,8 +185,12 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         heartbeat(self._settings).touch()
 
 
+HEARTBEAT_FRESH_S = 60.0
+"""A service whose heartbeat is older hangs or does not run. While Kafka or MongoDB is away, it goes on beating."""
+
+
 def heartbeat(settings: Settings) -> Path:
-    """Name the file whose time of change says that the service is at work."""
+    """Return the file that the service touches while it works; its modification time is the heartbeat."""
     return settings.state_dir / "live" / "heartbeat"
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.api.audioscrobbler.answers import Refused
+from segue.api.audioscrobbler.responses import LastfmError
 from segue.api.audioscrobbler.scrobbles import scrobbles_in
 
 
@@ -24,5 +24,5 @@ def test_a_single_one_needs_no_number() -> None:
 @pytest.mark.parametrize("count", [0, 51])
 def test_none_and_too_many_are_refused(count: int) -> None:
     parameters = {f"artist[{i}]": "a" for i in range(count)}
-    with pytest.raises(Refused, match="scrobble"):
+    with pytest.raises(LastfmError, match="scrobble"):
         scrobbles_in({**parameters, "method": "track.scrobble"})
