@@ -40,6 +40,6 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
         "listens": ListenStore(database).remove_user(user_name),
         "plays": Histories(database).remove_user(user_name),
         "refused listens": RefusedListens(database).remove_user(user_name),
-        "feedback": FeedbackStore(database).remove_user(user_name),
+        "feedback entries": FeedbackStore(database).remove_user(user_name),
         "recommendations": database["recommendations"].delete_many({"_id": user_name}).deleted_count,
     }

@@ -173,8 +173,8 @@ def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
     assert "schema_version" in listed
     number = str(min(letter.number for letter in by_name.values()))
     assert json.loads(run("dlq", "show", number).output)["key"] == "dora"
-    assert "0 sent again" in run("dlq", "replay").output
-    assert "1 sent again" in run("dlq", "replay", number).output
+    assert "0 dead letters replayed" in run("dlq", "replay").output
+    assert "1 dead letters replayed" in run("dlq", "replay", number).output
     assert run("dlq", "show", "123456").exit_code == 1
 
 
