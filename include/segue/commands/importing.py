@@ -91,9 +91,8 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
                 bar.update(task, completed=state.lines)
 
             lines = read(path)
-            state = importing.send(
-                lines, user_name, index, writer, settings.listens_topic, source=kind, done=done, note=note
-            )
+            write = partial(writer.write, settings.listens_topic)
+            state = importing.send(lines, user_name, index, write, source=kind, done=done, note=note)
     finally:
         writer.close()
     console.print(f"{state.listens:,} listens sent, of which {state.matched:,} match a track of the corpus.")

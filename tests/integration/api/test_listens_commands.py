@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +129,10 @@ def test_interrupted_import_goes_on_where_it_was(kafka: str, settings: Settings,
     writer.start()
 
     def send(lines: Iterator[Line], done: int) -> importing.Imported:
+        write = partial(writer.write, settings.listens_topic)
         return importing.send(
-            lines, "carl", TrackIndex([]), writer, settings.listens_topic, source="lastfm", done=done,
-            note=lambda state: noted.append(state.lines),
-        )  # fmt: skip
+            lines, "carl", TrackIndex([]), write, source="lastfm", done=done, note=lambda s: noted.append(s.lines)
+        )
 
     def interrupted() -> Iterator[Line]:
         for line in lastfm(export):
