@@ -114,7 +114,7 @@ def prepare_dataset(
         If the source's own division has an artist in two parts.
     """
     from pyspark.ml.functions import array_to_vector
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
 
     screened = _screen(tracks)
     counted = screened.groupBy("rejected", "genre", "artist", "official").count().collect()
@@ -144,19 +144,19 @@ def prepare_dataset(
         "genre string, label double, weight double, by_track boolean",
     )
     of_artist = session.createDataFrame(list(parts.items()), "artist string, of_artist string")
-    by_hash = part_of(F.when(F.col("by_track"), F.col("track_id")).otherwise(F.coalesce("artist", "track_id")))
-    part = F.coalesce("official", F.when(~F.col("by_track"), F.col("of_artist")), by_hash)
+    by_hash = part_of(sf.when(sf.col("by_track"), sf.col("track_id")).otherwise(sf.coalesce("artist", "track_id")))
+    part = sf.coalesce("official", sf.when(~sf.col("by_track"), sf.col("of_artist")), by_hash)
     divided = (
         screened.where("rejected is null")
-        .join(F.broadcast(genres), "genre")
-        .join(F.broadcast(of_artist), "artist", "left")
+        .join(sf.broadcast(genres), "genre")
+        .join(sf.broadcast(of_artist), "artist", "left")
         .withColumn("part", part)
         .drop("rejected", "official", "of_artist", "by_track")
         .repartition(partitions)
         .cache()
     )
     _require_parts(divided)
-    vectors = divided.withColumn("features", array_to_vector(F.col("features").cast("array<double>")))
+    vectors = divided.withColumn("features", array_to_vector(sf.col("features").cast("array<double>")))
     return Dataset(vectors, kept, families, weights, by_track, dict(rejected))
 
 
@@ -175,11 +175,11 @@ def part_of(unit: Column) -> Column:
     Column
         One of `PARTS`.
     """
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
 
-    percent = F.crc32(F.encode(unit, "UTF-8")) % 100
+    percent = sf.crc32(sf.encode(unit, "UTF-8")) % 100
     return (
-        F.when(percent < TRAIN_PERCENT, TRAIN)
+        sf.when(percent < TRAIN_PERCENT, TRAIN)
         .when(percent < TRAIN_PERCENT + VALIDATION_PERCENT, VALIDATION)
         .otherwise(TEST)
     )
@@ -200,31 +200,31 @@ def _screen(tracks: DataFrame) -> DataFrame:
     division, or null. Artists are trimmed and in lower case.
     """
     from pyspark.sql import Window
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
 
-    features = F.col("features").cast("array<float>")
-    finite = F.forall(features, lambda value: ~F.isnan(value) & (F.abs(value) < float("inf")))
+    features = sf.col("features").cast("array<float>")
+    finite = sf.forall(features, lambda value: ~sf.isnan(value) & (sf.abs(value) < float("inf")))
     same = Window.partitionBy("track_id")
-    labels = F.size(F.collect_set("genre").over(same))
-    again = F.row_number().over(same.orderBy("genre")) > 1
+    labels = sf.size(sf.collect_set("genre").over(same))
+    again = sf.row_number().over(same.orderBy("genre")) > 1
     reason = (
-        F.when(F.col("genre").isNull(), "no genre")
+        sf.when(sf.col("genre").isNull(), "no genre")
         .when(labels > 1, "two genres for one track")
         .when(again, "the same track again")
-        .when(~F.col("finite"), "not finite")
-        .when(F.exists("flags", lambda flag: flag.startswith("duplicate")), "duplicate")
+        .when(~sf.col("finite"), "not finite")
+        .when(sf.exists("flags", lambda flag: flag.startswith("duplicate")), "duplicate")
     )
-    artist = F.lower(F.trim("artist"))
-    names = F.create_map(*(F.lit(each) for pair in SPLIT_NAMES.items() for each in pair))
+    artist = sf.lower(sf.trim("artist"))
+    names = sf.create_map(*(sf.lit(each) for pair in SPLIT_NAMES.items() for each in pair))
     kept = [name for name in METADATA_COLUMNS if name in tracks.columns and name != "artist"]
     # `finite` is computed before the window function, so that a mere count does not sort the features.
-    return tracks.withColumn("finite", F.coalesce(finite, F.lit(False))).select(
+    return tracks.withColumn("finite", sf.coalesce(finite, sf.lit(False))).select(
         "track_id",
         "genre",
         features.alias("features"),
         *kept,
-        F.when(artist != "", artist).alias("artist"),
-        F.try_element_at(names, F.lower("split")).alias("official"),
+        sf.when(artist != "", artist).alias("artist"),
+        sf.try_element_at(names, sf.lower("split")).alias("official"),
         reason.alias("rejected"),
     )
 

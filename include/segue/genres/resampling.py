@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyspark.ml import Estimator
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as sf
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -50,7 +50,7 @@ def resampled(tracks: DataFrame, seed: int) -> DataFrame:
     DataFrame
         With the columns of `tracks`.
     """
-    whole = F.floor("weight")
-    chance = F.pmod(F.xxhash64("track_id", F.lit(seed)), F.lit(CHANCES)) / CHANCES
-    times = whole + (chance < F.col("weight") - whole).cast("int")
-    return tracks.withColumn("_copy", F.explode(F.array_repeat(F.lit(0), times.cast("int")))).drop("_copy")
+    whole = sf.floor("weight")
+    chance = sf.pmod(sf.xxhash64("track_id", sf.lit(seed)), sf.lit(CHANCES)) / CHANCES
+    times = whole + (chance < sf.col("weight") - whole).cast("int")
+    return tracks.withColumn("_copy", sf.explode(sf.array_repeat(sf.lit(0), times.cast("int")))).drop("_copy")

@@ -210,12 +210,14 @@ def fit_final_model(data: Dataset, choice: Choice, temperature: float, *, seed: 
 
 def time_ranges(tracks: DataFrame) -> dict[str, tuple[str, str]]:
     """Return the first and last value of each of `TIME_COLUMNS` that the tracks have."""
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
 
     present = [name for name in TIME_COLUMNS if name in tracks.columns]
     if not present:
         return {}
-    row = tracks.agg(*(each(name).alias(f"{each.__name__}_{name}") for name in present for each in (F.min, F.max)))
+    row = tracks.agg(
+        *(each(name).alias(f"{each.__name__}_{name}") for name in present for each in (sf.min, sf.max))
+    )
     found = row.collect()[0].asDict()
     ranges = {name: (found[f"min_{name}"], found[f"max_{name}"]) for name in present}
     return {name: (str(first), str(last)) for name, (first, last) in ranges.items() if first is not None}

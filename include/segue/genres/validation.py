@@ -101,15 +101,15 @@ def assign_folds(data: Dataset, *, seed: int) -> Mapping[str, int]:
         Fold of each track id, from 0. It is empty if there are too many tracks to cross-validate, or too few
         artists of a genre.
     """
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
     from sklearn.model_selection import StratifiedGroupKFold
 
     learned = data.part(TRAIN, VALIDATION)
     if learned.count() >= MAX_CROSS_VALIDATED_TRACKS:
         return {}
-    by_track = F.col("genre").isin(*data.split_by_track) if data.split_by_track else F.lit(False)
-    unit = F.when(~by_track, F.concat(F.lit("artist "), "artist"))
-    columns = ("track_id", "label", F.coalesce(unit, "track_id").alias("unit"))
+    by_track = sf.col("genre").isin(*data.split_by_track) if data.split_by_track else sf.lit(False)
+    unit = sf.when(~by_track, sf.concat(sf.lit("artist "), "artist"))
+    columns = ("track_id", "label", sf.coalesce(unit, "track_id").alias("unit"))
     rows: Table = learned.select(*columns).toPandas().sort_values("track_id", ignore_index=True)
     if rows["label"].value_counts().min() < FOLDS:
         return {}
@@ -123,11 +123,11 @@ def assign_folds(data: Dataset, *, seed: int) -> Mapping[str, int]:
 
 
 def _folds(data: Dataset, assigned: Mapping[str, int]) -> list[Fold]:
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
 
     learned = data.part(TRAIN, VALIDATION)
     table = learned.sparkSession.createDataFrame(list(assigned.items()), "track_id string, fold int")
-    tracks = learned.join(F.broadcast(table), "track_id").cache()
+    tracks = learned.join(sf.broadcast(table), "track_id").cache()
     return [(tracks.where(f"fold != {fold}"), tracks.where(f"fold = {fold}")) for fold in range(FOLDS)]
 
 
