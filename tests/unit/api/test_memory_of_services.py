@@ -45,11 +45,13 @@ def ask(tmp_path, monkeypatch):
 
 
 def test_metrics_has_the_memory_of_each_service_and_its_limit(ask):
-    told = ask("/metrics", Usage("mongo", 1_600_000_000, 1500), Usage("airflow-migration", 1_000_000, None)).text
-    assert 'segue_service_memory_bytes{service="mongo"} 1.6e+09' in told
-    assert 'segue_service_memory_limit_bytes{service="mongo"} 1.5e+09' in told
-    assert 'segue_service_memory_bytes{service="airflow-migration"} 1e+06' in told
-    assert 'limit_bytes{service="airflow-migration"}' not in told
+    metrics = ask(
+        "/metrics", Usage("mongo", 1_600_000_000, 1500), Usage("airflow-migration", 1_000_000, None)
+    ).text
+    assert 'segue_service_memory_bytes{service="mongo"} 1.6e+09' in metrics
+    assert 'segue_service_memory_limit_bytes{service="mongo"} 1.5e+09' in metrics
+    assert 'segue_service_memory_bytes{service="airflow-migration"} 1e+06' in metrics
+    assert 'limit_bytes{service="airflow-migration"}' not in metrics
 
 
 def test_health_names_a_service_above_its_limit_and_stays_as_it_is(ask):

@@ -20,6 +20,6 @@ def test_the_access_log_is_one_json_object_a_request_without_tokens(
     headers = {"Authorization": "Token in-a-header"}
     TestClient(app).get("/1/validate-token", params={"token": "in-a-query"}, headers=headers)
     [line] = capsys.readouterr().out.splitlines()
-    told = json.loads(line)
-    assert (told["method"], told["path"], told["status"]) == ("GET", "/1/validate-token", 404)
+    entry = json.loads(line)
+    assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/1/validate-token", 404)
     assert "in-a" not in line

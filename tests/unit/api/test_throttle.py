@@ -7,7 +7,7 @@ from segue.api.throttle import MAX_WAIT_S, Throttle
 
 
 class Clock:
-    """A clock that goes on only when it is told to."""
+    """A clock that the test moves on."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -23,51 +23,51 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def test_a_burst_goes_through_and_what_follows_has_the_average_rate(clock: Clock) -> None:
-    paced = Throttle(requests=10, window_s=5.0)
-    assert [paced.take("anna").wait_s for _ in range(10)] == pytest.approx([0.0] * 10)
+def test_a_burst_passes_at_once_and_later_requests_at_the_average_rate(clock: Clock) -> None:
+    throttled = Throttle(requests=10, window_s=5.0)
+    assert [throttled.take("anna").wait_s for _ in range(10)] == pytest.approx([0.0] * 10)
     waits = []
     for _ in range(20):
-        turn = paced.take("anna")
-        assert turn.allowed
-        waits.append(turn.wait_s)
-        clock.now += turn.wait_s
+        slot = throttled.take("anna")
+        assert slot.allowed
+        waits.append(slot.wait_s)
+        clock.now += slot.wait_s
     assert waits == pytest.approx([0.5] * 20)
 
 
-def test_who_does_not_wait_is_refused_when_the_queue_is_too_long_and_told_when_to_come_back(clock: Clock) -> None:
-    paced = Throttle(requests=10, window_s=5.0)
-    turns = [paced.take("anna") for _ in range(100)]
-    allowed = [turn for turn in turns if turn.allowed]
+def test_a_request_that_would_wait_too_long_is_refused_with_the_time_to_try_again(clock: Clock) -> None:
+    throttled = Throttle(requests=10, window_s=5.0)
+    slots = [throttled.take("anna") for _ in range(100)]
+    allowed = [slot for slot in slots if slot.allowed]
     assert len(allowed) == 10 + MAX_WAIT_S / 0.5
-    assert turns[-1].wait_s == pytest.approx(MAX_WAIT_S + 0.5)
-    clock.now += turns[-1].wait_s
-    assert paced.take("anna").allowed
+    assert slots[-1].wait_s == pytest.approx(MAX_WAIT_S + 0.5)
+    clock.now += slots[-1].wait_s
+    assert throttled.take("anna").allowed
 
 
 @pytest.mark.usefixtures("clock")
-def test_each_user_has_a_pace_of_their_own() -> None:
-    paced = Throttle(requests=1, window_s=5.0)
-    while paced.take("anna").allowed:
+def test_each_user_is_throttled_separately() -> None:
+    throttled = Throttle(requests=1, window_s=5.0)
+    while throttled.take("anna").allowed:
         pass
-    assert paced.take("ben").wait_s == 0
+    assert throttled.take("ben").wait_s == 0
 
 
-def test_what_is_left_is_told(clock: Clock) -> None:
-    paced = Throttle(requests=10, window_s=5.0)
-    first = paced.take("anna")
+def test_a_slot_says_how_many_requests_remain(clock: Clock) -> None:
+    throttled = Throttle(requests=10, window_s=5.0)
+    first = throttled.take("anna")
     assert (first.remaining, first.reset_s) == (9, 1)
     for _ in range(9):
-        last = paced.take("anna")
+        last = throttled.take("anna")
     assert (last.remaining, last.reset_s) == (0, 5)
     clock.now += 5
-    assert paced.take("anna").remaining == 9
+    assert throttled.take("anna").remaining == 9
 
 
-def test_users_who_are_gone_are_forgotten(clock: Clock) -> None:
-    paced = Throttle(requests=10, window_s=5.0)
+def test_users_without_recent_requests_are_forgotten(clock: Clock) -> None:
+    throttled = Throttle(requests=10, window_s=5.0)
     for number in range(10_001):
-        paced.take(str(number))
+        throttled.take(str(number))
     clock.now += 5
-    paced.take("anna")
-    assert len(paced._served_at) == 1
+    throttled.take("anna")
+    assert len(throttled._served_at) == 1

@@ -133,7 +133,7 @@ def test_all_that_the_description_allows_is_taken() -> None:
     assert "default" not in described["properties"]["listened_at"]
 
 
-def test_an_error_that_nobody_has_thought_of_is_told_as_all_are() -> None:
+def test_an_unexpected_error_has_the_form_of_all_errors() -> None:
     app = FastAPI()
     errors.install(app)
 

@@ -40,7 +40,7 @@ def made(genre: str, count: int, artists: int, moved: float, split: str | None =
         pytest.param(made("jig", 1_188, 40, 0.0) + made("reel", 12, 3, 3.0), id="one genre holds 99 %"),
     ],
 )
-def test_they_are_trained_on_and_told(
+def test_a_lopsided_corpus_is_trained_on_and_its_genre_split_by_track(
     spark: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[Any, ...]]
 ) -> None:
     monkeypatch.setattr(training, "FMA_FAMILIES", FAMILIES)

@@ -16,9 +16,9 @@ def test_a_batch_is_sorted_by_its_numbers() -> None:
 
 
 def test_a_single_one_needs_no_number() -> None:
-    told = {"artist": "Björk", "track": "Jóga", "timestamp": "1", "albumArtist": "Björk"}
-    [found] = scrobbles_in({**told, "api_key": "segue"})
-    assert found.items() >= told.items()
+    sent = {"artist": "Björk", "track": "Jóga", "timestamp": "1", "albumArtist": "Björk"}
+    [found] = scrobbles_in({**sent, "api_key": "segue"})
+    assert found.items() >= sent.items()
 
 
 @pytest.mark.parametrize("count", [0, 51])
