@@ -35,7 +35,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from segue.audio.definition import feature_names
-from segue.commands.evaluate import spark_session
 from segue.genres import classifiers, training
 from segue.genres.baselines import collect
 from segue.genres.dataset import TEST, TRAIN, VALIDATION, Dataset
@@ -43,6 +42,7 @@ from segue.genres.evaluation import GenreEvaluation, evaluate
 from segue.genres.search import Budget
 from segue.genres.studies import ended_trials
 from segue.genres.table import SCHEMA, FeatureTable
+from segue.stack.spark_session import spark_session
 
 TABLE = "features.parquet"
 

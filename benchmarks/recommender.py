@@ -111,12 +111,12 @@ def train(
     """Fit MLlib's ALS and implicit's ALS to the same plays: CPU seconds, memory, NDCG@10."""
     from implicit.als import AlternatingLeastSquares
 
-    from segue.commands.evaluate import spark_session
     from segue.recommender.components import als
     from segue.recommender.components.als import Hyperparameters
     from segue.recommender.components.factors import Factors
     from segue.recommender.evaluation.metrics import judge
     from segue.recommender.evaluation.windows import at_random
+    from segue.stack.spark_session import spark_session
 
     window = at_random(synthetic(listeners, tracks, plays), seed=0).test
     print(f"{window.history.nnz:,} interactions of {listeners:,} listeners and {tracks:,} tracks, rank {rank}")
@@ -171,7 +171,6 @@ def incremental(
 
     Training anew is one fit by the same recipe; the search that a nightly training does comes on top of it.
     """
-    from segue.commands.evaluate import spark_session
     from segue.recommender.components import als
     from segue.recommender.components.als import Hyperparameters
     from segue.recommender.evaluation.metrics import judge
@@ -179,6 +178,7 @@ def incremental(
     from segue.recommender.model import Catalogue, Recommender
     from segue.recommender.recipe import Audio, Recipe
     from segue.recommender.update import take_in
+    from segue.stack.spark_session import spark_session
 
     random = np.random.default_rng(0)
     ahead = 20 * new  # what is judged by, in the order of time
@@ -254,10 +254,10 @@ def quality(
     Nobody plays a track before it is there, so that some are cold in the validation window and some in the test.
     The table has NDCG@10, means over the data sets and their standard errors.
     """
-    from segue.commands.evaluate import spark_session
     from segue.recommender.components import als
     from segue.recommender.evaluation import comparison
     from segue.recommender.evaluation.windows import by_time
+    from segue.stack.spark_session import spark_session
 
     outcomes = []
     with spark_session() as spark:
@@ -294,7 +294,6 @@ def size(
 
     from measured import Meter
 
-    from segue.commands.evaluate import spark_session
     from segue.recommender import training
     from segue.recommender.components import als
     from segue.recommender.evaluation.comparison import compare
@@ -303,6 +302,7 @@ def size(
     from segue.recommender.recipe import Audio
     from segue.recommender.serving.recommend import recommend
     from segue.recommender.update import carry_over, take_in
+    from segue.stack.spark_session import spark_session
 
     with Meter() as meter, spark_session() as spark:
         plays, sounds, artists = long_tailed(tracks, listeners, listens, features)

@@ -18,8 +18,8 @@ from segue.api.access import Ctx
 from segue.api.caching import CachedValue
 from segue.api.context import Context
 from segue.connections import kafka
-from segue.errors import StackError
-from segue.recommender.serving.live import HEARTBEAT_FRESH_S, heartbeat
+from segue.errors import ServiceUnavailableError
+from segue.recommender.serving.live import FRESH_S, heartbeat
 
 KAFKA_TIMEOUT_MS = 2_000
 THREADS = frozenset({"event-writer", "listen-store", "catalogue"})
@@ -108,14 +108,14 @@ def _live(ctx: Context) -> dict[str, Any]:
         silent_s = time.time() - heartbeat(ctx.settings).stat().st_mtime
     except FileNotFoundError:
         return {"ok": False, "error": "it has never run here"}
-    return {"ok": silent_s < HEARTBEAT_FRESH_S, "silent_s": round(silent_s, 1)}
+    return {"ok": silent_s < FRESH_S, "silent_s": round(silent_s, 1)}
 
 
 def _check(probe: Any) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         details = probe()
-    except (StackError, PyMongoError) as error:
+    except (ServiceUnavailableError, PyMongoError) as error:
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}
     return {"ok": True, "ms": round((time.perf_counter() - began) * 1000, 1), **details}
 

@@ -8,7 +8,7 @@ from pymongo import UpdateOne, WriteConcern
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.connections.registry import Registry
-from segue.errors import ModelError, StackError
+from segue.errors import ModelError, ServiceUnavailableError
 from segue.genres.release import MODEL_NAME
 from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
@@ -122,7 +122,7 @@ def predict_if_registry_available(
 
     try:
         return predict_missing_genres(spark, database, Registry(settings))
-    except (StackError, MlflowException) as error:
+    except (ServiceUnavailableError, MlflowException) as error:
         return {"labelled": 0, "labels": f"not done: {error}"}
 
 
