@@ -21,6 +21,7 @@ from segue.genres.dataset import Dataset
 from segue.genres.studies import (
     OUT_OF_TIME,
     best_trial,
+    describe,
     ended_trials,
     enqueue_again,
     enqueue_killed,
@@ -260,28 +261,13 @@ class _Search:
         left_min = max(0.0, self.ends_s - time.monotonic()) / 60
         trials, minutes = self.budget.trials, self.budget.minutes
         self.say(
-            f"Trial {self.spent_trials} of {trials}: {_trial_line(trial)}. {left_min:.0f} of {minutes:g} min left."
+            f"Trial {self.spent_trials} of {trials}: {describe(trial)}. {left_min:.0f} of {minutes:g} min left."
         )
 
 
 def _parallel_fits(tracks: DataFrame) -> int:
     """Return how many fits the cores can run at the same time; each fit runs one task a partition."""
     return max(1, tracks.sparkSession.sparkContext.defaultParallelism // tracks.rdd.getNumPartitions())
-
-
-def _trial_line(trial: FrozenTrial) -> str:
-    """Describe a trial in one line: its choice, its result and its duration."""
-    choice = ", ".join(
-        f"{name} {_short(value)}" for name, value in trial.user_attrs.get("choice", trial.params).items()
-    )
-    seconds = trial.duration.total_seconds() if trial.duration else 0.0
-    if error := trial.user_attrs.get("error"):
-        return f"{choice}: failed after {seconds:.1f} s with {error.rstrip('.')}"
-    note = "" if trial.state.name == "COMPLETE" else ", pruned"
-    if OUT_OF_TIME in trial.user_attrs:
-        note = ", not completed because too little time is left"
-    f1 = trial.intermediate_values[max(trial.intermediate_values)]
-    return f"{choice}: macro F1 {f1:.3f} in validation{note}, {seconds:.1f} s"
 
 
 def fit(tracks: DataFrame, data: Dataset, choice: Choice, *, seed: int) -> PipelineModel:
@@ -327,7 +313,3 @@ def _score(predictions: pd.DataFrame, n_genres: int) -> tuple[float, float]:
     # MLlib gives no score to the last genres if it was fitted on no track of them, as in a sample of rare genres.
     missing = n_genres - scores.shape[1]
     return float(f1), fit_temperature(np.pad(scores, ((0, 0), (0, missing)), constant_values=scores.min()), truth)
-
-
-def _short(value: object) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else str(value)

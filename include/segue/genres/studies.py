@@ -107,6 +107,21 @@ def has_complete_trial(study: Study) -> bool:
     return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
+def describe(trial: FrozenTrial) -> str:
+    """Describe a trial in one line: its choice, its result and its duration."""
+    choice = ", ".join(
+        f"{name} {_short(value)}" for name, value in trial.user_attrs.get("choice", trial.params).items()
+    )
+    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    if error := trial.user_attrs.get("error"):
+        return f"{choice}: failed after {seconds:.1f} s with {error.rstrip('.')}"
+    note = "" if trial.state.name == "COMPLETE" else ", pruned"
+    if OUT_OF_TIME in trial.user_attrs:
+        note = ", not completed because too little time is left"
+    f1 = trial.intermediate_values[max(trial.intermediate_values)]
+    return f"{choice}: macro F1 {f1:.3f} in validation{note}, {seconds:.1f} s"
+
+
 def enqueue_again(study: Study, trial: FrozenTrial) -> None:
     """Enqueue the choice of a trial again, even if a kill ended it before it had asked for all its parameters."""
     study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
@@ -119,3 +134,7 @@ def enqueue_killed(study: Study) -> None:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         enqueue_again(study, trial)
         study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _short(value: object) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
