@@ -14,7 +14,7 @@ from segue.connections import offsets, spark
 from segue.connections.registry import Registry
 from segue.corpus.lake import Lake
 from segue.corpus.reports import PublishReport
-from segue.genres.release import NAME as GENRE
+from segue.genres.release import MODEL_NAME as GENRE
 from segue.listens.lake_table import ListensTable
 from segue.recommender.model import NAME as RECOMMENDER
 from segue.runs import summaries

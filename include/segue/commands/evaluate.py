@@ -82,7 +82,7 @@ def fma(
     progress = Console(stderr=True, highlight=False)
     with spark_session() as spark:
         segue = train.train(spark, table, trials=trials, minutes=minutes, seed=0)
-        own = segue.judged.metrics()
+        own = segue.evaluation.metrics()
     shown = Table("Features", title=f"FMA {subset}: accuracy on the test part, %")
     for name in published.classifiers(0):
         shown.add_column(name, justify="right")

@@ -244,7 +244,7 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
     decision = update(spark, here, material, window)
     assert decision.promoted
-    monkeypatch.setattr(forgetting, "TRUSTED_S", 0)
+    monkeypatch.setattr(forgetting, "CACHED_S", 0)
     forget_in_database(database, leaving)  # while the training runs
     served = release.publish(database, decision, material, removed)
     assert served == len(material.interactions.users) - 1
