@@ -58,7 +58,7 @@ def material_up_to(ends: Mapping[int, int], plays: sparse.csr_matrix, model: Rec
     )
 
 
-def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(
+def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(  # noqa: C901 - one story, told by its jobs
     plays: sparse.csr_matrix, model: Recommender, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
