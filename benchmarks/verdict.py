@@ -15,9 +15,12 @@ from segue.connections.registry import Registry
 from segue.corpus.lake import Lake
 from segue.corpus.reports import PublishReport
 from segue.genres.release import MODEL_NAME as GENRE
+from segue.genres.reports import GenreReport
 from segue.listens.lake_table import ListensTable
 from segue.recommender.model import NAME as RECOMMENDER
+from segue.recommender.reports import FullTrainingReport
 from segue.runs import summaries
+from segue.runs.conclusion import TrainingReport
 from segue.settings import Settings
 from segue.stack import spark_conf
 
@@ -118,12 +121,16 @@ def _listens(
 
 def _models(settings: Settings, progress: Progress, database: Database[dict[str, Any]]) -> Iterator[str]:
     registry = Registry(settings)
-    for step, name in {"genre_model": GENRE, "recommender": RECOMMENDER}.items():
+    trainings: dict[str, tuple[str, type[TrainingReport]]] = {
+        "genre_model": (GENRE, GenreReport),
+        "recommender": (RECOMMENDER, FullTrainingReport),
+    }
+    for step, (name, kind) in trainings.items():
         runs = [run for run in progress.runs if run["step"] == step]
         if step in progress.done:
-            decision = summaries.read(f"{step}/{runs[-1]['run_id']}", source=database)["summary"]
-            if decision["decision"] != "promoted" or registry.champion(name) is None:
-                yield f"The first model of {step} was not promoted: {decision['reason']}."
+            report = summaries.require(f"{step}/{runs[-1]['run_id']}", kind, source=database)
+            if report.decision != "promoted" or registry.champion(name) is None:
+                yield f"The first model of {step} was not promoted: {report.reason}."
 
 
 def _recommendations(progress: Progress, database: Database[dict[str, Any]]) -> Iterator[str]:

@@ -75,11 +75,12 @@ def listens() -> None:
 
 @task(retries=RETRIES, retry_delay=RETRY_DELAY)
 def summary(run: str) -> None:
-    """Print and keep the summary of the run."""
-    from segue.runs import conclusion
+    """Print the report of the run."""
+    from segue.listens.reports import ListensReport
+    from segue.runs import summaries
 
     with refusals_fail_at_once(), mongo_database() as database:
-        conclusion.conclude(database, run, "ingest_listens")
+        print(summaries.render("listens", summaries.require(run, ListensReport, source=database)), flush=True)
 
 
 listens()

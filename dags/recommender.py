@@ -102,10 +102,11 @@ def recommender() -> None:
 @task(retries=RETRIES, retry_delay=RETRY_DELAY)
 def find_learned_listens(run: str) -> str:
     """Return the window of the listens that the champion now knows, which is empty if the champion was kept."""
-    from segue.runs import conclusion
+    from segue.recommender.reports import FullTrainingReport
+    from segue.runs import summaries
 
     with refusals_fail_at_once(), mongo_database() as database:
-        return str(conclusion.summary_of(database, run, "train_recommender")["learned"])
+        return summaries.require(run, FullTrainingReport, source=database).learned
 
 
 recommender()

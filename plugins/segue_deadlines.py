@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 async def note_missed_deadline(context: dict[str, Any], hours: float) -> None:
-    """Log in the triggerer that a run is late, and keep the message beside the run's summaries.
+    """Log in the triggerer that a run is late, and keep the message beside the run's reports.
 
     Parameters
     ----------
@@ -28,5 +28,6 @@ async def note_missed_deadline(context: dict[str, Any], hours: float) -> None:
 
 def _keep(run_id: str, message: str) -> None:
     from segue.runs import summaries
+    from segue.runs.conclusion import MissedDeadline
 
-    summaries.write(run_id, "deadline", {"missed": message})
+    summaries.keep(run_id, MissedDeadline(missed=message))

@@ -13,7 +13,7 @@ from segue.errors import SegueError, ServiceUnavailableError
 from segue_connections import mongo_database
 
 RUN_ID = "{{ dag.dag_id }}/{{ run_id }}"
-"""Template of the key under which the jobs and tasks of a run keep their summaries."""
+"""Template of the key under which the jobs and tasks of a run keep their reports."""
 
 STARTED = "{{ dag_run.start_date.isoformat() }}"
 """Template of the time at which the run started."""
@@ -44,24 +44,33 @@ def refusals_fail_at_once() -> Iterator[None]:
 
 @task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY)
 def training_summary(run: str, started: str, job: str, results: str) -> None:
-    """Print and keep the summary of a training.
+    """Print the report of a training, and keep the summary of its run.
 
     The task ends as *skipped* if the training could not use everything: see
-    :func:`segue.runs.conclusion.shortfall`.
+    :meth:`segue.runs.conclusion.TrainingReport.shortfall`.
 
     Parameters
     ----------
     run, started : str
         `RUN_ID` and `STARTED`.
     job : str
-        The Spark job whose summary this is.
+        The Spark job that trained.
     results : str
         Where the results are.
     """
+    from segue.genres.reports import GenreReport
+    from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport, TrackPlacementReport
     from segue.runs import conclusion
 
+    kinds: list[type[conclusion.TrainingReport]] = [
+        GenreReport,
+        FullTrainingReport,
+        IncrementalUpdateReport,
+        TrackPlacementReport,
+    ]
     seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+    summary = conclusion.RunSummary(results=results, seconds=seconds)
     with refusals_fail_at_once(), mongo_database() as database:
-        total = conclusion.conclude(database, run, job, results=results, seconds=seconds)
-    if said := conclusion.shortfall(total):
+        report = conclusion.conclude(database, run, {kind.JOB: kind for kind in kinds}[job], summary)
+    if said := report.shortfall():
         raise AirflowSkipException(said)

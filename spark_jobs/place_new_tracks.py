@@ -14,9 +14,9 @@ from segue.settings import get_settings
 
 
 def main() -> None:
-    """Read the arguments, place the tracks, print and keep the summary."""
+    """Read the arguments, place the tracks, print and keep the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
+    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the report")
     parser.add_argument(
         "--window",
         required=True,
@@ -25,17 +25,11 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     started = time.monotonic()
-    announced: OffsetWindow = arguments.window
+    placement = TrackPlacement(arguments.window)
 
     with spark.job("place-new-tracks") as session, mongo.database() as database:
-        placed = retrain(TrackPlacement(), session, database, get_settings())
-        figures = {
-            "window": announced.to_json(),
-            "days_announced": announced.size,
-            "lost_by_retention": announced.lost,
-            "seconds": time.monotonic() - started,
-        }
-        summaries.report(arguments.run_id, "place_new_tracks", placed.summary() | figures)
+        placed = retrain(placement, session, database, get_settings())
+        summaries.finish(arguments.run_id, placement.report(placed, time.monotonic() - started))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from segue.settings import get_settings
 
 
 def main() -> None:
-    """Read the arguments, update, print and keep the summary."""
+    """Read the arguments, update, print and keep the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
+    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the report")
     parser.add_argument(
         "--window", required=True, type=OffsetWindow.from_json, help='{"topic": {"partition": [start, end]}}'
     )
@@ -32,8 +32,7 @@ def main() -> None:
         updated = retrain(update, session, database, get_settings())
         if updated.decision.html:  # the report of a full training that took over
             reports.save(arguments.run_id, updated.decision.html, into=database)
-        seconds = {"seconds": time.monotonic() - started}
-        summaries.report(arguments.run_id, "retrain_incrementally", updated.summary() | seconds)
+        summaries.finish(arguments.run_id, update.report(updated, time.monotonic() - started))
 
 
 if __name__ == "__main__":

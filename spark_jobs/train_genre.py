@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from functools import partial
 
 from pyspark import StorageLevel
 
@@ -13,6 +13,7 @@ from segue.connections.registry import Registry
 from segue.corpus.lake import versions
 from segue.errors import NothingToLearnError
 from segue.genres import predictions, release
+from segue.genres.reports import GenreReport
 from segue.genres.search import Budget
 from segue.genres.training import SearchOptions
 from segue.runs import reports, summaries
@@ -28,7 +29,7 @@ def main() -> None:
     """Run the job."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--run-id", required=True, help="<dag_id>/<run_id>: key of the summary, and name of the study"
+        "--run-id", required=True, help="<dag_id>/<run_id>: key of the report, and name of the study"
     )
     parser.add_argument("--trials", type=int, default=20, help="largest number of trials of the search")
     parser.add_argument("--minutes", type=float, default=12, help="longest time of the search, in minutes")
@@ -60,7 +61,7 @@ def main() -> None:
         print(f"Read {int(data_versions['mongo_tracks']):,} tracks.", flush=True)
         refit = arguments.search == "refit"
         if refit and (reason := release.reason_not_to_refit(registry, data_versions)):
-            outcome: dict[str, Any] = {"decision": "kept", "reason": reason}
+            report = partial(GenreReport, decision="kept", reason=reason)
         else:
             options = SearchOptions(
                 settings.tuning,
@@ -78,14 +79,19 @@ def main() -> None:
                     arrays, registry, options, data_versions=data_versions, links=links
                 )
             except NothingToLearnError as error:
-                outcome = {"decision": "skipped", "reason": str(error)}
+                report = partial(GenreReport, decision="skipped", reason=str(error))
             else:
                 reports.save(arguments.run_id, decision.page, into=database)
                 print(trained.evaluation.confusion.table(), flush=True)
-                outcome = release.summary(trained, decision)
-        outcome |= predictions.predict_missing_genres(session, database, registry)
-        outcome |= {"seconds": time.monotonic() - started}
-        summaries.report(arguments.run_id, "train_genre", outcome)
+                report = partial(
+                    GenreReport,
+                    decision=decision.outcome,
+                    reason=decision.reason,
+                    model=decision.model,
+                    trained=release.figures(trained, decision),
+                )
+        predicted = predictions.predict_missing_genres(session, database, registry)
+        summaries.finish(arguments.run_id, report(predictions=predicted, seconds=time.monotonic() - started))
 
 
 if __name__ == "__main__":

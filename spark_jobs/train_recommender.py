@@ -15,9 +15,9 @@ from segue.settings import get_settings
 
 
 def main() -> None:
-    """Read the arguments, train, print and keep the summary."""
+    """Read the arguments, train, print and keep the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary")
+    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the report")
     parser.add_argument("--seed", type=int, default=0, help="seed for the random initial factors of ALS")
     parser.add_argument("--trials", type=int, default=TRIALS, help="how many choices of ALS' parameters to try")
     parser.add_argument(
@@ -31,8 +31,7 @@ def main() -> None:
         trained = retrain(training, session, database, get_settings())
         if trained.decision.html:
             reports.save(arguments.run_id, trained.decision.html, into=database)
-        seconds = {"seconds": time.monotonic() - started}
-        summaries.report(arguments.run_id, "train_recommender", trained.summary() | seconds)
+        summaries.finish(arguments.run_id, training.report(trained, time.monotonic() - started))
 
 
 if __name__ == "__main__":

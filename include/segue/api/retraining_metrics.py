@@ -11,8 +11,10 @@ from pymongo.errors import PyMongoError
 
 from segue.api.metrics import REGISTRY
 from segue.connections import kafka, offsets
-from segue.errors import ServiceUnavailableError
+from segue.errors import ReportError, ServiceUnavailableError
+from segue.recommender.reports import IncrementalUpdateReport
 from segue.runs import summaries
+from segue.runs.conclusion import RunSummary
 from segue.settings import Settings
 
 TIMEOUT_MS: Final = 2_000
@@ -45,20 +47,22 @@ def measure(settings: Settings, database: Database[dict[str, Any]]) -> None:
     except ServiceUnavailableError:
         LAG.set(math.nan)
     try:
-        last = summaries.last("incremental_retraining", source=database)
-    except PyMongoError:
-        last = None
-    done = last["summary"] if last else {}
-    known = {
-        "ended_timestamp_seconds": last["written_at"].timestamp() if last else math.nan,
-        "seconds": done.get("seconds"),
-        "window_messages": done.get("messages_in_window"),
-        "lost_by_retention": done.get("lost_by_retention"),
-        "promoted": done["decision"] == "promoted" if done else None,
-        "first_event_to_promoted_seconds": done.get("first_event_to_promoted_s"),
-    }
+        ended = summaries.newest("incremental_retraining", RunSummary, source=database)
+        report = ended and summaries.find(ended.run_id, IncrementalUpdateReport, source=database)
+    except (PyMongoError, ReportError):
+        ended = report = None
+    known: dict[str, float | None] = dict.fromkeys(LAST)
+    if ended:
+        known |= {"ended_timestamp_seconds": ended.written_at.timestamp(), "seconds": ended.report.seconds}
+    if report:
+        known |= {
+            "window_messages": report.messages_in_window,
+            "lost_by_retention": report.lost_by_retention,
+            "promoted": report.decision == "promoted",
+            "first_event_to_promoted_seconds": report.first_event_to_promoted_s,
+        }
     for name, value in known.items():
         LAST[name].set(math.nan if value is None else value)
-    if "challenger" in done:
-        NDCG.labels("challenger").set(done["challenger"]["ndcg@10"])
-        NDCG.labels("champion").set(done["champion"])
+    if report and report.updated:
+        NDCG.labels("challenger").set(report.updated.challenger["ndcg@10"])
+        NDCG.labels("champion").set(report.updated.champion_ndcg_at_10)

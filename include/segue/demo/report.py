@@ -8,17 +8,26 @@ from rich.table import Table
 
 from segue.connections import mongo
 from segue.corpus.reports import CorpusSummary
-from segue.demo.run import ANSWER, CORPUS, RETRAINING, TRAINING, Outcome
+from segue.demo.run import ANSWER, CORPUS, RECOMMENDER, RETRAINING, Outcome
+from segue.genres.reports import GenreReport
+from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
 from segue.runs import summaries
+from segue.runs.conclusion import TrainingReport
 from segue.stack import airflow
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from segue.runs.summaries import Summary
     from segue.settings import Settings
 
 SHOWN = 5  # recommendations
+
+REPORTS: dict[str, type[TrainingReport]] = {
+    "genre_model": GenreReport,
+    RECOMMENDER: FullTrainingReport,
+    RETRAINING: IncrementalUpdateReport,
+}
+"""What each training of the demo reports, by DAG."""
 
 
 def show(settings: Settings, outcome: Outcome, console: Console) -> None:
@@ -41,8 +50,9 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     with mongo.database() as database:
         corpus = summaries.require(f"{CORPUS}/{outcome.runs[CORPUS]}", CorpusSummary, source=database)
         done = {
-            dag_id: summaries.read(f"{dag_id}/{run_id}", source=database).get("summary")
-            for dag_id, run_id in outcome.runs.items()
+            dag_id: summaries.find(f"{dag_id}/{outcome.runs[dag_id]}", kind, source=database)
+            for dag_id, kind in REPORTS.items()
+            if dag_id in outcome.runs
         }
         listener = database["recommendations"].find_one({}, sort=[("_id", 1)])
     table = Table(
@@ -51,12 +61,12 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     _corpus_rows(table, corpus)
-    for dag_id in (*TRAINING, RETRAINING):
+    for dag_id in REPORTS:
         table.add_section()
         if dag_id in outcome.failures:
             table.add_row(dag_id, "[red]failed, see above[/red]")
         else:
-            _model_rows(table, dag_id, done[dag_id])
+            _model_rows(table, dag_id, done.get(dag_id))
     table.add_section()
     if outcome.answered_s is not None:
         table.add_row("Live", f"a listen was answered with new recommendations after {outcome.answered_s:.1f} s")
@@ -85,13 +95,15 @@ def _corpus_rows(table: Table, summary: CorpusSummary) -> None:
         table.add_row("Tracks per second", f"{summary.tracks_per_s:.1f}")
 
 
-def _model_rows(table: Table, dag_id: str, summary: Summary | None) -> None:
-    if summary is None:
-        table.add_row(dag_id, "left no summary")
+def _model_rows(table: Table, dag_id: str, report: TrainingReport | None) -> None:
+    if report is None:
+        table.add_row(dag_id, "left no report")
         return
-    table.add_row(dag_id, f"{summary['decision']} {summary['model']}: {summary['reason']}")
-    if test := summary.get("test"):
+    model = f" {report.model}" if report.model else ""
+    table.add_row(dag_id, f"{report.decision}{model}: {report.reason}")
+    if isinstance(report, GenreReport) and report.trained:
         names = ("accuracy", "macro_precision", "macro_recall", "macro_f1")
+        test = report.trained.test
         table.add_row("", ", ".join(f"{name.replace('_', ' ')} {test[name]:.3f}" for name in names))
 
 

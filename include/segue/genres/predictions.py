@@ -10,6 +10,7 @@ from segue.audio.definition import FEATURE_VERSION
 from segue.connections.registry import Registry
 from segue.errors import ModelError
 from segue.genres.release import MODEL_NAME
+from segue.genres.reports import Predictions
 from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
 from segue.tracks.vectors import features_array
@@ -28,7 +29,7 @@ repeats a write that a crash has lost."""
 
 def predict_missing_genres(
     spark: SparkSession, database: Database[dict[str, Any]], registry: Registry
-) -> dict[str, Any]:
+) -> Predictions:
     """Write ``genre_predicted``, ``genre_probability`` and ``genre_model`` of tracks without a genre.
 
     Tracks that the champion has already predicted are skipped, so a run after a kill does the rest.
@@ -42,24 +43,23 @@ def predict_missing_genres(
 
     Returns
     -------
-    dict
-        ``labelled``: the number of tracks that were predicted. ``labels``: the champion, or the reason why
-        nothing was done. A damaged champion is such a reason and no error: the next training replaces it.
+    Predictions
+        A damaged champion is a reason to predict nothing and no error: the next training replaces it.
     """
     champion = registry.champion(MODEL_NAME)
     if champion is None:
-        return {"labelled": 0, "labels": "there is no genre champion yet"}
+        return Predictions(reason="there is no genre champion yet")
     if champion.tags.get("feature_version") != FEATURE_VERSION:
-        return {"labelled": 0, "labels": f"{champion} was trained on features of another version"}
+        return Predictions(reason=f"{champion} was trained on features of another version")
     if "choice" not in champion.tags:
-        return {"labelled": 0, "labels": f"{champion} is of an older format without probabilities"}
+        return Predictions(reason=f"{champion} is of an older format without probabilities")
     without = {"genre": None, "genre_model": {"$ne": str(champion)}}
     if database[TRACKS].find_one(without, {"_id": 1}) is None:
-        return {"labelled": 0, "labels": f"{champion} has already predicted every track without a genre"}
+        return Predictions(reason=f"{champion} has already predicted every track without a genre")
     try:
         model = champion.load()
     except ModelError as error:
-        return {"labelled": 0, "labels": str(error)}
+        return Predictions(reason=str(error))
     tracks = read_tracks(spark, "genre", "genre_model", "features")
     without_prediction = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
     with step(f"Predicting genres with {champion}"):
@@ -69,7 +69,7 @@ def predict_missing_genres(
             .toPandas()
         )
     _write(database, rows, str(champion))
-    return {"labelled": len(rows), "labels": str(champion)}
+    return Predictions(tracks=len(rows), model=str(champion))
 
 
 def _write(database: Database[dict[str, Any]], rows: pd.DataFrame, model: str) -> None:

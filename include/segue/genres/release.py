@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as package_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.errors import ModelError, TrainingError
@@ -16,8 +16,10 @@ from segue.genres.classifiers import Choice
 from segue.genres.dataset import TEST, Dataset
 from segue.genres.evaluation import Difference, GenreEvaluation, compare, evaluate
 from segue.genres.importance import by_family
+from segue.genres.reports import TrainedModel
 from segue.genres.studies import ended_trials
 from segue.genres.training import SearchOptions, Trained, train, training_artists
+from segue.runs.conclusion import Outcome
 from segue.runs.progress import Say, step
 from segue.settings import PROJECT_DIR
 
@@ -38,7 +40,7 @@ class ReleaseDecision:
 
     Parameters
     ----------
-    outcome : str
+    outcome : Outcome
         ``promoted`` or ``kept``.
     reason : str
     model : str
@@ -53,7 +55,7 @@ class ReleaseDecision:
         The report, in HTML.
     """
 
-    outcome: str
+    outcome: Outcome
     reason: str
     model: str
     challenger: str
@@ -116,7 +118,7 @@ def release(
         raise TrainingError(
             f"The genre model is no better than guessing ({reason}), and there is no champion to keep."
         )
-    outcome = "promoted" if difference.better else "kept"
+    outcome: Outcome = "promoted" if difference.better else "kept"
     origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(data_versions or {})}
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
     with step("Measuring the importance of the feature families", say=say):
@@ -199,23 +201,20 @@ def reason_not_to_refit(registry: Registry, data_versions: Mapping[str, str]) ->
     return None
 
 
-def summary(trained: Trained, decision: ReleaseDecision) -> dict[str, Any]:
-    """Return what the summary of the run says about a training."""
-    return {
-        "decision": decision.outcome,
-        "reason": decision.reason,
-        "model": decision.model,
-        "challenger": decision.challenger,
-        "chosen": dict(trained.choice),
-        "trials": len(ended_trials(trained.study)),
-        "search_s": trained.search_s,
-        "search_cpu_s": trained.search_cpu_s,
-        "test": trained.evaluation.metrics(),
-        "rivals": {name: rival.metrics()["macro_f1"] for name, rival in trained.rivals.items()},
-        "tracks": dict(trained.sizes),
-        "rejected": dict(trained.data.rejected),
-        "split_by_track": list(trained.data.split_by_track),
-    }
+def figures(trained: Trained, decision: ReleaseDecision) -> TrainedModel:
+    """Return what the report of the run says about a challenger."""
+    return TrainedModel(
+        challenger=decision.challenger,
+        chosen=dict(trained.choice),
+        trials=len(ended_trials(trained.study)),
+        search_s=trained.search_s,
+        search_cpu_s=trained.search_cpu_s,
+        test=trained.evaluation.metrics(),
+        rivals={name: rival.metrics()["macro_f1"] for name, rival in trained.rivals.items()},
+        tracks=dict(trained.sizes),
+        rejected=dict(trained.data.rejected),
+        split_by_track=tuple(trained.data.split_by_track),
+    )
 
 
 def _evaluate_champion(champion: Version, trained: Trained, say: Say) -> GenreEvaluation | None:

@@ -1,4 +1,6 @@
-"""What the job `ingest_listens` reports; `segue.runs.summaries` writes and reads these models.
+"""What the job `ingest_listens` reports, and how trainings count the listens that they have read.
+
+`segue.runs.summaries` writes and reads these models.
 
 Version 0 is that of November 2026, when reports had no types.
 """
@@ -73,6 +75,24 @@ class Held(Part):
     listens: int
     matched: int
     listeners: int
+
+
+class ScreenedListens(Part):
+    """How many messages a training has read; they add up.
+
+    Attributes
+    ----------
+    messages : int
+        Messages in all.
+    used : int
+        Those that are learned from.
+    rejected : dict of str to int
+        The others by reason.
+    """
+
+    messages: int
+    used: int
+    rejected: dict[str, int]
 
 
 class ListensReport(Report):

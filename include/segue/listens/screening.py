@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from segue.listens.lake_table import mark_taken_back
+from segue.listens.reports import ScreenedListens
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -42,9 +43,9 @@ class Screened:
         """Number of `listens`."""
         return self.read - self.rejected.total()
 
-    def summary(self) -> dict[str, object]:
-        """Return the counts for the run's summary; they add up."""
-        return {"messages": self.read, "used": self.used, "rejected": dict(self.rejected)}
+    def counts(self) -> ScreenedListens:
+        """Return the counts for the run's report."""
+        return ScreenedListens(messages=self.read, used=self.used, rejected=dict(self.rejected))
 
 
 def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float]) -> Screened:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from segue.connections.windows import Offsets
 from segue.errors import ModelError
 from segue.recommender.comparison import Row
 from segue.recommender.model import NAME, Recommender
+from segue.recommender.reports import Figures
 
 if TYPE_CHECKING:
     from segue.connections.registry import Registry, Version
@@ -87,11 +88,11 @@ class PromotionDecision:
     version : str
         The champion now, such as ``recommender/3``; ``none`` if there is none.
     reason : str
-        Why, in a sentence for the run's summary.
+        Why, in a sentence for the run's report.
     model : Recommender or None
         The new champion.
-    figures : mapping of str to object
-        What was measured, for the run's summary.
+    figures : Figures or None
+        What was measured, for the run's report.
     html : str or None
         The report of a full training.
     """
@@ -100,13 +101,8 @@ class PromotionDecision:
     version: str
     reason: str
     model: Recommender | None = None
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Figures | None = None
     html: str | None = None
-
-    def summary(self) -> dict[str, Any]:
-        """Return the decision as the first lines of the run's summary."""
-        decision = "promoted" if self.promoted else "kept"
-        return {"decision": decision, "reason": self.reason, "model": self.version, **self.figures}
 
 
 @dataclass(frozen=True)
@@ -118,9 +114,9 @@ class Candidate:
     model : Recommender
     lineage : Lineage
     reason : str
-        Why it may, in a sentence for the run's summary.
-    figures : mapping of str to object
-        What was measured, for the run's summary and the version's report.
+        Why it may, in a sentence for the run's report.
+    figures : Figures, optional
+        What was measured, for the run's report and the version's.
     rows : sequence of Row
         The comparison with the baselines, if it was compared with them.
     html : str, optional
@@ -130,7 +126,7 @@ class Candidate:
     model: Recommender
     lineage: Lineage
     reason: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Figures | None = None
     rows: Sequence[Row] = ()
     html: str | None = None
 
@@ -152,7 +148,7 @@ class Candidate:
             report={
                 "reason": self.reason,
                 "recipe": recipe,
-                **self.figures,
+                **(self.figures.to_document() if self.figures else {}),
                 "rows": [vars(row) for row in self.rows],
             },
             texts={} if self.html is None else {"report.html": self.html},

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ModelError
 from segue.listens import training_data
-from segue.listens.screening import Screened
-from segue.recommender.candidate import UPDATES, Candidate, Lineage, PromotionDecision, load, say
+from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
 from segue.recommender.components.blend import sample_listeners
 from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
-from segue.recommender.retraining import Retraining, Start
+from segue.recommender.reports import ComparisonFigures, IncrementalUpdateReport, UpdateFigures
+from segue.recommender.retraining import Retrained, Retraining, Start
 from segue.recommender.training import train_in_full
 from segue.recommender.update import fold_in_plays, reindex
 
@@ -99,19 +99,26 @@ class IncrementalUpdate(Retraining):
         model = reindex(model, material.catalogue)
         return _update(start, champion, model, material, not_learned, replayed)
 
-    def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
-        """Return what the window held, what waits behind it, and how long it took from the first event on."""
-        figures = {
-            "window": self.window.to_json(),
-            "messages_in_window": screened.in_window,
-            "lost_by_retention": self.window.lost,
-            "waiting_after_window": start.end_offsets.ahead_of(self.window.ends),
-            "replayed": self.replay,
-        }
-        first = screened.listens.where("in_window").agg({"arrived_at": "min"}).first()
-        if decision.promoted and first and first[0]:
-            figures["first_event_to_promoted_s"] = time.time() - first[0]
-        return figures
+    def report(self, retrained: Retrained, seconds: float) -> IncrementalUpdateReport:
+        """Report what the window held, what waits behind it, and how long it took from the first event on."""
+        decision, screened, figures = retrained.decision, retrained.screened, retrained.decision.figures
+        first_event_to_promoted_s = None
+        if decision.promoted and screened:
+            first = screened.listens.where("in_window").agg({"arrived_at": "min"}).first()
+            if first and first[0]:
+                first_event_to_promoted_s = time.time() - first[0]
+        return IncrementalUpdateReport(
+            **retrained.fields(),
+            window=self.window.to_json(),
+            messages_in_window=screened.in_window if screened else 0,
+            lost_by_retention=self.window.lost,
+            waiting_after_window=retrained.start.end_offsets.ahead_of(self.window.ends),
+            replayed=self.replay,
+            updated=figures if isinstance(figures, UpdateFigures) else None,
+            compared=figures if isinstance(figures, ComparisonFigures) else None,
+            first_event_to_promoted_s=first_event_to_promoted_s,
+            seconds=seconds,
+        )
 
 
 def _update(
@@ -143,14 +150,19 @@ def _update(
         reason = f"nothing to judge by: in {listens} nobody plays a new track"
     say(reason)
     lineage = Lineage.made_from(champion, start.window.ends, updates=1)
-    figures: dict[str, Any] = {"challenger": reached, "champion": before["ndcg@10"], UPDATES: lineage.updates}
-    figures["listens"] = len(material.offsets)
+    full_training_ndcg = None
     if lineage.full_training == champion.number:
-        figures["ndcg@10_of_full_training"] = before["ndcg@10"]
+        full_training_ndcg = before["ndcg@10"]
     elif (trained := _full_training(start, lineage)) is not None:
         blend = reindex(trained, material.catalogue).blend
-        compared = evaluate_ranking(blend, window, listeners=rows).means()
-        figures["ndcg@10_of_full_training"] = compared["ndcg@10"]
+        full_training_ndcg = evaluate_ranking(blend, window, listeners=rows).means()["ndcg@10"]
+    figures = UpdateFigures(
+        challenger=reached,
+        champion_ndcg_at_10=before["ndcg@10"],
+        full_training_ndcg_at_10=full_training_ndcg,
+        updates_since_full_training=lineage.updates,
+        listens=len(material.offsets),
+    )
     if reached["ndcg@10"] < (1 - TOLERANCE) * before["ndcg@10"]:
         return start.keep(reason, figures)
     updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from segue.connections.windows import OffsetWindow
 from segue.listens import training_data
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.material import Material
 from segue.recommender.model import Recommender
-from segue.recommender.retraining import Retraining, Start
+from segue.recommender.reports import PlacementFigures, TrackPlacementReport
+from segue.recommender.retraining import Retrained, Retraining, Start
 from segue.recommender.update import fold_in_tracks, reindex
 
 if TYPE_CHECKING:
@@ -31,7 +33,15 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class TrackPlacement(Retraining):
-    """Bring the champion to the catalogue as it is now."""
+    """Bring the champion to the catalogue as it is now.
+
+    Parameters
+    ----------
+    announced : OffsetWindow
+        The announcements of changed days that led to it.
+    """
+
+    announced: OffsetWindow
 
     def nothing_to_do(self, start: Start) -> str | None:
         """Refuse where there is no champion."""
@@ -56,12 +66,24 @@ class TrackPlacement(Retraining):
         play_counts = material.interactions.matrix(~material.at_or_after(start.learned))
         placed = fold_in_tracks(reindex(model, material.catalogue), play_counts, material.audio)
         old, new = set(model.catalogue.track_ids), set(material.catalogue.track_ids)
-        figures = {"tracks_new": len(new - old), "tracks_gone": len(old - new)}
+        figures = PlacementFigures(tracks_new=len(new - old), tracks_gone=len(old - new))
         if _same(model, placed):
             return start.keep(f"{champion} has these tracks as they are", figures)
-        reason = f"{figures['tracks_new']:,} tracks came, {figures['tracks_gone']:,} went"
+        reason = f"{figures.tracks_new:,} tracks came, {figures.tracks_gone:,} went"
         lineage = Lineage.made_from(champion, start.learned)
         return Candidate(placed, lineage, reason, figures).promote(start.registry, successor_of=champion)
+
+    def report(self, retrained: Retrained, seconds: float) -> TrackPlacementReport:
+        """Report which days were announced, and how many tracks came and went."""
+        figures = retrained.decision.figures
+        return TrackPlacementReport(
+            **retrained.fields(),
+            window=self.announced.to_json(),
+            days_announced=self.announced.size,
+            lost_by_retention=self.announced.lost,
+            placed=figures if isinstance(figures, PlacementFigures) else None,
+            seconds=seconds,
+        )
 
 
 def _same(one: Recommender, other: Recommender) -> bool:

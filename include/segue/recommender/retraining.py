@@ -21,6 +21,7 @@ from segue.listens.screening import Screened, screen
 from segue.recommender.candidate import Lineage, PromotionDecision
 from segue.recommender.material import Material
 from segue.recommender.model import NAME
+from segue.recommender.reports import Figures, RetrainingReport
 from segue.recommender.serving import release
 from segue.runs.progress import step
 from segue.tracks.reading import read_tracks
@@ -72,11 +73,39 @@ class Start:
         learned = Lineage.of(self.champion).learned if self.champion else Offsets({})
         return Offsets({}) if learned.ahead_of(self.end_offsets) else learned
 
-    def keep(
-        self, reason: str, figures: Mapping[str, Any] | None = None, html: str | None = None
-    ) -> PromotionDecision:
+    def keep(self, reason: str, figures: Figures | None = None, html: str | None = None) -> PromotionDecision:
         """Decide that the champion goes on serving."""
-        return PromotionDecision(False, str(self.champion or "none"), reason, figures=figures or {}, html=html)
+        return PromotionDecision(False, str(self.champion or "none"), reason, figures=figures, html=html)
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a retraining has done.
+
+    Parameters
+    ----------
+    start : Start
+    decision : PromotionDecision
+    screened : Screened or None
+        None if no listens were read.
+    listeners_served : int
+        Listeners who got new recommendations.
+    """
+
+    start: Start
+    decision: PromotionDecision
+    screened: Screened | None = None
+    listeners_served: int = 0
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that all reports have: those of `RetrainingReport` but the seconds."""
+        return {
+            "decision": "promoted" if self.decision.promoted else "kept",
+            "reason": self.decision.reason,
+            "model": self.decision.version,
+            "listeners_served": self.listeners_served,
+            "screened": self.screened and self.screened.counts(),
+        }
 
 
 class Retraining(ABC):
@@ -104,29 +133,9 @@ class Retraining(ABC):
     def decide(self, spark: SparkSession, start: Start, material: Material) -> PromotionDecision:
         """Make a candidate, and promote it or keep the champion."""
 
-    def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
-        """Return what the run's summary says about this retraining only."""
-        del start, screened, decision
-        return {}
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """What a retraining has done.
-
-    Parameters
-    ----------
-    decision : PromotionDecision
-    figures : dict
-        Counts of listens and listeners, for the run's summary.
-    """
-
-    decision: PromotionDecision
-    figures: dict[str, Any] = field(default_factory=dict)
-
-    def summary(self) -> dict[str, Any]:
-        """Return what belongs in the run's summary."""
-        return self.decision.summary() | self.figures
+    @abstractmethod
+    def report(self, retrained: Retrained, seconds: float) -> RetrainingReport:
+        """Return the report of a job that has taken some seconds."""
 
 
 def retrain(
@@ -149,7 +158,7 @@ def retrain(
     """
     start = look_up(retraining, database, settings)
     if reason := retraining.nothing_to_do(start):
-        return Retrained(start.keep(reason))
+        return Retrained(start, start.keep(reason))
     if retraining.reads_topic and not start.topic.spans:
         raise TrainingError(f"There is no Kafka topic {start.topic.topic!r}: `segue up` makes it.")
     messages = retraining.read(spark, settings, start)
@@ -165,8 +174,7 @@ def retrain(
     tracks.unpersist()  # from here on ALS needs the memory of Spark
     decision = retraining.decide(spark, start, material)
     served = release.publish(database, decision, material, start.removed)
-    figures = {"listeners_served": served} | screened.summary() | retraining.figures(start, screened, decision)
-    return Retrained(decision, figures)
+    return Retrained(start, decision, screened, served)
 
 
 def look_up(retraining: Retraining, database: Database[dict[str, Any]], settings: Settings) -> Start:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from segue.connections.windows import OffsetWindow
 from segue.errors import ModelError
 from segue.listens import training_data
-from segue.listens.screening import Screened
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
 from segue.recommender.comparison import SEGUE, Comparison, compare
 from segue.recommender.components import als
@@ -23,7 +22,8 @@ from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import TRIALS
 from segue.recommender.report import page
-from segue.recommender.retraining import Retraining, Start
+from segue.recommender.reports import ComparisonFigures, FullTrainingReport
+from segue.recommender.retraining import Retrained, Retraining, Start
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -68,13 +68,19 @@ class FullTraining(Retraining):
         forgotten = forgotten_since_full_training(start)  # before the promotion, which may delete that version
         decision = train_in_full(spark, start, material, seed=self.seed, trials=self.trials, as_of=self.as_of)
         trace = "now out of the model" if decision.promoted else "with a trace in the model still"
-        return replace(decision, figures={**decision.figures, "forgotten_users": {trace: forgotten}})
+        compared = cast(ComparisonFigures, decision.figures)
+        return replace(decision, figures=compared.model_copy(update={"forgotten_users": {trace: forgotten}}))
 
-    def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
-        """Return the window that the champion has now learned; an empty one if it was kept."""
-        del screened
-        learned = start.window if decision.promoted else OffsetWindow(start.window.topic, {})
-        return {"learned": learned.to_json()}
+    def report(self, retrained: Retrained, seconds: float) -> FullTrainingReport:
+        """Report the window that the champion has now learned, which is empty if it was kept."""
+        window = retrained.start.window
+        learned = window if retrained.decision.promoted else OffsetWindow(window.topic, {})
+        return FullTrainingReport(
+            **retrained.fields(),
+            compared=cast(ComparisonFigures, retrained.decision.figures),
+            learned=learned.to_json(),
+            seconds=seconds,
+        )
 
 
 def train_in_full(
@@ -113,10 +119,10 @@ def train_in_full(
     say(comparison_table(comparison))
     passed = comparison.gains["popularity"][2] > 0
     reason = _reason(comparison)
-    figures = {
-        "ndcg@10": {row.model: row.metrics["ndcg@10"] for row in comparison.rows if row.task == "new tracks"},
-        "listens": len(material.offsets),
-    }
+    figures = ComparisonFigures(
+        ndcg_at_10={row.model: row.metrics["ndcg@10"] for row in comparison.rows if row.task == "new tracks"},
+        listens=len(material.offsets),
+    )
     serving = str(start.champion) if start.champion else None
     html = page(comparison, material.interactions, passed=passed, champion=serving)
     recipe = comparison.recipe

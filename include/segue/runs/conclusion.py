@@ -1,89 +1,122 @@
-"""The last step of a run whose work is one Spark job: a training, or the DAG `listens`."""
+"""What every training reports, and what the last task of its run does with the report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from pymongo.database import Database
 
-from segue.errors import ReportError
 from segue.runs import summaries
+from segue.runs.summaries import Report, fields_of
+
+Outcome = Literal["promoted", "kept", "skipped"]
 
 
-def summary_of(database: Database[Any], run_id: str, job: str) -> summaries.Summary:
-    """Read the summary of a job that must have ended in a run.
+class TrainingReport(Report):
+    """What a training has come to.
+
+    Attributes
+    ----------
+    decision : str
+        ``promoted`` if there is a new champion, ``kept`` if the champion stays, ``skipped`` if there was nothing
+        to learn from.
+    reason : str
+    model : str or None
+        The champion after the decision, such as ``genre/3``; ``none`` if there is none. None if no model was
+        trained, so that none was looked up.
+    lost_by_retention : int
+        Messages of the run's window that retention had deleted.
+    seconds : float
+        Wall time of the job, seconds.
+    """
+
+    decision: Outcome
+    reason: str
+    model: str | None = None
+    lost_by_retention: int = 0
+    seconds: float
+
+    def shortfall(self) -> str | None:
+        """Say what a training that succeeded could not do.
+
+        Returns
+        -------
+        str or None
+            A sentence if the corpus has nothing to learn from, or if retention had deleted events before they were
+            used. The run has not failed, since no retry would help; but it must not look as if all was well.
+        """
+        if self.decision == "skipped":
+            return f"Nothing was trained. {self.reason}"
+        if self.lost_by_retention:
+            return (
+                f"Retention had deleted {self.lost_by_retention:,} events before this run could use them. It has "
+                "used the others: see above. Increase the retention of the topic, or run the DAG more often."
+            )
+        return None
+
+
+class RunSummary(Report):
+    """How the run of a training ended. What the training has come to stands in the report of its job.
+
+    Attributes
+    ----------
+    results : str
+        Where the results are.
+    seconds : float
+        Wall time of the run, seconds.
+    """
+
+    JOB: ClassVar[str] = "summary"
+
+    results: str
+    seconds: float
+
+    @classmethod
+    def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Read version 0, which repeated the report of the job."""
+        return fields_of(cls, document)
+
+
+class MissedDeadline(Report):
+    """A note that a run is late.
+
+    Attributes
+    ----------
+    missed : str
+        Which deadline, in a sentence.
+    """
+
+    JOB: ClassVar[str] = "deadline"
+
+    missed: str
+
+
+def conclude(
+    database: Database[Any], run_id: str, kind: type[TrainingReport], summary: RunSummary
+) -> TrainingReport:
+    """Print the report of a training and the summary of its run, and keep the summary.
 
     Parameters
     ----------
     database : pymongo.database.Database
     run_id : str
         ``<dag_id>/<run_id>``.
-    job : str
-        Name of the job.
+    kind : type of TrainingReport
+        Which training's.
+    summary : RunSummary
 
     Returns
     -------
-    dict
-        As the job wrote it.
+    TrainingReport
 
     Raises
     ------
     ReportError
-        If the job left none in this run.
+        If the training left no report in this run, or one that cannot be read.
     """
-    found = summaries.read(run_id, source=database).get(job)
-    if found is None:
-        raise ReportError(f"The job {job!r} left no summary of the run {run_id}. Clear its task to run it again.")
-    return found
-
-
-def conclude(database: Database[Any], run_id: str, job: str, **more: Any) -> summaries.Summary:
-    """Print the summary of a job, and keep it as that of its run.
-
-    Parameters
-    ----------
-    database : pymongo.database.Database
-    run_id, job : str
-        As for `summary_of`.
-    **more
-        Further figures of the run.
-
-    Returns
-    -------
-    dict
-        The summary of the run.
-
-    Raises
-    ------
-    ReportError
-        As `summary_of`.
-    """
-    total = summary_of(database, run_id, job) | more
-    print(summaries.render(run_id.partition("/")[0], total), flush=True)
-    summaries.write(run_id, "summary", total, into=database)
-    return total
-
-
-def shortfall(total: Mapping[str, Any]) -> str | None:
-    """Say what a training that succeeded could not do.
-
-    Parameters
-    ----------
-    total : mapping
-        Summary of the run.
-
-    Returns
-    -------
-    str or None
-        A sentence if the corpus has nothing to learn from, or if retention had deleted events before they were
-        used. The run has not failed, since no retry would help; but it must not look as if all was well.
-    """
-    if total.get("decision") == "skipped":
-        return f"Nothing was trained. {total['reason']}"
-    if lost := total.get("lost_by_retention"):
-        return (
-            f"Retention had deleted {lost:,} events before this run could use them. It has used the others: see "
-            "above. Increase the retention of the topic, or run the DAG more often."
-        )
-    return None
+    report = summaries.require(run_id, kind, source=database)
+    print(summaries.render(run_id.partition("/")[0], report), flush=True)
+    print(summaries.render(summary.JOB, summary), flush=True)
+    summaries.keep(run_id, summary, into=database)
+    return report

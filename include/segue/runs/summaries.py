@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pymongo.database import Database
@@ -20,10 +21,7 @@ from pymongo.database import Database
 from segue.connections.mongo import database
 from segue.errors import ReportError
 
-Summary = dict[str, Any]
-
 COLLECTION = "run_summaries"
-
 
 Kind = TypeVar("Kind", bound="Report")
 
@@ -104,6 +102,23 @@ class Report(Part):
         return dict(document)
 
 
+@dataclass(frozen=True)
+class Kept(Generic[Kind]):
+    """A report as MongoDB holds it.
+
+    Parameters
+    ----------
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    written_at : datetime
+    report : Report
+    """
+
+    run_id: str
+    written_at: datetime
+    report: Kind
+
+
 def fields_of(kind: type[Part], document: Mapping[str, Any]) -> dict[str, Any]:
     """Take those entries of a document that are fields of a model; `Report.migrate` picks parts with it."""
     return {name: value for name, value in document.items() if name in kind.model_fields}
@@ -143,7 +158,19 @@ def keep(run_id: str, report: Report, *, into: Database[Any] | None = None) -> N
     ServiceUnavailableError
         If MongoDB does not answer.
     """
-    write(run_id, report.JOB, report.to_document(), into=into)
+    if into is None:
+        with database() as into:
+            keep(run_id, report, into=into)
+        return
+    key = f"{run_id}/{report.JOB}"
+    document = {
+        "_id": key,
+        "run_id": run_id,
+        "job": report.JOB,
+        "written_at": datetime.now(UTC),
+        "summary": report.to_document(),
+    }
+    into[COLLECTION].replace_one({"_id": key}, document, upsert=True)
 
 
 def find(run_id: str, kind: type[Kind], *, source: Database[Any] | None = None) -> Kind | None:
@@ -200,127 +227,48 @@ def require(run_id: str, kind: type[Kind], *, source: Database[Any] | None = Non
     return found
 
 
-def write(run_id: str, job: str, summary: Mapping[str, Any], *, into: Database[Any] | None = None) -> None:
-    """Keep the untyped summary of a training, replacing an earlier one.
-
-    Parameters
-    ----------
-    run_id : str
-        ``<dag_id>/<run_id>``.
-    job : str
-        Name of the job.
-    summary : mapping of str to BSON value
-        Counts, figures, tables as lists of mappings.
-    into : pymongo.database.Database, optional
-        Where to; default the database of the settings.
-
-    Raises
-    ------
-    ServiceUnavailableError
-        If MongoDB does not answer.
-    """
-    if into is None:
-        with database() as into:
-            write(run_id, job, summary, into=into)
-        return
-    key = f"{run_id}/{job}"
-    document = {
-        "_id": key,
-        "run_id": run_id,
-        "job": job,
-        "written_at": datetime.now(UTC),
-        "summary": dict(summary),
-    }
-    into[COLLECTION].replace_one({"_id": key}, document, upsert=True)
-
-
-def read(run_id: str, *, source: Database[Any] | None = None) -> dict[str, Summary]:
-    """Read the summaries of a run, untyped.
-
-    Parameters
-    ----------
-    run_id : str
-        ``<dag_id>/<run_id>``.
-    source : pymongo.database.Database, optional
-        Where from; default the database of the settings.
-
-    Returns
-    -------
-    dict of str to dict
-        Summary by job, in the order written; empty for a run that has none.
-
-    Raises
-    ------
-    ServiceUnavailableError
-        If MongoDB does not answer.
-    """
-    if source is None:
-        with database() as source:
-            return read(run_id, source=source)
-    documents = source[COLLECTION].find({"_id": {"$regex": f"^{re.escape(run_id)}/[^/]+$"}}).sort("written_at")
-    return {document["job"]: document["summary"] for document in documents}
-
-
-def last(dag_id: str, *, source: Database[Any]) -> Summary | None:
-    """Find the newest summary of a DAG's last task.
+def newest(dag_id: str, kind: type[Kind], *, source: Database[Any]) -> Kept[Kind] | None:
+    """Find the report that one job of a DAG has kept last, in whichever run.
 
     Parameters
     ----------
     dag_id : str
+    kind : type of Report
+        Which job's.
     source : pymongo.database.Database
 
     Returns
     -------
-    dict or None
-        The document: ``run_id``, ``written_at`` and ``summary``.
+    Kept or None
+        None if the job has never left a report.
+
+    Raises
+    ------
+    ReportError
+        As `Report.of_document`.
     """
-    runs = {"_id": {"$regex": f"^{re.escape(dag_id)}/[^/]+/summary$"}}
-    found: Summary | None = source[COLLECTION].find_one(runs, sort=[("written_at", -1)])
-    return found
+    runs = {"_id": {"$regex": f"^{re.escape(dag_id)}/[^/]+/{re.escape(kind.JOB)}$"}}
+    found = source[COLLECTION].find_one(runs, sort=[("written_at", -1)])
+    return found and Kept(found["run_id"], found["written_at"], kind.of_document(found["summary"]))
 
 
-def render(title: str, summary: Mapping[str, Any] | Part) -> str:
+def render(title: str, report: Part) -> str:
     """Lay a report out as text, one line a figure.
 
     Parameters
     ----------
     title : str
         First line.
-    summary : mapping or Part
-        Nested mappings become dotted names.
+    report : Part
+        Nested parts and mappings become dotted names. Fields that are None are left out.
 
     Returns
     -------
     str
         Lines without indentation, as the Spark operator's log strips it.
-
-    Examples
-    --------
-    >>> print(render("extract", {"tracks": 240, "rejected": {"SILENT": 1}, "tracks_per_s": 5.128}))
-    == extract ==
-    tracks .................... 240
-    rejected.SILENT ........... 1
-    tracks_per_s .............. 5.13
     """
-    figures = summary.model_dump(mode="json", exclude_none=True) if isinstance(summary, Part) else summary
-    lines = _lines({name: value for name, value in figures.items() if name != "version"})
-    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in lines)])
-
-
-def report(run_id: str, job: str, summary: Mapping[str, Any]) -> None:
-    """Print the summary of a job into its log, then keep it: what every Spark job does last.
-
-    Parameters
-    ----------
-    run_id : str
-        ``<dag_id>/<run_id>``.
-    job : str
-        Name of the job.
-    summary : mapping
-        As for `write`.
-    """
-    print(render(job, summary), flush=True)
-    write(run_id, job, summary)
+    figures = report.model_dump(mode="json", exclude_none=True, exclude={"version"})
+    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in _lines(figures))])
 
 
 def _lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

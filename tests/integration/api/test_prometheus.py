@@ -11,9 +11,31 @@ from prometheus_client.parser import text_string_to_metric_families
 from pymongo.database import Database
 
 from segue.api import caching
+from segue.recommender.reports import IncrementalUpdateReport, UpdateFigures
 from segue.runs import summaries
+from segue.runs.conclusion import RunSummary
 
-NDCG = {"challenger": {"ndcg@10": 0.25}, "champion": 0.2}
+KEPT = IncrementalUpdateReport(
+    decision="kept",
+    reason="no better",
+    model="recommender/1",
+    seconds=5.0,
+    window="{}",
+    messages_in_window=40,
+    waiting_after_window=0,
+)
+COMPARED = UpdateFigures(
+    challenger={"ndcg@10": 0.25}, champion_ndcg_at_10=0.2, updates_since_full_training=1, listens=40
+)
+PROMOTED = KEPT.model_copy(
+    update={
+        "decision": "promoted",
+        "messages_in_window": 41,
+        "lost_by_retention": 2,
+        "first_event_to_promoted_s": 12.0,
+        "updated": COMPARED,
+    }
+)
 
 
 def scraped(client: httpx.Client) -> dict[tuple[str, str], float]:
@@ -34,14 +56,16 @@ def test_the_lag_and_the_last_run_of_the_retraining_are_told(
     ]
     body = {"listen_type": "import", "payload": listens}
     client.post("/1/submit-listens", json=body).raise_for_status()
-    for number, decision in enumerate(["kept", "promoted"]):
-        done = {"decision": decision, "messages_in_window": 40 + number, "seconds": 9.5, **NDCG}
-        done |= {"first_event_to_promoted_s": 12.0} if number else {}
-        summaries.write(f"incremental_retraining/{number}", "summary", done, into=database)
+    for number, report in enumerate([KEPT, PROMOTED]):
+        run_id = f"incremental_retraining/{number}"
+        summaries.keep(run_id, report, into=database)
+        summaries.keep(run_id, RunSummary(results="there", seconds=9.5), into=database)
 
     told = scraped(client)
     assert told["segue_retraining_lag", ""] == before + 3
+    assert told["segue_retraining_last_seconds", ""] == 9.5
     assert told["segue_retraining_last_window_messages", ""] == 41
+    assert told["segue_retraining_last_lost_by_retention", ""] == 2
     assert told["segue_retraining_last_promoted", ""] == 1
     assert told["segue_retraining_last_first_event_to_promoted_seconds", ""] == 12
     assert told["segue_retraining_last_ended_timestamp_seconds", ""] > time.time() - 60

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from segue.audio.definition import N_FEATURES
+from segue.genres.reports import GenreReport
 from segue.runs import summaries
 from segue.settings import Settings
 from segue.stack import documents as server
@@ -52,10 +53,10 @@ def test_a_corpus_with_nothing_to_learn_from_is_skipped_with_the_reason(
     if genres:
         publish(mongo, *genres)
     job("train_genre")()
-    told = summaries.read("a/nothing", source=mongo)["train_genre"]
-    assert told["decision"] == "skipped"
-    assert reason in told["reason"]
-    assert told["labels"] == "there is no genre champion yet"
+    told = summaries.require("a/nothing", GenreReport, source=mongo)
+    assert told.decision == "skipped"
+    assert reason in told.reason
+    assert told.predictions.reason == "there is no genre champion yet"
 
 
 def test_a_server_killed_while_the_tracks_are_read_fails_the_job_and_the_retry_completes(
@@ -78,6 +79,7 @@ def test_a_server_killed_while_the_tracks_are_read_fails_the_job_and_the_retry_c
             main()
     lifecycle.up(settings, ["mongo"])
     main()
-    told = summaries.read("a/nothing", source=mongo)["train_genre"]
-    assert (told["decision"], told["model"]) == ("promoted", "genre/1")
-    assert sum(told["tracks"].values()) == 120
+    told = summaries.require("a/nothing", GenreReport, source=mongo)
+    assert (told.decision, told.model) == ("promoted", "genre/1")
+    assert told.trained is not None
+    assert sum(told.trained.tracks.values()) == 120

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from pymongo.database import Database
@@ -17,6 +17,13 @@ from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import produce
 from segue.errors import ServiceUnavailableError
 from segue.recommender import incremental
+from segue.recommender.reports import (
+    FullTrainingReport,
+    IncrementalUpdateReport,
+    PlacementFigures,
+    RetrainingReport,
+    TrackPlacementReport,
+)
 from segue.recommender.retraining import look_up
 from segue.recommender.training import FullTraining
 from segue.runs import summaries
@@ -31,6 +38,7 @@ TOPIC = "quiet"
 DAYS = OffsetWindow("tracks", {0: (0, 2)})
 
 Job = Callable[..., Callable[[], None]]
+Kind = TypeVar("Kind", bound=RetrainingReport)
 
 
 def test_train_update_and_place(
@@ -55,50 +63,58 @@ def test_train_update_and_place(
     look = offsets.whole_topic
     monkeypatch.setattr(offsets, "whole_topic", lambda *which: asked.append(which[1]) or look(*which))
 
-    def run(name: str, *arguments: str) -> dict[str, Any]:
+    def run(kind: type[Kind], *arguments: str) -> Kind:
         asked.clear()
-        job(name, *arguments)()
+        job(kind.JOB, *arguments)()
         spark.catalog.clearCache()  # a job has a session of its own
         assert asked == [TOPIC], "one look at the broker"
-        return summaries.read("a/nothing", source=mongo)[name]
+        return summaries.require("a/nothing", kind, source=mongo)
 
     documents = documents_of(audience)
     mongo["recommendations"].delete_many({})
-    early = run("place_new_tracks", "--window", DAYS.to_json())
-    assert (early["decision"], early["model"], early["days_announced"]) == ("kept", "none", 2)
-    assert "there is no recommender yet" in early["reason"]
+    early = run(TrackPlacementReport, "--window", DAYS.to_json())
+    assert (early.decision, early.model, early.days_announced) == ("kept", "none", 2)
+    assert (early.screened, early.placed) == (None, None)
+    assert "there is no recommender yet" in early.reason
 
     mongo["tracks"].insert_many(documents[:-1])
     known = listen(2_000, day=0)
-    trained = run("train_recommender", "--trials", "1")
-    assert (trained["decision"], trained["model"]) == ("promoted", "recommender/1")
-    assert trained["learned"] == known.to_json()
-    assert trained["messages"] == known.size == trained["used"] + sum(trained["rejected"].values())
-    assert trained["forgotten_users"].keys() == {"now out of the model"}
+    trained = run(FullTrainingReport, "--trials", "1")
+    assert (trained.decision, trained.model) == ("promoted", "recommender/1")
+    assert trained.learned == known.to_json()
+    counts = trained.screened
+    assert counts is not None
+    assert counts.messages == known.size == counts.used + sum(counts.rejected.values())
+    assert trained.compared.forgotten_users is not None
+    assert trained.compared.forgotten_users.keys() == {"now out of the model"}
 
     later = listen(200, day=30)
     window = OffsetWindow(TOPIC, {p: (known.ends[p], end) for p, end in later.ends.items()})
     beyond = listen(30, day=60)
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
-    updated = run("retrain_incrementally", "--window", window.to_json())
-    assert (updated["decision"], updated["model"]) == ("promoted", "recommender/2")
-    assert (updated["messages_in_window"], updated["window"]) == (200, window.to_json())
-    assert updated["messages"] == later.size, "not what came after the window"
-    assert updated["waiting_after_window"] == beyond.size - later.size
-    assert updated["updates_since_full_training"] == 1
-    assert updated["ndcg@10_of_full_training"] == updated["champion"]
-    assert updated["first_event_to_promoted_s"] > 0
+    done = run(IncrementalUpdateReport, "--window", window.to_json())
+    assert (done.decision, done.model, done.compared) == ("promoted", "recommender/2", None)
+    assert (done.messages_in_window, done.window) == (200, window.to_json())
+    assert done.screened is not None
+    assert done.screened.messages == later.size, "not what came after the window"
+    assert done.waiting_after_window == beyond.size - later.size
+    assert done.updated is not None
+    assert done.updated.updates_since_full_training == 1
+    assert done.updated.full_training_ndcg_at_10 == done.updated.champion_ndcg_at_10
+    assert done.first_event_to_promoted_s is not None
+    assert done.first_event_to_promoted_s > 0
 
-    again = run("retrain_incrementally", "--window", window.to_json())
-    assert (again["decision"], again["listeners_served"]) == ("kept", 0)
-    assert "already seen" in again["reason"]
+    again = run(IncrementalUpdateReport, "--window", window.to_json())
+    assert (again.decision, again.listeners_served, again.updated) == ("kept", 0, None)
+    assert "already seen" in again.reason
 
     mongo["tracks"].insert_one(documents[-1])
-    placed = run("place_new_tracks", "--window", DAYS.to_json())
-    assert (placed["decision"], placed["model"]) == ("promoted", "recommender/3")
-    assert (placed["tracks_new"], placed["tracks_gone"], placed["window"]) == (1, 0, DAYS.to_json())
-    assert placed["messages"] == beyond.size, "the lists leave out what was just played"
-    assert placed["listeners_served"] == mongo["recommendations"].count_documents({})
+    placed = run(TrackPlacementReport, "--window", DAYS.to_json())
+    assert (placed.decision, placed.model, placed.window) == ("promoted", "recommender/3", DAYS.to_json())
+    assert placed.placed == PlacementFigures(tracks_new=1, tracks_gone=0)
+    assert placed.screened is not None
+    assert placed.screened.messages == beyond.size, "the lists leave out what was just played"
+    assert placed.listeners_served == mongo["recommendations"].count_documents({})
 
 
 def test_a_training_as_of_a_past_day_does_not_ask_kafka(

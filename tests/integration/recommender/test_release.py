@@ -36,6 +36,7 @@ from segue.recommender.components.blend import Blend
 from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
+from segue.recommender.reports import ComparisonFigures, FullTrainingReport, UpdateFigures
 from segue.recommender.retraining import Start
 from segue.recommender.serving import release
 from segue.runs import reports, summaries
@@ -141,7 +142,8 @@ def test_the_first_recommender_is_promoted_with_what_was_measured(
 ) -> None:
     decision, _, window = trained
     assert decision.promoted
-    assert set(decision.figures["ndcg@10"]) == {
+    assert isinstance(decision.figures, ComparisonFigures)
+    assert set(decision.figures.ndcg_at_10) == {
         "popularity",
         "item cosine",
         "EASE",
@@ -300,10 +302,12 @@ def test_drift_is_counted_from_the_last_full_training(
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
     decision = update(spark, here, read(newer)[0], newer)
     updates = int(before.tags.get(UPDATES, "0")) + 1
-    assert decision.figures[UPDATES] == updates
+    assert isinstance(decision.figures, UpdateFigures)
+    assert decision.figures.updates_since_full_training == updates
     assert int(champion_of(here).tags[UPDATES]) == updates
     assert champion_of(here).tags[FULL] == before.tags.get(FULL, str(before.number))
-    assert 0 <= decision.figures["ndcg@10_of_full_training"] <= 1
+    assert decision.figures.full_training_ndcg_at_10 is not None
+    assert 0 <= decision.figures.full_training_ndcg_at_10 <= 1
 
 
 def test_a_damaged_champion_is_replaced_by_a_full_training_even_one_that_does_not_pass(
@@ -350,8 +354,10 @@ def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
     assert job.returncode == 0, output[-3000:]
     html = reports.read("recommender/test", source=database)
     assert html == (champion_of(here).folder().parent / "report.html").read_text()
-    done = summaries.read("recommender/test", source=database)["train_recommender"]
-    assert done["forgotten_users"]["now out of the model"] == 1, "who has left since the last full training"
+    done = summaries.require("recommender/test", FullTrainingReport, source=database)
+    assert done.compared.forgotten_users == {"now out of the model": 1}, (
+        "who has left since the last full training"
+    )
 
 
 def test_a_training_whose_document_server_is_killed_is_completed_by_its_retry(
@@ -373,9 +379,10 @@ def test_a_training_whose_document_server_is_killed_is_completed_by_its_retry(
         with subprocess.Popen(**job_of(here, "recommender/killed")) as job:
             output, _ = job.communicate()
     assert job.returncode == 0, output[-3000:]
-    done = summaries.read("recommender/killed", source=database)["train_recommender"]
-    assert done["messages"] == done["used"] + sum(done["rejected"].values())
-    assert done["listeners_served"] == database["recommendations"].count_documents({})
+    done = summaries.require("recommender/killed", FullTrainingReport, source=database)
+    assert done.screened is not None
+    assert done.screened.messages == done.screened.used + sum(done.screened.rejected.values())
+    assert done.listeners_served == database["recommendations"].count_documents({})
 
 
 def job_of(here: Settings, run_id: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
 from segue.runs import reports, summaries
+from segue.runs.conclusion import MissedDeadline
 from segue.stack import lifecycle, processes, secrets
 from segue.stack.airflow import COMMANDS
 from segue.stack.service import State
@@ -144,7 +145,7 @@ def test_a_backfill_has_a_run_for_each_day_but_none_for_days_to_come(stack, airf
     assert [run["partition_key"] for run in runs] == [str(first + timedelta(days=n)) for n in range(3)]
 
 
-def test_a_run_that_is_late_is_noted_in_its_summaries(settings, stack, mongo):
+def test_a_run_that_is_late_is_noted_among_its_reports(settings, stack, mongo):
     with AirflowApi(stack.url, stack.username, stack.password) as api:
         wait_for_dags(api, {"genre_model"})
         run_id = api.trigger("genre_model", {})  # its DAG is paused: the run waits, and nothing is trained
@@ -156,10 +157,10 @@ def test_a_run_that_is_late_is_noted_in_its_summaries(settings, stack, mongo):
         )
         assert late.rowcount == 1, "the run has a deadline"
     give_up = time.monotonic() + LATE_S
-    while not (noted := summaries.read(f"genre_model/{run_id}", source=mongo)):
+    while not (noted := summaries.find(f"genre_model/{run_id}", MissedDeadline, source=mongo)):
         assert time.monotonic() < give_up, "nobody noted it"
         time.sleep(0.5)
-    assert noted == {"deadline": {"missed": f"genre_model/{run_id} was queued 3 hours ago and has not succeeded."}}
+    assert noted.missed == f"genre_model/{run_id} was queued 3 hours ago and has not succeeded."
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -64,9 +64,9 @@ def test_everything_else_is_counted_by_reason(screened):
 
 
 def test_the_counts_add_up(screened):
-    summary = screened.summary()
-    assert summary["messages"] == 10 == summary["used"] + sum(summary["rejected"].values())
-    assert summary["used"] == screened.listens.count() == 3
+    counts = screened.counts()
+    assert counts.messages == 10 == counts.used + sum(counts.rejected.values())
+    assert counts.used == screened.listens.count() == 3
     assert screened.in_window == 8
 
 

@@ -6,8 +6,21 @@ from datetime import UTC, datetime
 import pytest
 
 from segue.errors import CorpusError, ServiceUnavailableError
+from segue.genres.reports import GenreReport, Predictions
+from segue.recommender.reports import (
+    ComparisonFigures,
+    FullTrainingReport,
+    IncrementalUpdateReport,
+    TrackPlacementReport,
+)
 from segue.runs import summaries
 from segue.settings import PROJECT_DIR
+
+KEPT = {"decision": "kept", "reason": "no better", "seconds": 3.0}
+PLACED = TrackPlacementReport(**KEPT, window="{}", days_announced=1)
+TRAINED = FullTrainingReport(**KEPT, compared=ComparisonFigures(ndcg_at_10={}, listens=4), learned="{}")
+UPDATED = IncrementalUpdateReport(**KEPT, window="{}", messages_in_window=4, waiting_after_window=0)
+GENRE = GenreReport(**KEPT, predictions=Predictions(reason="there is no genre champion yet"))
 
 
 @pytest.fixture
@@ -21,14 +34,15 @@ def plugin(monkeypatch, tmp_path):
 
 @pytest.fixture
 def summary(plugin, monkeypatch):
-    """Run the last task of a training on the summary that a job has left; return what it keeps."""
-    kept = {}
+    """Run the last task of a training on the report that its job has left; return what the task keeps."""
+    kept = []
     monkeypatch.setattr(plugin, "mongo_database", nullcontext)
-    monkeypatch.setattr(summaries, "write", lambda _run, _job, total, into: kept.update(total))  # noqa: ARG005
+    monkeypatch.setattr(summaries, "keep", lambda run, report, into: kept.append((run, report)))  # noqa: ARG005
 
-    def run(done):
-        monkeypatch.setattr(summaries, "read", lambda _run, source: {"job": done} if done else {})  # noqa: ARG005
-        plugin.training_summary.function("d/r", datetime.now(UTC).isoformat(), "job", "there")
+    def run(report, job=None):
+        found = {type(report): report}
+        monkeypatch.setattr(summaries, "find", lambda _run, kind, source: found.get(kind))  # noqa: ARG005
+        plugin.training_summary.function("d/r", datetime.now(UTC).isoformat(), job or report.JOB, "there")
 
     return run, kept
 
@@ -43,26 +57,33 @@ def test_only_what_segue_refuses_fails_at_once(plugin):
             raise again
 
 
-def test_what_retention_took_is_kept_and_makes_the_summary_skip_visibly(summary):
+def test_what_retention_took_makes_the_summary_skip_visibly(summary):
     from airflow.sdk.exceptions import AirflowSkipException
 
     run, kept = summary
     with pytest.raises(AirflowSkipException, match="deleted 1,200 events"):
-        run({"decision": "promoted", "lost_by_retention": 1_200})
-    assert kept["lost_by_retention"] == 1_200
+        run(PLACED.model_copy(update={"lost_by_retention": 1_200}))
+    assert [run_id for run_id, _ in kept] == ["d/r"]
 
 
-def test_where_nothing_was_lost_it_succeeds(summary):
+@pytest.mark.parametrize("report", [PLACED, TRAINED, UPDATED, GENRE], ids=lambda report: report.JOB)
+def test_where_nothing_was_lost_it_prints_the_report_and_keeps_the_summary(summary, report, capsys):
     run, kept = summary
-    run({"decision": "kept", "lost_by_retention": 0})
-    assert kept["results"] == "there"
+    run(report)
+    [(run_id, done)] = kept
+    assert (run_id, done.results) == ("d/r", "there")
+    assert done.seconds >= 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "== d =="
+    assert any(line.startswith("reason .") and line.endswith("no better") for line in printed)
+    assert any(line.startswith("results .") and line.endswith("there") for line in printed)
 
 
 def test_a_job_that_left_nothing_fails_it(summary):
     from airflow.sdk.exceptions import AirflowFailException
 
-    with pytest.raises(AirflowFailException, match="left no summary"):
-        summary[0](None)
+    with pytest.raises(AirflowFailException, match="'train_genre' left no report of the run d/r"):
+        summary[0](None, "train_genre")
 
 
 def test_a_corpus_with_nothing_to_learn_from_skips_it_with_the_reason(summary):
@@ -70,5 +91,5 @@ def test_a_corpus_with_nothing_to_learn_from_skips_it_with_the_reason(summary):
 
     run, kept = summary
     with pytest.raises(AirflowSkipException, match=r"^Nothing was trained. No published track has a genre."):
-        run({"decision": "skipped", "reason": "No published track has a genre."})
-    assert kept["decision"] == "skipped"
+        run(GENRE.model_copy(update={"decision": "skipped", "reason": "No published track has a genre."}))
+    assert len(kept) == 1

@@ -19,6 +19,7 @@ from segue.recommender.material import Material
 from segue.recommender.model import NAME, Catalogue, Recommender
 from segue.recommender.new_tracks import TrackPlacement
 from segue.recommender.recipe import Audio
+from segue.recommender.reports import PlacementFigures
 from segue.recommender.retraining import Start
 from segue.recommender.update import fold_in_tracks, reindex
 from segue.settings import Settings
@@ -86,7 +87,7 @@ def grown(plays: sparse.csr_matrix, catalogue: Catalogue, sounds: np.ndarray) ->
 def place_tracks(material: Material, registry: Registry) -> PromotionDecision:
     topic = OffsetWindow("listens", {0: (0, 10**6)})
     start = Start(registry, registry.champion(NAME), topic, topic)
-    return TrackPlacement().decide(None, start, material)  # type: ignore[arg-type]
+    return TrackPlacement(OffsetWindow("tracks", {0: (0, 1)})).decide(None, start, material)  # type: ignore[arg-type]
 
 
 def serve(
@@ -105,7 +106,7 @@ def test_a_new_track_is_placed_by_its_audio_and_what_was_played_stays(
     settled = serve(registry, model, plays, Audio(sounds, model.catalogue.artists), SEEN)
     decision = place_tracks(material_of(*grown(plays, model.catalogue, sounds)), registry)
     assert (decision.promoted, decision.version) == (True, "recommender/2")
-    assert decision.figures == {"tracks_new": 1, "tracks_gone": 0}
+    assert decision.figures == PlacementFigures(tracks_new=1, tracks_gone=0)
     items = factors_of(decision.model)
     np.testing.assert_array_equal(items[:60], factors_of(settled))
     likeness = items[:60] @ items[60] / np.linalg.norm(items[:60], axis=1)

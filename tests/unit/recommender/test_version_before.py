@@ -23,6 +23,7 @@ from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import Audio
+from segue.recommender.reports import UpdateFigures
 from segue.recommender.retraining import Start
 from segue.settings import Settings
 
@@ -104,7 +105,9 @@ def test_it_is_updated_and_compared_with_its_full_training(
     decision = IncrementalUpdate(topic).decide(None, start, material)  # type: ignore[arg-type]
     assert (decision.promoted, decision.version) == (True, "recommender/3")
     assert f"{NEW} listens that recommender/2 has not learned" in decision.reason
-    assert decision.figures["ndcg@10_of_full_training"] > 0
+    assert isinstance(decision.figures, UpdateFigures)
+    assert decision.figures.full_training_ndcg_at_10 is not None
+    assert decision.figures.full_training_ndcg_at_10 > 0
     champion = registry.champion(NAME)
     assert champion is not None
     assert Lineage.of(champion) == Lineage(Offsets({0: end}), full_training=1, updates=3)

@@ -1,0 +1,99 @@
+"""What the job `train_genre` reports; `segue.runs.summaries` writes and reads these models.
+
+Version 0 is that of November 2026, when reports had no types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from segue.runs.conclusion import TrainingReport
+from segue.runs.summaries import Part, fields_of
+
+
+class TrainedModel(Part):
+    """How a challenger was made, and how good it is.
+
+    Attributes
+    ----------
+    challenger : str
+        The version that was trained, such as ``genre/3``.
+    chosen : dict of str to object
+        Classifier, features and parameters.
+    trials : int
+        Trials of the search that have ended.
+    search_s, search_cpu_s : float
+        Wall time and CPU time of the search, seconds.
+    test : dict of str to float
+        Metrics on the test tracks.
+    rivals : dict of str to float
+        Macro F1 of the models that it was compared with.
+    tracks : dict of str to int
+        Tracks by part.
+    rejected : dict of str to int
+        Tracks that cannot be used, by reason.
+    split_by_track : tuple of str
+        Genres that were split by track and not by artist.
+    """
+
+    challenger: str
+    chosen: dict[str, Any]
+    trials: int
+    search_s: float
+    search_cpu_s: float
+    test: dict[str, float]
+    rivals: dict[str, float]
+    tracks: dict[str, int]
+    rejected: dict[str, int]
+    split_by_track: tuple[str, ...]
+
+
+class Predictions(Part):
+    """What came of predicting the genre of tracks that have none.
+
+    Attributes
+    ----------
+    tracks : int
+        Tracks that were predicted.
+    model : str or None
+        The champion that predicted them.
+    reason : str or None
+        Why nothing was predicted.
+    """
+
+    tracks: int = 0
+    model: str | None = None
+    reason: str | None = None
+
+
+class GenreReport(TrainingReport):
+    """What the job `train_genre` has done.
+
+    Attributes
+    ----------
+    trained : TrainedModel or None
+        None if no challenger was trained.
+    predictions : Predictions
+    """
+
+    JOB: ClassVar[str] = "train_genre"
+
+    trained: TrainedModel | None = None
+    predictions: Predictions
+
+    @classmethod
+    def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Read version 0, whose figures stood side by side.
+
+        ``labels`` was the champion that had predicted, such as ``genre/3``, or a sentence: why nothing was
+        predicted.
+        """
+        said = document["labels"]
+        return fields_of(cls, document) | {
+            "trained": fields_of(TrainedModel, document) if "challenger" in document else None,
+            "predictions": {
+                "tracks": document["labelled"],
+                **({"reason": said} if " " in said else {"model": said}),
+            },
+        }
