@@ -21,7 +21,6 @@ import shutil
 import signal
 import socket
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -46,6 +45,8 @@ FEWEST_LISTENERS = 50
 DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
 PORTS = ("airflow_port", "kafka_port", "kafka_controller_port", "mongo_port", "api_port")
 PIECES = 240
+ELSEWHERE = ("mongo_uri", "kafka_bootstrap_servers", "lake", "metadata", "mlflow_tracking_uri", "tuning_storage")
+"""Settings that would send this benchmark's data into somebody's own stores."""
 IDLE_SAMPLES = 3
 CORPUS, SAMPLES = "full", "samples.jsonl"
 
@@ -102,8 +103,7 @@ def _run(
             mongo = stack.enter_context(MongoClient[dict[str, Any]](settings.mongo, tz_aware=True))
             sampler = stack.enter_context(Sampler(settings.state_dir, samples, options.every).running())
             wait_for_dags(api, DAGS)
-            while sampler.taken < IDLE_SAMPLES:
-                time.sleep(1)
+            sampler.wait_for(IDLE_SAMPLES)
             database = mongo[settings.mongo_database]
             chain = Chain(settings, recipe, size, progress, api, database, console)
             steps = [step for step in Chain.STEPS if not options.only or step in options.only]
@@ -188,6 +188,9 @@ def _own_settings(home: Path, clips: Path, progress: Progress) -> Settings:
             for each in sockets:
                 each.bind(("127.0.0.1", 0))
             progress.ports = {name: each.getsockname()[1] for name, each in zip(PORTS, sockets, strict=True)}
+    for variable in (f"SEGUE_{name.upper()}" for name in ELSEWHERE):
+        if os.environ.pop(variable, None) is not None:
+            console.print(f"{variable} is ignored: this benchmark has a stack of its own.")
     settings = Settings(home=home, corpus=CORPUS, jars=Settings().jars_dir, music=clips, **progress.ports)
     os.environ.update(settings.environment)
     get_settings.cache_clear()

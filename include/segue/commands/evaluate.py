@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from segue.settings import get_settings
+from segue.stack.spark_session import spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from segue.recommender.evaluation.comparison import Comparison
+    from segue.recommender.comparison import Comparison
     from segue.recommender.interactions import Interactions
 
 SEEDS = 3
@@ -83,7 +82,7 @@ def fma(
     progress = Console(stderr=True, highlight=False)
     with spark_session() as spark:
         segue = train.train(spark, table, trials=trials, minutes=minutes, seed=0)
-        own = segue.judged.metrics()
+        own = segue.evaluation.metrics()
     shown = Table("Features", title=f"FMA {subset}: accuracy on the test part, %")
     for name in published.classifiers(0):
         shown.add_column(name, justify="right")
@@ -99,8 +98,9 @@ def fma(
 def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]) -> Comparison:
     from functools import partial
 
+    from segue.recommender import comparison
     from segue.recommender.components import als
-    from segue.recommender.evaluation import comparison, windows
+    from segue.recommender.evaluation import windows
 
     if data.timestamp is not None:
         return comparison.compare(partial(als.fit, spark), windows.by_time(data), None, say=say)
@@ -114,26 +114,6 @@ def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]
 
 def _say_seed(say: Callable[[str], None], seed: int, line: str) -> None:
     say(f"Seed {seed + 1} of {SEEDS}: {line}")
-
-
-@contextmanager
-def spark_session() -> Iterator[SparkSession]:
-    """Open a Spark session in this process, configured as the stack's jobs are."""
-    import os
-
-    from segue.connections.spark import session
-    from segue.stack import jars, prerequisites, spark_conf
-
-    settings = get_settings()
-    prerequisites.java()
-    jars.fetch(settings)
-    spark_conf.write(settings)
-    os.environ |= spark_conf.environment(settings)
-    spark = session("segue-evaluate")
-    try:
-        yield spark
-    finally:
-        spark.stop()
 
 
 COLUMNS = {

@@ -1,4 +1,4 @@
-"""``segue recommend``: a listener's recommendations, and why."""
+"""``segue recommend``: print the recommendations of a listener with their reasons."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from segue.settings import get_settings
 def recommend(
     user: Annotated[str, typer.Argument(help="Name of the listener.")],
     count: Annotated[int, typer.Option(min=1, max=100, help="Length of the list.")] = 10,
-    discover: Annotated[float, typer.Option(min=0, max=1, help="Share of tracks never played.")] = 1.0,
+    discover: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of tracks that the listener has never played.")
+    ] = 1.0,
 ) -> None:
-    """Rank the catalogue for a listener now, and say why each track is in the list."""
+    """Rank the catalogue for a listener, and print the reason for each track."""
     from segue.connections.mongo import database
     from segue.connections.registry import Registry
     from segue.listens.migration import prepare

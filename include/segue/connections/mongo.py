@@ -1,4 +1,4 @@
-"""MongoDB: the one place that opens clients, with the address and the time limits of the settings."""
+"""MongoDB clients, with the time limits that Segue needs. No other module opens one."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import ConnectionFailure
 
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.settings import get_settings
 
 SELECTION_TIMEOUT_MS = 10_000
 SOCKET_TIMEOUT_MS = 300_000
-"""A server that has been silent for so long hangs: without a limit a client would wait for it for ever."""
+"""Longest silence of a server before it counts as hung. Without a limit a client would wait forever."""
 
 
 def client(
     uri: str,
     *,
-    selection_timeout_ms: int = SELECTION_TIMEOUT_MS,
+    selection_timeout_ms: int | None = None,
     socket_timeout_ms: int | None = None,
 ) -> MongoClient[dict[str, Any]]:
     """Open a client; it connects when it is first used.
@@ -31,29 +31,36 @@ def client(
     ----------
     uri : str
         Connection string, such as that of the settings.
-    selection_timeout_ms : int
-        Longest wait for a server that takes requests, in milliseconds.
+    selection_timeout_ms : int, optional
+        Longest wait for a server that takes requests, in milliseconds. Default that of `uri`, else
+        `SELECTION_TIMEOUT_MS`.
     socket_timeout_ms : int, optional
-        Longest wait for an answer, in milliseconds; by default that of `uri`, else `SOCKET_TIMEOUT_MS`.
+        Longest wait for an answer, in milliseconds. Default that of `uri`, else `SOCKET_TIMEOUT_MS`.
 
     Returns
     -------
     pymongo.MongoClient
-        Its dates are aware, in UTC. ``connectTimeoutMS`` is left to `uri`: a heartbeat that takes longer ends
-        whatever is on its way.
+        Its dates are aware, in UTC. ``connectTimeoutMS`` is left to `uri`, because pymongo drops its connections
+        when a heartbeat takes longer.
     """
     stated = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     return MongoClient(
         uri,
-        serverSelectionTimeoutMS=selection_timeout_ms,
+        serverSelectionTimeoutMS=selection_timeout_ms
+        or int(stated.get("serverselectiontimeoutms", SELECTION_TIMEOUT_MS)),
         socketTimeoutMS=socket_timeout_ms or int(stated.get("sockettimeoutms", SOCKET_TIMEOUT_MS)),
         tz_aware=True,
     )
 
 
 @contextmanager
-def database() -> Iterator[Database[Any]]:
+def database(uri: str | None = None) -> Iterator[Database[Any]]:
     """Open the database of the settings.
+
+    Parameters
+    ----------
+    uri : str, optional
+        Connection string of its server; default that of the settings.
 
     Yields
     ------
@@ -61,16 +68,16 @@ def database() -> Iterator[Database[Any]]:
 
     Raises
     ------
-    StackError
-        If no server answers within ten seconds.
+    ServiceUnavailableError
+        If no server answers, or the connection breaks.
     """
     settings = get_settings()
-    with client(settings.mongo) as opened:
+    with client(uri or settings.mongo) as opened:
         try:
             yield opened[settings.mongo_database]
-        except ServerSelectionTimeoutError as error:
+        except ConnectionFailure as error:
             servers = opened.topology_description.server_descriptions()
             hosts = ", ".join(f"{host}:{port}" for host, port in servers)
-            raise StackError(
+            raise ServiceUnavailableError(
                 f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
             ) from error

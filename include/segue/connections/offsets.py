@@ -1,7 +1,7 @@
-"""Offsets in Kafka: what a topic holds, a consumer group's backlog, replays and commits.
+"""Offsets in Kafka: of a topic, of a consumer group's backlog, of replays and commits.
 
-Everything goes through the admin client, so that no consumer ever joins the group: the group has no members, and
-its committed offsets move only in :func:`commit`.
+All of them go through the admin client. No consumer joins the group, so its committed offsets move only in
+:func:`commit`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from kafka.structs import OffsetAndMetadata
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from segue.connections import kafka
-from segue.connections.windows import OffsetWindow
-from segue.errors import StackError
+from segue.connections.windows import Offsets, OffsetWindow
+from segue.errors import ServiceUnavailableError
 
 
 def _patiently() -> Retrying:
-    # A broker that has just started first makes the topic of committed offsets: "coordinator not available".
+    # A broker that has just started answers "coordinator not available" until its topic of offsets exists.
     return Retrying(
         retry=retry_if_exception_type(RetriableError),
         wait=wait_exponential(0.1, max=2),
@@ -35,18 +35,18 @@ def _partitions(admin: KafkaAdminClient, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, partition["partition_index"]) for partition in description["partitions"]]
 
 
-def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int) -> dict[int, int]:
+def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int) -> Offsets:
     if not partitions:
-        return {}
+        return Offsets({})
     listed = _patiently()(admin.list_partition_offsets, dict.fromkeys(partitions, spec))
-    return {where.partition: found.offset for where, found in sorted(listed.items())}
+    return Offsets({where.partition: found.offset for where, found in sorted(listed.items())})
 
 
 def whole_topic(config: kafka.Config, topic: str) -> OffsetWindow:
-    """Span all that a topic holds now; no partitions if there is no such topic."""
+    """Return the window of all messages that a topic holds now. It has no partitions if there is no such topic."""
     with kafka.admin(config) as admin:
-        first, end = _bounds(admin, topic)
-    return _from(topic, {}, first, end)
+        first_offsets, end_offsets = _bounds(admin, topic)
+    return _from(topic, {}, first_offsets, end_offsets)
 
 
 def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
@@ -57,92 +57,102 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
     config
         Keyword arguments of kafka-python's clients.
     topic
-        Name of the topic; where it does not exist, the backlog is empty.
+        Name of the topic. If it does not exist, the backlog is empty.
     group
-        Name of the consumer group; where it has committed nothing, or something that the topic no longer holds
-        (retention, or a topic made anew), the backlog starts at the topic's first offset.
+        Name of the consumer group. The backlog starts at the topic's first offset if the group has committed
+        nothing, or an offset that the topic no longer holds (retention, or a new topic of the same name).
 
     Returns
     -------
     OffsetWindow
-        `lost` counts the offsets between what was committed and the topic's first: retention was faster.
+        `lost` counts the offsets between the committed one and the topic's first, which retention has deleted.
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
-        first, end = _bounds(admin, topic)
-        committed = _committed(admin, topic, group, end)
-    return _from(topic, committed, first, end)
+        first_offsets, end_offsets = _bounds(admin, topic)
+        committed = _committed(admin, topic, group, end_offsets)
+    return _from(topic, committed, first_offsets, end_offsets)
 
 
 def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:
-    """Span a topic from a position to its end, whatever a consumer group has committed.
+    """Return the window from a position to the end of a topic, whatever a consumer group has committed.
 
     Parameters
     ----------
     config, topic, group
         As of :func:`backlog`.
     start
-        When the first message came, by the time that Kafka keeps with it; or its offset by partition. A partition
-        that is not named starts as in the backlog.
+        Kafka's timestamp of the first message, or its offset by partition. A partition that is not named starts
+        as in the backlog.
 
     Returns
     -------
     OffsetWindow
-        `lost` counts the offsets that were named and that retention has deleted; of a time nobody can tell.
+        `lost` counts the named offsets that retention has deleted. For a time it is 0, as they are not known.
 
     Raises
     ------
     ValueError
-        If there is no such topic or partition, or it does not reach that far.
-    StackError
+        If there is no such topic or partition, or the offset is beyond its end.
+    ServiceUnavailableError
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
-        first, end = _bounds(admin, topic)
-        if not end:
+        first_offsets, end_offsets = _bounds(admin, topic)
+        if not end_offsets:
             raise ValueError(f"there is no topic {topic!r}")
         if isinstance(start, datetime):
-            partitions = [TopicPartition(topic, partition) for partition in end]
+            partitions = [TopicPartition(topic, partition) for partition in end_offsets]
             # Kafka reads negative timestamps as special values (-1 latest, -2 earliest).
             since = _offsets(admin, partitions, max(int(start.timestamp() * 1000), 0))
             # Kafka answers -1 where no message has come since then.
-            return _from(topic, {p: min(since[p], end[p]) if since[p] >= 0 else end[p] for p in end}, first, end)
-        committed = _committed(admin, topic, group, end)
+            wanted = {p: min(since[p], end) if since[p] >= 0 else end for p, end in end_offsets.items()}
+            return _from(topic, wanted, first_offsets, end_offsets)
+        committed = _committed(admin, topic, group, end_offsets)
     for partition, offset in start.items():
-        if partition not in end:
-            raise ValueError(f"{topic!r} has no partition {partition}, only {', '.join(map(str, end))}")
-        if not 0 <= offset <= end[partition]:
-            raise ValueError(f"partition {partition} of {topic!r} goes up to {end[partition]}, not to {offset}")
-    return _from(topic, {**committed, **start}, first, end)
+        if partition not in end_offsets:
+            raise ValueError(f"{topic!r} has no partition {partition}, only {', '.join(map(str, end_offsets))}")
+        if not 0 <= offset <= end_offsets[partition]:
+            raise ValueError(
+                f"partition {partition} of {topic!r} goes up to {end_offsets[partition]}, not to {offset}"
+            )
+    return _from(topic, {**committed, **start}, first_offsets, end_offsets)
 
 
-def _bounds(admin: KafkaAdminClient, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+def _bounds(admin: KafkaAdminClient, topic: str) -> tuple[Offsets, Offsets]:
     partitions = _partitions(admin, topic)
     return _offsets(admin, partitions, OffsetSpec.EARLIEST), _offsets(admin, partitions, OffsetSpec.LATEST)
 
 
-def _committed(admin: KafkaAdminClient, topic: str, group: str, end: Mapping[int, int]) -> dict[int, int]:
-    if not end:
-        return {}
-    partitions = [TopicPartition(topic, partition) for partition in end]
+def _committed(admin: KafkaAdminClient, topic: str, group: str, end_offsets: Offsets) -> Offsets:
+    if not end_offsets:
+        return Offsets({})
+    partitions = [TopicPartition(topic, partition) for partition in end_offsets]
     answer = _patiently()(admin.list_group_offsets, {group: partitions})[group]
     # Kafka answers -1 where nothing is committed. Offsets beyond the end belong to a topic that was deleted.
-    return {at.partition: told.offset for at, told in answer.items() if 0 <= told.offset <= end[at.partition]}
+    held = {at.partition: told.offset for at, told in answer.items()}
+    return Offsets({p: offset for p, offset in held.items() if 0 <= offset <= end_offsets[p]})
 
 
-def _from(topic: str, wanted: Mapping[int, int], first: Mapping[int, int], end: Mapping[int, int]) -> OffsetWindow:
-    spans = {p: (max(wanted.get(p, first[p]), first[p]), end[p]) for p in end}
+def _from(topic: str, wanted: Mapping[int, int], first_offsets: Offsets, end_offsets: Offsets) -> OffsetWindow:
+    first = first_offsets
+    spans = {p: (max(wanted.get(p, first[p]), first[p]), end) for p, end in end_offsets.items()}
     return OffsetWindow(topic, spans, sum(max(first[p] - offset, 0) for p, offset in wanted.items()))
 
 
 def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
-    """Commit a window's ends to a group. The only place that does; called after everything else has succeeded.
+    """Commit a window's ends to a group, after the work on the window has succeeded. Nothing else commits.
 
-    A window that is replayed by hand never moves the group back.
+    A partition whose committed offset is beyond the window's end, as after a replay by hand, is left as it is.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers, or it refuses.
     """
     partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
     if not partitions:
@@ -158,6 +168,6 @@ def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
             answers = _patiently()(admin.alter_group_offsets, group, ahead)
             for where, answer in answers.items():
                 if answer.errno:
-                    raise StackError(
+                    raise ServiceUnavailableError(
                         f"Group {group!r} could not commit {where.topic}/{where.partition}: {answer()}"
                     )

@@ -1,7 +1,7 @@
-"""Tell who waits for tracks that a day of the corpus has been published anew.
+"""Announce on Kafka that days of the corpus have been published anew.
 
-One message a day in the topic ``tracks``: the key is the day, the value says how many tracks it now has. What they
-are stands in MongoDB, which has them before the message is sent.
+The topic ``tracks`` gets one message a day. Its key is the day, and its value says how many tracks the day has
+now. MongoDB has the tracks before the message is sent.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from segue.connections import kafka
 from segue.connections.topics import create_topics
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
 DELIVERY_TIMEOUT_MS = 30_000
 
 
 class PublishedDay(BaseModel):
-    """One message: a day whose tracks are not what they were."""
+    """One message: a day whose tracks have changed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ def announce(settings: Settings, days: Mapping[str, int]) -> None:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If no broker answers, or one was not acknowledged. Some may be there: sending them again does no harm.
     """
     if not days:
@@ -63,7 +63,7 @@ def announce(settings: Settings, days: Mapping[str, int]) -> None:
             for future in sent:
                 future.get(timeout=DELIVERY_TIMEOUT_MS / 1000)
     except KafkaError as error:
-        raise StackError(
+        raise ServiceUnavailableError(
             f"Kafka at {settings.kafka_bootstrap} did not take the news of {len(days):,} published day(s): "
             f"{error}. The tracks are in MongoDB; run this again once the broker answers."
         ) from error

@@ -290,7 +290,7 @@ def produce(settings: Settings, events: Iterable[Listen]) -> int:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If no broker answers.
     kafka.errors.KafkaError
         If one event is not acknowledged.

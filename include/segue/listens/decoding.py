@@ -1,4 +1,4 @@
-"""Turn Kafka messages into rows of the lake; Spark's workers validate them by the schema of the event."""
+"""Convert Kafka messages to rows of the lake in Spark's workers, validated with the schema of the event."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ EVENT: Final = (
     " additional_info string, received_at double, matched_by string, match_score double, dropped string,"
     " claimed_at bigint"
 )
-"""The fields of :class:`segue.listens.events.Listen`; those in `OBJECTS` as JSON text."""
+"""Columns for the fields of `segue.listens.events.Listen`; those in `OBJECTS` are JSON text."""
 
 OBJECTS: Final = ("additional_info", "dropped")
 
 MESSAGE: Final = "partition int, offset bigint, arrived_at double, key binary, value binary, error string"
-"""The place of a message, and when Kafka got it (seconds since 1970).
+"""Columns for the position of a message and the time at which it reached Kafka (seconds since 1970).
 
-``error`` is the reason why it is not an event; the columns of `EVENT` are then null.
+``error`` says why the message is not an event; then the columns of `EVENT` are null.
 """
 
 
 def decode(messages: DataFrame) -> DataFrame:
-    """Validate messages and split them into columns.
+    """Validate messages and convert them to rows.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def decode(messages: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        As many rows, of `MESSAGE` and `EVENT`; ``key`` and ``value`` only where there is an error.
+        A row for each message, with the columns of `MESSAGE` and `EVENT`. ``key`` and ``value`` are set only if
+        there is an error.
     """
     arrived_at = messages["timestamp"].cast("double").alias("arrived_at")
     located = messages.select("partition", "offset", arrived_at, "key", "value")
@@ -67,6 +68,6 @@ def _row(message: dict[str, Any]) -> dict[str, Any]:
         return message | {"error": reason(invalid)}
     fields = event.model_dump(exclude=set(OBJECTS))
     for name in OBJECTS:
-        said = getattr(event, name)
-        fields[name] = to_json(said).decode() if said else None
+        value = getattr(event, name)
+        fields[name] = to_json(value).decode() if value else None
     return {name: message[name] for name in ("partition", "offset", "arrived_at")} | fields

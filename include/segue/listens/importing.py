@@ -1,6 +1,6 @@
-"""Send an export to Kafka in batches.
+"""Send a listening history to Kafka in batches, so that an interrupted import can be resumed.
 
-Each batch is noted as done after Kafka has acknowledged it, so an import that was interrupted can be resumed.
+A batch is recorded as done only after Kafka has acknowledged it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,21 +20,21 @@ from segue.listens.events import Listen, message, reason
 from segue.listens.importers import Line
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import event_of
-from segue.listens.writer import EventWriter, Record
+from segue.listens.writer import Record
 
 BATCH = 1_000
 
 
 @dataclass
 class Imported:
-    """The progress of an import.
+    """The progress and result of an import.
 
     Parameters
     ----------
     lines
-        Lines done, of the whole file.
+        Number of lines of the file that are done.
     listens, matched
-        Listens sent, and how many of them are of a track of the corpus.
+        Number of listens sent, and of those that match a track of the corpus.
     skipped
         The first lines that are not plays: number and reason.
     wrong
@@ -49,30 +49,30 @@ class Imported:
 
 
 class Progress:
-    """A file that notes how far each import has come, by user and by the content of the export.
+    """A JSON file with the progress of each import.
 
     Parameters
     ----------
     path
-        The file.
+        The file. It is created when needed.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def done(self, key: str) -> int:
-        """Read how many lines are done."""
+        """Return how many lines of an import are done."""
         return int(self._read().get(key, 0))
 
     def note(self, key: str, lines: int) -> None:
-        """Note how many lines are done."""
+        """Record how many lines of an import are done."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps({**self._read(), key: lines}, indent=1))
         new.replace(self._path)
 
     def forget(self, user_name: str) -> None:
-        """Forget the imports of a user."""
+        """Delete the progress of all imports of a user."""
         if self._path.exists():
             kept = {key: lines for key, lines in self._read().items() if not key.startswith(f"{user_name}/")}
             self._path.write_text(json.dumps(kept, indent=1))
@@ -83,7 +83,7 @@ class Progress:
 
 
 def key_of(user_name: str, path: Path) -> str:
-    """Name an import: the same content for the same user is the same import, whatever the file is called."""
+    """Return the key of an import. It depends on the user and the content of the file, not on its name."""
     with path.open("rb") as stream:
         return f"{user_name}/{hashlib.file_digest(stream, 'blake2b').hexdigest()[:32]}"
 
@@ -92,54 +92,56 @@ def send(
     lines: Iterator[Line],
     user_name: str,
     index: TrackIndex,
-    writer: EventWriter,
-    topic: str,
+    write: Callable[[Sequence[Record]], Coroutine[Any, Any, None]],
     *,
     source: str,
     done: int,
     note: Callable[[Imported], None],
 ) -> Imported:
-    """Send the plays of an export.
+    """Send the plays of a listening history to Kafka.
 
     Parameters
     ----------
     lines
-        The lines of the whole export.
+        All lines of the history.
     user_name
-        Whose plays they are.
+        The user whose history it is.
     index
-        The catalogue to match with.
-    writer
-        A writer that has been started.
-    topic
-        The topic to write to.
+        The catalogue.
+    write
+        Writes records to the topic of listens, and returns when Kafka has acknowledged them.
     source
-        The `source` of the events.
+        Source of the events, such as ``lastfm``.
     done
-        Number of lines that an earlier run has sent; they are skipped.
+        Number of lines that an earlier run has done. They are skipped.
     note
-        Called after each batch that Kafka has acknowledged.
+        Called with the progress after each batch.
+
+    Returns
+    -------
+    Imported
 
     Raises
     ------
     NotWritten
-        If Kafka does not acknowledge. A later call with `done` as noted goes on from there.
+        If Kafka does not acknowledge a batch. The import can be resumed after the last progress.
     """
     state = Imported(lines=done)
     remaining = islice(lines, done, None)
     while batch := list(islice(remaining, BATCH)):
-        made = [each for line in batch if (each := _made(line, user_name, index, source, state))]
-        asyncio.run(writer.write(topic, [record for _, record in made]))
+        events = [each for line in batch if (each := _event(line, user_name, index, source, state))]
+        asyncio.run(write([record for _, record in events]))
         state.lines += len(batch)
-        state.listens += len(made)
-        state.matched += sum(event.track_id is not None for event, _ in made)
+        state.listens += len(events)
+        state.matched += sum(event.track_id is not None for event, _ in events)
         note(state)
     return state
 
 
-def _made(
+def _event(
     line: Line, user_name: str, index: TrackIndex, source: str, state: Imported
 ) -> tuple[Listen, Record] | None:
+    """Create the event and the record of a line; return None, and count the line as wrong, if it is not a play."""
     wrong = line.wrong
     if line.play is not None:
         try:

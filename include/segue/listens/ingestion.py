@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segue.connections import kafka, offsets
 from segue.connections.windows import OffsetWindow
 from segue.listens.decoding import EVENT, decode
 from segue.listens.lake_table import DAY, ListensTable, standing
+from segue.listens.reports import Held, Ingested
 from segue.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,13 +34,12 @@ def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
 
 def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataFrame:
     """Read a window of a topic, with the columns of `segue.listens.decoding.decode`."""
-    starts = {partition: start for partition, (start, _) in window.spans.items()}
     messages = (
         spark.read.format("kafka")
         .options(**kafka.spark_options(settings))
         .option("assign", json.dumps({window.topic: list(window.spans)}))
-        .option("startingOffsets", json.dumps({window.topic: starts}))
-        .option("endingOffsets", json.dumps({window.topic: window.ends}))
+        .option("startingOffsets", json.dumps({window.topic: dict(window.starts)}))
+        .option("endingOffsets", json.dumps({window.topic: dict(window.ends)}))
         .load()
     )
     return decode(messages)
@@ -102,7 +101,7 @@ def bury(decoded: DataFrame, settings: Settings) -> int:
 
 def ingest(
     spark: SparkSession, settings: Settings, removed: DataFrame, *, rebuild: tuple[date | None, date | None] | None
-) -> dict[str, Any]:
+) -> Ingested:
     """Bring the table up to date with Kafka.
 
     Parameters
@@ -119,8 +118,7 @@ def ingest(
 
     Returns
     -------
-    dict
-        Counts for the run's summary.
+    Ingested
     """
     table = ListensTable(spark, settings.lake_uri)
     if rebuild is None:
@@ -128,7 +126,7 @@ def ingest(
     else:
         window = offsets.whole_topic(kafka.config(settings), settings.listens_topic)
     if not window.size:
-        return {"messages": 0, "events": 0, "unreadable": 0, "days": 0}
+        return Ingested()
     decoded = read(spark, settings, window).cache()
     unreadable = bury(decoded, settings) if rebuild is None else decoded.where("error is not null").count()
     events = events_of(decoded, removed)
@@ -142,13 +140,13 @@ def ingest(
         table.replace(events, counts, window.topic, window.ends)
     events.unpersist()
     decoded.unpersist()
-    return {
-        "messages": window.size,
-        "events": sum(counts.values()),
-        "unreadable": unreadable,
-        "days": len(counts),
-        "offsets": _spans(window.spans),
-    }
+    return Ingested(
+        messages=window.size,
+        events=sum(counts.values()),
+        unreadable=unreadable,
+        days=len(counts),
+        offsets={str(partition): f"{start} to {end}" for partition, (start, end) in window.spans.items()},
+    )
 
 
 def _with_rest(table: ListensTable, events: DataFrame, first: date | None, last: date | None) -> DataFrame:
@@ -158,7 +156,7 @@ def _with_rest(table: ListensTable, events: DataFrame, first: date | None, last:
     return events.unionByName(_between(table.read(), first, last).join(events, "event_id", "left_anti"))
 
 
-def figures(table: ListensTable, first: date | None, last: date | None) -> dict[str, Any]:
+def figures(table: ListensTable, first: date | None, last: date | None) -> Held:
     """Count what the table holds of some days.
 
     Parameters
@@ -170,8 +168,7 @@ def figures(table: ListensTable, first: date | None, last: date | None) -> dict[
 
     Returns
     -------
-    dict
-        ``listens``, ``matched``, ``listeners``.
+    Held
     """
     from pyspark.sql import functions as sf
 
@@ -182,7 +179,7 @@ def figures(table: ListensTable, first: date | None, last: date | None) -> dict[
         sf.count_distinct("user_name").alias("listeners"),
     )
     [row] = counted.collect()
-    return {"days": f"{first or 'first'} to {last or 'last'}", **row.asDict()}
+    return Held(days=f"{first or 'first'} to {last or 'last'}", **row.asDict())
 
 
 def _between(events: DataFrame, first: date | None, last: date | None) -> DataFrame:
@@ -191,7 +188,3 @@ def _between(events: DataFrame, first: date | None, last: date | None) -> DataFr
     for bound, keep in ((first, sf.col(DAY) >= sf.lit(first)), (last, sf.col(DAY) <= sf.lit(last))):
         events = events if bound is None else events.where(keep)
     return events
-
-
-def _spans(spans: Mapping[int, tuple[int, int]]) -> dict[str, str]:
-    return {str(partition): f"{start} to {end}" for partition, (start, end) in spans.items()}

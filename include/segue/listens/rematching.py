@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segue.listens.decoding import OBJECTS
 from segue.listens.events import Listen
 from segue.listens.lake_table import DAY
 from segue.listens.matching import TrackIndex
+from segue.listens.reports import MissedArtist, Rematched
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,7 +44,7 @@ def matched(table: ListensTable, matches: DataFrame) -> Iterator[Listen]:
 
 def rematch(
     table: ListensTable, index: TrackIndex, take: Callable[[Sequence[Listen]], object] = lambda _: None
-) -> dict[str, Any]:
+) -> Rematched:
     """Match the unmatched listens with the catalogue as it is now.
 
     Parameters
@@ -58,8 +59,7 @@ def rematch(
 
     Returns
     -------
-    dict
-        ``rematched`` and ``unmatched`` count listens; ``unmatched_artists`` are those with most unmatched listens.
+    Rematched
     """
     waiting = unmatched(table).collect() if table.exists() else []
     matches: list[tuple[str, str, str, str, float]] = []
@@ -79,8 +79,8 @@ def rematch(
             take(batch)
         table.match(tracks)
     most = sorted(missed.items(), key=lambda item: (-item[1], item[0]))[:MOST_SHOWN]
-    return {
-        "rematched": rematched,
-        "unmatched": missed.total(),
-        "unmatched_artists": [{"artist": artist, "listens": listens} for artist, listens in most],
-    }
+    return Rematched(
+        rematched=rematched,
+        unmatched=missed.total(),
+        unmatched_artists=tuple(MissedArtist(artist=artist, listens=listens) for artist, listens in most),
+    )

@@ -8,17 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from segue.recommender.serving.live import heartbeat
+from segue.recommender.serving.live import FRESH_S, heartbeat
 from segue.settings import Settings
 from segue.stack import memory
 from segue.stack.service import Service
 
-FRESH_S = 60
-"""A heartbeat older than this says that the service hangs; while Kafka or MongoDB is away it goes on beating."""
-
 
 def service(settings: Settings) -> Service:
-    """Describe the service; it restarts its worker by itself.
+    """Return the description of the service, which restarts its worker by itself.
 
     Returns
     -------
@@ -37,13 +34,13 @@ def service(settings: Settings) -> Service:
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring it up."""
+    """Start the live recommendations."""
     bring_up(service(settings))
 
 
 def _beats(path: Path, started: datetime) -> bool:
     try:
         beaten = path.stat().st_mtime
-    except FileNotFoundError:  # it has not beaten yet
+    except FileNotFoundError:  # there is no heartbeat yet
         return False
     return beaten >= started.timestamp() and time.time() - beaten < FRESH_S

@@ -1,4 +1,4 @@
-"""The collection `tracks`: its documents' form, its indexes, and the way from the form before."""
+"""The collection `tracks`: the form of its documents, its indexes, and the migration from the form before."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from segue.tracks.vectors import DESCRIPTORS, SIZE_BYTES, WRONG_FORM, describe, 
 COLLECTION: Final = "tracks"
 PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
+
+FORM: Final = 1
+"""Number of the form of a document. Raise it when the same track is to give another document, such as with other
+`descriptors`: the next publication then replaces every document. A test pins what the number stands for."""
 
 VALIDATOR: Final[dict[str, Any]] = {
     "$jsonSchema": {

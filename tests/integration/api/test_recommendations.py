@@ -201,8 +201,8 @@ def test_a_stream_ends_with_its_token(
     user: tuple[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(accounts, "TRUSTED_S", 0.2)
-    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    monkeypatch.setattr(accounts, "CACHED_S", 0.2)
+    monkeypatch.setattr(recommendations, "CHECK_INTERVAL_S", 0.2)
     with client.stream("GET", f"/v1/users/{user[0]}/recommendations/events") as stream:
         Accounts(documents).revoke(user[0])
         assert list(stream.iter_lines()) == []  # an end, and no timeout
@@ -214,7 +214,7 @@ def test_an_open_stream_is_told_what_is_hated(
     name, token = user
     play(api, token, 2)
     eventually(lambda: recommended(client, name)["items"][0]["because"])
-    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    monkeypatch.setattr(recommendations, "CHECK_INTERVAL_S", 0.2)
     with client.stream("GET", f"/v1/users/{name}/recommendations/events") as stream:
         lines = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: "))
         track = next(lines)["items"][0]["track_id"]

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from segue.cli import app
 from segue.connections.registry import Registry
-from segue.errors import ModelError, StackError
+from segue.errors import ModelError, ServiceUnavailableError
 from segue.settings import Settings, get_settings
 
 
@@ -34,7 +34,9 @@ def model(spark):
 def test_a_registry_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch, free_ports):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     [port] = free_ports(1)
-    with pytest.raises(StackError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"):
+    with pytest.raises(
+        ServiceUnavailableError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"
+    ):
         Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
 
 
@@ -94,7 +96,7 @@ def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registr
         registry.promote(version)
     assert registry.rollback("toy") == versions[1]
     assert registry.rollback("toy") == registry.champion("toy") == versions[0]
-    with pytest.raises(ModelError, match="toy/1 is the first that served"):
+    with pytest.raises(ModelError, match="toy/1 replaced no version"):
         registry.rollback("toy")
     assert registry.champion("toy") == versions[0]
 
@@ -130,7 +132,7 @@ def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_i
     there = [Path(version.location.removeprefix("file:")).parent.exists() for version in versions]
     assert there == [False, False, True, True, False, False, True]
     assert registry.rollback("toy") == versions[2]
-    with pytest.raises(ModelError, match="first that served of those that are kept"):
+    with pytest.raises(ModelError, match="replaced no version that is still stored"):
         registry.rollback("toy")
 
 

@@ -29,7 +29,7 @@ from pymongo.errors import PyMongoError
 
 from segue.connections import kafka, mongo
 from segue.connections.topics import create_topics
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.listens.events import Listen
 from segue.listens.history import HistoryCache
 from segue.listens.migration import prepare
@@ -99,7 +99,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 create_indexes(self._database)
                 create_topics(self._settings)
                 self._follow()
-            except (StackError, KafkaError, PyMongoError) as error:
+            except (ServiceUnavailableError, KafkaError, PyMongoError) as error:
                 # Nothing of the batch at hand was committed: the next round reads it again.
                 log.warning("Waiting: %s: %s", type(error).__name__, error)
                 self._beat()
@@ -193,8 +193,12 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         heartbeat(self._settings).touch()
 
 
+FRESH_S = 60.0
+"""If the heartbeat is older, the live recommendations hang or do not run."""
+
+
 def heartbeat(settings: Settings) -> Path:
-    """Name the file whose time of change says that the service is at work."""
+    """Return the file that the service touches while it works, even if Kafka or MongoDB is away."""
     return settings.state_dir / "live" / "heartbeat"
 
 

@@ -1,0 +1,198 @@
+"""Compare Segue's blend with its baselines, on a test window that nothing was chosen on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from segue.recommender.components import neighbours
+from segue.recommender.components.blend import Blend
+from segue.recommender.components.popularity import Habit, Popularity
+from segue.recommender.evaluation import classification
+from segue.recommender.evaluation.metrics import (
+    FEW,
+    Matrix,
+    RankingMetrics,
+    Scorer,
+    Task,
+    evaluate_ranking,
+    evaluate_rankings,
+    interval,
+)
+from segue.recommender.evaluation.windows import Split, Window
+from segue.recommender.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, Tried, choose, related
+
+SEGUE = "Segue"
+"""Name of Segue's own model in comparisons."""
+
+LISTENERS = 5_000
+"""Models are compared by at most this many listeners, drawn at random."""
+
+Gain = tuple[float, float, float]
+"""Mean difference in NDCG@10, and the bounds of its 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on one task; `low` and `high` bound the mean NDCG@10 (95 %, bootstrap over listeners)."""
+
+    task: str
+    model: str
+    listeners: int
+    metrics: dict[str, float]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How Segue's blend and the baselines rank, on several tasks.
+
+    Parameters
+    ----------
+    how : str
+        How the plays were divided.
+    rows : sequence of Row
+    rival : str
+        The baseline of the highest NDCG@10 on new tracks.
+    gains : dict of str to tuple of float
+        By baseline: how much higher the blend's NDCG@10 is, as the mean of the differences of each listener.
+    will_listen : dict of str to float
+        Metrics of the score as a classifier: see :func:`.classification.will_listen`.
+    recipe : Recipe
+    tried : dict of Hyperparameters to float
+        NDCG@10 of ALS alone on the validation window, by its parameters.
+    """
+
+    how: str
+    rows: Sequence[Row]
+    rival: str
+    gains: dict[str, Gain]
+    will_listen: dict[str, float]
+    recipe: Recipe
+    tried: Tried = field(default_factory=dict)
+
+    def row(self, task: str, model: str) -> Row | None:
+        """Find one row."""
+        return next((row for row in self.rows if (row.task, row.model) == (task, model)), None)
+
+
+def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
+    """Choose on the validation window, fit to all plays before the test window, and compare on the test window.
+
+    Parameters
+    ----------
+    fit : callable
+        Fits ALS.
+    split : Split
+    audio : Audio or None
+    trials : int
+        How many choices of ALS' parameters are tried.
+    say : callable
+        Receives a line for each step.
+    """
+    tried: Tried = {}
+    recipe = choose(fit, split.validation, audio, trials=trials, say=say, tried=tried)
+    test = split.test
+    factors = fit(test.train, recipe.als)
+    ease = neighbours.ease(test.train, regularization=recipe.ease_regularization)
+    relations = related(test.train, recipe, ease)
+    blended = recipe.blend(factors, relations, test.train, audio)
+
+    def familiar(scores: Matrix, play_counts: sparse.csr_matrix) -> Matrix:
+        weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
+        return Blend({"blend": _Given(scores), "habit": Habit()}, weights).score(play_counts)
+
+    # Each rival is built when it is evaluated and freed afterwards: with a large catalogue one takes a gigabyte.
+    rivals: dict[str, Callable[[], Scorer]] = {
+        "popularity": lambda: Popularity.fit(test.train),
+        "item cosine": lambda: neighbours.cosine(test.train, kept=COSINE_KEPT),
+        "EASE": lambda: ease,
+        "ALS": lambda: factors,
+    }
+    if audio is not None:
+        rivals["content only"] = lambda: audio.relations
+    tasks = [Task.NEW, Task.COLD]
+    if test.train.multiply(test.held_out).nnz:
+        tasks.append(Task.REPEAT)
+    rows: list[Row] = []
+    evaluated: dict[str, RankingMetrics] = {}
+    listeners = np.arange(test.train.shape[0])
+    if len(listeners) > LISTENERS:
+        listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
+    few = np.flatnonzero(np.diff(test.train.indptr) < FEW)
+    if Task.REPEAT in tasks:
+        rows.append(
+            _row("repeats", "own counts", evaluate_ranking(Habit(), test, Task.REPEAT, listeners=listeners))
+        )
+    for name, make in (rivals | {SEGUE: lambda: blended}).items():
+        repeats = familiar if name == SEGUE else None
+        found = evaluate_rankings(
+            make(), test, tasks, listeners=listeners, familiar=repeats, what=f"Evaluating {name}"
+        )
+        say(f"evaluated {name} by {len(found[Task.NEW].listeners):,} listeners")
+        evaluated[name] = found[Task.NEW]
+        rows.append(_row("new tracks", name, evaluated[name]))
+        rows.append(_row("new tracks, cold listeners", name, evaluated[name].among(few)))
+        rows.append(_row("cold tracks", name, found[Task.COLD]))
+        if Task.REPEAT in tasks:
+            rows.append(_row("repeats", name, found[Task.REPEAT]))
+    order = ["new tracks", "new tracks, cold listeners", "cold tracks", "repeats"]
+    rival = max(rivals, key=lambda name: evaluated[name].means()["ndcg@10"])
+    return Comparison(
+        split.how,
+        sorted((row for row in rows if row.listeners), key=lambda row: order.index(row.task)),
+        rival,
+        {name: _gain(evaluated[SEGUE], evaluated[name]) for name in rivals},
+        classification.will_listen(blended, test, _listeners(test), recipe.threshold),
+        recipe,
+        tried,
+    )
+
+
+def average(comparisons: Sequence[Comparison]) -> Comparison:
+    """Average the figures of comparisons with several seeds. The recipe is that of the first."""
+    first = comparisons[0]
+    rows = []
+    for row in first.rows:
+        same = [found for each in comparisons if (found := each.row(row.task, row.model))]
+        metrics = {name: float(np.mean([r.metrics[name] for r in same])) for name in row.metrics}
+        low, high = (float(np.mean([getattr(r, side) for r in same])) for side in ("low", "high"))
+        rows.append(Row(row.task, row.model, round(np.mean([r.listeners for r in same])), metrics, low, high))
+    gains: dict[str, Gain] = {}
+    for name in first.gains:
+        mean, low_, high_ = np.mean([each.gains[name] for each in comparisons], axis=0).tolist()
+        gains[name] = (mean, low_, high_)
+    will = {name: float(np.mean([each.will_listen[name] for each in comparisons])) for name in first.will_listen}
+    how = f"{first.how}, mean of {len(comparisons)} seeds"
+    reached = {row.model: row.metrics["ndcg@10"] for row in rows if row.task == "new tracks"}
+    rival = max(gains, key=lambda name: reached.get(name, 0.0))
+    return Comparison(how, rows, rival, gains, will, first.recipe, first.tried)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Returns scores that were computed before, for the same listeners."""
+
+    given: Matrix
+
+    def score(self, play_counts: sparse.csr_matrix) -> Matrix:
+        del play_counts
+        return self.given.copy()
+
+
+def _gain(segue: RankingMetrics, rival: RankingMetrics) -> Gain:
+    difference = segue.values["ndcg@10"] - rival.values["ndcg@10"]
+    return (float(difference.mean()) if len(difference) else 0.0, *interval(difference))
+
+
+def _row(task: str, model: str, metrics: RankingMetrics) -> Row:
+    return Row(task, model, len(metrics.listeners), metrics.means(), *interval(metrics.values["ndcg@10"]))
+
+
+def _listeners(window: Window) -> np.ndarray:
+    """Return the listeners who have training plays."""
+    return np.flatnonzero(np.diff(window.train.indptr))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from segue.corpus import extraction, publications, steps
+from segue.corpus.days import Days
+from segue.corpus.reports import CorpusSummary, PublishReport
+from segue.errors import ReportError
+from segue.runs import summaries
+from segue.settings import get_settings
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def here(pipeline):
+    """Return the settings of the pipeline's folder and lake."""
+    pipeline.database.drop_collection(publications.COLLECTION)
+    yield get_settings().model_copy(update={"music": pipeline.music, "lake": pipeline.lake.uri})
+    pipeline.database.drop_collection(publications.COLLECTION)
+
+
+@pytest.fixture
+def has_changed(pipeline, here):
+    """Return a function that asks whether a run over all days has anything to do."""
+    return lambda run, mode="skip": steps.has_changed(pipeline.database, f"corpus/{run}", "all", mode, here)
+
+
+@pytest.fixture
+def conclude(pipeline, here):
+    """Return a function that ends a run over all days."""
+    return lambda run: steps.conclude(pipeline.database, f"corpus/{run}", "all", datetime.now(UTC), here)
+
+
+def run_all(pipeline, run_id):
+    for report in pipeline.run_all().each():
+        summaries.keep(f"corpus/{run_id}", report, into=pipeline.database)
+
+
+def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_changed, conclude, capsys):
+    assert has_changed("first")
+    assert "all: not published yet from music, metadata" in capsys.readouterr().out
+    run_all(pipeline, "first")
+    conclude("first")
+    assert has_changed("forced", "force")
+    assert has_changed("ping", "ping")
+    assert "Mode ping: the run goes on" in capsys.readouterr().out
+
+    assert not has_changed("second")
+    assert "Nothing has changed since corpus/first" in capsys.readouterr().out
+    conclude("second")
+    total = summaries.require("corpus/second", CorpusSummary, source=pipeline.database)
+    assert (total.files_in, total.tracks_out, total.extracted) == (11, 8, 0)
+    report = summaries.require("corpus/second", PublishReport, source=pipeline.database)
+    assert report.unchanged_since == "corpus/first"
+
+    (pipeline.music / "same tags 1.mp3").touch()
+    assert has_changed("touched")
+    run_all(pipeline, "touched")
+    conclude("touched")
+    assert not has_changed("fourth")
+    with (pipeline.music / "metadata.csv").open("a") as table:
+        table.write("t11,same tags 2.mp3,Other\n")
+    assert has_changed("renamed")
+
+
+def test_a_ping_ends_with_its_report_and_leaves_no_summary(pipeline, conclude, capsys):
+    pipeline.inventory()
+    ping = extraction.ping(pipeline.lake, pipeline.music, Days())
+    summaries.keep("corpus/pinged", ping, into=pipeline.database)
+    conclude("pinged")
+    assert "would_extract ............. 11" in capsys.readouterr().out
+    assert summaries.find("corpus/pinged", CorpusSummary, source=pipeline.database) is None
+
+
+def test_a_run_whose_job_has_left_no_report_is_told_which(conclude):
+    with pytest.raises(ReportError, match=r"The job 'inventory' left no report of the run corpus/lost\. Clear"):
+        conclude("lost")
+
+
+def test_what_the_inventory_would_refuse_is_left_to_it(pipeline, has_changed, capsys):
+    (pipeline.music / "metadata.csv").write_text("file")
+    assert has_changed("first")
+    assert "lacks the column" in capsys.readouterr().out
