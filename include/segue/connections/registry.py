@@ -1,6 +1,6 @@
 """Where models are kept: MLflow, which runs on SQLite and files without a server.
 
-A model's folder is in Spark's own format. Each version keeps its parameters, metrics and data version; the alias
+A genre model is a folder in Spark's own format; a recommender is a folder of arrays. Each version keeps its parameters, metrics and data version; the alias
 ``champion`` says which one serves. It moves in one step, and the old version stays, until :meth:`Registry.prune`
 deletes what is too old.
 """
