@@ -1,4 +1,4 @@
-"""What the benchmarks share that kill: a stack of their own, and Spark jobs that end with ``kill -9``."""
+"""Helpers of the benchmarks that kill services: a separate stack, and Spark jobs that end with ``kill -9``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ console = Console(highlight=False)
 @contextmanager
 def own_stack(parts: Sequence[str]) -> Iterator[Settings]:
     """Start some services in a temporary folder, on free ports; stop them and remove it at the end."""
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # also in the background: the stack must not stay
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the stack ends too, even in the background
         signal.signal(asked_to_stop, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
     with ExitStack() as stack:
@@ -59,7 +59,7 @@ def kill(service: Service) -> None:
 
 
 def restart(settings: Settings, parts: Sequence[str], *services: Service) -> None:
-    """Kill some services and start what is not there."""
+    """Kill some services and start all that do not run."""
     for service in services:
         kill(service)
     lifecycle.up(settings, parts)
@@ -67,7 +67,7 @@ def restart(settings: Settings, parts: Sequence[str], *services: Service) -> Non
 
 @contextmanager
 def spark_job(settings: Settings, log: Path, job: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a Spark job as its DAG does; at the end kill -9 what is left of it."""
+    """Start a Spark job as its DAG does; kill -9 its remaining processes at the end."""
     submit = str(Path(sys.prefix) / "bin" / "spark-submit")
     command = [submit, str(PROJECT_DIR / "spark_jobs" / f"{job}.py"), *arguments]
     environment = os.environ | spark_conf.environment(settings)
