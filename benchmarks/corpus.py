@@ -20,14 +20,13 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -47,7 +46,7 @@ from segue.corpus import gate
 from segue.corpus.schema import FEATURES, INVENTORY, columns
 from segue.runs import summaries
 from segue.settings import PROJECT_DIR, Settings
-from segue.stack import documents, lifecycle, spark_conf
+from segue.stack import documents, lifecycle, ports, spark_conf
 from segue.tracks import collection as tracks_collection
 
 CORES = 2
@@ -139,17 +138,7 @@ class Bench:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        with ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            ports = [each.getsockname()[1] for each in sockets]
-        names = ("mongo_port", "api_port", "kafka_port", "kafka_controller_port", "airflow_port")
-        self._common: dict[str, Any] = {
-            "home": home,
-            "jars": Settings().jars_dir,
-            **dict(zip(names, ports, strict=True)),
-        }
+        self._common: dict[str, Any] = {"home": home, "jars": Settings().jars_dir, **ports.for_a_stack()}
         self.server = Settings(**self._common, corpus="server")
 
     def settings(self, name: str, cores: int = CORES, **others: Any) -> Settings:

@@ -20,7 +20,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -40,12 +39,11 @@ from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
 from segue.errors import SegueError
 from segue.settings import Settings, get_settings
-from segue.stack import airflow, lifecycle
+from segue.stack import airflow, lifecycle, ports
 
 TRACKS, LISTENS, LISTENERS = 106_574, 5_000_000, 20_000
 FEWEST_LISTENERS = 50
 DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
-PORTS = ("airflow_port", "kafka_port", "kafka_controller_port", "mongo_port", "api_port")
 PIECES = 240
 IDLE_SAMPLES = 3
 CORPUS, SAMPLES = "full", "samples.jsonl"
@@ -186,11 +184,7 @@ def _make_clips(options: argparse.Namespace, clips: Path, home: Path, progress: 
 def _own_settings(home: Path, clips: Path, progress: Progress) -> Settings:
     """Make the settings of a separate stack, and apply them to this process."""
     if not progress.ports:
-        with ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in PORTS]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            progress.ports = {name: each.getsockname()[1] for name, each in zip(PORTS, sockets, strict=True)}
+        progress.ports = ports.for_a_stack()
     settings = Settings(home=home, corpus=CORPUS, jars=Settings().jars_dir, music=clips, **progress.ports)
     os.environ.update(settings.environment)
     get_settings.cache_clear()

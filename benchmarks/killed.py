@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from segue.settings import PROJECT_DIR, Settings
-from segue.stack import lifecycle, spark_conf
+from segue.stack import lifecycle, ports, spark_conf
 from segue.stack.service import Service
 
 console = Console(highlight=False)
@@ -29,18 +28,12 @@ def own_stack(parts: Sequence[str]) -> Iterator[Settings]:
     for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the stack ends too, even in the background
         signal.signal(asked_to_stop, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        ports = [each.getsockname()[1] for each in sockets]
-    names = ("api_port", "kafka_port", "kafka_controller_port", "mongo_port", "airflow_port")
     settings = Settings(
         home=home,
         jars=Settings().jars_dir,
         api_requests_per_window=1_000_000,
         spark_driver_memory_mb=1024,
-        **dict(zip(names, ports, strict=True)),
+        **ports.for_a_stack(),
     )
     try:
         lifecycle.up(settings, parts, say=console.print)

@@ -19,12 +19,10 @@ from segue.api.caching import Lately
 from segue.api.context import Context
 from segue.connections import kafka
 from segue.errors import StackError
-from segue.recommender.serving.live import heartbeat
+from segue.recommender.serving.live import FRESH_S, heartbeat
 
 KAFKA_TIMEOUT_MS = 2_000
 THREADS = frozenset({"event-writer", "listen-store", "catalogue"})
-LIVE_FRESH_S = 60.0
-"""A live service that has been silent for longer hangs or is not there."""
 
 
 class Usage(Protocol):
@@ -109,7 +107,7 @@ def _live(ctx: Context) -> dict[str, Any]:
         silent_s = time.time() - heartbeat(ctx.settings).stat().st_mtime
     except FileNotFoundError:
         return {"ok": False, "error": "it has never run here"}
-    return {"ok": silent_s < LIVE_FRESH_S, "silent_s": round(silent_s, 1)}
+    return {"ok": silent_s < FRESH_S, "silent_s": round(silent_s, 1)}
 
 
 def _asked(question: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Where models are kept: MLflow, which runs on SQLite and files without a server.
 
 A genre model is a folder in Spark's own format; a recommender is a folder of arrays. Each version keeps its
-parameters, metrics and data version. The alias ``champion`` names the version that serves. It moves in one step. The
-old version stays, until :meth:`Registry.prune` deletes what is too old.
+parameters, metrics and data version. The alias ``champion`` names the version that serves. It moves in one step.
+The old version stays, until :meth:`Registry.prune` deletes it.
 """
 
 from __future__ import annotations

@@ -256,13 +256,6 @@ class Audience:
                 yield listen(person.name, self.tracks[track].track_id, at, SOURCE)
 
 
-def simulate(
-    tracks: Sequence[CorpusTrack], *, listeners: int, events: int, seed: int, start: datetime, end: datetime
-) -> Iterator[Listen]:
-    """Simulate an audience and let it listen once: see :class:`Audience`."""
-    return Audience(tracks, listeners=listeners, seed=seed).play(events=events, start=start, end=end)
-
-
 def _session_times(
     random: np.random.Generator, count: int, start: datetime, end: datetime, shares: Sequence[float]
 ) -> Iterator[tuple[int, int]]:

@@ -8,13 +8,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from segue.recommender.serving.live import heartbeat
+from segue.recommender.serving.live import FRESH_S, heartbeat
 from segue.settings import Settings
 from segue.stack import memory
 from segue.stack.service import Service
-
-FRESH_S = 60
-"""A heartbeat older than this says that the service hangs; while Kafka or MongoDB is away it goes on beating."""
 
 
 def service(settings: Settings) -> Service:

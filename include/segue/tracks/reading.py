@@ -60,8 +60,8 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
 
 def snapshot(tracks: DataFrame) -> dict[str, str]:
     """Tell what was read: `mongo_tracks` (rows) and `mongo_digest`, the same for the same rows in any order."""
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
 
-    digest = F.bit_xor(F.xxhash64(*sorted(tracks.columns)))
-    row = tracks.agg(F.count("*").alias("rows"), digest.alias("digest")).collect()[0]
+    digest = sf.bit_xor(sf.xxhash64(*sorted(tracks.columns)))
+    row = tracks.agg(sf.count("*").alias("rows"), digest.alias("digest")).collect()[0]
     return {"mongo_tracks": str(row["rows"]), "mongo_digest": f"{(row['digest'] or 0) & (2**64 - 1):016x}"}

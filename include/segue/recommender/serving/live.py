@@ -185,8 +185,12 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         heartbeat(self._settings).touch()
 
 
+FRESH_S = 60.0
+"""If the heartbeat is older, the live recommendations hang or do not run."""
+
+
 def heartbeat(settings: Settings) -> Path:
-    """Name the file whose time of change says that the service is at work."""
+    """Return the file that the service touches while it works, even if Kafka or MongoDB is away."""
     return settings.state_dir / "live" / "heartbeat"
 
 
