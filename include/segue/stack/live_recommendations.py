@@ -15,7 +15,7 @@ from segue.stack.service import Service
 
 
 def service(settings: Settings) -> Service:
-    """Describe the service; it restarts its worker by itself.
+    """Return the description of the service, which restarts its worker by itself.
 
     Returns
     -------
@@ -34,13 +34,13 @@ def service(settings: Settings) -> Service:
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring it up."""
+    """Start the live recommendations."""
     bring_up(service(settings))
 
 
 def _beats(path: Path, started: datetime) -> bool:
     try:
         beaten = path.stat().st_mtime
-    except FileNotFoundError:  # it has not beaten yet
+    except FileNotFoundError:  # there is no heartbeat yet
         return False
     return beaten >= started.timestamp() and time.time() - beaten < FRESH_S
