@@ -99,5 +99,5 @@ def test_the_wait_for_a_sensor_lasts_while_anything_moves(put_on):
 
 def test_a_dag_that_is_never_parsed_is_named(put_on):
     watch.wait_for_dags(put_on(Airflow(600)), {"corpus"})
-    with pytest.raises(StackError, match="no DAG for 15 minutes and lacks corpus"):
+    with pytest.raises(StackError, match="no new DAG for 15 minutes; missing: corpus"):
         watch.wait_for_dags(put_on(Airflow(HOUR)), {"corpus"})
