@@ -42,7 +42,7 @@ _OVERLAP: Final = overlap_save.LENGTH - overlap_save.HOP
 
 
 class Exact:
-    """Halves the rate as librosa does, by soxr's filter, which keeps almost all frequencies below half the new rate.
+    """Halves the rate by soxr's filter, as librosa does. It keeps almost all frequencies below half the new rate.
 
     Parameters
     ----------
