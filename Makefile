@@ -7,7 +7,7 @@ UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-annotate --no-header
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Create the Python environment and fetch the JVM jars
 	@scripts/bootstrap.sh --no-dev

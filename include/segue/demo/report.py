@@ -68,7 +68,7 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     _place_rows(table, settings)
     console.print(table)
     console.print(
-        f"Done in {outcome.seconds:.0f} s. The stack keeps running: `make status` shows it, `make down` stops it."
+        f"Done in {outcome.seconds:.0f} s. The stack stays up: `make status` shows it, `make down` ends it."
     )
 
 

@@ -83,12 +83,12 @@ class Service:
         return record.process() if record else None
 
     def state(self) -> State:
-        """Tell the state, asking the service itself."""
+        """Return the state, according to the health check and the memory limit."""
         answered = self._asked()
         return State.UNHEALTHY if answered is State.HEALTHY and self.usage().excess else answered
 
     def _asked(self) -> State:
-        """Tell the state, whatever memory it holds."""
+        """Return the state, according to the health check."""
         process = self.process()
         if process is None:
             return State.DEAD if pid_file(self.state_dir, self.name).exists() else State.STOPPED
@@ -100,7 +100,7 @@ class Service:
         return Usage(self.name, processes.pss_bytes(processes.of(self.state_dir, self.name)), self.memory_limit_mb)
 
     def runs_as_wanted(self) -> bool:
-        """Tell whether the process lives and was started with this command, environment and these ports."""
+        """Return whether the process runs and was started with this command, this environment and these ports."""
         record = PidFile.read(pid_file(self.state_dir, self.name))
         return record is not None and record.fingerprint == self._fingerprint and record.process() is not None
 
