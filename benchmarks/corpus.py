@@ -82,7 +82,7 @@ from segue.corpus import publications
 from segue.settings import get_settings
 print(publications.present(get_settings(), date.today()))
 """
-"""What the task unless_unchanged does, but for Airflow and one query."""
+"""What the task skip_unless_changed does, but for Airflow and one query."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 PR_SET_CHILD_SUBREAPER = 36

@@ -21,7 +21,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,8 @@ TRACKS, LISTENS, LISTENERS = 106_574, 5_000_000, 20_000
 FEWEST_LISTENERS = 50
 DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
 PIECES = 240
+ELSEWHERE = ("mongo_uri", "kafka_bootstrap_servers", "lake", "metadata", "mlflow_tracking_uri", "tuning_storage")
+"""Settings that would send this benchmark's data into somebody's own stores."""
 IDLE_SAMPLES = 3
 CORPUS, SAMPLES = "full", "samples.jsonl"
 
@@ -101,8 +102,7 @@ def _run(
             mongo = stack.enter_context(MongoClient[dict[str, Any]](settings.mongo, tz_aware=True))
             sampler = stack.enter_context(Sampler(settings.state_dir, samples, options.every).running())
             wait_for_dags(api, DAGS)
-            while sampler.taken < IDLE_SAMPLES:
-                time.sleep(1)
+            sampler.wait_for(IDLE_SAMPLES)
             database = mongo[settings.mongo_database]
             chain = Chain(settings, recipe, size, progress, api, database, console)
             steps = [step for step in Chain.STEPS if not options.only or step in options.only]
@@ -185,6 +185,9 @@ def _own_settings(home: Path, clips: Path, progress: Progress) -> Settings:
     """Make the settings of a separate stack, and apply them to this process."""
     if not progress.ports:
         progress.ports = ports.for_a_stack()
+    for variable in (f"SEGUE_{name.upper()}" for name in ELSEWHERE):
+        if os.environ.pop(variable, None) is not None:
+            console.print(f"{variable} is ignored: this benchmark has a stack of its own.")
     settings = Settings(home=home, corpus=CORPUS, jars=Settings().jars_dir, music=clips, **progress.ports)
     os.environ.update(settings.environment)
     get_settings.cache_clear()

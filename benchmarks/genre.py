@@ -35,13 +35,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from segue.audio.definition import feature_names
-from segue.commands.evaluate import spark_session
 from segue.genres import classifiers, judging, labelled, training
 from segue.genres.baselines import collect
 from segue.genres.labelled import TEST, TRAIN, VALIDATION
 from segue.genres.search import Budget
 from segue.genres.studies import done
 from segue.genres.table import SCHEMA, FeatureTable
+from segue.stack.spark_session import spark_session
 
 TABLE = "features.parquet"
 

@@ -111,12 +111,12 @@ def train(
     """Fit MLlib's ALS and implicit's ALS to the same plays: CPU seconds, memory, NDCG@10."""
     from implicit.als import AlternatingLeastSquares
 
-    from segue.commands.evaluate import spark_session
     from segue.recommender.components import als
     from segue.recommender.components.als import Hyperparameters
     from segue.recommender.components.factors import Factors
     from segue.recommender.evaluation.metrics import judge
     from segue.recommender.evaluation.windows import at_random
+    from segue.stack.spark_session import spark_session
 
     window = at_random(synthetic(listeners, tracks, plays), seed=0).test
     print(f"{window.history.nnz:,} interactions of {listeners:,} listeners and {tracks:,} tracks, rank {rank}")
@@ -171,7 +171,6 @@ def incremental(
 
     The full training is one fit by the same recipe, without the search of a nightly training.
     """
-    from segue.commands.evaluate import spark_session
     from segue.recommender.components import als
     from segue.recommender.components.als import Hyperparameters
     from segue.recommender.evaluation.metrics import judge
@@ -179,6 +178,7 @@ def incremental(
     from segue.recommender.model import Catalogue, Recommender
     from segue.recommender.recipe import Audio, Recipe
     from segue.recommender.update import take_in
+    from segue.stack.spark_session import spark_session
 
     random = np.random.default_rng(0)
     ahead = 20 * new  # evaluation listens, in the order of time
@@ -256,10 +256,10 @@ def quality(
     Tracks appear over time, so some are cold in the validation window and some in the test window.
     The table has NDCG@10, means over the data sets and their standard errors.
     """
-    from segue.commands.evaluate import spark_session
     from segue.recommender.components import als
     from segue.recommender.evaluation import comparison
     from segue.recommender.evaluation.windows import by_time
+    from segue.stack.spark_session import spark_session
 
     outcomes = []
     with spark_session() as spark:
@@ -296,7 +296,6 @@ def size(
 
     from measured import Meter
 
-    from segue.commands.evaluate import spark_session
     from segue.recommender import training
     from segue.recommender.components import als
     from segue.recommender.evaluation.comparison import compare
@@ -305,6 +304,7 @@ def size(
     from segue.recommender.recipe import Audio
     from segue.recommender.serving.recommend import recommend
     from segue.recommender.update import carry_over, take_in
+    from segue.stack.spark_session import spark_session
 
     with Meter() as meter, spark_session() as spark:
         plays, sounds, artists = long_tailed(tracks, listeners, listens, features)

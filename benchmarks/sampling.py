@@ -48,8 +48,6 @@ class Sampler:
     ----------
     step : str
         Name of the current step; stored with each sample.
-    taken : int
-        Number of samples taken.
     """
 
     def __init__(self, state_dir: Path, file: Path, every_s: float) -> None:
@@ -57,25 +55,38 @@ class Sampler:
         self._file = file
         self._every_s = every_s
         self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._taken = 0
         self.step = IDLE
-        self.taken = 0
 
     @contextmanager
     def running(self) -> Iterator[Sampler]:
         """Sample until the end of the block."""
-        thread = threading.Thread(target=self._run, daemon=True)
-        thread.start()
+        self._thread.start()
         try:
             yield self
         finally:
             self._stopping.set()
-            thread.join()
+            self._thread.join()
+
+    def wait_for(self, samples: int) -> None:
+        """Wait until there are so many samples.
+
+        Raises
+        ------
+        RuntimeError
+            If sampling has ended before, for the reason that stands on standard error.
+        """
+        while self._taken < samples:
+            if not self._thread.is_alive():
+                raise RuntimeError("The sampling of processes has ended with an error.")
+            time.sleep(1)
 
     def _run(self) -> None:
         with self._file.open("a", encoding="utf-8", buffering=1) as file:
             while True:
                 file.write(json.dumps(self._sample()) + "\n")
-                self.taken += 1
+                self._taken += 1
                 if self._stopping.wait(self._every_s):
                     return
 

@@ -1,56 +1,56 @@
 """From a folder of music to the integrated dataset.
 
-**What.** Lists the audio files, extracts 518 audio features from each with Spark, merges them with the metadata
-table and the files' tags, cleans, checks, and publishes one document a track to MongoDB.
+**What.** The DAG lists the audio files and extracts 518 audio features from each with Spark. It merges them with
+the metadata table and the files' tags, cleans and checks the result, and publishes one document a track to
+MongoDB.
 
-**When.** Every midnight (UTC), for the files that entered the corpus on the day that ended. That day is the run's
-*partition*: a track's `date_created` in the metadata, else the day its file was first seen. It never changes.
-Earlier days whose files came, changed or went since their run, or whose run ended before `integrate`, are run
-again with it.
+**When.** Every midnight (UTC), for the files that entered the corpus on the day that has just ended. That day is
+the run's *partition*. The day of a track is its `date_created` in the metadata, or else the day its file was first
+seen. It never changes. The nightly run also processes *late days*: earlier days whose files were added, changed or
+removed since their run, or whose run ended before `integrate`.
 
 **How to run it.**
 
-| you want | do |
+| to process | do |
 |---|---|
 | everything that is new, of all days (also the first load) | trigger it without dates |
 | some days | trigger it with *first day* and *last day* |
-| one run a day, over a range | *Backfill* |
-| to know what would be done | mode `ping` |
-| to extract again what has not changed | mode `force` |
+| a range of days, with one run a day | *Backfill* |
+| nothing, but list what would be done | mode `ping` |
+| unchanged files once more | mode `force` |
 
-**Inputs.** The folder `SEGUE_MUSIC`; optional a table of metadata: its `metadata.csv`, another, or FMA's (see
-docs/corpus.md).
+**Inputs.** The folder `SEGUE_MUSIC`, and optionally a table of metadata: `metadata.csv` in that folder, another
+table, or FMA's (see docs/corpus.md).
 
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
-MongoDB; on the Kafka topic `tracks` a message for each day that has changed. Running the DAG twice, or again
-after a kill, leaves the same rows. Days in which nothing has changed since they
-were published (files, metadata, rules, limits) are left as they are: the tasks after *unless_unchanged* are then
-skipped.
+MongoDB; on the Kafka topic `tracks`, a message for each day that has changed. A second run, or a rerun after a
+kill, leaves the same rows. If nothing has changed since these days were published (files, metadata, rules,
+limits), *skip_unless_changed* skips all tasks up to the summary.
 
 **When it fails.** The last line of the failed task's log says what and why.
 
-- *inventory*: no such folder, no audio in it, or metadata that cannot be read. Correct what the message names.
-- *extract*: clear the task. What it has committed is kept, unless the mode is `force`. Unusable files do not fail
-  it: they are in `rejects`.
-- *quality_gate*: a table of what failed; nothing was published, the collection `quarantine` names the days. Mend
-  files or metadata, or change the setting that the message names, then run these days again.
-  If another run changed the inventory meanwhile, it says what to clear.
+- *inventory*: there is no such folder, no audio in it, or metadata cannot be read. Correct what the message names.
+- *extract*: clear the task. It keeps what it has committed, unless the mode is `force`. Files that cannot be used
+  do not fail it; they are in `rejects`.
+- *quality_gate*: the log shows a table of the checks that failed. Nothing was published, and the collection
+  `quarantine` names the days. Correct files or metadata, or change the setting that the message names, then run
+  these days again. If another run has changed the inventory meanwhile, the message says what to clear.
 - any task, "A disk is full": free some space, then clear the task.
-- *publish*: MongoDB or Kafka was not reachable. Clear the task; the next night does not do it.
+- *publish*: MongoDB or Kafka was not reachable. Clear the task; the next nightly run does not repeat it.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Any
 
 from airflow.sdk import Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
 
+from segue.settings import get_settings
+from segue_connections import mongo_database
 from segue_days import DayByDay
-from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
+from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, STARTED, refusals_fail_at_once
 
 DAYS = [
     *("--from", "{{ params.partition_from or partition_key or '' }}"),
@@ -59,18 +59,15 @@ DAYS = [
 
 MODE = "{{ params.mode }}"
 
-# What a run covers. That of the night takes late days besides.
+# Name of the days that a run covers. The nightly run covers late days too.
 RANGE = (
     "{{ params.partition_from or partition_key or 'the first day' }} to "
     "{{ params.partition_to or partition_key or 'the last day' }}"
     "{{ ' and late days' if dag_run.run_type == 'scheduled' else '' }}"
 )
 
-# The heavy work, on audio, is Python's: a JVM that compiles less takes 40 % less CPU for the rest.
+# The heavy work, on audio, is done in Python. A JVM that compiles less takes 40 % less CPU for the rest.
 JVM = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
-
-# MongoDB may be away for a moment. What is refused (AirflowFailException) fails at once all the same.
-RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 
 PARAMS = {
     "partition_from": Param(
@@ -78,25 +75,26 @@ PARAMS = {
         type=["null", "string"],
         format="date",
         title="First day",
-        description="Day the tracks entered the corpus. Empty: the run's own partition, or without one, all days.",
+        description="First day on which tracks entered the corpus. Empty: the run's partition; all days if it has "
+        "none.",
     ),
     "partition_to": Param(
         None,
         type=["null", "string"],
         format="date",
         title="Last day",
-        description="Inclusive. Many days are done in one go, which is the quick way for a first load.",
+        description="Inclusive. A run processes all its days together, which is the quick way for a first load.",
     ),
     "mode": Param(
         "skip",
         enum=["skip", "force", "ping"],
         values_display={
-            "skip": "skip what is done",
-            "force": "extract everything again",
-            "ping": "only say what would be extracted",
+            "skip": "skip files that are done",
+            "force": "extract all files again",
+            "ping": "only list what would be extracted",
         },
         title="Files already extracted",
-        description="A file is done while its content and the feature version stay the same.",
+        description="A file is done as long as its content and the version of the features stay the same.",
     ),
 }
 
@@ -111,93 +109,57 @@ PARAMS = {
 )
 def corpus() -> None:
     """Wire the pipeline."""
-    # A nightly run gives new files without a date the day that ended, and looks for late ones; any other run gives
-    # them today.
+    # New files without a date get the day that has just ended in a nightly run, and today in any other. Only the
+    # nightly run looks for late days.
     night_of = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
     spark_job = partial(SparkJobOperator, conf=JVM)
     inventory = spark_job(task_id="inventory", job="inventory", arguments=["--night-of", night_of])
     extract = spark_job(task_id="extract", job="extract", arguments=[*DAYS, "--mode", MODE])
     integrate = spark_job(task_id="integrate", job="integrate", arguments=DAYS)
     publish = spark_job(task_id="publish", job="publish", arguments=DAYS)
-    changed, really = unless_unchanged(RANGE, MODE), unless_ping(MODE)
-    changed >> inventory >> extract >> really >> integrate >> quality_gate() >> publish >> summary(RANGE)
+    (
+        skip_unless_changed(RUN_ID, RANGE, MODE)
+        >> inventory
+        >> extract
+        >> skip_if_ping(MODE)
+        >> integrate
+        >> quality_gate(RUN_ID)
+        >> publish
+        >> summary(RUN_ID, RANGE, STARTED)
+    )
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRIES)
-def unless_unchanged(days: str, mode: str, dag_run: Any) -> bool:
-    """Go on to the summary if these days stand published as they are; no Spark job is started to tell."""
-    from segue.corpus import publications
-    from segue.errors import CorpusError
-    from segue.runs import summaries
-    from segue.settings import get_settings
+@task.short_circuit(ignore_downstream_trigger_rules=False, retries=RETRIES, retry_delay=RETRY_DELAY)
+def skip_unless_changed(run: str, days: str, mode: str) -> bool:
+    """Skip to the summary if these days are published as they are. It takes no Spark job to find out."""
+    from segue.corpus import steps
 
-    if mode != "skip":
-        print(f"Mode {mode}: the run goes on, changed or not.", flush=True)
-        return True
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    try:
-        present = publications.present(get_settings(), datetime.now(UTC).date())
-    except CorpusError as error:  # the inventory meets the same, and fails
-        print(f"{error} The task inventory meets the same.", flush=True)
-        return True
-    standing = publications.find(database, days, present)
-    if not standing:
-        state = "music, metadata, lake, rules and limits as they are now"
-        print(f"{days}: not published yet from {state}, so the run goes on.", flush=True)
-        return True
-    print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
-    for job in publications.JOBS:
-        summaries.write(run_id, job, standing[job] | {"unchanged_since": standing["run_id"]}, into=database)
-    return False
+    with refusals_fail_at_once(), mongo_database() as database:
+        return steps.has_changed(database, run, days, mode, get_settings())
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=False)
-def unless_ping(mode: str) -> bool:
-    """Go on to the summary after a ping."""
+def skip_if_ping(mode: str) -> bool:
+    """Skip to the summary after a ping."""
     return mode != "ping"
 
 
-@task(**RETRIES)
-def quality_gate(dag_run: Any) -> None:
-    """Check the report of `integrate`; nothing is published if it does not pass."""
-    from segue.corpus import gate, quarantine
-    from segue.errors import QualityGateError
-    from segue.runs import summaries
-    from segue.settings import get_settings
+@task(retries=RETRIES, retry_delay=RETRY_DELAY)
+def quality_gate(run: str) -> None:
+    """Check the report of `integrate`. If a check fails, nothing is published."""
+    from segue.corpus import steps
 
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    jobs = summaries.read(run_id, source=database)
-    report = jobs["integrate"] | {"extracted_from": jobs["extract"]["inventory"]}
-    checks = gate.judge(report, quarantine.last_good(database, run_id), get_settings())
-    quarantine.record(database, run_id, report, checks)
-    print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
-    try:
-        gate.require(checks)
-    except QualityGateError as error:
-        raise AirflowFailException(str(error)) from None
+    with refusals_fail_at_once(), mongo_database() as database:
+        steps.check_quality(database, run, get_settings())
 
 
-@task(trigger_rule="none_failed", **RETRIES)
-def summary(days: str, dag_run: Any) -> None:
-    """Say what came of the run, keep it, and fail if it was nothing."""
-    from segue.corpus import publications
-    from segue.corpus.outcome import outcome
-    from segue.errors import CorpusError
-    from segue.runs import summaries
-    from segue.settings import get_settings
+@task(trigger_rule="none_failed", retries=RETRIES, retry_delay=RETRY_DELAY)
+def summary(run: str, days: str, started: str) -> None:
+    """Print and keep the summary of the run; fail if nothing was published."""
+    from segue.corpus import steps
 
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    jobs = summaries.read(run_id, source=database)
-    try:
-        total = outcome(jobs)
-    except CorpusError as error:
-        raise AirflowFailException(str(error)) from None
-    key = publications.published_from(jobs, get_settings())
-    if key:
-        publications.record(database, days, key, run_id, jobs)
-    total["seconds"] = (datetime.now(UTC) - dag_run.start_date).total_seconds()
-    print(summaries.render("corpus", total))
-    summaries.write(run_id, "summary", total, into=database)
+    with refusals_fail_at_once(), mongo_database() as database:
+        steps.conclude(database, run, days, datetime.fromisoformat(started), get_settings())
 
 
 corpus()

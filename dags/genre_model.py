@@ -1,40 +1,46 @@
-"""Learn which genre a track is of, from its audio features.
+"""Learn the genre of a track from its audio features.
 
-**What.** Spark reads the published tracks from MongoDB and searches for the best classifier, features and
-parameters by the macro F1 on the validation part. The winner is fitted again, judged once on the test part, and
-compared with the champion, with MLlib's default, with scikit-learn's random forest and with guessing. It becomes
-the `champion` only if it is better than the champion beyond chance (bootstrap over artists, 95 %). Then the
-champion names the genre of tracks that have none. No artist is in two of train, validation and test, except of
-genres with too few artists, which are split by track; the summary names them. docs/models.md tells all.
+**What.** Spark reads the published tracks from MongoDB. A search chooses classifier, features and parameters by
+the macro F1 on the validation part. The winner is fitted again, judged once on the test part, and compared with
+the champion, with MLlib's default, with scikit-learn's random forest and with guessing. It becomes the `champion`
+only if it is better than the champion beyond chance (bootstrap over artists, 95 %). Then the champion predicts the
+genre of tracks that have none. Each artist is in only one of train, validation and test. Genres with too few
+artists are the exception: they are split by track, and the summary names them. docs/models.md has the details.
 
-**When.** Every night at 02:00 (UTC), and by hand. On Sundays the search is wide; on other nights it begins with
-what was best before.
+**When.** Every night at 02:00 (UTC), and by hand. On Sundays the search is wide; on other nights it starts from
+the best choice before. A run that has not succeeded three hours after it was queued has missed its deadline, and
+the triggerer's log says so.
 
-A run that has not succeeded three hours after it was queued is a missed deadline: the triggerer's log says so.
+**Inputs.** The collection `tracks` in MongoDB, which the DAG `corpus` fills. Tracks without a genre, and genres of
+fewer than ten tracks, are left out and counted.
 
-**Inputs.** The collection `tracks` in MongoDB, which the DAG `corpus` fills. Tracks without a genre, and genres
-of fewer than ten tracks, are left out and counted.
+**Outputs.** A version of the model `genre` in MLflow: the model in Spark's format, parameters, metrics by genre
+and slice, confusion matrix (`report.json`). In `tracks`: `genre_predicted`, `genre_probability`, `genre_model`.
 
-**Outputs.** A version of the model `genre` in MLflow: Spark's own format, parameters, metrics by genre and slice,
-confusion matrix (`report.json`). In `tracks`: `genre_predicted`, `genre_probability`, `genre_model`.
+**When it fails.** The last line of the failed task's log says what and why. The old champion keeps serving.
 
-**When it fails.** The last line of the failed task's log says what and why. The old champion goes on serving.
-
-- *summary* is skipped: the corpus has nothing to learn from, such as no genre, or a single one. Its log says
-  which. Nothing needs to be done. For a genre model, tag the files or name genres in the metadata table, and run
+- *summary* is skipped: the corpus has nothing to learn from, such as no genre or only one. Its log says which.
+  Nothing needs to be done. To get a genre model, tag the files or name genres in the metadata table, and run
   `corpus`.
-- *train*: it is tried again once by itself, without the trials that have ended. Then clear it.
+- *train*: it is retried once, and keeps the trials that have ended. If it fails again, clear it.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import AsyncCallback, CronTriggerTimetable, DeadlineAlert, DeadlineReference, Param, dag
+from airflow.sdk import (  # type: ignore[attr-defined] # its stub lacks the deadlines
+    AsyncCallback,
+    CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    Param,
+    dag,
+)
 
 from segue_deadlines import note_missed_deadline
 from segue_spark import SparkJobOperator
-from segue_training import training_summary
+from segue_tasks import RUN_ID, STARTED, training_summary
 
 PARAMS = {
     "trials": Param(
@@ -43,42 +49,43 @@ PARAMS = {
         minimum=1,
         maximum=1000,
         title="Trials",
-        description="How many choices of classifier, features and parameters are tried at most.",
+        description="Largest number of choices of classifier, features and parameters that are tried.",
     ),
     "minutes": Param(
         12,
         type="number",
         minimum=0,
         title="Minutes",
-        description="After this time no new trial begins. 0: one trial. Fitting the best choice, comparing and "
-        "reporting come on top: some 5 minutes with 100,000 tracks on two cores.",
+        description="No new trial starts after this time. 0: one trial. The final fit, the comparison and the "
+        "report take about 5 minutes more with 100,000 tracks on two cores.",
     ),
     "search": Param(
         "by day",
         type="string",
         enum=["by day", "warm", "wide"],
         title="Search",
-        description="warm: begin with what was best before. wide: begin anew, with slow classifiers too. "
-        "by day: wide on Sundays.",
+        description="warm: start from the best choice before. wide: start anew, with slow classifiers too. "
+        "by day: wide on Sundays, warm on other days.",
     ),
     "parallelism": Param(
         0,
         type="integer",
         minimum=0,
         title="Parallelism",
-        description="How many folds of a trial are fitted at the same time: two at most. 0: as many as the cores "
-        "take. With 10,000 tracks to learn from or more there are no folds, and it changes nothing.",
+        description="Number of folds of a trial that are fitted at the same time, at most two. 0: as many as the "
+        "cores allow. With 10,000 training tracks or more there are no folds, and this has no effect.",
     ),
     "seed": Param(
         0,
         type="integer",
         minimum=0,
         title="Seed",
-        description="Of the search, of trees and of first weights. The same tracks and seed give the same model.",
+        description="Seed of the search, of trees and of initial weights. The same tracks and seed give the same "
+        "model.",
     ),
 }
 DEADLINE_HOURS = 3
-"""The recommender's training, an hour later, waits for this one's slot; nobody should find a stale model at 5."""
+"""The recommender's training at 03:00 waits for this one's slot, and should not start later than 05:00."""
 
 SEARCH = (
     "{{ params.search if params.search != 'by day' else "
@@ -87,7 +94,7 @@ SEARCH = (
 
 
 @dag(
-    # Without a start date and with this, unpausing the DAG does not start the run of the night before.
+    # With this, and without a start date, unpausing the DAG does not start the run of the night before.
     schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
@@ -109,7 +116,7 @@ def genre_model() -> None:
         job="train_genre",
         arguments=[*budget, "--search", SEARCH, *fits, "--seed", "{{ params.seed }}"],
     )
-    train >> training_summary("train_genre", "model `genre` in MLflow")
+    train >> training_summary(RUN_ID, STARTED, "train_genre", "model `genre` in MLflow")
 
 
 genre_model()

@@ -1,32 +1,32 @@
 """Retrain the recommender as soon as enough new listens have arrived, without waiting for the night.
 
-**What.** A sensor waits, without taking a worker, until `min_events` listens wait in Kafka for this DAG's
-consumer group (or one, after `max_wait_minutes`). Spark reads exactly the offsets that the sensor saw and
-everything before them. The champion is not trained anew: its listeners are folded in, and the factors of the
-tracks whose plays have changed are solved again. Challenger and champion are judged by the later half of what the
-champion has not seen: if the challenger's NDCG@10 is at most 1 % worse, it takes in everything, becomes the
-`champion`, and every listener gets new recommendations; otherwise the champion is kept, and the summary says so.
-The summary also counts the updates since the last full training (the DAG `recommender`) and shows the NDCG@10 of
-that one. Only then are the offsets committed.
+**What.** A sensor waits, without taking a worker, until Kafka holds `min_events` listens that this DAG's consumer
+group has not committed, or one listen after `max_wait_minutes`. Spark reads all listens up to the offsets that the
+sensor saw, and none after them. The champion is not trained anew: its listeners are folded in, and the factors of
+tracks with new plays are solved again. Challenger and champion are judged by the later half of the listens that
+the champion has not seen. If the challenger's NDCG@10 is at most 1 % worse, it takes in all listens and becomes
+the `champion`, and every listener gets new recommendations. Otherwise the champion is kept, and the summary says
+so. The summary also counts the updates since the last full training (the DAG `recommender`) and shows that
+training's NDCG@10. Only after that are the offsets committed.
 
-**When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG. To take in first
-what waits, trigger it with 0 minutes as the longest wait, and pause it when that run has ended.
+**When.** Always: when a run ends, the next one starts and waits. To stop it, pause the DAG. To process first what
+is in Kafka now, trigger it with 0 minutes as the longest wait, and pause it when that run has ended.
 
-**Replay.** Triggered by hand with a time or offsets, a run waits for nothing: its window reaches from there to
-the end, and what the champion has seen of it is taken in once more. No listen counts twice, as every update starts
-from all plays; the tracks of the window are solved again. The committed offsets never go back. The run that waits
-gives way to one that is triggered.
+**Replay.** Trigger it by hand with a time or with offsets. Such a run does not wait. Its window reaches from there
+to the end of the topic, and the listens in it that the champion has seen are processed once more. No listen counts
+twice, because every update starts from all plays; the tracks of the window are solved again. The committed offsets
+never go back. The run that is waiting is skipped in favour of the one that was triggered.
 
-**Inputs.** The Kafka topic `listens`, collection `tracks` in MongoDB, the champion. Without a champion the
+**Inputs.** The Kafka topic `listens`, the collection `tracks` in MongoDB, the champion. Without a champion the
 training is a full one, as in the DAG `recommender`.
 
-**Outputs.** As of the DAG `recommender`, and the committed offsets of the group `segue-incremental-retraining`.
+**Outputs.** Those of the DAG `recommender`, and the committed offsets of the group `segue-incremental-retraining`.
 
-**When it fails.** Nothing is committed, and the next run covers the same listens and what has come since. After
-five failures in a row the DAG pauses itself: see the last line of the failed task's log, then unpause it.
+**When it fails.** Nothing is committed, and the next run covers the same listens and those sent since. After five
+failures in a row the DAG pauses itself. Read the last line of the failed task's log, then unpause it.
 
 - *summary* is skipped: retention had deleted listens before they were used; its log says how many.
-- *wait_for_listens* waits out a broker that is down or a topic that does not exist yet; its log says so.
+- *wait_for_listens* waits while a broker is down or a topic does not exist yet; its log says so.
 - *commit*: Kafka did not answer. Clear the task.
 """
 
@@ -39,7 +39,7 @@ from airflow.sdk import Param, dag
 from segue.settings import get_settings
 from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
 from segue_spark import SparkJobOperator
-from segue_training import training_summary
+from segue_tasks import RUN_ID, STARTED, training_summary
 
 PARAMS = {
     "min_events": Param(
@@ -47,29 +47,29 @@ PARAMS = {
         type="integer",
         minimum=1,
         title="New listens",
-        description="How many listens must wait before the recommender is trained on them.",
+        description="Number of new listens to wait for before the recommender is retrained.",
     ),
     "max_wait_minutes": Param(
         60,
         type="number",
         minimum=0,
         title="Longest wait, in minutes",
-        description="After this time a single new listen suffices. 0: train on whatever waits now.",
+        description="After this time, one new listen suffices. 0: retrain on the listens that are in Kafka now.",
     ),
     "replay_from": Param(
         None,
         type=["null", "string"],
         format="date-time",
         title="Replay from a time",
-        description="Wait for nothing, and take in once more what Kafka got from then on (UTC unless it says "
-        "otherwise), also what the champion has seen. No listen counts twice, and no offset is committed back.",
+        description="Do not wait, and process again all listens that Kafka received since this time (UTC unless "
+        "it has an offset). No listen counts twice, and committed offsets do not go back.",
     ),
     "replay_offsets": Param(
         None,
         type=["null", "object"],
         title="Replay from offsets",
-        description='The same by position, such as {"0": 120}: first offset by partition. Partitions that are not '
-        "named begin where the group stands. What retention has deleted is left out and counted.",
+        description='The same by first offset of each partition, such as {"0": 120}. Partitions that are not '
+        "named start at the committed offset. Offsets that retention has deleted are left out and counted.",
     ),
 }
 WINDOW = "{{ ti.xcom_pull('wait_for_listens') | tojson }}"
@@ -102,7 +102,12 @@ def incremental_retraining() -> None:
         task_id="retrain", job="retrain_incrementally", arguments=["--window", WINDOW, "--replay", REPLAY]
     )
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.retraining_group, retries=3)
-    wait >> retrain >> commit >> training_summary("retrain_incrementally", "MongoDB collection `recommendations`")
+    (
+        wait
+        >> retrain
+        >> commit
+        >> training_summary(RUN_ID, STARTED, "retrain_incrementally", "MongoDB collection `recommendations`")
+    )
 
 
 incremental_retraining()

@@ -1,37 +1,36 @@
 """From Kafka to the lake: every listen once, in the day it was listened to.
 
-**What.** Reads the topic `listens` from the offsets that the Delta table `listens` has noted to the topic's end,
-and inserts the events that the table has not got. Late and back-dated listens land in their own day. Then removes
-what users have taken back, and matches the unmatched listens with the corpus as it is now.
+**What.** Reads the topic `listens` from the offsets that are stored in the Delta table `listens` to the topic's
+end, and inserts the events that the table does not have. Late and back-dated listens land in their own day. Then
+it removes what users have taken back, and matches the unmatched listens with the present corpus.
 
-**When.** Every midnight (UTC), for the day that has ended. That day is the run's *partition*: its figures
-are in the summary. Whatever has come for other days is taken along.
+**When.** Every midnight (UTC), for the day that has just ended. That day is the run's *partition*, and the summary
+shows its figures. Messages of other days are ingested too.
 
 **How to run it.**
 
-| you want | do |
+| to | do |
 |---|---|
-| what is new in Kafka | trigger it without dates |
-| to build days anew from Kafka | trigger it with mode `rebuild` and the days, or *Backfill* with mode `rebuild` |
-| to know what the table holds of some days | trigger it with the days |
+| ingest what is new in Kafka | trigger it without dates |
+| rebuild days from Kafka | trigger it with mode `rebuild` and the days, or *Backfill* with mode `rebuild` |
+| see what the table holds of some days | trigger it with the days |
 
 **Inputs.** The topic `SEGUE_LISTENS_TOPIC`; MongoDB's `tracks` (the catalogue) and `removals`.
 
 **Outputs.** The Delta table `listens`, partitioned by `listened_on`. Messages that are no events go to
-`SEGUE_DEAD_LETTERS_TOPIC` (`segue dlq`). Offsets and rows are one commit: after a kill, run it again.
+`SEGUE_DEAD_LETTERS_TOPIC` (`segue dlq`). Offsets and rows are written in one commit; after a kill, run it again.
 
 **When it fails.** The last line of the failed task's log says what and why. Nothing was lost; clear the task.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow.sdk import Param, dag, task
 
+from segue_connections import mongo_database
 from segue_days import DayByDay
-from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
+from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, refusals_fail_at_once
 
 PARAMS = {
     "day_from": Param(
@@ -39,17 +38,17 @@ PARAMS = {
         type=["null", "string"],
         format="date",
         title="First day",
-        description="Day of listening (UTC). Empty: the run's own partition, or without one, all days.",
+        description="First day of listening (UTC). Empty: the run's partition; all days if it has none.",
     ),
     "day_to": Param(
-        None, type=["null", "string"], format="date", title="Last day", description="Inclusive; empty as above."
+        None, type=["null", "string"], format="date", title="Last day", description="Inclusive. Empty: as above."
     ),
     "mode": Param(
         "new",
         enum=["new", "rebuild"],
-        values_display={"new": "take what is new in Kafka", "rebuild": "build the days anew from Kafka"},
+        values_display={"new": "ingest what is new in Kafka", "rebuild": "rebuild the days from Kafka"},
         title="What to do",
-        description="Both end the same, whatever was there before.",
+        description="Both lead to the same rows, whatever the table held before.",
     ),
 }
 
@@ -71,22 +70,16 @@ def listens() -> None:
     ingest = SparkJobOperator(
         task_id="ingest", job="ingest_listens", arguments=["--mode", "{{ params.mode }}", *days]
     )
-    ingest >> summary()
+    ingest >> summary(RUN_ID)
 
 
-@task
-def summary(dag_run: Any) -> None:
-    """Say what came of the run, and keep it."""
-    from airflow.sdk.exceptions import AirflowFailException
+@task(retries=RETRIES, retry_delay=RETRY_DELAY)
+def summary(run: str) -> None:
+    """Print and keep the summary of the run."""
+    from segue.runs import conclusion
 
-    from segue.runs import summaries
-
-    run_id, database = f"{dag_run.dag_id}/{dag_run.run_id}", mongo_database()
-    found = summaries.read(run_id, source=database).get("ingest_listens")
-    if found is None:
-        raise AirflowFailException(f"The task `ingest` of {run_id} has left no summary.")
-    print(summaries.render("listens", found))
-    summaries.write(run_id, "summary", found, into=database)
+    with refusals_fail_at_once(), mongo_database() as database:
+        conclusion.conclude(database, run, "ingest_listens")
 
 
 listens()

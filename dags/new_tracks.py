@@ -1,24 +1,25 @@
-"""Let the models follow the corpus: new tracks can be recommended as soon as they are published.
+"""Let the models follow the corpus: new tracks can be recommended soon after they are published.
 
 **What.** A sensor waits, without taking a worker, until the DAG `corpus` announces days whose tracks are new or
-have changed. The recommender then gets the catalogue as it is: a track that nobody has played stands where its
-audio says, and what sounds alike is found anew. No listens are taken in; what was played keeps its place. If
-anything differs, that is the new `champion`, and every listener gets new recommendations. The choice of the genre
-champion is fitted to the tracks and labels that there are now, without a search, and has to beat the champion as
-every night; the champion names what has no genre. Only then are the offsets committed.
+have changed. Then the recommender takes in the present catalogue: a track that nobody has played gets its place
+from its audio, and neighbours by sound are computed anew. No listens are taken in, and tracks that were played
+keep their place. If anything differs, the result is the new `champion`, and every listener gets new
+recommendations. The genre champion's choice of classifier and parameters is fitted to the present tracks and
+labels, without a search. Like the nightly training, it has to beat the champion. The champion then predicts the
+genre of tracks that have none. Only after that are the offsets committed.
 
-**When.** Always: a run that ends is followed by the next, which waits. To stop it, pause the DAG.
+**When.** Always: when a run ends, the next one starts and waits. To stop it, pause the DAG.
 
-**Inputs.** The Kafka topic `tracks`, one message a day of the corpus, which the task *publish* of the DAG `corpus`
-sends; the collection `tracks` in MongoDB; the Kafka topic `listens`; the champion.
+**Inputs.** The Kafka topic `tracks`, with one message for each day of the corpus, sent by the task *publish* of
+the DAG `corpus`; the collection `tracks` in MongoDB; the Kafka topic `listens`; the champion.
 
 **Outputs.** A version of the model `recommender` in MLflow, the collection `recommendations` in MongoDB, and the
 committed offsets of the group `segue-new-tracks`.
 
-**When it fails.** Nothing is committed, and the next run covers the same days and what has come since. After five
-failures in a row the DAG pauses itself: see the last line of the failed task's log, then unpause it.
+**When it fails.** Nothing is committed, and the next run covers the same days and those announced since. After
+five failures in a row the DAG pauses itself. Read the last line of the failed task's log, then unpause it.
 
-- *wait_for_tracks* waits out a broker that is down or a topic that does not exist yet; its log says so.
+- *wait_for_tracks* waits while a broker is down or a topic does not exist yet; its log says so.
 - *commit*: Kafka did not answer. Clear the task.
 """
 
@@ -31,7 +32,7 @@ from airflow.sdk import Param, dag
 from segue.settings import get_settings
 from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
 from segue_spark import SparkJobOperator
-from segue_training import training_summary
+from segue_tasks import RUN_ID, STARTED, training_summary
 
 PARAMS = {
     "min_days": Param(
@@ -39,14 +40,14 @@ PARAMS = {
         type="integer",
         minimum=1,
         title="Changed days",
-        description="How many announcements must wait. A corpus run sends one for each day of tracks it changes.",
+        description="Number of announcements to wait for. A corpus run sends one for each day that it changes.",
     ),
     "max_wait_minutes": Param(
         60,
         type="number",
         minimum=0,
         title="Longest wait, in minutes",
-        description="After this time a single announcement suffices.",
+        description="After this time, one announcement suffices.",
     ),
 }
 WINDOW = "{{ ti.xcom_pull('wait_for_tracks') | tojson }}"
@@ -63,7 +64,7 @@ WINDOW = "{{ ti.xcom_pull('wait_for_tracks') | tojson }}"
     doc_md=__doc__,
 )
 def new_tracks() -> None:
-    """Wire what follows new tracks."""
+    """Wire the updates."""
     settings = get_settings()
     wait = KafkaBacklogSensor(
         task_id="wait_for_tracks",
@@ -72,7 +73,7 @@ def new_tracks() -> None:
         min_events="{{ params.min_days }}",
         max_wait_s="{{ params.max_wait_minutes * 60 }}",
     )
-    place = SparkJobOperator(task_id="place", job="place_new_tracks", arguments=["--window", WINDOW])
+    place = SparkJobOperator(task_id="place_new_tracks", job="place_new_tracks", arguments=["--window", WINDOW])
     refit = SparkJobOperator(task_id="refit_genre", job="train_genre", arguments=["--search", "refit"])
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group, retries=3)
     (
@@ -80,7 +81,7 @@ def new_tracks() -> None:
         >> place
         >> refit
         >> commit
-        >> training_summary("place_new_tracks", "MongoDB collection `recommendations`")
+        >> training_summary(RUN_ID, STARTED, "place_new_tracks", "MongoDB collection `recommendations`")
     )
 
 

@@ -1,44 +1,45 @@
 """Learn from all listens what to recommend, and recommend to every listener, with reasons.
 
-**What.** Spark reads the listens of the lake, and from Kafka those that have come since the lake was brought up
-to date (DAG `listens`). On the fifth of the plays before the last tenth everything is chosen by NDCG@10 of
-tracks not played before: the parameters of implicit ALS (MLlib), how much the audio counts, the blend with
-EASE, item cosine, sound and popularity. The last tenth judges the result once, against its baselines; the table
-is in the log of the task *train*. Unless it is worse than popularity beyond chance, it is fitted on everything,
-becomes the `champion`, and every listener gets a new list. docs/recommender.md tells all.
+**What.** Spark reads the listens of the lake, and from Kafka those that arrived after the DAG `listens` last
+updated the lake. The last tenth of the plays is the test, and the fifth before it decides all choices by the
+NDCG@10 of tracks that were not played before: the parameters of implicit ALS (MLlib), the weight of the audio, and
+the blend with EASE, item cosine, sound and popularity. The result is judged by the test once, beside its
+baselines; the table is in the log of the task *train*. Unless the result is worse than popularity beyond chance,
+it is fitted on all plays and becomes the `champion`, and every listener gets a new list. docs/recommender.md has
+the details.
 
 **When.** Every night at 03:00 (UTC), and by hand.
 
-**As of a past day.** Triggered with *As of*, or by *Backfill*, a run learns from what the lake has of that day
-and those before it; a backfilled run from the days before its own. Tracks and what users have taken back are
-today's. What comes of it is a version like any other, with its report, and does not serve: `segue models
-promote recommender N` lets it.
+**As of a past day.** A run that is triggered with *As of* learns from the lake's listens up to that day. A
+backfilled run learns from those of the days before its own. Tracks, and what users have taken back, are always
+today's. The result is a version like any other, with its report, but it does not serve until you run `segue models
+promote recommender N`.
 
-**Inputs.** The lake's `listens`, the Kafka topic `listens`; the collection `tracks` in MongoDB. Messages that
-are malformed, sent again or of tracks that are not in the corpus are not used, and counted by reason.
+**Inputs.** The lake's `listens`, the Kafka topic `listens`, the collection `tracks` in MongoDB. Messages that are
+malformed, duplicates, or of tracks that are not in the corpus are not used, and are counted by reason.
 
 **Outputs.** The collection `recommendations` in MongoDB, one document a listener; a version of the model
-`recommender` in MLflow; the page *Report* of the run. The listens count as done for `incremental_retraining`.
+`recommender` in MLflow; the page *Report* of the run. The offsets of the listens are committed for
+`incremental_retraining`, which then leaves them out.
 
 **When it fails.** The last line of the failed task's log says what and why. The old recommendations stay.
 
 - *train*, "holds no listens": send some.
-- *done_with_listens*: Kafka did not answer. Clear the task; otherwise `incremental_retraining` looks at these
-  listens again, which costs time and nothing else.
+- *commit*: Kafka did not answer. Clear the task. Otherwise `incremental_retraining` processes these listens again,
+  which costs time but does no harm.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
+from segue_connections import mongo_database
 from segue_kafka import KafkaCommitOperator
-from segue_mongo import mongo_database
 from segue_spark import SparkJobOperator
-from segue_training import training_summary
+from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, STARTED, refusals_fail_at_once, training_summary
 
 PARAMS = {
     "seed": Param(
@@ -46,7 +47,7 @@ PARAMS = {
         type="integer",
         minimum=0,
         title="Seed",
-        description="Of ALS' first factors.",
+        description="Seed for the random initial factors of ALS.",
     ),
     "trials": Param(
         4,
@@ -54,22 +55,22 @@ PARAMS = {
         minimum=1,
         maximum=60,
         title="Trials",
-        description="How many choices of ALS' parameters are tried; each takes a fit.",
+        description="Number of choices of ALS' parameters that are tried. Each takes a fit.",
     ),
     "as_of": Param(
         None,
         type=["null", "string"],
         format="date",
         title="As of",
-        description="Learn only from the lake's listens up to this day (UTC, inclusive). What comes of it is kept "
-        "as a version and does not serve. Empty: all listens up to now.",
+        description="Learn only from the lake's listens up to this day (UTC, inclusive). The result is kept as a "
+        "version and does not serve. Empty: all listens up to now.",
     ),
 }
 AS_OF = "{{ params.as_of or (macros.ds_add(ds, -1) if dag_run.run_type == 'backfill' else '') }}"
 
 
 @dag(
-    # Without a start date and with this, unpausing the DAG does not start the run of the night before.
+    # With this, and without a start date, unpausing the DAG does not start the run of the night before.
     schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
@@ -84,26 +85,27 @@ def recommender() -> None:
         job="train_recommender",
         arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}", "--as-of", AS_OF],
     )
-    learned = learned_window()
-    done = KafkaCommitOperator(
-        task_id="done_with_listens",
-        window="{{ ti.xcom_pull('learned_window') }}",
+    commit = KafkaCommitOperator(
+        task_id="commit",
+        window="{{ ti.xcom_pull('find_learned_listens') }}",
         group=get_settings().retraining_group,
         retries=3,
     )
-    train >> learned >> done >> training_summary("train_recommender", "MongoDB collection `recommendations`")
-
-
-@task
-def learned_window(dag_run: Any) -> str:
-    """Say which listens the champion now knows; none if it was kept."""
-    from segue.runs import summaries
-
-    return str(
-        summaries.read(f"{dag_run.dag_id}/{dag_run.run_id}", source=mongo_database())["train_recommender"][
-            "learned"
-        ]
+    (
+        train
+        >> find_learned_listens(RUN_ID)
+        >> commit
+        >> training_summary(RUN_ID, STARTED, "train_recommender", "MongoDB collection `recommendations`")
     )
+
+
+@task(retries=RETRIES, retry_delay=RETRY_DELAY)
+def find_learned_listens(run: str) -> str:
+    """Return the window of the listens that the champion now knows, which is empty if the champion was kept."""
+    from segue.runs import conclusion
+
+    with refusals_fail_at_once(), mongo_database() as database:
+        return str(conclusion.summary_of(database, run, "train_recommender")["learned"])
 
 
 recommender()

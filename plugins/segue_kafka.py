@@ -1,4 +1,4 @@
-"""A sensor that waits for work in Kafka without taking a worker, and the operator that says it is done."""
+"""A sensor that waits for messages in Kafka without taking a worker, and an operator that commits offsets."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from airflow.sdk.exceptions import (
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from segue.connections import kafka
+from segue.connections import for_airflow, kafka
 from segue.connections import offsets as broker
 from segue.connections.windows import OffsetWindow
-from segue.errors import StackError
-from segue.settings import get_settings
+from segue.errors import ServiceUnavailableError
+from segue_connections import checked
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
-log = logging.getLogger(__name__)
+POLL_INTERVAL_S = 5.0
 
 
 def client_config(connection: Connection) -> dict[str, Any]:
@@ -37,34 +37,24 @@ def client_config(connection: Connection) -> dict[str, Any]:
 
     The extra is that of Airflow's Kafka provider: ``{"bootstrap.servers": "host:port", "security.protocol": …}``.
     """
-    extra = connection.extra_dejson
+    extra: dict[str, Any] = connection.extra_dejson
     if "bootstrap.servers" not in extra:
         raise ValueError(
             f"Connection {connection.conn_id!r} names no brokers: "
             'set its extra to {"bootstrap.servers": "host:port"}.'
         )
-    expected = kafka.options(get_settings())
-    if differing := sorted(
-        name for name in expected.keys() | extra.keys() if expected.get(name) != extra.get(name)
-    ):
-        log.warning(
-            "Connection %r and the settings SEGUE_KAFKA_… differ in %s. "
-            "This task follows the connection; the jobs and the API follow the settings.",
-            connection.conn_id,
-            ", ".join(differing),
-        )
+    checked(connection, for_airflow.KAFKA)
     return kafka.config_of(extra)
 
 
 class KafkaBacklogTrigger(BaseTrigger):
     """Fire when a consumer group's backlog on a topic is large enough, or old enough.
 
-    - Looks every `poll_interval_s`; kafka-python blocks, so it does that in a thread.
-    - What is not there yet or away for a while is waited for, and the log says what: the topic, the broker, the
-      connection.
-    - Reads offsets only: joins no group, commits nothing. After a restart of the triggerer it simply looks again.
-    - Fires with nothing (None) where another run of its DAG is queued: where runs go one at a time and always, one
-      that is triggered by hand would otherwise have to wait for events first.
+    - Reads the offsets every `poll_interval_s`, in a thread because kafka-python blocks.
+    - Waits for a topic, a broker or a connection that is not there, and names it in the log.
+    - Joins no group and commits nothing. After a restart of the triggerer it starts again.
+    - Fires without a window (None) if another run of its DAG is queued. Its DAG always has one run, and one at a
+      time, so a run that is triggered by hand would otherwise wait for events first.
 
     Parameters
     ----------
@@ -87,7 +77,7 @@ class KafkaBacklogTrigger(BaseTrigger):
         poll_interval_s: float,
         kafka_conn_id: str,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # it has no types
         self.topic = topic
         self.group = group
         self.min_events = min_events
@@ -96,13 +86,13 @@ class KafkaBacklogTrigger(BaseTrigger):
         self.kafka_conn_id = kafka_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Tell the triggerer how to make this trigger anew."""
+        """Return what the triggerer makes this trigger from again."""
         names = ("topic", "group", "min_events", "deadline", "poll_interval_s", "kafka_conn_id")
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is enough; yield the window as JSON."""
-        # The triggerer does not apply namespace_levels, and each look would leave two lines in the task's log.
+        """Read the offsets until the backlog is large enough, and yield the window as JSON."""
+        # The triggerer ignores namespace_levels, and kafka-python would log two lines at each poll.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         config: dict[str, Any] = {}
         reported: object = None
@@ -111,8 +101,8 @@ class KafkaBacklogTrigger(BaseTrigger):
                 config = config or client_config(await BaseHook.aget_connection(self.kafka_conn_id))
                 window = await asyncio.to_thread(broker.backlog, config, self.topic, self.group)
                 state: object = window.size
-            # Where the API server is away, Airflow says that the connection isn't defined.
-            except (StackError, AirflowNotFoundException, AirflowRuntimeError) as error:
+            # While the API server is away, Airflow reports that the connection isn't defined.
+            except (ServiceUnavailableError, AirflowNotFoundException, AirflowRuntimeError) as error:
                 window, state = None, str(error)
             if window and window.size >= (self.min_events if time.time() < self.deadline else 1):
                 yield TriggerEvent(window.to_json())
@@ -135,21 +125,21 @@ class KafkaBacklogTrigger(BaseTrigger):
             count = await sync_to_async(RuntimeTaskInstance.get_dr_count)(
                 dag_id=self.task_instance.dag_id, states=["queued"]
             )
-        except AirflowRuntimeError:  # an API server that is away for a moment is asked again at the next look
+        except AirflowRuntimeError:  # the API server is away; the next poll asks again
             return False
         return count > 0
 
 
 class KafkaBacklogSensor(BaseSensorOperator):
-    """Wait until a consumer group has enough to do on a topic.
+    """Wait until a consumer group's backlog on a topic is large enough.
 
     - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`.
-    - Returns the window ``{topic: {partition: [start, end]}}``: exactly the offsets that were there when it fired.
-      What arrives later belongs to the next run.
-    - Never commits: see :class:`KafkaCommitOperator`. A run that fails leaves its events to the next one.
-    - Gives way, by skipping its run, to another run of its DAG that is queued: one that was triggered by hand.
-    - With a position to replay from it waits for nothing: the window then reaches from there to the end.
-    - Where retention has deleted what the window should begin with, the log says how much, and so does the window:
+    - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when it fired. Messages
+      that arrive later belong to the next run.
+    - Never commits: see :class:`KafkaCommitOperator`. If a run fails, the next one gets its messages.
+    - Skips its run if another run of its DAG is queued, which was then triggered by hand.
+    - Does not wait if it is given a position to replay from. The window then reaches from there to the end.
+    - If retention has deleted the first messages of the window, the log and the window say how many:
       ``{topic: {…, "lost": 3}}``.
 
     Parameters
@@ -161,10 +151,10 @@ class KafkaBacklogSensor(BaseSensorOperator):
     max_wait_s : float or str
         Seconds after which a single event suffices.
     replay_from : str
-        Time (ISO 8601; UTC unless it says otherwise) from which on messages are replayed. Empty: none.
+        Time of the first message to replay (ISO 8601, in UTC unless it has an offset). Empty: no replay.
     replay_offsets : str
-        JSON ``{partition: offset}`` from which on they are; other partitions begin as usual. Empty: none.
-    poll_interval_s : float or str
+        First offset to replay by partition, as JSON ``{partition: offset}``. A partition that is not named starts
+        at its committed offset. Empty: no replay.
     kafka_conn_id : str
         Connection whose extra has ``bootstrap.servers``.
     """
@@ -176,7 +166,6 @@ class KafkaBacklogSensor(BaseSensorOperator):
         "max_wait_s",
         "replay_from",
         "replay_offsets",
-        "poll_interval_s",
         "kafka_conn_id",
     )
     ui_color = "#d8d0f0"
@@ -190,8 +179,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
         max_wait_s: float | str = 3600,
         replay_from: str = "",
         replay_offsets: str = "",
-        poll_interval_s: float | str = 5,
-        kafka_conn_id: str = "kafka_default",
+        kafka_conn_id: str = for_airflow.KAFKA,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -201,20 +189,19 @@ class KafkaBacklogSensor(BaseSensorOperator):
         self.max_wait_s = max_wait_s
         self.replay_from = replay_from
         self.replay_offsets = replay_offsets
-        self.poll_interval_s = poll_interval_s
         self.kafka_conn_id = kafka_conn_id
 
     def execute(self, context: Context) -> dict[str, Any] | None:  # noqa: ARG002
-        """Hand over to the trigger at once: the first look is its, too. For a replay, look here and now."""
+        """Defer to the trigger at once. A replay does not wait, so its offsets are read here."""
         if self.replay_from or self.replay_offsets:
-            return self._tell(self._replay())
+            return self._returned(self._replay())
         self.defer(
             trigger=KafkaBacklogTrigger(
                 topic=self.topic,
                 group=self.group,
                 min_events=int(self.min_events),
                 deadline=time.time() + float(self.max_wait_s),
-                poll_interval_s=float(self.poll_interval_s),
+                poll_interval_s=POLL_INTERVAL_S,
                 kafka_conn_id=self.kafka_conn_id,
             ),
             method_name=self.execute_complete.__name__,
@@ -224,8 +211,8 @@ class KafkaBacklogSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: str | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the window that the trigger found."""
         if event is None:
-            raise AirflowSkipException("Another run was triggered: it goes first. Nothing was taken or committed.")
-        return self._tell(OffsetWindow.from_json(event))
+            raise AirflowSkipException("Another run was triggered and goes first. This one has committed nothing.")
+        return self._returned(OffsetWindow.from_json(event))
 
     def _replay(self) -> OffsetWindow:
         start = replay_start(self.replay_from, self.replay_offsets)
@@ -236,18 +223,19 @@ class KafkaBacklogSensor(BaseSensorOperator):
             param = "replay_from" if self.replay_from else "replay_offsets"
             raise AirflowFailException(f"{param}: {error}.") from None
 
-    def _tell(self, window: OffsetWindow) -> dict[str, Any]:
-        told = window.to_json()
-        self.log.info("%s events of %r wait for group %r: %s", window.size, self.topic, self.group, told)
+    def _returned(self, window: OffsetWindow) -> dict[str, Any]:
+        text = window.to_json()
+        self.log.info("Group %r has a backlog of %s events of %r: %s", self.group, window.size, self.topic, text)
         if window.lost:
             self.log.warning(
                 "%s events before them are lost: retention had deleted them from %r.", window.lost, self.topic
             )
-        return json.loads(told)
+        returned: dict[str, Any] = json.loads(text)
+        return returned
 
 
 def replay_start(replay_from: str, replay_offsets: str) -> datetime | dict[int, int]:
-    """Read where a replay begins.
+    """Read where a replay starts.
 
     Parameters
     ----------
@@ -262,7 +250,7 @@ def replay_start(replay_from: str, replay_offsets: str) -> datetime | dict[int, 
     Raises
     ------
     AirflowFailException
-        If it cannot be read, or both are given; the message names the param.
+        If neither can be read, or both are given. The message names the param.
     """
     if replay_from and replay_offsets:
         raise AirflowFailException("Give replay_from or replay_offsets, not both.")
@@ -286,10 +274,10 @@ def replay_start(replay_from: str, replay_offsets: str) -> datetime | dict[int, 
 
 
 class KafkaCommitOperator(BaseOperator):
-    """Commit the end of a window to a consumer group: the last step, when the work is done.
+    """Commit the end of a window to a consumer group, after the work on the window has succeeded.
 
-    - A group is never moved back.
-    - An empty window commits nothing.
+    - It never moves a group back.
+    - For an empty window it commits nothing.
 
     Parameters
     ----------
@@ -302,7 +290,7 @@ class KafkaCommitOperator(BaseOperator):
 
     template_fields = ("window", "group", "kafka_conn_id")
 
-    def __init__(self, *, window: str, group: str, kafka_conn_id: str = "kafka_default", **kwargs: Any) -> None:
+    def __init__(self, *, window: str, group: str, kafka_conn_id: str = for_airflow.KAFKA, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.window = window
         self.group = group
@@ -312,4 +300,4 @@ class KafkaCommitOperator(BaseOperator):
         """Commit."""
         window = OffsetWindow.from_json(self.window)
         broker.commit(client_config(BaseHook.get_connection(self.kafka_conn_id)), self.group, window)
-        self.log.info("Group %r is done with %s up to %s", self.group, window.topic, window.ends)
+        self.log.info("Group %r has committed %s up to %s", self.group, window.topic, window.ends)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-from segue_mongo import mongo_database
+from segue_connections import mongo_database
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -37,6 +37,7 @@ def make_app() -> FastAPI:
     from fastapi.responses import HTMLResponse
     from pymongo.errors import PyMongoError
 
+    from segue.errors import ServiceUnavailableError
     from segue.runs import reports
 
     none = "This run has no report: full trainings leave one when they end, and each DAG keeps its newest."
@@ -48,12 +49,11 @@ def make_app() -> FastAPI:
         """Show the report of a run; not async, as pymongo blocks."""
         code = 200
         try:
-            database = mongo_database()
-            with database.client:
+            with mongo_database() as database:
                 html = reports.read(f"{dag_id}/{run_id}", source=database)
             if html is None:
                 code, html = 404, _page(none)
-        except PyMongoError:
+        except (PyMongoError, ServiceUnavailableError):
             logging.getLogger(__name__).exception("A report cannot be read")
             code, html = 503, _page("MongoDB, where reports are kept, refuses: the API server's log says why.")
         return HTMLResponse(html, code, {"Content-Security-Policy": POLICY})
@@ -82,6 +82,6 @@ class SegueReports(AirflowPlugin):
     ]
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override] # Airflow only reads it
         """Made when first asked for, which only the API server does: every task loads the plugins, too."""
         return [{"name": "segue", "app": make_app(), "url_prefix": PREFIX}]

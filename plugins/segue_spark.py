@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from segue.connections.spark import REFUSAL
+from segue.connections import for_airflow, spark
+from segue.settings import get_settings
+from segue_connections import checked
+from segue_tasks import RETRY_DELAY, RUN_ID
 
 if TYPE_CHECKING:
+    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
 
 JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
@@ -22,20 +27,22 @@ JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
 class SparkJobOperator(SparkSubmitOperator):
     """Run ``spark_jobs/<job>.py`` with spark-submit.
 
-    - The connection ``spark_default`` says where (``local[2]``, ``spark://…``); everything else about Spark
-      stands in SPARK_CONF_DIR, so that a DAG tells only what the job is to do.
-    - The job gets ``--run-id <dag_id>/<run_id>`` in front of `arguments`; its summary is stored under that key.
-    - One Spark application at a time: the task takes the one slot of the pool ``spark``.
-    - The log ends with what went wrong. Input that cannot be worked with (a ``SegueError`` of the job) fails at
-      once, as a retry would meet the same input; anything else (a service away, a crash) is tried again.
+    - The connection ``spark_default`` names the master (``local[2]``, ``spark://…``). All other properties of
+      Spark are in SPARK_CONF_DIR.
+    - The job gets the settings of this process as SEGUE_ variables, and ``--run-id <dag_id>/<run_id>`` before
+      `arguments`. It stores its summary under that key.
+    - The task takes the one slot of the pool ``spark``, so that one Spark application runs at a time.
+    - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
+      `REFUSED` the task fails at once. After `TRY_AGAIN` or a crash (any other code) it is retried.
+    - The log ends with the job's last line, which says what went wrong; after a crash with its last lines.
 
     Parameters
     ----------
     job : str
         Name of the file in ``spark_jobs`` without its suffix.
     arguments : sequence of str, optional
-        Command-line arguments of the job (templated). An argument that renders to nothing is left out together
-        with the option before it, so that ``["--from", "{{ params.start or '' }}"]`` needs no condition.
+        Command-line arguments of the job (templated). An argument that renders to an empty string is left out
+        together with the option before it, so that ``["--from", "{{ params.start or '' }}"]`` needs no condition.
     pool, retries, retry_delay
         As in any operator, with the defaults of a Spark job.
     """
@@ -47,14 +54,14 @@ class SparkJobOperator(SparkSubmitOperator):
         arguments: Sequence[str] = (),
         pool: str = "spark",
         retries: int = 1,
-        retry_delay: timedelta = timedelta(seconds=10),
+        retry_delay: timedelta = RETRY_DELAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            conn_id="spark_default",
+            conn_id=for_airflow.SPARK,
             spark_binary=str(Path(sysconfig.get_path("scripts")) / "spark-submit"),
             application=str(JOBS_DIR / f"{job}.py"),
-            application_args=["--run-id", "{{ dag.dag_id }}/{{ run_id }}", *arguments],
+            application_args=["--run-id", RUN_ID, *arguments],
             name=f"segue-{job}",
             pool=pool,
             retries=retries,
@@ -64,16 +71,31 @@ class SparkJobOperator(SparkSubmitOperator):
         self.job = job
 
     def execute(self, context: Context) -> None:
-        """Submit the job, and let its own last words be the reason of a failure."""
+        """Submit the job, and translate its exit code."""
+        checked(BaseHook.get_connection(for_airflow.SPARK), for_airflow.SPARK)
         self.application_args = without_empty_options(self.application_args or [])
         try:
             super().execute(context)
         except AirflowException as error:
             output = str(error).rpartition("Last spark-submit output:\n")[2].strip()
             last_line = output.rpartition("\n")[2]
-            if last_line.startswith(REFUSAL):
-                raise AirflowFailException(last_line.removeprefix(REFUSAL)) from None
+            match self._exit_code():
+                case spark.REFUSED:
+                    raise AirflowFailException(last_line) from None
+                case spark.TRY_AGAIN:
+                    raise AirflowException(last_line) from None
             raise AirflowException(f"Spark job {self.job!r} failed. Its last output:\n{output}") from None
+
+    def _get_hook(self) -> SparkSubmitHook:
+        hook = super()._get_hook()
+        # Not by `env_vars`: on YARN and Kubernetes they are on spark-submit's command line, passwords included.
+        hook._env = get_settings().environment
+        return hook
+
+    def _exit_code(self) -> int | None:
+        """Return the code that spark-submit ended with; None if it was not started."""
+        process = self._hook and self._hook._submit_sp
+        return process.returncode if process else None
 
 
 def without_empty_options(arguments: Sequence[str]) -> list[str]:

@@ -1,4 +1,8 @@
-"""The errors that Segue raises on purpose. Each message says what happened, where, and what to do."""
+"""The errors that Segue raises on purpose. Each message says what happened, where, and what to do.
+
+The class decides what a task does. After a `ServiceUnavailableError` it is retried; after any other it fails at
+once.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +16,23 @@ class ConfigurationError(SegueError):
 
 
 class PrerequisiteError(SegueError):
-    """The machine lacks something, such as Java; the message names the command that installs it."""
+    """The machine lacks something, such as Java. The message names the command that installs it."""
 
 
 class StackError(SegueError):
-    """An embedded service could not be started, stopped or reached; the message names its log file."""
+    """An embedded service cannot be started or stopped, or does not do its work. The message names its log."""
+
+
+class ServiceUnavailableError(SegueError):
+    """A service does not answer or refuses a request: Kafka, MongoDB or MLflow. A later attempt may succeed."""
 
 
 class CorpusError(SegueError):
-    """The corpus cannot be worked with: no such folder, no audio in it, metadata unreadable."""
+    """The corpus cannot be processed: there is no such folder, it holds no audio, or metadata are unreadable."""
 
 
 class QualityGateError(SegueError):
-    """A partition does not meet the quality gate; the message is the table of what failed."""
+    """The days of a run do not pass the quality gate. The message is the table of the checks that failed."""
 
 
 class TrainingError(SegueError):
@@ -32,16 +40,16 @@ class TrainingError(SegueError):
 
 
 class NothingToLearnError(TrainingError):
-    """The corpus has too few genres or tracks to learn from, as it may well have; the training is skipped."""
+    """The corpus has too few genres or tracks to learn from, which is no fault. The training is skipped."""
 
 
 class ExtractionError(SegueError):
-    """Audio cannot be extracted at all on this machine; the message ends with what the extraction printed."""
+    """Audio cannot be extracted at all on this machine. The message ends with the output of the extraction."""
 
 
 class ModelError(SegueError):
-    """A stored model cannot serve: missing, damaged or of another version; the message names its folder."""
+    """A stored model is missing, damaged or of another version, and cannot serve. The message names its folder."""
 
 
 class ReportError(SegueError):
-    """The report of a run cannot be kept, as it is too large for a document."""
+    """The report of a run is missing, or too large for a document."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -254,10 +254,30 @@ def get_settings() -> Settings:
     Raises
     ------
     ConfigurationError
-        If a variable has a value that does not fit; the message names the variable and the remedy.
+        If a variable has a value that cannot work. The message names the variable and the remedy.
+    """
+    return read_settings()
+
+
+def read_settings(**values: Any) -> Settings:
+    """Read the settings from given values, and those that are missing from the environment.
+
+    Parameters
+    ----------
+    **values
+        By the name of the field.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    ConfigurationError
+        If a field has a value that cannot work. The message names its variable and the remedy.
     """
     try:
-        return Settings()
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         if not first["loc"]:  # several settings contradict each other

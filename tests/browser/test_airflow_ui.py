@@ -23,10 +23,10 @@ from segue.stack.airflow import Login
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
 TASKS = (
-    "unless_unchanged",
+    "skip_unless_changed",
     "inventory",
     "extract",
-    "unless_ping",
+    "skip_if_ping",
     "integrate",
     "quality_gate",
     "publish",

@@ -11,10 +11,11 @@ from segue.settings import get_settings
 
 
 @pytest.fixture(autouse=True)
-def default_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def default_settings() -> Iterator[None]:
     """Take Segue's variables out of the environment of each test."""
-    for name in [name for name in os.environ if name.startswith("SEGUE_")]:
-        monkeypatch.delenv(name)
-    get_settings.cache_clear()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SEGUE_")]:
+            patch.delenv(name)
+        get_settings.cache_clear()
+        yield
     get_settings.cache_clear()

@@ -46,12 +46,11 @@ def test_a_job_on_a_full_disk_ends_with_one_sentence(monkeypatch, capsys, tmp_pa
     get_settings.cache_clear()
     monkeypatch.setattr(spark, "session", lambda _: Session())
     free(0)
-    with pytest.raises(SystemExit), spark.job("publish"):
+    with pytest.raises(SystemExit) as ended, spark.job("publish"):
         raise PANIC
+    assert ended.value.code == spark.REFUSED
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(
-        f"{spark.REFUSAL}The disk that holds {tmp_path / 'sample' / 'mongo'} is full (0 MB left)."
-    )
+    assert last.startswith(f"The disk that holds {tmp_path / 'sample' / 'mongo'} is full (0 MB left).")
     free(10**11)
     with pytest.raises(RuntimeError, match="WT_PANIC"), spark.job("publish"):
         raise PANIC

@@ -17,7 +17,7 @@ from segue.api.rate_limits import WINDOW_S, RateLimits
 from segue.api.refusals import RefusedListens
 from segue.connections import kafka, mongo
 from segue.connections.topics import create_topics
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.listens.catalogue import LiveCatalogue
 from segue.listens.feedback import FeedbackStore
 from segue.listens.follower import Follower
@@ -110,7 +110,7 @@ class Context:
                 self.accounts.create_indexes()
                 self.store.create_indexes()
                 self.feedback.create_indexes()
-            except (StackError, PyMongoError) as error:
+            except (ServiceUnavailableError, PyMongoError) as error:
                 log.warning("Not ready yet: %s", error)
                 self.stopping.wait(RETRY_S)
             else:

@@ -18,7 +18,7 @@ from segue.api.access import Ctx
 from segue.api.caching import Lately
 from segue.api.context import Context
 from segue.connections import kafka
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.recommender.serving.live import FRESH_S, heartbeat
 
 KAFKA_TIMEOUT_MS = 2_000
@@ -114,7 +114,7 @@ def _asked(question: Any) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         told = question()
-    except (StackError, PyMongoError) as error:
+    except (ServiceUnavailableError, PyMongoError) as error:
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}
     return {"ok": True, "ms": round((time.perf_counter() - began) * 1000, 1), **told}
 

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 
 from segue.api.metrics import REGISTRY
 from segue.connections import kafka, offsets
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.runs import summaries
 from segue.settings import Settings
 
@@ -37,7 +37,7 @@ def measure(settings: Settings, database: Database[dict[str, Any]]) -> None:
     config = kafka.config(settings) | {"bootstrap_timeout_ms": TIMEOUT_MS}
     try:
         LAG.set(offsets.backlog(config, settings.listens_topic, settings.retraining_group).size)
-    except StackError:
+    except ServiceUnavailableError:
         LAG.set(math.nan)
     try:
         last = summaries.last("incremental_retraining", source=database)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from segue.settings import get_settings
+from segue.stack.spark_session import spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -114,26 +113,6 @@ def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]
 
 def _say_seed(say: Callable[[str], None], seed: int, line: str) -> None:
     say(f"Seed {seed + 1} of {SEEDS}: {line}")
-
-
-@contextmanager
-def spark_session() -> Iterator[SparkSession]:
-    """Open a Spark session in this process, configured as the stack's jobs are."""
-    import os
-
-    from segue.connections.spark import session
-    from segue.stack import jars, prerequisites, spark_conf
-
-    settings = get_settings()
-    prerequisites.java()
-    jars.fetch(settings)
-    spark_conf.write(settings)
-    os.environ |= spark_conf.environment(settings)
-    spark = session("segue-evaluate")
-    try:
-        yield spark
-    finally:
-        spark.stop()
 
 
 COLUMNS = {

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from segue.commands.evaluate import spark_session
+from segue.stack.spark_session import spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

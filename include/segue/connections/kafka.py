@@ -1,7 +1,7 @@
-"""Kafka: the one place that opens clients, with the brokers, the security and the time limits of the settings.
+"""Kafka clients, with the brokers, security and time limits of the settings. No other module opens one.
 
-A client that cannot reach a broker is closed before its error is raised: kafka-python itself would leave the
-client's thread and sockets behind.
+kafka-python leaves a thread and sockets behind when a client cannot reach a broker. Here such a client is closed
+before its error is raised.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, RetriableError
 from kafka.net.compat import KafkaNetClient
 
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
+"""Longest wait for a broker while a client is opened; a `Config` may name another."""
 
 Config = Mapping[str, Any]
 """Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
@@ -27,7 +28,7 @@ OTHER_NAMES = {
     "sasl.password": "sasl_plain_password",
     "ssl.ca.location": "ssl_cafile",
 }
-"""librdkafka's names of options (Airflow's Kafka connection uses them) that kafka-python spells otherwise."""
+"""kafka-python's names of options that librdkafka, and with it Airflow's Kafka connection, names differently."""
 
 LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -37,7 +38,7 @@ LOGIN_MODULES = {
 
 
 def options(settings: Settings) -> dict[str, str]:
-    """List the brokers and the security under librdkafka's names, as the extra of an Airflow connection has them.
+    """Return brokers and security under librdkafka's names, which Airflow's Kafka connection uses.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def config(settings: Settings) -> dict[str, Any]:
     -------
     dict
     """
-    return {**config_of(options(settings)), "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS}
+    return config_of(options(settings))
 
 
 def spark_options(settings: Settings) -> dict[str, str]:
@@ -115,23 +116,23 @@ def admin(config: Config) -> Iterator[KafkaAdminClient]:
 
     Raises
     ------
-    StackError
-        If no broker answers, or it refuses what the body asks of it.
+    ServiceUnavailableError
+        If no broker answers, or it refuses a request of the body.
     """
     servers = config["bootstrap_servers"]
     try:
         client = _opened(KafkaAdminClient, config)
     except RetriableError as error:
-        raise StackError(
+        raise ServiceUnavailableError(
             f"No Kafka broker answers at {servers}: start it with `segue up`, "
             "or set SEGUE_KAFKA_BOOTSTRAP_SERVERS to where it is."
         ) from error
     except KafkaError as error:
-        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
+        raise ServiceUnavailableError(f"The Kafka broker at {servers} refused: {error}") from error
     try:
         yield client
     except KafkaError as error:
-        raise StackError(f"The Kafka broker at {servers} refused: {error}") from error
+        raise ServiceUnavailableError(f"The Kafka broker at {servers} refused: {error}") from error
     finally:
         client.close()
 
@@ -154,7 +155,7 @@ def producer(config: Config, **more: Any) -> KafkaProducer:
 
 
 def consumer(config: Config, **more: Any) -> KafkaConsumer:
-    """Open a consumer that commits only when it is told to.
+    """Open a consumer that commits only on request.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ def consumer(config: Config, **more: Any) -> KafkaConsumer:
 
 
 def _opened(kind: Any, config: Config) -> Any:
-    """Open a client; where that fails, close the network client that it has made by then."""
+    """Open a client. If that fails, close the network client that it has opened by then."""
     made: list[KafkaNetClient] = []
 
     def network_client(**options: Any) -> KafkaNetClient:

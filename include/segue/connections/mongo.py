@@ -1,4 +1,4 @@
-"""MongoDB: the one place that opens clients, with the address and the time limits of the settings."""
+"""MongoDB clients, with the time limits that Segue needs. No other module opens one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import ConnectionFailure
 
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.settings import get_settings
 
 SELECTION_TIMEOUT_MS = 10_000
 SOCKET_TIMEOUT_MS = 300_000
-"""A server that has been silent for so long hangs: without a limit a client would wait for it for ever."""
+"""Longest silence of a server before it counts as hung. Without a limit a client would wait forever."""
 
 
 def client(
@@ -39,8 +39,8 @@ def client(
     Returns
     -------
     pymongo.MongoClient
-        Its dates are aware, in UTC. ``connectTimeoutMS`` is left to `uri`: a heartbeat that takes longer ends
-        whatever is on its way.
+        Its dates are aware, in UTC. ``connectTimeoutMS`` is left to `uri`, because pymongo drops its connections
+        when a heartbeat takes longer.
     """
     stated = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     return MongoClient(
@@ -52,8 +52,13 @@ def client(
 
 
 @contextmanager
-def database() -> Iterator[Database[Any]]:
+def database(uri: str | None = None) -> Iterator[Database[Any]]:
     """Open the database of the settings.
+
+    Parameters
+    ----------
+    uri : str, optional
+        Connection string of its server; default that of the settings.
 
     Yields
     ------
@@ -61,16 +66,16 @@ def database() -> Iterator[Database[Any]]:
 
     Raises
     ------
-    StackError
-        If no server answers within ten seconds.
+    ServiceUnavailableError
+        If no server answers, or the connection breaks.
     """
     settings = get_settings()
-    with client(settings.mongo) as opened:
+    with client(uri or settings.mongo) as opened:
         try:
             yield opened[settings.mongo_database]
-        except ServerSelectionTimeoutError as error:
+        except ConnectionFailure as error:
             servers = opened.topology_description.server_descriptions()
             hosts = ", ".join(f"{host}:{port}" for host, port in servers)
-            raise StackError(
+            raise ServiceUnavailableError(
                 f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
             ) from error

@@ -1,7 +1,7 @@
-"""Offsets in Kafka: what a topic holds, a consumer group's backlog, replays and commits.
+"""Offsets in Kafka: of a topic, of a consumer group's backlog, of replays and commits.
 
-Everything goes through the admin client, so that no consumer ever joins the group: the group has no members, and
-its committed offsets move only in :func:`commit`.
+All of them go through the admin client. No consumer joins the group, so its committed offsets move only in
+:func:`commit`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 
 from segue.connections import kafka
 from segue.connections.windows import OffsetWindow
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 
 
 def _patiently() -> Retrying:
-    # A broker that has just started first makes the topic of committed offsets: "coordinator not available".
+    # A broker that has just started answers "coordinator not available" until its topic of offsets exists.
     return Retrying(
         retry=retry_if_exception_type(RetriableError),
         wait=wait_exponential(0.1, max=2),
@@ -43,7 +43,7 @@ def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: Of
 
 
 def whole_topic(config: kafka.Config, topic: str) -> OffsetWindow:
-    """Span all that a topic holds now; no partitions if there is no such topic."""
+    """Return the window of all messages that a topic holds now. It has no partitions if there is no such topic."""
     with kafka.admin(config) as admin:
         first, end = _bounds(admin, topic)
     return _from(topic, {}, first, end)
@@ -57,19 +57,19 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
     config
         Keyword arguments of kafka-python's clients.
     topic
-        Name of the topic; where it does not exist, the backlog is empty.
+        Name of the topic. If it does not exist, the backlog is empty.
     group
-        Name of the consumer group; where it has committed nothing, or something that the topic no longer holds
-        (retention, or a topic made anew), the backlog starts at the topic's first offset.
+        Name of the consumer group. The backlog starts at the topic's first offset if the group has committed
+        nothing, or an offset that the topic no longer holds (retention, or a new topic of the same name).
 
     Returns
     -------
     OffsetWindow
-        `lost` counts the offsets between what was committed and the topic's first: retention was faster.
+        `lost` counts the offsets between the committed one and the topic's first, which retention has deleted.
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
@@ -79,26 +79,26 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
 
 
 def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:
-    """Span a topic from a position to its end, whatever a consumer group has committed.
+    """Return the window from a position to the end of a topic, whatever a consumer group has committed.
 
     Parameters
     ----------
     config, topic, group
         As of :func:`backlog`.
     start
-        When the first message came, by the time that Kafka keeps with it; or its offset by partition. A partition
-        that is not named starts as in the backlog.
+        Kafka's timestamp of the first message, or its offset by partition. A partition that is not named starts
+        as in the backlog.
 
     Returns
     -------
     OffsetWindow
-        `lost` counts the offsets that were named and that retention has deleted; of a time nobody can tell.
+        `lost` counts the named offsets that retention has deleted. For a time it is 0, as they are not known.
 
     Raises
     ------
     ValueError
-        If there is no such topic or partition, or it does not reach that far.
-    StackError
+        If there is no such topic or partition, or the offset is beyond its end.
+    ServiceUnavailableError
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
@@ -140,9 +140,14 @@ def _from(topic: str, wanted: Mapping[int, int], first: Mapping[int, int], end: 
 
 
 def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
-    """Commit a window's ends to a group. The only place that does; called after everything else has succeeded.
+    """Commit a window's ends to a group, after the work on the window has succeeded. Nothing else commits.
 
-    A window that is replayed by hand never moves the group back.
+    A partition whose committed offset is beyond the window's end, as after a replay by hand, is left as it is.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers, or it refuses.
     """
     partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
     if not partitions:
@@ -158,6 +163,6 @@ def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
             answers = _patiently()(admin.alter_group_offsets, group, ahead)
             for where, answer in answers.items():
                 if answer.errno:
-                    raise StackError(
+                    raise ServiceUnavailableError(
                         f"Group {group!r} could not commit {where.topic}/{where.partition}: {answer()}"
                     )

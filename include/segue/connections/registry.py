@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from segue.errors import ModelError, StackError
+from segue.errors import ModelError, ServiceUnavailableError
 from segue.locks import exclusive
 from segue.settings import Settings
 
@@ -108,7 +108,7 @@ class Registry:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MLflow cannot be reached, or its database not be opened.
     """
 
@@ -133,7 +133,7 @@ class Registry:
                 self._client.search_registered_models(max_results=1)
             except MlflowException as error:
                 said = str(error).partition("\n")[0]
-                raise StackError(
+                raise ServiceUnavailableError(
                     f"The registry of models cannot be reached at {uri}: {said} Start MLflow, or correct "
                     "SEGUE_MLFLOW_TRACKING_URI. What serves goes on serving."
                 ) from error

@@ -1,20 +1,24 @@
-"""Open a Spark session, and end a Spark job the way an operator can read."""
+"""Open a Spark session, and end a Spark job so that whoever started it knows what to do."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from segue import disk
-from segue.errors import SegueError, StackError
+from segue.errors import SegueError, ServiceUnavailableError
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-#: Begins the last line of a job that stopped because of its input; ``plugins/segue_spark.py`` looks for it.
-REFUSAL = "segue: "
+REFUSED = os.EX_DATAERR
+"""Exit code of a job that refused its input or settings (65 in sysexits.h). A retry would end the same."""
+
+TRY_AGAIN = os.EX_TEMPFAIL
+"""Exit code of a job that found a service away (75 in sysexits.h). A retry may succeed."""
 
 
 def session(app_name: str) -> SparkSession:
@@ -28,7 +32,7 @@ def session(app_name: str) -> SparkSession:
     Returns
     -------
     SparkSession
-        Configured by spark-submit and SPARK_CONF_DIR: nothing is set here, so that a cluster needs no change.
+        Configured by spark-submit and SPARK_CONF_DIR. Nothing is set here, so that a cluster needs no change.
     """
     from pyspark.sql import SparkSession
 
@@ -37,7 +41,7 @@ def session(app_name: str) -> SparkSession:
 
 @contextmanager
 def job(name: str) -> Iterator[SparkSession]:
-    """Run the body of a Spark job; stop the session at its end, whatever happens.
+    """Run the body of a Spark job, and stop the session at its end, whatever happens.
 
     Parameters
     ----------
@@ -52,9 +56,10 @@ def job(name: str) -> Iterator[SparkSession]:
     Raises
     ------
     SystemExit
-        With code 1 after a `SegueError`, whose message is then the last line of the output, without a traceback;
-        `REFUSAL` stands before it unless it is a `StackError`. An error that a full disk explains ends in the same
-        way. Any other exception passes through.
+        After an error whose cause is known. Its message is the last line of the output, without a traceback. The
+        code is `TRY_AGAIN` after a `ServiceUnavailableError`, and `REFUSED` after any other `SegueError` and on a
+        full disk. spark-submit ends with the same code, but not where the driver runs on a cluster (deploy mode
+        ``cluster``). Any other exception passes through; Python and spark-submit then end with 1.
     """
     try:
         spark = session(f"segue-{name}")
@@ -62,15 +67,17 @@ def job(name: str) -> Iterator[SparkSession]:
             yield spark
         finally:
             spark.stop()
-    except StackError as error:  # a service may be back at the next try
-        print(error, flush=True)
-        raise SystemExit(1) from error
+    except ServiceUnavailableError as error:
+        _end(f"{error}", TRY_AGAIN, error)
     except SegueError as error:
-        print(f"{REFUSAL}{error}", flush=True)
-        raise SystemExit(1) from error
+        _end(f"{error}", REFUSED, error)
     except Exception as error:
         explanation = disk.explanation(error, get_settings().state_dir / "mongo")
         if explanation is None:
             raise
-        print(f"{REFUSAL}{explanation}", flush=True)
-        raise SystemExit(1) from error
+        _end(explanation, REFUSED, error)
+
+
+def _end(last_line: str, code: int, cause: Exception) -> NoReturn:
+    print(last_line, flush=True)
+    raise SystemExit(code) from cause

@@ -1,7 +1,7 @@
-"""Music in an object store: list it, and bring one file at a time onto this machine.
+"""Folders and object stores, by fsspec: list them, and copy one object at a time onto this machine.
 
-Decoders need a file that they can seek in, so an object is copied to a temporary one while it is extracted.
-A music folder on this machine is read in place, by `segue.corpus.listing`.
+Decoders need a file that they can seek in, so an object is copied to a temporary file while it is extracted.
+`segue.corpus.listing` lists a music folder on this machine itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from upath import UPath
 
 MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
-"""How fsspec's file systems call the time of the last change: local, S3, Azure, Google, memory."""
+"""Names of the time of the last change in fsspec's file systems: local, S3, Azure, Google, memory."""
 
 
 def walk(root: UPath) -> Iterator[tuple[str, int, int]]:
@@ -36,9 +36,26 @@ def walk(root: UPath) -> Iterator[tuple[str, int, int]]:
         yield path.removeprefix(prefix), int(info["size"] or 0), _modified_ns(info)
 
 
+def names(folder: str) -> list[str]:
+    """List what a folder, or a prefix of an object store, holds.
+
+    Parameters
+    ----------
+    folder : str
+        Path or URL.
+
+    Returns
+    -------
+    list of str
+        Names without the folder. Empty if there is no such folder.
+    """
+    place = UPath(folder)
+    return [each.name for each in place.iterdir()] if place.is_dir() else []
+
+
 @contextmanager
 def local_copy(root: Path | UPath, path: str) -> Iterator[str]:
-    """Give a file of the music folder a place on this machine.
+    """Provide a file of the music folder as a file on this machine.
 
     Parameters
     ----------
@@ -50,8 +67,8 @@ def local_copy(root: Path | UPath, path: str) -> Iterator[str]:
     Yields
     ------
     str
-        The file itself, or a copy that ends with the body. An object that has gone has none: extraction then
-        rejects it as unreadable, as it does a file that has gone.
+        Path of the file itself, or of a copy that is removed after the body. Nothing is at that path if the object
+        has gone since it was listed; extraction then rejects it as unreadable, as it does such a file.
     """
     if isinstance(root, Path):
         yield f"{root}/{path}"

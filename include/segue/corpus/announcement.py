@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from segue.connections import kafka
 from segue.connections.topics import create_topics
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
 DELIVERY_TIMEOUT_MS = 30_000
@@ -40,7 +40,7 @@ def announce(settings: Settings, days: Mapping[str, int]) -> None:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If no broker answers, or one was not acknowledged. Some may be there: sending them again does no harm.
     """
     if not days:
@@ -63,7 +63,7 @@ def announce(settings: Settings, days: Mapping[str, int]) -> None:
             for future in sent:
                 future.get(timeout=DELIVERY_TIMEOUT_MS / 1000)
     except KafkaError as error:
-        raise StackError(
+        raise ServiceUnavailableError(
             f"Kafka at {settings.kafka_bootstrap} did not take the news of {len(days):,} published day(s): "
             f"{error}. The tracks are in MongoDB; run this again once the broker answers."
         ) from error

@@ -23,8 +23,8 @@ from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.sql.types import StructType
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
-from upath import UPath
 
+from segue.connections import storage
 from segue.corpus.schema import PARTITION, TABLES, columns
 
 DAYS_PER_FILE = 64
@@ -40,7 +40,7 @@ SMALL_FILE_BYTES = 8 * 2**20
 STATISTICS = "delta.dataSkippingStatsColumns"
 """Delta's property: of which columns it keeps the range in each file. Nobody asks for others than the day's."""
 
-COMMIT = re.compile(r"\d{20}\.json$")
+COMMIT = re.compile(r"(\d{20})\.json$")
 """File of a commit in Delta's log, by its number."""
 
 ATTEMPTS = 5
@@ -69,12 +69,9 @@ def versions(uri: str, *names: str) -> dict[str, int]:
     dict of str to int
         By name; -1 where there is no table.
     """
-    logs = {name: UPath(uri) / name / "_delta_log" for name in names}
-    return {name: max((int(each.stem) for each in _commits(log)), default=-1) for name, log in logs.items()}
-
-
-def _commits(log: UPath) -> list[UPath]:
-    return [each for each in log.iterdir() if COMMIT.match(each.name)] if log.is_dir() else []
+    logs = {name: storage.names(f"{uri}/{name}/_delta_log") for name in names}
+    commits = {name: filter(None, map(COMMIT.match, files)) for name, files in logs.items()}
+    return {name: max((int(commit[1]) for commit in found), default=-1) for name, found in commits.items()}
 
 
 @dataclass(frozen=True)

@@ -285,7 +285,7 @@ def produce(settings: Settings, events: Iterable[Listen]) -> int:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If no broker answers.
     kafka.errors.KafkaError
         If an event is not acknowledged.

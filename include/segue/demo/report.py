@@ -34,7 +34,7 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB, which has the results, does not answer.
     """
     with mongo.database() as database:

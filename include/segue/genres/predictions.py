@@ -8,7 +8,7 @@ from pymongo import UpdateOne, WriteConcern
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.connections.registry import Registry
-from segue.errors import ModelError, StackError
+from segue.errors import ModelError, ServiceUnavailableError
 from segue.genres.release import NAME
 from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
@@ -117,7 +117,7 @@ def label_if_reachable(
 
     try:
         return label(spark, database, Registry(settings))
-    except (StackError, MlflowException) as error:
+    except (ServiceUnavailableError, MlflowException) as error:
         return {"labelled": 0, "labels": f"not done: {error}"}
 
 

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from segue.connections import kafka, offsets
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.listens.matching import CatalogueEntry, TrackIndex
 from segue.settings import Settings
 
@@ -75,7 +75,7 @@ class LiveCatalogue:
         """Find where the topic of announced days ends; None if Kafka is away."""
         try:
             ends = offsets.whole_topic(self._kafka, self._topic).ends
-        except StackError:
+        except ServiceUnavailableError:
             return None
         return sum(ends.values())
 

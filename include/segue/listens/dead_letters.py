@@ -15,7 +15,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from segue.connections import kafka
-from segue.errors import SegueError, StackError
+from segue.errors import SegueError, ServiceUnavailableError
 
 
 class DeadLetterError(SegueError):
@@ -111,13 +111,13 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If no broker answers.
     """
     try:
         consumer = kafka.consumer(config)
     except KafkaError as error:
-        raise StackError(
+        raise ServiceUnavailableError(
             f"No Kafka broker answers at {config['bootstrap_servers']}: start it with `segue up`."
         ) from error
     try:

@@ -42,7 +42,7 @@ def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
     ------
     ReportError
         If it is larger than MongoDB takes.
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     size_bytes = len(html.encode())
@@ -99,7 +99,7 @@ def read(run_id: str, *, source: Database[Any] | None = None) -> str | None:
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     if source is None:

@@ -36,7 +36,7 @@ def write(run_id: str, job: str, summary: Mapping[str, Any], *, into: Database[A
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     if into is None:
@@ -71,7 +71,7 @@ def read(run_id: str, *, source: Database[Any] | None = None) -> dict[str, Summa
 
     Raises
     ------
-    StackError
+    ServiceUnavailableError
         If MongoDB does not answer.
     """
     if source is None:

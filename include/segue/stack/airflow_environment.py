@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from urllib.parse import parse_qsl, urlsplit
-
-from pymongo.uri_parser import parse_uri
-
-from segue.connections import kafka
+from segue.connections import for_airflow
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import secrets, spark_conf
 
@@ -15,7 +10,7 @@ PARALLELISM = 4
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Tell Airflow and its tasks everything: their configuration is these variables and no file.
+    """Return the whole configuration of Airflow and its tasks. They read no file besides.
 
     Returns
     -------
@@ -27,13 +22,10 @@ def environment(settings: Settings) -> dict[str, str]:
         for section, options in _configuration(settings).items()
         for option, value in options.items()
     }
-    connections = {
-        f"AIRFLOW_CONN_{name}": json.dumps(value, sort_keys=True) for name, value in _connections(settings).items()
-    }
     return {
         **spark_conf.environment(settings),
         **configured,
-        **connections,
+        **for_airflow.variables(settings),
         "AIRFLOW_HOME": str(settings.state_dir / "airflow"),
         "PYTHONUNBUFFERED": "1",  # a job's lines appear in its task's log as they are printed
         "SPT_NOENV": "1",  # otherwise setproctitle erases the environment by which processes are found
@@ -84,21 +76,4 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "orphaned_tasks_check_interval": 15,
         },
         "usage_data_collection": {"enabled": False},
-    }
-
-
-def _connections(settings: Settings) -> dict[str, dict[str, object]]:
-    mongo = parse_uri(settings.mongo)
-    return {
-        "SPARK_DEFAULT": {"conn_type": "spark", "host": settings.spark_master},
-        "KAFKA_DEFAULT": {"conn_type": "kafka", "extra": kafka.options(settings)},
-        "MONGO_DEFAULT": {
-            "conn_type": "mongo",
-            "host": ",".join(f"{host}:{port}" for host, port in mongo["nodelist"]),
-            "login": mongo["username"],
-            "password": mongo["password"],
-            "schema": settings.mongo_database,
-            # As written: `parse_uri` makes seconds of milliseconds, which MongoHook hands on as milliseconds.
-            "extra": dict(parse_qsl(urlsplit(settings.mongo).query)),
-        },
     }

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pymongo.errors import PyMongoError
+
 from segue import disk
+from segue.connections import mongo
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import memory
@@ -159,10 +162,6 @@ def _running(settings: Settings) -> Kind | None:
 
 
 def _tracks(settings: Settings) -> int:
-    from pymongo.errors import PyMongoError
-
-    from segue.connections import mongo
-
     with mongo.client(settings.mongo, selection_timeout_ms=3000) as client:
         try:
             return client[settings.mongo_database]["tracks"].estimated_document_count()
@@ -171,12 +170,8 @@ def _tracks(settings: Settings) -> int:
 
 
 def _is_ready(port: int) -> bool:
-    from pymongo import MongoClient
-    from pymongo.errors import PyMongoError
-
-    with MongoClient[dict[str, object]](
-        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, socketTimeoutMS=10_000
-    ) as client:
+    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    with mongo.client(uri, selection_timeout_ms=500, socket_timeout_ms=10_000) as client:
         try:
             # A server whose disk was full answers a ping, but can neither read nor write before it is restarted.
             client.admin.command("listDatabases", nameOnly=True)

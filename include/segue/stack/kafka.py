@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from segue.errors import StackError
+from segue.connections import kafka
+from segue.errors import ServiceUnavailableError, StackError
 from segue.settings import Settings
 from segue.stack import jars, memory, prerequisites
 from segue.stack.service import Service
@@ -125,17 +126,10 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
 
 def _is_ready(port: int) -> bool:
     """Ask the broker for the cluster: it names itself once it takes requests."""
-    from kafka import KafkaAdminClient
-    from kafka.errors import KafkaError
-
+    broker = {"bootstrap_servers": f"127.0.0.1:{port}", "request_timeout_ms": 3000}
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.5).close()  # the client would log the refusal
-        client = KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=3000)
-    except (OSError, KafkaError):
+        with kafka.admin(broker) as admin:
+            return bool(admin.describe_cluster()["brokers"])
+    except (OSError, ServiceUnavailableError):
         return False
-    try:
-        return bool(client.describe_cluster()["brokers"])
-    except KafkaError:
-        return False
-    finally:
-        client.close()

@@ -13,7 +13,7 @@ from threading import Event
 from segue import locks
 from segue.connections import mongo
 from segue.errors import StackError
-from segue.settings import Settings
+from segue.settings import Settings, read_settings
 from segue.stack import (
     airflow,
     documents,
@@ -47,12 +47,18 @@ def services(settings: Settings, parts: Sequence[str] = PARTS) -> list[Service]:
 
 
 def running(settings: Settings) -> Settings:
-    """Return the settings that the running stack of this home was started with; `settings` where none runs."""
+    """Return the settings that the running stack of this home was started with, or `settings` if none runs.
+
+    Raises
+    ------
+    ConfigurationError
+        If that stack logs in to Kafka and the environment lacks the password, which is not stored.
+    """
     alive = processes.state_dirs(settings.home)
     if not alive:
         return settings
     saved = _saved(settings.state_dir if settings.state_dir in alive else min(alive))
-    return Settings(**json.loads(saved.read_text())) if saved.exists() else settings
+    return read_settings(**json.loads(saved.read_text())) if saved.exists() else settings
 
 
 def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: None) -> None:

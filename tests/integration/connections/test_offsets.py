@@ -11,7 +11,7 @@ from segue.connections import kafka as kafka_clients
 from segue.connections import offsets, topics
 from segue.connections.topics import create_topics
 from segue.connections.windows import OffsetWindow
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -182,7 +182,9 @@ def test_a_replay_of_a_topic_that_does_not_exist_says_so(config):
 def test_a_broker_that_is_away_is_named_with_the_remedy(free_ports, monkeypatch):
     monkeypatch.setattr(kafka_clients, "BOOTSTRAP_TIMEOUT_MS", 300)
     [port] = free_ports(1)
-    with pytest.raises(StackError, match=rf"127\.0\.0\.1:{port}.*segue up.*SEGUE_KAFKA_BOOTSTRAP_SERVERS"):
+    with pytest.raises(
+        ServiceUnavailableError, match=rf"127\.0\.0\.1:{port}.*segue up.*SEGUE_KAFKA_BOOTSTRAP_SERVERS"
+    ):
         offsets.backlog({"bootstrap_servers": f"127.0.0.1:{port}"}, "listens", GROUP)
 
 
@@ -193,6 +195,6 @@ def test_asking_a_broker_that_is_away_leaves_no_thread_behind(free_ports, monkey
     [port] = free_ports(1)
     before = threading.active_count()
     for _ in range(3):
-        with pytest.raises(StackError):
+        with pytest.raises(ServiceUnavailableError):
             offsets.backlog({"bootstrap_servers": f"127.0.0.1:{port}"}, "listens", GROUP)
     assert threading.active_count() == before

@@ -13,7 +13,7 @@ import pytest
 
 from segue.connections import kafka, offsets
 from segue.connections.topics import create_topics
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.listens import ingestion
 from segue.listens.events import listen
 from segue.listens.writer import EventWriter
@@ -90,7 +90,7 @@ def _answers(settings: Settings) -> bool:
     try:
         with kafka.admin(kafka.config(settings) | {"bootstrap_timeout_ms": 2_000}) as admin:
             return bool(admin.describe_cluster()["brokers"])
-    except StackError:
+    except ServiceUnavailableError:
         return False
 
 
@@ -133,6 +133,6 @@ def test_every_client_gets_in_with_the_password_of_the_settings(secured: Setting
 def test_whoever_may_not_in_is_told_so_in_one_sentence(secured: Settings, change: dict[str, str]) -> None:
     stranger = Settings(**{**secured.model_dump(), **change})
     config = kafka.config(stranger) | {"bootstrap_timeout_ms": 3_000}
-    with pytest.raises(StackError, match="Kafka broker") as told, kafka.admin(config):
+    with pytest.raises(ServiceUnavailableError, match="Kafka broker") as told, kafka.admin(config):
         pass
     assert "wrong" not in str(told.value)

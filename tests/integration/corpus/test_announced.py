@@ -13,7 +13,7 @@ from segue.connections import offsets
 from segue.corpus import announced
 from segue.corpus.announcement import announce
 from segue.corpus.days import Days
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 
 pytestmark = pytest.mark.integration
 
@@ -83,6 +83,6 @@ def test_a_broker_that_is_away_is_named_and_the_days_stay_news(published, settin
     [port] = free_ports(1)
     away = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{port}"})
     changes = announced.changes(published.lake, published.database, Days())
-    with pytest.raises(StackError, match=rf"127\.0\.0\.1:{port}"):
+    with pytest.raises(ServiceUnavailableError, match=rf"127\.0\.0\.1:{port}"):
         announce(away, {change.day: change.tracks for change in changes})
     assert news(published) == {FIRST: 2, SECOND: 2, SEEN_ON: 4}

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from segue.connections.spark import REFUSED, TRY_AGAIN
 from segue.corpus.lake import Lake
 from segue.settings import PROJECT_DIR
 from segue.stack import spark_conf
@@ -124,14 +125,14 @@ def test_a_kill_at_a_random_moment_leaves_the_same_rows_after_the_next_run(pipel
         assert {table: pipeline.rows(table) for table in expected} == expected
 
 
-def test_bad_input_ends_a_job_with_one_sentence_and_code_1(pipeline, submit):
+def test_bad_input_ends_a_job_with_one_sentence_and_the_code_of_a_refusal(pipeline, submit):
     for path in pipeline.music.rglob("*.*"):
         path.unlink()
     process = submit("inventory")
     output, _ = process.communicate()
     last = output.strip().splitlines()[-1]
-    assert process.returncode == 1
-    assert last.startswith("segue: The folder ")
+    assert process.returncode == REFUSED
+    assert last.startswith("The folder ")
     assert "holds no audio file. Put files of these types into it" in last
     assert "Traceback" not in output
 
@@ -141,8 +142,8 @@ def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(int
     process = submit("publish", SEGUE_MONGO_URI=f"mongodb://127.0.0.1:{port}/?directConnection=true")
     output, _ = process.communicate()
     last = output.strip().splitlines()[-1]
-    assert process.returncode == 1
-    assert last.startswith(f"MongoDB does not answer at 127.0.0.1:{port}. Start it"), "and is tried again"
+    assert process.returncode == TRY_AGAIN
+    assert last.startswith(f"MongoDB does not answer at 127.0.0.1:{port}. Start it")
     assert "Traceback" not in output
     assert integrated.publish()["published"] == 8
 
@@ -160,8 +161,8 @@ def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
     process = submit(job, *arguments, **{disk[full]: str(small_disk / full)})
     output, _ = process.communicate()
     last = output.strip().splitlines()[-1]
-    assert process.returncode == 1
-    assert re.match(r"segue: (A disk is full|The disk that holds).*Free some space", last)
+    assert process.returncode == REFUSED
+    assert re.match(r"(A disk is full|The disk that holds).*Free some space", last)
     assert "Traceback" not in output
 
     filler.unlink()

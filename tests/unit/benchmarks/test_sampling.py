@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sampling import Sampler, read
 
 from segue.stack import processes
@@ -81,3 +82,10 @@ def test_the_processes_of_a_stack_are_seen_with_their_tasks(tmp_path: Path) -> N
     assert used.tasks[TASK].cpu_s > 0
     assert used.services["kafka"].pss > 1_000_000
     assert set(used.services) == {"kafka"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_waiting_for_samples_ends_when_sampling_has_failed(tmp_path: Path) -> None:
+    sampler = Sampler(tmp_path, tmp_path / "no such folder" / "samples.jsonl", 0.1)
+    with pytest.raises(RuntimeError, match="has ended with an error"), sampler.running():
+        sampler.wait_for(1)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from segue.cli import app
 from segue.connections.registry import Registry
-from segue.errors import ModelError, StackError
+from segue.errors import ModelError, ServiceUnavailableError
 from segue.settings import Settings, get_settings
 
 
@@ -34,7 +34,9 @@ def model(spark):
 def test_a_registry_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch, free_ports):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     [port] = free_ports(1)
-    with pytest.raises(StackError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"):
+    with pytest.raises(
+        ServiceUnavailableError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"
+    ):
         Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
 
 

@@ -70,5 +70,6 @@ def test_metadata_lies_beside_the_objects(bucket):
     [{"mtime": 1e9}, {"LastModified": datetime.fromtimestamp(1e9)}, {"updated": "2001-09-09T01:46:40Z"}],
 )
 def test_the_time_of_change_is_read_from_what_each_store_calls_it(bucket, info, monkeypatch):
-    monkeypatch.setattr(bucket.fs, "find", lambda *_, **__: {"/bucket/music/x.mp3": info | {"size": 1}})
-    assert list_audio(bucket) == [AudioFile("x.mp3", 1, 10**18)]
+    with monkeypatch.context() as patch:  # the fixture removes the bucket with its own `find`
+        patch.setattr(bucket.fs, "find", lambda *_, **__: {"/bucket/music/x.mp3": info | {"size": 1}})
+        assert list_audio(bucket) == [AudioFile("x.mp3", 1, 10**18)]

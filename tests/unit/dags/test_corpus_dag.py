@@ -3,11 +3,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
+from segue.errors import QualityGateError
 from segue.settings import PROJECT_DIR
 
 
@@ -28,10 +30,10 @@ def corpus(tmp_path_factory):
 
 def test_the_tasks_run_one_after_the_other(corpus):
     order = [
-        "unless_unchanged",
+        "skip_unless_changed",
         "inventory",
         "extract",
-        "unless_ping",
+        "skip_if_ping",
         "integrate",
         "quality_gate",
         "publish",
@@ -68,7 +70,7 @@ def test_spark_jobs_take_the_one_slot_and_are_tried_again(corpus, job):
     assert task.application_args[:2] == ["--run-id", "{{ dag.dag_id }}/{{ run_id }}"]
 
 
-@pytest.mark.parametrize("task", ["unless_unchanged", "quality_gate", "summary"])
+@pytest.mark.parametrize("task", ["skip_unless_changed", "quality_gate", "summary"])
 def test_tasks_that_need_mongodb_are_tried_again(corpus, task):
     assert corpus.get_task(task).retries >= 1
 
@@ -76,18 +78,16 @@ def test_tasks_that_need_mongodb_are_tried_again(corpus, task):
 def test_a_gate_that_refuses_is_not_tried_again(corpus, monkeypatch):
     from airflow.sdk.exceptions import AirflowFailException
 
-    from segue.corpus import gate, quarantine
-    from segue.runs import summaries
+    from segue.corpus import steps
 
-    jobs = {"integrate": {}, "extract": {"inventory": 9}}
-    monkeypatch.setattr(summaries, "read", lambda *_, **__: jobs)
-    monkeypatch.setattr(quarantine, "last_good", lambda *_: None)
-    monkeypatch.setattr(quarantine, "record", lambda *_: None)
-    monkeypatch.setattr(gate, "judge", lambda *_: [gate.Check("tracks", 0, 1, 9)])
+    def refuse(_database, run, _settings):
+        raise QualityGateError(f"1 of 1 checks of {run} failed")
+
+    monkeypatch.setattr(steps, "check_quality", refuse)
     body = corpus.get_task("quality_gate").python_callable
-    monkeypatch.setitem(body.__globals__, "mongo_database", lambda: None)
-    with pytest.raises(AirflowFailException, match="1 of 1 checks failed"):
-        body(dag_run=SimpleNamespace(dag_id="corpus", run_id="r"))
+    monkeypatch.setitem(body.__globals__, "mongo_database", nullcontext)
+    with pytest.raises(AirflowFailException, match="1 of 1 checks of corpus/r failed"):
+        body("corpus/r")
 
 
 def render(corpus, task, **context):

@@ -10,15 +10,15 @@ from segue.settings import PROJECT_DIR
 
 ORDER = {
     "genre_model": ["train", "summary"],
-    "recommender": ["train", "learned_window", "done_with_listens", "summary"],
+    "recommender": ["train", "find_learned_listens", "commit", "summary"],
     "incremental_retraining": ["wait_for_listens", "retrain", "commit", "summary"],
-    "new_tracks": ["wait_for_tracks", "place", "refit_genre", "commit", "summary"],
+    "new_tracks": ["wait_for_tracks", "place_new_tracks", "refit_genre", "commit", "summary"],
 }
 SPARK_TASK = {
     "genre_model": "train",
     "recommender": "train",
     "incremental_retraining": "retrain",
-    "new_tracks": "place",
+    "new_tracks": "place_new_tracks",
 }
 CONTINUOUS = {"incremental_retraining": "listens", "new_tracks": "tracks"}
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from segue.connections.spark import REFUSAL
-from segue.settings import PROJECT_DIR
+from segue.connections.spark import REFUSED, TRY_AGAIN
+from segue.settings import PROJECT_DIR, Settings
 
 TRACEBACK = "Traceback (most recent call last):\nValueError: no such column"
 
@@ -27,7 +27,8 @@ def run(plugin, tmp_path):
     def execute(output, code, arguments=()):
         (tmp_path / "output").write_text(output + "\n")
         program = tmp_path / "spark-submit"
-        program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\ncat {tmp_path}/output\nexit {code}\n')
+        keep = f'echo "$@" >{tmp_path}/arguments\nenv >{tmp_path}/environment'
+        program.write_text(f"#!/bin/sh\n{keep}\ncat {tmp_path}/output\nexit {code}\n")
         program.chmod(0o755)
         operator = plugin.SparkJobOperator(task_id="t", job="extract", arguments=arguments)
         operator._spark_binary = str(program)
@@ -47,9 +48,36 @@ def test_a_refusal_is_the_reason_and_is_not_tried_again(run):
     from airflow.sdk.exceptions import AirflowFailException
 
     with pytest.raises(AirflowFailException) as error:
-        run(f"progress: 1/2\n{REFUSAL}The folder /m is empty. Put music into it.", 1)
+        run("progress: 1/2\nThe folder /m is empty. Put music into it.", REFUSED)
     assert str(error.value) == "The folder /m is empty. Put music into it."
     assert error.value.__suppress_context__
+
+
+def test_a_service_that_is_away_is_the_reason_and_is_tried_again(run):
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    with pytest.raises(AirflowException) as error:
+        run("progress: 1/2\nMongoDB does not answer at 127.0.0.1:1.", TRY_AGAIN)
+    assert not isinstance(error.value, AirflowFailException)
+    assert str(error.value) == "MongoDB does not answer at 127.0.0.1:1."
+
+
+def test_the_job_gets_the_settings_of_the_operator_and_no_password_on_its_command_line(run, monkeypatch, tmp_path):
+    secured = Settings(
+        kafka_security_protocol="SASL_SSL",
+        kafka_sasl_mechanism="PLAIN",
+        kafka_sasl_username="segue",
+        kafka_sasl_password="hush",  # noqa: S106 - made up
+    )
+    monkeypatch.setattr("segue_spark.get_settings", lambda: secured)
+    submitted = run("fine", 0)
+    assert "SEGUE_KAFKA_SASL_PASSWORD=hush" in (tmp_path / "environment").read_text().splitlines()
+    assert "hush" not in submitted
+
+
+def test_a_connection_to_another_cluster_than_that_of_the_settings_is_named(run, caplog):
+    run("fine", 0)
+    assert "'spark_default' differs from the SEGUE_ settings in host." in caplog.text
 
 
 def test_any_other_failure_ends_with_the_jobs_traceback_and_is_tried_again(run):

@@ -8,6 +8,7 @@ import sys
 
 from pymongo import MongoClient
 
+from segue.connections import for_airflow
 from segue.settings import Settings
 from segue.stack import secrets, spark_conf
 from segue.stack.airflow_environment import environment
@@ -42,37 +43,9 @@ def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_connections_follow_the_settings(tmp_path):
-    settings = Settings(
-        home=tmp_path,
-        spark_master="spark://cluster:7077",
-        kafka_bootstrap_servers="a:9092,b:9092",
-        mongo_uri="mongodb://me:p%40ss@one:27017,two:27018/?replicaSet=rs0",
-    )
-    told = environment(settings)
-    assert json.loads(told["AIRFLOW_CONN_SPARK_DEFAULT"])["host"] == "spark://cluster:7077"
-    assert json.loads(told["AIRFLOW_CONN_KAFKA_DEFAULT"])["extra"] == {
-        "bootstrap.servers": "a:9092,b:9092",
-        "security.protocol": "PLAINTEXT",
-    }
-    assert json.loads(told["AIRFLOW_CONN_MONGO_DEFAULT"]) == {
-        "conn_type": "mongo",
-        "host": "one:27017,two:27018",
-        "login": "me",
-        "password": "p@ss",
-        "schema": "segue",
-        "extra": {"replicaSet": "rs0"},
-    }
-
-
-def test_limits_in_the_connection_string_reach_mongohook_in_milliseconds(tmp_path):
-    told = environment(Settings(home=tmp_path))
-    connection = json.loads(told["AIRFLOW_CONN_MONGO_DEFAULT"])
-    with MongoClient(f"mongodb://{connection['host']}", connect=False, **connection["extra"]) as by_hook:
-        options = by_hook.options.pool_options
-        assert (options.socket_timeout, options.connect_timeout) == (300, 120)
-        assert by_hook.options.server_monitoring_mode == "poll"
-        assert by_hook.write_concern.document == {"w": "majority", "j": True}
+def test_airflow_gets_the_connections_that_follow_the_settings(tmp_path):
+    settings = Settings(home=tmp_path, spark_master="spark://cluster:7077")
+    assert for_airflow.variables(settings).items() <= environment(settings).items()
 
 
 def test_spark_samples_a_mongodb_of_the_users_own_and_reads_the_embedded_one_in_a_piece(tmp_path):

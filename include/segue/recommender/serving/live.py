@@ -29,7 +29,7 @@ from pymongo.errors import PyMongoError
 
 from segue.connections import kafka, mongo
 from segue.connections.topics import create_topics
-from segue.errors import StackError
+from segue.errors import ServiceUnavailableError
 from segue.listens.events import Listen
 from segue.listens.histories import Histories
 from segue.listens.removals import Removals
@@ -96,7 +96,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 create_indexes(self._database)
                 create_topics(self._settings)
                 self._follow()
-            except (StackError, KafkaError, PyMongoError) as error:
+            except (ServiceUnavailableError, KafkaError, PyMongoError) as error:
                 # Nothing of the batch at hand was committed: the next round reads it again.
                 log.warning("Waiting: %s: %s", type(error).__name__, error)
                 self._beat()

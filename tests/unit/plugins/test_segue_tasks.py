@@ -1,31 +1,46 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 
+from segue.errors import CorpusError, ServiceUnavailableError
 from segue.runs import summaries
 from segue.settings import PROJECT_DIR
 
 
 @pytest.fixture
-def summary(monkeypatch, tmp_path):
-    """Run the last task on what a job has left; return what it keeps."""
+def plugin(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
-    import segue_training
+    import segue_tasks
 
+    return segue_tasks
+
+
+@pytest.fixture
+def summary(plugin, monkeypatch):
+    """Run the last task of a training on the summary that a job has left; return what it keeps."""
     kept = {}
-    monkeypatch.setattr(segue_training, "mongo_database", lambda: None)
+    monkeypatch.setattr(plugin, "mongo_database", nullcontext)
     monkeypatch.setattr(summaries, "write", lambda _run, _job, total, into: kept.update(total))  # noqa: ARG005
 
     def run(done):
         monkeypatch.setattr(summaries, "read", lambda _run, source: {"job": done} if done else {})  # noqa: ARG005
-        dag_run = SimpleNamespace(dag_id="d", run_id="r", start_date=datetime.now(UTC))
-        segue_training.training_summary.function("job", "there", dag_run)
+        plugin.training_summary.function("d/r", datetime.now(UTC).isoformat(), "job", "there")
 
     return run, kept
+
+
+def test_only_what_segue_refuses_fails_at_once(plugin):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="no audio"), plugin.refusals_fail_at_once():
+        raise CorpusError("no audio")
+    for again in (ServiceUnavailableError("away"), KeyError("a bug")):
+        with pytest.raises(type(again)), plugin.refusals_fail_at_once():
+            raise again
 
 
 def test_what_retention_took_is_kept_and_makes_the_summary_skip_visibly(summary):

@@ -1,0 +1,107 @@
+"""The steps of a run of the DAG `corpus` that need no Spark: before, between and after its Spark jobs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from segue.corpus import gate, publications, quarantine
+from segue.corpus.outcome import outcome
+from segue.errors import CorpusError
+from segue.runs import summaries
+from segue.settings import Settings
+
+
+def has_changed(database: Database[Any], run_id: str, days: str, mode: str, settings: Settings) -> bool:
+    """Decide whether a run has anything to do, and print why.
+
+    If nothing has changed, the summaries of the run that published these days are kept as those of this run too.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    days : str
+        Name of the range of days, as for `segue.corpus.publications.find`.
+    mode : str
+        As in the form of the DAG.
+    settings : Settings
+
+    Returns
+    -------
+    bool
+        False if these days are published from the present music, metadata, lake, rules and limits. True also if
+        the mode is not ``skip``, or if music or metadata cannot be read: the job `inventory` then says so.
+    """
+    if mode != "skip":
+        print(f"Mode {mode}: the run goes on, changed or not.", flush=True)
+        return True
+    try:
+        present = publications.present(settings, datetime.now(UTC).date())
+    except CorpusError as error:
+        print(f"{error} The run goes on; the task inventory will fail with the same error.", flush=True)
+        return True
+    standing = publications.find(database, days, present)
+    if not standing:
+        state = "music, metadata, lake, rules and limits as they are now"
+        print(f"{days}: not published yet from {state}, so the run goes on.", flush=True)
+        return True
+    print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
+    for job in publications.JOBS:
+        summaries.write(run_id, job, standing[job] | {"unchanged_since": standing["run_id"]}, into=database)
+    return False
+
+
+def check_quality(database: Database[Any], run_id: str, settings: Settings) -> None:
+    """Check the report of the job `integrate`, and print and keep the verdict.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    settings : Settings
+        Those that begin with ``gate_`` are the limits.
+
+    Raises
+    ------
+    QualityGateError
+        If a check failed. The days are then in the collection `quarantine`.
+    """
+    jobs = summaries.read(run_id, source=database)
+    report = jobs["integrate"] | {"extracted_from": jobs["extract"]["inventory"]}
+    checks = gate.judge(report, quarantine.last_good(database, run_id), settings)
+    quarantine.record(database, run_id, report, checks)
+    print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
+    gate.require(checks)
+
+
+def conclude(database: Database[Any], run_id: str, days: str, started: datetime, settings: Settings) -> None:
+    """Print and keep the summary of a run, and record what it has published.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    days : str
+        As for `has_changed`.
+    started : datetime
+        When the run started.
+    settings : Settings
+
+    Raises
+    ------
+    CorpusError
+        If there were files and no track was published.
+    """
+    jobs = summaries.read(run_id, source=database)
+    total = outcome(jobs)
+    if key := publications.published_from(jobs, settings):
+        publications.record(database, days, key, run_id, jobs)
+    total["seconds"] = (datetime.now(UTC) - started).total_seconds()
+    print(summaries.render("corpus", total), flush=True)
+    summaries.write(run_id, "summary", total, into=database)

@@ -1,0 +1,67 @@
+"""What the tasks of several DAGs share: the id of the run, retries, and how an error ends a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from segue.errors import SegueError, ServiceUnavailableError
+from segue_connections import mongo_database
+
+RUN_ID = "{{ dag.dag_id }}/{{ run_id }}"
+"""Template of the key under which the jobs and tasks of a run keep their summaries."""
+
+STARTED = "{{ dag_run.start_date.isoformat() }}"
+"""Template of the time at which the run started."""
+
+RETRIES = 2
+RETRY_DELAY = timedelta(seconds=10)
+"""MongoDB may be away for a moment."""
+
+
+@contextmanager
+def refusals_fail_at_once() -> Iterator[None]:
+    """End a task without a retry if Segue refuses its input; a service that is away is tried again.
+
+    It is the same decision that :class:`segue_spark.SparkJobOperator` takes from the exit code of a job.
+
+    Raises
+    ------
+    AirflowFailException
+        With the message of the `SegueError`.
+    """
+    try:
+        yield
+    except ServiceUnavailableError:
+        raise
+    except SegueError as error:
+        raise AirflowFailException(f"{error}") from None
+
+
+@task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY)
+def training_summary(run: str, started: str, job: str, results: str) -> None:
+    """Print and keep the summary of a training.
+
+    The task ends as *skipped* if the training could not use everything: see
+    :func:`segue.runs.conclusion.shortfall`.
+
+    Parameters
+    ----------
+    run, started : str
+        `RUN_ID` and `STARTED`.
+    job : str
+        The Spark job whose summary this is.
+    results : str
+        Where the results are.
+    """
+    from segue.runs import conclusion
+
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+    with refusals_fail_at_once(), mongo_database() as database:
+        total = conclusion.conclude(database, run, job, results=results, seconds=seconds)
+    if said := conclusion.shortfall(total):
+        raise AirflowSkipException(said)
