@@ -139,7 +139,7 @@ class Chain:
         """Send the past listens, and wait until the live recommendations have stored them all."""
         now = datetime.now(UTC)
         self._send(self._size.listens, now - timedelta(days=PAST_DAYS), now - timedelta(hours=1))
-        self._wait_for_plays()
+        self._wait_for_listens()
 
     def _lake(self) -> None:
         self._dag("listens")
@@ -204,7 +204,7 @@ class Chain:
         self._dag("listens", partition_key=today)
         self._dag("genre_model", self._size.genre)
         self._dag("recommender", self._size.recommender)
-        self._wait_for_plays()
+        self._wait_for_listens()
 
     def _dag(self, dag_id: str, params: Doc | None = None, partition_key: str | None = None) -> None:
         run_id = self._api.trigger(dag_id, params or {}, partition_key)
@@ -245,11 +245,11 @@ class Chain:
             f"({time.process_time() - used:.0f} s of CPU; this process has {memory:.0f} MB)."
         )
 
-    def _wait_for_plays(self) -> None:
-        plays = self._database["plays"]
+    def _wait_for_listens(self) -> None:
+        listens = self._database["listens"]
 
         def stored() -> int:
-            return plays.estimated_document_count()
+            return listens.estimated_document_count()
 
         self._wait("all listens are stored", lambda: stored() >= self._progress.sent, stored)
 

@@ -32,7 +32,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
-from typing import Any
+from typing import Any, TypeVar
 
 import mutagen
 import numpy as np
@@ -43,11 +43,14 @@ from pymongo.database import Database
 
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
 from segue.corpus import gate
+from segue.corpus.reports import CleaningReport, ExtractReport, InventoryReport, PublishReport
 from segue.corpus.schema import FEATURES, INVENTORY, columns
 from segue.runs import summaries
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import documents, lifecycle, ports, spark_conf
 from segue.tracks import collection as tracks_collection
+
+Kind = TypeVar("Kind", bound=summaries.Report)
 
 CORES = 2
 CLIPS = (500, 1_000, 2_000, 4_000)
@@ -151,17 +154,15 @@ class Bench:
         """Open the database."""
         return MongoClient[Any](self.server.mongo, tz_aware=True)[self.server.mongo_database]
 
-    def submit(
-        self, job: str, settings: Settings, *arguments: str, watch: bool = False
-    ) -> tuple[Cost, dict[str, Any]]:
-        """Run a job as the DAG does; return its cost and its summary."""
-        run_id = f"benchmark/{settings.corpus}"
+    def submit(self, kind: type[Kind], settings: Settings, *, watch: bool = False) -> tuple[Cost, Kind]:
+        """Run a job as the DAG does; return its cost and its report."""
+        run_id, job = f"benchmark/{settings.corpus}", kind.JOB
         command = [
             *(Path(sys.prefix) / "bin" / "spark-submit", "--conf", JVM),
-            *(PROJECT_DIR / "spark_jobs" / f"{job}.py", "--run-id", run_id, *arguments),
+            *(PROJECT_DIR / "spark_jobs" / f"{job}.py", "--run-id", run_id),
         ]
         cost = measure(command, spark_conf.environment(settings), self.home / f"{job}.log", watch=watch)
-        return cost, summaries.read(run_id, source=self.database())[job]
+        return cost, summaries.require(run_id, kind, source=self.database())
 
 
 def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None:
@@ -179,26 +180,27 @@ def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None
         table.row(
             f"a loop of {CORES} processes", f"{clips:,}", loop.seconds, loop.cpu_s, loop.cpu_s / clips * 1e3, ""
         )
-    spark: dict[tuple[int, int], tuple[Cost, dict[str, Any]]] = {}
+    spark: dict[tuple[int, int], tuple[Cost, ExtractReport]] = {}
     for cores, clips in [(1, COMPARED), *((CORES, clips) for clips in sorted(music))]:
         settings = bench.settings(f"clips-{clips}-{cores}", cores, music=music[clips])
-        bench.submit("inventory", settings)
-        cost, summary = spark[cores, clips] = bench.submit("extract", settings)
-        if summary["features"] != clips:
-            raise RuntimeError(f"Of {clips} clips {summary['features']} were extracted: {summary['rejected']}")
+        bench.submit(InventoryReport, settings)
+        cost, report = spark[cores, clips] = bench.submit(ExtractReport, settings)
+        outcomes = report.outcomes
+        if outcomes.features != clips:
+            raise RuntimeError(f"Of {clips} clips {outcomes.features} were extracted: {outcomes.rejected}")
         per_clip = cost.cpu_s / clips * 1e3
-        extracting = summary["seconds_extracting"]
-        table.row(f"Spark local[{cores}]", f"{clips:,}", cost.seconds, cost.cpu_s, per_clip, extracting)
+        extracting_s = report.work.extracting_s
+        table.row(f"Spark local[{cores}]", f"{clips:,}", cost.seconds, cost.cpu_s, per_clip, extracting_s)
     for clips, loop in loops.items():
-        cost, summary = spark[CORES, clips]
-        inside = summary["seconds_extracting"] / loop.seconds
+        cost, report = spark[CORES, clips]
+        inside = report.work.extracting_s / loop.seconds
         print(
             f"\nSpark over loop, {clips:,} clips: wall {cost.seconds / loop.seconds:.2f},"
             f" CPU {cost.cpu_s / loop.cpu_s:.2f}; the extraction alone: wall {inside:.2f}"
         )
     (two, together), (one, alone) = spark[CORES, COMPARED], spark[1, COMPARED]
     print(f"local[1] over local[2]: wall {one.seconds / two.seconds:.2f}")
-    print(f"... the extraction alone: wall {alone['seconds_extracting'] / together['seconds_extracting']:.2f}")
+    print(f"... the extraction alone: wall {alone.work.extracting_s / together.work.extracting_s:.2f}")
     x, wall, cpu = zip(
         *((n, spark[CORES, n][0].seconds, spark[CORES, n][0].cpu_s) for n in sorted(sizes)), strict=True
     )
@@ -213,7 +215,8 @@ def measure_again(bench: Bench, folder: Path, clips: int) -> None:
     copy_clips(folder, music := bench.home / "music-again", clips)
     settings = bench.settings("again", music=music)
     table = Table("| | wall s | CPU s | of the first |")
-    costs = {job: bench.submit(job, settings)[0] for job in ("inventory", "extract", "integrate", "publish")}
+    kinds: list[type[summaries.Report]] = [InventoryReport, ExtractReport, CleaningReport, PublishReport]
+    costs = {kind.JOB: bench.submit(kind, settings)[0] for kind in kinds}
     for job, cost in costs.items():
         table.row(job, cost.seconds, cost.cpu_s, "")
     first = sum(cost.cpu_s for cost in costs.values())
@@ -222,16 +225,16 @@ def measure_again(bench: Bench, folder: Path, clips: int) -> None:
     check = measure(command, spark_conf.environment(settings), bench.home / "present.log")
     share = f"{check.cpu_s / first:.1%}"
     table.row("second run: music, metadata and lake looked at", check.seconds, check.cpu_s, share)
-    again, summary = bench.submit("extract", settings)
+    again, summary = bench.submit(ExtractReport, settings)
     of_extract = f"{again.cpu_s / costs['extract'].cpu_s:.1%} of extract"
     table.row("extract by hand, nothing changed", again.seconds, again.cpu_s, of_extract)
     for path in music.iterdir():
         path.touch()
-    bench.submit("inventory", settings)
-    touched, told = bench.submit("extract", settings)
+    bench.submit(InventoryReport, settings)
+    touched, told = bench.submit(ExtractReport, settings)
     of_extract = f"{touched.cpu_s / costs['extract'].cpu_s:.1%} of extract"
     table.row("extract, all files touched", touched.seconds, touched.cpu_s, of_extract)
-    if (summary["extracted"], told["extracted"], told["same_bytes"]) != (0, 0, clips):
+    if (summary.work.extracted, told.work.extracted, told.work.same_bytes) != (0, 0, clips):
         raise RuntimeError(f"Something was decoded again: {summary}, {told}")
 
 
@@ -283,20 +286,21 @@ def measure_rows(bench: Bench, tracks: int) -> None:
         raise RuntimeError("The document server has ended.")
     database = bench.database()
 
-    cost, report = bench.submit("integrate", settings, watch=True)
+    cost, report = bench.submit(CleaningReport, settings, watch=True)
     table.row("merge and clean", cost.seconds, cost.cpu_s, "", cost.pss_gb)
     began = time.monotonic()
-    checks = gate.judge(report, None, settings)
+    checks = gate.judge(report, report.counts.files, None, settings)
     gate.require(checks)
     table.row(f"gate, {len(checks)} checks", time.monotonic() - began, "", "", "")
 
     used = _cpu_s(server)
-    cost, summary = bench.submit("publish", settings, watch=True)
+    cost, summary = bench.submit(PublishReport, settings, watch=True)
     table.row("publish", cost.seconds, cost.cpu_s, _cpu_s(server) - used, cost.pss_gb)
     used = _cpu_s(server)
     bulk, server_s = bulk_upsert(database, server)
     table.row("pymongo's bulk upsert", bulk.seconds, bulk.cpu_s, server_s, "")
-    if not summary["published"] == report["tracks"] == tracks == database.bulk.estimated_document_count():
+    in_bulk = database.bulk.estimated_document_count()
+    if not summary.published.tracks == report.measured.tracks == tracks == in_bulk:
         raise RuntimeError("Tracks were lost on the way.")
     print(f"\npublish over pymongo: wall {cost.seconds / bulk.seconds:.2f}")
 

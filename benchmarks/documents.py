@@ -32,10 +32,10 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, ReplaceOne
 from pymongo.write_concern import WriteConcern
 
-from segue.corpus.publish import INDEXES
 from segue.settings import get_settings
 from segue.stack import documents, memory, processes
 from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, choose
+from segue.tracks.collection import INDEXES
 
 NOISE = np.random.default_rng(1).standard_normal(4_000_000, dtype=np.float32)
 READS = {

@@ -35,11 +35,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from segue.audio.definition import feature_names
-from segue.genres import classifiers, judging, labelled, training
+from segue.genres import classifiers, training
 from segue.genres.baselines import collect
-from segue.genres.labelled import TEST, TRAIN, VALIDATION
+from segue.genres.dataset import TEST, TRAIN, VALIDATION, Dataset
+from segue.genres.evaluation import GenreEvaluation, evaluate
 from segue.genres.search import Budget
-from segue.genres.studies import done
+from segue.genres.studies import ended_trials
 from segue.genres.table import SCHEMA, FeatureTable
 from segue.stack.spark_session import spark_session
 
@@ -72,10 +73,10 @@ def compare(folder: Path, seeds: int, first_seed: int, trials: int, minutes: flo
     with spark_session() as spark:
         frame = table.to_spark(spark).cache()
         for seed in range(first_seed, first_seed + seeds):
-            how = training.Search(None, "benchmark", Budget(trials, minutes), seed=seed)
+            options = training.SearchOptions(None, "benchmark", Budget(trials, minutes), seed=seed)
             clock = Clock()
-            trained = training.train(frame, how, families=table.families)
-            rows.append({"model": "Segue, tuned", **scores(trained.judged), **clock.read()})
+            trained = training.train(frame, options, families=table.families)
+            rows.append({"model": "Segue, tuned", **scores(trained.evaluation), **clock.read()})
             plain = trained.rivals["MLlib's default"]
             rows.append({"model": "logistic regression, MLlib's default", **scores(plain)})
             rows.append(default_forest(trained.data, seed))
@@ -91,17 +92,17 @@ def cost(tracks: int, genres: int, trials: int, minutes: float) -> None:
         families = write_synthetic(Path(folder, TABLE), tracks, genres)
         frame = spark.read.schema(SCHEMA).parquet(f"{folder}/{TABLE}")
         clock = Clock()
-        how = training.Search(None, "cost", Budget(trials, minutes))
-        trained = training.train(frame, how, families=families)
-        name = f"Segue: {len(done(trained.study))} trials, fit, baselines"
-        found.append({"model": name, **scores(trained.judged), **clock.read()})
+        options = training.SearchOptions(None, "cost", Budget(trials, minutes))
+        trained = training.train(frame, options, families=families)
+        name = f"Segue: {len(ended_trials(trained.study))} trials, fit, baselines"
+        found.append({"model": name, **scores(trained.evaluation), **clock.read()})
         print_table(found)
         data = collect(trained.data.part(TRAIN, VALIDATION)), collect(trained.data.part(TEST))
         for kind in ("logistic", "perceptron", "forest"):
             clock = Clock()
-            fitted = training.finish(trained.data, classifiers.default(kind), 1.0, seed=0)
-            judged = judging.judge(fitted, trained.data.part(TEST), trained.data.genres, set())
-            found.append({"model": f"{kind}, one fit, Spark", **scores(judged), **clock.read()})
+            fitted = training.fit_final_model(trained.data, classifiers.default_choice(kind), 1.0, seed=0)
+            evaluation = evaluate(fitted, trained.data.part(TEST), trained.data.genres, set())
+            found.append({"model": f"{kind}, one fit, Spark", **scores(evaluation), **clock.read()})
             # In a separate process, to measure its memory apart from Spark's.
             with ProcessPoolExecutor(1, get_context("spawn")) as apart:
                 found.append(apart.submit(fit_same, kind, *data).result())
@@ -132,7 +133,7 @@ Part = tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float32]]
 def fit_same(kind: str, learned: Part, tested: Part) -> dict[str, Any]:
     """Fit a classifier's default choice with scikit-learn, on one core."""
     _, labels, features = learned
-    choice = classifiers.default(kind)
+    choice = classifiers.default_choice(kind)
     make: dict[str, Callable[[], Any]] = {
         "logistic": lambda: LogisticRegression(C=1 / (choice["logistic_reg"] * len(labels))),
         "perceptron": lambda: MLPClassifier(
@@ -149,7 +150,7 @@ def fit_same(kind: str, learned: Part, tested: Part) -> dict[str, Any]:
     return {"model": f"{kind}, one fit, scikit-learn", **of_answers(tested[1], answers), **clock.read()}
 
 
-def default_forest(data: labelled.Labelled, seed: int) -> dict[str, Any]:
+def default_forest(data: Dataset, seed: int) -> dict[str, Any]:
     """Fit MLlib's random forest with default parameters, and evaluate it on the test part."""
     from pyspark.ml.classification import RandomForestClassifier as Forest
 
@@ -160,7 +161,7 @@ def default_forest(data: labelled.Labelled, seed: int) -> dict[str, Any]:
     return {"model": "random forest, MLlib's default", **found, **clock.read()}
 
 
-def rivals(data: labelled.Labelled, seed: int) -> list[dict[str, Any]]:
+def rivals(data: Dataset, seed: int) -> list[dict[str, Any]]:
     """Fit scikit-learn's classifiers on the training and validation parts, and evaluate them on the test part."""
     _, labels, features = collect(data.part(TRAIN, VALIDATION))
     _, truth, tested = collect(data.part(TEST))
@@ -183,9 +184,9 @@ def of_answers(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> dict[str
     return {"accuracy": accuracy_score(truth, answers), "macro F1": f1_score(truth, answers, average="macro")}
 
 
-def scores(judged: judging.Judged) -> dict[str, float]:
+def scores(evaluation: GenreEvaluation) -> dict[str, float]:
     """Take the two figures that are compared."""
-    found = judged.metrics()
+    found = evaluation.metrics()
     return {"accuracy": found["accuracy"], "macro F1": found["macro_f1"]}
 
 

@@ -4,8 +4,8 @@
 
 Starts a stack of its own (broker, document server, API) in a temporary folder, on free ports. Every client sends
 each listen until it is answered with 200, as players do. In the end the sets must be equal: answered = in Kafka =
-in the store that the API shows = the plays that are recommended from = in the lake, and every listener's
-recommendations must be younger than their last listen. Prints the counts, and exits with 1 if it is not so.
+in MongoDB, which the API shows and recommendations are made from = in the lake. Every listener's recommendations
+must be younger than their last listen. Prints the counts, and exits with 1 if it is not so.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from synthetic import names_of, publish
 from segue.api.accounts import Accounts
 from segue.listens.events import Listen
 from segue.listens.lake_table import ListensTable
+from segue.listens.store import COLLECTION
 from segue.settings import Settings
 from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations, spark_conf
 
@@ -107,10 +108,10 @@ def in_kafka(settings: Settings) -> list[tuple[str, int]]:
     return [(event.user_name, event.listened_at) for event in events]
 
 
-def in_collection(settings: Settings, name: str, wanted: int) -> Played:
-    """Read the listens of a collection of MongoDB, when it has caught up, or grows no more."""
+def in_mongodb(settings: Settings, wanted: int) -> Played:
+    """Read the matched listens in MongoDB, when it has caught up, or grows no more."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
-        listens = client[settings.mongo_database][name]
+        listens = client[settings.mongo_database][COLLECTION]
         began = grown = time.monotonic()
         first = count = listens.count_documents({})
         while count < wanted and time.monotonic() < grown + STANDSTILL_S:
@@ -118,8 +119,11 @@ def in_collection(settings: Settings, name: str, wanted: int) -> Played:
             before, count = count, listens.count_documents({})
             grown = time.monotonic() if count > before else grown
         if wanted > first:
-            console.print(f"{name}: {wanted - first:,} behind; {count - first:,} in {grown - began:.0f} s")
-        return {(str(d["user_name"]), int(str(d["listened_at"]))) for d in listens.find()}
+            console.print(f"MongoDB: {wanted - first:,} behind; {count - first:,} in {grown - began:.0f} s")
+        return {
+            (str(d["user_name"]), int(str(d["listened_at"])))
+            for d in listens.find({"track_id": {"$exists": True}})
+        }
 
 
 def stale(settings: Settings, last: dict[str, float]) -> set[str]:
@@ -195,9 +199,7 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
                 console.print(f"killed lake after {moment:.0f} of {usual_s:.0f} s{done}")
         time.sleep(2)
     messages = in_kafka(settings)
-    found = {"Kafka": set(messages)} | {
-        name: in_collection(settings, name, len(load.answered)) for name in ("listens", "plays")
-    }
+    found = {"Kafka": set(messages), "MongoDB": in_mongodb(settings, len(load.answered))}
     rows: list[tuple[str, int]] = []
     if "lake" in parts:
         run_spark_job(settings, log, *LAKE_JOB)

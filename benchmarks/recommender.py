@@ -24,7 +24,7 @@ from scipy import sparse
 from synthetic import RANK, champion
 
 if TYPE_CHECKING:
-    from segue.recommender.evaluation.comparison import Comparison
+    from segue.recommender.comparison import Comparison
     from segue.recommender.interactions import Interactions
     from segue.recommender.recipe import Audio
     from segue.recommender.serving.recommend import Listener
@@ -114,17 +114,17 @@ def train(
     from segue.recommender.components import als
     from segue.recommender.components.als import Hyperparameters
     from segue.recommender.components.factors import Factors
-    from segue.recommender.evaluation.metrics import judge
+    from segue.recommender.evaluation.metrics import evaluate_ranking
     from segue.recommender.evaluation.windows import at_random
     from segue.stack.spark_session import spark_session
 
     window = at_random(synthetic(listeners, tracks, plays), seed=0).test
-    print(f"{window.history.nnz:,} interactions of {listeners:,} listeners and {tracks:,} tracks, rank {rank}")
+    print(f"{window.train.nnz:,} interactions of {listeners:,} listeners and {tracks:,} tracks, rank {rank}")
     some = np.random.default_rng(0).choice(listeners, 2_000, replace=False)
     parameters = Hyperparameters(rank, 0.01, 10.0, iterations)
 
     def tell(name: str, factors: Factors, began: float, cpu: float, peak_mb: float) -> None:
-        ndcg = judge(factors, window, listeners=some).means()["ndcg@10"]
+        ndcg = evaluate_ranking(factors, window, listeners=some).means()["ndcg@10"]
         print(
             f"{name:<9} {time.time() - began:7.1f} s wall {cpu:7.1f} s CPU {peak_mb:7.0f} MB  NDCG@10 {ndcg:.4f}"
         )
@@ -133,13 +133,13 @@ def train(
     model = AlternatingLeastSquares(
         factors=rank, regularization=0.1, alpha=10.0, iterations=iterations, use_gpu=False, random_state=0
     )
-    model.fit(window.history.log1p(), show_progress=False)
+    model.fit(window.train.log1p(), show_progress=False)
     cpu, peak = _cpu_s() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     tell("implicit", Factors(model.item_factors, 10.0, 0.1 / 50), began, cpu, peak)
     with spark_session() as spark:
         java = _java_process()
         began, before = time.time(), sum(java.cpu_times()[:2])
-        factors = als.fit(spark, window.history, parameters)
+        factors = als.fit(spark, window.train, parameters)
         cpu = sum(java.cpu_times()[:2]) - before
         tell("MLlib", factors, began, cpu, java.memory_info().rss / 2**20)
 
@@ -173,11 +173,11 @@ def incremental(
     """
     from segue.recommender.components import als
     from segue.recommender.components.als import Hyperparameters
-    from segue.recommender.evaluation.metrics import judge
+    from segue.recommender.evaluation.metrics import evaluate_ranking
     from segue.recommender.evaluation.windows import Window
     from segue.recommender.model import Catalogue, Recommender
     from segue.recommender.recipe import Audio, Recipe
-    from segue.recommender.update import take_in
+    from segue.recommender.update import fold_in_plays
     from segue.stack.spark_session import spark_session
 
     random = np.random.default_rng(0)
@@ -208,9 +208,9 @@ def incremental(
         def cpu_s() -> float:
             return _cpu_s() + sum(java.cpu_times()[:2])
 
-        def trained(history: sparse.csr_matrix) -> tuple[Recommender, float]:
+        def trained(play_counts: sparse.csr_matrix) -> tuple[Recommender, float]:
             before = cpu_s()
-            model = Recommender(catalogue, recipe.build(partial(als.fit, spark), history, audio), recipe)
+            model = Recommender(catalogue, recipe.fit_blend(partial(als.fit, spark), play_counts, audio), recipe)
             return model, cpu_s() - before
 
         end = len(user) - updates * new - ahead
@@ -220,16 +220,16 @@ def incremental(
             f"{known.sum():,.0f} plays of {listeners:,} listeners, {tracks:,} tracks: trained in {cost:.0f} s CPU"
         )
         for update in range(1, updates + 1):
-            history = until(end + update * new)
+            play_counts = until(end + update * new)
             before = cpu_s()
-            model = take_in(model, known, history, audio)
-            spent, known = cpu_s() - before, history
-            window = Window(history, until(len(user), end + update * new))
-            updated = judge(model.blend, window, listeners=judging).values["ndcg@10"]
+            model = fold_in_plays(model, known, play_counts, audio)
+            spent, known = cpu_s() - before, play_counts
+            window = Window(play_counts, until(len(user), end + update * new))
+            updated = evaluate_ranking(model.blend, window, listeners=judging).values["ndcg@10"]
             line = f"update {update:2}: {spent:6.1f} s of CPU; NDCG@10 {updated.mean():.4f}"
             if update % anew == 0:
-                full, cost = trained(history)
-                best = judge(full.blend, window, listeners=judging).values["ndcg@10"]
+                full, cost = trained(play_counts)
+                best = evaluate_ranking(full.blend, window, listeners=judging).values["ndcg@10"]
                 error = (updated - best).std() / np.sqrt(len(best))
                 line += (
                     f"; trained anew {cost:6.1f} s ({cost / spent:.0f} times), NDCG@10 {best.mean():.4f}: "
@@ -256,8 +256,8 @@ def quality(
     Tracks appear over time, so some are cold in the validation window and some in the test window.
     The table has NDCG@10, means over the data sets and their standard errors.
     """
+    from segue.recommender import comparison
     from segue.recommender.components import als
-    from segue.recommender.evaluation import comparison
     from segue.recommender.evaluation.windows import by_time
     from segue.stack.spark_session import spark_session
 
@@ -297,13 +297,13 @@ def size(
     from measured import Meter
 
     from segue.recommender import training
+    from segue.recommender.comparison import compare
     from segue.recommender.components import als
-    from segue.recommender.evaluation.comparison import compare
     from segue.recommender.evaluation.windows import by_time
     from segue.recommender.model import Catalogue, Recommender
     from segue.recommender.recipe import Audio
     from segue.recommender.serving.recommend import recommend
-    from segue.recommender.update import carry_over, take_in
+    from segue.recommender.update import fold_in_plays, reindex
     from segue.stack.spark_session import spark_session
 
     with Meter() as meter, spark_session() as spark:
@@ -317,18 +317,18 @@ def size(
         fit = partial(als.fit, spark, seed=0)
         outcome = compare(fit, by_time(plays), audio, trials=trials, say=meter.step)
         meter.step("judged on the test window")
-        print(training.report(outcome), flush=True)
-        history = plays.matrix()
-        model = Recommender(catalogue, outcome.recipe.build(fit, history, audio), outcome.recipe)
+        print(training.comparison_table(outcome), flush=True)
+        play_counts = plays.matrix()
+        model = Recommender(catalogue, outcome.recipe.fit_blend(fit, play_counts, audio), outcome.recipe)
         meter.step("built the product")
         with tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")
             model = Recommender.load(Path(folder) / "model")
             meter.step("saved and loaded")
-            count = sum(1 for _ in recommend(model, people_of(history), now=time.time()))
+            count = sum(1 for _ in recommend(model, people_of(play_counts), now=time.time()))
             meter.step(f"lists for {count:,} listeners")
         newest = np.asarray(plays.timestamp) >= np.quantile(np.asarray(plays.timestamp), 0.999)
-        take_in(carry_over(model, catalogue), plays.matrix(~newest), history, audio)
+        fold_in_plays(reindex(model, catalogue), plays.matrix(~newest), play_counts, audio)
         meter.step(f"update by {int(newest.sum()):,} listens")
         meter.total()
 
@@ -366,13 +366,13 @@ def long_tailed(
     return data, sounds, [f"Artist {i}" for i in artist]
 
 
-def people_of(history: sparse.csr_matrix) -> list[Listener]:
+def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:
     """Turn plays into the listeners to recommend to; no play is recent."""
     from segue.recommender.serving.recommend import Listener
 
-    rows = (slice(*history.indptr[i : i + 2]) for i in range(history.shape[0]))
+    rows = (slice(*play_counts.indptr[i : i + 2]) for i in range(play_counts.shape[0]))
     return [
-        Listener(history.indices[row], history.data[row], np.zeros(row.stop - row.start, dtype=np.int64))
+        Listener(play_counts.indices[row], play_counts.data[row], np.zeros(row.stop - row.start, dtype=np.int64))
         for row in rows
     ]
 

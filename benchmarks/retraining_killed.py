@@ -36,7 +36,7 @@ from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import Audience, CorpusTrack, produce
 from segue.listens.events import Listen
-from segue.recommender.incremental import ends_of
+from segue.recommender.candidate import Lineage
 from segue.recommender.model import NAME, Recommender
 from segue.settings import Settings
 from segue.tracks.vectors import pack
@@ -146,7 +146,7 @@ class Series:
         if champion is None:
             raise RuntimeError("There is no champion.")
         model = Recommender.load(champion.folder())
-        seen, unseen = ends_of(champion), 0
+        seen, unseen = Lineage.of(champion).learned, 0
         listeners, events = defaultdict(set), set()
         for message in self.messages():
             if message.offset < seen.get(message.partition, 0):

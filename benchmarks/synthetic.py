@@ -9,14 +9,15 @@ from pymongo import MongoClient
 from scipy import sparse
 
 from segue.connections.registry import Registry
+from segue.connections.windows import Offsets
+from segue.recommender.candidate import Lineage
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
-from segue.recommender.model import Catalogue, Recommender
+from segue.recommender.model import NAME, Catalogue, Recommender
 from segue.recommender.recipe import Recipe
-from segue.recommender.training import ENDS, NAME
 from segue.settings import Settings
 
 RANK = 64
@@ -45,7 +46,7 @@ def publish(settings: Settings, tracks: int) -> None:
         client[settings.mongo_database]["tracks"].insert_many(documents)
     registry = Registry(settings)
     version = registry.register(
-        NAME, champion(tracks).save, parameters={}, metrics={}, tags={ENDS: "{}"}, report={}
+        NAME, champion(tracks).save, parameters={}, metrics={}, tags=Lineage(Offsets({})).tags(), report={}
     )
     registry.promote(version)
 

@@ -13,7 +13,8 @@ from sampling import Use, Used
 from segue.connections import offsets, spark
 from segue.connections.registry import Registry
 from segue.corpus.lake import Lake
-from segue.genres.release import NAME as GENRE
+from segue.corpus.reports import PublishReport
+from segue.genres.release import MODEL_NAME as GENRE
 from segue.listens.lake_table import ListensTable
 from segue.recommender.model import NAME as RECOMMENDER
 from segue.runs import summaries
@@ -97,8 +98,8 @@ def _corpus(
         yield f"{lake['features']:,} files have features; {counted}."
     if "again" in progress.done:
         runs = [run for run in progress.runs if run["step"] == "again"]
-        jobs = summaries.read(f"corpus/{runs[-1]['run_id']}", source=database)
-        if "unchanged_since" not in jobs["publish"]:
+        report = summaries.require(f"corpus/{runs[-1]['run_id']}", PublishReport, source=database)
+        if report.unchanged_since is None:
             yield "The second run of the corpus has published again, though nothing had changed."
 
 
@@ -108,9 +109,9 @@ def _listens(
     if "listens" not in progress.done:
         return
     kafka = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size
-    plays = database["plays"].count_documents({})
-    if not progress.sent == kafka == plays:
-        yield f"{progress.sent:,} listens were sent; Kafka has {kafka:,}, MongoDB's collection plays {plays:,}."
+    stored = database["listens"].count_documents({})
+    if not progress.sent == kafka == stored:
+        yield f"{progress.sent:,} listens were sent; Kafka has {kafka:,}, MongoDB {stored:,}."
     if "night" in progress.done and lake["listens"] != progress.sent:
         yield f"{progress.sent:,} listens were sent; the lake has {lake['listens']:,}."
 

@@ -6,15 +6,17 @@ from its audio, and neighbours by sound are computed anew. No listens are taken 
 keep their place. If anything differs, the result is the new `champion`, and every listener gets new
 recommendations. The genre champion's choice of classifier and parameters is fitted to the present tracks and
 labels, without a search. Like the nightly training, it has to beat the champion. The champion then predicts the
-genre of tracks that have none. Only after that are the offsets committed.
+genre of tracks that have none. Neither of the two tasks waits for the other to succeed. The offsets are committed
+when both have.
 
 **When.** Always: when a run ends, the next one starts and waits. To stop it, pause the DAG.
 
 **Inputs.** The Kafka topic `tracks`, with one message for each day of the corpus, sent by the task *publish* of
 the DAG `corpus`; the collection `tracks` in MongoDB; the Kafka topic `listens`; the champion.
 
-**Outputs.** A version of the model `recommender` in MLflow, the collection `recommendations` in MongoDB, and the
-committed offsets of the group `segue-new-tracks`.
+**Outputs.** A version of the model `recommender` in MLflow; the collection `recommendations` in MongoDB; in the
+collection `tracks` the fields `genre_predicted`, `genre_probability` and `genre_model`; the committed offsets of
+the group `segue-new-tracks`.
 
 **When it fails.** Nothing is committed, and the next run covers the same days and those announced since. After
 five failures in a row the DAG pauses itself. Read the last line of the failed task's log, then unpause it.
@@ -73,16 +75,14 @@ def new_tracks() -> None:
         min_events="{{ params.min_days }}",
         max_wait_s="{{ params.max_wait_minutes * 60 }}",
     )
-    place = SparkJobOperator(task_id="place_new_tracks", job="place_new_tracks", arguments=["--window", WINDOW])
+    # The pool has one slot: recommendations come before the refit, which takes longer.
+    place = SparkJobOperator(
+        task_id="place_new_tracks", job="place_new_tracks", arguments=["--window", WINDOW], priority_weight=9
+    )
     refit = SparkJobOperator(task_id="refit_genre", job="train_genre", arguments=["--search", "refit"])
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group, retries=3)
-    (
-        wait
-        >> place
-        >> refit
-        >> commit
-        >> training_summary(RUN_ID, STARTED, "place_new_tracks", "MongoDB collection `recommendations`")
-    )
+    summary = training_summary(RUN_ID, STARTED, "place_new_tracks", "MongoDB collection `recommendations`")
+    wait >> [place, refit] >> commit >> summary
 
 
 new_tracks()

@@ -1,4 +1,4 @@
-"""The timetable of DAGs that have a run for each day."""
+"""The timetable of DAGs that have one run a day."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from pendulum import now
 
 
 class DayByDay(CronPartitionTimetable):
-    """Midnight, UTC: each run takes the day that has just ended.
+    """A run every midnight (UTC), whose partition is the day that has just ended.
 
-    - Unpausing the DAG starts nothing; for this, the DAG must not have a start_date either.
-    - A backfill takes no day that is still to come. Airflow would make runs for them that wait for their day, and
-      as it counts on from the last day of any run, those of the nights until then would fall out.
+    - Unpausing the DAG starts no run. For this, the DAG must not have a start_date either.
+    - A backfill makes no runs for days to come. Airflow would let them wait for their day, and would skip the
+      nightly runs until then, because it continues from the latest day that has a run.
     """
 
     def __init__(self) -> None:
-        # At midnight exactly: a backfill leaves out its last day if the run is due later on it.
+        # At midnight exactly: a backfill leaves out its last day if the run of that day is due later.
         super().__init__(
             "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=timedelta(0)
         )
 
     def serialize(self) -> dict[str, Any]:
-        """Nothing to keep: all of them are alike."""
+        """Return nothing, because all instances are alike."""
         return {}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DayByDay:  # noqa: ARG003 - as Airflow calls it
-        """Make it again."""
+        """Return a new instance."""
         return cls()
 
     def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterable[DagRunInfo]:
-        """Tell a backfill its runs, up to that of today."""
+        """List the runs of a backfill, up to that of today."""
         return super().iter_partition_dagrun_infos(earliest=earliest, latest=min(latest, now("UTC")))
 
 
 class SegueDays(AirflowPlugin):
-    """Make the timetable known to the scheduler and the API server."""
+    """Register the timetable with the scheduler and the API server."""
 
     name = "segue_days"
     timetables = [DayByDay]  # noqa: RUF012 - as Airflow declares it

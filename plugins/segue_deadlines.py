@@ -1,4 +1,4 @@
-"""What happens when a run is not done by its deadline."""
+"""The callback for a run that misses its deadline."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ logger = logging.getLogger(__name__)
 
 
 async def note_missed_deadline(context: dict[str, Any], hours: float) -> None:
-    """Say in the triggerer's log that a run is late, and keep it beside the run's summaries.
+    """Log in the triggerer that a run is late, and keep the message beside the run's summaries.
 
     Parameters
     ----------
     context : dict
-        Airflow's: the run under ``dag_run``.
+        Airflow's context, with the run as ``dag_run``.
     hours : float
-        What the run was given.
+        The deadline, counted from when the run was queued.
     """
     run = context["dag_run"]
     run_id = f"{run['dag_id']}/{run['dag_run_id']}"

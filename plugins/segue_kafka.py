@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from asgiref.sync import sync_to_async
 
 from segue.connections import for_airflow, kafka
 from segue.connections import offsets as broker
-from segue.connections.windows import OffsetWindow
+from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ServiceUnavailableError
 from segue_connections import checked
 
@@ -234,7 +235,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
         return returned
 
 
-def replay_start(replay_from: str, replay_offsets: str) -> datetime | dict[int, int]:
+def replay_start(replay_from: str, replay_offsets: str) -> datetime | Offsets:
     """Read where a replay starts.
 
     Parameters
@@ -244,7 +245,7 @@ def replay_start(replay_from: str, replay_offsets: str) -> datetime | dict[int, 
 
     Returns
     -------
-    datetime or dict of int to int
+    datetime or Offsets
         The time, or the offset by partition.
 
     Raises
@@ -262,12 +263,9 @@ def replay_start(replay_from: str, replay_offsets: str) -> datetime | dict[int, 
                 f"replay_from is {replay_from!r}, which is no time such as 2026-11-23T08:00:00Z."
             ) from None
         return start if start.tzinfo else start.replace(tzinfo=UTC)
-    try:
-        offsets = {int(partition): offset for partition, offset in json.loads(replay_offsets).items()}
-    except (AttributeError, ValueError):
-        offsets = {}
-    if offsets and all(type(offset) is int for offset in offsets.values()):
-        return offsets
+    with suppress(ValueError):
+        if offsets := Offsets.from_json(replay_offsets):
+            return offsets
     raise AirflowFailException(
         f'replay_offsets is {replay_offsets}, and not offsets by partition such as {{"0": 120}}.'
     )

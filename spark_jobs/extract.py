@@ -6,6 +6,7 @@ from segue.connections import spark
 from segue.corpus import days, extraction
 from segue.corpus.lake import Lake
 from segue.corpus.plan import Mode
+from segue.corpus.reports import InventoryReport
 from segue.runs import summaries
 from segue.settings import get_settings
 
@@ -17,10 +18,12 @@ def main() -> None:
     arguments = parser.parse_args()
     with spark.job("extract") as session:
         settings = get_settings()
-        lake = Lake(session, settings.lake_uri)
-        chosen = days.chosen(arguments, summaries.read(arguments.run_id))
-        summary = extraction.run(lake, settings.music_dir, chosen, arguments.mode)
-        summaries.report(arguments.run_id, "extract", summary)
+        lake, music = Lake(session, settings.lake_uri), settings.music_dir
+        chosen = days.chosen(arguments, summaries.find(arguments.run_id, InventoryReport))
+        if arguments.mode is Mode.PING:
+            summaries.finish(arguments.run_id, extraction.ping(lake, music, chosen))
+        else:
+            summaries.finish(arguments.run_id, extraction.run(lake, music, chosen, arguments.mode))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from datetime import date
 from segue.connections import mongo, spark
 from segue.listens import catalogue
 from segue.listens.events import Listen
-from segue.listens.histories import Histories
 from segue.listens.ingestion import figures, ingest
 from segue.listens.lake_table import ListensTable
 from segue.listens.matching import TrackIndex
 from segue.listens.rematching import rematch
 from segue.listens.removals import Removals
+from segue.listens.reports import ListensReport, Rematched
 from segue.listens.store import ListenStore
 from segue.runs import summaries
 from segue.runs.progress import spark_tasks, step
@@ -25,7 +25,7 @@ from segue.settings import get_settings
 def main() -> None:
     """Run the job."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-id", required=True, help="key under which the summary is stored")
+    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> under which the report is kept")
     parser.add_argument(
         "--mode", choices=["new", "rebuild"], default="new", help="take what is new, or rebuild days"
     )
@@ -38,27 +38,33 @@ def main() -> None:
     rebuild = (arguments.first, arguments.last) if arguments.mode == "rebuild" else None
     with spark.job("ingest-listens") as session, mongo.database() as database:
         table = ListensTable(session, settings.lake_uri)
-        removals, store, histories = Removals(database), ListenStore(database), Histories(database)
+        removals, store = Removals(database), ListenStore(database)
         removed = session.createDataFrame(list(removals.all().items()), "key string, removed_at double")
         tasks = spark_tasks(session)
         with step("Read from Kafka", tasks):
-            summary = ingest(session, settings, removed, rebuild=rebuild)
+            ingested = ingest(session, settings, removed, rebuild=rebuild)
+        taken_back, rematched, held = 0, Rematched(), None
         if table.exists():
             with step("Remove what was taken back", tasks):
-                summary["taken_back"] = table.remove(removed)
+                taken_back = table.remove(removed)
 
-            def take(events: Sequence[Listen]) -> None:  # what the API shows, and what is recommended from
+            def take(events: Sequence[Listen]) -> None:
                 removals.store(events, store.replace, store.discard)
-                removals.store(events, histories.add, histories.discard)
 
             with step("Match with the corpus of today", tasks):
-                summary |= rematch(table, TrackIndex(catalogue.entries(database)), take)
+                rematched = rematch(table, TrackIndex(catalogue.entries(database)), take)
             with step("Count", tasks):
-                summary["table"] = figures(table, arguments.first, arguments.last)
+                held = figures(table, arguments.first, arguments.last)
             with step("Delete what no version needs", tasks):
                 table.vacuum()
-        summary["seconds"] = time.monotonic() - started
-        summaries.report(arguments.run_id, "ingest_listens", summary)
+        report = ListensReport(
+            ingested=ingested,
+            taken_back=taken_back,
+            rematched=rematched,
+            held=held,
+            seconds=time.monotonic() - started,
+        )
+        summaries.finish(arguments.run_id, report)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from segue.connections import spark
 from segue.corpus import days, extraction, integrate, sources
 from segue.corpus.lake import Lake
+from segue.corpus.reports import ExtractReport, InventoryReport
 from segue.runs import summaries
 from segue.settings import get_settings
 
@@ -15,16 +16,15 @@ def main() -> None:
     """Run the job."""
     arguments = days.parser(__doc__).parse_args()
     with spark.job("integrate") as session:
-        settings = get_settings()
-        table = sources.find(settings).read(datetime.now(UTC).date())
-        jobs = summaries.read(arguments.run_id)
-        chosen, lake = days.chosen(arguments, jobs), Lake(session, settings.lake_uri)
-        if "extract" in jobs:
-            later = extraction.catch_up(lake, settings.music_dir, chosen, jobs["extract"])
-            if later:
-                summaries.report(arguments.run_id, "extract", later)
-        summary = integrate.run(lake, table, chosen)
-        summaries.report(arguments.run_id, "integrate", summary)
+        settings, run_id = get_settings(), arguments.run_id
+        metadata = sources.find(settings).read(datetime.now(UTC).date())
+        lake = Lake(session, settings.lake_uri)
+        chosen = days.chosen(arguments, summaries.find(run_id, InventoryReport))
+        if extracted := summaries.find(run_id, ExtractReport):
+            caught_up = extraction.catch_up(lake, settings.music_dir, chosen, extracted)
+            if caught_up:
+                summaries.finish(run_id, caught_up)
+        summaries.finish(run_id, integrate.run(lake, metadata, chosen))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""Publish days of the integrated dataset to MongoDB, label tracks without genre, and tell what has changed."""
+"""Publish days of the integrated dataset to MongoDB, and announce on Kafka which of them have changed."""
 
 from __future__ import annotations
 
 from segue.connections import mongo, spark
-from segue.corpus import announced, days, publish
-from segue.corpus.announcement import announce
+from segue.corpus import days, publish
 from segue.corpus.lake import Lake
-from segue.genres import predictions
+from segue.corpus.reports import InventoryReport
 from segue.runs import summaries
 from segue.settings import get_settings
 
@@ -16,14 +15,9 @@ def main() -> None:
     arguments = days.parser(__doc__).parse_args()
     with spark.job("publish") as session, mongo.database() as database:
         settings = get_settings()
-        lake = Lake(session, settings.lake_uri)
-        chosen = days.chosen(arguments, summaries.read(arguments.run_id))
-        summary = publish.run(lake, database, chosen, settings)
-        summary |= predictions.label_if_reachable(session, database, settings)
-        changes = announced.changes(lake, database, chosen)
-        announce(settings, {change.day: change.tracks for change in changes})
-        announced.note(database, changes)
-        summaries.report(arguments.run_id, "publish", summary | {"days_announced": len(changes)})
+        chosen = days.chosen(arguments, summaries.find(arguments.run_id, InventoryReport))
+        report = publish.run(Lake(session, settings.lake_uri), database, chosen, settings)
+        summaries.finish(arguments.run_id, report)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tune and train the genre model on the published tracks, let the better one be the champion, and let it label."""
+"""Train the genre model on the published tracks, promote it if it is better, and predict missing genres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segue.corpus.lake import versions
 from segue.errors import NothingToLearnError
 from segue.genres import predictions, release
 from segue.genres.search import Budget
-from segue.genres.training import Search
+from segue.genres.training import SearchOptions
 from segue.runs import reports, summaries
 from segue.runs.progress import step
 from segue.settings import get_settings
@@ -25,38 +25,44 @@ FIELDS = ("artist", "genre", "features", "flags", "language", "year", "split", "
 
 
 def main() -> None:
-    """Read the arguments, run, print and keep the summary."""
+    """Run the job."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the summary, and name of the study")
-    parser.add_argument("--trials", type=int, default=20, help="most trials of the search")
-    parser.add_argument("--minutes", type=float, default=12, help="longest time for it")
+    parser.add_argument(
+        "--run-id", required=True, help="<dag_id>/<run_id>: key of the summary, and name of the study"
+    )
+    parser.add_argument("--trials", type=int, default=20, help="largest number of trials of the search")
+    parser.add_argument("--minutes", type=float, default=12, help="longest time of the search, in minutes")
     parser.add_argument(
         "--search",
         choices=("warm", "wide", "refit"),
         default="warm",
-        help="begin with what was best; begin anew with every classifier; or only fit the champion's choice again",
+        help="warm: try the best choices of earlier trainings first; wide: try every classifier, and ignore "
+        "earlier trainings; refit: fit the champion's choice again, without a search",
     )
     parser.add_argument(
-        "--parallelism", type=int, default=0, help="fits at a time, two at most; 0: as many as the cores take"
+        "--parallelism",
+        type=int,
+        default=0,
+        help="number of fits at the same time, at most two; 0: as many as the cores can run",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the search, trees and first weights")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the search, of trees and of initial weights")
     arguments = parser.parse_args()
     started = time.monotonic()
     settings = get_settings()
 
     with spark.job("train-genre") as session, mongo.database() as database:
-        # They are read three times; on disk they take no memory from the training.
+        # The tracks are read three times. On disk, they take no memory from the training.
         tracks = reading.read_tracks(session, *FIELDS)
         tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
         with step("Reading the tracks from the document server"):
-            made_from = reading.snapshot(tracks)
-        print(f"Read {int(made_from['mongo_tracks']):,} tracks.", flush=True)
+            data_versions = reading.snapshot(tracks)
+        print(f"Read {int(data_versions['mongo_tracks']):,} tracks.", flush=True)
         refit = arguments.search == "refit"
-        if refit and (reason := release.nothing_to_refit(registry, made_from)):
+        if refit and (reason := release.reason_not_to_refit(registry, data_versions)):
             outcome: dict[str, Any] = {"decision": "kept", "reason": reason}
         else:
-            how = Search(
+            options = SearchOptions(
                 settings.tuning,
                 arguments.run_id,
                 Budget(1, 0) if refit else Budget(arguments.trials, arguments.minutes),
@@ -64,18 +70,20 @@ def main() -> None:
                 seed=arguments.seed,
                 parallelism=arguments.parallelism or None,
             )
-            made_from |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
+            data_versions |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
             links = reports.links(arguments.run_id)
             arrays = tracks.withColumn("features", features_array("features"))
             try:
-                trained, decision = release.release(arrays, registry, how, made_from=made_from, links=links)
+                trained, decision = release.release(
+                    arrays, registry, options, data_versions=data_versions, links=links
+                )
             except NothingToLearnError as error:
                 outcome = {"decision": "skipped", "reason": str(error)}
             else:
                 reports.save(arguments.run_id, decision.page, into=database)
-                print(trained.judged.classification.table(), flush=True)
+                print(trained.evaluation.confusion.table(), flush=True)
                 outcome = release.summary(trained, decision)
-        outcome |= predictions.label(session, database, registry)
+        outcome |= predictions.predict_missing_genres(session, database, registry)
         outcome |= {"seconds": time.monotonic() - started}
         summaries.report(arguments.run_id, "train_genre", outcome)
 

@@ -79,7 +79,7 @@ def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_previe
     expect(ask).to_be_hidden()
     expect(rows).to_have_count(25)
     expect(rows.first).to_contain_text("Popular with other listeners")
-    expect(page.get_by_role("heading", name="Listens that were refused lately")).to_be_visible()
+    expect(page.get_by_role("heading", name="Recently refused listens")).to_be_visible()
     expect(page.locator("#refusals")).to_contain_text("the clock of the player is not set")
     expect(page.locator("#refusals")).to_contain_text("No clock")
 

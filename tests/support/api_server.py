@@ -12,7 +12,7 @@ import uvicorn
 from kafka import KafkaConsumer
 
 from segue.api.app import create_app
-from segue.api.wire import SpelledHeaders
+from segue.api.http_protocol import PlayerHttpProtocol
 from segue.listens.events import Listen
 from segue.settings import Settings
 from segue.stack import ports
@@ -23,7 +23,7 @@ class serving:  # noqa: N801 - read as a statement: with serving(settings) as ur
 
     def __init__(self, settings: Settings, *, healthy: bool = True) -> None:
         app = create_app(settings)
-        config = uvicorn.Config(app, port=settings.api_port, log_level="warning", http=SpelledHeaders)
+        config = uvicorn.Config(app, port=settings.api_port, log_level="warning", http=PlayerHttpProtocol)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._url = f"http://127.0.0.1:{settings.api_port}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -18,6 +17,8 @@ from scipy import sparse
 from tests.support.api_server import free_port
 
 from segue.connections.registry import Registry
+from segue.connections.windows import Offsets
+from segue.recommender.candidate import Lineage
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
@@ -25,7 +26,6 @@ from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
 from segue.recommender.model import NAME, Catalogue, Recommender
 from segue.recommender.recipe import Recipe
-from segue.recommender.training import ENDS
 from segue.settings import Settings
 
 TRACKS = 40
@@ -68,7 +68,7 @@ def model(seed: int, rank: int = 2) -> Recommender:
 
 def promote(settings: Settings, seed: int, rank: int = 2) -> str:
     registry = Registry(settings)
-    tags = {ENDS: json.dumps({})}
+    tags = Lineage(Offsets({})).tags()
     version = registry.register(NAME, model(seed, rank).save, parameters={}, metrics={}, tags=tags, report={})
     registry.promote(version)
     return str(version)

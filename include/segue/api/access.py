@@ -1,4 +1,4 @@
-"""Who asks, and may they: tokens, rate limits, and the body of a request."""
+"""Access to the API: tokens, rate limits, and reading the body of a request."""
 
 from __future__ import annotations
 
@@ -13,30 +13,32 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from segue.api.accounts import RememberedAccounts
+from segue.api.accounts import TokenCache
 from segue.api.context import Context
 from segue.api.errors import ApiError, bad_request, not_found, unauthorized
 from segue.api.optional_fields import canonical_uuid
-from segue.api.pace import Turn
 from segue.api.rate_limits import WINDOW_S
+from segue.api.throttle import Slot
 from segue.listens import limits
 
-_PATIENCE = 4  # times the largest body are read and thrown away, so that the client reads the answer
+_DISCARDED_BODIES = 4
+"""A body that is too large is read and discarded up to so many times the limit, so that the client reads the
+response."""
 
 
 def context(request: Request) -> Context:
-    """Return what the routes work with."""
+    """Return the context of the API."""
     found: Context = request.app.state.context
     return found
 
 
 def header_token(request: Request) -> str | None:
-    """Take the token out of ``Authorization: Token …`` (or Bearer); None without such a header.
+    """Return the token of the header ``Authorization: Token …`` (or Bearer), or None if there is no such header.
 
     Raises
     ------
     ApiError
-        401, for another header; such a request counts for the address that it comes from.
+        401, if the header has another form. Such a request counts against the limit of its address.
     """
     header = request.headers.get("authorization")
     if not header:
@@ -49,7 +51,7 @@ def header_token(request: Request) -> str | None:
 
 
 def plain_token(token: str) -> str:
-    """Undo base64: Jellyfin's plugin stores tokens in it, and sends some as they are stored."""
+    """Decode a token in base64. Jellyfin's plugin stores tokens so, and sends some of them undecoded."""
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), validate=True).decode("ascii")
     except ValueError:
@@ -57,59 +59,76 @@ def plain_token(token: str) -> str:
     return decoded if canonical_uuid(decoded) == decoded else token
 
 
-async def user_of(request: Request, token: str | None, remembered: RememberedAccounts | None = None) -> str | None:
-    """Name the user of a token, or of another secret that `remembered` knows, and count the request.
+async def user_of(request: Request, token: str | None, cache: TokenCache | None = None) -> str | None:
+    """Return the user of a token, and count the request against a rate limit.
 
-    A valid token's requests count for its user, others for the address that they come from. When that has sent too
-    many, the database is no longer asked for tokens that were never valid: nobody guesses tokens quickly.
+    A request with a valid token counts for its user, any other for its address. Once an address has sent too many,
+    the database is no longer queried for tokens that were never valid. So nobody can guess tokens quickly.
 
-    What a user submits is never answered with 429, which makes players throw it away: it is slowed down. A token
-    that is not looked up may be a user's, so what is submitted with it is answered with 503.
+    A submission is never answered with 429, because players would discard it. It is delayed instead. If its token
+    is not looked up, the token may still be valid, so the answer is 503.
+
+    Parameters
+    ----------
+    request
+    token
+        A token, or None.
+    cache
+        Finds the user of a token or of a session key; by default of a token.
+
+    Returns
+    -------
+    str or None
+        None if the token is missing or invalid.
 
     Raises
     ------
     ApiError
-        429, if there were too many; 503 with ``Retry-After``, if slowing down would take too long, or if the token
-        of a submission is not looked up.
+        429, if there were too many requests. 503 with ``Retry-After``, if a submission would have to wait too
+        long, or its token is not looked up.
     """
     ctx = context(request)
     address = _address(request)
-    remembered = remembered or ctx.remembered
-    known, user_name = remembered.remembered(token) if token else (True, None)
-    if token and not known:
+    cache = cache or ctx.token_cache
+    fresh, user_name = cache.cached(token) if token else (True, None)
+    if token and not fresh:
         if user_name is not None or ctx.rate_limits.may_ask(address):
-            user_name = await run_in_threadpool(remembered.look_up, token)
+            user_name = await run_in_threadpool(cache.look_up, token)
         elif request.method == "POST":
             _, request.state.headers = ctx.rate_limits.address(address)
             _send_again_after(
-                request, WINDOW_S, "Too many requests come from this address to check your token now."
+                request,
+                WINDOW_S,
+                "Your token cannot be checked now, because this address sends too many requests.",
             )
     if user_name is None:
         _count(request, *ctx.rate_limits.address(address))
     else:
         request.state.user = user_name
         if request.method == "POST":
-            await _wait(request, ctx.pace.take(user_name), ctx.pace.requests)
+            await _wait(request, ctx.throttle.take(user_name), ctx.throttle.requests)
         else:
             _count(request, *ctx.rate_limits.user(user_name))
     return user_name
 
 
-async def _wait(request: Request, turn: Turn, requests: int) -> None:
+async def _wait(request: Request, slot: Slot, requests: int) -> None:
     request.state.headers = {
         "X-RateLimit-Limit": str(requests),
-        "X-RateLimit-Remaining": str(turn.remaining),
-        "X-RateLimit-Reset-In": str(turn.reset_s),
-        "X-RateLimit-Reset": str(int(time.time()) + turn.reset_s),
+        "X-RateLimit-Remaining": str(slot.remaining),
+        "X-RateLimit-Reset-In": str(slot.reset_s),
+        "X-RateLimit-Reset": str(int(time.time()) + slot.reset_s),
     }
-    if not turn.allowed:
-        _send_again_after(request, math.ceil(turn.wait_s), "You submit faster than your rate limit.")
-    await asyncio.sleep(turn.wait_s)
+    if not slot.allowed:
+        _send_again_after(request, math.ceil(slot.wait_s), "You submit faster than your rate limit.")
+    await asyncio.sleep(slot.wait_s)
 
 
 def _send_again_after(request: Request, seconds: int, why: str) -> NoReturn:
     request.state.headers["Retry-After"] = str(seconds)
-    raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, f"{why} Send this again after the seconds in Retry-After.")
+    raise ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE, f"{why} Send this request again after the seconds in Retry-After."
+    )
 
 
 def _address(request: Request) -> str:
@@ -127,12 +146,12 @@ def _count(request: Request, allowed: bool, headers: dict[str, str]) -> None:
 
 
 async def authorized(request: Request) -> str:
-    """Name the user who asks.
+    """Return the user of the request's token.
 
     Raises
     ------
     ApiError
-        401, without a valid token.
+        401, if the token is missing or invalid.
     """
     token = header_token(request)
     user_name = await user_of(request, token)
@@ -144,12 +163,12 @@ async def authorized(request: Request) -> str:
 
 
 async def owner(request: Request, user_name: str, asking: Annotated[str, Depends(authorized)]) -> str:
-    """Let a user read what is their own; the case of the name does not matter.
+    """Return the user whose private data is requested; the case of the name is ignored.
 
     Raises
     ------
     ApiError
-        403 for another user's, 404 for one who does not exist.
+        403, if the token is another user's; 404, if there is no such user.
     """
     if user_name == asking:
         return asking
@@ -157,17 +176,17 @@ async def owner(request: Request, user_name: str, asking: Annotated[str, Depends
     if found is None:
         raise not_found(f"Cannot find user: {user_name}")
     if found.user_name != asking:
-        raise ApiError(HTTPStatus.FORBIDDEN, "A token reads what belongs to its own user only.")
+        raise ApiError(HTTPStatus.FORBIDDEN, "A token gives access to the data of its own user only.")
     return asking
 
 
 async def reader(request: Request, user_name: str) -> str:
-    """Let users read what is their own, and everybody what a user has made public.
+    """Return the user whose data is requested, if it is public or the token is the user's own.
 
     Raises
     ------
     ApiError
-        401 without a token, 403 or 404 with another user's, unless the user has made it public.
+        If the data is not public: 401 without a token; 403 or 404 with the token of another user.
     """
     asking = await authorized(request) if header_token(request) else await user_of(request, None)
     if user_name == asking:
@@ -181,12 +200,12 @@ async def reader(request: Request, user_name: str) -> str:
 
 
 async def read_body(request: Request) -> bytes:
-    """Read the body, but neither without end nor for ever.
+    """Read the body, limited in size and time.
 
     Raises
     ------
     ApiError
-        400 for more than ListenBrainz takes and from a client that went away, 408 from one that is too slow.
+        400, if the body is larger than ListenBrainz accepts or the client disconnects; 408, if it takes too long.
     """
     chunks, size = [], 0
     try:
@@ -195,12 +214,12 @@ async def read_body(request: Request) -> bytes:
                 size += len(chunk)
                 if size <= limits.MAX_BODY_BYTES:
                     chunks.append(chunk)
-                elif size > _PATIENCE * limits.MAX_BODY_BYTES:
+                elif size > _DISCARDED_BODIES * limits.MAX_BODY_BYTES:
                     break
     except TimeoutError:
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.") from None
     except ClientDisconnect:
-        raise bad_request("The request was cut off.") from None  # for the metrics: nobody reads it
+        raise bad_request("The request was cut off.") from None  # only the metrics show it
     if size > limits.MAX_BODY_BYTES:
         raise bad_request(f"Payload too large. Payload cannot exceed {limits.MAX_BODY_BYTES} bytes")
     return b"".join(chunks)

@@ -1,7 +1,7 @@
-"""Accounts: who may submit. A token is shown once and kept only as its SHA-256.
+"""User accounts and their tokens.
 
-A token is 122 random bits, so a fast hash cannot be guessed backwards; it looks like ListenBrainz's (a UUID),
-which some players check.
+A token is shown once and stored only as its SHA-256. It has 122 random bits, so even a fast hash cannot be
+reversed by guessing. It has the form of ListenBrainz's tokens, a UUID, because some players check that.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from segue.errors import SegueError
 
 COLLECTION = "accounts"
 USER_NAME = re.compile(r"[\w][\w .-]{0,63}")
-TRUSTED_S = 5.0
-"""How long the API trusts what it has looked up: a revoked token works at most this long."""
+CACHED_S = 5.0
+"""How long the API caches the user of a token. A revoked token works at most this long."""
 
-_OF_A_TOKEN = {"sessions": "", "token_md5": ""}
-"""What ends with a token; see `audioscrobbler.sessions`."""
+_UNSET_SESSIONS = {"sessions": "", "token_md5": ""}
+"""Fields that are deleted with a token, see `segue.api.sessions`."""
 
 
 class AccountError(SegueError):
-    """An account cannot be made, found or changed."""
+    """An account cannot be created, found or changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +57,27 @@ class Accounts:
         self._accounts = database[COLLECTION]
 
     def add(self, user_name: str) -> str:
-        """Make an account.
+        """Create an account.
 
         Returns
         -------
         str
-            The token, which cannot be shown again.
+            The token. It cannot be shown again.
 
         Raises
         ------
         AccountError
-            If the name cannot be one, or is taken.
+            If the name is not allowed, or is taken.
         """
         if not USER_NAME.fullmatch(user_name):
             raise AccountError(
-                f"{user_name!r} cannot be a user name: use 1 to 64 letters, digits, spaces, '_', '.' or '-', "
-                "with a letter, digit or '_' first."
+                f"{user_name!r} cannot be a user name. Use 1 to 64 letters, digits, spaces, '_', '.' or '-', and "
+                "begin with a letter, a digit or '_'."
             )
         if (taken := self.find(user_name)) is not None and taken.user_name != user_name:
             raise AccountError(
-                f"There is a user {taken.user_name!r} already. The case of a name does not matter: choose another."
+                f"There is already a user {taken.user_name!r}. Names that differ only in case are the "
+                "same; choose another."
             )
         token = str(uuid.uuid4())
         account = {"_id": user_name, "folded": user_name.casefold(), "created_at": datetime.now(UTC)}
@@ -84,12 +85,17 @@ class Accounts:
             self._accounts.insert_one(account | _secret(token))
         except DuplicateKeyError as error:
             raise AccountError(
-                f"There is a user {user_name!r} already: `segue users rotate` makes a new token."
+                f"There is already a user {user_name!r}. `segue users rotate` creates a new token."
             ) from error
         return token
 
     def rotate(self, user_name: str) -> str:
-        """Replace the token; the old one is refused from now on.
+        """Replace the token of a user; the old token becomes invalid.
+
+        Returns
+        -------
+        str
+            The new token.
 
         Raises
         ------
@@ -97,44 +103,44 @@ class Accounts:
             If there is no such user.
         """
         token = str(uuid.uuid4())
-        replaced = {"$set": _secret(token), "$unset": _OF_A_TOKEN}
+        replaced = {"$set": _secret(token), "$unset": _UNSET_SESSIONS}
         if not self._accounts.update_one({"_id": user_name}, replaced).matched_count:
             raise _unknown(user_name)
         return token
 
     def revoke(self, user_name: str) -> None:
-        """Take the token away; what was submitted stays.
+        """Delete the token of a user; the listens stay.
 
         Raises
         ------
         AccountError
             If there is no such user.
         """
-        nothing = {"$unset": {"token_key": "", "token_sha256": "", **_OF_A_TOKEN}}
+        nothing = {"$unset": {"token_key": "", "token_sha256": "", **_UNSET_SESSIONS}}
         if not self._accounts.update_one({"_id": user_name}, nothing).matched_count:
             raise _unknown(user_name)
 
     def remove(self, user_name: str) -> bool:
-        """Remove the account; tell whether there was one."""
+        """Delete an account, and return whether it existed."""
         return bool(self._accounts.delete_one({"_id": user_name}).deleted_count)
 
     def all(self) -> list[Account]:
-        """List the accounts by name."""
+        """Return all accounts, sorted by name."""
         return [_account(document) for document in self._accounts.find().sort("_id")]
 
     def exists(self, user_name: str) -> bool:
-        """Tell whether there is such a user, spelled exactly so."""
+        """Return whether there is a user of exactly this name, case included."""
         return self._accounts.find_one({"_id": user_name}, {"_id": 1}) is not None
 
     def find(self, user_name: str) -> Account | None:
-        """Find a user, whatever the case of the letters; the exact spelling goes first."""
+        """Find a user by name, ignoring case; an exact match wins. Return None if there is none."""
         document = self._accounts.find_one({"_id": user_name})
         if document is None:
             document = self._accounts.find_one({"folded": user_name.casefold()})
         return _account(document) if document else None
 
     def set_public(self, user_name: str, public: bool) -> None:
-        """Let everybody read the listens, counts and loves of a user, or only the user's own token.
+        """Choose whether everybody can read the listens, statistics and feedback of a user, or only the user.
 
         Raises
         ------
@@ -145,9 +151,9 @@ class Accounts:
             raise _unknown(user_name)
 
     def of_token(self, token: str) -> str | None:
-        """Name the user of a token; None if it is nobody's.
+        """Return the name of the user whose token this is, or None.
 
-        The first half of the hash finds the document, the whole is compared in constant time.
+        The first half of the hash finds the document. The whole hash is compared in constant time.
         """
         wanted = _secret(token)
         for document in self._accounts.find({"token_key": wanted["token_key"]}):
@@ -156,16 +162,16 @@ class Accounts:
         return None
 
     def latest_import(self, user_name: str, service: str) -> int:
-        """Read until when the user has imported from a service, in seconds since 1970; 0 if never."""
+        """Return the time up to which the user has imported from a service, in seconds since 1970; 0 if never."""
         account = self._accounts.find_one({"_id": user_name}, {"imports": 1}) or {}
         return int(account.get("imports", {}).get(service, 0))
 
     def note_import(self, user_name: str, service: str, listened_at: int) -> None:
-        """Note that the user has imported until then; never backwards."""
+        """Record that the user has imported up to a time, in seconds since 1970. Earlier times change nothing."""
         self._accounts.update_one({"_id": user_name}, {"$max": {f"imports.{service}": listened_at}})
 
     def create_indexes(self) -> None:
-        """Make looking up a token, a session or a name quick; complete the accounts of earlier versions."""
+        """Create the indexes, and add the field ``folded`` to accounts of earlier versions."""
         self._accounts.create_index("token_key", sparse=True)
         self._accounts.create_index("sessions", sparse=True)
         self._accounts.create_index("folded", sparse=True)
@@ -174,40 +180,49 @@ class Accounts:
             self._accounts.update_one({"_id": document["_id"]}, {"$set": {"folded": folded}})
 
 
-class RememberedAccounts:
-    """What the API has looked up in the last seconds, so that the database is not asked at every request.
+class TokenCache:
+    """A cache of the users of tokens or sessions, so that most requests need no database query.
 
     Parameters
     ----------
-    of_secret
-        Names the user of a token or of a session; None if it is nobody's.
+    find_user
+        Returns the user of a token or session key, or None.
     size
-        Secrets remembered at most.
+        Largest number of cached tokens.
     """
 
-    def __init__(self, of_secret: Callable[[str], str | None], size: int = 10_000) -> None:
-        self._of_secret = of_secret
+    def __init__(self, find_user: Callable[[str], str | None], size: int = 10_000) -> None:
+        self._find_user = find_user
         self._size = size
         self._tokens: dict[bytes, tuple[float, str | None]] = {}
 
-    def remembered(self, token: str) -> tuple[bool, str | None]:
-        """Tell whether the token is remembered, and whose it is or was when that was last asked."""
+    def cached(self, token: str) -> tuple[bool, str | None]:
+        """Return what is cached of a token.
+
+        Returns
+        -------
+        fresh : bool
+            Whether the entry is fresh enough to be trusted.
+        user_name : str or None
+            The user at the last query, even if the entry has expired; None if the token was invalid.
+        """
         until, user_name = self._tokens.get(digest(token), (0.0, None))
         return until > time.monotonic(), user_name
 
     def look_up(self, token: str) -> str | None:
-        """Ask the database whose token it is, and remember the answer."""
-        user_name = self._of_secret(token)
+        """Query the database for the user of a token, and cache the answer."""
+        user_name = self._find_user(token)
         if len(self._tokens) >= self._size:
-            # Guesses go, users stay: they may be asked for however much is guessed at their address.
+            # Invalid tokens are evicted first: guessing must not evict users, whose tokens are always looked up
+            # again.
             users = {hashed: found for hashed, found in self._tokens.items() if found[1] is not None}
             self._tokens = users if len(users) < self._size else {}
-        self._tokens[digest(token)] = (time.monotonic() + TRUSTED_S, user_name)
+        self._tokens[digest(token)] = (time.monotonic() + CACHED_S, user_name)
         return user_name
 
 
 def digest(secret: str) -> bytes:
-    """Hash a token or a session's key as it is kept."""
+    """Return the SHA-256 of a token or session key, as it is stored."""
     return hashlib.sha256(secret.encode()).digest()
 
 
@@ -223,5 +238,5 @@ def _account(document: dict[str, Any]) -> Account:
 
 def _unknown(user_name: str) -> AccountError:
     return AccountError(
-        f"There is no user {user_name!r}: `segue users list` shows all, `segue users add` makes one."
+        f"There is no user {user_name!r}. `segue users list` lists the users, `segue users add` creates one."
     )

@@ -1,4 +1,4 @@
-"""The FastAPI application, put together."""
+"""The FastAPI application with all its routes and middleware."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from pydantic.json_schema import models_json_schema
 
 from segue.api import (
     audioscrobbler,
-    elsewhere,
     errors,
     feedback,
     health,
-    looking_up,
+    http_protocol,
+    metadata_lookup,
     reading,
     recommendations,
     schemas,
     statistics,
     submitting,
-    wire,
+    unsupported,
 )
 from segue.api.base_urls import AnyBaseUrl
-from segue.api.caching import Lately
+from segue.api.caching import CachedValue
 from segue.api.context import Context
-from segue.api.observation import Observation
+from segue.api.observability import RequestObserver
 from segue.settings import Settings, get_settings
 
-DESCRIPTION = """Point the scrobbler you already have at this server instead of `api.listenbrainz.org`, with a
-token of `segue users add`. A listen that was answered with 200, and is not among the `refused` of the answer, is
-in Kafka; anything else may be sent again without harm.
+DESCRIPTION = """Configure your scrobbler to use this server instead of `api.listenbrainz.org`, with a token that
+`segue users add` prints. If the status of a submission is 200, Kafka has every listen that is not in `refused`.
+Sending a listen again does no harm.
 
-Every request but `/health`, `/metrics` and these pages carries `Authorization: Token …`. What a user has made
-public (`segue users public`) can be read without.
+All requests need the header `Authorization: Token …`, except `/health`, `/metrics`, these pages, and requests for
+data that a user has made public with `segue users public`.
 """
 
 BODIES: tuple[type[BaseModel], ...] = (
-    schemas.Submission,
+    schemas.SubmitListens,
     schemas.DeletedListen,
     schemas.LatestImport,
     schemas.RecordingFeedback,
@@ -50,21 +50,21 @@ BODIES: tuple[type[BaseModel], ...] = (
 
 
 def create_app(settings: Settings | None = None, memory: health.Memory = list) -> FastAPI:
-    """Make the application; its threads start and stop with it.
+    """Create the application. Its threads start and stop with it.
 
     Parameters
     ----------
     settings
-        Default those of the environment.
+        By default, those of the environment.
     memory
-        Measures what the services of the stack hold, for ``/health`` and ``/metrics``; default none.
+        Measures the memory of the stack's services for ``/health`` and ``/metrics``. By default, there are none.
     """
     wanted = settings or get_settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.context = context = Context.of(wanted)
-        app.state.memory = Lately(memory)
+        app.state.context = context = Context.from_settings(wanted)
+        app.state.memory = CachedValue(memory)
         context.start()
         yield
         context.close()
@@ -77,28 +77,29 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
         redirect_slashes=False,
     )
     errors.install(app)
-    parts = (submitting, reading, feedback, statistics, looking_up, elsewhere, recommendations, health)
+    parts = (submitting, reading, feedback, statistics, metadata_lookup, unsupported, recommendations, health)
     for part in parts:
         app.include_router(part.router)
     routes = [route for part in parts for route in part.router.routes if isinstance(route, APIRoute)]
     app.add_middleware(AnyBaseUrl, paths=[route.path for route in routes])
     audioscrobbler.include(app)
-    # Players in a browser, such as Web Scrobbler, come from other origins; the token is in a header, not a cookie.
+    # Players in a browser, such as Web Scrobbler, send requests from other origins. That is safe: the token is in
+    # a header, not in a cookie.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type"],
-        expose_headers=wire.NAMES,
+        expose_headers=http_protocol.HEADER_NAMES,
         max_age=86_400,
     )
-    app.add_middleware(Observation)
+    app.add_middleware(RequestObserver)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Describe the API, with the bodies that the routes read themselves and the token."""
+    """Build the OpenAPI description, and add the token and the bodies that the routes parse themselves."""
     if app.openapi_schema is None:
         described = FastAPI.openapi(app)
         _, definitions = models_json_schema(
@@ -109,7 +110,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components["securitySchemes"] = {"token": {"type": "apiKey", "in": "header", "name": "Authorization"}}
         for path, operations in described["paths"].items():
             for operation in operations.values():
-                operation["responses"].pop("422", None)  # what is invalid answers 400
+                operation["responses"].pop("422", None)  # invalid parameters are answered with 400
                 if path.startswith(("/1/", "/v1/")):
                     operation["security"] = [{"token": []}]
         app.openapi_schema = described

@@ -1,8 +1,8 @@
-"""Any base URL that a person may type into a player: the path is put right before it is looked up.
+"""Accept any base URL that a user may type into a player, by rewriting the path of a request.
 
-Some players add ``/1/submit-listens`` to what they are given, some ``submit-listens``, some nothing. People type
-the host, the host with ``/1/``, or the whole URL that submits. All of these mean the same here, without a
-redirect: most players do not follow one with a POST.
+Some players append ``/1/submit-listens`` to the base URL, some ``submit-listens``, some nothing. Users type the
+host, the host with ``/1/``, or the whole URL of submit-listens. All of these work here. There is no redirect,
+because most players do not follow one with a POST.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class AnyBaseUrl:
     Parameters
     ----------
     app
-        What answers.
+        The application.
     paths
-        Of its routes, such as ``/1/user/{user_name}/listens``.
+        Paths of its routes, such as ``/1/user/{user_name}/listens``.
     """
 
     def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
@@ -35,23 +35,23 @@ class AnyBaseUrl:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
-            # In place: what is around this one reads the route that is found.
+            # In place, because the middleware around this one reads the route that is found.
             scope["path"] = self.canonical(scope["method"], scope["path"])
         await self._app(scope, receive, send)
 
     def canonical(self, method: str, path: str) -> str:
-        """Find the path that is meant.
+        """Return the path of the route that is meant.
 
         Parameters
         ----------
         method, path
-            Of a request.
+            HTTP method and path of a request.
 
         Returns
         -------
         str
-            ``/1/…`` for whatever may be an endpoint of ListenBrainz, ``/2.0/`` for Last.fm's, ``/`` for a base URL
-            that is only read; others with single slashes.
+            ``/1/…`` if the path may be an endpoint of ListenBrainz, ``/2.0/`` for Last.fm's, and ``/`` for a GET
+            of the base URL. Any other path is returned with repeated slashes removed.
         """
         parts = [part for part in path.split("/") if part]
         base = 0

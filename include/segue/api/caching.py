@@ -1,4 +1,4 @@
-"""Answers that cost something and that anybody may ask for."""
+"""A cache for results that are expensive and that anybody may request."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from fastapi.concurrency import run_in_threadpool
 
 T = TypeVar("T")
 
-KEPT_S = 2.0
-"""How old an answer may be."""
+MAX_AGE_S = 2.0
+"""Age at which a cached value expires."""
 
 
-class Lately(Generic[T]):
-    """The answer of the last seconds; a new one is found by one thread, whoever asks meanwhile waits for it.
+class CachedValue(Generic[T]):
+    """A value that is computed again when it has expired.
+
+    One thread computes it. Requests that come meanwhile wait for its result without a thread of their own.
 
     Parameters
     ----------
-    ask
-        Finds the answer, and may block.
+    compute
+        Returns the value; it may block.
     """
 
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._ask = ask
+    def __init__(self, compute: Callable[[], T]) -> None:
+        self._compute = compute
         self._lock = asyncio.Lock()
-        self._found: tuple[float, T] | None = None
+        self._cached: tuple[float, T] | None = None
 
-    async def __call__(self) -> T:
-        """Tell."""
+    async def get(self) -> T:
+        """Return the cached value, or compute it if it is older than `MAX_AGE_S` seconds."""
         async with self._lock:
-            if self._found is None or time.monotonic() - self._found[0] > KEPT_S:
-                answer = await run_in_threadpool(self._ask)
-                self._found = time.monotonic(), answer
-            return self._found[1]
+            if self._cached is None or time.monotonic() - self._cached[0] > MAX_AGE_S:
+                value = await run_in_threadpool(self._compute)
+                self._cached = time.monotonic(), value
+            return self._cached[1]

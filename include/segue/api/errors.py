@@ -1,4 +1,4 @@
-"""What the API answers when it refuses: ListenBrainz's JSON object with ``code`` and ``error``."""
+"""Error responses of the API: ListenBrainz's JSON object with ``code`` and ``error``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RETRY_AFTER_S = "5"
 
 
 class ApiError(Exception):
-    """A request that is refused, and why."""
+    """A request is refused; the message says why."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -30,55 +30,61 @@ class ApiError(Exception):
 
 
 class BadListenError(Exception):
-    """A listen that cannot be taken, with the sentence for the player; others of the request may be good."""
+    """One listen of a request is refused; the message is for the player."""
 
 
 def bad_request(message: str) -> ApiError:
-    """Answer 400: the client must send something else."""
+    """Return the error 400: the request is wrong."""
     return ApiError(HTTPStatus.BAD_REQUEST, message)
 
 
 def unauthorized(message: str) -> ApiError:
-    """Answer 401: no token, or none that is valid."""
+    """Return the error 401: the token is missing or invalid."""
     return ApiError(HTTPStatus.UNAUTHORIZED, message)
 
 
 def not_found(message: str) -> ApiError:
-    """Answer 404."""
+    """Return the error 404."""
     return ApiError(HTTPStatus.NOT_FOUND, message)
 
 
-def body(
+def error_response(
     status: int, message: str, headers: dict[str, str] | None = None, *, more: Mapping[str, Any] | None = None
 ) -> JSONResponse:
-    """Put an error into ListenBrainz's form, with `more` beside it."""
+    """Build a response in ListenBrainz's form; `more` are further keys of the JSON object."""
     return JSONResponse({"code": status, "error": message} | dict(more or {}), status_code=status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Give every error of `app` that form."""
+    """Make `app` answer every error in this form."""
 
     async def refused(_: Request, error: ApiError) -> JSONResponse:
         headers = {"WWW-Authenticate": "Token"} if error.status is HTTPStatus.UNAUTHORIZED else None
-        return body(error.status, error.message, headers)
+        return error_response(error.status, error.message, headers)
 
     async def not_written(_: Request, error: NotWritten) -> JSONResponse:
         log.warning("%s", error)
-        return body(503, "Cannot submit to queue, please try again later.", {"Retry-After": RETRY_AFTER_S})
+        return error_response(
+            503, "Cannot submit to queue, please try again later.", {"Retry-After": RETRY_AFTER_S}
+        )
 
     async def no_database(_: Request, error: PyMongoError) -> JSONResponse:
         log.warning("MongoDB: %s", error)
-        return body(503, "The database is away, please try again later.", {"Retry-After": RETRY_AFTER_S})
+        return error_response(
+            503, "The database is unavailable, please try again later.", {"Retry-After": RETRY_AFTER_S}
+        )
 
     async def invalid_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return body(400, f"Invalid {first['loc'][-1]}: {first['msg']}")
+        return error_response(400, f"Invalid {first['loc'][-1]}: {first['msg']}")
 
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:
-        return body(error.status_code, error.detail, dict(error.headers or {}))
+        return error_response(error.status_code, error.detail, dict(error.headers or {}))
 
     async def unexpected(_: Request, __: Exception) -> JSONResponse:
-        return body(500, "An error occurred that is Segue's own: its log tells more.")  # Starlette raises it on
+        return error_response(
+            500, "An internal error occurred. The log of Segue has the details."
+        )  # Starlette raises it again
 
     for kind, handler in (
         (ApiError, refused),

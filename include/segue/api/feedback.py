@@ -1,4 +1,4 @@
-"""Love and hate: recording-feedback."""
+"""Routes for feedback: which recordings a user loves and hates."""
 
 from __future__ import annotations
 
@@ -25,20 +25,27 @@ router = APIRouter(prefix="/1/feedback", tags=["feedback"], responses=schemas.RE
 
 NAMES = ("artist_name", "track_name", "release_name")
 
-Metadata = Annotated[bool, Query(description="Whether each row has the names, as `track_metadata`.")]
+Metadata = Annotated[bool, Query(description="Whether each row contains `track_metadata`, with the names.")]
 
-Recordings = Annotated[str, Query(description="Ids, separated by commas.")]
+Recordings = Annotated[str, Query(description="Ids separated by commas.")]
 
 
-@router.post("/recording-feedback", summary="Love or hate", openapi_extra=schemas.takes(schemas.RecordingFeedback))
+@router.post(
+    "/recording-feedback",
+    summary="Love or hate a recording",
+    openapi_extra=schemas.takes(schemas.RecordingFeedback),
+)
 async def recording_feedback(user: User, body: Body, ctx: Ctx) -> Response:
-    """Say what the user thinks of a recording; a score of 0 takes it back. 200 means that Kafka has it."""
+    """Store that the user loves (1) or hates (-1) a recording, or withdraw it (0).
+
+    The status 200 means that Kafka has acknowledged it.
+    """
     await keep(ctx, _feedback(user, body))
     return ok()
 
 
 async def keep(ctx: Context, feedback: Feedback) -> None:
-    """Write an opinion to Kafka, then to the store, with the names where they are known.
+    """Write feedback to Kafka, then to the store, with the names if they are known.
 
     Raises
     ------
@@ -52,7 +59,7 @@ async def keep(ctx: Context, feedback: Feedback) -> None:
     await run_in_threadpool(ctx.feedback.put, feedback)
 
 
-@router.get("/user/{user_name}/get-feedback", summary="What a user loves and hates")
+@router.get("/user/{user_name}/get-feedback", summary="Feedback of a user")
 async def get_feedback(
     user: Reader,
     ctx: Ctx,
@@ -61,7 +68,7 @@ async def get_feedback(
     offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     metadata: Metadata = False,
 ) -> JSONResponse:
-    """Read feedback, the newest first."""
+    """Return feedback, newest first; all of it, or of one score."""
     if score not in (None, -1, 0, 1):
         raise bad_request("Score can have a value of 1 or -1.")
     count = min(count, limits.MAX_ITEMS_PER_GET)
@@ -70,11 +77,11 @@ async def get_feedback(
     return JSONResponse({"feedback": items, "count": len(items), "total_count": total, "offset": offset})
 
 
-@router.get("/user/{user_name}/get-feedback-for-recordings", summary="What a user thinks of some recordings")
+@router.get("/user/{user_name}/get-feedback-for-recordings", summary="Feedback of a user for given recordings")
 async def get_feedback_for_recordings(
     user: Reader, ctx: Ctx, recording_msids: Recordings = "", recording_mbids: Recordings = ""
 ) -> JSONResponse:
-    """Read the feedback for each id that is asked for; the score is 0 where the user has said nothing."""
+    """Return the feedback for each requested id. The score is 0 if the user has given none."""
     asked = [
         (name, given.strip())
         for name, listed in (("recording_msid", recording_msids), ("recording_mbid", recording_mbids))
@@ -83,7 +90,7 @@ async def get_feedback_for_recordings(
     ]
     if not 0 < len(asked) <= limits.MAX_ITEMS_PER_GET:
         raise bad_request(
-            f"Ask for 1 to {limits.MAX_ITEMS_PER_GET} recordings, in recording_msids or recording_mbids."
+            f"Request 1 to {limits.MAX_ITEMS_PER_GET} recordings, in recording_msids or recording_mbids."
         )
     if any(canonical_uuid(given) is None for _, given in asked):
         raise bad_request("Invalid recordings: not a valid UUID")
@@ -114,7 +121,7 @@ def _rows(ctx: Context, user: str, found: Sequence[Feedback], metadata: bool) ->
 
 
 def _named(ctx: Context, user: str, said: Sequence[Feedback], *, search_listens: bool) -> list[Feedback]:
-    """Add the names that are missing, as far as they can be found."""
+    """Add the missing names that can be found."""
     unnamed = {known for feedback in said if not feedback.track_name for known in feedback.ids}
     plays = names_of(ctx, user, unnamed, search_listens=search_listens)
     named = []

@@ -1,4 +1,4 @@
-"""Forget a user: everything that MongoDB has of them."""
+"""Forget a user: delete everything that MongoDB has about them."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from typing import Any
 
 from pymongo.database import Database
 
-from segue.api.accounts import TRUSTED_S, Accounts
-from segue.api.refusals import RefusedListens
+from segue.api.accounts import CACHED_S, Accounts
+from segue.api.refused_listens import RefusedListens
 from segue.listens.feedback import FeedbackStore
-from segue.listens.histories import Histories
 from segue.listens.playing_now import PlayingNow
 from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
 
 
 def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> dict[str, int]:
-    """Remove a user, and note that what Kafka still holds of them no longer counts.
+    """Delete a user, and record that events of the user that are still in Kafka no longer count.
 
-    First the account goes, then the API's memory of its token; what the API has taken until then is older than
-    the note, and the note older than the removals, so that nothing that is on its way is stored again. This takes
-    `TRUSTED_S` seconds.
+    The order matters: nothing that is on its way may be stored again.
+
+    1. The account is deleted.
+    2. The API's cache of the token expires, which takes `CACHED_S` seconds. Then no new event can arrive.
+    3. The removal is recorded, so older events are ignored.
+    4. What is stored is deleted.
 
     Returns
     -------
     dict of str to int
-        What was removed, and how much of it.
+        Number of deleted items by kind.
     """
     account = Accounts(database).remove(user_name)
-    time.sleep(TRUSTED_S)
+    time.sleep(CACHED_S)
     Removals(database).add(user_key(user_name))
     PlayingNow(database).clear(user_name)
     return {
         "account": int(account),
         "listens": ListenStore(database).remove_user(user_name),
-        "plays": Histories(database).remove_user(user_name),
         "refused listens": RefusedListens(database).remove_user(user_name),
-        "opinions": FeedbackStore(database).remove_user(user_name),
+        "feedback entries": FeedbackStore(database).remove_user(user_name),
         "recommendations": database["recommendations"].delete_many({"_id": user_name}).deleted_count,
     }

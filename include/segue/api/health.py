@@ -1,4 +1,4 @@
-"""For whoever operates the API: health and metrics."""
+"""Routes for operators: health and metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from segue.api import metrics, retraining_metrics
 from segue.api.access import Ctx
-from segue.api.caching import Lately
+from segue.api.caching import CachedValue
 from segue.api.context import Context
 from segue.connections import kafka
 from segue.errors import ServiceUnavailableError
@@ -26,7 +26,7 @@ THREADS = frozenset({"event-writer", "listen-store", "catalogue"})
 
 
 class Usage(Protocol):
-    """What a service of the stack holds in memory; `excess` is a sentence if it holds more than it may."""
+    """The memory of a service of the stack. `excess` is a sentence if it uses more than its limit, else None."""
 
     @property
     def service(self) -> str: ...  # noqa: D102
@@ -45,24 +45,25 @@ Memory = Callable[[], Sequence[Usage]]
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ctx: Context = app.state.context
     database = ctx.mongo[ctx.settings.mongo_database]
-    app.state.dependencies = Lately(lambda: _dependencies(ctx))
-    app.state.retraining = Lately(lambda: retraining_metrics.measure(ctx.settings, database))
+    app.state.dependencies = CachedValue(lambda: _dependencies(ctx))
+    app.state.retraining = CachedValue(lambda: retraining_metrics.measure(ctx.settings, database))
     yield
 
 
 router = APIRouter(tags=["operation"], lifespan=_lifespan)
 
 
-@router.get("/health", summary="How is each part?", responses={503: {"description": "A part is away."}})
+@router.get("/health", summary="Health of each part", responses={503: {"description": "A part is unavailable."}})
 async def health(request: Request, ctx: Ctx) -> JSONResponse:
-    """Ask each dependency, at most every other second; 200 if listens can be taken, matched and shown, else 503.
+    """Report the health of each part. Kafka and MongoDB are checked at most every two seconds.
 
-    Two entries do not decide: ``recommendations``, as there are none before a training, and ``memory``, which
-    names the services of the stack that hold more than they may.
+    The status is 200 if listens can be accepted, matched and shown, else 503. Two entries do not affect it:
+    ``recommendations``, because there are none before the first training, and ``memory``, which lists the services
+    of the stack that use more memory than their limit.
     """
     missing = sorted(THREADS - {thread.name for thread in threading.enumerate()})
     parts = {
-        **await request.app.state.dependencies(),
+        **await request.app.state.dependencies.get(),
         "listen_store": {"ok": ctx.follower.error is None, "lag": ctx.follower.lag, "error": ctx.follower.error},
         "catalogue": {"ok": ctx.catalogue.loaded, "tracks": len(ctx.catalogue.index)},
         "threads": {"ok": not missing, "missing": missing},
@@ -70,29 +71,29 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
     healthy = all(part["ok"] for part in parts.values())
     state = {"status": "ok" if healthy else "degraded", "parts": parts, "pending_listens": ctx.writer.pending}
     state["recommendations"] = {"champion": _champion(request), "live": _live(ctx)}
-    excesses = [usage.excess for usage in await request.app.state.memory() if usage.excess]
+    excesses = [usage.excess for usage in await request.app.state.memory.get() if usage.excess]
     state["memory"] = {"ok": not excesses, "errors": excesses}
     return JSONResponse(state, status_code=200 if healthy else 503)
 
 
-@router.get("/metrics", summary="For Prometheus")
+@router.get("/metrics", summary="Metrics for Prometheus")
 async def prometheus(request: Request, ctx: Ctx) -> Response:
-    """Write the metrics; those of the retraining are at most two seconds old."""
+    """Return the metrics in Prometheus' text format. Those of the retraining are at most two seconds old."""
     metrics.PENDING.set(ctx.writer.pending)
     metrics.CATALOGUE.set(len(ctx.catalogue.index))
     metrics.LAG.set(ctx.follower.lag if ctx.follower.lag is not None else float("nan"))
-    for usage in await request.app.state.memory():
+    for usage in await request.app.state.memory.get():
         metrics.MEMORY.labels(usage.service).set(usage.held_bytes)
         if usage.limit_mb is not None:
             metrics.MEMORY_LIMIT.labels(usage.service).set(usage.limit_mb * 10**6)
-    await request.app.state.retraining()
+    await request.app.state.retraining.get()
     return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _dependencies(ctx: Context) -> dict[str, Any]:
     return {
-        "kafka": _asked(lambda: _kafka(ctx)),
-        "mongodb": _asked(lambda: ctx.mongo.admin.command("ping") and {}),
+        "kafka": _check(lambda: _kafka(ctx)),
+        "mongodb": _check(lambda: ctx.mongo.admin.command("ping") and {}),
     }
 
 
@@ -110,13 +111,13 @@ def _live(ctx: Context) -> dict[str, Any]:
     return {"ok": silent_s < FRESH_S, "silent_s": round(silent_s, 1)}
 
 
-def _asked(question: Any) -> dict[str, Any]:
+def _check(probe: Any) -> dict[str, Any]:
     began = time.perf_counter()
     try:
-        told = question()
+        details = probe()
     except (ServiceUnavailableError, PyMongoError) as error:
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-    return {"ok": True, "ms": round((time.perf_counter() - began) * 1000, 1), **told}
+    return {"ok": True, "ms": round((time.perf_counter() - began) * 1000, 1), **details}
 
 
 def _kafka(ctx: Context) -> dict[str, Any]:

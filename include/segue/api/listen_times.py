@@ -1,4 +1,4 @@
-"""When a play began, as players with all sorts of clocks say it."""
+"""Read the time of a play, in the formats and with the clock errors that players have."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from segue.api.errors import BadListenError
 from segue.listens import limits
 
 _YEAR_5138 = 100_000_000_000
-"""In seconds. A larger number counts milliseconds, microseconds or nanoseconds."""
+"""In seconds since 1970. A larger number is in milliseconds, microseconds or nanoseconds."""
 
 _YEAR_1972 = 63_072_000
-"""A clock that has never been set starts in 1970."""
+"""In seconds since 1970. An earlier time comes from a clock that was never set and started in 1970."""
 
 
 def listened_at(value: Any, arrived_at: int) -> tuple[int, int | None]:
@@ -21,20 +21,20 @@ def listened_at(value: Any, arrived_at: int) -> tuple[int, int | None]:
     Parameters
     ----------
     value
-        What the player sent: a number, digits in a string, or a date with a time zone in ISO 8601's form.
+        As the player sent it: a number, digits in a string, or an ISO 8601 date with a time zone.
     arrived_at
-        Now, in seconds since 1970.
+        The current time, in seconds since 1970.
 
     Returns
     -------
     tuple of (int, int or None)
-        The time to store, in seconds since 1970. If the player's clock is ahead, that is the time of arrival, and
-        the second value is what the player said.
+        The time to store, in seconds since 1970. If the player's clock is ahead, this is the time of arrival, and
+        the second value is the time that the player sent.
 
     Raises
     ------
     BadListenError
-        With the sentence for the player, if the time cannot be read or is impossible.
+        If the time cannot be read or is impossible; the message is for the player.
     """
     said = _seconds(value)
     if said < 0:

@@ -1,7 +1,7 @@
-"""The optional fields of a listen: what cannot be used is dropped and kept as text, and the listen stays.
+"""Validate the optional fields of a listen. Unusable fields are dropped and stored as text; the listen is kept.
 
-Players send durations of 0, ids that are joined or no ids at all, tags of any length, and their own keys of any
-type. None of it is worth a listen.
+Players send durations of 0, several ids in one string, ids that are none, tags of any length, and their own keys
+of any type. None of these justifies losing a listen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 MAX_DEPTH: Final = 16
 MAX_RAW: Final = 10_240
-"""Characters that are kept of a dropped field."""
+"""Number of characters of a dropped field that are stored."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _SEPARATORS: Final = re.compile(r"[\s,;/|+&\\]*")
@@ -28,11 +28,11 @@ _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
 class UnusableError(ValueError):
-    """The value of an optional field is not what it should be."""
+    """The value of an optional field cannot be used."""
 
 
 def clean(info: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Separate what can be used of ``additional_info`` from what cannot.
+    """Separate the usable fields of ``additional_info`` from the others.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def clean(info: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     Returns
     -------
     tuple of (dict, dict)
-        The usable fields: durations are integers, ids have their usual spelling, empty fields are left out where
-        an id, tag or duration is meant. And the dropped ones by name, as JSON text.
+        The usable fields: durations are integers, ids have their canonical form, and empty ids, tags and durations
+        are left out. Then the dropped fields by name, as JSON text.
     """
     usable: dict[str, Any] = {}
     dropped: dict[str, str] = {}
@@ -56,7 +56,7 @@ def clean(info: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         except UnusableError:
             dropped[key.replace("\x00", "")] = raw(value)
     if "duration" in usable and "duration_ms" in usable:
-        dropped["duration"] = raw(usable.pop("duration"))  # the other one is finer
+        dropped["duration"] = raw(usable.pop("duration"))  # duration_ms is more precise
     tags = info.get("tags")
     if "tags" in usable and isinstance(tags, list) and len(usable["tags"]) < len(tags):
         dropped["tags"] = raw(tags)
@@ -64,15 +64,21 @@ def clean(info: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def raw(value: Any) -> str:
-    """Write what a player sent as JSON text, at most `MAX_RAW` characters of it."""
+    """Return a value as JSON text, cut to `MAX_RAW` characters."""
     return to_json(value, inf_nan_mode="constants").decode()[:MAX_RAW]
 
 
 def _storable(value: T, depth: int = 0) -> T:
-    """Return a JSON value that can be stored everywhere: not too deep, no null bytes, no infinite numbers."""
+    """Return a JSON value if every store can hold it: not too deep, no null bytes, no infinite numbers.
+
+    Raises
+    ------
+    UnusableError
+        If a store cannot hold it.
+    """
     if isinstance(value, str) and "\x00" in value:
         raise UnusableError
-    if isinstance(value, float) and not math.isfinite(value):  # 1e999 is JSON, and infinity is not
+    if isinstance(value, float) and not math.isfinite(value):  # 1e999 is valid JSON, infinity is not
         raise UnusableError
     if isinstance(value, dict | list):
         if depth >= MAX_DEPTH:
@@ -83,7 +89,7 @@ def _storable(value: T, depth: int = 0) -> T:
 
 
 def canonical_uuid(value: Any) -> str | None:
-    """Write a UUID, in whatever spelling it comes, with small letters and four hyphens; None if it is none."""
+    """Return a UUID in its canonical form, lower case with four hyphens, or None if the value is no UUID."""
     if not isinstance(value, str):
         return None
     try:
@@ -93,7 +99,7 @@ def canonical_uuid(value: Any) -> str | None:
 
 
 def _uuids(value: Any) -> list[str]:
-    """Read UUIDs, which some players nest in lists or join in one string."""
+    """Read UUIDs. Some players nest them in lists, or join them in one string."""
     if isinstance(value, list):
         return [each for item in value if item not in _NOTHING for each in _uuids(item)]
     if (one := canonical_uuid(value)) is not None:
@@ -124,7 +130,7 @@ def _duration(longest: int) -> Callable[[Any], int]:
 
 
 def _tags(value: Any) -> list[str]:
-    """Keep the usable ones; `clean` notices if some are missing."""
+    """Return the usable tags; `clean` detects if some are missing."""
     sent = value if isinstance(value, list) else [value]
     tags = [tag for tag in sent if isinstance(tag, str) and 0 < len(tag) <= limits.MAX_TAG_LENGTH]
     if not tags:
@@ -161,4 +167,4 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 KNOWN: Final = frozenset(_READERS)
-"""Names that a metric may show; a player's own keys could be any number."""
+"""Field names that metrics may show. Players can send any number of other keys."""

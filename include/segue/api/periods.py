@@ -1,4 +1,4 @@
-"""The periods that statistics are asked for, with ListenBrainz's names: weeks from Monday, all in UTC."""
+"""The periods of statistics, with ListenBrainz's names. Weeks begin on Monday; all days are in UTC."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
+
+from segue.listens import limits
 
 NAMES: Final = (
     "this_week",
@@ -18,15 +20,16 @@ NAMES: Final = (
     "year",
     "all_time",
 )
-"""Without "this_" it is the last one that is complete."""
+"""Names without "this_" mean the last complete period."""
 
 _MONTHS: Final = {"month": 1, "quarter": 3, "half_yearly": 6, "year": 12}
-_FIRST: Final = date(2002, 1, 1)
+_FIRST: Final = date(datetime.fromtimestamp(limits.MIN_LISTENED_AT, UTC).year, 1, 1)
+"""First day of the period all_time: the year of the oldest possible listen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days from `start` until before `end`; `before` is where the period before it starts."""
+    """A period from the day `start` to the day before `end`. The period before it begins on the day `before`."""
 
     name: str
     before: date
@@ -45,14 +48,18 @@ class Period:
 
 
 def period(name: str, today: date) -> Period:
-    """Find the days of a period.
+    """Return the days of a period.
 
     Parameters
     ----------
     name
         One of `NAMES`.
     today
-        The day (UTC) on which it is asked for.
+        The current day in UTC.
+
+    Returns
+    -------
+    Period
     """
     if name == "all_time":
         return Period(name, _FIRST, _FIRST, today + timedelta(days=1))
@@ -70,7 +77,15 @@ def period(name: str, today: date) -> Period:
 
 
 def steps(asked: Period) -> Iterator[tuple[date, date, str]]:
-    """Cut a period and the one before it into days, months or years, each with the label that players show."""
+    """Divide a period and the one before it into days, months or years.
+
+    Yields
+    ------
+    first, end : date
+        First day of a step, and the day after its last day.
+    label : str
+        Its name, which players show.
+    """
     unit = asked.name.removeprefix("this_")
     at = asked.before
     while at < asked.end:
@@ -85,7 +100,7 @@ def steps(asked: Period) -> Iterator[tuple[date, date, str]]:
 
 
 def seconds(day: date) -> int:
-    """Count the seconds from 1970 to the start of a day in UTC."""
+    """Return the start of a day in UTC, in seconds since 1970."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 

@@ -1,4 +1,4 @@
-"""How many requests a user or an address may send, told in ListenBrainz's headers."""
+"""Limits of the number of requests of a user or an address, with ListenBrainz's headers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ WINDOW_S = 10
 
 
 class RateLimits:
-    """A fixed window for each user and for each address, in memory.
+    """Count requests in fixed windows of `WINDOW_S` seconds, in memory.
 
     Parameters
     ----------
     requests
-        That one user may send in a window.
+        Number of requests that one user may send in a window.
     anonymous_requests
-        That one address may send in a window without a valid token.
+        Number of requests without a valid token that one address may send in a window.
     """
 
     def __init__(self, requests: int, anonymous_requests: int) -> None:
@@ -28,20 +28,20 @@ class RateLimits:
         self._address = RateLimitItemPerSecond(anonymous_requests, WINDOW_S, namespace="address")
 
     def user(self, user_name: str) -> tuple[bool, dict[str, str]]:
-        """Count a request of a user; tell whether it is allowed, and the headers that say what is left."""
+        """Count a request of a user, and return whether it is allowed, with the rate-limit headers."""
         return self._hit(self._user, user_name)
 
     def address(self, address: str) -> tuple[bool, dict[str, str]]:
-        """Count a request without a valid token, by where it comes from."""
+        """Count a request without a valid token, and return the same as `user`."""
         return self._hit(self._address, address)
 
     def may_ask(self, address: str) -> bool:
-        """Tell whether an address may still send requests without a valid token; count nothing."""
+        """Return whether an address may send another request without a valid token, without counting one."""
         return self._limiter.test(self._address, address)
 
-    def _hit(self, limit: RateLimitItemPerSecond, who: str) -> tuple[bool, dict[str, str]]:
-        allowed = self._limiter.hit(limit, who)
-        window = self._limiter.get_window_stats(limit, who)
+    def _hit(self, limit: RateLimitItemPerSecond, key: str) -> tuple[bool, dict[str, str]]:
+        allowed = self._limiter.hit(limit, key)
+        window = self._limiter.get_window_stats(limit, key)
         reset_in = max(0, round(window.reset_time - time.time()))
         return allowed, {
             "X-RateLimit-Limit": str(limit.amount),

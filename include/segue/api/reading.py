@@ -1,4 +1,4 @@
-"""Listens out: what a user has played, plays, and has imported."""
+"""Routes that return listens: what a user has played, is playing, and has imported."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ router = APIRouter(tags=["listens"], responses=schemas.REFUSALS)
 SERVICES = ("lastfm", "librefm", "listenbrainz", "spotify", "soundcloud", "apple", "funkwhale", "navidrome")
 
 Seconds = Annotated[
-    int | None, Query(description="Seconds since 1970-01-01 UTC; not included.", lt=2**53, gt=-(2**53))
+    int | None, Query(description="Seconds since 1970-01-01 UTC, exclusive.", lt=2**53, gt=-(2**53))
 ]
 Count = Annotated[int, Query(description=f"At most {limits.MAX_ITEMS_PER_GET}.", ge=0, lt=2**31)]
 
 
-@router.get("/1/user/{user_name}/listens", summary="The listens of a user, the newest first")
+@router.get("/1/user/{user_name}/listens", summary="Listens of a user")
 async def listens(
     user: Reader,
     ctx: Ctx,
@@ -34,7 +34,10 @@ async def listens(
     min_ts: Seconds = None,
     count: Count = limits.DEFAULT_ITEMS_PER_GET,
 ) -> JSONResponse:
-    """Read listens before `max_ts`, after `min_ts`, or the newest; with equal bounds there are none."""
+    """Return listens before `max_ts`, after `min_ts`, or the latest. Newest first.
+
+    With equal bounds, there are none.
+    """
     if max_ts is not None and min_ts is not None and max_ts < min_ts:
         raise bad_request("max_ts should be greater than min_ts")
     count = min(count, limits.MAX_ITEMS_PER_GET)
@@ -50,39 +53,44 @@ async def listens(
     return JSONResponse({"payload": payload})
 
 
-@router.get("/1/user/{user_name}/listen-count", summary="How many listens a user has")
+@router.get("/1/user/{user_name}/listen-count", summary="Number of listens of a user")
 async def listen_count(user: Reader, ctx: Ctx) -> JSONResponse:
-    """Count them."""
+    """Count the listens of a user."""
     return JSONResponse({"payload": {"count": await run_in_threadpool(ctx.store.count, user)}})
 
 
-@router.get("/1/user/{user_name}/playing-now", summary="What a user is playing")
+@router.get("/1/user/{user_name}/playing-now", summary="What a user is playing now")
 async def playing_now(user: Owner, ctx: Ctx) -> JSONResponse:
-    """Read what plays at this moment: one listen without a time, or none."""
+    """Return what is playing now: one listen without a time, or none."""
     metadata = await run_in_threadpool(ctx.playing_now.get, user)
     playing = [{"playing_now": True, "track_metadata": metadata}] if metadata else []
     payload = {"count": len(playing), "user_id": user, "playing_now": True, "listens": playing}
     return JSONResponse({"payload": payload})
 
 
-@router.get("/v1/users/{user_name}/refused-listens", summary="Listens that were refused lately")
+@router.get("/v1/users/{user_name}/refused-listens", summary="Recently refused listens of a user")
 async def refused_listens(user: Owner, ctx: Ctx) -> JSONResponse:
-    """Read which listens could not be taken and why, the newest first: many players do not show it."""
+    """Return the listens that were refused, each with the reason. Newest first.
+
+    Many players do not show such errors.
+    """
     found = await run_in_threadpool(ctx.refused.of_user, user)
     return JSONResponse({"user_name": user, "count": len(found), "refused": found})
 
 
-@router.get("/1/latest-import", summary="Until when a user has imported")
+@router.get("/1/latest-import", summary="Time of the latest import of a user")
 async def latest_import(user: Reader, ctx: Ctx, service: str = "lastfm") -> JSONResponse:
-    """Read the time of the newest listen of earlier imports; 0 if there were none."""
+    """Return the time of the newest listen of earlier imports; 0 if there were none."""
     latest = await run_in_threadpool(ctx.accounts.latest_import, user, _known(service))
     status = {"state": None, "count": 0}
     return JSONResponse({"musicbrainz_id": user, "latest_import": latest, "status": status, "error": None})
 
 
-@router.post("/1/latest-import", summary="Note an import", openapi_extra=schemas.takes(schemas.LatestImport))
+@router.post(
+    "/1/latest-import", summary="Record the time of an import", openapi_extra=schemas.takes(schemas.LatestImport)
+)
 async def set_latest_import(user: User, body: Body, ctx: Ctx) -> Response:
-    """Note the time of the newest listen of an import; an earlier time than the one known changes nothing."""
+    """Record the time of the newest listen of an import. A time before the recorded one changes nothing."""
     document = parse_object(body)
     ts, service = document.get("ts", 0), document.get("service", "lastfm")
     if not isinstance(ts, int) or not 0 <= ts < 2**53 or not isinstance(service, str):
@@ -98,7 +106,7 @@ def _known(service: str) -> str:
 
 
 def _listen(event: Listen) -> dict[str, Any]:
-    """Write an event as ListenBrainz writes a listen, with Segue's track where there is one."""
+    """Convert an event to ListenBrainz's form of a listen, with Segue's track if it was matched."""
     names = {"artist_name": event.artist_name, "track_name": event.track_name, "release_name": event.release_name}
     metadata: dict[str, Any] = {k: v for k, v in names.items() if v is not None}
     metadata["additional_info"] = event.additional_info or {}

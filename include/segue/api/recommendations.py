@@ -1,4 +1,4 @@
-"""Recommendations out: in ListenBrainz's form, in Segue's own with reasons, and a page that updates by itself."""
+"""Routes for recommendations: in ListenBrainz's form, in Segue's own form with reasons, and as a live page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from segue.recommender.serving.recommend import COUNT, Wishes
 MAX_COUNT = 100
 ARTIST_TYPES = ("top", "similar", "raw")
 
-LOOK_EVERY_S = 0.25
-COMMENT_EVERY_S = 15.0
-CHECK_EVERY_S = 5.0
-"""How often a stream asks whether its token still holds, and whether something of the list is hated by now."""
+POLL_INTERVAL_S = 0.25
+KEEPALIVE_INTERVAL_S = 15.0
+CHECK_INTERVAL_S = 5.0
+"""How often a stream checks that its token is still valid, and that the user hates no track of the list."""
 
 MAX_STREAMS = 6
-"""Of one user at a time: as many connections as a browser opens to one host."""
+"""Largest number of streams of one user at a time: as many connections as a browser opens to one host."""
 
 PAGE = Path(__file__).with_name("listener.html")
 PAGE_POLICY = (
@@ -66,7 +66,9 @@ Source = Annotated[Recommending, Depends(_recommending)]
 Count = Annotated[int, Query(description=f"At most {MAX_COUNT}.", ge=0, lt=2**31)]
 
 
-@router.get("/1/cf/recommendation/user/{user_name}/recording", summary="Recommended recordings, as ListenBrainz")
+@router.get(
+    "/1/cf/recommendation/user/{user_name}/recording", summary="Recommended recordings, in ListenBrainz's form"
+)
 async def recordings(
     user: Owner,
     source: Source,
@@ -74,10 +76,10 @@ async def recordings(
     count: Count = COUNT,
     offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
 ) -> Response:
-    """Read the latest recommendations; 204 if there are none yet.
+    """Return the latest recommendations. The status is 204 if there are none yet.
 
-    Segue has one ranking, so that every `artist_type` gives the same. Recordings carry their MSID, which
-    recording-feedback takes, and Segue's track with the reason.
+    Segue has one ranking, so every `artist_type` returns the same list. Each recording has its MSID, which
+    recording-feedback accepts, and Segue's track with the reason.
     """
     if artist_type not in ARTIST_TYPES:
         raise bad_request(f"Invalid artist type: {artist_type}")
@@ -106,24 +108,32 @@ async def recommendations(
     source: Source,
     explain: bool = False,
     discover: Annotated[
-        float | None, Query(ge=0, le=1, description="Share of tracks never played; default the stored list.")
+        float | None,
+        Query(
+            ge=0,
+            le=1,
+            description="Share of tracks that the user has never played. By default, the stored list is returned.",
+        ),
     ] = None,
     count: Annotated[int | None, Query(ge=1, le=MAX_COUNT)] = None,
 ) -> JSONResponse:
-    """Read the latest recommendations; with `discover` or `count` they are ranked anew."""
+    """Return the latest recommendations. With `discover` or `count`, they are ranked again."""
     found = None if discover is not None or count is not None else await run_in_threadpool(source.stored, user)
     if found is None:
         wishes = Wishes(count=count or COUNT, discover=1.0 if discover is None else discover)
         found = await _or_unavailable(source.now, user, wishes)
-    return JSONResponse(_public(found, explain=explain))
+    return JSONResponse(_as_json(found, explain=explain))
 
 
-@router.get("/v1/users/{user_name}/recommendations/events", summary="Recommendations as they change")
+@router.get("/v1/users/{user_name}/recommendations/events", summary="Stream of the recommendations as they change")
 async def events(request: Request, user: Owner, source: Source) -> StreamingResponse:
-    """Send the recommendations now and whenever they change, as server-sent events; ends with the token."""
+    """Send the recommendations now and after every change, as server-sent events.
+
+    The stream ends when the token becomes invalid.
+    """
     streams: Counter[str] = request.app.state.streams
     if streams[user] >= MAX_STREAMS:
-        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, f"You have {MAX_STREAMS} of these streams open already.")
+        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, f"You already have {MAX_STREAMS} of these streams open.")
 
     async def counted() -> AsyncIterator[str]:
         streams[user] += 1
@@ -141,63 +151,63 @@ async def events(request: Request, user: Owner, source: Source) -> StreamingResp
 async def _changes(request: Request, user: str, source: Recommending) -> AsyncIterator[str]:
     seen: Any = None
     sent: Document | None = None
-    told = checked = time.monotonic()
+    written_s = checked_s = time.monotonic()
     while not await request.is_disconnected() and not context(request).stopping.is_set():
-        again = time.monotonic() - checked > CHECK_EVERY_S
-        if again:
-            checked = time.monotonic()
-            if not await _still_trusted(request, user):
+        check = time.monotonic() - checked_s > CHECK_INTERVAL_S
+        if check:
+            checked_s = time.monotonic()
+            if not await _is_still_valid(request, user):
                 return
         newest = await run_in_threadpool(source.newest, user)
-        if newest is not None and (again or newest != seen):
+        if newest is not None and (check or newest != seen):
             found = await run_in_threadpool(source.stored, user)
             if found is not None and found != sent:
-                seen, sent, told = found["generated_at"], found, time.monotonic()
-                yield f"event: recommendations\ndata: {json.dumps(_public(found, explain=True))}\n\n"
-        if time.monotonic() - told > COMMENT_EVERY_S:
-            told = time.monotonic()
+                seen, sent, written_s = found["generated_at"], found, time.monotonic()
+                yield f"event: recommendations\ndata: {json.dumps(_as_json(found, explain=True))}\n\n"
+        if time.monotonic() - written_s > KEEPALIVE_INTERVAL_S:
+            written_s = time.monotonic()
             yield ": still here\n\n"
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
-async def _still_trusted(request: Request, user: str) -> bool:
+async def _is_still_valid(request: Request, user: str) -> bool:
     token = header_token(request) or ""
-    accounts = context(request).remembered
-    known, owner = accounts.remembered(token)
-    return user == (owner if known else await run_in_threadpool(accounts.look_up, token))
+    tokens = context(request).token_cache
+    fresh, owner = tokens.cached(token)
+    return user == (owner if fresh else await run_in_threadpool(tokens.look_up, token))
 
 
-@router.get("/v1/tracks/{track_id}/similar", summary="Tracks that sound alike")
+@router.get("/v1/tracks/{track_id}/similar", summary="Tracks that sound similar")
 async def similar(
     _: User, track_id: str, source: Source, count: Annotated[int, Query(ge=1, le=50)] = 10
 ) -> Response:
-    """Find what sounds most like a track, by its audio features."""
+    """Return the tracks whose audio features are most similar to those of a track."""
     found = await _or_unavailable(source.similar, track_id, count)
     if found is None:
         raise not_found(f"Cannot find track: {track_id}")
     return JSONResponse({"track_id": track_id, "similar": found})
 
 
-@router.get("/v1/tracks/{track_id}/audio", summary="The track's file", response_class=FileResponse)
+@router.get("/v1/tracks/{track_id}/audio", summary="Audio file of a track", response_class=FileResponse)
 async def audio(_: User, ctx: Ctx, track_id: str) -> FileResponse:
-    """Send the corpus' file, for a preview."""
+    """Return the audio file of a track in the corpus, for a preview."""
     tracks = ctx.mongo[ctx.settings.mongo_database]["tracks"]
     found = await run_in_threadpool(tracks.find_one, {"_id": track_id}, {"path": 1})
     if found is None:
         raise not_found(f"Cannot find track: {track_id}")
     root = ctx.settings.music_dir
     if not isinstance(root, Path):
-        raise not_found("The music is in an object store, and not served from there.")
+        raise not_found("The music is in an object store. Segue serves files from a local folder only.")
     path = (root / str(found["path"])).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():
         raise not_found(f"The file of track {track_id} is not in the music folder.")
     return FileResponse(path)
 
 
-@router.get("/u/{user_name}", summary="A listener's page", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/u/{user_name}", summary="Page of a listener", response_class=HTMLResponse, include_in_schema=False)
 async def page(user_name: str) -> HTMLResponse:
-    """Show the page; it asks for the listener's token and reads everything with it."""
-    del user_name  # the page finds it in its own address
+    """Return the page. It asks for the listener's token, and uses it for all its requests."""
+    del user_name  # the page reads it from its own address
     return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers={"Content-Security-Policy": PAGE_POLICY})
 
 
@@ -222,7 +232,7 @@ def _recording(item: Document, recording_mbid: str | None) -> Document:
 REASONS = ("reason", "because", "others", "popularity", "sounds_like")
 
 
-def _public(found: Document, *, explain: bool) -> Document:
+def _as_json(found: Document, *, explain: bool) -> Document:
     items = [{k: v for k, v in item.items() if explain or k not in REASONS} for item in found["items"]]
     return {
         "user_name": found["_id"],

@@ -1,4 +1,4 @@
-"""Artist and title of recordings of which a player knows only an id, such as those that a user loves."""
+"""Find artist and title of recordings of which only an id is known, such as those that a user loves."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from segue.recommender.serving.lists import COLLECTION as RECOMMENDATIONS
 def names_of(
     ctx: Context, user_name: str, recordings: Collection[str], *, search_listens: bool
 ) -> dict[str, Play]:
-    """Find names where the user may have met the recordings.
+    """Find the names of recordings that a user has met.
 
     Parameters
     ----------
     ctx
-        What the API works with.
+        The context of the API.
     user_name
-        Who asks.
+        The user.
     recordings
         MSIDs and MBIDs.
     search_listens
-        Whether to read all of the user's listens for what is not found otherwise.
+        Whether to search all listens of the user for recordings that are not found elsewhere.
 
     Returns
     -------
     dict of str to Play
-        For the ids that are found: in what is playing now, in the user's recommendations, by MBID in the corpus,
-        or in the user's listens. The plays have no time.
+        By id, for the ids that are found. They are searched in this order: what is playing now, the user's
+        recommendations, the corpus (by MBID), the user's listens. The plays have no time.
     """
     wanted = set(recordings)
     found: dict[str, Play] = {}

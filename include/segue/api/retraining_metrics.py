@@ -1,4 +1,4 @@
-"""What Prometheus is told of the incremental retraining: how much waits, and how its last run ended."""
+"""Metrics of the incremental retraining: the backlog, and the result of the last run."""
 
 from __future__ import annotations
 
@@ -18,22 +18,27 @@ from segue.settings import Settings
 TIMEOUT_MS: Final = 2_000
 
 LAG = Gauge("segue_retraining_lag", "Listens that wait for the incremental retraining.", registry=REGISTRY)
-NDCG = Gauge("segue_retraining_ndcg_at_10", "Of the last run that compared them.", ["model"], registry=REGISTRY)
+NDCG = Gauge(
+    "segue_retraining_ndcg_at_10",
+    "NDCG@10 in the last run that compared the two models.",
+    ["model"],
+    registry=REGISTRY,
+)
 LAST: Final = {
-    name: Gauge(f"segue_retraining_last_{name}", f"Of the last run: {text}.", registry=REGISTRY)
+    name: Gauge(f"segue_retraining_last_{name}", f"Last run: {text}.", registry=REGISTRY)
     for name, text in {
-        "ended_timestamp_seconds": "when it ended",
-        "seconds": "how long it took",
-        "window_messages": "messages of its window",
-        "lost_by_retention": "offsets of its window that were deleted before",
-        "promoted": "1 if its challenger serves, 0 if the champion was kept",
-        "first_event_to_promoted_seconds": "from the first event of its window to the promotion",
+        "ended_timestamp_seconds": "time of its end",
+        "seconds": "duration",
+        "window_messages": "messages in its window",
+        "lost_by_retention": "offsets of its window that retention had deleted",
+        "promoted": "1 if the challenger was promoted, 0 if the champion was kept",
+        "first_event_to_promoted_seconds": "time from the first event of its window to the promotion",
     }.items()
 }
 
 
 def measure(settings: Settings, database: Database[dict[str, Any]]) -> None:
-    """Set the gauges; NaN is what cannot be known."""
+    """Set the gauges; unknown values are NaN."""
     config = kafka.config(settings) | {"bootstrap_timeout_ms": TIMEOUT_MS}
     try:
         LAG.set(offsets.backlog(config, settings.listens_topic, settings.retraining_group).size)

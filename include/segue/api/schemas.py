@@ -1,7 +1,7 @@
-"""Bodies and answers as the OpenAPI description shows them.
+"""Request bodies and responses in the OpenAPI description.
 
-Requests are checked by ``validation``, which has ListenBrainz's words for what is wrong. It also takes listens
-whose optional fields are not as they are described here, without these fields.
+`segue.api.validation` checks the requests, with ListenBrainz's error messages. It is more tolerant than the
+description: a listen whose optional fields are wrong is accepted without these fields.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from segue.listens.events import MAX_TEXT
 
 
 class AdditionalInfo(BaseModel):
-    """What a player tells besides the names; any further keys are kept."""
+    """Further details of a play. Other keys are stored too."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -27,7 +27,7 @@ class AdditionalInfo(BaseModel):
     duration_ms: int | None = Field(None, gt=0, le=limits.MAX_DURATION_S * 1000)
     media_player: str | None = None
     submission_client: str | None = None
-    segue_track_id: str | None = Field(None, description="Segue's own id of the track, if the player knows it.")
+    segue_track_id: str | None = Field(None, description="Segue's id of the track, if the player knows it.")
 
 
 class TrackMetadata(BaseModel):
@@ -40,41 +40,41 @@ class TrackMetadata(BaseModel):
 
 
 class SubmittedListen(BaseModel):
-    """One play; without its time in ``playing_now``."""
+    """One play."""
 
     listened_at: int = Field(
         default_factory=int,
         ge=limits.MIN_LISTENED_AT,
-        description="When the play began, in seconds since 1970-01-01 UTC; not in playing_now. Milliseconds are "
-        "recognised. A time up to 24 hours ahead is stored as the time of arrival.",
+        description="When the play began, in seconds since 1970-01-01 UTC. Omit it for `playing_now`. "
+        "Milliseconds are recognised. A time up to 24 hours in the future is replaced by the time of arrival.",
         examples=[1_763_900_000],
     )
     track_metadata: TrackMetadata
 
 
-class Submission(BaseModel):
-    """The body of submit-listens."""
+class SubmitListens(BaseModel):
+    """Body of submit-listens."""
 
     listen_type: Literal["single", "playing_now", "import"]
     payload: list[SubmittedListen] = Field(min_length=1, max_length=limits.MAX_LISTENS_PER_REQUEST)
 
 
 class DeletedListen(BaseModel):
-    """The body of delete-listen."""
+    """Body of delete-listen."""
 
     listened_at: int
     recording_msid: UUID
 
 
 class LatestImport(BaseModel):
-    """The body of latest-import."""
+    """Body of latest-import."""
 
     ts: int
     service: str = "lastfm"
 
 
 class RecordingFeedback(BaseModel):
-    """The body of recording-feedback; one of the two ids is needed."""
+    """Body of recording-feedback. One of the two ids is required."""
 
     recording_mbid: UUID | None = None
     recording_msid: UUID | None = None
@@ -82,28 +82,29 @@ class RecordingFeedback(BaseModel):
 
 
 class Error(BaseModel):
-    """What every refusal answers."""
+    """Response to a request that is refused."""
 
     code: int
     error: str
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Error, "description": "The request cannot be understood; the sentence says why."},
-    401: {"model": Error, "description": "No token, or none that is valid."},
-    403: {"model": Error, "description": "Another user's."},
-    404: {"model": Error, "description": "No such user."},
-    408: {"model": Error, "description": "The body took too long."},
-    429: {"model": Error, "description": "Too many requests; the X-RateLimit headers say when to go on."},
+    400: {"model": Error, "description": "The request is wrong; `error` says why."},
+    401: {"model": Error, "description": "The token is missing or invalid."},
+    403: {"model": Error, "description": "The resource belongs to another user."},
+    404: {"model": Error, "description": "The user or the resource does not exist."},
+    408: {"model": Error, "description": "The body took too long to arrive."},
+    429: {"model": Error, "description": "Too many requests. The X-RateLimit headers say when to continue."},
     503: {
         "model": Error,
-        "description": "Kafka or MongoDB is away, or a user submits too fast: send it again after `Retry-After`.",
+        "description": "Kafka or MongoDB is unavailable, or the user submits too fast. Send the request again "
+        "after the seconds in `Retry-After`.",
     },
 }
 
 
 def takes(model: type[BaseModel]) -> dict[str, Any]:
-    """Describe a JSON body for OpenAPI."""
+    """Describe the JSON body of a route for OpenAPI."""
     return {
         "requestBody": {
             "required": True,

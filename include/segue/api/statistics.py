@@ -1,4 +1,4 @@
-"""What a user listens to most, and when: counted from the user's own listens at the time of asking."""
+"""Statistics of a user, counted from the user's listens at the time of the request."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ NAMED = {
     "releases": ("release_name", "artist_name"),
     "recordings": ("track_name", "artist_name"),
 }
-"""The names that make two listens count as the same artist, release or recording, whatever their case."""
+"""Fields that identify an artist, a release or a recording; case is ignored."""
 
 
 @dataclass
 class Counts:
-    """How often each artist, release or recording was played; the newest listen of each has its names."""
+    """Number of listens of each artist, release or recording, and its newest listen, which has the names."""
 
     listens: Counter[tuple[str, ...]] = field(default_factory=Counter)
     newest: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
@@ -51,33 +51,36 @@ class Counts:
                 self.newest[key] = event
 
 
-@router.get("/{user_name}/artists", summary="The artists that a user plays most")
+@router.get("/{user_name}/artists", summary="Most played artists of a user")
 async def artists(
     user: Reader, ctx: Ctx, range_: Range = "all_time", count: Count = 25, offset: Offset = 0
 ) -> Response:
-    """Count listens by artist; 204 if there are none in the period."""
+    """Count listens by artist. The status is 204 if there are none in the period."""
     return await _most_played(user, ctx, "artists", range_, count, offset)
 
 
-@router.get("/{user_name}/releases", summary="The albums that a user plays most")
+@router.get("/{user_name}/releases", summary="Most played albums of a user")
 async def releases(
     user: Reader, ctx: Ctx, range_: Range = "all_time", count: Count = 25, offset: Offset = 0
 ) -> Response:
-    """Count listens by album and artist; 204 if there are none in the period."""
+    """Count listens by album and artist. The status is 204 if there are none in the period."""
     return await _most_played(user, ctx, "releases", range_, count, offset)
 
 
-@router.get("/{user_name}/recordings", summary="The recordings that a user plays most")
+@router.get("/{user_name}/recordings", summary="Most played recordings of a user")
 async def recordings(
     user: Reader, ctx: Ctx, range_: Range = "all_time", count: Count = 25, offset: Offset = 0
 ) -> Response:
-    """Count listens by title and artist; 204 if there are none in the period."""
+    """Count listens by title and artist. The status is 204 if there are none in the period."""
     return await _most_played(user, ctx, "recordings", range_, count, offset)
 
 
-@router.get("/{user_name}/listening-activity", summary="How much a user listens, over time")
+@router.get("/{user_name}/listening-activity", summary="Number of listens of a user over time")
 async def listening_activity(user: Reader, ctx: Ctx, range_: Range = "all_time") -> Response:
-    """Count the listens of each day, month or year of a period and of the one before it; 204 if there are none."""
+    """Count the listens of each day, month or year of a period and of the period before it.
+
+    The status is 204 if there are none.
+    """
     asked = _period(range_)
     start = periods.seconds(asked.before)
     times = await run_in_threadpool(lambda: [at for at, _ in ctx.store.between(user, start, asked.to_ts)])

@@ -1,4 +1,4 @@
-"""Listens in: submit-listens and what a player asks around it."""
+"""Routes that accept listens: submit-listens, validate-token, and deletions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segue.api.access import Body, Ctx, User, header_token, plain_token, user_of
 from segue.api.context import Context
 from segue.api.errors import BadListenError, bad_request
 from segue.api.optional_fields import KNOWN, canonical_uuid, raw
-from segue.api.validation import ListenType, Refused, Submission, parse_object, parse_submission
+from segue.api.validation import ListenType, RefusedListen, Submission, parse_object, parse_submission
 from segue.listens.events import Listen, message, reason
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import Play, event_of
@@ -26,24 +26,24 @@ from segue.listens.writer import NotWritten, Record
 router = APIRouter(prefix="/1", tags=["listens"], responses=schemas.REFUSALS)
 
 LARGE_BODY_BYTES = 32_768
-"""A larger body is worked on beside the event loop, so that others need not wait for it."""
+"""A larger body is processed in a thread, so that it does not block other requests."""
 
 OK = b'{"status":"ok"}'
 
 NAMED_FIELDS = KNOWN | {"additional_info", "artist_name", "release_name", "track_name"}
-"""Dropped fields that a metric names."""
+"""Names of dropped fields that the metrics show; all others count as "other"."""
 
 log = logging.getLogger(__name__)
 
 
 def ok() -> Response:
-    """Answer as ListenBrainz does."""
+    """Return ListenBrainz's response to a request that has succeeded."""
     return Response(OK, media_type="application/json")
 
 
-@router.get("/validate-token", summary="Is this token valid?")
+@router.get("/validate-token", summary="Check a token")
 async def validate_token(request: Request, token: str = "") -> JSONResponse:
-    """Answer 200 in either case; ``valid`` says which."""
+    """Return in ``valid`` whether a token is valid. The status is 200 in either case."""
     given = header_token(request) or plain_token(token)
     user_name = await user_of(request, given or None)
     if not given:
@@ -53,18 +53,18 @@ async def validate_token(request: Request, token: str = "") -> JSONResponse:
     return JSONResponse({"code": 200, "message": "Token valid.", "valid": True, "user_name": user_name})
 
 
-@router.post("/submit-listens", summary="Submit listens", openapi_extra=schemas.takes(schemas.Submission))
+@router.post("/submit-listens", summary="Submit listens", openapi_extra=schemas.takes(schemas.SubmitListens))
 async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, return_msid: str = "") -> Response:
-    """Take listens; 200 means that Kafka has every good one, on all replicas.
+    """Accept listens. The status 200 means that all replicas of Kafka have every accepted listen.
 
-    ``refused`` in the answer names those that cannot be taken, by their index in the payload, with the reason. If
-    none can be taken, the answer is 400.
+    ``refused`` in the response lists the other listens, each with its index in the payload and the reason. If
+    every listen is refused, the status is 400.
     """
     large = len(body) > LARGE_BODY_BYTES
     submission = await run_in_threadpool(parse_submission, body) if large else parse_submission(body)
     events = await keep(request, ctx, user, submission, large=large)
     if not events:
-        return _none_is_good(submission)
+        return _all_refused(submission)
     if submission.refused:
         return JSONResponse({"status": "ok", "refused": _refused(submission)})
     if return_msid and len(events) == 1:
@@ -75,28 +75,28 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
 async def keep(
     request: Request, ctx: Context, user: str, submission: Submission, *, large: bool = False
 ) -> list[Listen]:
-    """Keep what can be taken of a submission; when this returns, Kafka has it, on all replicas.
+    """Store the accepted listens of a submission. When this returns, all replicas of Kafka have them.
 
     Parameters
     ----------
     request
-        Whose access log tells how many listens came.
+        Its access log shows the number of listens.
     ctx, user
-        Where, and whose they are.
+        The context of the API, and the user.
     submission
-        What was checked; what turns out to be too large is added to its refusals.
+        A listen that turns out to be too large is added to its refused listens.
     large
-        Whether the events are made beside the event loop.
+        Whether to create the events in a thread.
 
     Returns
     -------
     list of Listen
-        What was taken.
+        The events of the accepted listens.
 
     Raises
     ------
     NotWritten
-        If Kafka does not acknowledge; sending it again does no harm.
+        If Kafka does not acknowledge them. Sending them again does no harm.
     """
     if large:
         events, records = await run_in_threadpool(_records, ctx, user, submission)
@@ -119,7 +119,7 @@ async def keep(
 
 
 def _records(ctx: Context, user: str, submission: Submission) -> tuple[list[Listen], list[Record]]:
-    """Make the events of the plays and their Kafka records."""
+    """Create the events of the plays, and their Kafka records."""
     index = ctx.catalogue.index
     events, records = [], []
     for place, play in submission.plays.items():
@@ -127,7 +127,7 @@ def _records(ctx: Context, user: str, submission: Submission) -> tuple[list[List
             event, record = message_of(user, play, index)
         except BadListenError as error:
             names = f"{play.artist_name[:200]}: {play.track_name[:200]}"
-            submission.refused.append(Refused(place, str(error), names))
+            submission.refused.append(RefusedListen(place, str(error), names))
         else:
             events.append(event)
             records.append(record)
@@ -135,19 +135,19 @@ def _records(ctx: Context, user: str, submission: Submission) -> tuple[list[List
 
 
 def message_of(user: str, play: Play, index: TrackIndex) -> tuple[Listen, Record]:
-    """Make the event of a play and its Kafka record.
+    """Create the event of a play, and its Kafka record.
 
-    What a player says besides the names is left out where Kafka does not take as much.
+    If the record is too large for Kafka, ``additional_info`` is left out.
 
     Raises
     ------
     BadListenError
-        For what cannot be written to Kafka however often it is sent.
+        If the play can never be written to Kafka.
     """
     try:
         event = event_of(user, play, index)
     except ValidationError as error:
-        raise BadListenError(f"A listen cannot be kept: {reason(error)}") from None
+        raise BadListenError(f"A listen cannot be stored: {reason(error)}") from None
     try:
         return event, message(event)
     except ValueError:
@@ -164,34 +164,39 @@ def _count(listen_type: ListenType, events: Iterable[Listen]) -> None:
 
 
 def _note_refused(ctx: Context, user: str, submission: Submission) -> None:
-    """Show refused listens on the user's page; the good ones are in Kafka already, so a failure costs nothing."""
+    """Store refused listens for the user's page.
+
+    A failure is only logged, because Kafka already has the accepted listens.
+    """
     metrics.REFUSED.inc(len(submission.refused))
     try:
         ctx.refused.add(user, submission.refused)
     except PyMongoError as error:
-        log.warning("MongoDB: %d refused listens are not shown to their user: %s", len(submission.refused), error)
+        log.warning(
+            "MongoDB: %d refused listens will be missing on the user's page: %s", len(submission.refused), error
+        )
 
 
 def _refused(submission: Submission) -> list[dict[str, object]]:
     return [{"index": each.index, "error": each.error} for each in submission.refused]
 
 
-def _none_is_good(submission: Submission) -> Response:
+def _all_refused(submission: Submission) -> Response:
     first, count = submission.refused[0].error, len(submission.refused)
-    sentence = first if count == 1 else f"None of the {count} listens can be taken. The first: {first}"
-    return errors.body(400, sentence, more={"refused": _refused(submission)})
+    sentence = first if count == 1 else f"None of the {count} listens can be accepted. The first: {first}"
+    return errors.error_response(400, sentence, more={"refused": _refused(submission)})
 
 
-@router.post("/playing-now/delete", summary="Nothing plays any more")
+@router.post("/playing-now/delete", summary="Clear what is playing now")
 async def delete_playing_now(user: User, ctx: Ctx) -> JSONResponse:
-    """Clear what plays."""
+    """Clear what the user is playing now."""
     await run_in_threadpool(ctx.playing_now.clear, user)
     return JSONResponse({"status": "ok", "message": "Playing now cleared successfully"})
 
 
 @router.post("/delete-listen", summary="Delete a listen", openapi_extra=schemas.takes(schemas.DeletedListen))
 async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
-    """Delete a listen from what is shown at once, and from the lake at its next run."""
+    """Delete a listen. It disappears at once from what users see, and from the lake with its next run."""
     document = parse_object(body)
     if "listened_at" not in document:
         raise bad_request("Listen timestamp missing.")
@@ -207,5 +212,4 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
     keys = [listen_key(user, listened_at, msid), *map(event_key, events)]
     await run_in_threadpool(ctx.removals.add, *keys)
     await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
-    await run_in_threadpool(ctx.histories.remove, user, listened_at, msid)
     return ok()

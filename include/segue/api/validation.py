@@ -1,7 +1,7 @@
-"""Check a submission and take the plays out of it.
+"""Validate a submission and extract its plays.
 
-The sentences are ListenBrainz's where it has one. Segue refuses less: a listen that has artist, title and a
-readable time is taken, whatever else is wrong with it, and a bad listen does not cost the others.
+Error messages are ListenBrainz's where it has one. Segue refuses less: a listen with artist, title and a readable
+time is accepted, whatever else is wrong with it. A bad listen does not affect the others of its request.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _METADATA = frozenset({"artist_name", "track_name", "release_name", "additional_
 
 
 class ListenType(StrEnum):
-    """What a submission is."""
+    """The kind of a submission."""
 
     SINGLE = "single"
     PLAYING_NOW = "playing_now"
@@ -36,8 +36,18 @@ class ListenType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A listen that is not taken: its place in the payload, the sentence that says why, and the start of it."""
+class RefusedListen:
+    """A listen that is refused.
+
+    Parameters
+    ----------
+    index
+        Its position in the payload, from 0.
+    error
+        Why it is refused.
+    listen
+        The beginning of the listen, as JSON text.
+    """
 
     index: int
     error: str
@@ -46,20 +56,29 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a body of submit-listens holds: each listen is either in `plays`, by its place, or in `refused`."""
+    """The validated body of submit-listens.
+
+    Parameters
+    ----------
+    listen_type
+    plays
+        The accepted listens, by their position in the payload, from 0.
+    refused
+        The refused listens.
+    """
 
     listen_type: ListenType
     plays: dict[int, Play] = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedListen] = field(default_factory=list)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Parse a body that must be one JSON object.
+    """Parse a body that must be a JSON object.
 
     Raises
     ------
     ApiError
-        400, if it is not.
+        400, if it is none.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
@@ -73,11 +92,11 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 def _parse(body: bytes) -> Any:
     try:
-        return from_json(body)  # NaN is no JSON, but clients written in Python send it for what they do not know
+        return from_json(body)  # accepts NaN, which is not JSON: clients in Python send it for unknown values
     except ValueError:
         if b"\\ud" not in body.lower():
             raise
-    # Half a character, where a player written in JavaScript has cut a name: "?" takes its place.
+    # A lone surrogate: a player written in JavaScript has cut a name inside a character. "?" replaces it.
     try:
         whole = json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
     except RecursionError:
@@ -86,22 +105,23 @@ def _parse(body: bytes) -> Any:
 
 
 def parse_submission(body: bytes) -> Submission:
-    """Check the body of submit-listens.
+    """Validate the body of submit-listens.
 
     Parameters
     ----------
     body
-        JSON, as it came.
+        JSON.
 
     Returns
     -------
     Submission
-        At least one listen, good or bad, exactly one if it is `playing_now`. Plays of `playing_now` have time 0.
+        With at least one listen, accepted or refused; with exactly one if it is `playing_now`. A play of
+        `playing_now` has time 0.
 
     Raises
     ------
     ApiError
-        400, if the body holds no listens at all, or too many.
+        400, if the body has no listens or too many, or is malformed.
     """
     document = parse_object(body)
     payload, kind = document.get("payload"), document.get("listen_type")
@@ -123,24 +143,35 @@ def parse_submission(body: bytes) -> Submission:
 
 
 def check_listens(payload: list[Any], listen_type: ListenType) -> Submission:
-    """Check each listen of a payload by itself."""
+    """Validate each listen of a payload separately.
+
+    Parameters
+    ----------
+    payload
+        Listens as parsed JSON.
+    listen_type
+
+    Returns
+    -------
+    Submission
+    """
     submission = Submission(listen_type)
     arrived_at = int(time.time())
     for index, listen in enumerate(payload):
         try:
             submission.plays[index] = _play(listen, submission.listen_type, arrived_at)
         except BadListenError as error:
-            submission.refused.append(Refused(index, str(error), raw(listen)[:1000]))
+            submission.refused.append(RefusedListen(index, str(error), raw(listen)[:1000]))
     return submission
 
 
 def _play(listen: Any, listen_type: ListenType, arrived_at: int) -> Play:
-    """Read one listen.
+    """Validate one listen and return its play.
 
     Raises
     ------
     BadListenError
-        With the sentence for the player.
+        If it is refused; the message is for the player.
     """
     if not isinstance(listen, dict):
         raise BadListenError("Listen is empty and cannot be validated.")
@@ -176,7 +207,7 @@ def _name(metadata: dict[str, Any], key: str, dropped: dict[str, str]) -> str:
         sent = str(sent)  # "1979" is a title
     if not isinstance(sent, str):
         raise BadListenError(f"track_metadata.{key} must be a single string.")
-    name = sent.replace("\x00", "").strip()  # players written in C may send the end of their strings
+    name = sent.replace("\x00", "").strip()  # players written in C may send the terminator of a string
     if not name:
         raise BadListenError(f"field track_metadata.{key} is empty.")
     if len(name) > MAX_TEXT:

@@ -1,4 +1,4 @@
-"""``segue demo``: the whole pipeline on real music."""
+"""``segue demo``: run the whole pipeline on real music."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ def demo(
         Path | None,
         typer.Option(help="Folder of your own music (MP3, FLAC, OGG, Opus, M4A, WAV). Default: a sample corpus."),
     ] = None,
-    pieces: Annotated[int, typer.Option(min=24, help="Size of the sample corpus, in half-minute pieces.")] = 240,
+    pieces: Annotated[
+        int, typer.Option(min=24, help="Size of the sample corpus: number of pieces of half a minute.")
+    ] = 240,
 ) -> None:
-    """Run the whole pipeline on real music and leave the stack up to look at.
+    """Run the whole pipeline on real music, and leave the stack running.
 
-    Renders a sample corpus from the scores of old tunes and chorales, or takes your own folder; starts the stack;
-    runs the four DAGs in Airflow as a click in its UI would; ends with a table of what came out. What is there
-    already is used again, so a second run is quick.
+    The demo renders a sample corpus from the scores of old tunes and chorales, or uses your own folder. It starts
+    the stack, runs the four DAGs in Airflow, and prints a table of the results. A second run is quick, because it
+    uses existing results again.
     """
     if music is not None:
         folder = music.expanduser().resolve()
@@ -44,7 +46,7 @@ def demo(
 
 
 def corpus_name(folder: Path) -> str:
-    """Name the corpus of a folder: readable, and different for different folders.
+    """Return a readable corpus name that is unique for a folder.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""``segue dlq``: messages that could not be read."""
+"""``segue dlq``: inspect and replay dead letters, messages that could not be read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from segue.listens.dead_letters import DeadLetter, DeadLetterError
 from segue.listens.events import Listen, reason
 from segue.settings import Settings, get_settings
 
-app = typer.Typer(no_args_is_help=True, help="Messages of the topic of listens that could not be read.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Inspect and replay dead letters: messages of the topic of listens that could not be read.",
+)
 
 
 @app.command("list")
 def list_() -> None:
-    """List the dead letters: where they were, what is wrong, and since when that is known."""
+    """List the dead letters, each with its position, its error and the time of the failure."""
     table = Table("number", "message", "error", "bytes", "failed at")
     for dead in _letters(get_settings()):
         size, failed_at = len(dead.value or b""), datetime.fromtimestamp(dead.failed_at, UTC)
@@ -32,20 +35,22 @@ def list_() -> None:
 
 
 @app.command()
-def show(number: Annotated[int, typer.Argument(help="As `segue dlq list` shows it.")]) -> None:
-    """Show one letter whole; bytes that are no text are escaped."""
+def show(number: Annotated[int, typer.Argument(help="Number of the dead letter, see `segue dlq list`.")]) -> None:
+    """Show a whole dead letter. Bytes that are not text are escaped."""
     dead = _one(get_settings(), number)
-    told = {"message": dead.name, "error": dead.error, "key": _text(dead.key), "value": _text(dead.value)}
-    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    document = {"message": dead.name, "error": dead.error, "key": _text(dead.key), "value": _text(dead.value)}
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 @app.command()
 def replay(
-    number: Annotated[int | None, typer.Argument(help="Only this one, whether it can be read or not.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(help="Replay only this dead letter, even if it cannot be read.")
+    ] = None,
 ) -> None:
-    """Send what can be read by now to its topic again, such as after an upgrade that knows a newer schema.
+    """Send the dead letters that can be read now to their topic again.
 
-    An event counts once, so replaying twice does no harm.
+    After an upgrade, Segue may know a newer schema. Replaying twice does no harm, because an event counts once.
     """
     settings = get_settings()
     letters = [_one(settings, number)] if number is not None else list(_letters(settings))
@@ -62,7 +67,7 @@ def replay(
                 left += 1
     finally:
         producer.close(timeout=10)
-    typer.echo(f"{sent} sent again, {left} left.")
+    typer.echo(f"{sent} dead letters replayed, {left} left.")
 
 
 def _letters(settings: Settings) -> Iterator[DeadLetter]:
@@ -73,7 +78,7 @@ def _one(settings: Settings, number: int) -> DeadLetter:
     for dead in _letters(settings):
         if dead.number == number:
             return dead
-    raise DeadLetterError(f"There is no dead letter {number}: `segue dlq list` shows all.")
+    raise DeadLetterError(f"There is no dead letter {number}. `segue dlq list` lists them.")
 
 
 def _wrong(dead: DeadLetter) -> str | None:

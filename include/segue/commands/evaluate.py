@@ -15,7 +15,7 @@ from segue.stack.spark_session import spark_session
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from segue.recommender.evaluation.comparison import Comparison
+    from segue.recommender.comparison import Comparison
     from segue.recommender.interactions import Interactions
 
 SEEDS = 3
@@ -82,7 +82,7 @@ def fma(
     progress = Console(stderr=True, highlight=False)
     with spark_session() as spark:
         segue = train.train(spark, table, trials=trials, minutes=minutes, seed=0)
-        own = segue.judged.metrics()
+        own = segue.evaluation.metrics()
     shown = Table("Features", title=f"FMA {subset}: accuracy on the test part, %")
     for name in published.classifiers(0):
         shown.add_column(name, justify="right")
@@ -98,8 +98,9 @@ def fma(
 def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]) -> Comparison:
     from functools import partial
 
+    from segue.recommender import comparison
     from segue.recommender.components import als
-    from segue.recommender.evaluation import comparison, windows
+    from segue.recommender.evaluation import windows
 
     if data.timestamp is not None:
         return comparison.compare(partial(als.fit, spark), windows.by_time(data), None, say=say)

@@ -1,4 +1,4 @@
-"""``segue extract``: the features of any audio file, or the reason why there are none."""
+"""``segue extract``: compute the features of audio files."""
 
 from __future__ import annotations
 
@@ -21,18 +21,23 @@ if TYPE_CHECKING:
 
 
 def extract(
-    files: Annotated[list[Path], typer.Argument(help="Audio files, or folders that are searched for them.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a file.")] = False,
+    files: Annotated[list[Path], typer.Argument(help="Audio files, or folders to search for audio files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each file.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the features as CSV in the form of FMA's.")
+        Path | None, typer.Option("--output", "-o", help="Write the features to a CSV file in FMA's format.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one a core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of processes. Default: one for each core.")
+    ] = None,
     reference: Annotated[
         bool,
-        typer.Option("--reference", help="Compute with plain librosa too (slow), and show how far it differs."),
+        typer.Option("--reference", help="Also compute with plain librosa (slow), and show the differences."),
     ] = False,
 ) -> None:
-    """Print the 518 features of audio files, or why a file has none. Exits with 1 if no file has any."""
+    """Print the 518 features of audio files, or the reason why a file has none.
+
+    The exit code is 1 if no file has features.
+    """
     from segue.audio.files import find_audio, printable
     from segue.audio.fma_csv import write_fma_csv
     from segue.audio.isolation.pool import extract_all
@@ -41,10 +46,10 @@ def extract(
     paths = list(find_audio(files))
     if not paths:
         raise CorpusError(
-            f"No audio in {', '.join(printable(str(path)) for path in files)}. Name files or folders."
+            f"Found no audio in {', '.join(printable(str(path)) for path in files)}. Name audio files or folders."
         )
     if output is not None and not output.resolve().parent.is_dir():
-        raise CorpusError(f"There is no folder {printable(str(output.resolve().parent))} to write to. Create it.")
+        raise CorpusError(f"The folder {printable(str(output.resolve().parent))} does not exist. Create it first.")
     results: list[Track | Rejection] = []
     differences: list[dict[str, float]] = []
     with _progress(as_json) as progress:
@@ -76,13 +81,13 @@ def _progress(as_json: bool) -> Progress:
         *columns,
         console=Console(stderr=True),
         transient=True,
-        redirect_stdout=False,  # results belong to stdout even where only stderr is a terminal
+        redirect_stdout=False,  # results go to stdout, even if only stderr is a terminal
         disable=as_json and sys.stdout.isatty(),
     )
 
 
 def _differences(result: Track | Rejection) -> dict[str, float]:
-    """Compare with librosa, by family; empty for a rejected file."""
+    """Return the largest difference from librosa of each family; empty for a rejected file."""
     from segue.audio import reference
     from segue.audio.results import Track
 
@@ -126,7 +131,7 @@ def _feature_table(track: Track) -> Table:
         for number in range(1, size + 1):
             values = [float(track.features[index(family, statistic, number)]) for statistic in statistics]
             label = family if size == 1 else f"{family} {number}"
-            # Hz without decimals, all else with three significant digits: that fits a terminal of 80 columns.
+            # Large values (Hz) without decimals, others with three significant digits: fits 80 columns.
             table.add_row(label, *(f"{v:.0f}" if abs(v) >= 1000 else f"{v:.3g}" for v in values))
     return table
 
@@ -137,7 +142,7 @@ def _file_table(results: list[Track | Rejection]) -> Table:
 
     table = Table("file", "outcome", "detail", box=box.SIMPLE_HEAD, pad_edge=False)
     for result in results:
-        # Text, since a name may hold what rich would take for markup.
+        # Text, because rich would interpret parts of a file name as markup.
         name = Text(printable(result.path), overflow="fold")
         if isinstance(result, Track):
             detail = f"{result.duration_s:.2f} s, {result.sample_rate} Hz, {result.channels} ch, {result.decoder}"

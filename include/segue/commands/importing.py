@@ -1,4 +1,4 @@
-"""``segue import``: the history that a listener brings along."""
+"""``segue import``: import the listening history of a user."""
 
 from __future__ import annotations
 
@@ -17,28 +17,26 @@ from segue.listens import importers
 from segue.listens.scrobbler_log import scrobbler_log
 from segue.settings import get_settings
 
-app = typer.Typer(
-    no_args_is_help=True, help="Bring a listening history along: from ListenBrainz, Last.fm or Rockbox."
-)
+app = typer.Typer(no_args_is_help=True, help="Import a listening history from ListenBrainz, Last.fm or Rockbox.")
 
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The export.")]
-User = Annotated[str, typer.Option("--user", help="Whose history it is; see `segue users`.")]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The exported file.")]
+User = Annotated[str, typer.Option("--user", help="The user whose history it is, see `segue users`.")]
 
 
 @app.command()
 def listenbrainz(file: File, user: User) -> None:
-    """Import ListenBrainz's export: the zip, or a .jsonl of it.
+    """Import an export of ListenBrainz: the zip file, or a .jsonl file from it.
 
-    It can be interrupted and started again, and the same file twice counts once.
+    It can be interrupted and run again. A file that is imported twice counts once.
     """
     _import("listenbrainz", file, user, importers.listenbrainz)
 
 
 @app.command()
 def lastfm(file: File, user: User) -> None:
-    """Import a Last.fm history as CSV: artist,album,track,date, or with a header that names such columns.
+    """Import a Last.fm history as CSV, with the columns artist,album,track,date or a header that names them.
 
-    It can be interrupted and started again, and the same file twice counts once.
+    It can be interrupted and run again. A file that is imported twice counts once.
     """
     _import("lastfm", file, user, importers.lastfm)
 
@@ -49,17 +47,17 @@ def rockbox(
     user: User,
     time_zone: Annotated[
         str | None,
-        typer.Option(help="Zone of the player's clock, such as Europe/Berlin; default this computer's."),
+        typer.Option(help="Time zone of the player's clock, such as Europe/Berlin. Default: this computer's."),
     ] = None,
 ) -> None:
     """Import the .scrobbler.log of a portable player, such as one with Rockbox.
 
-    It can be interrupted and started again, and the same file twice counts once.
+    It can be interrupted and run again. A file that is imported twice counts once.
     """
     try:
         zone = ZoneInfo(time_zone) if time_zone else None
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise SegueError(f"There is no time zone {time_zone!r}: write it as Europe/Berlin or UTC.") from error
+        raise SegueError(f"There is no time zone {time_zone!r}. Write it as Europe/Berlin or UTC.") from error
     _import("rockbox", file, user, partial(scrobbler_log, zone=zone))
 
 
@@ -75,7 +73,7 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
     settings, console = get_settings(), Console(highlight=False)
     with database() as opened:
         if not Accounts(opened).exists(user_name):
-            raise SegueError(f"There is no user {user_name!r}: make one with `segue users add {user_name}`.")
+            raise SegueError(f"There is no user {user_name!r}. Create it with `segue users add {user_name}`.")
         index = TrackIndex(catalogue.entries(opened))
     create_topics(settings)
     key = importing.key_of(user_name, path)
@@ -93,15 +91,14 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
                 bar.update(task, completed=state.lines)
 
             lines = read(path)
-            state = importing.send(
-                lines, user_name, index, writer, settings.listens_topic, source=kind, done=done, note=note
-            )
+            write = partial(writer.write, settings.listens_topic)
+            state = importing.send(lines, user_name, index, write, source=kind, done=done, note=note)
     finally:
         writer.close()
-    console.print(f"{state.listens:,} listens sent, {state.matched:,} of them of a track of the corpus.")
+    console.print(f"{state.listens:,} listens sent, of which {state.matched:,} match a track of the corpus.")
     if done:
-        console.print(f"{done:,} lines had been done before.")
+        console.print(f"{done:,} lines were skipped, because an earlier import has sent them.")
     if state.wrong:
-        console.print(f"{state.wrong:,} lines are no plays:")
+        console.print(f"{state.wrong:,} lines are not plays:")
         for number, wrong in state.skipped:
             console.print(f"  line {number:,}: {wrong}", markup=False)

@@ -1,4 +1,4 @@
-"""``segue live``: the live recommendations, kept running."""
+"""``segue live``: run the live recommendations, and restart them after a crash."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ RESTART_AFTER_S = 0.5
 
 
 def live() -> None:
-    """Recommend as listens arrive, until Ctrl-C: reads Kafka's listens, writes MongoDB and Kafka.
+    """Update recommendations as listens arrive, until Ctrl-C.
 
-    A worker that dies is started again and goes on where its work was last finished. Start this as many times as
-    the topic of listens has partitions to share the work.
+    A worker reads listens from Kafka and writes recommendations to MongoDB and Kafka. If it dies, it is restarted
+    and continues after the last listens that it completed. To share the work, run this command several times, up
+    to the number of partitions of the topic of listens.
     """
-    # One thread: at one listener a time the matrix product is bound by memory, and the other core has other work.
+    # One thread: for one listener at a time, memory bandwidth limits the matrix product, not the cores.
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | os.environ
     command = [sys.executable, "-m", "segue.recommender.serving.live"]
     worker = subprocess.Popen(command, env=environment)
@@ -28,7 +29,7 @@ def live() -> None:
         signal.signal(number, _stop)
     try:
         while (code := worker.wait()) != 0:
-            typer.echo(f"The worker ended with {code}; starting another.")
+            typer.echo(f"The worker ended with exit code {code}. Restarting it.")
             time.sleep(RESTART_AFTER_S)
             worker = subprocess.Popen(command, env=environment)
     except _StoppedError:
@@ -37,9 +38,9 @@ def live() -> None:
 
 
 class _StoppedError(Exception):
-    """Somebody wants the service to end."""
+    """A signal has asked the service to stop."""
 
 
 def _stop(*_: object) -> None:
-    # Nothing is waited for in here: the wait that the signal interrupts holds the worker's lock.
+    # The handler must not wait for the worker: the interrupted wait holds its lock.
     raise _StoppedError

@@ -1,4 +1,4 @@
-"""``segue models``: which models there are, and which of them serve."""
+"""``segue models``: list, promote and roll back versions of the models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from segue.settings import get_settings
 if TYPE_CHECKING:
     from segue.connections.registry import Registry
 
-app = typer.Typer(no_args_is_help=True, help="Versions of the models: list, promote, roll back.")
+app = typer.Typer(no_args_is_help=True, help="List, promote and roll back versions of the models.")
 
 Name = Annotated[str, typer.Argument(help="Name of the model: genre or recommender.")]
 
@@ -22,14 +22,14 @@ SHOWN = ("test_macro_f1", "Segue/ndcg_at_10", "popularity/ndcg_at_10")
 
 @app.command("list")
 def list_() -> None:
-    """List every version, the newest first; the champion is the one that serves."""
+    """List all versions, newest first. The champion is the version that is in use."""
     registry = _registry()
     versions = registry.versions()
     if not versions:
-        typer.echo("No model has been trained yet: run the DAGs `genre_model` and `recommender`.")
+        typer.echo("No model has been trained yet. Run the DAGs `genre_model` and `recommender`.")
         return
     champions = {str(registry.champion(name)) for name in {version.name for version in versions}}
-    table = Table("version", "", "made (UTC)", "measured when it was made")
+    table = Table("version", "", "trained (UTC)", "metrics")
     for version in versions:
         measured = ", ".join(f"{name} {version.metrics[name]:.3f}" for name in SHOWN if name in version.metrics)
         role = "champion" if str(version) in champions else ""
@@ -39,7 +39,7 @@ def list_() -> None:
 
 @app.command()
 def promote(name: Name, number: Annotated[int, typer.Argument(help="Number of the version.")]) -> None:
-    """Let a version serve. What serves looks for a new champion every few seconds."""
+    """Make a version the champion. Running services switch to it within seconds."""
     registry = _registry()
     version = registry.version(name, number)
     registry.promote(version)
@@ -48,7 +48,7 @@ def promote(name: Name, number: Annotated[int, typer.Argument(help="Number of th
 
 @app.command()
 def rollback(name: Name) -> None:
-    """Let the version serve that the champion replaced; once more, the one before that."""
+    """Make the previous champion the champion again. Repeat it to go back further."""
     registry = _registry()
     champion = registry.champion(name)
     typer.echo(f"{registry.rollback(name)} is the champion, in place of {champion}.")

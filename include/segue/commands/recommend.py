@@ -1,4 +1,4 @@
-"""``segue recommend``: a listener's recommendations, and why."""
+"""``segue recommend``: print the recommendations of a listener with their reasons."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from segue.settings import get_settings
 def recommend(
     user: Annotated[str, typer.Argument(help="Name of the listener.")],
     count: Annotated[int, typer.Option(min=1, max=100, help="Length of the list.")] = 10,
-    discover: Annotated[float, typer.Option(min=0, max=1, help="Share of tracks never played.")] = 1.0,
+    discover: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of tracks that the listener has never played.")
+    ] = 1.0,
 ) -> None:
-    """Rank the catalogue for a listener now, and say why each track is in the list."""
+    """Rank the catalogue for a listener, and print the reason for each track."""
     from segue.connections.mongo import database
     from segue.connections.registry import Registry
+    from segue.listens.migration import prepare
     from segue.recommender.serving.champion import Champion
     from segue.recommender.serving.one_listener import Recommending
     from segue.recommender.serving.recommend import Wishes
@@ -27,6 +30,7 @@ def recommend(
     champion = Champion(settings)
     champion.look(Registry(settings))
     with database() as documents:
+        prepare(documents)
         found = Recommending(documents, champion).now(user, Wishes(count=count, discover=discover))
     table = Table(title=f"For {user}, by {found['model_version']}", title_justify="left")
     for heading in ("", "Track", "Artist", "Why"):

@@ -1,4 +1,4 @@
-"""``segue serve``: the listens API."""
+"""``segue serve``: run the listens API."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ DRAIN_S = 15
 
 
 def serve() -> None:
-    """Serve the listens API, until Ctrl-C.
+    """Run the listens API until Ctrl-C.
 
-    Any player that can scrobble to a ListenBrainz server of your own works with it: give the player this address
-    and a token of `segue users add NAME`.
+    Any player that supports a custom ListenBrainz server works with it. Enter the address of this API and a token
+    of `segue users add NAME` in the player.
     """
     import uvicorn
 
     from segue.api.app import create_app
-    from segue.api.observation import log_to_stdout
-    from segue.api.wire import SpelledHeaders
+    from segue.api.http_protocol import PlayerHttpProtocol
+    from segue.api.observability import log_to_stdout
     from segue.stack import memory
 
     settings = get_settings()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("segue").setLevel(logging.INFO)
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # Segue tells what went wrong, once
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # Segue logs each error once
     log_to_stdout()
     uvicorn.run(
         create_app(settings, memory=lambda: memory.usage(settings)),
         host=settings.api_host,
         port=settings.api_port,
-        http=SpelledHeaders,
+        http=PlayerHttpProtocol,
         access_log=False,
         timeout_keep_alive=IDLE_S,
         limit_concurrency=CONNECTIONS,

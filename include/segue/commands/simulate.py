@@ -1,4 +1,4 @@
-"""``segue simulate``: listeners who do not exist, playing now."""
+"""``segue simulate``: send the listens of simulated listeners."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from segue.listens.writer import EventWriter, NotWritten, Record
 from segue.settings import get_settings
 
 SOURCE = "simulated"
-SKIP_SHARE = 0.15  # of the tracks begun; a player sends no listen for them
-LIFE = timedelta(days=30)  # how much of the listeners' lives is replayed
+SKIP_SHARE = 0.15  # share of skipped tracks; players send no listen for them
+REPLAYED = timedelta(days=30)  # time of the listeners' lives that is replayed
 TICK_S = 0.1
 
 
 def simulate(
-    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Listens a second.")] = 5,
-    duration: Annotated[float, typer.Option(min=1, help="Seconds.")] = 60,
-    listeners: Annotated[int, typer.Option(min=1, help="How many people.")] = 50,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same people with the same tastes.")] = 0,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Listens per second.")] = 5,
+    duration: Annotated[float, typer.Option(min=1, help="Duration in seconds.")] = 60,
+    listeners: Annotated[int, typer.Option(min=1, help="Number of listeners.")] = 50,
+    seed: Annotated[int, typer.Option(help="Seed of the listeners and their tastes.")] = 0,
 ) -> None:
-    """Send simulated listens, now.
+    """Send listens of simulated listeners to Kafka.
 
-    The listeners have tastes (genres and sounds), listen in sessions, skip, repeat, and prefer what is popular. A
-    month of their lives is played quickly. Every event says so: its source is "simulated", its user "sim-…".
+    The listeners have tastes (genres and sounds), listen in sessions, skip, repeat, and prefer popular tracks. A
+    month of their lives is replayed at the given rate. Every event has the source "simulated" and a user "sim-…".
     """
     from segue.connections import kafka
     from segue.connections.mongo import database
@@ -46,7 +46,7 @@ def simulate(
         entries = {entry.track_id: entry for entry in catalogue.entries(opened)}
     create_topics(settings)
     now, count = datetime.now(UTC), round(rate * duration)
-    begun = audience.play(events=round(count / (1 - SKIP_SHARE)) + 1, start=now - LIFE, end=now)
+    begun = audience.play(events=round(count / (1 - SKIP_SHARE)) + 1, start=now - REPLAYED, end=now)
     random = np.random.default_rng(seed)
     plays = [play for play in sorted(begun, key=lambda play: play.listened_at) if random.random() >= SKIP_SHARE]
     people = [(play.user_name, entries[play.track_id]) for play in plays if play.track_id in entries][:count]
@@ -57,7 +57,9 @@ def simulate(
         sent, refused = asyncio.run(_send(writer, settings.listens_topic, _records(people, index), rate))
     finally:
         writer.close()
-    typer.echo(f"{sent:,} simulated listens of {listeners:,} listeners are in Kafka; {refused:,} were not taken.")
+    typer.echo(
+        f"Kafka has {sent:,} simulated listens of {listeners:,} listeners; it did not acknowledge {refused:,}."
+    )
 
 
 def _records(people: list[tuple[str, CatalogueEntry]], index: TrackIndex) -> Iterator[Record]:
@@ -69,7 +71,13 @@ def _records(people: list[tuple[str, CatalogueEntry]], index: TrackIndex) -> Ite
 
 
 async def _send(writer: EventWriter, topic: str, records: Iterator[Record], rate: float) -> tuple[int, int]:
-    """Send at a rate, whether Kafka answers quickly or not; count what it took and what not."""
+    """Send records at a rate that does not depend on Kafka's answers.
+
+    Returns
+    -------
+    acknowledged, refused : int
+        Number of records that Kafka has acknowledged, and of the others.
+    """
     began, sizes, waiting = time.monotonic(), list[int](), list[asyncio.Task[None]]()
     while True:
         due = int((time.monotonic() - began) * rate) + 1 - sum(sizes)

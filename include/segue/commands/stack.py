@@ -1,4 +1,4 @@
-"""``segue up | down | status | logs | airflow | jars | clean``: the embedded stack."""
+"""``segue up | down | status | logs | airflow | jars | clean``: manage the embedded stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_LOGS = "There are no logs yet. Start the stack with `segue up`."
 def up() -> None:
     """Start Kafka, the document server and Airflow, and wait until they work.
 
-    What runs already is left alone, what has died is started again. Nothing listens beyond this machine.
+    Services that are running are left alone, and dead ones are restarted. Only this machine can connect to them.
     """
     from segue.stack import airflow, documents, lifecycle
 
@@ -40,7 +40,7 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stop the stack, with every process that belongs to it. Its data stay."""
+    """Stop all processes of the stack. Its data stay."""
     from segue.stack import lifecycle
 
     console = Console(highlight=False)
@@ -49,7 +49,7 @@ def down() -> None:
 
 
 def status() -> None:
-    """Show what runs: process, port, health, memory and log file of each service."""
+    """Show process, port, health, memory and log file of each service."""
     from segue.stack import airflow, documents, lifecycle
 
     settings = lifecycle.running(get_settings())
@@ -73,7 +73,7 @@ def status() -> None:
         table.add_row(*_row(service, usage))
     console.print(table)
     total = sum(usage.held_bytes for usage in used)
-    console.print(f"Memory in all: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
+    console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
     for trouble in filter(None, (usage.excess for usage in used)):
         console.print(f"[yellow]{trouble}[/]", soft_wrap=True)
     for remark in documents.remarks(settings):
@@ -89,14 +89,16 @@ def status() -> None:
 
 def logs(
     service: Annotated[
-        str | None, typer.Argument(help="Such as kafka or scheduler; all of them by default.")
+        str | None, typer.Argument(help="A service, such as kafka or scheduler. Default: all services.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing new lines until Ctrl-C.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many last lines of each log.")] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print new lines as they arrive, until Ctrl-C.")
+    ] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines of each log.")] = 20,
 ) -> None:
     """Print the last lines of the services' logs.
 
-    The log of a task is in Airflow's UI: click the task, then Logs.
+    The logs of tasks are in Airflow's UI: click a task, then Logs.
     """
     from segue.stack import lifecycle
 
@@ -105,7 +107,7 @@ def logs(
         raise StackError(NO_LOGS)
     found = {each.name: each.log for each in lifecycle.services(settings)}
     if service is not None and service not in found:
-        raise typer.BadParameter(f"there is no service {service!r}, only {', '.join(found)}")
+        raise typer.BadParameter(f"there is no service {service!r}. The services are: {', '.join(found)}")
     files = [log for name, log in found.items() if service in {None, name} and log.exists()]
     if not files:
         raise StackError(NO_LOGS)
@@ -114,9 +116,14 @@ def logs(
 
 
 def airflow(
-    arguments: Annotated[list[str], typer.Argument(help="Such as `backfill create --help` or `dags list`.")],
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            help="Arguments of the command `airflow`, such as `backfill create --help` or `dags list`."
+        ),
+    ],
 ) -> None:
-    """Run Airflow's own command line on this corpus' Airflow: backfills, pausing, past runs."""
+    """Run Airflow's command line in this corpus' Airflow, for example for backfills."""
     from segue.stack import airflow, lifecycle
     from segue.stack.airflow_environment import environment
 
@@ -128,24 +135,24 @@ def airflow(
 
 
 def jars() -> None:
-    """Fetch the JVM jars of Kafka and Spark, if they are not there yet. `segue up` does it too."""
+    """Download the missing JVM jars of Kafka and Spark. `segue up` does this too."""
     from segue.stack import jars
 
     settings, console = get_settings(), Console(highlight=False)
-    with console.status("Fetching the JVM jars…"):
+    with console.status("Downloading the JVM jars…"):
         for folder in jars.fetch(settings):
-            console.print(f"Fetched the jars of {folder} into {settings.jars_dir / folder}.")
+            console.print(f"Downloaded the jars of {folder} to {settings.jars_dir / folder}.")
 
 
 def clean(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Stop the stack and remove all that it has made for this corpus: databases, lake, models, logs."""
+    """Stop the stack, and delete all its data for this corpus: databases, lake, models, logs."""
     from segue.stack import lifecycle
 
     settings = get_settings()
     if not yes:
-        typer.confirm(f"Remove {settings.state_dir} with everything in it?", abort=True)
+        typer.confirm(f"Delete {settings.state_dir} with everything in it?", abort=True)
     lifecycle.clean(settings, say=typer.echo)
 
 

@@ -63,12 +63,12 @@ def genre(
     if group is None:
         typer.echo("Without --group an artist may be on both sides of the test, which flatters.", err=True)
     if read.left_out:
-        typer.echo(f"Columns that are no features: {read.without}.", err=True)
-    facts = {"Table": str(features), "Label": label, "Group": group, "No features": read.without or None}
+        typer.echo(f"Columns that are no features: {read.left_out_text}.", err=True)
+    facts = {"Table": str(features), "Label": label, "Group": group, "No features": read.left_out_text or None}
     with spark_session() as spark:
         trained = train(spark, read, trials=trials, minutes=minutes, seed=seed)
         Console(highlight=False).print(table_of(trained))
-        typer.echo(trained.judged.classification.table())
+        typer.echo(trained.evaluation.confusion.table())
         if report:
             write_report(trained, report, facts, seed)
 
@@ -81,19 +81,19 @@ def train(spark: SparkSession, read: FeatureTable, *, trials: int, minutes: floa
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    how = training.Search(None, "table", Budget(trials, minutes), wide=True, seed=seed)
-    return training.train(read.to_spark(spark), how, families=read.families, say=say)
+    options = training.SearchOptions(None, "table", Budget(trials, minutes), wide=True, seed=seed)
+    return training.train(read.to_spark(spark), options, families=read.families, say=say)
 
 
 def table_of(trained: Trained) -> Table:
     """Lay out the challenger and its baselines."""
-    title = f"{len(trained.judged.tracks):,} test tracks of {len(trained.data.genres)} classes"
+    title = f"{len(trained.evaluation.tracks):,} test tracks of {len(trained.data.genres)} classes"
     shown = Table(title=title, caption="Precision, recall and F1 are macro averages; loss is log loss.")
     shown.add_column("Model", no_wrap=True)
     for heading in METRICS.values():
         shown.add_column(heading, justify="right", no_wrap=True)
-    for name, judged in {str(trained.choice["classifier"]): trained.judged, **trained.rivals}.items():
-        figures = judged.metrics()
+    for name, evaluation in {str(trained.choice["classifier"]): trained.evaluation, **trained.rivals}.items():
+        figures = evaluation.metrics()
         shown.add_row(name, *(f"{figures[key]:.3f}" for key in METRICS))
     return shown
 
@@ -103,6 +103,6 @@ def write_report(trained: Trained, path: Path, facts: Mapping[str, str | None], 
     from segue.genres import importance, report
 
     found = importance.by_family(trained.model, trained.data, seed=seed)
-    verdict = f"Macro F1 {trained.judged.metrics()['macro_f1']:.3f} on tracks that the model has not seen."
+    verdict = f"Macro F1 {trained.evaluation.metrics()['macro_f1']:.3f} on tracks that the model has not seen."
     path.write_text(report.page(trained, verdict, found, facts), encoding="utf-8")
     typer.echo(f"The report is {path}.")

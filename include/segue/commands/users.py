@@ -1,4 +1,4 @@
-"""``segue users``: who may submit listens."""
+"""``segue users``: manage the accounts of the listens API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segue.listens.lake_table import TABLE, ListensTable
 from segue.listens.removals import user_key
 from segue.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Accounts of the listens API.")
+app = typer.Typer(no_args_is_help=True, help="Manage the accounts of the listens API.")
 
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 
@@ -33,12 +33,12 @@ def _accounts() -> Iterator[Accounts]:
 
 def _show(token: str) -> None:
     typer.echo(token)
-    typer.echo("This is the only time that the token is shown: give it to the player now.", err=True)
+    typer.echo("The token is shown only once: copy it to the player now.", err=True)
 
 
 @app.command()
 def add(name: Name) -> None:
-    """Make an account and print its token, once."""
+    """Create an account and print its token. The token cannot be shown again."""
     with _accounts() as accounts:
         _show(accounts.add(name))
 
@@ -60,26 +60,28 @@ def list_() -> None:
 
 @app.command()
 def public(name: Name) -> None:
-    """Let everybody who reaches the API read the user's listens, counts and loves, without a token.
+    """Make the listens, statistics and feedback of a user readable without a token.
 
-    Some players read them without one.
+    Some players send no token when they read. Everybody who can reach the API can then read the data.
     """
     with _accounts() as accounts:
         accounts.set_public(name, True)
-    typer.echo(f"Everybody can read the listens, counts and loves of {name}. `segue users private` ends it.")
+    typer.echo(
+        f"Everybody can read the listens, statistics and feedback of {name}. `segue users private` undoes this."
+    )
 
 
 @app.command()
 def private(name: Name) -> None:
-    """Let only the user's token read the user's listens; this is the default."""
+    """Make the listens of a user readable with the user's token only. This is the default."""
     with _accounts() as accounts:
         accounts.set_public(name, False)
-    typer.echo(f"Only the token of {name} can read their listens, counts and loves.")
+    typer.echo(f"The listens, statistics and feedback of {name} can be read with the user's token only.")
 
 
 @app.command()
 def rotate(name: Name) -> None:
-    """Print a new token; the old one is refused from now on."""
+    """Replace the token of a user and print the new one. The old token becomes invalid."""
     with _accounts() as accounts:
         _show(accounts.rotate(name))
 
@@ -87,14 +89,17 @@ def rotate(name: Name) -> None:
 @app.command()
 def md5(
     name: Name,
-    forbid: Annotated[bool, typer.Option("--forbid", help="Forbid it again, and end those sessions.")] = False,
+    forbid: Annotated[
+        bool, typer.Option("--forbid", help="Forbid it again, and end the sessions that were opened so.")
+    ] = False,
 ) -> None:
-    """Let old players sign in by the MD5 of the token, which is asked for.
+    """Let old players sign in with the MD5 of the token. The command asks for the token.
 
-    Version 1.2 of Last.fm's protocol, and some players of version 2.0, send no password but an MD5 of it. Segue
-    must then keep the MD5 of the token: whoever reads the database can sign in with it to these protocols.
+    Players with version 1.2 of Last.fm's protocol, and some with version 2.0, send an MD5 of the password instead
+    of the password. Segue must then store the MD5 of the token. Anybody who can read the database can sign in with
+    it.
     """
-    from segue.api.audioscrobbler.sessions import Sessions
+    from segue.api.sessions import Sessions
     from segue.connections.mongo import database
 
     with database() as opened:
@@ -102,18 +107,18 @@ def md5(
             Sessions(opened).forbid_md5(name)
         else:
             Sessions(opened).allow_md5(name, typer.prompt("Token", hide_input=True, err=True))
-    typer.echo(f"{name} {'no longer signs' if forbid else 'can sign'} in by MD5.")
+    typer.echo(f"{name} {'can no longer' if forbid else 'can now'} sign in with the MD5 of the token.")
 
 
 @app.command()
 def forget(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove a user and everything they have played: here, in the API's database and in the lake.
+    """Delete a user with all listens from the database, the lake and the notes of imports on this machine.
 
-    What Kafka holds stays until its retention ends, and is ignored by what reads it here. The DAG
-    `listens` deletes the lake's old files for good, seven days later.
+    Kafka keeps its messages until their retention ends, but Segue ignores them. The DAG `listens` deletes the old
+    files of the lake seven days later.
     """
     from segue.api.forgetting import forget_in_database
     from segue.connections.mongo import database
@@ -121,17 +126,17 @@ def forget(
     from segue.settings import get_settings
 
     if not yes:
-        typer.confirm(f"Remove {name} and all their listens?", abort=True)
+        typer.confirm(f"Delete {name} and all their listens?", abort=True)
     settings = get_settings()
     with database() as opened:
         gone = forget_in_database(opened, name)
     Progress(settings.state_dir / "imports.json").forget(name)
     gone["listens in the lake"] = _forget_in_lake(settings, name)
-    typer.echo("Removed: " + ", ".join(f"{count:,} {what}" for what, count in gone.items()) + ".")
+    typer.echo("Deleted: " + ", ".join(f"{count:,} {what}" for what, count in gone.items()) + ".")
 
 
 def _forget_in_lake(settings: Settings, name: str) -> int:
-    """Remove a user's rows now, rather than at the next run of the DAG `listens`."""
+    """Delete the rows of a user now, instead of with the next run of the DAG `listens`."""
     if "://" not in settings.lake_uri and not (Path(settings.lake_uri) / TABLE).exists():
         return 0
     from segue.connections import spark
@@ -146,7 +151,7 @@ def _forget_in_lake(settings: Settings, name: str) -> int:
 
 @app.command()
 def revoke(name: Name) -> None:
-    """Take the token away; the listens stay."""
+    """Delete the token of a user. The listens stay."""
     with _accounts() as accounts:
         accounts.revoke(name)
-    typer.echo(f"The token of {name} is refused from now on.")
+    typer.echo(f"The token of {name} is no longer valid.")

@@ -22,7 +22,7 @@ SOCKET_TIMEOUT_MS = 300_000
 def client(
     uri: str,
     *,
-    selection_timeout_ms: int = SELECTION_TIMEOUT_MS,
+    selection_timeout_ms: int | None = None,
     socket_timeout_ms: int | None = None,
 ) -> MongoClient[dict[str, Any]]:
     """Open a client; it connects when it is first used.
@@ -31,10 +31,11 @@ def client(
     ----------
     uri : str
         Connection string, such as that of the settings.
-    selection_timeout_ms : int
-        Longest wait for a server that takes requests, in milliseconds.
+    selection_timeout_ms : int, optional
+        Longest wait for a server that takes requests, in milliseconds. Default that of `uri`, else
+        `SELECTION_TIMEOUT_MS`.
     socket_timeout_ms : int, optional
-        Longest wait for an answer, in milliseconds; by default that of `uri`, else `SOCKET_TIMEOUT_MS`.
+        Longest wait for an answer, in milliseconds. Default that of `uri`, else `SOCKET_TIMEOUT_MS`.
 
     Returns
     -------
@@ -45,7 +46,8 @@ def client(
     stated = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     return MongoClient(
         uri,
-        serverSelectionTimeoutMS=selection_timeout_ms,
+        serverSelectionTimeoutMS=selection_timeout_ms
+        or int(stated.get("serverselectiontimeoutms", SELECTION_TIMEOUT_MS)),
         socketTimeoutMS=socket_timeout_ms or int(stated.get("sockettimeoutms", SOCKET_TIMEOUT_MS)),
         tz_aware=True,
     )

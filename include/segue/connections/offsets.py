@@ -16,7 +16,7 @@ from kafka.structs import OffsetAndMetadata
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from segue.connections import kafka
-from segue.connections.windows import OffsetWindow
+from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ServiceUnavailableError
 
 
@@ -35,18 +35,18 @@ def _partitions(admin: KafkaAdminClient, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, partition["partition_index"]) for partition in description["partitions"]]
 
 
-def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int) -> dict[int, int]:
+def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int) -> Offsets:
     if not partitions:
-        return {}
+        return Offsets({})
     listed = _patiently()(admin.list_partition_offsets, dict.fromkeys(partitions, spec))
-    return {where.partition: found.offset for where, found in sorted(listed.items())}
+    return Offsets({where.partition: found.offset for where, found in sorted(listed.items())})
 
 
 def whole_topic(config: kafka.Config, topic: str) -> OffsetWindow:
     """Return the window of all messages that a topic holds now. It has no partitions if there is no such topic."""
     with kafka.admin(config) as admin:
-        first, end = _bounds(admin, topic)
-    return _from(topic, {}, first, end)
+        first_offsets, end_offsets = _bounds(admin, topic)
+    return _from(topic, {}, first_offsets, end_offsets)
 
 
 def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
@@ -73,9 +73,9 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
-        first, end = _bounds(admin, topic)
-        committed = _committed(admin, topic, group, end)
-    return _from(topic, committed, first, end)
+        first_offsets, end_offsets = _bounds(admin, topic)
+        committed = _committed(admin, topic, group, end_offsets)
+    return _from(topic, committed, first_offsets, end_offsets)
 
 
 def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:
@@ -102,40 +102,45 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
-        first, end = _bounds(admin, topic)
-        if not end:
+        first_offsets, end_offsets = _bounds(admin, topic)
+        if not end_offsets:
             raise ValueError(f"there is no topic {topic!r}")
         if isinstance(start, datetime):
-            partitions = [TopicPartition(topic, partition) for partition in end]
+            partitions = [TopicPartition(topic, partition) for partition in end_offsets]
             # Kafka reads negative timestamps as special values (-1 latest, -2 earliest).
             since = _offsets(admin, partitions, max(int(start.timestamp() * 1000), 0))
             # Kafka answers -1 where no message has come since then.
-            return _from(topic, {p: min(since[p], end[p]) if since[p] >= 0 else end[p] for p in end}, first, end)
-        committed = _committed(admin, topic, group, end)
+            wanted = {p: min(since[p], end) if since[p] >= 0 else end for p, end in end_offsets.items()}
+            return _from(topic, wanted, first_offsets, end_offsets)
+        committed = _committed(admin, topic, group, end_offsets)
     for partition, offset in start.items():
-        if partition not in end:
-            raise ValueError(f"{topic!r} has no partition {partition}, only {', '.join(map(str, end))}")
-        if not 0 <= offset <= end[partition]:
-            raise ValueError(f"partition {partition} of {topic!r} goes up to {end[partition]}, not to {offset}")
-    return _from(topic, {**committed, **start}, first, end)
+        if partition not in end_offsets:
+            raise ValueError(f"{topic!r} has no partition {partition}, only {', '.join(map(str, end_offsets))}")
+        if not 0 <= offset <= end_offsets[partition]:
+            raise ValueError(
+                f"partition {partition} of {topic!r} goes up to {end_offsets[partition]}, not to {offset}"
+            )
+    return _from(topic, {**committed, **start}, first_offsets, end_offsets)
 
 
-def _bounds(admin: KafkaAdminClient, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+def _bounds(admin: KafkaAdminClient, topic: str) -> tuple[Offsets, Offsets]:
     partitions = _partitions(admin, topic)
     return _offsets(admin, partitions, OffsetSpec.EARLIEST), _offsets(admin, partitions, OffsetSpec.LATEST)
 
 
-def _committed(admin: KafkaAdminClient, topic: str, group: str, end: Mapping[int, int]) -> dict[int, int]:
-    if not end:
-        return {}
-    partitions = [TopicPartition(topic, partition) for partition in end]
+def _committed(admin: KafkaAdminClient, topic: str, group: str, end_offsets: Offsets) -> Offsets:
+    if not end_offsets:
+        return Offsets({})
+    partitions = [TopicPartition(topic, partition) for partition in end_offsets]
     answer = _patiently()(admin.list_group_offsets, {group: partitions})[group]
     # Kafka answers -1 where nothing is committed. Offsets beyond the end belong to a topic that was deleted.
-    return {at.partition: told.offset for at, told in answer.items() if 0 <= told.offset <= end[at.partition]}
+    held = {at.partition: told.offset for at, told in answer.items()}
+    return Offsets({p: offset for p, offset in held.items() if 0 <= offset <= end_offsets[p]})
 
 
-def _from(topic: str, wanted: Mapping[int, int], first: Mapping[int, int], end: Mapping[int, int]) -> OffsetWindow:
-    spans = {p: (max(wanted.get(p, first[p]), first[p]), end[p]) for p in end}
+def _from(topic: str, wanted: Mapping[int, int], first_offsets: Offsets, end_offsets: Offsets) -> OffsetWindow:
+    first = first_offsets
+    spans = {p: (max(wanted.get(p, first[p]), first[p]), end) for p, end in end_offsets.items()}
     return OffsetWindow(topic, spans, sum(max(first[p] - offset, 0) for p, offset in wanted.items()))
 
 

@@ -45,11 +45,11 @@ class Version:
     number : int
         From 1 on.
     location : str
-        URI of the folder that Spark can load.
+        URI of its folder, as Spark can read it.
     metrics : mapping of str to float
-        What was measured when it was made.
+        Measured when it was made.
     tags : mapping of str to str
-        What it was made from.
+        Name what it was made from.
     made_at : datetime
         In UTC.
     """
@@ -65,7 +65,7 @@ class Version:
         return f"{self.name}/{self.number}"
 
     def folder(self) -> Path:
-        """Give its folder on this machine; fetched first where the registry is elsewhere.
+        """Return its folder on this machine, fetched first if the registry is elsewhere.
 
         Raises
         ------
@@ -99,24 +99,25 @@ class Version:
 
 
 class Registry:
-    """Versions of models and which is the champion.
+    """The versions of the models, and the champion of each.
 
     Parameters
     ----------
     settings : Settings
-        ``mlflow_uri`` says where; with a database of MLflow's own the files are beside it, in the state folder.
+        ``mlflow_uri`` is its address. If that is a database and not a server, the files of the models are in the
+        state folder.
 
     Raises
     ------
     ServiceUnavailableError
-        If MLflow cannot be reached, or its database not be opened.
+        If MLflow cannot be reached, or its database cannot be opened.
     """
 
     def __init__(self, settings: Settings) -> None:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
-        # Its migrations of an empty database are of no interest to whoever reads a task's log.
+        # MLflow logs its migrations of an empty database, which do not belong in a task's log.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         uri = settings.mlflow_uri
@@ -126,7 +127,7 @@ class Registry:
             folder.mkdir(parents=True, exist_ok=True)
             self._artifacts = (folder / "artifacts").as_uri()
         self._lock = folder / "lock"
-        # Two processes that make MLflow's tables at once leave a database that nobody can open.
+        # Two processes that create MLflow's tables at once leave a database that cannot be opened.
         with self._alone():
             try:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -135,11 +136,11 @@ class Registry:
                 said = str(error).partition("\n")[0]
                 raise ServiceUnavailableError(
                     f"The registry of models cannot be reached at {uri}: {said} Start MLflow, or correct "
-                    "SEGUE_MLFLOW_TRACKING_URI. What serves goes on serving."
+                    "SEGUE_MLFLOW_TRACKING_URI. The present models go on serving."
                 ) from error
 
     def champion(self, name: str) -> Version | None:
-        """Find the version that serves; None as long as there is none."""
+        """Return the version that serves, or None if there is none yet."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -160,20 +161,20 @@ class Registry:
         report: Mapping[str, Any],
         texts: Mapping[str, str] | None = None,
     ) -> Version:
-        """Keep a model as a new version. It does not serve yet: see :meth:`promote`.
+        """Store a model as a new version. It does not serve yet: see :meth:`promote`.
 
         Parameters
         ----------
         name : str
             Name of the model; the same for all its versions.
         model : PipelineModel or callable
-            Written in Spark's own format; or what writes a model of another format into a folder.
+            A model of Spark, or a function that writes a model of another format into a folder.
         parameters, metrics, tags : mapping
-            Searchable in MLflow. Tags say what the model was made from.
+            Searchable in MLflow. Tags name what the model was made from.
         report : mapping
-            Everything else that was measured, kept beside the model as ``report.json``.
+            All other measurements, stored beside the model as ``report.json``.
         texts : mapping of str to str, optional
-            More to keep there, by file name: such as ``report.html``.
+            Further files to store there, by name, such as ``report.html``.
 
         Raises
         ------
@@ -194,7 +195,7 @@ class Registry:
             with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:
                 model(Path(folder) / FOLDER)
                 self._client.log_artifacts(run_id, f"{folder}/{FOLDER}", FOLDER)
-        else:  # by the executors, so the place must be theirs too
+        else:  # the executors write it, so they must reach the place
             _require_reach(source)
             model.write().save(_for_spark(source))
         self._client.set_terminated(run_id)
@@ -202,7 +203,7 @@ class Registry:
         return self._version(self._client.create_model_version(name, source, run_id, tags=dict(tags)))
 
     def versions(self) -> list[Version]:
-        """List every version of every model, by name, the newest first."""
+        """List all versions of all models, by name, the newest first."""
         names = sorted(model.name for model in _pages(self._client.search_registered_models))
         return [version for name in names for version in self._versions(name)]
 
@@ -226,24 +227,24 @@ class Registry:
             raise
 
     def promote(self, version: Version) -> None:
-        """Let a version serve from now on, and note which one it replaced."""
+        """Let a version serve from now on, and record which one it replaced."""
         with self._alone():
             self._replace(self.champion(version.name), version)
 
     def succeed(self, champion: Version, version: Version) -> bool:
-        """Let a version serve that was made from the champion, if that still serves.
+        """Let a version serve that was made from the champion, if the champion still serves.
 
         Parameters
         ----------
         champion : Version
-            What it was made from and compared with.
+            The version that `version` was made from and compared with.
         version : Version
 
         Returns
         -------
         bool
-            False: another version serves meanwhile, and nothing has changed. MLflow's server has no such
-            condition, so there one that begins to serve between this look and the change is overlooked.
+            False if another version serves meanwhile; nothing has changed then. MLflow's server cannot make the
+            change conditional. On a server, a version that begins to serve between check and change is overlooked.
         """
         with self._alone():
             found = self.champion(version.name)
@@ -253,12 +254,12 @@ class Registry:
             return True
 
     def rollback(self, name: str) -> Version:
-        """Let the version serve that the champion replaced; once more, the one before that.
+        """Let the version serve that the champion replaced. A second call goes back one more.
 
         Returns
         -------
         Version
-            The champion now.
+            The new champion.
 
         Raises
         ------
@@ -272,7 +273,7 @@ class Registry:
             before = self._client.get_registered_model(name).tags.get(_replaced(champion))
             if before is None:
                 raise ModelError(
-                    f"{champion} is the first that served of those that are kept: there is nothing to go back to."
+                    f"{champion} replaced no version that is still stored, so there is nothing to go back to."
                 )
             version = self.version(name, int(before))
             self._serve(version)
@@ -285,9 +286,9 @@ class Registry:
         ----------
         name : str
         spare : callable, optional
-            Tells of a version whether it stays whatever its age; default none does.
+            Returns whether a version stays whatever its age. By default, none does.
         keep : int
-            How many of the newest stay, and how many of those that a rollback goes back to.
+            Number of the newest versions that stay, and of those that a rollback goes back to.
         """
         with self._alone():
             champion, found = self.champion(name), self._versions(name)
@@ -308,7 +309,7 @@ class Registry:
                     self._client.delete_registered_model_tag(name, tag)
 
     def _alone(self) -> AbstractContextManager[None]:
-        """Let no other process on this registry's files in between; a server does not need it to stay whole."""
+        """Keep other processes from changing this registry's files meanwhile. A server needs no such lock."""
         return exclusive(self._lock) if self._artifacts else nullcontext()
 
     def _replace(self, champion: Version | None, version: Version) -> None:
@@ -327,7 +328,7 @@ class Registry:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         run = self._client.get_run(str(self._client.get_model_version(version.name, str(version.number)).run_id))
-        # Files first: what a kill leaves is then still listed, and deleted the next time.
+        # Files first: after a kill the version is still listed, and is deleted the next time.
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=self._client.tracking_uri)
         files.delete_artifacts()  # type: ignore[no-untyped-call]
         self._client.delete_model_version(version.name, str(version.number))
@@ -380,5 +381,5 @@ def _require_reach(uri: str) -> None:
 
 
 def _for_spark(uri: str) -> str:
-    """Spell a URI as Hadoop does, which takes no percent signs for spaces."""
+    """Write a URI as Hadoop reads it, which does not decode percent signs."""
     return f"file:{unquote(urlparse(uri).path)}" if uri.startswith("file:") else uri

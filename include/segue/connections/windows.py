@@ -1,15 +1,78 @@
-"""A window of a Kafka topic: for each partition the half-open span [start, end) of offsets."""
+"""Positions in a Kafka topic: offsets by partition, and the window between two of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+
+class Offsets(Mapping[int, int]):
+    """One offset for each partition of a topic. It cannot be changed.
+
+    A variable of this type says in its name which offsets it holds: those that a consumer group has ``committed``,
+    the topic's ``end_offsets``, those up to which a model has ``learned``.
+
+    Parameters
+    ----------
+    by_partition : mapping of int to int
+        Partition to offset. Partitions may also be strings, as JSON has them.
+
+    Examples
+    --------
+    >>> end_offsets = Offsets({0: 120, 3: 7})
+    >>> end_offsets.to_json(), end_offsets[3], end_offsets.ahead_of(Offsets({0: 100}))
+    ('{"0": 120, "3": 7}', 7, 27)
+    """
+
+    def __init__(self, by_partition: Mapping[int, int] | Mapping[str, int]) -> None:
+        self._by_partition = {int(partition): offset for partition, offset in by_partition.items()}
+
+    def __getitem__(self, partition: int) -> int:
+        return self._by_partition[partition]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._by_partition)
+
+    def __len__(self) -> int:
+        return len(self._by_partition)
+
+    def __repr__(self) -> str:
+        return f"Offsets({self._by_partition})"
+
+    def __str__(self) -> str:
+        return str(self._by_partition)
+
+    def ahead_of(self, others: Mapping[int, int]) -> int:
+        """Count the offsets by which these are ahead of others; a partition missing in `others` counts from 0."""
+        return sum(max(offset - others.get(partition, 0), 0) for partition, offset in self.items())
+
+    def to_json(self) -> str:
+        """Write as ``{"0": 120, …}``."""
+        return json.dumps(self._by_partition)
+
+    @classmethod
+    def from_json(cls, text: str) -> Offsets:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the text is not a JSON object of partitions and whole numbers; the message shows the form.
+        """
+        wrong = f'{text!r} is not offsets by partition such as {{"0": 120}}'
+        try:
+            offsets = cls(json.loads(text))
+        except (AttributeError, ValueError) as error:
+            raise ValueError(wrong) from error
+        if not all(type(offset) is int for offset in offsets.values()):
+            raise ValueError(wrong)
+        return offsets
 
 
 @dataclass(frozen=True)
 class OffsetWindow:
-    """Exactly which messages a run works on.
+    """Exactly which messages a run works on: for each partition the half-open span [start, end) of offsets.
 
     Parameters
     ----------
@@ -18,7 +81,7 @@ class OffsetWindow:
     spans
         Partition to (start, end): offsets start ≤ offset < end.
     lost
-        How many offsets were to be in it, and were not, since retention had deleted them.
+        How many offsets belong to the window but were deleted by retention before they were read.
     """
 
     topic: str
@@ -31,14 +94,14 @@ class OffsetWindow:
         return sum(end - start for start, end in self.spans.values())
 
     @property
-    def starts(self) -> dict[int, int]:
-        """Partition to the first offset of the window."""
-        return {partition: start for partition, (start, _) in self.spans.items()}
+    def starts(self) -> Offsets:
+        """The first offset of the window in each partition."""
+        return Offsets({partition: start for partition, (start, _) in self.spans.items()})
 
     @property
-    def ends(self) -> dict[int, int]:
-        """Partition to the offset after the last of the window."""
-        return {partition: end for partition, (_, end) in self.spans.items()}
+    def ends(self) -> Offsets:
+        """The offset after the last of the window in each partition."""
+        return Offsets({partition: end for partition, (_, end) in self.spans.items()})
 
     def to_json(self) -> str:
         """Write as ``{"topic": {"0": [start, end], …}}``; with ``"lost": n`` beside the partitions if any are."""

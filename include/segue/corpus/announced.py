@@ -1,7 +1,7 @@
-"""Which days are published otherwise than was announced last.
+"""Which days have changed since they were announced last.
 
-The collection ``announced`` holds a document for each day that has been announced: how many tracks it had, and a
-digest of them. It is written after the announcement, so that a kill in between repeats one and loses none.
+The collection ``announced`` holds a document for each announced day: how many tracks it had, and a digest of them.
+It is written after the announcement. So a kill in between repeats an announcement and loses none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 from pyspark.sql import functions as sf
 
-from segue.corpus import publish
 from segue.corpus.days import Days
+from segue.corpus.documents import documents, within
 from segue.corpus.lake import Lake
 from segue.corpus.schema import PARTITION
 
@@ -24,14 +24,14 @@ COLLECTION = "announced"
 
 @dataclass(frozen=True)
 class Change:
-    """A day whose tracks are not those that were announced.
+    """A day whose tracks are no longer those that were announced.
 
     Attributes
     ----------
     day : str
         YYYY-MM-DD.
     tracks : int
-        How many it has now.
+        How many it has now; 0 if it has none any more.
     digest : int
         Of all that is published of them, whatever their order.
     """
@@ -54,12 +54,12 @@ def changes(lake: Lake, database: Database[Any], days: Days) -> list[Change]:
     Returns
     -------
     list of Change
-        By day. One that has no tracks any more has 0.
+        By day.
     """
-    documents = publish.documents(lake.read("tracks").where(days.condition))
-    counted = documents.groupBy(PARTITION).agg(sf.count("*").alias("tracks"), sf.bit_xor("digest").alias("digest"))
+    published = documents(lake.read("tracks").where(days.condition))
+    counted = published.groupBy(PARTITION).agg(sf.count("*").alias("tracks"), sf.bit_xor("digest").alias("digest"))
     found = {row[PARTITION]: Change(row[PARTITION], row["tracks"], row["digest"]) for row in counted.collect()}
-    announced = database[COLLECTION].find(publish.within(days))
+    announced = database[COLLECTION].find(within(days))
     told = {each["day"]: Change(each["day"], each["tracks"], each["digest"]) for each in announced}
     gone = {day: Change(day, 0, 0) for day in told.keys() - found.keys()}
     return [change for day, change in sorted((found | gone).items()) if told.get(day) != change]

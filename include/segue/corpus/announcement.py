@@ -1,7 +1,7 @@
-"""Tell who waits for tracks that a day of the corpus has been published anew.
+"""Announce on Kafka that days of the corpus have been published anew.
 
-One message a day in the topic ``tracks``: the key is the day, the value says how many tracks it now has. What they
-are stands in MongoDB, which has them before the message is sent.
+The topic ``tracks`` gets one message a day. Its key is the day, and its value says how many tracks the day has
+now. MongoDB has the tracks before the message is sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DELIVERY_TIMEOUT_MS = 30_000
 
 
 class PublishedDay(BaseModel):
-    """One message: a day whose tracks are not what they were."""
+    """One message: a day whose tracks have changed."""
 
     model_config = ConfigDict(frozen=True)
 

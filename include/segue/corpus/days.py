@@ -1,9 +1,8 @@
-"""Which partitions a job works on, and how its command line says so."""
+"""Which partitions a job works on, and the options of its command line for them."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -11,21 +10,21 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
+from segue.corpus.reports import InventoryReport
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
-from segue.runs.summaries import Summary
 
 
 @dataclass(frozen=True)
 class Days:
-    """A range of partitions, and single ones besides.
+    """A range of partitions, and single partitions outside of it.
 
     Attributes
     ----------
     first, last : date or None
         Both inclusive; None is unbounded.
     late : tuple of date
-        Days out of the range whose files came or changed after their run.
+        Days outside of the range that are run again; see `segue.corpus.inventory.late_days`.
 
     Raises
     ------
@@ -43,7 +42,7 @@ class Days:
             raise CorpusError(f"The range of days ends ({self.last}) before it begins ({self.first}). Swap them.")
 
     def __str__(self) -> str:
-        """Name the days for a log."""
+        """Name the days, for logs."""
         return f"{self._range} and {len(self.late):,} late ones" if self.late else self._range
 
     @property
@@ -68,7 +67,7 @@ class Days:
 
 
 def parser(description: str | None) -> ArgumentParser:
-    """Make the command line of a job that works on a range of days.
+    """Create the parser of a job that works on a range of days.
 
     Parameters
     ----------
@@ -81,25 +80,24 @@ def parser(description: str | None) -> ArgumentParser:
         With ``--run-id``, ``--from`` and ``--to``.
     """
     made = ArgumentParser(description=description)
-    made.add_argument("--run-id", required=True, help="key under which the summary is stored")
+    made.add_argument("--run-id", required=True, help="<dag_id>/<run_id> under which the report is kept")
     made.add_argument("--from", dest="first", type=date.fromisoformat, help="first day, YYYY-MM-DD; default all")
     made.add_argument("--to", dest="last", type=date.fromisoformat, help="last day (inclusive); default all")
     return made
 
 
-def chosen(arguments: Namespace, run: Mapping[str, Summary]) -> Days:
-    """Tell the days that a job is to work on.
+def chosen(arguments: Namespace, inventory: InventoryReport | None) -> Days:
+    """Return the days that a job works on.
 
     Parameters
     ----------
     arguments : argparse.Namespace
         What `parser` parsed.
-    run : mapping of str to dict
-        Summaries of the run's jobs so far: that of the inventory, if it has any, names the late days.
+    inventory : InventoryReport or None
+        It lists the late days; None in a run without an inventory, which has none.
 
     Returns
     -------
     Days
     """
-    late = run.get("inventory", {}).get("late_days", [])
-    return Days(arguments.first, arguments.last, tuple(map(date.fromisoformat, late)))
+    return Days(arguments.first, arguments.last, inventory.late_days if inventory else ())

@@ -1,31 +1,62 @@
-"""How far a partition is from the last good one: descriptors, what is missing more often, and genres.
+"""How far some days are from the last good run: descriptors, missing values, and genres.
 
-It compares two reports of `segue.corpus.integrate` and needs no Spark.
+It compares what two cleaning reports have measured, and needs no Spark.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
-MIN_TRACKS = 30
-"""Fewer tracks are not compared, nor compared with: by chance alone they may be 0.4 apart."""
+from segue.corpus.reports import NO_GENRE, Measured
 
-NO_GENRE = "(none)"
-"""How a report calls tracks without a genre."""
+MIN_TRACKS = 30
+"""Fewer tracks are not compared: by chance alone, two samples of them may be 0.4 apart."""
 
 COMPARABLE = 5
-"""Genres are compared with those of at most so many times as many tracks: an album is not like a whole archive,
-and a corpus that grows tenfold overnight is mostly other music."""
+"""Genres are compared unless one side has more than this many times the tracks of the other. An album is not like
+a whole archive, and a corpus that grows tenfold overnight is mostly other music."""
 
 PROBABILITIES = tuple(round(0.1 * each, 1) for each in range(11))
 """The quantiles of a report."""
 
 
+@dataclass(frozen=True)
+class GenreShift:
+    """How far the genres have moved.
+
+    Attributes
+    ----------
+    vanished : float
+        Share that those genres had together which are gone, 0 to 1.
+    risen : float
+        Largest rise of a genre's share.
+    """
+
+    vanished: float
+    risen: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far descriptors and missing values have moved.
+
+    Attributes
+    ----------
+    distances : dict of str to float
+        By descriptor, the `ks_distance`.
+    null_rises : dict of str to float
+        By column, the rise of the share of tracks without a value.
+    """
+
+    distances: dict[str, float] = field(default_factory=dict)
+    null_rises: dict[str, float] = field(default_factory=dict)
+
+
 def ks_distance(some: Sequence[float], others: Sequence[float]) -> float:
-    """Measure the Kolmogorov-Smirnov distance of two samples, as far as their quantiles tell.
+    """Estimate the Kolmogorov-Smirnov distance of two samples from their quantiles.
 
     Parameters
     ----------
@@ -35,7 +66,7 @@ def ks_distance(some: Sequence[float], others: Sequence[float]) -> float:
     Returns
     -------
     float
-        0 for equal distributions, 1 for such as do not overlap.
+        0 for equal distributions, 1 for distributions that do not overlap.
 
     Examples
     --------
@@ -47,61 +78,66 @@ def ks_distance(some: Sequence[float], others: Sequence[float]) -> float:
     return float(np.abs(distances).max())
 
 
-def genre_shares(report: Mapping[str, Any]) -> dict[str, float]:
-    """Give each genre's share of the tracks that have one."""
-    labelled = {name: tracks for name, tracks in report["genres"].items() if name != NO_GENRE}
+def genre_shares(genres: Mapping[str, int]) -> dict[str, float]:
+    """Return each genre's share of the tracks that have one.
+
+    Parameters
+    ----------
+    genres : mapping of str to int
+        Tracks by genre, as in `Measured`.
+    """
+    labelled = {name: tracks for name, tracks in genres.items() if name != NO_GENRE}
     return {name: tracks / sum(labelled.values()) for name, tracks in labelled.items()}
 
 
-def compare_genres(report: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, float]:
-    """Measure how far the classes have moved.
+def compare_genres(now: Measured, then: Measured) -> GenreShift | None:
+    """Measure how far the genres have moved.
 
     Parameters
     ----------
-    report, reference : mapping
-        As for `measure`.
+    now, then : Measured
+        Of a run and of the one to compare it with.
 
     Returns
     -------
-    dict
-        `vanished`: share that the genres had together which are gone. `risen`: largest rise of a genre's share.
-        Empty where either has less than `MIN_TRACKS` tracks with a genre, or `COMPARABLE` times the other's.
+    GenreShift or None
+        None if either has fewer than `MIN_TRACKS` tracks with a genre, or more than `COMPARABLE` times those of
+        the other.
     """
-    n, m = (each["tracks"] - each["genres"].get(NO_GENRE, 0) for each in (report, reference))
+    n, m = (each.tracks - each.genres.get(NO_GENRE, 0) for each in (now, then))
     if min(n, m) < MIN_TRACKS or max(n, m) > COMPARABLE * min(n, m):
-        return {}
-    now, then = genre_shares(report), genre_shares(reference)
-    return {
-        "vanished": sum(share for name, share in then.items() if name not in now),
-        "risen": max(share - then.get(name, 0.0) for name, share in now.items()),
-    }
+        return None
+    shares, earlier = genre_shares(now.genres), genre_shares(then.genres)
+    return GenreShift(
+        vanished=sum(share for name, share in earlier.items() if name not in shares),
+        risen=max(share - earlier.get(name, 0.0) for name, share in shares.items()),
+    )
 
 
-def measure(report: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Compare a report with an earlier one.
+def compare(now: Measured, then: Measured) -> Drift:
+    """Measure how far descriptors and missing values have moved.
 
     Parameters
     ----------
-    report, reference : mapping
-        What `segue.corpus.integrate.run` returned.
+    now, then : Measured
+        Of a run and of the one to compare it with. What only one of them has is left out.
 
     Returns
     -------
-    dict
-        `drift`: by descriptor, the `ks_distance`. `null_rise`: by column, how much its share of nulls has risen.
-        Both empty where either report has less than `MIN_TRACKS`.
+    Drift
+        Empty if either has fewer than `MIN_TRACKS` tracks.
     """
-    n, m = report["tracks"], reference["tracks"]
-    if min(n, m) < MIN_TRACKS:
-        return {"drift": {}, "null_rise": {}}
-    drift = {
-        name: ks_distance(quantiles, reference["quantiles"][name])
-        for name, quantiles in report["quantiles"].items()
-        if name in reference["quantiles"]
-    }
-    null_rise = {
-        name: nulls / n - reference["null"][name] / m
-        for name, nulls in report["null"].items()
-        if name in reference["null"]
-    }
-    return {"drift": drift, "null_rise": null_rise}
+    if min(now.tracks, then.tracks) < MIN_TRACKS:
+        return Drift()
+    return Drift(
+        distances={
+            name: ks_distance(quantiles, earlier)
+            for name, quantiles in now.quantiles.items()
+            if quantiles and (earlier := then.quantiles.get(name))
+        },
+        null_rises={
+            name: nulls / now.tracks - then.null[name] / then.tracks
+            for name, nulls in now.null.items()
+            if name in then.null
+        },
+    )

@@ -1,17 +1,18 @@
 """Extract audio features on Spark, each file once, and keep the outcome in the lake.
 
-    inventory ─► plan ─► _same ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
+    inventory ─► plan ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
 
-Work is committed every `plan.COMMIT_BYTES` of audio, so that a killed run goes on where it was. Within a commit
-the outcome is held in a local checkpoint: both tables are written from it, and no file is decoded twice. Outcomes
-of files that had none are appended; only where an earlier outcome has to go are its days replaced.
+Work is committed every `plan.COMMIT_BYTES` of audio, so that a killed run goes on where it was. Within a commit,
+a local checkpoint holds the outcomes. Both tables are written from it, so that no file is decoded twice. Outcomes
+of files that had none are appended. Where an earlier outcome has to go, its days are replaced.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -35,21 +36,56 @@ from segue.corpus.lake import Lake, versions
 from segue.corpus.paths import from_text
 from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
+from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
 from segue.corpus.tags import read_tags
 from segue.runs.progress import spark_tasks, step
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
-
-MADE_FROM = ("inventory", "features", "rejects")
-"""Tables whose versions tell whether the integrated dataset is up to date."""
+"""Columns of `schema.EXTRACTED` that come from the outcome of a file."""
 
 SAME = "path string, mtime_ns bigint, partition_date date, known_hash string"
 
 Batches = Iterator[pa.RecordBatch]
 
 
-def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Planned:
+    """What an extraction of some days has to do.
+
+    Attributes
+    ----------
+    days : list of date
+        Days that have files or outcomes.
+    todo : pandas.DataFrame
+        Files to extract: columns of the inventory, and `stands` of `plan.plan`.
+    same : pandas.DataFrame
+        Files of another time of change that hold the same bytes as before: columns of `SAME`.
+    """
+
+    days: list[date]
+    todo: pd.DataFrame
+    same: pd.DataFrame
+
+    @property
+    def size_mb(self) -> float:
+        """Size of the files to extract, megabytes."""
+        return float(self.todo["size_bytes"].sum()) / 1e6
+
+
+def ping(lake: Lake, music_dir: Path | UPath, days: Days) -> PingReport:
+    """Find out what `run` would do, and do nothing.
+
+    Parameters
+    ----------
+    lake, music_dir, days
+        As of `run`.
+    """
+    planned = _plan(lake, music_dir, days, Mode.PING)
+    return PingReport(partitions=len(planned.days), would_extract=len(planned.todo), same_bytes=len(planned.same))
+
+
+def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractReport:
     """Bring features and rejects of some days in step with the inventory.
 
     Parameters
@@ -59,52 +95,55 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> dict[str
         Root of the files.
     days : Days
     mode : Mode
+        `Mode.SKIP` or `Mode.FORCE`; see `ping`.
 
     Returns
     -------
-    dict
-        The summary of the job.
+    ExtractReport
 
     Raises
     ------
     CorpusError
         If features and rejects do not add up to the inventory in the end.
     """
-    started, tasks = time.monotonic(), spark_tasks(lake.spark)
-    affected = days.among(*(lake.read(name) for name in ("inventory", "features", "rejects")))
-    with step("Find what is to do", tasks):
-        planned = _todo(lake, affected, mode)
-    same = _same(lake, music_dir, planned)
-    todo = planned[~planned["path"].isin(same["path"])].drop(columns="known_hash")
-    megabytes = todo["size_bytes"].sum() / 1e6
-    amount = f"{len(affected):,} partitions, {len(todo):,} files to extract, {megabytes:,.1f} MB"
-    print(f"plan: {days}, {amount} (mode {mode}); {len(same):,} others hold the same bytes as before", flush=True)
-    head = {"mode": str(mode), "partitions": len(affected), "extracted": len(todo), "same_bytes": len(same)}
-    if mode is Mode.PING:
-        return head | {"extracted": 0, "would_extract": len(todo)}
-    if len(same):
+    started = time.monotonic()
+    planned = _plan(lake, music_dir, days, mode)
+    if len(planned.same):
         fresh = lake.spark.createDataFrame([], EXTRACTED)
-        ledger.replace(lake, fresh, set(same[PARTITION]), lake.spark.createDataFrame(same, SAME))
-    extracting_s = _extract(lake, music_dir, todo) if len(todo) else 0.0
-    with step("Count files and their outcomes", tasks):
-        counts = ledger.balance(lake, affected)
-    return {
-        **head,
-        "days": str(days),
-        "lake": versions(lake.uri, *MADE_FROM),
-        "skipped": counts["inventory"] - len(todo),
-        **counts,
-        "to_retry": ledger.of_days(lake, "rejects", affected).where(passing()).count(),
-        "tracks_per_s": len(todo) / extracting_s if extracting_s else 0.0,
-        "megabytes_per_s": megabytes / extracting_s if extracting_s else 0.0,
-        "seconds_extracting": extracting_s,
-        "seconds": time.monotonic() - started,
-    }
+        same = lake.spark.createDataFrame(planned.same, SAME)
+        ledger.replace(lake, fresh, set(planned.same[PARTITION]), same)
+    extracting_s = _extract(lake, music_dir, planned.todo) if len(planned.todo) else 0.0
+    with step("Count files and their outcomes", spark_tasks(lake.spark)):
+        outcomes = ledger.balance(lake, planned.days)
+    return ExtractReport(
+        mode=str(mode),
+        days=str(days),
+        partitions=len(planned.days),
+        lake=lake_versions(lake.uri),
+        outcomes=outcomes,
+        to_retry=ledger.of_days(lake, "rejects", planned.days).where(passing()).count(),
+        work=Work(
+            extracted=len(planned.todo),
+            same_bytes=len(planned.same),
+            extracted_mb=planned.size_mb,
+            extracting_s=extracting_s,
+            seconds=time.monotonic() - started,
+        ),
+    )
 
 
-def catch_up(
-    lake: Lake, music_dir: Path | UPath, days: Days, extracted: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def lake_versions(uri: str) -> LakeVersions:
+    """Read the versions of the tables that the integrated dataset is made from.
+
+    Parameters
+    ----------
+    uri : str
+        Root of the lake; Spark is not needed.
+    """
+    return LakeVersions(**versions(uri, *LakeVersions.model_fields))
+
+
+def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:
     """Extract what another run's inventory has found on these days since the extraction of this run.
 
     Parameters
@@ -112,46 +151,31 @@ def catch_up(
     lake : Lake
     music_dir : Path or UPath
     days : Days
-    extracted : mapping of str to value
-        What `run` returned.
+    extracted : ExtractReport
+        Of this run so far.
 
     Returns
     -------
-    dict or None
-        The summary of both together; None if no other run has changed the inventory.
+    ExtractReport or None
+        Of both extractions together; None if no other run has changed the inventory.
 
     Raises
     ------
     CorpusError
         As `run`.
     """
-    # A lower version is that of a lake that has gone: the quality gate says so.
-    if versions(lake.uri, "inventory")["inventory"] <= extracted["lake"]["inventory"]:
+    # A lower version means that the lake was lost and begun anew. The quality gate refuses that.
+    if lake_versions(lake.uri).inventory <= extracted.lake.inventory:
         return None
     print(
         "Another run has changed the inventory since the extraction: what it found is extracted now.", flush=True
     )
     later = run(lake, music_dir, days, Mode.SKIP)
-    added = {
-        name: extracted[name] + later[name]
-        for name in ("extracted", "same_bytes", "seconds_extracting", "seconds")
-    }
-    megabytes = sum(each["megabytes_per_s"] * each["seconds_extracting"] for each in (extracted, later))
-    seconds = added["seconds_extracting"]
-    return (
-        later
-        | added
-        | {
-            "mode": extracted["mode"],
-            "skipped": max(later["inventory"] - added["extracted"], 0),
-            "tracks_per_s": added["extracted"] / seconds if seconds else 0.0,
-            "megabytes_per_s": megabytes / seconds if seconds else 0.0,
-        }
-    )
+    return later.model_copy(update={"mode": extracted.mode, "work": extracted.work + later.work})
 
 
 def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
-    """Make the function that finds the files of one Spark task whose bytes are those that were extracted.
+    """Return the function that finds the files of one Spark task whose bytes were extracted before.
 
     Parameters
     ----------
@@ -160,13 +184,13 @@ def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
     Returns
     -------
     callable
-        For `mapInArrow`: from batches of `SAME` to those of their rows whose file has the hash `known_hash`.
+        For `mapInArrow`: from batches of `SAME` to those rows whose file has the hash `known_hash`.
     """
 
     def is_same(path: str, known_hash: str) -> bool:
         with local_copy(music_dir, from_text(path)) as place, suppress(OSError), open(place, "rb", 0) as file:  # noqa: PTH123 - names that are not UTF-8
             return content_hash(file) == known_hash
-        return False  # gone or not readable: the extraction says so
+        return False  # removed or not readable: the extraction will reject it
 
     def find(batches: Batches) -> Batches:
         for batch in batches:
@@ -177,7 +201,7 @@ def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
 
 
 def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batches], Batches]:
-    """Make the function that extracts the files of one Spark task.
+    """Return the function that extracts the files of one Spark task.
 
     Parameters
     ----------
@@ -189,7 +213,7 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
     callable
         For `mapInArrow`: from batches with the columns of `schema.INVENTORY` to batches of `schema.EXTRACTED`.
     """
-    # Here and not in the workers, which cannot parse Spark's types.
+    # The driver converts the schema, since the workers cannot parse Spark's types.
     schema = to_arrow_schema(StructType.fromDDL(EXTRACTED))  # type: ignore[arg-type] # fromDDL's type is too wide
 
     def extract(batches: Batches) -> Batches:
@@ -231,31 +255,39 @@ def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, An
     if isinstance(outcome, Rejection):
         message = outcome.message.encode("utf-8", "replace").decode()
         return row | {"reason": str(outcome.reason), "message": message}
-    row |= {
-        name: getattr(outcome, name) for name in ("duration_s", "sample_rate", "channels", "decoder", "features")
-    }
+    row |= {name: getattr(outcome, name) for name in MEASURED}
     return row | {f"tag_{name}": value for name, value in tags.items()} | {"reason": None}
 
 
 @cache
 def _extractor() -> IsolatedExtractor:
-    """Start this Python worker's one extractor: Spark reuses workers, and a start costs seconds.
+    """Start the one extractor of this Python worker. Spark reuses workers, and a start costs seconds.
 
-    Its child ends with the worker.
+    The child process of the extractor ends with the worker.
     """
     return IsolatedExtractor().__enter__()
 
 
+def _plan(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> Planned:
+    """Find out what has to be done, and print how much it is."""
+    affected = days.among(*(lake.read(name) for name in LakeVersions.model_fields))
+    with step("Find what is to do", spark_tasks(lake.spark)):
+        todo = _todo(lake, affected, mode)
+    same = _same(lake, music_dir, todo)
+    planned = Planned(affected, todo[~todo["path"].isin(same["path"])].drop(columns="known_hash"), same)
+    amount = f"{len(affected):,} partitions, {len(planned.todo):,} files to extract, {planned.size_mb:,.1f} MB"
+    print(f"plan: {days}, {amount} (mode {mode}); {len(same):,} others hold the same bytes as before", flush=True)
+    return planned
+
+
 def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
-    inventory, features, rejects = (
-        ledger.of_days(lake, name, days) for name in ("inventory", "features", "rejects")
-    )
+    inventory, features, rejects = (ledger.of_days(lake, name, days) for name in LakeVersions.model_fields)
     planned = plan(inventory, features, rejects, FEATURE_VERSION, mode)
     return planned.where("todo").select(*columns(INVENTORY), "known_hash", "stands").toPandas()
 
 
 def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.DataFrame:
-    """Find the files that were only touched: another time of change, the same bytes."""
+    """Find the files whose time of change is new, but not their bytes."""
     is_touched = planned["known_hash"].notna()
     touched = planned[is_touched][columns(SAME)]
     if touched.empty:

@@ -1,6 +1,6 @@
-"""The rules that look at the whole corpus: they flag duplicates and outliers, with the reason, and delete nothing.
+"""The rules that compare a track with the whole corpus. They flag duplicates and outliers, and delete nothing.
 
-`flags` is an array column; a flag reads ``<reason>:<detail>``.
+`flags` is an array column. Each flag is the text ``<reason>:<detail>``.
 """
 
 from __future__ import annotations
@@ -23,19 +23,21 @@ DESCRIPTORS = {
     "spectral_centroid": index("spectral_centroid", "mean"),
     "spectral_bandwidth": index("spectral_bandwidth", "mean"),
 }
-"""Positions of the features that are judged: means over time of loudness, noisiness, level and brightness."""
+"""Positions in the vector of the descriptors that outliers are found by: means over time of loudness, noisiness,
+level and brightness."""
 
 MAX_ROBUST_Z = 6.0
 """Iglewicz and Hoaglin (1993) suggest 3.5 for normal data; these descriptors have longer tails."""
 
 MIN_TRACKS = 30
-"""Among fewer tracks nothing is called unusual."""
+"""With fewer tracks, none is flagged as an outlier."""
 
 MAX_ISOLATION = 0.75
-"""Of the anomaly score of Liu, Ting and Zhou (2008): near 1 for what few cuts set apart, 0.5 for the usual."""
+"""Limit of the anomaly score of Liu, Ting and Zhou (2008). It is near 1 for a track that few cuts isolate, and 0.5
+for an ordinary one."""
 
 FOREST_TRACKS = 20_000
-"""The forest grows from a sample of so many tracks at most, always the same ones of the same corpus."""
+"""Largest sample that the forest is fitted to. The same corpus always gives the same sample."""
 
 NORMAL_MAD = 0.6745
 """Median absolute deviation of the standard normal distribution."""
@@ -57,9 +59,9 @@ def flag_duplicate_content(rows: DataFrame) -> DataFrame:
 def flag_duplicate_name(rows: DataFrame) -> DataFrame:
     """Flag a track of the same artist, title and duration as an earlier one, as ``duplicate_name:<track_id>``.
 
-    Of the same duration are tracks that a chain of steps of `TOLERANCE_S` at most connects, so that the studio's
-    recording and the live one each have their own copies; the earliest of each chain is not flagged. A title that
-    is only a file's name proves nothing, and identical files are flagged already.
+    Tracks count as of the same duration if a chain of steps of at most `TOLERANCE_S` connects them. So the copies
+    of a studio recording and those of a live one are told apart. The earliest track of each chain is not flagged.
+    Tracks whose title is only their file's name are not compared, and identical files are flagged already.
     """
     named = sf.col("artist").isNotNull() & ~sf.array_contains("changes", "title_from_file_name")
     key = sf.when(named, sf.concat_ws("\n", sf.lower("artist"), sf.lower("title"))).otherwise(sf.col("track_id"))
@@ -81,7 +83,8 @@ def flag_duplicate_name(rows: DataFrame) -> DataFrame:
 def flag_outliers(rows: DataFrame) -> DataFrame:
     """Flag tracks that sound unlike the corpus, as ``outlier:<descriptor>``.
 
-    Judged by the robust z-score 0.6745 (x - median) / MAD of each of `DESCRIPTORS`, which are columns of `rows`.
+    The measure is the robust z-score 0.6745 (x - median) / MAD of each of `DESCRIPTORS`, which are columns of
+    `rows`.
     """
     middle = _medians(rows, {name: sf.col(name) for name in DESCRIPTORS})
     distance = {name: sf.abs(sf.col(name) - sf.lit(middle[name])) for name in DESCRIPTORS}
@@ -95,10 +98,10 @@ def flag_outliers(rows: DataFrame) -> DataFrame:
 
 
 def flag_isolated(rows: DataFrame) -> DataFrame:
-    """Flag tracks whose descriptors are each usual, but not together, as ``outlier:isolation``.
+    """Flag tracks whose descriptors are usual one by one, but not together, as ``outlier:isolation``.
 
-    Judged by an isolation forest (Liu, Ting and Zhou 2008) over `DESCRIPTORS`; what is an outlier by one of them
-    is flagged already.
+    An isolation forest (Liu, Ting and Zhou 2008) over `DESCRIPTORS` finds them. Tracks that are an outlier by one
+    descriptor are flagged already.
     """
     from sklearn.ensemble import IsolationForest
 

@@ -1,17 +1,16 @@
-"""The quality gate between cleaning and publishing: what a partition must look like.
+"""The quality gate between cleaning and publishing: what the days of a run must look like.
 
-It reads the report of `segue.corpus.integrate` and needs no Spark. Thresholds that are a matter of
-taste are settings.
+It reads the cleaning report and needs no Spark. Thresholds that are a matter of taste are settings.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from segue.corpus import drift
+from segue.corpus.reports import CleaningReport, Measured
 from segue.errors import QualityGateError
 from segue.settings import Settings
 
@@ -25,7 +24,7 @@ FILES = "files, of those at the extraction"
 
 @dataclass(frozen=True)
 class Check:
-    """One demand on a partition.
+    """One demand on the days of a run.
 
     Attributes
     ----------
@@ -58,68 +57,35 @@ class Check:
         return f"SEGUE_{self.setting.upper()}={outwards(self.value * 100) / 100:g}"
 
 
-def judge(report: Mapping[str, Any], reference: Mapping[str, Any] | None, limits: Settings) -> list[Check]:
-    """Measure a partition.
+def judge(
+    report: CleaningReport, extracted_files: int, reference: CleaningReport | None, limits: Settings
+) -> list[Check]:
+    """Measure the days of a run.
 
     Parameters
     ----------
-    report : mapping
-        What `segue.corpus.integrate.run` returned; in a DAG run also `extracted_from`: files of the inventory
-        when their features were extracted.
-    reference : mapping or None
-        The same of the last good run; without one, drift is not checked.
+    report : CleaningReport
+    extracted_files : int
+        Files of the inventory when their features were extracted.
+    reference : CleaningReport or None
+        That of the last good run; without one, drift is not checked.
     limits : Settings
-        Those that begin with ``gate_``.
+        Those that begin with ``gate_``, and ``audio_max_duration_s``.
 
     Returns
     -------
     list of Check
-        Empty for a partition with nothing in it.
+        Empty for days with nothing in them.
     """
-    files, tracks = report["inventory"], report["tracks"]
-    expected = report.get("extracted_from", files)
-    if files == tracks == expected == 0:
+    if report.counts.files == report.measured.tracks == extracted_files == 0:
         return []
     checks = [
-        # Else a lake that went away meanwhile would look like days with nothing in them.
-        _exactly(FILES, files, expected),
-        _exactly("features + rejects, of files", report["features"] + report["rejects"], files),
-        _exactly("tracks, of features", tracks, report["features"]),
-        _exactly("different track ids", report["distinct_tracks"], tracks),
-        Check("tracks", tracks, 1, float("inf")),
-        _exactly("tracks without 518 finite features", report["bad_vectors"], 0),
-        _exactly("tracks without a title", report["null"]["title"], 0),
+        *_counts(report, extracted_files),
+        *_durations(report.measured, limits),
+        *_shares(report, limits),
+        *_days(report, limits),
     ]
-    if tracks:
-        checks += [
-            Check("shortest track, seconds", report["shortest_s"], MIN_DURATION_S, limits.audio_max_duration_s),
-            Check("longest track, seconds", report["longest_s"], MIN_DURATION_S, limits.audio_max_duration_s),
-        ]
-    if files >= MIN_FILES:
-        checks += [
-            _at_most("share of files rejected", report["rejects"] / files, "gate_max_rejected", limits),
-            _at_most("share of duplicates", _share(report, "duplicate"), "gate_max_duplicates", limits),
-            _at_most("share of outliers", _share(report, "outlier"), "gate_max_outliers", limits),
-            Check(
-                "share of tracks with a genre",
-                _share_labelled(report),
-                limits.gate_min_labelled,
-                1,
-                "gate_min_labelled",
-            ),
-        ]
-    checks += _judge_days(report, limits)
-    if reference:
-        genres = drift.compare_genres(report, reference)
-        if genres:
-            named = {"share of the genres that vanished": "vanished", "largest rise of a genre's share": "risen"}
-            checks += [_at_most(name, genres[key], "gate_max_genre_shift", limits) for name, key in named.items()]
-        far = drift.measure(report, reference)
-        for name, distance in far["drift"].items():
-            checks.append(_at_most(f"drift of {name}", distance, "gate_max_drift", limits))
-        for name, rise in far["null_rise"].items():
-            checks.append(_at_most(f"rise of tracks without {name}", rise, "gate_max_null_rise", limits, low=-1))
-    return checks
+    return [*checks, *_drift(report.measured, reference.measured, limits)] if reference else checks
 
 
 def table(checks: Sequence[Check]) -> str:
@@ -160,15 +126,47 @@ def require(checks: Sequence[Check]) -> None:
         )
 
 
-def _judge_days(report: Mapping[str, Any], limits: Settings) -> list[Check]:
-    """Judge the days of a run of several one by one: a bad one among thirty must not be averaged away."""
-    days = report["days"]
-    if len(days) < 2:
+def _counts(report: CleaningReport, extracted_files: int) -> list[Check]:
+    counts, measured = report.counts, report.measured
+    return [
+        # Else a lake that went away meanwhile would look like days with nothing in them.
+        _exactly(FILES, counts.files, extracted_files),
+        _exactly("features + rejects, of files", counts.features + counts.rejects, counts.files),
+        _exactly("tracks, of features", measured.tracks, counts.features),
+        _exactly("different track ids", measured.distinct_tracks, measured.tracks),
+        Check("tracks", measured.tracks, 1, float("inf")),
+        _exactly("tracks without 518 finite features", measured.bad_vectors, 0),
+        _exactly("tracks without a title", measured.null["title"], 0),
+    ]
+
+
+def _durations(measured: Measured, limits: Settings) -> Iterator[Check]:
+    extremes = {"shortest track, seconds": measured.shortest_s, "longest track, seconds": measured.longest_s}
+    for name, duration_s in extremes.items() if measured.tracks else ():
+        value = math.nan if duration_s is None else duration_s
+        yield Check(name, value, MIN_DURATION_S, limits.audio_max_duration_s)
+
+
+def _shares(report: CleaningReport, limits: Settings) -> list[Check]:
+    counts, measured = report.counts, report.measured
+    if counts.files < MIN_FILES:
         return []
-    odd = sum(not day["inventory"] - day["rejects"] == day["features"] == day["tracks"] for day in days.values())
-    shares = {
-        name: day["rejects"] / day["inventory"] for name, day in days.items() if day["inventory"] >= MIN_FILES
-    }
+    flagged = {kind: rows / max(measured.tracks, 1) for kind, rows in measured.flagged.items()}
+    labelled = 1 - measured.null["genre"] / measured.tracks if measured.tracks else 1.0
+    return [
+        _at_most("share of files rejected", counts.rejected_share, "gate_max_rejected", limits),
+        _at_most("share of duplicates", flagged["duplicate"], "gate_max_duplicates", limits),
+        _at_most("share of outliers", flagged["outlier"], "gate_max_outliers", limits),
+        Check("share of tracks with a genre", labelled, limits.gate_min_labelled, 1, "gate_min_labelled"),
+    ]
+
+
+def _days(report: CleaningReport, limits: Settings) -> list[Check]:
+    """Check the days one by one: a bad one among thirty must not be averaged away."""
+    if len(report.days) < 2:
+        return []
+    odd = sum(not day.add_up for day in report.days.values())
+    shares = {name: day.rejected_share for name, day in report.days.items() if day.files >= MIN_FILES}
     worst = max(shares, key=shares.__getitem__, default=None)
     shown = [name for name, share in shares.items() if share > limits.gate_max_rejected or name == worst]
     return [
@@ -177,17 +175,21 @@ def _judge_days(report: Mapping[str, Any], limits: Settings) -> list[Check]:
     ]
 
 
+def _drift(now: Measured, then: Measured, limits: Settings) -> Iterator[Check]:
+    if genres := drift.compare_genres(now, then):
+        vanished, risen = "share of the genres that vanished", "largest rise of a genre's share"
+        yield _at_most(vanished, genres.vanished, "gate_max_genre_shift", limits)
+        yield _at_most(risen, genres.risen, "gate_max_genre_shift", limits)
+    compared = drift.compare(now, then)
+    for name, distance in compared.distances.items():
+        yield _at_most(f"drift of {name}", distance, "gate_max_drift", limits)
+    for name, rise in compared.null_rises.items():
+        yield _at_most(f"rise of tracks without {name}", rise, "gate_max_null_rise", limits, low=-1)
+
+
 def _exactly(name: str, value: float, wanted: float) -> Check:
     return Check(name, value, wanted, wanted)
 
 
 def _at_most(name: str, value: float, setting: str, limits: Settings, low: float = 0) -> Check:
     return Check(name, value, low, getattr(limits, setting), setting)
-
-
-def _share_labelled(report: Mapping[str, Any]) -> float:
-    return float(1 - report["null"]["genre"] / report["tracks"]) if report["tracks"] else 1.0
-
-
-def _share(report: Mapping[str, Any], kind: str) -> float:
-    return float(report["flagged"][kind] / report["tracks"]) if report["tracks"] else 0.0

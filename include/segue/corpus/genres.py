@@ -30,7 +30,7 @@ ALIASES = {
 """Spellings in lower case by canonical name."""
 
 SEPARATORS = r"[;,/|]"
-"""Between several genres in one text."""
+"""Characters between several genres in one text."""
 
 
 def canonical(genre: Column) -> Column:
@@ -44,8 +44,8 @@ def canonical(genre: Column) -> Column:
     Returns
     -------
     Column of string
-        The name of `ALIASES` if the whole text or its first part is one of the spellings; else the first part,
-        each word with a capital. Null stays null.
+        The name in `ALIASES`, if the whole text or its first part is one of the spellings. Else the first part,
+        each word with a capital letter. Null stays null.
     """
     known = _as_map({spelling: name for name, spellings in ALIASES.items() for spelling in spellings})
     whole = sf.lower(genre)
@@ -66,7 +66,7 @@ def top(genre: Column, tops: Mapping[str, str]) -> Column:
     Returns
     -------
     Column of string
-        Of the whole text, else of its canonical name; null if the hierarchy has neither.
+        Top genre of the whole text, else of its canonical name; null if the hierarchy has neither.
     """
     if not tops:
         return sf.lit(None).cast("string")

@@ -3,8 +3,8 @@
     features ─┐
     metadata ─┴► merge ─► rules (a track at a time) ─► FLAGS (the whole corpus) ─► tracks (Delta, by day)
 
-Duplicates and outliers can only be told against the whole corpus. So names and five numbers of every track are
-looked at, and only the days asked for are written.
+Duplicates and outliers show only against the whole corpus. So the flags look at names and five numbers of every
+track, and only the days asked for are written.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from pyspark.sql import functions as sf
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
 from segue.balance import class_weights
 from segue.corpus.days import Days
-from segue.corpus.drift import NO_GENRE, PROBABILITIES, genre_shares
+from segue.corpus.drift import PROBABILITIES, genre_shares
 from segue.corpus.flags import DESCRIPTORS, FLAGS
 from segue.corpus.lake import Lake
 from segue.corpus.metadata import DESCRIPTIVE, Metadata
+from segue.corpus.reports import NO_GENRE, CleaningReport, DayCounts, Measured
 from segue.corpus.rules import Rule, note, rules
 from segue.corpus.schema import PARTITION, TRACKS, columns
 from segue.runs.progress import spark_tasks, step
@@ -34,10 +35,13 @@ IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
 
 SHOWN_DAYS = 31
-"""Days whose counts a report has: of a longer range the worst ones."""
+"""Days whose counts a report has. Of a longer range these are the worst ones."""
+
+COUNTED = {"files": "inventory", "features": "features", "rejects": "rejects", "tracks": "tracks"}
+"""Tables of the lake by the field of `DayCounts` that counts their rows."""
 
 
-def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
+def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
     """Write the integrated dataset of some days.
 
     Parameters
@@ -48,8 +52,7 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        The cleaning report.
+    CleaningReport
     """
     started, tasks = time.monotonic(), spark_tasks(lake.spark)
     features = lake.read("features").where(sf.col("feature_version") == FEATURE_VERSION)
@@ -62,18 +65,20 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> dict[str, Any]:
             lake.replace("tracks", tracks, affected)
     with step("Count and measure", tasks):
         counts = _count(lake, affected)
-        measured = report(lake.read("tracks").where(days.condition))
-    return {
-        "partitions": len(affected),
-        "first_day": str(in_range[0]) if in_range else None,
-        "last_day": str(in_range[-1]) if in_range else None,
-        "late_days": list(map(str, days.late)),
-        "range": [str(day) if day else None for day in (days.first, days.last)],
-        "metadata_digest": metadata.digest,
-        **counts,
-        **measured,
-        "seconds": time.monotonic() - started,
-    }
+        measured = measure(lake.read("tracks").where(days.condition))
+    return CleaningReport(
+        asked_from=days.first,
+        asked_to=days.last,
+        first_day=min(in_range, default=None),
+        last_day=max(in_range, default=None),
+        late_days=days.late,
+        partitions=len(affected),
+        metadata_digest=metadata.digest,
+        counts=DayCounts(**{name: sum(getattr(each, name) for each in counts.values()) for name in COUNTED}),
+        days={str(day): counts[day] for day in _worst(counts)},
+        measured=measured,
+        seconds=time.monotonic() - started,
+    )
 
 
 def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mapping[str, str]) -> DataFrame:
@@ -104,8 +109,8 @@ def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mappin
 def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
     """Put metadata beside the features by track id, else by content; of the vector only `DESCRIPTORS` come along.
 
-    By content: a track that no row of the metadata names takes that of the same bytes, whose hash stands in the
-    row, or is that of the row's own file. So a file that was moved keeps its metadata, and a copy gets it.
+    A track that no row of the metadata names takes the row whose `content_hash` is the track's, or whose own file
+    holds the same bytes. So a file that was moved keeps its metadata, and a copy gets them.
 
     Parameters
     ----------
@@ -115,7 +120,7 @@ def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        Metadata columns have the prefix ``meta_``; `flags` is an empty array, `changes` has
+        Metadata columns have the prefix ``meta_``. `flags` is an empty array. `changes` holds
         ``metadata_by_content`` or nothing.
     """
     stated = sf.struct(*(sf.col(name).alias(f"meta_{name}") for name in DESCRIPTIVE))
@@ -140,7 +145,7 @@ def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
     )
 
 
-def report(tracks: DataFrame) -> dict[str, Any]:
+def measure(tracks: DataFrame) -> Measured:
     """Count what cleaning did, and measure what the quality gate wants to know.
 
     Parameters
@@ -150,11 +155,8 @@ def report(tracks: DataFrame) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        `tracks`, `distinct_tracks`, `bad_vectors` (not of 518 finite numbers), `shortest_s`, `longest_s`, `null`
-        (rows by column), `quantiles` (of each of `DESCRIPTORS`, at `drift.PROBABILITIES`), `flagged` (rows with a
-        flag of the kind `duplicate` or `outlier`), `flags` and `changes` (rows by code), `genres` (rows by genre),
-        `genre_weights` (by genre, see `segue.balance.class_weights`).
+    Measured
+        The descriptors of its quantiles are `DESCRIPTORS`.
     """
     infinite, not_a_number = sf.lit(float("inf")), sf.lit(float("nan")).cast("float")
     finite = (sf.array_max("features") < infinite) & (sf.array_min("features") > -infinite)
@@ -183,13 +185,13 @@ def report(tracks: DataFrame) -> dict[str, Any]:
     counted: dict[str, dict[str, int]] = defaultdict(dict)
     for row in by_code.sort("kind", sf.desc("rows"), "col").collect():
         counted[row["kind"]][row["col"] or NO_GENRE] = row["rows"]
-    return {
-        # Alone: beside the quantiles, Spark would keep a sketch of each for every single track.
-        "distinct_tracks": tracks.select("track_id").distinct().count(),
+    return Measured(
+        # A query of its own: beside the quantiles, Spark would keep a sketch of each for every single track.
+        distinct_tracks=tracks.select("track_id").distinct().count(),
         **measured.collect()[0].asDict(recursive=True),
         **{kind: counted[kind] for kind in codes},
-        "genre_weights": class_weights(genre_shares(counted)),
-    }
+        genre_weights=class_weights(genre_shares(counted["genres"])),
+    )
 
 
 def _apply(rules: Iterable[Rule], rows: DataFrame) -> DataFrame:
@@ -208,21 +210,20 @@ def _count_flagged(kind: str) -> Any:
     return sf.count_if(sf.exists("flags", lambda each: each.startswith(kind)))
 
 
-def _count(lake: Lake, days: list[date]) -> dict[str, Any]:
-    """Count the rows of the tables that the integrated dataset must agree with, together and (`days`) by day."""
-    names = ("inventory", "features", "rejects", "tracks")
+def _count(lake: Lake, days: list[date]) -> dict[date, DayCounts]:
+    """Count, day by day, the rows of the tables that must agree."""
     chosen = sf.col(PARTITION).isin(days)
-    tables = (lake.read(name).where(chosen).select(sf.lit(name).alias("name"), PARTITION) for name in names)
-    counted = reduce(DataFrame.union, tables).groupBy("name", PARTITION).count().collect()
-    by_day = {day: dict.fromkeys(names, 0) for day in days}
-    for row in counted:
-        by_day[row[PARTITION]][row["name"]] = row["count"]
-    shown = sorted(sorted(days, key=lambda day: _badness(by_day[day]), reverse=True)[:SHOWN_DAYS])
-    totals = {name: sum(counts[name] for counts in by_day.values()) for name in names}
-    return {**totals, "days": {str(day): by_day[day] for day in shown}}
+    tables = (
+        lake.read(table).where(chosen).select(sf.lit(name).alias("name"), PARTITION)
+        for name, table in COUNTED.items()
+    )
+    counted: dict[date, dict[str, int]] = {day: {} for day in days}
+    for row in reduce(DataFrame.union, tables).groupBy("name", PARTITION).count().collect():
+        counted[row[PARTITION]][row["name"]] = row["count"]
+    return {day: DayCounts(**counts) for day, counts in counted.items()}
 
 
-def _badness(counts: Mapping[str, int]) -> tuple[bool, float]:
-    """Order days: those first whose tables disagree, then by the share of files rejected."""
-    is_odd = not counts["inventory"] - counts["rejects"] == counts["features"] == counts["tracks"]
-    return is_odd, counts["rejects"] / max(counts["inventory"], 1)
+def _worst(counts: Mapping[date, DayCounts]) -> list[date]:
+    """List, in order, the days whose tables disagree, then those with the largest shares of rejected files."""
+    by_badness = sorted(counts, key=lambda day: (counts[day].add_up, -counts[day].rejected_share))
+    return sorted(by_badness[:SHOWN_DAYS])

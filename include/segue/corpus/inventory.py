@@ -13,22 +13,66 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
+from segue.corpus import sources
 from segue.corpus.lake import Lake
-from segue.corpus.listing import AudioFile, digest, file_id
+from segue.corpus.listing import AudioFile, digest, file_id, list_audio
 from segue.corpus.metadata import Metadata
 from segue.corpus.plan import behind
+from segue.corpus.reports import Comparison, InventoryReport
 from segue.corpus.schema import INVENTORY, PARTITION, columns
+from segue.runs.progress import Tally, spark_tasks, step
+from segue.settings import Settings
 
 IDENTITY = ("track_id", "size_bytes", "mtime_ns")
-"""What may change of a file whose path stays."""
+"""Columns that may change while the path of a file stays."""
 
 CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in IDENTITY)
 
 MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version")
-"""What a track has from its features as it is."""
+"""Columns that a track takes from its features unchanged."""
 
 
-def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: date) -> dict[str, Any]:
+def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryReport:
+    """List the music, read its metadata, and bring the inventory in step with both.
+
+    Parameters
+    ----------
+    lake : Lake
+    settings : Settings
+        Where the music and its metadata are.
+    night_of : date or None
+        The day of the nightly run: new files enter on it, late days are found, and the lake is vacuumed. None for
+        any other run: new files enter today.
+
+    Returns
+    -------
+    InventoryReport
+
+    Raises
+    ------
+    CorpusError
+        If the music or the metadata cannot be read.
+    """
+    today, found, tasks = datetime.now(UTC).date(), Tally("files"), spark_tasks(lake.spark)
+    with step("List the music", found):
+        files = list_audio(settings.music_dir, found.through)
+    source = sources.find(settings)
+    print(f"music: {len(files):,} files in {settings.music_dir}; metadata: {source}", flush=True)
+    metadata = source.read(today)
+    with step("Compare with the inventory", tasks):
+        comparison = update(lake, files, metadata, night_of or today)
+    late: list[date] = []
+    if night_of:
+        with step("Find late days", tasks):
+            late = late_days(lake, night_of)
+        with step("Delete what no version needs", tasks):
+            lake.vacuum()
+    return InventoryReport(
+        music=str(settings.music_dir), source=str(source), found=comparison, late_days=tuple(late)
+    )
+
+
+def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: date) -> Comparison:
     """Bring the inventory in step with the music folder.
 
     A file's `partition_date` is its `date_created` in the metadata table, else `seen_on`; it is assigned when the
@@ -45,32 +89,30 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
 
     Returns
     -------
-    dict
-        The summary of the job.
+    Comparison
+        With the inventory before.
     """
     table = lake.table("inventory")
     known = table.toDF()
     described = metadata.to_spark(lake.spark)
-    # Joined once: counting and merging go through the rows several times.
+    # A checkpoint joins them only once: counting and merging go through the rows several times.
     rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
     counts = _compare(rows, known, described)
-    if counts["new"] or counts["gone"] or counts["changed"]:
-        _merge(table, rows)
-    return {
+    comparison = Comparison(
         **counts,
-        "files_digest": digest(files),
-        "metadata_digest": metadata.digest,
-        "metadata": {
-            **metadata.counts,
-            "rows_without_file": len(metadata.rows) - counts["with_metadata"],
-        },
-    }
+        metadata={**metadata.counts, "rows_without_file": len(metadata.rows) - counts["with_metadata"]},
+        files_digest=digest(files),
+        metadata_digest=metadata.digest,
+    )
+    if comparison.new or comparison.gone or comparison.changed:
+        _merge(table, rows)
+    return comparison
 
 
 def late_days(lake: Lake, day: date) -> list[date]:
     """Find the days before `day` that have to be run again.
 
-    Files came, changed or went after their run, or the run ended before the features were merged.
+    Since their run, files were added, changed or removed; or the run ended before the features were merged.
 
     Parameters
     ----------
@@ -81,7 +123,7 @@ def late_days(lake: Lake, day: date) -> list[date]:
     Returns
     -------
     list of date
-        In order. A day that never had a run is late, too.
+        In order. A day that never had a run is late too.
     """
     names = ("inventory", "features", "rejects", "tracks")
     inventory, features, rejects, tracks = (
@@ -92,12 +134,12 @@ def late_days(lake: Lake, day: date) -> list[date]:
 
 
 def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: date, now: datetime) -> DataFrame:
-    """Give each file its track id and its partition.
+    """Assign each file its track id and its partition.
 
     Parameters
     ----------
     files : DataFrame
-        path, size_bytes, mtime_ns, and file_id: the id of a file without metadata.
+        path, size_bytes, mtime_ns, and file_id, which is the track id of a file without metadata.
     metadata : DataFrame
         Columns of `segue.corpus.metadata.SCHEMA`.
     known : DataFrame
@@ -130,7 +172,7 @@ def _to_spark(lake: Lake, files: Sequence[AudioFile]) -> DataFrame:
 
 
 def _unmerged(features: DataFrame, tracks: DataFrame) -> DataFrame:
-    """Find the days whose tracks are not those that have features."""
+    """Find the days whose tracks differ from the tracks with features."""
     extracted, merged = features.select(*MERGED), tracks.select(*MERGED)
     return extracted.subtract(merged).union(merged.subtract(extracted)).select(PARTITION)
 
@@ -145,7 +187,7 @@ def _compare(rows: DataFrame, known: DataFrame, described: DataFrame) -> dict[st
         .join(row, sf.col("now.track_id") == row.track_id, "left")
         .agg(
             sf.count_if(here).alias("files"),
-            (sf.sum("now.size_bytes") / 1e6).alias("megabytes"),
+            (sf.sum("now.size_bytes") / 1e6).alias("size_mb"),
             sf.count_distinct("now.partition_date").alias("partitions"),
             sf.count_if(here & ~there).alias("new"),
             sf.count_if(there & ~here).alias("gone"),

@@ -1,7 +1,7 @@
 """Read and replace the Delta tables of the lake.
 
-Rows of neighbouring days share a file: thousands of days with a handful of tracks each would cost far more as
-files than as rows. Delta keeps in its log which days a file has, so that a run of one day opens only that one.
+Rows of neighbouring days share a file, since thousands of files with a handful of tracks each would be slow to
+read. Delta's log says which days a file holds, so that a run of one day opens only that file.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ from segue.connections import storage
 from segue.corpus.schema import PARTITION, TABLES, columns
 
 DAYS_PER_FILE = 64
-"""Of days written together; a day that is written alone has a file of its own until the small ones are joined."""
+"""How many days that are written together share a file. A day that is written alone has a file of its own until
+the small files are joined."""
 
 ROWS_PER_FILE = 16_384
-"""At most: some 35 MB of features."""
+"""At most, which is some 35 MB of features."""
 
 MANY_FILES = 96
 SMALL_FILE_BYTES = 8 * 2**20
-"""More files than that, of less than this on average, are joined; spark_conf.py says to what size."""
+"""Files are joined if there are more than the first, and they are smaller on average than the second.
+spark_conf.py sets their new size."""
 
 STATISTICS = "delta.dataSkippingStatsColumns"
-"""Delta's property: of which columns it keeps the range in each file. Nobody asks for others than the day's."""
+"""Delta's property: the columns whose range it keeps for each file. Queries filter only by the day."""
 
 COMMIT = re.compile(r"(\d{20})\.json$")
-"""File of a commit in Delta's log, by its number."""
+"""Name of a commit in Delta's log, which is its number."""
 
 ATTEMPTS = 5
-"""Of a commit that another one, of other days in the same file, has overtaken."""
+"""How often a commit is tried that another one, of other days in the same file, has overtaken."""
 
 OVERTAKEN = (
     ConcurrentAppendException,
@@ -55,12 +57,12 @@ OVERTAKEN = (
 
 
 def versions(uri: str, *names: str) -> dict[str, int]:
-    """Tell the present version of tables: the number of their last commit.
+    """Read the present version of tables: the number of their last commit.
 
     Parameters
     ----------
     uri : str
-        As in `Lake`; this needs no Spark.
+        As in `Lake`; Spark is not needed.
     *names : str
         Tables.
 
@@ -91,7 +93,7 @@ class Lake:
     _tidy: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def table(self, name: str) -> DeltaTable:
-        """Open a table of `schema.TABLES`, making it, or the columns that an older lake lacks, if need be."""
+        """Open a table of `schema.TABLES`. Create it, or the columns that an older lake lacks, if need be."""
         location = f"{self.uri}/{name}"
         if name not in self._complete:
             self._complete_table(name, location)
@@ -99,7 +101,7 @@ class Lake:
         return DeltaTable.forPath(self.spark, location)
 
     def read(self, name: str) -> DataFrame:
-        """Read a table; each action on the result sees the table as it then is."""
+        """Read a table. Each action on the result sees the table as it is at that moment."""
         return self.table(name).toDF()
 
     def replace(self, name: str, rows: DataFrame, days: Collection[date]) -> None:
@@ -118,7 +120,7 @@ class Lake:
         self._save(name, rows, days, {"mode": "overwrite", "replaceWhere": f"{PARTITION} IN ({listed})"})
 
     def append(self, name: str, rows: DataFrame, days: Collection[date]) -> None:
-        """Add rows to the partitions `days` of a table, in one atomic commit that reads and rewrites nothing.
+        """Add rows to the partitions `days` of a table, in one atomic commit that rewrites nothing.
 
         Parameters
         ----------
@@ -142,7 +144,7 @@ class Lake:
         retrying(writer.save, f"{self.uri}/{name}", **how)
 
     def _tidy_up(self, name: str) -> None:
-        """Leave an older lake's folders, and join small files: once a job, since looking takes its time."""
+        """Rewrite a table of an older lake, or join small files; once a job is enough, since looking is slow."""
         state = self.table(name).detail().collect()[0]
         if state["partitionColumns"]:
             self._leave_folders(name)
@@ -150,7 +152,7 @@ class Lake:
             self.table(name).optimize().executeCompaction()
 
     def vacuum(self) -> None:
-        """Delete files that no version of the last seven days needs: what runs have replaced."""
+        """Delete the files that no version of the last seven days needs."""
         for name in TABLES:
             self.table(name).vacuum()
 

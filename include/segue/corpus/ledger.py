@@ -1,7 +1,7 @@
-"""The outcome of each file in the lake: a row of `features` or of `rejects`, and of one of them only.
+"""The outcome of each file in the lake: a row of `features` or a row of `rejects`, never both.
 
-A file may change, go, or be given another track id, and a run may be killed between its two tables. `balance` puts
-all of this right at the end of a run.
+A file may change, be removed, or get another track id, and a run may be killed between its two tables. `balance`
+corrects all of this at the end of a run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from datetime import date
-from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as sf
@@ -17,6 +16,7 @@ from pyspark.sql import functions as sf
 from segue.audio.definition import FEATURE_VERSION
 from segue.corpus.lake import Lake
 from segue.corpus.plan import STATE
+from segue.corpus.reports import Outcomes
 from segue.corpus.schema import EXTRACTED, PARTITION
 from segue.errors import CorpusError
 
@@ -45,17 +45,17 @@ def append(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
 
 
 def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFrame | None = None) -> None:
-    """Replace the partitions `days` by what stands of them, with the new times of `same`, and what is `fresh`.
+    """Replace the partitions `days` by the outcomes that still hold, with the new times of `same`, and `fresh`.
 
-    Two tables are two commits. A run killed between them leaves a file in both or in none of them; the next run
-    sees to the second, and takes a file's features before its rejection.
+    Two tables are two commits. A run that is killed between them leaves a file in both or in neither. The next
+    run corrects this. Of a file in both it keeps the features.
 
     Parameters
     ----------
     lake, fresh, days
         As for `append`.
     same : DataFrame, optional
-        Files that were only touched: `path`, `known_hash`, and the `mtime_ns` that they have now.
+        Files whose time of change is new, but not their bytes: `path`, `known_hash`, and their present `mtime_ns`.
     """
     inventory = of_days(lake, "inventory", days).select(*STATE, "track_id")
     features = _standing(of_days(lake, "features", days), inventory, same).join(fresh, "path", "left_anti")
@@ -66,10 +66,9 @@ def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFram
 
 
 def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
-    """Keep the outcomes whose file is still what it was, under its present track id and time of change.
+    """Keep the outcomes of files that have not changed, under their present track id and time of change.
 
-    Two runs at the same time may both have appended an outcome of a file; one of them is kept, of those that are
-    of the file as it is.
+    Two runs at the same time may both have appended an outcome of a file. Then one of the two is kept.
     """
     current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION)
     if same is not None:
@@ -80,11 +79,11 @@ def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None)
     return standing.dropDuplicates([PARTITION, "path"])
 
 
-def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
+def balance(lake: Lake, days: Collection[date]) -> Outcomes:
     """Count inventory, features and rejects, and insist that they add up.
 
-    Outcomes of files that have gone, or have another track id now, or are in both tables after a kill, are put
-    right first.
+    First correct the outcomes of files that were removed, have got another track id, or are in both tables after a
+    kill.
 
     Parameters
     ----------
@@ -93,8 +92,7 @@ def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        `inventory`, `features` and `rejects` (rows), `rejected` (rows by reason).
+    Outcomes
 
     Raises
     ------
@@ -112,15 +110,15 @@ def balance(lake: Lake, days: Collection[date]) -> dict[str, Any]:
     for row in counts:
         if row["reason"] is not None:
             rejected[row["reason"]] += row["outcomes"]
-    inventory = sum(row["files"] for row in counts)
+    files = sum(row["files"] for row in counts)
     outcomes = sum(row["outcomes"] for row in counts)
     features = outcomes - rejected.total()
-    if outcomes != inventory:
+    if outcomes != files:
         raise CorpusError(
-            f"{features:,} features and {rejected.total():,} rejects are not the {inventory:,} files of the "
+            f"{features:,} features and {rejected.total():,} rejects are not the {files:,} files of the "
             "inventory: files changed while the job ran. Run it again."
         )
-    return {"inventory": inventory, "features": features, "rejects": rejected.total(), "rejected": dict(rejected)}
+    return Outcomes(files=files, features=features, rejects=rejected.total(), rejected=dict(rejected))
 
 
 def _count(lake: Lake, days: Collection[date]) -> list[Row]:

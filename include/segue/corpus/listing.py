@@ -41,7 +41,7 @@ class AudioFile:
 
 
 def file_id(path: str) -> str:
-    """Make the track id of a file that no metadata table names.
+    """Return the track id of a file that no metadata table names.
 
     Parameters
     ----------
@@ -51,13 +51,13 @@ def file_id(path: str) -> str:
     Returns
     -------
     str
-        ``f`` and 16 hexadecimal digits, the same at every call.
+        ``f`` and 16 hexadecimal digits; the same path always has the same.
     """
     return "f" + blake2b(path.encode(), digest_size=8).hexdigest()
 
 
 def digest(files: Iterable[AudioFile]) -> str:
-    """Tell listings apart.
+    """Return a digest that differs between listings.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def list_audio(
     music_dir : Path or UPath
         Root of the corpus.
     through : callable, optional
-        What the files pass through as they are found, such as a counter.
+        Gets the files as they are found and passes them on, such as a counter.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The metadata of a corpus in the form that every source brings it to: one row a track."""
+"""The metadata of a corpus in the form that every source converts them to: one row a track."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 SCHEMA = ", ".join(f"{name} string" for name in COLUMNS[:-1]) + ", date_created date"
 
 DAY = r"^\s*(\d{4}-\d{2}-\d{2})(?:[T ].*)?$"
-"""A date, the time of day left off."""
+"""A date; a time of day after it is ignored."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Metadata:
     Attributes
     ----------
     rows : pandas.DataFrame
-        Columns `COLUMNS`, all strings as they stand in the source (blank where it has no such column), but
-        `date_created` a date or None.
+        Columns `COLUMNS`. All are strings as in the source, blank where it has no such column; `date_created` is a
+        date or None.
     counts : mapping of str to int
-        What the source held, and what of it was left out, for the summary.
+        What the source held, and what of it was left out, for the report.
     tops : mapping of str to str
         Top genre by genre, in lower case; empty if there is no hierarchy.
     """
@@ -51,24 +51,24 @@ class Metadata:
         return made.hexdigest()
 
     def to_spark(self, spark: SparkSession) -> DataFrame:
-        """Hand the rows to Spark."""
+        """Return the rows as a DataFrame of Spark."""
         return spark.createDataFrame(self.rows, SCHEMA)
 
 
 def settle(stated: pd.DataFrame, today: date) -> Metadata:
-    """Make what a source states usable: an id for every row, no id or file twice, dates that can be.
+    """Make the rows of a source usable: each has an id, no id or file occurs twice, and dates are plausible.
 
     Parameters
     ----------
     stated : pandas.DataFrame
         Strings; columns `REQUIRED` and any of `OPTIONAL`. A blank track id becomes that of the file.
     today : date
-        Later dates are not believed.
+        Later dates are dropped.
 
     Returns
     -------
     Metadata
-        Of rows with the same track id, or the same file, the first counts.
+        Of rows with the same track id, or the same file, the first is kept.
     """
     rows = stated.reindex(columns=list(COLUMNS), fill_value="")
     rows["file"] = [to_text(name.strip()) for name in rows["file"]]

@@ -1,67 +1,64 @@
-"""What a run of the DAG `corpus` came to, from the summaries of its jobs."""
+"""What a run of the DAG `corpus` came to, from the reports of its jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from segue.corpus.reports import CorpusReports, CorpusSummary
 from segue.errors import CorpusError
-from segue.runs.summaries import Summary
 
 
-def outcome(jobs: Mapping[str, Summary]) -> dict[str, Any]:
+def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
     """Put the figures of a run together.
 
     Parameters
     ----------
-    jobs : mapping of str to dict
-        Summary by job: `inventory` and `extract`, and unless the run was a ping, `integrate` and `publish`: those
-        of an earlier run, which `publish` names as `unchanged_since`, if nothing has changed.
+    reports : CorpusReports
+        Of the run. If nothing has changed, they are those of the earlier run that ``publish.unchanged_since``
+        names.
+    seconds : float
+        Wall time of the run.
 
     Returns
     -------
-    dict
-        `files_in`, `tracks_out`, `rejected` by reason, `tracks_per_s`, where the results are, and `note`: what a
-        reader should know besides.
+    CorpusSummary
 
     Raises
     ------
     CorpusError
         If there were files and no track was published.
     """
-    extract = jobs["extract"]
-    if extract["mode"] == "ping":
-        return {"would_extract": extract["would_extract"], "note": "A ping: nothing was extracted or published."}
-    integrate, publish = jobs["integrate"], jobs["publish"]
-    if extract["inventory"] and not publish["published"]:
+    work, outcomes = reports.extract.work, reports.extract.outcomes
+    measured, published = reports.integrate.measured, reports.publish.published
+    if outcomes.files and not published.tracks:
         raise CorpusError(
-            f"Of {extract['inventory']:,} files no track was published; rejected: {extract['rejected']}. "
+            f"Of {outcomes.files:,} files no track was published; rejected: {outcomes.rejected}. "
             "See the logs of the tasks extract and quality_gate."
         )
-    return {
-        "partitions": extract["partitions"],
-        "files_in": extract["inventory"],
-        "tracks_out": publish["published"],
-        "rejects": extract["rejects"],
-        "rejected": extract["rejected"],
-        "duplicates": integrate["flagged"]["duplicate"],
-        "outliers": integrate["flagged"]["outlier"],
-        "genres": integrate["genres"],
-        "extracted": extract["extracted"],
-        "tracks_per_s": extract["tracks_per_s"],
-        "collection": publish["collection"],
-        "tracks_in_collection": publish["tracks_in_collection"],
-        "note": _note(extract, integrate, publish.get("unchanged_since")),
-    }
+    return CorpusSummary(
+        partitions=reports.extract.partitions,
+        files_in=outcomes.files,
+        tracks_out=published.tracks,
+        rejects=outcomes.rejects,
+        rejected=outcomes.rejected,
+        duplicates=measured.flagged["duplicate"],
+        outliers=measured.flagged["outlier"],
+        genres=measured.genres,
+        extracted=work.extracted,
+        tracks_per_s=work.tracks_per_s,
+        collection=published.collection,
+        tracks_in_collection=published.tracks_in_collection,
+        note=_note(reports),
+        seconds=seconds,
+    )
 
 
-def _note(extract: Summary, integrate: Summary, unchanged_since: str | None) -> str:
-    if not extract["inventory"]:
+def _note(reports: CorpusReports) -> str:
+    measured = reports.integrate.measured
+    if not reports.extract.outcomes.files:
         return "No file entered the corpus on these days, so there was nothing to do."
-    if integrate["null"]["genre"] == integrate["tracks"]:
+    if measured.null["genre"] == measured.tracks:
         return (
             "No track has a genre. Tag the files or add a metadata.csv: the genre model cannot learn from these."
         )
-    if unchanged_since:
-        return f"Nothing has changed since {unchanged_since}, so what it published stands."
+    if reports.publish.unchanged_since:
+        return f"Nothing has changed since {reports.publish.unchanged_since}, so what it published stands."
     return "none"

@@ -1,7 +1,7 @@
-"""Write any file name as text, since Spark's strings are UTF-8 and file names need not be.
+"""Write any file name as text. Spark's strings are UTF-8, and file names need not be.
 
-A name of valid UTF-8 stays as it is. A byte that is not becomes ``%XX``; to keep this reversible, a percent sign
-that two hexadecimal digits follow becomes ``%25``.
+A name that is valid UTF-8 stays as it is. A byte that is not becomes ``%XX``. A percent sign before two
+hexadecimal digits becomes ``%25``, so that every name can be read back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def to_text(path: str) -> str:
     Parameters
     ----------
     path : str
-        As Python's `os` functions give it, with surrogates for undecodable bytes.
+        As Python's `os` functions return it, with surrogates for undecodable bytes.
 
     Returns
     -------
@@ -36,12 +36,12 @@ def to_text(path: str) -> str:
 
 
 def from_text(text: str) -> str:
-    """Turn `to_text` back.
+    """Read a path that `to_text` has written.
 
     Parameters
     ----------
     text : str
-        What `to_text` gave.
+        What `to_text` returned.
 
     Returns
     -------

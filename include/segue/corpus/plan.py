@@ -1,4 +1,4 @@
-"""Decide which files of the inventory have to be extracted, and how the work is divided."""
+"""Decide which files of the inventory are extracted, and how the work is divided."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from segue.audio.reasons import Reason
 from segue.corpus.schema import PARTITION
 
 STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
-"""A file is unchanged while these are. One of another time of change, but the same size, is hashed to tell."""
+"""A file is unchanged as long as these are. If only its time of change differs, a hash decides."""
 
 PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED)
-"""Reasons that say nothing about a file's bytes: a store that was away, a folder without permission."""
+"""Reasons that say nothing about the bytes of a file: the store was away, or permission was missing."""
 
 COMMIT_BYTES = 2 * 2**30
-"""Audio between two commits to the lake: what a killed run loses at most."""
+"""Audio between two commits to the lake. A killed run loses at most this much work."""
 
 MIN_TASK_BYTES, MAX_TASK_BYTES = 2**20, 16 * 2**20
 
 TASKS_PER_CORE = 32
-"""Small tasks keep the progress lines fresh and the cores evenly busy; a task costs some 20 ms."""
+"""Small tasks keep the progress lines fresh and the cores evenly busy. Each costs some 20 ms."""
 
 
 class Mode(StrEnum):
@@ -35,11 +35,11 @@ class Mode(StrEnum):
     FORCE = "force"
     """Extract everything."""
     PING = "ping"
-    """Only say what `SKIP` would do."""
+    """Only report what `SKIP` would do."""
 
 
 def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str, mode: Mode) -> DataFrame:
-    """Tell which files have to be extracted.
+    """Mark the files that have to be extracted.
 
     Parameters
     ----------
@@ -52,9 +52,12 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
     Returns
     -------
     DataFrame
-        The rows of the inventory with three columns more: `todo` (boolean); `known_hash`, of the bytes that were
-        extracted last, where the file still has their size, and null if it must be extracted whatever they are;
-        `stands` (boolean), whether a table has an outcome of the path, of whatever state and version.
+        The rows of the inventory with three more columns:
+
+        - `todo` (boolean): whether the file is to be extracted.
+        - `known_hash` (string): hash of the bytes that were extracted last. Null if the size differs from theirs,
+          or if the file is extracted in any case.
+        - `stands` (boolean): whether a table has any outcome of the path.
     """
     of_version = sf.col("feature_version") == version
     tables = ((features, of_version), (rejects, of_version & ~passing()))
@@ -81,7 +84,7 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
 
 
 def passing() -> Column:
-    """Tell rejections that are tried again though the file has not changed: those of `PASSING`.
+    """Return the condition on rejections that are tried again although the file has not changed: see `PASSING`.
 
     A link that leads nowhere, listed without size, is not among them.
     """
@@ -89,9 +92,9 @@ def passing() -> Column:
 
 
 def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str) -> DataFrame:
-    """Find the days whose outcomes are not those of their files.
+    """Find the days whose outcomes are not up to date.
 
-    Files may have come, changed, gone, or been given another track id.
+    Files may have been added, changed or removed, or have got another track id.
 
     Parameters
     ----------
@@ -123,8 +126,8 @@ def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     -------
     list of pandas.DataFrame
         One table a commit, with the integer column `task`, counted from 0 without gaps. Files without an earlier
-        outcome come first, since their rows are only appended; then the order is that of days and paths. A file
-        larger than a task's share is a task of its own.
+        outcome come first, since their rows are only appended. Then files are in the order of days and paths. A
+        file that is larger than a task's share is a task of its own.
     """
     share = int(todo["size_bytes"].sum()) // (cores * TASKS_PER_CORE)
     task_bytes = min(max(share, MIN_TASK_BYTES), MAX_TASK_BYTES)

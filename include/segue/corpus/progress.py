@@ -12,16 +12,16 @@ from threading import Event, Thread
 from pyspark import Accumulator, SparkContext
 
 EVERY_S = 5.0
-"""Between two lines at first."""
+"""Pause between two lines at first."""
 
 EVERY_SHARE = 1 / 15
 MAX_EVERY_S = 15.0
-"""Between two lines after four minutes, so that a day's log has 6,000 of them and not 17,000."""
+"""Pause between two lines after four minutes, so that the log of a day has 6,000 of them and not 17,000."""
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What the workers have done so far. A task that runs again counts again: good for progress, not for sums."""
+    """What the workers have done so far. A task that runs again counts twice, so these are no exact sums."""
 
     tracks: Accumulator[int]
     rejected: Accumulator[int]
@@ -29,19 +29,19 @@ class Counters:
 
     @classmethod
     def start(cls, context: SparkContext) -> Counters:
-        """Make counters that the tasks of this application can add to."""
+        """Create counters that the tasks of this application can add to."""
         return cls(context.accumulator(0), context.accumulator(0), context.accumulator(0))
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Says how far the work is.
+    """How far the work is.
 
     Attributes
     ----------
     counters : Counters
     tracks, size_bytes : int
-        All there is to do.
+        Of all the work.
     started : float
         Clock of `time.monotonic`, seconds.
     """
@@ -52,12 +52,7 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
 
     def line(self) -> str:
-        """Make one line: done of total, rates, rejected, time to go (by bytes).
-
-        Returns
-        -------
-        str
-        """
+        """Return one line: files done and in total, rates, rejected files, and the time left by bytes."""
         seconds = max(time.monotonic() - self.started, 1e-9)
         done, done_bytes = min(self.counters.tracks.value, self.tracks), self.counters.size_bytes.value
         if not done:
@@ -104,7 +99,7 @@ def shown(line: Callable[[], str], started: float) -> Iterator[None]:
 
 
 def pause_s(elapsed_s: float) -> float:
-    """Tell how long to wait for the next line.
+    """Return how long to wait for the next line.
 
     Parameters
     ----------

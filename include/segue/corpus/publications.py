@@ -1,57 +1,45 @@
 """Which days stand published and what from, so that a run that finds nothing changed does not do them again.
 
-The collection ``publications`` holds a document for each range of days published from the present state of lake,
-metadata, rules and limits. Those of another state are withdrawn before anything is published: flags are found
-among all tracks, so any change can reach any day.
+The collection ``publications`` holds a document for each range of days that was published from the present state
+of lake, metadata, rules and limits. Documents of another state are deleted before anything is published: flags are
+found among all tracks, so any change can reach any day.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pymongo.database import Database
 
+import segue.corpus
+import segue.tracks
 from segue.audio.definition import FEATURE_VERSION
 from segue.corpus import sources
-from segue.corpus.extraction import MADE_FROM
-from segue.corpus.lake import versions
+from segue.corpus.extraction import lake_versions
 from segue.corpus.listing import digest, list_audio
-from segue.runs.summaries import Summary
+from segue.corpus.reports import CorpusReports, LakeVersions, Work
 from segue.settings import Settings
-from segue.tracks.collection import VALIDATOR, is_of_doubles
+from segue.tracks.collection import is_of_doubles
 
 COLLECTION = "publications"
 
-JOBS = ("inventory", "extract", "integrate", "publish")
-"""Whose summaries a publication keeps."""
+RULES: Final = tuple(Path(folder) for package in (segue.corpus, segue.tracks) for folder in package.__path__)
+"""Folders whose source code decides what is published: the rules of the corpus, and the form of the documents."""
 
 
-NOTHING_EXTRACTED = {
-    "extracted": 0,
-    "same_bytes": 0,
-    "tracks_per_s": 0.0,
-    "megabytes_per_s": 0.0,
-    "seconds_extracting": 0.0,
-    "seconds": 0.0,
-}
-"""What becomes of the summary of `extract` in a run that finds the days as they were."""
-
-
-def made_from(lake: Mapping[str, int], files: str, metadata: str, limits: Settings) -> str:
-    """Tell states apart that may be published differently.
+def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limits: Settings) -> str:
+    """Return a digest that differs between states that may be published differently.
 
     Parameters
     ----------
-    lake : mapping of str to int
-        Version of each Delta table that the integrated dataset is made from.
-    files : str
+    lake : LakeVersions
+    files_digest : str
         `segue.corpus.listing.digest` of the music.
-    metadata : str
+    metadata_digest : str
         `segue.corpus.metadata.Metadata.digest`.
     limits : Settings
         Those that begin with ``gate_`` count.
@@ -59,44 +47,44 @@ def made_from(lake: Mapping[str, int], files: str, metadata: str, limits: Settin
     Returns
     -------
     str
-        A digest of these, of the version of the features, the documents' form and this package's source code.
+        SHA-256 of these, of the version of the features, and of the source code in `RULES`.
     """
     state = {
-        "lake": dict(lake),
-        "files": files,
+        "lake": lake.to_document(),
+        "files": files_digest,
         "features": FEATURE_VERSION,
-        "documents": VALIDATOR,
-        "metadata": metadata,
+        "metadata": metadata_digest,
         "limits": {name: value for name, value in limits.model_dump().items() if name.startswith("gate_")},
     }
     made = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
-        made.update(source.read_bytes())
+    for folder in RULES:
+        for source in sorted(folder.rglob("*.py")):
+            made.update(source.read_bytes())
     return made.hexdigest()
 
 
-def published_from(jobs: Mapping[str, Summary], limits: Settings) -> str | None:
-    """Tell the state that a run has published its days from.
+def published_from(reports: CorpusReports, limits: Settings) -> str | None:
+    """Return the state that a run has published its days from.
 
     Parameters
     ----------
-    jobs : mapping of str to dict
-        The summaries of the run.
+    reports : CorpusReports
+        Of the run.
     limits : Settings
 
     Returns
     -------
     str or None
-        What `made_from` makes of it. None if nothing may stand for it: the run has published nothing new, some
-        files are to be tried again, or the metadata changed between its jobs, so that ids and texts are of two
-        states.
+        What `made_from` returns for it. None if the days are to be run again in any case: the run has published
+        nothing new, some files are to be tried again, or the metadata changed between its jobs, so that ids and
+        texts are of two states.
     """
-    if "publish" not in jobs or "unchanged_since" in jobs["publish"] or jobs["extract"]["to_retry"]:
+    found, extract = reports.inventory.found, reports.extract
+    if reports.publish.unchanged_since or extract.to_retry:
         return None
-    files, metadata = jobs["inventory"]["files_digest"], jobs["inventory"]["metadata_digest"]
-    if jobs["integrate"]["metadata_digest"] != metadata:
+    if reports.integrate.metadata_digest != found.metadata_digest:
         return None
-    return made_from(jobs["extract"]["lake"], files, metadata, limits)
+    return made_from(extract.lake, found.files_digest, found.metadata_digest, limits)
 
 
 def present(settings: Settings, today: date) -> str:
@@ -111,20 +99,20 @@ def present(settings: Settings, today: date) -> str:
     Returns
     -------
     str
-        What `made_from` makes of them.
+        What `made_from` returns for them.
 
     Raises
     ------
     CorpusError
         If music or metadata cannot be read.
     """
-    files = digest(list_audio(settings.music_dir))
-    metadata = sources.find(settings).read(today).digest
-    return made_from(versions(settings.lake_uri, *MADE_FROM), files, metadata, settings)
+    files_digest = digest(list_audio(settings.music_dir))
+    metadata_digest = sources.find(settings).read(today).digest
+    return made_from(lake_versions(settings.lake_uri), files_digest, metadata_digest, settings)
 
 
-def find(database: Database[Any], days: str, key: str) -> dict[str, Any] | None:
-    """Find the publication of the same days from the same state, and withdraw those of other states.
+def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
+    """Find the publication of the same days from the same state, and delete those of other states.
 
     Parameters
     ----------
@@ -136,20 +124,22 @@ def find(database: Database[Any], days: str, key: str) -> dict[str, Any] | None:
 
     Returns
     -------
-    dict or None
-        `run_id`, and the summaries of `JOBS` by name. None also if the collection of tracks has not as many
-        documents as it then had, or is of the form before.
+    CorpusReports or None
+        The reports of a run that finds these days published: it has extracted nothing, and
+        ``publish.unchanged_since`` names the run whose publication stands. None also if the collection of tracks
+        has another number of documents than it then had, or is of the form before.
     """
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
     found = published.find_one({"_id": days})
     if found is None or is_of_doubles(database):
         return None
+    reports = CorpusReports.model_validate(found["reports"])
     there = database["tracks"].estimated_document_count()
-    return found if there == found["publish"]["tracks_in_collection"] else None
+    return reports if there == reports.publish.published.tracks_in_collection else None
 
 
-def record(database: Database[Any], days: str, key: str, run_id: str, jobs: Mapping[str, Summary]) -> None:
+def record(database: Database[Any], days: str, key: str, run_id: str, reports: CorpusReports) -> None:
     """Keep what a run has published.
 
     Parameters
@@ -159,12 +149,16 @@ def record(database: Database[Any], days: str, key: str, run_id: str, jobs: Mapp
         As for `find`.
     run_id : str
         ``<dag_id>/<run_id>``.
-    jobs : mapping of str to dict
-        The summaries of the run.
+    reports : CorpusReports
+        Of the run.
     """
+    standing = CorpusReports(
+        inventory=reports.inventory,
+        extract=reports.extract.model_copy(update={"work": Work()}),
+        integrate=reports.integrate,
+        publish=reports.publish.model_copy(update={"unchanged_since": run_id}),
+    )
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
-    kept: dict[str, Any] = {"made_from": key, "run_id": run_id, "at": datetime.now(UTC)}
-    kept |= {job: jobs[job] for job in JOBS}
-    kept["extract"] = jobs["extract"] | NOTHING_EXTRACTED | {"skipped": jobs["extract"]["inventory"]}
+    kept = {"made_from": key, "at": datetime.now(UTC), "reports": standing.to_document()}
     published.replace_one({"_id": days}, kept, upsert=True)

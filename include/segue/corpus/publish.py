@@ -1,9 +1,12 @@
 """Publish the integrated dataset to MongoDB, so that the collection holds exactly the tracks of the lake.
 
-    lake ──► documents, each with a digest ──► those that MongoDB lacks or has otherwise ──► Spark's workers
-    MongoDB: ids and digests of these days ──────────┘                                        write them by pymongo
+    lake ──► documents, each with a digest ──► those that are missing or differ ──► Spark's workers
+    MongoDB: ids and digests of these days ──────────┘                               write them with pymongo
 
 A document server inserts several times as fast as it replaces. So only what has changed is replaced.
+
+No model is needed. Tracks without a genre get one from the genre model after they were announced, by the DAG
+`new_tracks`.
 """
 
 from __future__ import annotations
@@ -23,9 +26,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from segue.connections import mongo
+from segue.corpus import announced
+from segue.corpus.announcement import announce
 from segue.corpus.days import Days
+from segue.corpus.documents import documents, within
 from segue.corpus.lake import Lake
 from segue.corpus.progress import shown
+from segue.corpus.reports import Published, PublishReport
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
 from segue.settings import Settings
@@ -35,44 +42,23 @@ from segue.tracks.vectors import describe, pack
 if TYPE_CHECKING:
     from pyspark import Accumulator
 
-FIELDS = (
-    "title",
-    "artist",
-    "album",
-    "genre",
-    "type",
-    "language",
-    "split",
-    "year",
-    "duration_s",
-    "path",
-    "feature_version",
-    "sample_rate",
-    "features",
-    "flags",
-)
-
 LABELS = ("genre_predicted", "genre_probability", "genre_model")
-"""What `segue.genres.predictions` writes beside these."""
+"""Fields that `segue.genres.predictions` adds to a document."""
 
 TRACKS_PER_TASK = 5_000
-"""A task's documents count as written when it has ended, so that more of them would hide the progress."""
+"""The progress counts a task's documents when the task ends, so larger tasks would hide it."""
 
 WRITTEN_AT_ONCE = 1_000
 
 DUPLICATE_KEY = 11_000
 NOT_VALID = 121
-"""MongoDB's codes for an id that is there already, and for a document that the validator refuses."""
+"""MongoDB's codes for an id that exists already, and for a document that the validator refuses."""
 
 Batches = Iterator[pa.RecordBatch]
 
 
-def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> dict[str, Any]:
-    """Publish some days.
-
-    Documents that are new are inserted, and those that have changed are replaced; what the genre model has said
-    of them stays as long as it can be true. Then those of the same days that the lake does not have (any more) are
-    removed. Killed in between and run again, it ends the same.
+def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> PublishReport:
+    """Publish some days, then announce those that have changed.
 
     Parameters
     ----------
@@ -81,12 +67,41 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
         Where the collection ``tracks`` is.
     days : Days
     settings : Settings
-        Say where Spark's workers find the document server.
+        Say where Spark's workers find the document server, and where Kafka is.
 
     Returns
     -------
-    dict
-        The summary of the job.
+    PublishReport
+
+    Raises
+    ------
+    CorpusError
+        If MongoDB has refused a document; all others are written, and nothing is announced.
+    ServiceUnavailableError
+        If Kafka did not take an announcement; the next run repeats it.
+    """
+    published = update(lake, database, days, settings)
+    changes = announced.changes(lake, database, days)
+    announce(settings, {change.day: change.tracks for change in changes})
+    announced.note(database, changes)
+    return PublishReport(published=published, days_announced=len(changes))
+
+
+def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> Published:
+    """Bring the documents of some days in step with the lake.
+
+    New documents are inserted, and changed ones are replaced. A replaced document keeps the genre model's answer
+    while the track sounds the same and has no genre of its own. Then those documents of these days are deleted
+    that the lake does not have. Killed in between and run again, it ends the same.
+
+    Parameters
+    ----------
+    lake, database, days, settings
+        As of `run`.
+
+    Returns
+    -------
+    Published
 
     Raises
     ------
@@ -100,53 +115,20 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
     there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
     ids = set(tracks.select("track_id").toArrow().column(0).to_pylist())
     written = _write(documents(tracks), there, len(ids), database, settings)
-    # With the days, as another run may have published the track on a day of its own meanwhile.
+    # The filter names the days too: another run may have published the track on a day of its own meanwhile.
     stale = [DeleteOne({"_id": track_id} | of_days) for track_id in there.keys() - ids]
-    return {
-        "published": len(ids),
-        "written": written,
-        "removed": collection.bulk_write(stale, ordered=False).deleted_count if stale else 0,
-        "tracks_in_collection": collection.estimated_document_count(),
-        "collection": f"{database.name}.{COLLECTION}",
-        "seconds": time.monotonic() - started,
-    }
-
-
-def documents(tracks: DataFrame) -> DataFrame:
-    """Choose what documents are made of.
-
-    Parameters
-    ----------
-    tracks : DataFrame
-        Rows of `schema.TRACKS`.
-
-    Returns
-    -------
-    DataFrame
-        ``_id`` is the track id, `FIELDS` are as in the lake, `partition_date` is text (``YYYY-MM-DD``), and
-        ``digest`` is a hash of all these.
-    """
-    day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
-    rows = tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
-    # A null leaves Spark's hash as it was, so that a text that moves from one column to the next would not show.
-    return rows.withColumn("digest", sf.xxhash64(*rows.columns, *map(sf.isnull, FIELDS)))
-
-
-def within(days: Days) -> dict[str, Any]:
-    """Give MongoDB's filter for documents whose partition date is one of these days."""
-    span = {
-        **({"$gte": days.first.isoformat()} if days.first else {}),
-        **({"$lte": days.last.isoformat()} if days.last else {}),
-    }
-    either: list[dict[str, Any]] = [
-        {PARTITION: span} if span else {},
-        {PARTITION: {"$in": list(map(str, days.late))}},
-    ]
-    return {"$or": either} if days.late else either[0]
+    return Published(
+        collection=f"{database.name}.{COLLECTION}",
+        tracks=len(ids),
+        written=written,
+        removed=collection.bulk_write(stale, ordered=False).deleted_count if stale else 0,
+        tracks_in_collection=collection.estimated_document_count(),
+        seconds=time.monotonic() - started,
+    )
 
 
 def write_documents(uri: str, database: str, written: Accumulator[int]) -> Callable[[Batches], Batches]:
-    """Make the function that writes the documents of one Spark task.
+    """Return the function that writes the documents of one Spark task.
 
     Parameters
     ----------
@@ -159,7 +141,7 @@ def write_documents(uri: str, database: str, written: Accumulator[int]) -> Calla
     -------
     callable
         For `mapInArrow`: from batches of `documents` with the column ``is_new`` to a row for each document that
-        MongoDB has refused (``refused``: its id and why).
+        MongoDB has refused. Its column ``refused`` holds the id and the reason.
     """
 
     def write(batches: Batches) -> Batches:
@@ -204,7 +186,7 @@ def _write(
 
 @cache
 def _client(uri: str) -> MongoClient[Any]:
-    """Open this Python worker's one client: Spark reuses workers."""
+    """Open the one client of this Python worker. Spark reuses workers."""
     return mongo.client(uri)
 
 
@@ -220,7 +202,7 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
     for document in made:
         (new if document.pop("is_new") else changed).append(document)
     errors = _bulk_write(collection, [InsertOne(document) for document in new])
-    # One that an earlier try of this task has inserted, or that is there under another day, is replaced.
+    # An earlier try of this task may have inserted it, or it exists under another day: then it is replaced.
     changed += [new[error["index"]] for error in errors if error["code"] == DUPLICATE_KEY]
     refused = [(new[error["index"]], error) for error in errors if error["code"] == NOT_VALID]
     _keep_labels(collection, changed)
@@ -230,7 +212,7 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
 
 
 def _keep_labels(collection: Collection[Any], changed: list[dict[str, Any]]) -> None:
-    """Copy the model's answer into documents without a genre that replace others of the same sound."""
+    """Copy the model's answer into documents without a genre, if they replace one of the same sound."""
     unknown = {document["_id"]: document for document in changed if document["genre"] is None}
     labelled = {"_id": {"$in": list(unknown)}, "genre_model": {"$exists": True}}
     for found in collection.find(labelled, dict.fromkeys((*LABELS, "features"), 1)) if unknown else ():
@@ -240,7 +222,7 @@ def _keep_labels(collection: Collection[Any], changed: list[dict[str, Any]]) -> 
 
 
 def _bulk_write(collection: Collection[Any], writes: list[Any]) -> list[dict[str, Any]]:
-    """Write; return the errors of single documents that say something about the document."""
+    """Write; return the errors that concern single documents, and raise any other."""
     if not writes:
         return []
     try:

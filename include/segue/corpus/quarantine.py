@@ -6,21 +6,22 @@ holds a document for the range of each run that failed, and one for each of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pymongo.database import Database
 
 from segue.corpus.drift import MIN_TRACKS
 from segue.corpus.gate import Check
+from segue.corpus.reports import CleaningReport, GateReport
+from segue.errors import ReportError
 from segue.runs import summaries
 
 COLLECTION = "quarantine"
-JOB = "quality_gate"
 
 
-def last_good(database: Database[Any], run_id: str) -> summaries.Summary | None:
+def last_good(database: Database[Any], run_id: str) -> CleaningReport | None:
     """Find the report to compare with.
 
     Parameters
@@ -31,20 +32,25 @@ def last_good(database: Database[Any], run_id: str) -> summaries.Summary | None:
 
     Returns
     -------
-    dict or None
-        What `segue.corpus.integrate.run` returned in the last other run that passed with tracks enough.
+    CleaningReport or None
+        Of the last other run that passed with at least `MIN_TRACKS` tracks. None also if its report cannot be
+        read, which is printed: else no run could pass any more.
     """
     passed = {
-        "job": JOB,
+        "job": GateReport.JOB,
         "run_id": {"$ne": run_id},
         "summary.passed": True,
         "summary.tracks": {"$gte": MIN_TRACKS},
     }
     verdict = database[summaries.COLLECTION].find_one(passed, sort=[("written_at", -1)])
-    return summaries.read(verdict["run_id"], source=database).get("integrate") if verdict else None
+    try:
+        return verdict and summaries.find(verdict["run_id"], CleaningReport, source=database)
+    except ReportError as error:
+        print(f"Drift is not checked. {error}", flush=True)
+        return None
 
 
-def record(database: Database[Any], run_id: str, report: Mapping[str, Any], checks: Sequence[Check]) -> None:
+def record(database: Database[Any], run_id: str, report: CleaningReport, checks: Sequence[Check]) -> None:
     """Keep the verdict on a run, and hold its days back or set them free.
 
     Parameters
@@ -52,28 +58,27 @@ def record(database: Database[Any], run_id: str, report: Mapping[str, Any], chec
     database : pymongo.database.Database
     run_id : str
         ``<dag_id>/<run_id>``.
-    report : mapping
-        What `segue.corpus.integrate.run` returned.
+    report : CleaningReport
     checks : sequence of Check
         What `segue.corpus.gate.judge` made of it.
     """
-    failed = [f"{check.name}: {check.value:.4g}" for check in checks if not check.passed]
-    verdict = {"passed": not failed, "tracks": report["tracks"], "failed": failed}
-    summaries.write(run_id, JOB, verdict, into=database)
-    # The range asked for, and not only its days with files: those whose files were all deleted are free, too.
-    asked = [report["range"], *([day, day] for day in report["late_days"])]
+    failed = tuple(f"{check.name}: {check.value:.4g}" for check in checks if not check.passed)
+    verdict = GateReport(passed=not failed, tracks=report.measured.tracks, failed=failed)
+    summaries.keep(run_id, verdict, into=database)
+    # The range asked for, and not only its days with files: days whose files were all deleted are free, too.
+    asked = [(report.asked_from, report.asked_to), *((day, day) for day in report.late_days)]
     for first, last in asked:
         database[COLLECTION].delete_many(_within(first, last))
     if failed:
-        spans = {f"{run_id}/{day}": (day, day) for day in report["late_days"]}
-        if report["first_day"]:
-            spans[run_id] = report["first_day"], report["last_day"]
+        spans = {f"{run_id}/{day}": (day, day) for day in report.late_days}
+        if report.first_day and report.last_day:
+            spans[run_id] = report.first_day, report.last_day
         for key, (first, last) in spans.items():
-            held = {"first_day": first, "last_day": last, "failed": failed, "since": datetime.now(UTC)}
+            held = {"first_day": str(first), "last_day": str(last), "failed": failed, "since": datetime.now(UTC)}
             database[COLLECTION].replace_one({"_id": key}, held, upsert=True)
 
 
-def _within(first: str | None, last: str | None) -> dict[str, Any]:
+def _within(first: date | None, last: date | None) -> dict[str, Any]:
     """Filter what is held of days within a range whose ends may be open."""
-    low = {"first_day": {"$gte": first}} if first else {}
-    return low | ({"last_day": {"$lte": last}} if last else {})
+    low = {"first_day": {"$gte": str(first)}} if first else {}
+    return low | ({"last_day": {"$lte": str(last)}} if last else {})

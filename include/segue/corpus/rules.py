@@ -1,8 +1,8 @@
-"""The rules that clean one track at a time: each a function DataFrame → DataFrame, named after what it does.
+"""The rules that clean one track at a time. Each is a function DataFrame → DataFrame, named after what it does.
 
-A rule that alters something, or finds something wanting, says so in the array column `changes`; the cleaning
-report counts these codes. Before the rules a row has the columns of `schema.FEATURES` without the vector, and
-those of the metadata with the prefix ``meta_``.
+A rule that changes a value, or finds one missing or wrong, adds a code to the array column `changes`. The cleaning
+report counts these codes. The first rule gets the columns of `schema.FEATURES` without the vector, and those of
+the metadata with the prefix ``meta_``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
 from segue.corpus.genres import canonical, top
+from segue.corpus.tags import MAX_CHARACTERS
 
 Rule = Callable[[DataFrame], DataFrame]
 
@@ -27,17 +28,16 @@ TEXTS = ("title", "artist", "album", "genre", "type", "language", "split")
 TAGGED = ("title", "artist", "album", "genre")
 
 PLACEHOLDERS = ("", "-", "?", "n/a", "none", "null", "unknown", "unknown artist", "<unknown>")
-"""What people write where they know nothing; compared in lower case."""
+"""Texts that stand for an unknown value; compared in lower case."""
 
 FIRST_YEAR = 1400
-"""Of scores; of recordings any year before 1860 is wrong, but the tags of many name the composition's."""
+"""Years before the first recordings are allowed, since many tags name the year of the composition."""
 
-MAX_CHARACTERS = 1_000
 MAX_DURATION_S = 24 * 3600
 
 TOLERANCE_S = 2.0
 TOLERANCE_SHARE = 0.05
-"""Encoders pad; a stated duration further off than both is wrong, or of another version of the piece."""
+"""Encoders pad. A stated duration that is further off than both is wrong, or that of another recording."""
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
 
@@ -49,7 +49,7 @@ def note(rows: DataFrame, changes: Mapping[str, Column]) -> DataFrame:
 
 
 def normalise_text(rows: DataFrame) -> DataFrame:
-    """Bring text to Unicode NFC without control characters or surplus white space; placeholders become null."""
+    """Normalise text to NFC, without control characters or surplus white space; placeholders become null."""
     names = [f"meta_{name}" for name in TEXTS] + [f"tag_{name}" for name in TAGGED]
     tidied = rows.withColumns({f"tidy_{name}": _tidy(sf.col(name)) for name in names})
     changes, values = {}, {}
@@ -64,7 +64,7 @@ def normalise_text(rows: DataFrame) -> DataFrame:
 
 
 def choose_source(rows: DataFrame) -> DataFrame:
-    """Take each text from the metadata, else from the tag; a title at last from the file's name."""
+    """Take each text from the metadata, else from the tag. A title that neither has is the file's name."""
     chosen = rows.withColumns({name: sf.coalesce(f"meta_{name}", f"tag_{name}") for name in TAGGED})
     from_tag = {f"{name}_from_tag": sf.isnull(f"meta_{name}") & sf.isnotnull(name) for name in TAGGED}
     absent = {
@@ -83,9 +83,9 @@ def choose_source(rows: DataFrame) -> DataFrame:
 
 
 def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyType({})) -> DataFrame:
-    """Give each genre one name, whatever its spelling; of several genres the first counts.
+    """Replace each spelling of a genre by one name. Of several genres the first counts.
 
-    What `tops` has (top genre by genre, in lower case) becomes its top genre.
+    A genre that `tops` has (top genre by genre, in lower case) becomes its top genre.
     """
     genre = sf.col("genre")
     named = rows.withColumn("top", top(genre, tops))
@@ -97,7 +97,7 @@ def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyTy
 
 
 def convert_year(rows: DataFrame) -> DataFrame:
-    """Take the year from the date in the metadata, else in the tag; one to come, or before print, is none."""
+    """Take the year from the date of the metadata or the tag; null if in the future or before `FIRST_YEAR`."""
     year = sf.lit(None).cast("int")
     stated = sf.lit(False)
     for name in ("tag_date", "meta_date"):
@@ -110,7 +110,7 @@ def convert_year(rows: DataFrame) -> DataFrame:
 
 
 def convert_duration(rows: DataFrame) -> DataFrame:
-    """Turn the stated duration into seconds: ``183``, ``183.5``, ``3:03`` or ``1:02:03``."""
+    """Convert the stated duration to seconds: ``183``, ``183.5``, ``3:03`` or ``1:02:03``."""
     text = sf.trim("meta_duration")
     parts = sf.split(text, ":")
     of_clock = sf.aggregate(parts, sf.lit(0.0), lambda total, part: total * 60 + part.try_cast("double"))
@@ -122,7 +122,7 @@ def convert_duration(rows: DataFrame) -> DataFrame:
 
 
 def reconcile_duration(rows: DataFrame) -> DataFrame:
-    """Keep the decoded duration, and say where the stated one differs."""
+    """Keep the decoded duration, and note where the stated one differs."""
     distance = sf.abs(sf.col("stated_duration_s") - sf.col("duration_s"))
     tolerance = sf.greatest(sf.lit(TOLERANCE_S), sf.col("duration_s") * TOLERANCE_SHARE)
     return note(rows, {"duration_disagrees": distance > tolerance})
@@ -146,7 +146,7 @@ def _tidy(texts: pd.Series) -> pd.Series:
 
 
 def tidy(text: str) -> str:
-    r"""Bring one text to NFC, one blank for any white space or control characters, none at the ends.
+    r"""Normalise one text to NFC; each run of white space and control characters becomes one blank.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def tidy(text: str) -> str:
     Returns
     -------
     str
-        At most `MAX_CHARACTERS` long.
+        At most `MAX_CHARACTERS` long, without blanks at its ends.
 
     Examples
     --------

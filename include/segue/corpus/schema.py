@@ -1,6 +1,6 @@
-"""The tables of the lake: one place for names, columns and types. All live as Delta tables under ``lake_uri``.
+"""The tables of the lake: one place for names, columns and types. All are Delta tables below ``lake_uri``.
 
-`SCHEMA_VERSION` is raised whenever a column changes; a test pins what it stands for.
+Raise `SCHEMA_VERSION` whenever a column changes. A test pins what it stands for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 SCHEMA_VERSION: Final = 3
 
 PARTITION: Final = "partition_date"
-"""Day a track entered the corpus. Assigned once; what a run replaces is the rows of its days."""
+"""Day a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
 
 FILE: Final = "track_id string, path string, size_bytes bigint, mtime_ns bigint"
 """One audio file. `path` is relative to the music folder, written as `segue.corpus.paths` says."""
@@ -30,7 +30,7 @@ FEATURES: Final = f"{CONTENT}, {AUDIO}, {TAGS}, features array<float>, partition
 REJECTS: Final = f"{CONTENT}, reason string, message string, partition_date date"
 
 EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>"
-"""What one pass over the audio gives: rows of `FEATURES` (`reason` is null) and of `REJECTS` (it is not)."""
+"""Result of extracting a file: a row of `FEATURES` if `reason` is null, else one of `REJECTS`."""
 
 TRACKS: Final = (
     "track_id string, title string, artist string, album string, genre string, type string, language string,"
@@ -40,16 +40,15 @@ TRACKS: Final = (
 """The integrated dataset.
 
 `flags` are reasons to distrust a track, such as ``duplicate_content:<track_id>`` or
-``outlier:spectral_centroid``. `changes` are what cleaning did to the row, such as ``title_from_tag``.
-`year` is that of the release. `split` is the source's own division into training, validation and test tracks,
-where it has one.
+``outlier:spectral_centroid``. `changes` say what cleaning did to the row, such as ``title_from_tag``. `year` is
+that of the release. `split` is the source's own division into training, validation and test tracks, if it has one.
 """
 
 TABLES: Final = {"inventory": INVENTORY, "features": FEATURES, "rejects": REJECTS, "tracks": TRACKS}
 
 
 def columns(schema: str) -> list[str]:
-    """Names of the columns of a schema of this module.
+    """List the columns of a schema of this module.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 from segue.corpus import gate, publications, quarantine
 from segue.corpus.outcome import outcome
+from segue.corpus.reports import CleaningReport, CorpusReports, ExtractReport, PingReport
 from segue.errors import CorpusError
 from segue.runs import summaries
 from segue.settings import Settings
@@ -17,7 +18,7 @@ from segue.settings import Settings
 def has_changed(database: Database[Any], run_id: str, days: str, mode: str, settings: Settings) -> bool:
     """Decide whether a run has anything to do, and print why.
 
-    If nothing has changed, the summaries of the run that published these days are kept as those of this run too.
+    If nothing has changed, the reports of the run that published these days are kept as those of this run too.
 
     Parameters
     ----------
@@ -49,9 +50,11 @@ def has_changed(database: Database[Any], run_id: str, days: str, mode: str, sett
         state = "music, metadata, lake, rules and limits as they are now"
         print(f"{days}: not published yet from {state}, so the run goes on.", flush=True)
         return True
-    print(f"Nothing has changed since {standing['run_id']}, so what it published stands.", flush=True)
-    for job in publications.JOBS:
-        summaries.write(run_id, job, standing[job] | {"unchanged_since": standing["run_id"]}, into=database)
+    print(
+        f"Nothing has changed since {standing.publish.unchanged_since}, so what it published stands.", flush=True
+    )
+    for report in standing.each():
+        summaries.keep(run_id, report, into=database)
     return False
 
 
@@ -70,17 +73,19 @@ def check_quality(database: Database[Any], run_id: str, settings: Settings) -> N
     ------
     QualityGateError
         If a check failed. The days are then in the collection `quarantine`.
+    ReportError
+        If a job left no report, or one that cannot be read.
     """
-    jobs = summaries.read(run_id, source=database)
-    report = jobs["integrate"] | {"extracted_from": jobs["extract"]["inventory"]}
-    checks = gate.judge(report, quarantine.last_good(database, run_id), settings)
+    report = summaries.require(run_id, CleaningReport, source=database)
+    extracted_files = summaries.require(run_id, ExtractReport, source=database).outcomes.files
+    checks = gate.judge(report, extracted_files, quarantine.last_good(database, run_id), settings)
     quarantine.record(database, run_id, report, checks)
     print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
     gate.require(checks)
 
 
 def conclude(database: Database[Any], run_id: str, days: str, started: datetime, settings: Settings) -> None:
-    """Print and keep the summary of a run, and record what it has published.
+    """Print and keep the summary of a run, and record what it has published. After a ping, print its report.
 
     Parameters
     ----------
@@ -97,11 +102,15 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
     ------
     CorpusError
         If there were files and no track was published.
+    ReportError
+        If a job left no report, or one that cannot be read.
     """
-    jobs = summaries.read(run_id, source=database)
-    total = outcome(jobs)
-    if key := publications.published_from(jobs, settings):
-        publications.record(database, days, key, run_id, jobs)
-    total["seconds"] = (datetime.now(UTC) - started).total_seconds()
+    if ping := summaries.find(run_id, PingReport, source=database):
+        print(summaries.render("A ping: nothing was extracted or published", ping), flush=True)
+        return
+    reports = CorpusReports.of_run(run_id, database)
+    total = outcome(reports, (datetime.now(UTC) - started).total_seconds())
+    if key := publications.published_from(reports, settings):
+        publications.record(database, days, key, run_id, reports)
     print(summaries.render("corpus", total), flush=True)
-    summaries.write(run_id, "summary", total, into=database)
+    summaries.keep(run_id, total, into=database)

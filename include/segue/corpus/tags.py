@@ -11,7 +11,7 @@ import mutagen
 from segue.corpus.schema import TAG_NAMES
 
 MAX_CHARACTERS = 1_000
-"""Longer values are cut: a tag may hold a whole book."""
+"""Longer texts are cut, since a tag may hold a whole book."""
 
 KEYS = {
     "title": ("title", "TIT2", "Title"),
@@ -20,10 +20,10 @@ KEYS = {
     "genre": ("genre", "TCON", "WM/Genre"),
     "date": ("date", "TDRC", "WM/Year"),
 }
-"""Names of one tag: mutagen's easy name, the ID3 frame (in WAV and AIFF), the attribute of Windows Media."""
+"""Names of each tag: mutagen's easy name, the ID3 frame (in WAV and AIFF), and the attribute of Windows Media."""
 
 UNREADABLE = (mutagen.MutagenError, OSError, EOFError, ValueError, LookupError, OverflowError, struct.error)
-"""What mutagen raises on damaged files; beyond its own error, these come from its parsers."""
+"""What mutagen raises on damaged files. Besides its own error, its parsers raise all of these."""
 
 
 def read_tags(path: str | Path) -> dict[str, str | None]:
@@ -49,7 +49,7 @@ def read_tags(path: str | Path) -> dict[str, str | None]:
 
 
 def _as_text(values: Any) -> str | None:
-    """Join the values of a tag; an ID3 frame holds them in `text`, that of the genre, decoded, in `genres`."""
+    """Join the values of a tag. An ID3 frame has them in `text`, the frame of the genre in `genres`."""
     values = getattr(values, "genres", None) or getattr(values, "text", values)
     parts = values if isinstance(values, list) else [values]
     text = "; ".join(str(part) for part in parts if part)[:MAX_CHARACTERS]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from segue.connections import mongo
+from segue.corpus.reports import CorpusSummary
 from segue.demo.run import ANSWER, CORPUS, RETRAINING, TRAINING, Outcome
 from segue.runs import summaries
 from segue.stack import airflow
@@ -38,6 +39,7 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
         If MongoDB, which has the results, does not answer.
     """
     with mongo.database() as database:
+        corpus = summaries.require(f"{CORPUS}/{outcome.runs[CORPUS]}", CorpusSummary, source=database)
         done = {
             dag_id: summaries.read(f"{dag_id}/{run_id}", source=database).get("summary")
             for dag_id, run_id in outcome.runs.items()
@@ -48,7 +50,7 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     )
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    _corpus_rows(table, done[CORPUS])
+    _corpus_rows(table, corpus)
     for dag_id in (*TRAINING, RETRAINING):
         table.add_section()
         if dag_id in outcome.failures:
@@ -72,19 +74,15 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     )
 
 
-def _corpus_rows(table: Table, summary: Summary | None) -> None:
-    if summary is None:
-        return
-    rejected = ", ".join(f"{count} {reason}" for reason, count in summary["rejected"].items()) or "none"
-    partitions = summary["partitions"]
-    table.add_row("Files in", f"{summary['files_in']:,} in {partitions} partition{'s' if partitions != 1 else ''}")
-    table.add_row(
-        "Tracks with features", f"{summary['tracks_out']:,}; this run decoded {summary['extracted']:,} files"
-    )
+def _corpus_rows(table: Table, summary: CorpusSummary) -> None:
+    rejected = ", ".join(f"{count} {reason}" for reason, count in summary.rejected.items()) or "none"
+    partitions = f"{summary.partitions} partition{'s' if summary.partitions != 1 else ''}"
+    table.add_row("Files in", f"{summary.files_in:,} in {partitions}")
+    table.add_row("Tracks with features", f"{summary.tracks_out:,}; this run decoded {summary.extracted:,} files")
     table.add_row("Rejected", rejected)
-    table.add_row("Flagged", f"{summary['duplicates']} duplicates, {summary['outliers']} outliers")
-    if summary["extracted"]:
-        table.add_row("Tracks per second", f"{summary['tracks_per_s']:.1f}")
+    table.add_row("Flagged", f"{summary.duplicates} duplicates, {summary.outliers} outliers")
+    if summary.extracted:
+        table.add_row("Tracks per second", f"{summary.tracks_per_s:.1f}")
 
 
 def _model_rows(table: Table, dag_id: str, summary: Summary | None) -> None:

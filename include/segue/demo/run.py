@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from segue.connections import kafka, offsets
 from segue.corpus.listing import list_audio
+from segue.corpus.reports import CorpusSummary
 from segue.demo import listeners, sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.answer import seconds_to_answer
@@ -155,7 +156,7 @@ def crowd(tracks: int) -> int:
 
 def _tracks(run_id: str) -> int:
     """Return the number of tracks in the collection after a run of the corpus."""
-    return int(summaries.read(f"{CORPUS}/{run_id}")["summary"]["tracks_in_collection"])
+    return summaries.require(f"{CORPUS}/{run_id}", CorpusSummary).tracks_in_collection
 
 
 def _render_sample(settings: Settings, console: Console, pieces: int) -> None:

@@ -1,1 +1,1 @@
-"""The genre model: search, judging, release, predictions and report."""
+"""The genre model: dataset, search, evaluation, release, predictions and report."""

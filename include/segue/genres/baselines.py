@@ -1,4 +1,4 @@
-"""What a tuned genre model has to beat."""
+"""Baselines: simple models that a tuned genre model has to beat."""
 
 from __future__ import annotations
 
@@ -7,54 +7,55 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segue.genres.judging import Judged
-from segue.genres.labelled import TEST, TRAIN, VALIDATION, Labelled
+from segue.genres.dataset import TEST, TRAIN, VALIDATION, Dataset
+from segue.genres.evaluation import GenreEvaluation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
 
 FOREST_TRACKS = 20_000
-"""Tracks that scikit-learn's forest learns from at most, as it runs on the driver alone."""
+"""Largest number of tracks that scikit-learn's forest is trained on, because it runs on the driver alone."""
 
 
-def majority(data: Labelled, judged: Judged) -> Judged:
-    """Answer every track with the shares that the genres have among the tracks to learn from.
+def majority(data: Dataset, evaluation: GenreEvaluation) -> GenreEvaluation:
+    """Predict the same probabilities for every track: the shares of the genres in the training data.
 
     Parameters
     ----------
-    data : Labelled
-    judged : Judged
-        Any model's answers to the test tracks.
+    data : Dataset
+    evaluation : GenreEvaluation
+        Any model's predictions for the test tracks.
     """
     counted = data.part(TRAIN, VALIDATION).groupBy("genre").count().collect()
     counts = {row.genre: row["count"] for row in counted}
     shares = np.array([counts.get(genre, 0) for genre in data.genres], dtype=float)
-    return replace(judged, probabilities=np.tile(shares / shares.sum(), (len(judged.tracks), 1)))
+    return replace(evaluation, probabilities=np.tile(shares / shares.sum(), (len(evaluation.tracks), 1)))
 
 
-def guessing(judged: Judged, *, seed: int) -> Judged:
-    """Deal a model's own answers out to the tracks by chance: what it would reach if it knew nothing.
+def guessing(evaluation: GenreEvaluation, *, seed: int) -> GenreEvaluation:
+    """Assign a model's predictions to the tracks at random, as if the model had heard nothing.
 
-    A harder baseline than the majority, whose macro F1 any spread of answers beats.
+    Even random predictions have a higher macro F1 than `majority`, so this is the harder baseline.
 
     Parameters
     ----------
-    judged : Judged
+    evaluation : GenreEvaluation
+        The model's predictions for the test tracks.
     seed : int
     """
-    order = np.random.default_rng(seed).permutation(len(judged.tracks))
-    return replace(judged, probabilities=judged.probabilities[order])
+    order = np.random.default_rng(seed).permutation(len(evaluation.tracks))
+    return replace(evaluation, probabilities=evaluation.probabilities[order])
 
 
-def forest(data: Labelled, judged: Judged, *, seed: int) -> Judged:
-    """Answer with scikit-learn's RandomForestClassifier as it comes, fitted on the same tracks.
+def forest(data: Dataset, evaluation: GenreEvaluation, *, seed: int) -> GenreEvaluation:
+    """Predict with scikit-learn's RandomForestClassifier with default parameters, fitted on the same tracks.
 
     Parameters
     ----------
-    data : Labelled
-    judged : Judged
-        Any model's answers to the test tracks.
+    data : Dataset
+    evaluation : GenreEvaluation
+        Any model's predictions for the test tracks.
     seed : int
     """
     from sklearn.ensemble import RandomForestClassifier
@@ -68,12 +69,24 @@ def forest(data: Labelled, judged: Judged, *, seed: int) -> Judged:
     model = RandomForestClassifier(random_state=seed, n_jobs=-1).fit(features, labels)
     probabilities = np.zeros((len(tested), len(data.genres)))
     probabilities[:, model.classes_.astype(int)] = model.predict_proba(tested)
-    order = np.argsort(ids)  # as `Judged` has them
-    return replace(judged, probabilities=probabilities[order])
+    order = np.argsort(ids)  # the order of `GenreEvaluation`
+    return replace(evaluation, probabilities=probabilities[order])
 
 
 def collect(tracks: DataFrame) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float32]]:
-    """Bring ids, labels and features to the driver."""
+    """Collect tracks on the driver.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        Rows of `Dataset.tracks`.
+
+    Returns
+    -------
+    track_ids : ndarray of str, shape (n_tracks,)
+    labels : ndarray of int64, shape (n_tracks,)
+    features : ndarray of float32, shape (n_tracks, n_features)
+    """
     from pyspark.ml.functions import vector_to_array
 
     rows = tracks.select(

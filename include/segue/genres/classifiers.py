@@ -1,6 +1,6 @@
-"""What the search may choose from: classifiers of MLlib, scalings, families of features, and their parameters.
+"""What the search chooses from: classifiers of MLlib, scalings, feature families, and their parameters.
 
-A choice is a flat mapping of names to numbers and strings, so that a study, MLflow and a log can keep it.
+A choice is a flat mapping of names to numbers and strings, so a study, MLflow and a log can store it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DEFAULTS: Final[Mapping[str, Choice]] = {
     "forest": {"forest_trees": 50, "forest_depth": 8},
     "boosted": {"boosted_rounds": 20, "boosted_depth": 3, "boosted_step": 0.2},
 }
-"""Each classifier with the parameters that a search tries first, the most promising classifier first."""
+"""The default parameters of each classifier, the most promising classifier first."""
 
 NAMES: Final[Mapping[str, str]] = {
     "logistic": "logistic regression",
@@ -33,16 +33,17 @@ NAMES: Final[Mapping[str, str]] = {
     "forest": "random forest",
     "boosted": "gradient-boosted trees",
 }
-"""What a log calls each classifier."""
+"""Names of the classifiers in a log."""
 
 FAST: Final = tuple(kind for kind in DEFAULTS if kind != "boosted")
-"""Boosted trees, one after the other and one row of them a genre, are for a wide search."""
+"""Boosted trees take long: MLlib fits them one after the other, once for each genre. Only a wide search tries
+them."""
 
 ONE_VS_REST: Final = ("svc", "boosted")
-"""Classifiers of two genres, fitted once a genre."""
+"""Classifiers of two classes, which are fitted once for each genre."""
 
 ONE_VS_REST_GENRES: Final = 50
-"""With more genres, a fit a genre would take the whole budget for one trial."""
+"""With more genres, one trial of these classifiers would take the whole budget."""
 
 FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
     "timbre": (
@@ -57,57 +58,75 @@ FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
     "harmony": ("chroma_cens", "chroma_cqt", "chroma_stft", "tonnetz"),
     "mfcc, contrast, centroid": ("mfcc", "spectral_contrast", "spectral_centroid"),
 }
-"""Selections of FMA's families beside all of them; the third is the best published one."""
+"""Selections of feature families that the search tries beside all families. The third is the best that FMA's
+authors published."""
 
-TILTED: Final = "all, timbre halved"
-"""All families, those of timbre at half their scale: who plays says less about the genre than what is played."""
+TIMBRE_HALVED: Final = "all, timbre halved"
+"""All families, with those of timbre at half their scale. Timbre shows who plays, which says less about the genre
+than what is played."""
 
 SCALINGS: Final = ("standard", "robust", "squashed")
 
-PLAIN: Final[Choice] = {"classifier": "logistic", "scaling": "standard", "families": "all", "logistic_reg": 0.0}
-"""Logistic regression as MLlib has it without being told anything: what tuning has to beat."""
+MLLIB_DEFAULT: Final[Choice] = {
+    "classifier": "logistic",
+    "scaling": "standard",
+    "families": "all",
+    "logistic_reg": 0.0,
+}
+"""Logistic regression with MLlib's default parameters: what tuning has to beat."""
 
-WEAKEST: Final = 1e-4
-"""The least regularization to try of a linear classifier."""
+MIN_REGULARIZATION: Final = 1e-4
+"""Smallest regularization that the search tries for a linear classifier."""
 
-FREE: Final[Choice] = {**PLAIN, "logistic_reg": WEAKEST}
-"""As `PLAIN`, within the bounds of the search."""
+UNREGULARIZED: Final[Choice] = {**MLLIB_DEFAULT, "logistic_reg": MIN_REGULARIZATION}
+"""As `MLLIB_DEFAULT`, with the smallest regularization that the search allows."""
 
-KERNEL: Final[Choice] = {
+LARGE_KERNEL: Final[Choice] = {
     "classifier": "fourier",
     "scaling": "squashed",
-    "families": TILTED,
+    "families": TIMBRE_HALVED,
     "fourier_gamma": 0.5,
     "fourier_dimension": 2048,
     "fourier_reg": 0.03,
 }
-"""A close approximation of a kernel machine; slower than the defaults."""
+"""A closer approximation of a kernel machine than the default, and a slower one."""
 
 
-def default(kind: str) -> Choice:
-    """Give a classifier's default choice."""
+def default_choice(kind: str) -> Choice:
+    """Return the default choice of a classifier."""
     scaling = "squashed" if kind == "fourier" else "standard"
     return {"classifier": kind, "scaling": scaling, "families": "all", **DEFAULTS[kind]}
 
 
 def affordable(kinds: Sequence[str], n_genres: int) -> list[str]:
-    """Leave out the classifiers that take too long with so many genres."""
+    """Return the classifiers of `kinds` that do not take too long with so many genres."""
     return [kind for kind in kinds if n_genres <= ONE_VS_REST_GENRES or kind not in ONE_VS_REST]
 
 
 def family_sets(families: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-    """Find the positions that each selection of families stands for, where the table has these families."""
+    """Return the feature positions of each selection of families.
+
+    Parameters
+    ----------
+    families : mapping of str to sequence of int
+        Positions of each family that the table has.
+
+    Returns
+    -------
+    dict of str to list of int
+        By the name of the selection. Selections of families that the table lacks are left out.
+    """
     sets = {"all": sorted(position for positions in families.values() for position in positions)}
     for name, members in FAMILY_SETS.items():
         if set(members) <= set(families):
             sets[name] = sorted(position for member in members for position in families[member])
     if {"timbre", "harmony"} <= set(sets):
-        sets[TILTED] = sets["all"]
+        sets[TIMBRE_HALVED] = sets["all"]
     return sets
 
 
 def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> dict[str, Any]:
-    """Let a trial choose.
+    """Let Optuna choose a classifier, a scaling, a selection of families, and parameters.
 
     Parameters
     ----------
@@ -115,12 +134,12 @@ def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> 
     kinds : sequence of str
         Classifiers to choose from, of `DEFAULTS`.
     families : sequence of str
-        Names of `family_sets`.
+        Keys of `family_sets`.
 
     Returns
     -------
     dict
-        What `build` takes.
+        The choice, as `pipeline_stages` takes it.
     """
     kind = trial.suggest_categorical("classifier", list(kinds))
     choice: dict[str, Any] = {
@@ -130,13 +149,13 @@ def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> 
     }
     match kind:
         case "logistic":
-            choice["logistic_reg"] = trial.suggest_float("logistic_reg", WEAKEST, 10, log=True)
+            choice["logistic_reg"] = trial.suggest_float("logistic_reg", MIN_REGULARIZATION, 10, log=True)
         case "fourier":
             choice["fourier_gamma"] = trial.suggest_float("fourier_gamma", 0.03, 3, log=True)
             choice["fourier_dimension"] = trial.suggest_categorical("fourier_dimension", [512, 1024, 2048])
             choice["fourier_reg"] = trial.suggest_float("fourier_reg", 1e-3, 1, log=True)
         case "svc":
-            choice["svc_reg"] = trial.suggest_float("svc_reg", WEAKEST, 10, log=True)
+            choice["svc_reg"] = trial.suggest_float("svc_reg", MIN_REGULARIZATION, 10, log=True)
         case "perceptron":
             choice["perceptron_hidden"] = trial.suggest_int("perceptron_hidden", 16, 128, log=True)
             choice["perceptron_iterations"] = trial.suggest_int("perceptron_iterations", 30, 200, log=True)
@@ -150,19 +169,24 @@ def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> 
     return choice
 
 
-def build(
+def pipeline_stages(
     choice: Choice, families: Mapping[str, Sequence[int]], n_genres: int, *, seed: int
 ) -> list[Estimator[Any] | Transformer]:
-    """Make the stages of a pipeline from ``features`` to ``rawPrediction`` and ``prediction``.
+    """Build the stages of a pipeline from ``features`` to ``rawPrediction`` and ``prediction``.
 
     Parameters
     ----------
     choice : mapping
         As `suggest` returns it.
     families : mapping of str to sequence of int
+        Positions of each feature family in the vector.
     n_genres : int
     seed : int
-        Of trees, first weights and random directions.
+        Seed of trees, initial weights and random directions.
+
+    Returns
+    -------
+    list of Estimator or Transformer
     """
     from pyspark.ml.feature import VectorSlicer
 
@@ -175,7 +199,7 @@ def build(
 def _scaling(
     choice: Choice, families: Mapping[str, Sequence[int]], positions: Sequence[int]
 ) -> list[Estimator[Any] | Transformer]:
-    """Make the stages from ``selected`` to ``scaled``."""
+    """Build the stages from ``selected`` to ``scaled``."""
     from pyspark.ml.feature import ElementwiseProduct, RobustScaler, StandardScaler
     from pyspark.ml.linalg import Vectors
 
@@ -186,7 +210,7 @@ def _scaling(
         stages = [RobustScaler(withCentering=True, withScaling=True)]
     if choice["scaling"] == "squashed":
         stages += [Squash()]
-    if choice["families"] == TILTED:
+    if choice["families"] == TIMBRE_HALVED:
         timbre = {at for member in FAMILY_SETS["timbre"] for at in families[member]}
         weights = [0.5 if at in timbre else 1.0 for at in positions]
         stages += [ElementwiseProduct(scalingVec=Vectors.dense(weights))]

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from segue.errors import CorpusError
-from segue.genres.labelled import OFFICIAL, TEST, TRAIN
+from segue.genres.dataset import SPLIT_NAMES, TEST, TRAIN
 from segue.genres.table import FeatureTable
 
 SUBSETS = ("small", "medium", "large")
-"""Each holds the one before it; tracks without a top genre are left out."""
+"""Each subset contains the one before it."""
 
-SETS = {
+FEATURE_SETS = {
     "all": None,
     "mfcc": ("mfcc",),
     "spectral_contrast": ("spectral_contrast",),
@@ -24,23 +24,27 @@ SETS = {
     "tonnetz": ("tonnetz",),
     "mfcc + contrast + centroid": ("mfcc", "spectral_contrast", "spectral_centroid"),
 }
-"""Selections of families that are compared."""
+"""Selections of feature families that are compared."""
 
 
 def read(folder: Path, subset: str) -> FeatureTable:
-    """Read features.csv and tracks.csv.
+    """Read features.csv and tracks.csv; tracks without a top genre are left out.
 
     Parameters
     ----------
     folder : Path
-        ``fma_metadata`` as published.
+        The unpacked folder ``fma_metadata``.
     subset : str
         One of `SUBSETS`.
+
+    Returns
+    -------
+    FeatureTable
 
     Raises
     ------
     CorpusError
-        If a file is missing or not as published.
+        If a file is missing, or is not as FMA publishes it.
     """
     tracks = _read(folder / "tracks.csv", header=[0, 1])
     features = _read(folder / "features.csv", header=[0, 1, 2])
@@ -58,28 +62,35 @@ def read(folder: Path, subset: str) -> FeatureTable:
         )
     except KeyError as error:
         raise CorpusError(
-            f"{folder / 'tracks.csv'} lacks the column {error}. Take it as FMA publishes it."
+            f"{folder / 'tracks.csv'} lacks the column {error}. Use the file that FMA publishes."
         ) from error
     names = ["_".join(map(str, column)) for column in features.columns]
     return FeatureTable(rows, features.loc[chosen.index].to_numpy(dtype=np.float64), names)
 
 
 def accuracies(table: FeatureTable, *, seed: int = 0) -> Iterator[tuple[str, dict[str, float]]]:
-    """Fit FMA's classifiers, by scikit-learn, on the training part of FMA's own split, and score the test part.
+    """Measure the test accuracy of FMA's classifiers on FMA's own split, with scikit-learn.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        As `read` returns it.
+    seed : int
 
     Yields
     ------
     (str, dict of str to float)
-        Name of a selection of features (of `SETS`, where the table has them), and accuracy by classifier.
+        The name of a selection in `FEATURE_SETS` whose families the table has, and the accuracy of each
+        classifier, 0 to 1.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    part = table.rows["split"].str.lower().map(OFFICIAL)
+    part = table.rows["split"].str.lower().map(SPLIT_NAMES)
     train, test = (part == TRAIN).to_numpy(), (part == TEST).to_numpy()
     genres = table.rows["genre"].to_numpy()
     families = table.families
-    for name, members in SETS.items():
+    for name, members in FEATURE_SETS.items():
         if members is not None and not set(members) <= set(families):
             continue
         positions = [at for member in members or families for at in families[member]]
@@ -92,7 +103,10 @@ def accuracies(table: FeatureTable, *, seed: int = 0) -> Iterator[tuple[str, dic
 
 
 def classifiers(seed: int) -> dict[str, Callable[[int], Any]]:
-    """Give what makes each classifier for so many training tracks, with the parameters of FMA's own table."""
+    """Return functions that build the classifiers of FMA's own table, with its parameters.
+
+    Each function takes the number of training tracks.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.neural_network import MLPClassifier
@@ -110,6 +124,8 @@ def _read(path: Path, header: list[int]) -> pd.DataFrame:
     try:
         return pd.read_csv(path, index_col=0, header=header, low_memory=False)
     except FileNotFoundError:
-        raise CorpusError(f"There is no {path}. Unpack fma_metadata.zip and name its folder.") from None
+        raise CorpusError(
+            f"There is no file {path}. Unpack fma_metadata.zip, and pass the folder that it contains."
+        ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise CorpusError(f"{path} is not as FMA publishes it: {error}") from error

@@ -1,4 +1,4 @@
-"""Which families of features a genre model lives on: permutation importance (Breiman, 2001)."""
+"""How much a genre model depends on each feature family: permutation importance (Breiman, 2001)."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 import pandas as pd
 
 from segue.genres.baselines import collect
-from segue.genres.labelled import TEST, Labelled
+from segue.genres.dataset import TEST, Dataset
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
 
 MAX_TRACKS = 1_000
-"""Test tracks that are shuffled; the more, the more exact and the slower."""
+"""Largest number of test tracks used. More tracks give a more exact and slower result."""
 
 
-def by_family(model: PipelineModel, data: Labelled, *, seed: int) -> dict[str, float]:
-    """Measure what macro F1 on test tracks loses when a family's values are shuffled among the tracks.
+def by_family(model: PipelineModel, data: Dataset, *, seed: int) -> dict[str, float]:
+    """Measure how much macro F1 drops on the test tracks when the values of a family are shuffled among them.
 
     Parameters
     ----------
     model : PipelineModel
-    data : Labelled
+    data : Dataset
     seed : int
-        Of the shuffling, and of the choice of tracks where there are more than `MAX_TRACKS`.
+        Seed of the shuffling, and of the choice of `MAX_TRACKS` tracks.
 
     Returns
     -------
     dict of str to float
-        By family, the largest loss first.
+        Drop of macro F1 by family, the largest first.
     """
     from pyspark.ml.functions import array_to_vector
     from sklearn.metrics import f1_score

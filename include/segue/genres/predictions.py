@@ -1,4 +1,4 @@
-"""Use of the genre champion: it names the genre of tracks whose metadata name none."""
+"""Predict the genre of published tracks that have none, with the genre champion."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pymongo import UpdateOne, WriteConcern
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.connections.registry import Registry
-from segue.errors import ModelError, ServiceUnavailableError
-from segue.genres.release import NAME
+from segue.errors import ModelError
+from segue.genres.release import MODEL_NAME
 from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
 from segue.tracks.vectors import features_array
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from pymongo.database import Database
     from pyspark.sql import SparkSession
 
-    from segue.settings import Settings
-
 BATCH = 500
 
 ACKNOWLEDGED = WriteConcern(w=1, j=False)
-"""The server need not bring each label to the disk at once, which takes SecantusDB 12 ms a label. A label that is
-lost in a crash is written by the next publication or training."""
+"""Do not wait until each write is on disk, which takes SecantusDB 12 ms a write. The next training or refit
+repeats a write that a crash has lost."""
 
 
-def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Registry) -> dict[str, Any]:
+def predict_missing_genres(
+    spark: SparkSession, database: Database[dict[str, Any]], registry: Registry
+) -> dict[str, Any]:
     """Write ``genre_predicted``, ``genre_probability`` and ``genre_model`` of tracks without a genre.
 
-    What the champion has named already stays; run again after a kill, it does the rest.
+    Tracks that the champion has already predicted are skipped, so a run after a kill does the rest.
 
     Parameters
     ----------
@@ -43,28 +43,28 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
     Returns
     -------
     dict
-        `labelled` (tracks) and `labels`: the champion, or why nothing was done. A champion that is damaged is such
-        a reason: tracks are published without it too.
+        ``labelled``: the number of tracks that were predicted. ``labels``: the champion, or the reason why
+        nothing was done. A damaged champion is such a reason and no error: the next training replaces it.
     """
-    champion = registry.champion(NAME)
+    champion = registry.champion(MODEL_NAME)
     if champion is None:
         return {"labelled": 0, "labels": "there is no genre champion yet"}
     if champion.tags.get("feature_version") != FEATURE_VERSION:
-        return {"labelled": 0, "labels": f"{champion} takes features of another version"}
+        return {"labelled": 0, "labels": f"{champion} was trained on features of another version"}
     if "choice" not in champion.tags:
-        return {"labelled": 0, "labels": f"{champion} is of an older form, without probabilities"}
+        return {"labelled": 0, "labels": f"{champion} is of an older format without probabilities"}
     without = {"genre": None, "genre_model": {"$ne": str(champion)}}
     if database[TRACKS].find_one(without, {"_id": 1}) is None:
-        return {"labelled": 0, "labels": f"{champion} has named every track that has no genre"}
+        return {"labelled": 0, "labels": f"{champion} has already predicted every track without a genre"}
     try:
         model = champion.load()
     except ModelError as error:
         return {"labelled": 0, "labels": str(error)}
     tracks = read_tracks(spark, "genre", "genre_model", "features")
-    unlabelled = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
-    with step(f"{champion} listens to the tracks without a genre"):
+    without_prediction = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
+    with step(f"Predicting genres with {champion}"):
         rows = (
-            model.transform(_as_vectors(unlabelled))
+            model.transform(_as_vectors(without_prediction))
             .selectExpr("track_id", "predicted_genre", "array_max(probabilities) AS probability")
             .toPandas()
         )
@@ -73,14 +73,14 @@ def label(spark: SparkSession, database: Database[dict[str, Any]], registry: Reg
 
 
 def _write(database: Database[dict[str, Any]], rows: pd.DataFrame, model: str) -> None:
-    """Write what a model has answered, a batch at a time."""
+    """Write the predictions of a model, a batch at a time."""
     collection = database[TRACKS].with_options(write_concern=ACKNOWLEDGED)
     written = 0
-    with step("Writing the genres of tracks without one", lambda: f"{written:,} of {len(rows):,} tracks"):
+    with step("Writing the predicted genres", lambda: f"{written:,} of {len(rows):,} tracks"):
         while written < len(rows):
             batch = rows.iloc[written : written + BATCH]
             updates = [
-                UpdateOne(  # not of a track that was published with a genre meanwhile
+                UpdateOne(  # skips a track that has been published with a genre since it was read
                     {"_id": track_id, "genre": None},
                     {
                         "$set": {
@@ -94,31 +94,6 @@ def _write(database: Database[dict[str, Any]], rows: pd.DataFrame, model: str) -
             ]
             collection.bulk_write(updates, ordered=False)
             written += len(batch)
-
-
-def label_if_reachable(
-    spark: SparkSession, database: Database[dict[str, Any]], settings: Settings
-) -> dict[str, Any]:
-    """Do what `label` does, unless the registry of models is away: tracks are published without it too.
-
-    Parameters
-    ----------
-    spark, database
-        As for `label`.
-    settings : Settings
-        Say where the registry is.
-
-    Returns
-    -------
-    dict
-        As of `label`; the next publication labels what this one could not.
-    """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return label(spark, database, Registry(settings))
-    except (ServiceUnavailableError, MlflowException) as error:
-        return {"labelled": 0, "labels": f"not done: {error}"}
 
 
 def _as_vectors(tracks: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Let the better genre model serve: challenger against champion, on the same test tracks."""
+"""Train a challenger and promote it if it beats the champion on the same test tracks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.errors import ModelError, TrainingError
-from segue.genres import judging, report
+from segue.genres import report
 from segue.genres.classifiers import Choice
+from segue.genres.dataset import TEST, Dataset
+from segue.genres.evaluation import Difference, GenreEvaluation, compare, evaluate
 from segue.genres.importance import by_family
-from segue.genres.judging import Difference, Judged, judge
-from segue.genres.labelled import TEST, Labelled
-from segue.genres.studies import done
-from segue.genres.training import Search, Trained, artists, train
+from segue.genres.studies import ended_trials
+from segue.genres.training import SearchOptions, Trained, train, training_artists
 from segue.runs.progress import Say, step
 from segue.settings import PROJECT_DIR
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     from segue.connections.registry import Registry, Version
 
-NAME = "genre"
+MODEL_NAME = "genre"
 
-REMEMBERED = 3
-"""Choices of the past that a search begins with."""
+MAX_PAST_CHOICES = 3
+"""Number of choices of earlier versions that a search tries first."""
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What came of a training.
+class ReleaseDecision:
+    """Whether the challenger was promoted, and why.
 
     Parameters
     ----------
@@ -42,12 +42,13 @@ class Decision:
         ``promoted`` or ``kept``.
     reason : str
     model : str
-        The champion now, such as ``genre/3``.
+        The champion after the decision, such as ``genre/3``.
     challenger : str
         The version that was trained.
-    against : str
-        The rival that had to be beaten.
+    rival : str
+        The model that the challenger had to beat: the champion, or guessing if there is no usable champion.
     difference : Difference
+        Challenger minus rival.
     page : str
         The report, in HTML.
     """
@@ -56,7 +57,7 @@ class Decision:
     reason: str
     model: str
     challenger: str
-    against: str
+    rival: str
     difference: Difference
     page: str
 
@@ -64,128 +65,152 @@ class Decision:
 def release(
     tracks: DataFrame,
     registry: Registry,
-    how: Search,
+    options: SearchOptions,
     *,
-    made_from: Mapping[str, str] | None = None,
+    data_versions: Mapping[str, str] | None = None,
     links: Mapping[str, str] | None = None,
     say: Say = print,
-) -> tuple[Trained, Decision]:
-    """Train a challenger, keep it as a version, and promote it if it is better than the champion beyond chance.
+) -> tuple[Trained, ReleaseDecision]:
+    """Train a challenger, register it, and promote it if it is better than the champion beyond chance.
 
-    Where there is no usable champion, it has to be better than guessing.
+    If there is no usable champion, the challenger has to be better than guessing.
 
     Parameters
     ----------
     tracks : DataFrame
-        As for `train`.
+        As `train` takes them.
     registry : Registry
-    how : Search
-    made_from : mapping of str to str
-        Versions of the data, kept with the model.
-    links : mapping of str to str
-        For the report: see `segue.runs.reports.links`.
+    options : SearchOptions
+    data_versions : mapping of str to str, optional
+        Versions of the data; they are stored as tags of the model.
+    links : mapping of str to str, optional
+        Links of the report, see `segue.runs.reports.links`.
     say : callable
+        Called with each line of progress.
+
+    Returns
+    -------
+    Trained
+    ReleaseDecision
 
     Raises
     ------
     TrainingError
-        As `train`; and if the model is no better than guessing and there is no champion to keep.
+        As `train`; also if the challenger is no better than guessing and there is no champion.
     """
-    versions = [version for version in registry.versions() if version.name == NAME]
-    champion = registry.champion(NAME)
+    versions = [version for version in registry.versions() if version.name == MODEL_NAME]
+    champion = registry.champion(MODEL_NAME)
     by_track = sorted({genre for version in versions for genre in _split_by_track(version)})
-    trained = train(tracks, how, known=_known(versions, champion), split_by_track=by_track, say=say)
-    against, rival, moved = "guessing", trained.rivals["guessing"], set[str]()
-    if champion and (incumbent := _incumbent(champion, trained, say)):
-        against, rival, moved = f"champion {champion}", incumbent, divided_anew(champion, trained.data)
-        trained = replace(trained, rivals={against: incumbent, **trained.rivals})
-    difference, reason = weigh(trained.judged, rival, against, moved, how.seed)
+    past_choices = _past_choices(versions, champion)
+    trained = train(tracks, options, past_choices=past_choices, split_by_track=by_track, say=say)
+    rival_name, rival, resplit = "guessing", trained.rivals["guessing"], set[str]()
+    if champion and (champion_evaluation := _evaluate_champion(champion, trained, say)):
+        rival_name, rival, resplit = (
+            f"champion {champion}",
+            champion_evaluation,
+            resplit_genres(champion, trained.data),
+        )
+        trained = replace(trained, rivals={rival_name: rival, **trained.rivals})
+    difference, reason = compare_with_rival(trained.evaluation, rival, rival_name, resplit, options.seed)
     if not difference.better and champion is None:
         raise TrainingError(
             f"The genre model is no better than guessing ({reason}), and there is no champion to keep."
         )
     outcome = "promoted" if difference.better else "kept"
-    origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(made_from or {})}
+    origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(data_versions or {})}
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
-    with step("Measuring the importance of the families of features", say=say):
-        importance = by_family(trained.model, trained.data, seed=how.seed)
+    with step("Measuring the importance of the feature families", say=say):
+        importance = by_family(trained.model, trained.data, seed=options.seed)
     with step("Writing the report", say=say):
-        page = report.page(trained, verdict, importance, {"Run": how.name, **origin}, links=links)
+        page = report.page(trained, verdict, importance, {"Run": options.name, **origin}, links=links)
         differences = {
-            name: difference if name == against else judging.compare(trained.judged, each, how.seed)
+            name: difference if name == rival_name else compare(trained.evaluation, each, options.seed)
             for name, each in trained.rivals.items()
         }
-    with step("Keeping the model in the registry", say=say):
-        registry.prune(NAME)  # a version a night, each with its report
-        version = _register(registry, trained, how, origin, page, differences)
+    with step("Registering the model", say=say):
+        registry.prune(MODEL_NAME)  # each night adds a version with its report
+        version = _register(registry, trained, options, origin, page, differences)
     if difference.better:
         registry.promote(version)
     serving = str(version if difference.better else champion)
-    return trained, Decision(outcome, reason, serving, str(version), against, difference, page)
+    return trained, ReleaseDecision(outcome, reason, serving, str(version), rival_name, difference, page)
 
 
-def weigh(
-    challenger: Judged, rival: Judged, against: str, moved: Collection[str], seed: int
+def compare_with_rival(
+    challenger: GenreEvaluation, rival: GenreEvaluation, rival_name: str, resplit: Collection[str], seed: int
 ) -> tuple[Difference, str]:
-    """Compare a challenger with its rival, on test tracks that neither has learned from, and say what came of it.
+    """Compare a challenger with its rival on test tracks that neither was trained on.
 
     Parameters
     ----------
-    challenger, rival : Judged
-    against : str
-        What the rival is called.
-    moved : collection of str
-        Genres whose tracks the rival may have learned from: see `divided_anew`.
+    challenger, rival : GenreEvaluation
+        Of the same tracks.
+    rival_name : str
+    resplit : collection of str
+        Genres whose test tracks the rival may have been trained on, see `resplit_genres`. They are left out.
     seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Difference
+        Challenger minus rival.
+    str
+        The result as a sentence without a full stop.
     """
-    challenger, rival = challenger.without(moved), rival.without(moved)
-    difference = judging.compare(challenger, rival, seed)
-    but = f", without {', '.join(sorted(moved))}, divided anew since it learned" if moved else ""
+    challenger, rival = challenger.without(resplit), rival.without(resplit)
+    difference = compare(challenger, rival, seed)
+    left_out = (
+        f" (without {', '.join(sorted(resplit))}, which were divided differently when it was trained)"
+        if resplit
+        else ""
+    )
     return difference, (
-        f"macro F1 {challenger.macro_f1:.3f} against {rival.macro_f1:.3f} of {against} on {len(rival.tracks)} "
-        f"test tracks{but}: {'better' if difference.better else 'not better'} beyond chance "
+        f"macro F1 {challenger.macro_f1:.3f} against {rival.macro_f1:.3f} of {rival_name} on {len(rival.tracks)} "
+        f"test tracks{left_out}: {'better' if difference.better else 'not better'} beyond chance "
         f"(at 95 % confidence the difference is above {difference.low:+.3f}; McNemar p = {difference.mcnemar:.2g})"
     )
 
 
-def divided_anew(champion: Version, data: Labelled) -> set[str]:
-    """Name the genres that were split by artist when the champion learned and are by track now, or the other way.
+def resplit_genres(champion: Version, data: Dataset) -> set[str]:
+    """Return the genres that are divided differently than when the champion was trained.
 
-    What it has learned from can be in the test part now. Of a genre that it does not know it has seen no track.
+    A genre counts if it was split by artist then and is split by track now, or the reverse. The champion may have
+    been trained on test tracks of such a genre. It was trained on no track of a genre that it does not know.
     """
     known = set(json.loads(champion.tags.get("genres", "[]"))) & set(data.genres)
     return known & (set(_split_by_track(champion)) ^ set(data.split_by_track))
 
 
-def nothing_to_refit(registry: Registry, made_from: Mapping[str, str]) -> str | None:
-    """Tell why the champion's choice need not be fitted again; None if it must.
+def reason_not_to_refit(registry: Registry, data_versions: Mapping[str, str]) -> str | None:
+    """Return the reason why fitting the champion's choice again would be pointless, or None if it would not.
 
     Parameters
     ----------
     registry : Registry
-    made_from : mapping of str to str
-        What was read, as `segue.tracks.reading.snapshot` tells it.
+    data_versions : mapping of str to str
+        The tracks that were read, as `segue.tracks.reading.snapshot` describes them.
     """
-    if registry.champion(NAME) is None:
+    if registry.champion(MODEL_NAME) is None:
         return "there is no genre model yet; the nightly training makes the first"
-    latest = next(version for version in registry.versions() if version.name == NAME)
-    if made_from.items() <= latest.tags.items():
-        return f"{latest} was made from the same tracks and labels"
+    latest = next(version for version in registry.versions() if version.name == MODEL_NAME)
+    if data_versions.items() <= latest.tags.items():
+        return f"{latest} was trained on the same tracks and genres"
     return None
 
 
-def summary(trained: Trained, decision: Decision) -> dict[str, Any]:
-    """Tell what belongs in the run's summary."""
+def summary(trained: Trained, decision: ReleaseDecision) -> dict[str, Any]:
+    """Return what the summary of the run says about a training."""
     return {
         "decision": decision.outcome,
         "reason": decision.reason,
         "model": decision.model,
         "challenger": decision.challenger,
         "chosen": dict(trained.choice),
-        "trials": len(done(trained.study)),
+        "trials": len(ended_trials(trained.study)),
         "search_s": trained.search_s,
         "search_cpu_s": trained.search_cpu_s,
-        "test": trained.judged.metrics(),
+        "test": trained.evaluation.metrics(),
         "rivals": {name: rival.metrics()["macro_f1"] for name, rival in trained.rivals.items()},
         "tracks": dict(trained.sizes),
         "rejected": dict(trained.data.rejected),
@@ -193,26 +218,27 @@ def summary(trained: Trained, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _incumbent(champion: Version, trained: Trained, say: Say) -> Judged | None:
-    """Judge the champion by the same tracks; None if it cannot be used."""
+def _evaluate_champion(champion: Version, trained: Trained, say: Say) -> GenreEvaluation | None:
+    """Evaluate the champion on the same test tracks; return None, and say why, if that is impossible."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     if champion.tags.get("feature_version", FEATURE_VERSION) != FEATURE_VERSION:
-        say(f"{champion} takes features of another version, so it is not compared with.")
+        say(f"{champion} is not compared: it was trained on features of another version.")
         return None
     if "choice" not in champion.tags:
-        say(f"{champion} is of an older form, without probabilities, so it is not compared with.")
+        say(f"{champion} is not compared: it is of an older format without probabilities.")
         return None
-    if len(set(trained.data.genres) - divided_anew(champion, trained.data)) < 2:
-        say(f"The genres have been divided anew since {champion} learned, so it is not compared with.")
+    if len(set(trained.data.genres) - resplit_genres(champion, trained.data)) < 2:
+        say(f"{champion} is not compared: the genres were divided differently when it was trained.")
         return None
     try:
-        with step(f"Letting {champion} answer the same test tracks", say=say):
-            return judge(champion.load(), trained.data.part(TEST), trained.data.genres, artists(trained.data))
+        with step(f"Evaluating {champion} on the same test tracks", say=say):
+            test, genres = trained.data.part(TEST), trained.data.genres
+            return evaluate(champion.load(), test, genres, training_artists(trained.data))
     except (ModelError, PySparkException, Py4JError) as error:
         reason = str(error).partition("\n")[0]
-        say(f"The champion cannot be used, so it is not compared with. {reason}")
+        say(f"{champion} is not compared, because it cannot be used. {reason}")
         return None
 
 
@@ -221,27 +247,27 @@ def _split_by_track(version: Version) -> list[str]:
     return found
 
 
-def _known(versions: Sequence[Version], champion: Version | None) -> list[Choice]:
-    """List the choices of the champion and of the latest versions, each once."""
-    latest = sorted(versions, key=lambda version: champion is None or version.number != champion.number)
-    choices = [json.loads(each.tags["choice"]) for each in latest if "choice" in each.tags]
-    return [choice for i, choice in enumerate(choices) if choice not in choices[:i]][:REMEMBERED]
+def _past_choices(versions: Sequence[Version], champion: Version | None) -> list[Choice]:
+    """Return the distinct choices of the champion and of the latest versions, the champion's first."""
+    champion_first = sorted(versions, key=lambda version: champion is None or version.number != champion.number)
+    choices = [json.loads(each.tags["choice"]) for each in champion_first if "choice" in each.tags]
+    return [choice for i, choice in enumerate(choices) if choice not in choices[:i]][:MAX_PAST_CHOICES]
 
 
 def _register(
     registry: Registry,
     trained: Trained,
-    how: Search,
+    options: SearchOptions,
     origin: Mapping[str, str],
     page: str,
     differences: Mapping[str, Difference],
 ) -> Version:
-    judged = trained.judged
+    evaluation = trained.evaluation
     return registry.register(
-        NAME,
+        MODEL_NAME,
         trained.model,
-        parameters={**trained.choice, "seed": how.seed, "trials": len(done(trained.study))},
-        metrics={f"test_{name}": value for name, value in judged.metrics().items()},
+        parameters={**trained.choice, "seed": options.seed, "trials": len(ended_trials(trained.study))},
+        metrics={f"test_{name}": value for name, value in evaluation.metrics().items()},
         tags={
             "choice": json.dumps(dict(trained.choice)),
             "genres": json.dumps(list(trained.data.genres)),
@@ -250,11 +276,11 @@ def _register(
             **origin,
         },
         report={
-            "test": judged.metrics(),
-            "intervals": judged.intervals(how.seed),
-            "by_genre": judged.classification.by_class(),
-            "confusion": judged.classification.confusion.tolist(),
-            "by_slice": judged.by_slice(),
+            "test": evaluation.metrics(),
+            "intervals": evaluation.intervals(options.seed),
+            "by_genre": evaluation.confusion.by_class(),
+            "confusion": evaluation.confusion.counts.tolist(),
+            "by_slice": evaluation.by_slice(),
             "rivals": {name: rival.metrics() for name, rival in trained.rivals.items()},
             "against": {name: asdict(difference) for name, difference in differences.items()},
             "tracks": dict(trained.sizes),
@@ -266,7 +292,7 @@ def _register(
 
 
 def code_version() -> str:
-    """Name this package's version, and the commit where it runs from a clone."""
+    """Return the version of this package, with the commit if it runs from a git clone."""
     number = package_version("segue")
     git = ["git", "-C", str(PROJECT_DIR), "rev-parse", "--short", "HEAD"]
     found = subprocess.run(git, capture_output=True, text=True, check=False)

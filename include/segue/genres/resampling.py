@@ -1,21 +1,21 @@
-"""Class weights for a classifier of MLlib that takes none: rows repeated by their weight."""
+"""Class weights for classifiers of MLlib that accept none: rows are repeated according to their weight."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pyspark.ml import Estimator
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as sf
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 CHANCES = 2**20
-"""How finely a chance is told from another."""
+"""Number of values that the random number of a row can take."""
 
 
 class Resampled(Estimator[Any]):
-    """Fits a classifier on rows that are repeated by their weight. What comes of it is the classifier's own model.
+    """Fit a classifier on rows that are repeated according to their weight; the result is the classifier's model.
 
     Parameters
     ----------
@@ -33,16 +33,24 @@ class Resampled(Estimator[Any]):
 
 
 def resampled(tracks: DataFrame, seed: int) -> DataFrame:
-    """Repeat each row as often as its weight says; what is left over a whole number is the chance of one more.
+    """Repeat each row as often as its weight says.
+
+    The fraction of a weight is the probability of one more copy: a row of weight 2.3 becomes three rows with
+    probability 0.3, else two.
 
     Parameters
     ----------
     tracks : DataFrame
-        With ``track_id`` and ``weight``.
+        With the columns ``track_id`` and ``weight``.
     seed : int
-        Of the chances, which are a hash of it and ``track_id``: the same whatever the partitions.
+        The random number of a row is a hash of this seed and ``track_id``, so partitions do not change it.
+
+    Returns
+    -------
+    DataFrame
+        With the columns of `tracks`.
     """
-    whole = F.floor("weight")
-    chance = F.pmod(F.xxhash64("track_id", F.lit(seed)), F.lit(CHANCES)) / CHANCES
-    times = whole + (chance < F.col("weight") - whole).cast("int")
-    return tracks.withColumn("_copy", F.explode(F.array_repeat(F.lit(0), times.cast("int")))).drop("_copy")
+    whole = sf.floor("weight")
+    chance = sf.pmod(sf.xxhash64("track_id", sf.lit(seed)), sf.lit(CHANCES)) / CHANCES
+    times = whole + (chance < sf.col("weight") - whole).cast("int")
+    return tracks.withColumn("_copy", sf.explode(sf.array_repeat(sf.lit(0), times.cast("int")))).drop("_copy")

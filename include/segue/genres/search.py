@@ -1,7 +1,7 @@
-"""The search for the best choice of classifier, scaling, features and parameters: Optuna's TPE with pruning.
+"""The search for the best choice of classifier, scaling, feature families and parameters.
 
-A search that is killed goes on where it was, and
-spends what is left of its budget.
+Optuna's TPE sampler proposes choices, and successive halving prunes the poor ones. After a kill, a search with the
+same study continues and spends the rest of its budget.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +17,18 @@ import pandas as pd
 
 from segue.genres import classifiers
 from segue.genres.classifiers import Choice
-from segue.genres.labelled import Labelled
-from segue.genres.studies import LATE, best, done, enqueue_again, failed, is_finished
-from segue.genres.validation import Fold, plan
+from segue.genres.dataset import Dataset
+from segue.genres.studies import (
+    OUT_OF_TIME,
+    best_trial,
+    describe,
+    ended_trials,
+    enqueue_again,
+    enqueue_killed,
+    failed_trials,
+    has_complete_trial,
+)
+from segue.genres.validation import Fold, ValidationPlan, plan_validation
 from segue.runs.progress import Say, step
 
 if TYPE_CHECKING:
@@ -28,202 +37,279 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame
 
-MOST_FAILURES = 3
-"""Trials that may fail before one has been finished; then it is not the choice that is wrong."""
+MAX_FIRST_FAILURES = 3
+"""Number of failed trials, before any trial has completed, that ends the search: the cause is not the choice."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """When a search ends: whichever comes first.
+    """The limits of a search. The first limit that is reached ends it, but never before one trial is complete.
 
     Parameters
     ----------
     trials : int
-        Of the study in all, finished or pruned, those before a kill included; and those that have failed in this
-        process.
+        Number of trials. Completed and pruned trials of earlier processes count, failed trials of this process
+        count too.
     minutes : float
-        Of this process. A trial that has begun is finished, unless what it has still to do would take longer than
-        what is left.
-
-    However little it is, trials are made until one is finished: none is given up before.
+        Time for this process. A running trial is completed, unless its next step would exceed the time.
     """
 
     trials: int
     minutes: float
 
 
+@dataclass(frozen=True)
+class SearchSpace:
+    """What a search chooses from.
+
+    Parameters
+    ----------
+    kinds : sequence of str
+        Classifiers, of `segue.genres.classifiers.DEFAULTS`.
+    past_choices : sequence of Choice
+        The best choices of earlier searches. They are tried first.
+    """
+
+    kinds: Sequence[str] = classifiers.FAST
+    past_choices: Sequence[Choice] = ()
+
+    def first_choices(self, families: Sequence[str]) -> list[Choice]:
+        """List the choices that are tried before the sampler proposes any.
+
+        They are the past choices, each classifier with its defaults (after the third, a larger kernel machine),
+        and logistic regression that hardly regularizes.
+
+        Parameters
+        ----------
+        families : sequence of str
+            Selections of feature families that the table has.
+        """
+        defaults = [*map(classifiers.default_choice, self.kinds), classifiers.UNREGULARIZED]
+        defaults.insert(3, classifiers.LARGE_KERNEL)
+        choices = [*self.past_choices, *defaults]
+        return [each for each in choices if each["classifier"] in self.kinds and each["families"] in families]
+
+
 def search(
-    data: Labelled,
+    data: Dataset,
     study: Study,
     budget: Budget,
+    space: SearchSpace | None = None,
     *,
-    kinds: Sequence[str] = classifiers.FAST,
-    known: Sequence[Choice] = (),
     seed: int = 0,
     parallelism: int | None = None,
     say: Say = print,
 ) -> FrozenTrial:
     """Try choices until the budget is spent.
 
+    A trial that raises an error counts as failed, and the search goes on.
+
     Parameters
     ----------
-    data : Labelled
+    data : Dataset
     study : Study
-        From `segue.genres.studies.open_study`.
+        As `segue.genres.studies.open_study` returns it.
     budget : Budget
-    kinds : sequence of str
-        Classifiers to choose from.
-    known : sequence of Choice
-        Tried first: what was best in the past. After them comes each classifier with its defaults (after the
-        third a closer kernel machine), and one that does not regularize.
+    space : SearchSpace, optional
     seed : int
-        Of the folds and the classifiers.
+        Seed of the folds and of the classifiers.
     parallelism : int, optional
-        Fits at the same time. Default: as many as the cores take, when each fit's tasks have taken theirs. Never
-        more than a rung has folds, which are two (`segue.genres.validation`); without folds there is one
-        fit at a time. It changes nothing but the time: trials come one after the other, each learning from those
-        before.
+        Number of fits at the same time. It changes the time but not the result, because trials run one after the
+        other. By default, it is the number of fits whose tasks the cores can run at once. It never exceeds the
+        folds of a rung: two with cross-validation, otherwise one (see `segue.genres.validation`).
     say : callable
-        Gets a line after each trial.
-
-    A trial that raises an error has failed, counts against the budget, and the next one comes.
+        Called with a line after each trial.
 
     Returns
     -------
     FrozenTrial
-        That of the highest macro F1 in validation, see `segue.genres.studies.best`. Its ``user_attrs`` are
-        `choice` and the `temperature` that makes its scores probabilities.
+        The trial with the highest macro F1 in validation, see `segue.genres.studies.best_trial`. Its
+        ``user_attrs`` have the ``choice``, and the ``temperature`` that turns its scores into probabilities.
 
     Raises
     ------
     Exception
-        That of the last trial, if the first `MOST_FAILURES`, or all of a smaller budget, have failed. A search
-        with the same name tries them again.
+        The error of the last trial, if the first `MAX_FIRST_FAILURES` trials, or all trials of a smaller budget,
+        have failed. Another search with the same study tries them again.
     """
-    import optuna
     from optuna.pruners import SuccessiveHalvingPruner
-    from optuna.trial import TrialState
-    from pyspark import inheritable_thread_target
 
+    space = space or SearchSpace()
     families = list(classifiers.family_sets(data.families))
     if not study.trials:
-        first = [*known, *map(classifiers.default, kinds), classifiers.FREE]
-        first.insert(len(known) + 3, classifiers.KERNEL)
-        first = [each for each in first if each["classifier"] in kinds and each["families"] in families]
-        # No more than will be tried: what is enqueued again after a kill would come after all of them.
-        for choice in first[: budget.trials]:
+        # Only as many as the budget allows: a trial that is enqueued again after a kill comes after all of them.
+        for choice in space.first_choices(families)[: budget.trials]:
             study.enqueue_trial(dict(choice), skip_if_exists=True)
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        enqueue_again(study, trial)  # the process that ran it was killed
-        study.tell(trial.number, state=TrialState.FAIL)
-    planned = plan(data, seed=seed)
-    study.pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=planned.reduction)
-    ends = time.monotonic() + 60 * budget.minutes
-    workers = parallelism or _spare(data.tracks)
-    errors: list[Exception] = []
+    enqueue_killed(study)
+    plan = plan_validation(data, seed=seed)
+    study.pruner = SuccessiveHalvingPruner(min_resource=1, reduction_factor=plan.reduction)
+    running = _Search(
+        data=data,
+        study=study,
+        budget=budget,
+        kinds=space.kinds,
+        families=families,
+        plan=plan,
+        ends_s=time.monotonic() + 60 * budget.minutes,
+        workers=parallelism or _parallel_fits(data.tracks),
+        seed=seed,
+        say=say,
+    )
+    running.run()
+    return best_trial(study)
 
-    def objective(trial: Trial) -> float:
+
+@dataclass(frozen=True)
+class _Search:
+    """A search that is running in this process."""
+
+    data: Dataset
+    study: Study
+    budget: Budget
+    kinds: Sequence[str]
+    families: Sequence[str]
+    plan: ValidationPlan
+    ends_s: float
+    workers: int
+    seed: int
+    say: Say
+    errors: list[Exception] = field(default_factory=list)
+
+    @property
+    def spent_trials(self) -> int:
+        return len(ended_trials(self.study)) + len(self.errors)
+
+    def run(self) -> None:
+        """Run trials until the budget is spent and at least one trial is complete."""
+        while self._within_budget() or not has_complete_trial(self.study):
+            self._raise_if_all_failed()
+            self.study.optimize(self._objective, n_trials=1, catch=Exception, callbacks=[self._report])
+
+    def _within_budget(self) -> bool:
+        return time.monotonic() < self.ends_s and self.spent_trials < self.budget.trials
+
+    def _raise_if_all_failed(self) -> None:
+        enough = len(self.errors) >= min(MAX_FIRST_FAILURES, self.budget.trials)
+        if enough and not has_complete_trial(self.study):
+            for trial in failed_trials(self.study)[-len(self.errors) :]:
+                enqueue_again(self.study, trial)
+            raise self.errors[-1]
+
+    def _objective(self, trial: Trial) -> float:
+        """Score a trial, and note its error if it fails."""
+        import optuna
+
         try:
-            return attempt(trial)
+            return self._validate(trial)
         except optuna.TrialPruned:
             raise
-        except Exception as error:  # of whatever kind: Spark's, Java's or NumPy's
-            errors.append(error)
+        except Exception as error:  # any kind: Spark's, Java's or NumPy's
+            self.errors.append(error)
             trial.set_user_attr("error", f"{type(error).__name__}: {error}".partition("\n")[0])
             raise
 
-    def attempt(trial: Trial) -> float:
-        choice = classifiers.suggest(trial, kinds, families)
+    def _validate(self, trial: Trial) -> float:
+        """Validate the choice of a trial rung by rung, and return macro F1.
+
+        Raises
+        ------
+        TrialPruned
+            If the trial is poor, or its next rung would take too long.
+        """
+        choice = classifiers.suggest(trial, self.kinds, self.families)
         trial.set_user_attr("choice", choice)
-
-        @inheritable_thread_target(data.tracks.sparkSession)
-        def answer(fold: Fold) -> pd.DataFrame:
-            return _answers(fit(fold[0], data, choice, seed=seed).transform(fold[1]))
-
         f1 = 0.0
-        answers: list[pd.DataFrame] = []
-        for i, rung in enumerate(planned.rungs):
-            began = time.monotonic()
-            what = f"Trial {spent() + 1} of {budget.trials}, step {i + 1} of at most {len(planned.rungs)}"
+        predictions: list[pd.DataFrame] = []
+        for i, rung in enumerate(self.plan.rungs):
+            began_s = time.monotonic()
+            progress = f"Trial {self.spent_trials + 1} of {self.budget.trials}, step {i + 1} of at most"
             kind = classifiers.NAMES[choice["classifier"]]
-            with step(f"{what}, {kind}", say=say), ThreadPoolExecutor(min(workers, len(rung))) as pool:
-                answered = list(pool.map(answer, rung))
-            answers = [*answers, *answered] if planned.joined else answered
-            f1, temperature = _judge(pd.concat(answers), len(data.genres))
+            with step(f"{progress} {len(self.plan.rungs)}, {kind}", say=self.say):
+                predicted = self._predict_folds(choice, rung)
+            predictions = [*predictions, *predicted] if self.plan.pooled else predicted
+            f1, temperature = _score(pd.concat(predictions), len(self.data.genres))
             trial.set_user_attr("temperature", temperature)
-            trial.report(f1, planned.reduction**i)
-            if i + 1 < len(planned.rungs):
-                late = began + (1 + planned.growth) * (time.monotonic() - began) > ends
-                poor = trial.should_prune()  # asked in any case: it notes what later trials are compared with
-                if (poor or late) and is_finished(study):
-                    if not poor:
-                        trial.set_user_attr(LATE, True)
-                    raise optuna.TrialPruned
+            trial.report(f1, self.plan.reduction**i)
+            if i + 1 < len(self.plan.rungs):
+                self._prune(trial, began_s)
         return f1
 
-    def spent() -> int:
-        return len(done(study)) + len(errors)
+    def _predict_folds(self, choice: Choice, rung: Sequence[Fold]) -> list[pd.DataFrame]:
+        """Fit a choice on each fold of a rung, several at a time, and return the predictions for each."""
+        from pyspark import inheritable_thread_target
 
-    def tell(_: Study, trial: FrozenTrial) -> None:
-        left = max(0.0, ends - time.monotonic()) / 60
-        say(f"Trial {spent()} of {budget.trials}: {line_of(trial)}. {left:.0f} of {budget.minutes:g} min left.")
+        @inheritable_thread_target(self.data.tracks.sparkSession)
+        def predict(fold: Fold) -> pd.DataFrame:
+            train, validation = fold
+            return _predictions(fit(train, self.data, choice, seed=self.seed).transform(validation))
 
-    while (time.monotonic() < ends and spent() < budget.trials) or not is_finished(study):
-        if len(errors) >= min(MOST_FAILURES, budget.trials) and not is_finished(study):
-            for trial in failed(study)[-len(errors) :]:
-                enqueue_again(study, trial)
-            raise errors[-1]
-        study.optimize(objective, n_trials=1, catch=Exception, callbacks=[tell])
-    return best(study)
+        with ThreadPoolExecutor(min(self.workers, len(rung))) as pool:
+            return list(pool.map(predict, rung))
+
+    def _prune(self, trial: Trial, began_s: float) -> None:
+        """Give up a trial after a rung if it is poor, or if the next rung would take longer than the time left."""
+        import optuna
+
+        out_of_time = began_s + (1 + self.plan.growth) * (time.monotonic() - began_s) > self.ends_s
+        poor = trial.should_prune()  # always called: it also records what later trials are compared with
+        if (poor or out_of_time) and has_complete_trial(self.study):
+            if not poor:
+                trial.set_user_attr(OUT_OF_TIME, True)
+            raise optuna.TrialPruned
+
+    def _report(self, _: Study, trial: FrozenTrial) -> None:
+        left_min = max(0.0, self.ends_s - time.monotonic()) / 60
+        trials, minutes = self.budget.trials, self.budget.minutes
+        self.say(
+            f"Trial {self.spent_trials} of {trials}: {describe(trial)}. {left_min:.0f} of {minutes:g} min left."
+        )
 
 
-def _spare(tracks: DataFrame) -> int:
-    """Tell how many fits the cores take at the same time; each has a task a partition."""
+def _parallel_fits(tracks: DataFrame) -> int:
+    """Return how many fits the cores can run at the same time; each fit runs one task a partition."""
     return max(1, tracks.sparkSession.sparkContext.defaultParallelism // tracks.rdd.getNumPartitions())
 
 
-def line_of(trial: FrozenTrial) -> str:
-    """Tell a trial in one line: its choice, what came of it and how long it took."""
-    choice = ", ".join(
-        f"{name} {_short(value)}" for name, value in trial.user_attrs.get("choice", trial.params).items()
-    )
-    seconds = trial.duration.total_seconds() if trial.duration else 0.0
-    if error := trial.user_attrs.get("error"):
-        return f"{choice}: failed after {seconds:.1f} s with {error.rstrip('.')}"
-    share = "" if trial.state.name == "COMPLETE" else ", given up early"
-    if LATE in trial.user_attrs:
-        share = ", not finished as too little time is left"
-    last = trial.intermediate_values[max(trial.intermediate_values)]
-    return f"{choice}: macro F1 {last:.3f} in validation{share}, {seconds:.1f} s"
+def fit(tracks: DataFrame, data: Dataset, choice: Choice, *, seed: int) -> PipelineModel:
+    """Fit the pipeline of a choice.
 
+    Parameters
+    ----------
+    tracks : DataFrame
+        The rows of `data` to fit on.
+    data : Dataset
+    choice : Choice
+    seed : int
 
-def fit(tracks: DataFrame, data: Labelled, choice: Choice, *, seed: int) -> PipelineModel:
-    """Fit the pipeline of a choice on some of the tracks."""
+    Returns
+    -------
+    PipelineModel
+        From ``features`` to ``rawPrediction`` and ``prediction``.
+    """
     from pyspark.ml import Pipeline
 
-    return Pipeline(stages=classifiers.build(choice, data.families, len(data.genres), seed=seed)).fit(tracks)
+    stages = classifiers.pipeline_stages(choice, data.families, len(data.genres), seed=seed)
+    return Pipeline(stages=stages).fit(tracks)
 
 
-def _answers(answered: DataFrame) -> pd.DataFrame:
+def _predictions(predicted: DataFrame) -> pd.DataFrame:
+    """Collect ``scores``, ``label`` and ``prediction`` on the driver."""
     from pyspark.ml.functions import vector_to_array
 
-    scores = vector_to_array(answered.rawPrediction).alias("scores")
-    return answered.select(scores, "label", "prediction").toPandas()
+    scores = vector_to_array(predicted.rawPrediction).alias("scores")
+    return predicted.select(scores, "label", "prediction").toPandas()
 
 
-def _judge(answers: pd.DataFrame, n_genres: int) -> tuple[float, float]:
-    """Measure macro F1, and the temperature that the scores ask for."""
+def _score(predictions: pd.DataFrame, n_genres: int) -> tuple[float, float]:
+    """Compute macro F1, and the temperature that fits the scores."""
     from sklearn.metrics import f1_score
 
     from segue.genres.stages import fit_temperature
 
-    truth = answers["label"].to_numpy().astype(np.int64)
-    f1 = f1_score(truth, answers["prediction"].to_numpy().astype(np.int64), average="macro", zero_division=0)
-    scores = np.array(answers["scores"].to_list())
-    # MLlib gives no score to the last genres if no track of them was learned from, as in a sample of a long tail.
-    unknown = n_genres - scores.shape[1]
-    return float(f1), fit_temperature(np.pad(scores, ((0, 0), (0, unknown)), constant_values=scores.min()), truth)
-
-
-def _short(value: object) -> str:
-    return f"{value:.2g}" if isinstance(value, float) else str(value)
+    truth = predictions["label"].to_numpy().astype(np.int64)
+    predicted = predictions["prediction"].to_numpy().astype(np.int64)
+    f1 = f1_score(truth, predicted, average="macro", zero_division=0)
+    scores = np.array(predictions["scores"].to_list())
+    # MLlib gives no score to the last genres if it was fitted on no track of them, as in a sample of rare genres.
+    missing = n_genres - scores.shape[1]
+    return float(f1), fit_temperature(np.pad(scores, ((0, 0), (0, missing)), constant_values=scores.min()), truth)

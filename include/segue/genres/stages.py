@@ -1,4 +1,4 @@
-"""Stages of the genre model that MLlib lacks. They are saved as parameters only, as MLlib's own."""
+"""Pipeline stages that MLlib lacks. Like MLlib's own transformers, they are saved as their parameters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any], DefaultParamsWritable):
-    """From one column to another, with parameters given by name."""
+    """A transformer from one column to another, with keyword parameters."""
 
     _input_kwargs: dict[str, Any]  # set by keyword_only
 
@@ -32,26 +32,32 @@ class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any],
 class FourierFeatures(_Stage, HasSeed):
     """Map vectors so that their dot products approximate a Gaussian kernel (Rahimi and Recht, 2007).
 
-    A linear model of the result is a kernel machine whose cost grows with the tracks and not with their square.
+    A linear model on the result approximates a kernel machine. Its cost grows with the number of tracks, and not
+    with the square of that number.
 
     Parameters
     ----------
     inputCol, outputCol : str
+        Columns of vectors.
     gamma : float
-        Of the kernel exp(-gamma |x - y|² / n), n being the length of the vectors.
+        Width parameter of the kernel exp(-gamma |x - y|² / n), where n is the length of the input vectors.
     dimension : int
-        Length of the result.
+        Length of the output vectors.
     seed : int
-        Of the random directions, which are drawn anew from it wherever they are needed.
+        Seed of the random directions. The directions are not saved; each process draws them from this seed.
     orthogonal : bool, default=False
-        Let directions of one block be orthogonal (Yu et al., 2016): a closer approximation at the same length.
-        Models of before have none.
+        Draw orthogonal directions (Yu et al., 2016): a closer approximation at the same length. Models saved
+        before this option existed have False.
     """
 
-    gamma: Param[float] = Param(Params._dummy(), "gamma", "width", typeConverter=TypeConverters.toFloat)
-    dimension: Param[int] = Param(Params._dummy(), "dimension", "length", typeConverter=TypeConverters.toInt)
+    gamma: Param[float] = Param(
+        Params._dummy(), "gamma", "width of the kernel", typeConverter=TypeConverters.toFloat
+    )
+    dimension: Param[int] = Param(
+        Params._dummy(), "dimension", "length of the output", typeConverter=TypeConverters.toInt
+    )
     orthogonal: Param[bool] = Param(
-        Params._dummy(), "orthogonal", "of directions", typeConverter=TypeConverters.toBoolean
+        Params._dummy(), "orthogonal", "whether directions are orthogonal", typeConverter=TypeConverters.toBoolean
     )
 
     @keyword_only
@@ -73,7 +79,7 @@ class FourierFeatures(_Stage, HasSeed):
         names = ("gamma", "dimension", "seed", "orthogonal")
         gamma, dimension, seed, orthogonal = (self.getOrDefault(name) for name in names)
 
-        # The result travels in single precision, at half the memory and time; it is computed in double.
+        # Computed in double precision and returned in single, which halves the memory and time of the transfer.
         @pandas_udf("array<float>")  # type: ignore[call-overload, untyped-decorator]
         def project(vectors: pd.Series) -> pd.Series:
             mapped = fourier(np.stack(vectors.to_list()), gamma, dimension, seed, orthogonal)
@@ -86,7 +92,20 @@ class FourierFeatures(_Stage, HasSeed):
 def fourier(
     rows: NDArray[np.float64], gamma: float, dimension: int, seed: int, orthogonal: bool
 ) -> NDArray[np.float64]:
-    """Map rows of shape (n_rows, n) to (n_rows, dimension)."""
+    """Map rows to random Fourier features, see `FourierFeatures`.
+
+    Parameters
+    ----------
+    rows : ndarray of float64, shape (n_rows, n)
+    gamma : float
+    dimension : int
+    seed : int
+    orthogonal : bool
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, dimension)
+    """
     directions, phases = _directions(rows.shape[1], dimension, seed, orthogonal)
     scale = np.sqrt(2 * gamma / rows.shape[1])
     mapped: NDArray[np.float64] = np.sqrt(2 / dimension) * np.cos(rows @ (scale * directions) + phases)
@@ -97,7 +116,7 @@ def fourier(
 def _directions(
     n: int, dimension: int, seed: int, orthogonal: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    # NumPy never changes what RandomState draws, so that a saved model stays what it was.
+    # NumPy guarantees that RandomState draws the same numbers in every version, so a saved model does not change.
     random = np.random.RandomState(seed)
     if not orthogonal:
         return random.standard_normal((n, dimension)), random.uniform(0, 2 * np.pi, dimension)
@@ -106,22 +125,23 @@ def _directions(
 
 
 def _orthogonal(random: np.random.RandomState, n: int) -> NDArray[np.float64]:
-    """Draw n orthogonal directions whose lengths are those of Gaussian ones."""
+    """Draw n orthogonal directions, with lengths distributed as those of Gaussian vectors."""
     q, r = np.linalg.qr(random.standard_normal((n, n)))
-    signs = np.where(np.diag(r) < 0, -1.0, 1.0)  # which LAPACK leaves open
+    signs = np.where(np.diag(r) < 0, -1.0, 1.0)  # LAPACK leaves the signs open
     rotation: NDArray[np.float64] = q * signs * np.sqrt(random.chisquare(n, n))
     return rotation
 
 
 class Squash(_Stage):
-    """Bound every value: 2 tanh(value / 2).
+    """Bound every value to (-2, 2): 2 tanh(value / 2).
 
-    Standardized values near the mean stay as they are, and those of a track that is odd in one feature cannot
-    outweigh all its others in a distance.
+    Standardized values near the mean hardly change. A single extreme value no longer dominates the distance
+    between two tracks.
 
     Parameters
     ----------
     inputCol, outputCol : str
+        Columns of vectors.
     """
 
     @keyword_only
@@ -143,15 +163,14 @@ class Squash(_Stage):
 class Temperature(_Stage):
     """Turn a classifier's raw scores into probabilities: softmax(scores / temperature).
 
-    One number brings margins, votes and log-odds alike to probabilities that mean what they say
-    (Guo et al., 2017).
+    A single temperature calibrates margins, votes and log-odds alike (Guo et al., 2017).
 
     Parameters
     ----------
     inputCol : str
-        Vector of one score a class.
+        Vector with a score for each class.
     outputCol : str
-        Array of one probability a class.
+        Array with a probability for each class.
     temperature : float
         See `fit_temperature`.
     """
@@ -159,7 +178,7 @@ class Temperature(_Stage):
     temperature: Param[float] = Param(
         Params._dummy(),
         "temperature",
-        "divides the scores",
+        "divisor of the scores",
         typeConverter=TypeConverters.toFloat,
     )
 
@@ -191,24 +210,24 @@ def _shares(odds: Column) -> Column:
 
 
 def _let(value: Column, use: Callable[[Column], Column]) -> Column:
-    """Evaluate a value once a row. Within a lambda, Spark would evaluate it for each element."""
+    """Evaluate `value` once for each row; inside a lambda, Spark evaluates it for each element."""
     return sf.transform(sf.array(value), use)[0]
 
 
 def fit_temperature(scores: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-    """Find the temperature of the lowest log loss.
+    """Find the temperature with the lowest log loss.
 
     Parameters
     ----------
     scores : ndarray of float64, shape (n_tracks, n_genres)
-        Raw scores of tracks that the classifier has not seen.
+        Raw scores of tracks that the classifier was not trained on.
     truth : ndarray of int64, shape (n_tracks,)
-        Column of the true genre.
+        Column of each track's true genre.
 
     Returns
     -------
     float
-        Between 0.001 and 1,000.
+        The temperature, between 0.001 and 1,000.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax

@@ -1,4 +1,4 @@
-"""Genres, or any other label, learned from a table that a user brings."""
+"""Read a user's own table of features, to train a model of genres or any other label on it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 OTHERS = "others"
-"""Family of the columns that are not named after one of FMA's."""
+"""Family of the columns whose name does not begin with the name of one of FMA's families."""
 
 TRACK_ID = "track_id"
 
 WITHOUT_NAME = re.compile(r"\s*|Unnamed: \d+(\.\d+)*|__index_level_\d+__")
-"""What pandas and Arrow call a column without a name. As a rule it is the row's number: in a sorted table that
-gives the label away."""
+"""Names that pandas and Arrow give to a column without a name. It usually holds the row number, which reveals the
+label if the table is sorted by label."""
 
 SHOWN_COLUMNS = 10
 
@@ -35,17 +35,17 @@ SCHEMA = "track_id string, genre string, artist string, split string, features a
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Rows to learn from.
+    """A table of features.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        ``track_id``, ``genre``, ``artist``, ``split``: text or None.
+        ``track_id``, ``genre``, ``artist`` and ``split``: str or None. Shape (n_rows, 4).
     features : ndarray of float64, shape (n_rows, n_features)
     names : sequence of str
-        Of the features.
+        Names of the features.
     left_out : sequence of str
-        Columns that are nothing of this, each with the reason.
+        Columns that are not used, each with the reason in parentheses.
     """
 
     rows: pd.DataFrame
@@ -54,14 +54,14 @@ class FeatureTable:
     left_out: Sequence[str] = ()
 
     @property
-    def without(self) -> str:
-        """Tell in a line which columns are left out; empty if none is."""
+    def left_out_text(self) -> str:
+        """The columns that are left out, in one line; empty if there are none."""
         more = len(self.left_out) - SHOWN_COLUMNS
         return ", ".join(self.left_out[:SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
 
     @property
     def families(self) -> dict[str, list[int]]:
-        """Positions of each family, by the beginning of the names (``mfcc_mean_01`` is of ``mfcc``)."""
+        """Positions of each feature family; ``mfcc_mean_01`` belongs to ``mfcc``."""
         found: defaultdict[str, list[int]] = defaultdict(list)
         for position, name in enumerate(self.names):
             family = next((each for each in FAMILIES if name.startswith((f"{each}_", f"{each}."))), OTHERS)
@@ -69,7 +69,7 @@ class FeatureTable:
         return dict(found)
 
     def to_spark(self, spark: SparkSession) -> DataFrame:
-        """Hand the rows to Spark, as `segue.genres.labelled.label` takes them."""
+        """Convert the table to the DataFrame that `segue.genres.dataset.prepare_dataset` takes."""
         table = self.rows.assign(features=list(self.features), flags=None)
         return spark.createDataFrame(table[[column.split()[0] for column in SCHEMA.split(", ")]], SCHEMA)
 
@@ -80,36 +80,40 @@ def read(path: Path, label: str, group: str | None = None) -> FeatureTable:
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.tsv`` or ``.parquet`` with a row a track. Every column of numbers is a feature, but `label`,
-        `group`, ``track_id`` and columns without a name.
+        A ``.csv``, ``.tsv`` or ``.parquet`` file with a row a track. Every numeric column is a feature, except
+        `label`, `group`, ``track_id`` and columns without a name.
     label : str
-        Column of what is to be learned.
+        Column that the model learns to predict.
     group : str, optional
-        Column of what must not be on both sides of the test, such as the artist.
+        Column whose values must not be in two parts, such as the artist.
+
+    Returns
+    -------
+    FeatureTable
 
     Raises
     ------
     CorpusError
         If the file cannot be read.
     TrainingError
-        If a column is missing, or there is no feature.
+        If a column is missing, or the table has no feature.
     """
     table = read_table(path)
     for name in (label, *([group] if group else [])):
         if name not in table:
             listed = ", ".join(map(str, table.columns[:10]))
-            raise TrainingError(f"{path} has no column {name!r}. It begins with: {listed}.")
-    told = [label, *([group] if group else []), TRACK_ID]
-    others = table.drop(columns=told, errors="ignore")
+            raise TrainingError(f"{path} has no column {name!r}. Its first columns are: {listed}.")
+    named = [label, *([group] if group else []), TRACK_ID]
+    others = table.drop(columns=named, errors="ignore")
     numbers = others.select_dtypes("number")
     numbers = numbers.loc[:, [not WITHOUT_NAME.fullmatch(str(name)) for name in numbers]]
     left_out = [
-        f"{name} ({'without a name' if WITHOUT_NAME.fullmatch(str(name)) else 'no numbers'})"
+        f"{name} ({'without a name' if WITHOUT_NAME.fullmatch(str(name)) else 'not numeric'})"
         for name in others
         if name not in numbers
     ]
     if numbers.columns.empty:
-        raise TrainingError(f"{path} has no column of numbers besides {label!r}: there is nothing to learn from.")
+        raise TrainingError(f"{path} has no numeric column besides {label!r}, so there is nothing to learn from.")
     ids = table[TRACK_ID] if TRACK_ID in table else pd.Series(range(len(table)))
     rows = pd.DataFrame(
         {

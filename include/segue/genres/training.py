@@ -1,4 +1,4 @@
-"""Tune, fit and judge a genre model on any table of features."""
+"""Tune, fit and evaluate a genre model on any table of features."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import psutil
 from segue.audio.definition import COLUMNS, FAMILIES
 from segue.genres import baselines, classifiers
 from segue.genres.classifiers import Choice
-from segue.genres.judging import Judged, judge
-from segue.genres.labelled import PARTS, TEST, TRAIN, VALIDATION, Labelled, label
-from segue.genres.search import Budget, search
+from segue.genres.dataset import PARTS, TEST, TRAIN, VALIDATION, Dataset, prepare_dataset
+from segue.genres.evaluation import GenreEvaluation, evaluate
+from segue.genres.search import Budget, SearchSpace, search
 from segue.genres.studies import open_study
 from segue.runs.progress import Say, step
 
@@ -27,29 +27,28 @@ if TYPE_CHECKING:
 FMA_FAMILIES = {
     family: [position for position, column in enumerate(COLUMNS) if column[0] == family] for family in FAMILIES
 }
-"""Positions in the vector of each family of Segue's own features."""
+"""Positions of each family in the vector of Segue's own features."""
 
-
-SPANS = ("partition_date", "year")
-"""Columns whose range says which time the tracks are of, where there are any."""
+TIME_COLUMNS = ("partition_date", "year")
+"""Columns whose range the report shows, if the tracks have them."""
 
 
 @dataclass(frozen=True)
-class Search:
-    """What a training may spend on its search, and where the search is kept.
+class SearchOptions:
+    """Options of the search in a training.
 
     Parameters
     ----------
     storage : str or None
-        SQLAlchemy URL; None keeps it in memory only.
+        SQLAlchemy URL of the database of studies. None keeps the study in memory.
     name : str
-        Of the study: the same name goes on with the same search.
+        Name of the study. A training with an existing name continues that search.
     budget : Budget
     wide : bool
-        Try all classifiers, and begin with nothing of the past.
+        Try all classifiers, and ignore the choices of earlier trainings.
     seed : int
     parallelism : int, optional
-        Fits at the same time; see `segue.genres.search.search`.
+        Number of fits at the same time, see `segue.genres.search.search`.
     """
 
     storage: str | None
@@ -62,146 +61,178 @@ class Search:
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted challenger and what was measured of it.
+    """A fitted model and its evaluation.
 
     Parameters
     ----------
-    data : Labelled
+    data : Dataset
     sizes : mapping of str to int
-        Tracks of each part.
-    spans : mapping of str to (str, str)
-        First and last value of each of `SPANS` that the tracks have.
+        Number of tracks in each part.
+    time_ranges : mapping of str to (str, str)
+        First and last value of each of `TIME_COLUMNS` that the tracks have.
     choice : Choice
+        The choice that the search found.
     study : Study
+        The trials of the search.
     model : PipelineModel
         From ``features`` to ``predicted_genre`` and ``probabilities``.
-    judged : Judged
-    rivals : mapping of str to Judged
-        The baselines, and the champion where there is a usable one.
+    evaluation : GenreEvaluation
+        Of `model` on the test part.
+    rivals : mapping of str to GenreEvaluation
+        The baselines, and the champion if there is a usable one, on the same tracks.
     search_cpu_s, search_s : float
-        What the search has cost this process, Spark's included where it is on this machine; and how long it took.
+        CPU time of the search in this process and in a local Spark; wall time of the search.
     """
 
-    data: Labelled
+    data: Dataset
     sizes: Mapping[str, int]
-    spans: Mapping[str, tuple[str, str]]
+    time_ranges: Mapping[str, tuple[str, str]]
     choice: Choice
     study: Study
     model: PipelineModel
-    judged: Judged
-    rivals: Mapping[str, Judged]
+    evaluation: GenreEvaluation
+    rivals: Mapping[str, GenreEvaluation]
     search_cpu_s: float
     search_s: float
 
 
 def train(
     tracks: DataFrame,
-    how: Search,
+    options: SearchOptions,
     *,
     families: Mapping[str, Sequence[int]] | None = None,
-    known: Sequence[Choice] = (),
+    past_choices: Sequence[Choice] = (),
     split_by_track: Sequence[str] = (),
     say: Say = print,
 ) -> Trained:
-    """Tune on the validation part, fit on train and validation part, and judge by the test part.
+    """Tune on the validation part, fit on the training and validation parts, and evaluate on the test part.
 
     Parameters
     ----------
     tracks : DataFrame
-        As for `segue.genres.labelled.label`.
-    how : Search
+        As `segue.genres.dataset.prepare_dataset` takes them.
+    options : SearchOptions
     families : mapping of str to sequence of int
-        Positions of each family of features; default FMA's.
-    known : sequence of Choice
-        What was best in the past.
+        Positions of each feature family; by default those of Segue's own features.
+    past_choices : sequence of Choice
+        The best choices of earlier trainings; a search that is not wide tries them first.
     split_by_track : sequence of str
-        Genres that were split by track before.
+        Genres that earlier trainings split by track.
     say : callable
-        Gets a line of progress at a time.
+        Called with each line of progress.
+
+    Returns
+    -------
+    Trained
 
     Raises
     ------
-    TrainingError
-        If there is too little to learn from.
+    NothingToLearnError, TrainingError
+        As `segue.genres.dataset.prepare_dataset` raises them.
     """
-    with step("Reading the tracks and dividing them", say=say):
-        data = label(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
+    with step("Reading and dividing the tracks", say=say):
+        data = prepare_dataset(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
         counts = {row.part: row["count"] for row in data.tracks.groupBy("part").count().collect()}
     sizes = {part: counts[part] for part in PARTS}
     say(f"{sum(sizes.values()):,} tracks of {len(data.genres)} genres: {sizes}; left out: {dict(data.rejected)}")
     if data.split_by_track:
-        say(f"Split by track, as they have too few artists: {', '.join(data.split_by_track)}.")
+        say(f"Genres split by track, because they have too few artists: {', '.join(data.split_by_track)}.")
 
-    study = open_study(how.storage, how.name, seed=how.seed)
+    study = open_study(options.storage, options.name, seed=options.seed)
     began, cpu = time.monotonic(), cpu_seconds()
-    fast = dict.fromkeys([*classifiers.FAST, *(choice["classifier"] for choice in known)])
-    kinds = classifiers.affordable(list(classifiers.DEFAULTS if how.wide else fast), len(data.genres))
+    fast = dict.fromkeys([*classifiers.FAST, *(choice["classifier"] for choice in past_choices)])
+    kinds = classifiers.affordable(list(classifiers.DEFAULTS if options.wide else fast), len(data.genres))
     best = search(
         data,
         study,
-        how.budget,
-        kinds=kinds,
-        known=() if how.wide else known,
-        seed=how.seed,
-        parallelism=how.parallelism,
+        options.budget,
+        SearchSpace(kinds, () if options.wide else past_choices),
+        seed=options.seed,
+        parallelism=options.parallelism,
         say=say,
     )
     search_s, search_cpu_s = time.monotonic() - began, cpu_seconds() - cpu
     choice: Choice = best.user_attrs["choice"]
     learned = f"{sizes[TRAIN] + sizes[VALIDATION]:,} tracks"
     with step(f"Fitting the best choice on {learned}", say=say):
-        model = finish(data, choice, best.user_attrs["temperature"], seed=how.seed)
-        seen = artists(data)
-        judged = judge(model, data.part(TEST), data.genres, seen)
-    say(f"Macro F1 on {sizes[TEST]:,} test tracks: {judged.macro_f1:.3f}.")
-    with step(f"Fitting MLlib's default on {learned}, to compare with", say=say):
-        plain = judge(finish(data, classifiers.PLAIN, 1.0, seed=how.seed), data.part(TEST), data.genres, seen)
-    with step("Fitting the random forest of scikit-learn, to compare with", say=say):
-        forest = baselines.forest(data, judged, seed=how.seed)
+        model = fit_final_model(data, choice, best.user_attrs["temperature"], seed=options.seed)
+        seen = training_artists(data)
+        evaluation = evaluate(model, data.part(TEST), data.genres, seen)
+    say(f"Macro F1 on {sizes[TEST]:,} test tracks: {evaluation.macro_f1:.3f}.")
+    with step(f"Fitting MLlib's default on {learned} as a baseline", say=say):
+        plain = evaluate(
+            fit_final_model(data, classifiers.MLLIB_DEFAULT, 1.0, seed=options.seed),
+            data.part(TEST),
+            data.genres,
+            seen,
+        )
+    with step("Fitting scikit-learn's random forest as a baseline", say=say):
+        forest = baselines.forest(data, evaluation, seed=options.seed)
     rivals = {
         "MLlib's default": plain,
         "random forest of scikit-learn": forest,
-        "guessing": baselines.guessing(judged, seed=how.seed),
-        "majority": baselines.majority(data, judged),
+        "guessing": baselines.guessing(evaluation, seed=options.seed),
+        "majority": baselines.majority(data, evaluation),
     }
-    return Trained(data, sizes, spans(data.tracks), choice, study, model, judged, rivals, search_cpu_s, search_s)
+    return Trained(
+        data, sizes, time_ranges(data.tracks), choice, study, model, evaluation, rivals, search_cpu_s, search_s
+    )
 
 
-def finish(data: Labelled, choice: Choice, temperature: float, *, seed: int) -> PipelineModel:
-    """Fit a choice on train and validation part; its last stages make probabilities and name the genre."""
+def fit_final_model(data: Dataset, choice: Choice, temperature: float, *, seed: int) -> PipelineModel:
+    """Fit a choice on the training and validation parts.
+
+    Parameters
+    ----------
+    data : Dataset
+    choice : Choice
+    temperature : float
+        See `segue.genres.stages.Temperature`.
+    seed : int
+
+    Returns
+    -------
+    PipelineModel
+        From ``features`` to ``probabilities`` and ``predicted_genre``.
+    """
     from pyspark.ml import Pipeline
     from pyspark.ml.feature import IndexToString
 
     from segue.genres.stages import Temperature
 
     stages = [
-        *classifiers.build(choice, data.families, len(data.genres), seed=seed),
+        *classifiers.pipeline_stages(choice, data.families, len(data.genres), seed=seed),
         Temperature(inputCol="rawPrediction", outputCol="probabilities", temperature=temperature),
         IndexToString(inputCol="prediction", outputCol="predicted_genre", labels=list(data.genres)),
     ]
     return Pipeline(stages=stages).fit(data.part(TRAIN, VALIDATION))
 
 
-def spans(tracks: DataFrame) -> dict[str, tuple[str, str]]:
-    """Find the time ranges of the tracks."""
-    from pyspark.sql import functions as F  # noqa: N812
+def time_ranges(tracks: DataFrame) -> dict[str, tuple[str, str]]:
+    """Return the first and last value of each of `TIME_COLUMNS` that the tracks have."""
+    from pyspark.sql import functions as sf
 
-    known = [name for name in SPANS if name in tracks.columns]
-    if not known:
+    present = [name for name in TIME_COLUMNS if name in tracks.columns]
+    if not present:
         return {}
-    row = tracks.agg(*(each(name).alias(f"{each.__name__}_{name}") for name in known for each in (F.min, F.max)))
+    row = tracks.agg(
+        *(each(name).alias(f"{each.__name__}_{name}") for name in present for each in (sf.min, sf.max))
+    )
     found = row.collect()[0].asDict()
-    ranges = {name: (found[f"min_{name}"], found[f"max_{name}"]) for name in known}
+    ranges = {name: (found[f"min_{name}"], found[f"max_{name}"]) for name in present}
     return {name: (str(first), str(last)) for name, (first, last) in ranges.items() if first is not None}
 
 
-def artists(data: Labelled) -> set[str]:
-    """Name the artists that were learned from."""
+def training_artists(data: Dataset) -> set[str]:
+    """Return the artists of the training and validation parts."""
     return {row.artist for row in data.part(TRAIN, VALIDATION).select("artist").distinct().collect() if row.artist}
 
 
 def cpu_seconds() -> float:
-    """CPU time so far of this process, Spark's JVM and all their children; executors elsewhere are not seen."""
+    """Return the CPU time so far of this process, Spark's JVM and their children, in seconds.
+
+    Executors on other machines are not included.
+    """
     from pyspark import SparkContext
 
     roots = [psutil.Process()]

@@ -1,6 +1,7 @@
-"""What a choice is validated on: folds of a small corpus, in which no artist is twice, or one part of a large one.
+"""How a choice is validated: by cross-validation on a small corpus, on the validation part of a large one.
 
-One small part cannot tell good choices from lucky ones; of a large corpus one can, and is cheaper.
+The validation part of a small corpus is too small to tell good choices from lucky ones. On a large corpus it is
+large enough, and one fit a choice costs less than several.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from segue.genres.labelled import TRAIN, VALIDATION, Labelled
+from segue.genres.dataset import TRAIN, VALIDATION, Dataset
 
 if TYPE_CHECKING:
     from pandas import DataFrame as Table
@@ -17,86 +18,98 @@ if TYPE_CHECKING:
 
 FOLDS = 4
 
-CROSS_VALIDATED = 10_000
+MAX_CROSS_VALIDATED_TRACKS = 10_000
 """With fewer tracks to learn from, choices are cross-validated."""
 
-KEPT_ONE_OF = 2
-"""Of the trials that have answered half of the folds, the better half goes on."""
+FOLD_REDUCTION = 2
+"""With cross-validation, one of so many trials continues after half of the folds."""
 
-REDUCTION = 4
-"""Successive halving (Jamieson and Talwalkar, 2016): a sample has so many times the tracks of the one before, and
-of so many trials the best goes on. What it is validated on is a sample too, so many times as dense, for otherwise
-most of the work on a small sample would be to validate it."""
+SAMPLE_REDUCTION = 4
+"""Without cross-validation, trials run on growing samples of the training part (successive halving, Jamieson and
+Talwalkar, 2016). Each sample has this many times the tracks of the one before, and one of so many trials
+continues.
 
-MIN_RUNG = 2_000
-"""Training tracks below which a sample saves nothing: Spark's own work is the greater part."""
+The validation part is sampled too, this many times as densely as the training part. Otherwise most of the work on
+a small sample would be its validation.
+"""
 
+MIN_SAMPLE_TRACKS = 2_000
+"""Smallest sample of the training part. On fewer tracks, Spark's own work takes most of the time."""
 
 Fold = tuple["DataFrame", "DataFrame"]
-"""Rows of `Labelled.tracks` to fit on, and to be validated on."""
+"""Rows of `Dataset.tracks` to fit on, and rows to validate on."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The fits of each trial.
+class ValidationPlan:
+    """The fits that validate one choice.
 
     Parameters
     ----------
     rungs : sequence of sequences of Fold
-        A rung's fits can be made at the same time. After each rung but the last, trials that are poor by then are
-        given up.
+        The rungs of successive halving. The folds of a rung can be fitted at the same time. After each rung but
+        the last, poor trials are pruned.
     reduction : int
-        Of so many trials at a rung, the best goes on.
+        One of so many trials continues after a rung.
     growth : int
         How many times as long a rung takes as the one before.
-    joined : bool
-        Whether the answers at a rung join those of the rungs before; otherwise they replace them.
+    pooled : bool
+        Whether a trial is scored on the predictions of all its rungs so far, or of the last rung alone.
     """
 
     rungs: Sequence[Sequence[Fold]]
     reduction: int
     growth: int
-    joined: bool
+    pooled: bool
 
 
-def plan(data: Labelled, *, seed: int) -> Plan:
-    """Plan the fits of each trial.
+def plan_validation(data: Dataset, *, seed: int) -> ValidationPlan:
+    """Plan the fits that validate one choice.
 
     Parameters
     ----------
-    data : Labelled
+    data : Dataset
     seed : int
-        Of the folds.
+        Seed of the folds.
+
+    Returns
+    -------
+    ValidationPlan
     """
     assigned = assign_folds(data, seed=seed)
     if assigned:
         folds, half = _folds(data, assigned), FOLDS // 2
-        return Plan([folds[:half], folds[half:]], KEPT_ONE_OF, growth=1, joined=True)
+        return ValidationPlan([folds[:half], folds[half:]], FOLD_REDUCTION, growth=1, pooled=True)
     train, validation = data.part(TRAIN), data.part(VALIDATION)
     samples = [
-        (sampled(train, share), sampled(validation, min(1.0, REDUCTION * share)))
-        for share in shares(train.count())
+        (_sample(train, share), _sample(validation, min(1.0, SAMPLE_REDUCTION * share)))
+        for share in sample_shares(train.count())
     ]
-    return Plan([[sample] for sample in samples], REDUCTION, growth=REDUCTION, joined=False)
+    return ValidationPlan(
+        [[sample] for sample in samples], SAMPLE_REDUCTION, growth=SAMPLE_REDUCTION, pooled=False
+    )
 
 
-def assign_folds(data: Labelled, *, seed: int) -> Mapping[str, int]:
-    """Deal the artists of train and validation part out to `FOLDS` folds, stratified by genre.
+def assign_folds(data: Dataset, *, seed: int) -> Mapping[str, int]:
+    """Assign the tracks of the training and validation parts to `FOLDS` folds, stratified by genre.
+
+    No artist is in two folds, except in genres that are split by track.
 
     Returns
     -------
     mapping of str to int
-        Fold of each track; empty where there are too many tracks, or too few artists of a genre.
+        Fold of each track id, from 0. It is empty if there are too many tracks to cross-validate, or too few
+        artists of a genre.
     """
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
     from sklearn.model_selection import StratifiedGroupKFold
 
     learned = data.part(TRAIN, VALIDATION)
-    if learned.count() >= CROSS_VALIDATED:
+    if learned.count() >= MAX_CROSS_VALIDATED_TRACKS:
         return {}
-    by_track = F.col("genre").isin(*data.split_by_track) if data.split_by_track else F.lit(False)
-    unit = F.when(~by_track, F.concat(F.lit("artist "), "artist"))
-    columns = ("track_id", "label", F.coalesce(unit, "track_id").alias("unit"))
+    by_track = sf.col("genre").isin(*data.split_by_track) if data.split_by_track else sf.lit(False)
+    unit = sf.when(~by_track, sf.concat(sf.lit("artist "), "artist"))
+    columns = ("track_id", "label", sf.coalesce(unit, "track_id").alias("unit"))
     rows: Table = learned.select(*columns).toPandas().sort_values("track_id", ignore_index=True)
     if rows["label"].value_counts().min() < FOLDS:
         return {}
@@ -109,29 +122,29 @@ def assign_folds(data: Labelled, *, seed: int) -> Mapping[str, int]:
     return folds
 
 
-def _folds(data: Labelled, assigned: Mapping[str, int]) -> list[Fold]:
-    from pyspark.sql import functions as F  # noqa: N812
+def _folds(data: Dataset, assigned: Mapping[str, int]) -> list[Fold]:
+    from pyspark.sql import functions as sf
 
     learned = data.part(TRAIN, VALIDATION)
     table = learned.sparkSession.createDataFrame(list(assigned.items()), "track_id string, fold int")
-    tracks = learned.join(F.broadcast(table), "track_id").cache()
+    tracks = learned.join(sf.broadcast(table), "track_id").cache()
     return [(tracks.where(f"fold != {fold}"), tracks.where(f"fold = {fold}")) for fold in range(FOLDS)]
 
 
-def shares(tracks: int) -> list[float]:
-    """Choose the shares of the training part that a trial is tried on, one after the other.
+def sample_shares(tracks: int) -> list[float]:
+    """Return the shares of the training part that the rungs use, for a part of so many tracks.
 
     Examples
     --------
-    >>> shares(1_500), shares(60_000)
+    >>> sample_shares(1_500), sample_shares(60_000)
     ([1.0], [0.0625, 0.25, 1.0])
     """
     found = [1.0]
-    while tracks * found[0] / REDUCTION >= MIN_RUNG and len(found) < 3:
-        found.insert(0, found[0] / REDUCTION)
+    while tracks * found[0] / SAMPLE_REDUCTION >= MIN_SAMPLE_TRACKS and len(found) < 3:
+        found.insert(0, found[0] / SAMPLE_REDUCTION)
     return found
 
 
-def sampled(tracks: DataFrame, share: float) -> DataFrame:
-    """Take a share of the tracks, the same ones each time."""
+def _sample(tracks: DataFrame, share: float) -> DataFrame:
+    """Return a share of the tracks, the same tracks each time."""
     return tracks if share == 1 else tracks.where(f"crc32(encode(track_id, 'UTF-8')) % 1024 < {share * 1024}")

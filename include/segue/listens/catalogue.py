@@ -31,9 +31,9 @@ def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
 
 
 class LiveCatalogue:
-    """The newest index; a thread looks every half minute whether days of the corpus have been announced.
+    """The newest index. A thread looks every half minute whether days of the corpus have been announced.
 
-    Counting the tracks instead would keep a document server busy that scans to count.
+    It does not count the tracks instead: some document servers read the whole collection to count it.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class LiveCatalogue:
         self.index = TrackIndex([])
 
     def start(self) -> None:
-        """Load the catalogue now and then again; until it is there, nothing matches."""
+        """Load the catalogue, and look for changes from then on. Nothing matches until it is loaded."""
         self._thread.start()
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class LiveCatalogue:
         self._thread.join()
 
     def refresh(self) -> bool:
-        """Build a new index if the corpus has changed, or may have; tell whether it did so."""
+        """Build a new index if the corpus has changed, or may have changed; return whether it was built."""
         announced = self._announced()
         if self.loaded and announced in (None, self._taken_in):
             return False
@@ -72,7 +72,7 @@ class LiveCatalogue:
         return True
 
     def _announced(self) -> int | None:
-        """Find where the topic of announced days ends; None if Kafka is away."""
+        """Return where the topic of announced days ends; None if Kafka is away."""
         try:
             ends = offsets.whole_topic(self._kafka, self._topic).ends
         except ServiceUnavailableError:
@@ -85,6 +85,6 @@ class LiveCatalogue:
                 if self.refresh():
                     log.info("Matching listens with %d tracks", len(self.index))
             except PyMongoError as error:
-                log.warning("The catalogue stays as it is, MongoDB is away: %s", type(error).__name__)
+                log.warning("MongoDB is away, so the catalogue stays as it is: %s", type(error).__name__)
             if self._stopping.wait(REFRESH_S):
                 return

@@ -1,7 +1,7 @@
-"""Messages that nobody can read go to a topic of their own, whole, with where they came from and why.
+"""Dead letters: messages that cannot be read are written to a topic of their own, with their origin and the error.
 
-The key is ``topic/partition/offset``: whoever meets the message again writes the same letter again, and
-readers see it once. Another message at the same place, of a topic that was made anew, is another letter.
+The key is ``topic/partition/offset``. If a message is read again, the same dead letter is written again, and
+readers see it once. If a topic was created anew, another message at the same position is another dead letter.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from segue.errors import SegueError, ServiceUnavailableError
 
 
 class DeadLetterError(SegueError):
-    """A dead letter cannot be found or sent again."""
+    """A dead letter cannot be found or replayed."""
 
 
 class Message(Protocol):
-    """What is needed of a Kafka record."""
+    """The fields of a Kafka record that are needed."""
 
     topic: str
     partition: int
@@ -34,18 +34,18 @@ class Message(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that could not be read.
+    """A message that could not be read.
 
     Parameters
     ----------
     topic, partition, offset
-        Where it is.
+        Position of the message.
     error
         Why it could not be read.
     failed_at
-        When that was found, in seconds since 1970.
+        Time of the failure, in seconds since 1970.
     key, value
-        The original bytes; None where the message had none.
+        The original bytes; None if the message has none.
     number
         Its offset in the dead-letter topic.
     """
@@ -61,37 +61,37 @@ class DeadLetter:
 
     @property
     def name(self) -> str:
-        """``topic/partition/offset`` of the original."""
+        """Position of the message, as ``topic/partition/offset``."""
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 def letter(message: Message, error: str) -> DeadLetter:
-    """Make the letter of a Kafka message."""
+    """Create the dead letter of a Kafka message."""
     return DeadLetter(
         message.topic, message.partition, message.offset, error, time.time(), message.key, message.value
     )
 
 
 def headers(dead: DeadLetter) -> list[tuple[str, bytes]]:
-    """Put what is known of a message into Kafka headers; an original key of none has no header."""
-    told: dict[str, object] = {
+    """Return the Kafka headers of a dead letter. There is no header ``key`` if the message has no key."""
+    fields: dict[str, object] = {
         "error": dead.error,
         "topic": dead.topic,
         "partition": dead.partition,
         "offset": dead.offset,
         "failed_at": f"{dead.failed_at:.3f}",
     }
-    made = [(name, str(value).encode()) for name, value in told.items()]
+    made = [(name, str(value).encode()) for name, value in fields.items()]
     return made if dead.key is None else [*made, ("key", dead.key)]
 
 
 def send(producer: KafkaProducer, dead_letters_topic: str, letters: list[DeadLetter]) -> None:
-    """Write letters and wait until Kafka has them.
+    """Write dead letters, and wait until Kafka has acknowledged them.
 
     Raises
     ------
     KafkaError
-        If one was not acknowledged.
+        If Kafka has not acknowledged one.
     """
     sent = [
         producer.send(dead_letters_topic, key=dead.name.encode(), value=dead.value, headers=headers(dead))
@@ -102,12 +102,12 @@ def send(producer: KafkaProducer, dead_letters_topic: str, letters: list[DeadLet
 
 
 def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
-    """Read all letters that the topic holds now, each once.
+    """Read all dead letters in the topic, each once.
 
     Yields
     ------
     DeadLetter
-        The first of each name and content, by number.
+        The first dead letter of each position and content, ordered by number.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
         consumer = kafka.consumer(config)
     except KafkaError as error:
         raise ServiceUnavailableError(
-            f"No Kafka broker answers at {config['bootstrap_servers']}: start it with `segue up`."
+            f"No Kafka broker answers at {config['bootstrap_servers']}. Start it with `segue up`."
         ) from error
     try:
         partitions = [
@@ -140,25 +140,25 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
 
 
 def replay(producer: KafkaProducer, dead: DeadLetter) -> None:
-    """Send the original bytes to the topic where they came from.
+    """Send the original message to its topic again.
 
     Raises
     ------
     KafkaError
-        If that was not acknowledged.
+        If Kafka has not acknowledged it.
     """
     producer.send(dead.topic, key=dead.key, value=dead.value).get(timeout=30)
 
 
 def _read(record: Message) -> DeadLetter:
-    told = dict(record.headers)  # type: ignore[attr-defined]  # Kafka records have them
+    fields = dict(record.headers)  # type: ignore[attr-defined]  # Kafka records have them
     return DeadLetter(
-        topic=told["topic"].decode(),
-        partition=int(told["partition"]),
-        offset=int(told["offset"]),
-        error=told["error"].decode(),
-        failed_at=float(told["failed_at"]),
-        key=told.get("key"),
+        topic=fields["topic"].decode(),
+        partition=int(fields["partition"]),
+        offset=int(fields["offset"]),
+        error=fields["error"].decode(),
+        failed_at=float(fields["failed_at"]),
+        key=fields.get("key"),
         value=record.value,
         number=record.offset,
     )

@@ -1,4 +1,4 @@
-"""Kafka messages to rows of the lake, validated by the event schema itself, in Spark's workers."""
+"""Convert Kafka messages to rows of the lake in Spark's workers, validated with the schema of the event."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ EVENT: Final = (
     " additional_info string, received_at double, matched_by string, match_score double, dropped string,"
     " claimed_at bigint"
 )
-"""The fields of :class:`segue.listens.events.Listen`; `OBJECTS` as JSON text."""
+"""Columns for the fields of `segue.listens.events.Listen`; those in `OBJECTS` are JSON text."""
 
 OBJECTS: Final = ("additional_info", "dropped")
 
 MESSAGE: Final = "partition int, offset bigint, arrived_at double, key binary, value binary, error string"
-"""Where a message is and when Kafka got it (seconds since 1970); ``error`` tells why it is no event, and then the
-columns of `EVENT` are null."""
+"""Columns for the position of a message and the time at which it reached Kafka (seconds since 1970).
+
+``error`` says why the message is not an event; then the columns of `EVENT` are null.
+"""
 
 
 def decode(messages: DataFrame) -> DataFrame:
-    """Validate and take apart.
+    """Validate messages and convert them to rows.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def decode(messages: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        As many rows, of `MESSAGE` and `EVENT`; ``key`` and ``value`` only where there is an error.
+        A row for each message, with the columns of `MESSAGE` and `EVENT`. ``key`` and ``value`` are set only if
+        there is an error.
     """
     arrived_at = messages["timestamp"].cast("double").alias("arrived_at")
     located = messages.select("partition", "offset", arrived_at, "key", "value")
@@ -65,6 +68,6 @@ def _row(message: dict[str, Any]) -> dict[str, Any]:
         return message | {"error": reason(invalid)}
     fields = event.model_dump(exclude=set(OBJECTS))
     for name in OBJECTS:
-        said = getattr(event, name)
-        fields[name] = to_json(said).decode() if said else None
+        value = getattr(event, name)
+        fields[name] = to_json(value).decode() if value else None
     return {name: message[name] for name in ("partition", "offset", "arrived_at")} | fields

@@ -1,4 +1,4 @@
-"""The listening event: its schema and its identity."""
+"""The listening event: its schema and its id."""
 
 from __future__ import annotations
 
@@ -11,46 +11,52 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 MAX_TEXT = 10_240
-"""Characters of a name that a player sends."""
+"""Largest number of characters of a name that a player sends."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
 
 MAX_EVENT_BYTES = 1_000_000
-"""Kafka takes messages of 1 MiB, envelope included."""
+"""Largest size of an event: Kafka accepts messages of 1 MiB, envelope included."""
 
 
 class Listen(BaseModel):
     """One play of one track by one listener.
 
-    - Version 1 knows the track by its id in the corpus.
-    - Version 2 also tells what the player said of it; the track id is null where the corpus has no such track.
-    - Version 3 also keeps what the player sent where Segue could not use it: `dropped` and `claimed_at`.
+    - Version 1 identifies the track by its id in the corpus.
+    - Version 2 adds what the player sent about the track. The track id is null if the corpus has no such track.
+    - Version 3 adds what the player sent and Segue could not use: `dropped` and `claimed_at`.
 
-    Fields of later versions that this one does not know are ignored; a version that it does not know is refused.
+    Unknown fields are ignored. An event of an unknown version is refused.
     """
 
     model_config = ConfigDict(frozen=True)
 
     schema_version: Literal[1, 2, 3] = Field(3, description="Version of this schema.")
-    event_id: Name = Field(description="Same listener, time and track: same id; a repeated message counts once.")
+    event_id: Name = Field(
+        description="The same for the same listener, time and track, so a repeated message counts once."
+    )
     user_name: Name
-    track_id: Name | None = Field(None, description="The corpus' track, if the listen matched one.")
+    track_id: Name | None = Field(None, description="The track of the corpus, if the listen matches one.")
     listened_at: Annotated[int, Field(strict=True, ge=0, le=253_402_300_799)] = Field(
         description="When the play began, in seconds since 1970-01-01 UTC."
     )
-    source: Name | None = Field(None, description='The player that sent it; "simulated" if nobody listened.')
-    artist_name: Text | None = Field(None, description="As the player sent it; version 2.")
+    source: Name | None = Field(
+        None, description='The player that sent the event; "simulated" for simulated listeners.'
+    )
+    artist_name: Text | None = Field(None, description="Artist, as the player sent it; version 2.")
     track_name: Text | None = Field(None, description="Title, as the player sent it; version 2.")
     release_name: Text | None = Field(None, description="Album, as the player sent it; version 2.")
     recording_msid: Name | None = Field(
-        None, description="Id made of the names, as ListenBrainz has it; version 2."
+        None, description="Id derived from the names, as in ListenBrainz; version 2."
     )
     recording_mbid: Name | None = Field(
         None, description="MusicBrainz recording id, if the player sent one; version 2."
     )
-    additional_info: dict[str, Any] | None = Field(None, description="Whatever else the player sent; version 2.")
+    additional_info: dict[str, Any] | None = Field(
+        None, description="Further fields that the player sent; version 2."
+    )
     received_at: float | None = Field(
-        None, ge=0, description="When Segue got it, in seconds since 1970; version 2."
+        None, ge=0, description="When Segue received the event, in seconds since 1970; version 2."
     )
     matched_by: Literal["id", "mbid", "name", "fuzzy"] | None = Field(
         None, description="How `track_id` was found; version 2."
@@ -60,12 +66,12 @@ class Listen(BaseModel):
     )
 
     dropped: dict[str, str] | None = Field(
-        None, description="Fields that could not be used, by name: what the player sent, as JSON text; version 3."
+        None, description="Unusable fields by name, with the value that the player sent as JSON text; version 3."
     )
     claimed_at: Annotated[int, Field(strict=True, ge=0, le=253_402_300_799)] | None = Field(
         None,
-        description="The player's time of the play, where that lay after `received_at`; version 3. The event's id "
-        "is made of it.",
+        description="The player's time of the play, if it was later than `received_at`; version 3. The event's id "
+        "is derived from it.",
     )
 
     @model_validator(mode="after")
@@ -76,12 +82,12 @@ class Listen(BaseModel):
 
 
 def message(event: Listen) -> tuple[bytes, bytes]:
-    """Write an event as Kafka gets it: key and value.
+    """Return the key and the value of an event's Kafka message.
 
     Raises
     ------
     ValueError
-        If Kafka does not take as much: sending it again would not help.
+        If the event is too large for Kafka. Sending it again would not help.
     """
     value = event.model_dump_json(exclude_none=True).encode()
     if len(value) > MAX_EVENT_BYTES:
@@ -90,7 +96,15 @@ def message(event: Listen) -> tuple[bytes, bytes]:
 
 
 def event_id(user_name: str, listened_at: int, *track: str) -> str:
-    """Derive an event's id from listener, time and track (its id, or artist and title as the player sent them).
+    """Derive the id of an event from the listener, the time and the track.
+
+    Parameters
+    ----------
+    user_name
+    listened_at
+        In seconds since 1970.
+    *track
+        The id of the track, or artist and title as the player sent them.
 
     Returns
     -------
@@ -102,7 +116,7 @@ def event_id(user_name: str, listened_at: int, *track: str) -> str:
 
 
 def listen(user_name: str, track_id: str, listened_at: int, source: str | None = None) -> Listen:
-    """Make an event of version 1, whose id follows from what it says: sending it twice does no harm."""
+    """Create an event of version 1. Its id depends only on its content, so sending it twice does no harm."""
     return Listen(
         schema_version=1,
         event_id=event_id(user_name, listened_at, track_id),
@@ -114,7 +128,7 @@ def listen(user_name: str, track_id: str, listened_at: int, source: str | None =
 
 
 def reason(error: ValidationError) -> str:
-    """One short line for a malformed message, the same for all that are wrong in the same way."""
+    """Return the error of a malformed message in one short line, which is the same for the same kind of error."""
     first = error.errors(include_input=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['type']}" if field else str(first["type"])

@@ -1,4 +1,4 @@
-"""Love and hate: the last word of each user on each recording; Kafka has the history."""
+"""Feedback: the latest score of each user for each recording. Kafka has the history."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ COLLECTION = "feedback"
 
 
 class Feedback(BaseModel):
-    """The event of the topic ``feedback``: what a user says of a recording.
+    """The event of the topic ``feedback``: a user loves or hates a recording.
 
-    Version 2 has the names of the recording, if they were known when it was said.
+    Version 2 has the names of the recording, if they were known at the time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,7 +25,7 @@ class Feedback(BaseModel):
     user_name: str
     recording_mbid: str | None = None
     recording_msid: str | None = None
-    score: Literal[-1, 0, 1] = Field(description="1 is love, -1 hate, 0 takes back what was said.")
+    score: Literal[-1, 0, 1] = Field(description="1 is love, -1 is hate, 0 withdraws the earlier score.")
     artist_name: str | None = None
     track_name: str | None = None
     release_name: str | None = None
@@ -33,12 +33,12 @@ class Feedback(BaseModel):
 
     @property
     def ids(self) -> set[str]:
-        """The ids by which the recording is known here."""
+        """The ids of the recording that are set."""
         return {known for known in (self.recording_mbid, self.recording_msid) if known}
 
     @property
     def key(self) -> str:
-        """Which word this one replaces."""
+        """Key of the stored feedback that this feedback replaces."""
         return f"{self.user_name}/{self.recording_mbid or ''}/{'' if self.recording_mbid else self.recording_msid}"
 
 
@@ -55,11 +55,11 @@ class FeedbackStore:
         self._feedback = database[COLLECTION]
 
     def create_indexes(self) -> None:
-        """Make reading the feedback of one user quick."""
+        """Create the index for the feedback of one user."""
         self._feedback.create_index("user_name")
 
     def put(self, feedback: Feedback) -> None:
-        """Replace what the user said before of the recording, under either id; a score of 0 removes it."""
+        """Replace the user's earlier feedback for the recording, under either id. A score of 0 deletes it."""
         earlier = [each.key for each in self.of_recordings(feedback.user_name, feedback.ids)]
         if feedback.score != 0:
             document = {"_id": feedback.key, **feedback.model_dump()}
@@ -69,13 +69,13 @@ class FeedbackStore:
             self._feedback.delete_many({"_id": {"$in": gone}})
 
     def name(self, feedback: Iterable[Feedback]) -> None:
-        """Put feedback of version 1 into the form of version 2."""
+        """Replace stored feedback of version 1 by feedback of version 2."""
         changes = [ReplaceOne({"_id": each.key}, {"_id": each.key, **each.model_dump()}) for each in feedback]
         if changes:
             self._feedback.bulk_write(changes, ordered=False)
 
     def of_recordings(self, user_name: str, recordings: Collection[str]) -> list[Feedback]:
-        """Read what a user has said of recordings, by MSID or MBID."""
+        """Return the feedback of a user for recordings, given their MSIDs or MBIDs."""
         wanted = {"$in": sorted(recordings)}
         found = {
             document["_id"]: Feedback(**document)
@@ -85,11 +85,11 @@ class FeedbackStore:
         return list(found.values())
 
     def of_user(self, user_name: str, score: int | None, count: int, offset: int) -> tuple[int, list[Feedback]]:
-        """Read feedback, the newest first: how many there are, and `count` of them after `offset`."""
+        """Return the number of a user's feedback entries, and `count` of them from `offset` on, newest first."""
         query: dict[str, Any] = {"user_name": user_name} | ({"score": score} if score else {})
         found = self._feedback.find(query).sort([("created", DESCENDING)]).skip(offset).limit(count)
         return self._feedback.count_documents(query), [Feedback(**document) for document in found] if count else []
 
     def remove_user(self, user_name: str) -> int:
-        """Remove what a user has said; return how many there were."""
+        """Delete the feedback of a user, and return the number of entries."""
         return self._feedback.delete_many({"user_name": user_name}).deleted_count

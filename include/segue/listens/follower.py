@@ -1,7 +1,8 @@
-"""Follow the topic of listens and keep the store of listens in step with it.
+"""Follow the topic of listens and store its events in MongoDB.
 
-At least once and idempotent: offsets are committed after MongoDB has journaled the events (or the dead-letter
-topic the unreadable ones), and an event that comes again changes nothing. What is away is waited for.
+At least once and idempotent: offsets are committed after MongoDB has journaled the events, and the dead-letter
+topic the unreadable ones. An event that comes again changes nothing. While Kafka or MongoDB is away, the follower
+waits.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 from pydantic import ValidationError
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from segue.connections import kafka
 from segue.listens import dead_letters
 from segue.listens.events import Listen, reason
+from segue.listens.migration import prepare
 from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
 from segue.settings import Settings
@@ -29,28 +32,27 @@ log = logging.getLogger(__name__)
 GROUP = "segue-listen-store"
 BATCH = 500
 FETCH_BYTES, FETCH_MS = 64 * 1024, 200
-"""Listens are read when so much has come, or after so long: one by one they would keep MongoDB busy."""
+"""Kafka answers when it has so many bytes, or after so long: single listens would keep MongoDB busy."""
 RETRY_S = 1.0
 LAG_EVERY_S = 5.0
 
 
 class Follower:
-    """A thread that reads the topic of listens into the store.
+    """A thread that reads the topic of listens into the collection, which it first brings into today's form.
 
     Parameters
     ----------
     settings
         Where Kafka is, and the names of the topics.
-    store
-        Gets the events.
-    removals
-        Knows which events no longer count.
+    database
+        The corpus' database.
     """
 
-    def __init__(self, settings: Settings, store: ListenStore, removals: Removals) -> None:
+    def __init__(self, settings: Settings, database: Database[dict[str, Any]]) -> None:
         self._settings = settings
-        self._store = store
-        self._removals = removals
+        self._database = database
+        self._store = ListenStore(database)
+        self._removals = Removals(database)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listen-store", daemon=True)
         self.lag: int | None = None
@@ -69,8 +71,8 @@ class Follower:
         while not self._stopping.is_set():
             try:
                 self._follow()
-            except Exception as error:  # whatever it is: a thread that ended would not be noticed
-                # Nothing of the batch at hand was committed: the next round reads it again.
+            except Exception as error:  # of any kind: nobody would notice that the thread has ended
+                # No offset of the batch at hand was committed, so the next round reads it again.
                 if self.error is None or not self.error.startswith(type(error).__name__):
                     known = isinstance(error, (KafkaError, PyMongoError))
                     # Once, not at every attempt.
@@ -79,6 +81,7 @@ class Follower:
                 self._stopping.wait(RETRY_S)
 
     def _follow(self) -> None:
+        prepare(self._database)
         consumer = kafka.consumer(
             kafka.config(self._settings) | {"bootstrap_timeout_ms": 2_000},
             group_id=GROUP,
@@ -127,5 +130,4 @@ class Follower:
                 dead_letters.send(producer, self._settings.dead_letters_topic, unreadable)
             finally:
                 producer.close(timeout=5)
-        named = [event for event in events if event.track_name]  # players show names, version 1 has none
-        self._removals.store(named, self._store.put, self._store.discard)
+        self._removals.store(events, self._store.put, self._store.discard)

@@ -1,7 +1,7 @@
-"""Histories from elsewhere: ListenBrainz's export (JSON lines) and Last.fm's (CSV), as plays.
+"""Read the plays of listening histories: ListenBrainz's export (JSON lines) and Last.fm's (CSV).
 
-Readers only: `segue import` sends what they yield the way a player would. A line that is no play is yielded as the
-sentence that says why, with its number, so that the caller counts it and nothing disappears.
+`segue import` sends them to Kafka. A line that is not a play is yielded with its number and the reason, so the
+caller can count it and nothing disappears.
 """
 
 from __future__ import annotations
@@ -20,21 +20,28 @@ from typing import Any, TextIO, TypeVar
 from pydantic_core import from_json
 
 from segue.errors import SegueError
+from segue.listens import limits
 from segue.listens.plays import MAX_CLOCK_SKEW_S, Play
 
 T = TypeVar("T")
 
-OLDEST = 1_033_430_400
-"""2002-10-01: ListenBrainz takes nothing older, and Last.fm's 1970 means "unknown"."""
-
 
 class ImportFileError(SegueError):
-    """A file is no export that can be read."""
+    """A file is not an export that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an export: a play, or why it is none; `number` counts the lines of the whole export from 1."""
+    """One line of an export: a play, or the reason why it is not one.
+
+    Parameters
+    ----------
+    number
+        Number of the line in the whole export, from 1.
+    play
+    wrong
+        The reason, if there is no play.
+    """
 
     number: int
     play: Play | None
@@ -42,12 +49,12 @@ class Line:
 
 
 def listenbrainz(path: Path) -> Iterator[Line]:
-    """Read a ListenBrainz export: ``.jsonl``, or the zip that holds one such file a month.
+    """Read a ListenBrainz export: a ``.jsonl`` file, or the zip file with a ``.jsonl`` file for each month.
 
     Yields
     ------
     Line
-        In the export's order.
+        In the order of the export.
     """
     number = 0
     for stream in _json_line_files(path):
@@ -60,14 +67,16 @@ def listenbrainz(path: Path) -> Iterator[Line]:
 def lastfm(path: Path) -> Iterator[Line]:
     """Read a Last.fm export as CSV.
 
-    Two forms are known: with a header that names (in any order) artist, album, track or title, and a time, as
-    ``uts`` or ``timestamp`` (seconds) or ``utc_time`` or ``date``; and, without a header, artist, album, title,
-    ``31 Dec 2023 23:59``.
+    There are two formats:
+
+    - with a header that names, in any order, artist, album, track or title, and a time. The time is ``uts`` or
+      ``timestamp`` (in seconds), or ``utc_time`` or ``date``;
+    - without a header: artist, album, title, ``31 Dec 2023 23:59``.
 
     Yields
     ------
     Line
-        In the export's order.
+        In the order of the export.
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         rows = _rows(stream, path)
@@ -77,7 +86,7 @@ def lastfm(path: Path) -> Iterator[Line]:
         names = [_HEADER.get(name.strip().casefold()) for name in first]
         if "track" in names and "artist" in names:
             if not {"seconds", "time"} & set(names):
-                raise ImportFileError(f"{path} has no column of times: name one 'uts' (seconds) or 'date'.")
+                raise ImportFileError(f"{path} has no column of times. Name it 'uts' (seconds) or 'date'.")
             body: Iterator[list[str]] = rows
         else:
             names, body = ["artist", "album", "track", "time"], iter([first, *rows])
@@ -98,14 +107,14 @@ def _rows(stream: TextIO, path: Path) -> Iterator[list[str]]:
     rows = csv.reader(stream)
     try:
         yield from rows
-    except csv.Error as error:  # a field of 131,072 characters, for example: a quotation mark that is never closed
+    except csv.Error as error:  # such as a field of 131,072 characters, because a quotation mark is never closed
         raise ImportFileError(f"{path}, line {rows.line_num}, cannot be read as CSV: {error}.") from error
 
 
-def line_of(number: int, make: Callable[[T], Play], said: T) -> Line:
-    """Make a line of what an export says, with the reason if it is no play."""
+def line_of(number: int, parse: Callable[[T], Play], content: T) -> Line:
+    """Parse a line of an export; if that raises an error, return the error as the reason."""
     try:
-        return Line(number, make(said))
+        return Line(number, parse(content))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         return Line(number, None, str(error) or type(error).__name__)
 
@@ -117,7 +126,7 @@ def _listenbrainz_play(text: str) -> Play:
     metadata = listen["track_metadata"]
     info = {key: value for key, value in (metadata.get("additional_info") or {}).items() if value is not None}
     mapped = (metadata.get("mbid_mapping") or {}).get("recording_mbid")
-    if mapped:  # what ListenBrainz found; what the player said goes first
+    if mapped:  # found by ListenBrainz; an id from the player takes precedence
         info.setdefault("recording_mbid", mapped)
     return play_of(
         int(listen["listened_at"]),
@@ -135,14 +144,14 @@ def _lastfm_play(row: Mapping[str, str]) -> Play:
 
 
 def play_of(listened_at: int, artist: Any, track: Any, album: Any, info: dict[str, Any]) -> Play:
-    """Check what an export says of a play.
+    """Validate a play of an export.
 
     Raises
     ------
     ValueError
-        If it has no artist or title, or its time is before 2002-10-01 or in the future.
+        If artist or title is missing, or the time is before 2002-10-01 or in the future.
     """
-    if listened_at < OLDEST:
+    if listened_at < limits.MIN_LISTENED_AT:  # Last.fm exports unknown times as 1970
         raise ValueError(f"a play at {listened_at}, before 2002-10-01")
     if listened_at >= time.time() + MAX_CLOCK_SKEW_S:
         raise ValueError(f"a play at {listened_at}, in the future")
@@ -156,7 +165,9 @@ def play_of(listened_at: int, artist: Any, track: Any, album: Any, info: dict[st
     return Play(listened_at, texts[0], texts[1], texts[2] or None, info)
 
 
-_NOT_UTF_8 = frozenset(map(chr, range(0xDC80, 0xDD00)))  # what "surrogateescape" makes of other bytes
+_NOT_UTF_8 = frozenset(
+    map(chr, range(0xDC80, 0xDD00))
+)  # the characters that "surrogateescape" uses for invalid bytes
 
 
 def _seconds(text: str) -> int:
@@ -165,7 +176,7 @@ def _seconds(text: str) -> int:
             return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
         except ValueError:
             continue
-    raise ValueError(f"a time that is none: {text!r}")
+    raise ValueError(f"{text!r} is not a time")
 
 
 @contextmanager
@@ -185,7 +196,7 @@ def _json_line_files(path: Path) -> Iterator[TextIO]:
             return
         names = sorted(name for name in archive.namelist() if name.endswith(".jsonl") and "listens" in name)
         if not names:
-            raise ImportFileError(f"{path} holds no listens/….jsonl: is it ListenBrainz's export?")
+            raise ImportFileError(f"{path} is not ListenBrainz's export: it contains no listens/….jsonl.")
         for name in names:
             with archive.open(name) as raw, io.TextIOWrapper(raw, "utf-8", "surrogateescape") as stream:
                 yield stream

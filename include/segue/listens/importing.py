@@ -1,11 +1,14 @@
-"""Send a history to Kafka: in batches, each acknowledged before it is noted as done, so that it can be resumed."""
+"""Send a listening history to Kafka in batches, so that an interrupted import can be resumed.
+
+A batch is recorded as done only after Kafka has acknowledged it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,25 +20,25 @@ from segue.listens.events import Listen, message, reason
 from segue.listens.importers import Line
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import event_of
-from segue.listens.writer import EventWriter, Record
+from segue.listens.writer import Record
 
 BATCH = 1_000
 
 
 @dataclass
 class Imported:
-    """How far an import is.
+    """The progress and result of an import.
 
     Parameters
     ----------
     lines
-        Lines done, of the whole file.
+        Number of lines of the file that are done.
     listens, matched
-        Listens sent, and how many of them are of a track of the corpus.
+        Number of listens sent, and of those that match a track of the corpus.
     skipped
-        The first lines that are no plays: number and reason.
+        The first lines that are not plays: number and reason.
     wrong
-        How many there are.
+        Number of lines that are not plays.
     """
 
     lines: int = 0
@@ -46,30 +49,30 @@ class Imported:
 
 
 class Progress:
-    """A file that remembers how far each import is, by user and by the history's content.
+    """A JSON file with the progress of each import.
 
     Parameters
     ----------
     path
-        Where.
+        The file. It is created when needed.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def done(self, key: str) -> int:
-        """Read how many lines are done."""
+        """Return how many lines of an import are done."""
         return int(self._read().get(key, 0))
 
     def note(self, key: str, lines: int) -> None:
-        """Note how many lines are done."""
+        """Record how many lines of an import are done."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps({**self._read(), key: lines}, indent=1))
         new.replace(self._path)
 
     def forget(self, user_name: str) -> None:
-        """Forget the imports of a user."""
+        """Delete the progress of all imports of a user."""
         if self._path.exists():
             kept = {key: lines for key, lines in self._read().items() if not key.startswith(f"{user_name}/")}
             self._path.write_text(json.dumps(kept, indent=1))
@@ -80,7 +83,7 @@ class Progress:
 
 
 def key_of(user_name: str, path: Path) -> str:
-    """Name an import: the same content for the same user is the same import, whatever the file is called."""
+    """Return the key of an import. It depends on the user and the content of the file, not on its name."""
     with path.open("rb") as stream:
         return f"{user_name}/{hashlib.file_digest(stream, 'blake2b').hexdigest()[:32]}"
 
@@ -89,54 +92,56 @@ def send(
     lines: Iterator[Line],
     user_name: str,
     index: TrackIndex,
-    writer: EventWriter,
-    topic: str,
+    write: Callable[[Sequence[Record]], Coroutine[Any, Any, None]],
     *,
     source: str,
     done: int,
     note: Callable[[Imported], None],
 ) -> Imported:
-    """Send the plays of a history.
+    """Send the plays of a listening history to Kafka.
 
     Parameters
     ----------
     lines
-        Of the whole history.
+        All lines of the history.
     user_name
-        Whose it is.
+        The user whose history it is.
     index
         The catalogue.
-    writer
-        Started.
-    topic
-        Where to.
+    write
+        Writes records to the topic of listens, and returns when Kafka has acknowledged them.
     source
-        What the events say of where they come from.
+        Source of the events, such as ``lastfm``.
     done
-        Lines that an earlier run has done; they are left out.
+        Number of lines that an earlier run has done. They are skipped.
     note
-        Called after each batch that Kafka has acknowledged.
+        Called with the progress after each batch.
+
+    Returns
+    -------
+    Imported
 
     Raises
     ------
     NotWritten
-        If Kafka does not acknowledge; what was noted is done, so the same call later goes on there.
+        If Kafka does not acknowledge a batch. The import can be resumed after the last progress.
     """
     state = Imported(lines=done)
     remaining = islice(lines, done, None)
     while batch := list(islice(remaining, BATCH)):
-        made = [each for line in batch if (each := _made(line, user_name, index, source, state))]
-        asyncio.run(writer.write(topic, [record for _, record in made]))
+        events = [each for line in batch if (each := _event(line, user_name, index, source, state))]
+        asyncio.run(write([record for _, record in events]))
         state.lines += len(batch)
-        state.listens += len(made)
-        state.matched += sum(event.track_id is not None for event, _ in made)
+        state.listens += len(events)
+        state.matched += sum(event.track_id is not None for event, _ in events)
         note(state)
     return state
 
 
-def _made(
+def _event(
     line: Line, user_name: str, index: TrackIndex, source: str, state: Imported
 ) -> tuple[Listen, Record] | None:
+    """Create the event and the record of a line; return None, and count the line as wrong, if it is not a play."""
     wrong = line.wrong
     if line.play is not None:
         try:

@@ -1,16 +1,16 @@
-"""From Kafka to the lake: exactly the messages between two offsets, each event once, each in its own day."""
+"""Bring listens from Kafka into the lake: the messages between two offsets, each event once, in its own day."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segue.connections import kafka, offsets
 from segue.connections.windows import OffsetWindow
 from segue.listens.decoding import EVENT, decode
 from segue.listens.lake_table import DAY, ListensTable, standing
+from segue.listens.reports import Held, Ingested
 from segue.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
-    """Find the messages that the table has not got: from the offsets it has noted up to the topic's end.
+    """Find the messages that the table lacks: from the offsets that it has noted up to the end of the topic.
 
-    A topic that was made anew ends before the noted offset; it is then read from its beginning.
+    A topic that was deleted and created anew may end before a noted offset. It is then read from its beginning.
     """
     topic = settings.listens_topic
     held = offsets.whole_topic(kafka.config(settings), topic)
@@ -33,14 +33,13 @@ def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
 
 
 def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataFrame:
-    """Read a window of a topic: `segue.listens.decoding.decode` tells the columns."""
-    starts = {partition: start for partition, (start, _) in window.spans.items()}
+    """Read a window of a topic, with the columns of `segue.listens.decoding.decode`."""
     messages = (
         spark.read.format("kafka")
         .options(**kafka.spark_options(settings))
         .option("assign", json.dumps({window.topic: list(window.spans)}))
-        .option("startingOffsets", json.dumps({window.topic: starts}))
-        .option("endingOffsets", json.dumps({window.topic: window.ends}))
+        .option("startingOffsets", json.dumps({window.topic: dict(window.starts)}))
+        .option("endingOffsets", json.dumps({window.topic: dict(window.ends)}))
         .load()
     )
     return decode(messages)
@@ -52,7 +51,7 @@ def events_of(decoded: DataFrame, removed: DataFrame) -> DataFrame:
     Parameters
     ----------
     decoded
-        What `decode` returns.
+        As `decode` returns them.
     removed
         ``key`` and ``removed_at``.
 
@@ -72,7 +71,7 @@ def events_of(decoded: DataFrame, removed: DataFrame) -> DataFrame:
 
 
 def bury(decoded: DataFrame, settings: Settings) -> int:
-    """Send the messages that are no events to the dead-letter topic; return how many there were."""
+    """Send the messages that are not events to the dead-letter topic; return how many there were."""
     from pyspark.sql import functions as sf
 
     dead = decoded.where("error is not null")
@@ -102,8 +101,8 @@ def bury(decoded: DataFrame, settings: Settings) -> int:
 
 def ingest(
     spark: SparkSession, settings: Settings, removed: DataFrame, *, rebuild: tuple[date | None, date | None] | None
-) -> dict[str, Any]:
-    """Bring the table in step with Kafka.
+) -> Ingested:
+    """Bring the table up to date with Kafka.
 
     Parameters
     ----------
@@ -115,12 +114,11 @@ def ingest(
         What users have taken back: ``key``, ``removed_at``.
     rebuild
         None takes what is new. A first and a last day (None: unbounded) replace those days by what Kafka holds of
-        them, and by what only the table has: Kafka's retention, or a topic made anew, must not empty the lake.
+        them. Rows that only the table has are kept, because Kafka may have deleted their messages.
 
     Returns
     -------
-    dict
-        Counts for the run's summary.
+    Ingested
     """
     table = ListensTable(spark, settings.lake_uri)
     if rebuild is None:
@@ -128,7 +126,7 @@ def ingest(
     else:
         window = offsets.whole_topic(kafka.config(settings), settings.listens_topic)
     if not window.size:
-        return {"messages": 0, "events": 0, "unreadable": 0, "days": 0}
+        return Ingested()
     decoded = read(spark, settings, window).cache()
     unreadable = bury(decoded, settings) if rebuild is None else decoded.where("error is not null").count()
     events = events_of(decoded, removed)
@@ -142,23 +140,23 @@ def ingest(
         table.replace(events, counts, window.topic, window.ends)
     events.unpersist()
     decoded.unpersist()
-    return {
-        "messages": window.size,
-        "events": sum(counts.values()),
-        "unreadable": unreadable,
-        "days": len(counts),
-        "offsets": _spans(window.spans),
-    }
+    return Ingested(
+        messages=window.size,
+        events=sum(counts.values()),
+        unreadable=unreadable,
+        days=len(counts),
+        offsets={str(partition): f"{start} to {end}" for partition, (start, end) in window.spans.items()},
+    )
 
 
 def _with_rest(table: ListensTable, events: DataFrame, first: date | None, last: date | None) -> DataFrame:
-    """Add to events the table's rows of events that are not among them."""
+    """Add the rows of the table whose events are not among `events`."""
     if not table.exists():
         return events
     return events.unionByName(_between(table.read(), first, last).join(events, "event_id", "left_anti"))
 
 
-def figures(table: ListensTable, first: date | None, last: date | None) -> dict[str, Any]:
+def figures(table: ListensTable, first: date | None, last: date | None) -> Held:
     """Count what the table holds of some days.
 
     Parameters
@@ -170,8 +168,7 @@ def figures(table: ListensTable, first: date | None, last: date | None) -> dict[
 
     Returns
     -------
-    dict
-        ``listens``, ``matched``, ``listeners``.
+    Held
     """
     from pyspark.sql import functions as sf
 
@@ -182,7 +179,7 @@ def figures(table: ListensTable, first: date | None, last: date | None) -> dict[
         sf.count_distinct("user_name").alias("listeners"),
     )
     [row] = counted.collect()
-    return {"days": f"{first or 'first'} to {last or 'last'}", **row.asDict()}
+    return Held(days=f"{first or 'first'} to {last or 'last'}", **row.asDict())
 
 
 def _between(events: DataFrame, first: date | None, last: date | None) -> DataFrame:
@@ -191,7 +188,3 @@ def _between(events: DataFrame, first: date | None, last: date | None) -> DataFr
     for bound, keep in ((first, sf.col(DAY) >= sf.lit(first)), (last, sf.col(DAY) <= sf.lit(last))):
         events = events if bound is None else events.where(keep)
     return events
-
-
-def _spans(spans: Mapping[int, tuple[int, int]]) -> dict[str, str]:
-    return {str(partition): f"{start} to {end}" for partition, (start, end) in spans.items()}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from segue.connections.windows import Offsets
 from segue.listens.decoding import EVENT
 
 if TYPE_CHECKING:
@@ -77,20 +78,18 @@ class ListensTable:
         """Read the table as it is now."""
         return self.delta().toDF()
 
-    def offsets(self, topic: str) -> dict[int, int]:
+    def offsets(self, topic: str) -> Offsets:
         """Read how far the table follows a topic: partition to the next offset; empty if that is not known."""
         if not self.exists():
-            return {}
+            return Offsets({})
         commits = self.delta().history().where("userMetadata is not null").orderBy("version", ascending=False)
         for commit in commits.select("userMetadata").toLocalIterator():
             noted = json.loads(commit.userMetadata).get(topic)
             if noted is not None:
-                return _offsets(noted)
-        return {}
+                return Offsets(noted)
+        return Offsets({})
 
-    def until(
-        self, topic: str, ends: Mapping[int, int], now: Mapping[int, int]
-    ) -> tuple[DataFrame, dict[int, int]] | None:
+    def until(self, topic: str, ends: Offsets, now: Offsets) -> tuple[DataFrame, Offsets] | None:
         """Read the newest version that holds nothing of a topic beyond some offsets.
 
         Parameters
@@ -103,28 +102,28 @@ class ListensTable:
 
         Returns
         -------
-        tuple of (DataFrame, dict), or None
+        tuple of (DataFrame, Offsets), or None
             The rows, and how far they follow the topic; None if there is no such version any more.
         """
         if not self.exists():
             return None
-        found: tuple[Row, dict[int, int]] | None = None
-        held: dict[int, int] | None = None
-        rebuilt: dict[int, int] | None = None
+        found: tuple[Row, Offsets] | None = None
+        held: Offsets | None = None
+        rebuilt: Offsets | None = None
         commits = (
             self.delta().history().select("version", "timestamp", "userMetadata").orderBy("version").collect()
         )
         for commit in commits:
             noted = json.loads(commit.userMetadata or "{}")
             if topic in noted:
-                held, rebuilt = _offsets(noted[topic]), None
+                held, rebuilt = Offsets(noted[topic]), None
             elif topic + _REBUILT in noted:
-                rebuilt = _offsets(noted[topic + _REBUILT])
-            if not held or (rebuilt and _beyond(rebuilt, ends) and not _beyond(rebuilt, now)):
+                rebuilt = Offsets(noted[topic + _REBUILT])
+            if not held or (rebuilt and rebuilt.ahead_of(ends) and not rebuilt.ahead_of(now)):
                 continue
-            if _beyond(held, now):
-                found = commit, {}
-            elif not _beyond(held, ends):
+            if held.ahead_of(now):
+                found = commit, Offsets({})
+            elif not held.ahead_of(ends):
                 found = commit, held
         if found is None:
             return None
@@ -244,14 +243,6 @@ def taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
 def standing(listens: DataFrame, keys: DataFrame) -> DataFrame:
     """Select the other listens; parameters as `mark_taken_back`."""
     return mark_taken_back(listens, keys).where("not taken_back").drop("taken_back")
-
-
-def _offsets(noted: Mapping[str, int]) -> dict[int, int]:
-    return {int(partition): int(offset) for partition, offset in noted.items()}
-
-
-def _beyond(offsets: Mapping[int, int], ends: Mapping[int, int]) -> bool:
-    return any(offset > ends.get(partition, 0) for partition, offset in offsets.items())
 
 
 def _literals(days: Collection[date]) -> str:

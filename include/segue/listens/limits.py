@@ -1,9 +1,9 @@
-"""ListenBrainz's limits: a client that keeps to them there may keep to them here."""
+"""Limits of requests and listens. They are ListenBrainz's, so its clients respect them already."""
 
 from __future__ import annotations
 
 MAX_LISTEN_BYTES = 10_240
-"""Size of one listen, as a share of the body."""
+"""Largest size of one listen, as its share of the body."""
 
 MAX_LISTENS_PER_REQUEST = 1_000
 
@@ -17,17 +17,17 @@ MAX_DURATION_S = 24 * 24 * 60 * 60
 """Longest duration of a track: 24 days."""
 
 MIN_LISTENED_AT = 1_033_430_400
-"""2002-10-01 00:00:00 UTC: before that nobody scrobbled."""
+"""2002-10-01 00:00:00 UTC, in seconds since 1970. Nobody scrobbled before."""
 
 MAX_AHEAD_S = 24 * 60 * 60
-"""How far ahead a player's clock may be, which covers every wrong time zone."""
+"""How far ahead a player's clock may be. It covers every wrong time zone."""
 
 DEFAULT_ITEMS_PER_GET = 25
 
 MAX_ITEMS_PER_GET = 1_000
 
 PLAYING_NOW_S = 10 * 60
-"""How long a track of unknown duration counts as playing."""
+"""How long a track of unknown duration counts as playing now."""
 
 BODY_TIMEOUT_S = 30
-"""How long a client may take to send its request's body."""
+"""How long a client may take to send the body of a request."""

@@ -1,4 +1,4 @@
-"""A dictionary from names to numbers that takes 12 bytes an entry, where a `dict` of strings takes some 200."""
+"""An immutable mapping from names to numbers that takes 12 bytes an entry; a `dict` of strings takes some 200."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 
 class Lookup:
-    """Finds the number of a key; immutable.
+    """Map keys to numbers.
 
-    Only 64-bit hashes of the keys are kept. With 100,000 keys, one question in 10¹⁴ about a key that is not there
-    finds a number all the same.
+    Only 64-bit hashes of the keys are stored. With 100,000 keys, one lookup in 10¹⁴ of a missing key returns a
+    number by mistake.
 
     Parameters
     ----------
     keys : iterable of hashable
-        Their numbers are 0, 1, 2 …; a key that comes again keeps the first.
+        By default, their numbers are 0, 1, 2 … A repeated key keeps its first number.
     numbers : iterable of int, optional
-        Other numbers, as many as keys.
+        The numbers of the keys, as many as keys.
     """
 
     def __init__(self, keys: Iterable[Hashable], numbers: Iterable[int] | None = None) -> None:
@@ -28,11 +28,11 @@ class Lookup:
         self._numbers = found.astype(np.int32)
 
     def __len__(self) -> int:
-        """Count the keys."""
+        """Return the number of keys."""
         return len(self._hashes)
 
     def get(self, key: Hashable) -> int | None:
-        """Find the number of a key; None if it is not there."""
+        """Return the number of a key, or None if the key is missing."""
         wanted = hash(key)
         at = int(np.searchsorted(self._hashes, wanted))
         if at == len(self._hashes) or self._hashes[at] != wanted:

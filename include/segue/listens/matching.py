@@ -1,8 +1,8 @@
-"""Which track of the corpus a listen is of: by id, else by name, else by a similar name.
+"""Match a listen with a track of the corpus: by id, else by equal names, else by similar names.
 
-The index is a plain object in memory, built from the catalogue: hashes for what is equal, and for what is only
-similar an inverted index of trigrams, whose rarest entries propose a few candidates that rapidfuzz compares.
-A listen is never compared with the whole catalogue.
+The index is an object in memory, built from the catalogue. Hash tables find equal ids and names. For similar
+names, an inverted index of trigrams proposes candidates: the entries that share the rarest trigrams of the listen.
+Only these few candidates are compared with rapidfuzz, never the whole catalogue.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from segue.listens import names
 from segue.listens.lookup import Lookup
 
 THRESHOLD = 84.0
-"""Least similarity, 0 to 100, of an accepted fuzzy match; chosen by ``benchmarks/matching.py``."""
+"""Smallest similarity, 0 to 100, of an accepted fuzzy match. ``benchmarks/matching.py`` determined it."""
 
-RAREST = 14
-"""Trigrams of a listen that are looked up: the rarest of those it has."""
+MAX_TRIGRAMS = 14
+"""Number of trigrams of a listen that are looked up, the rarest ones."""
 
-CANDIDATES = 24
-"""Catalogue entries that are compared in full: those that share the most of these trigrams."""
+MAX_CANDIDATES = 24
+"""Number of catalogue entries that are compared in full: those that share most of these trigrams."""
 
-COMMONEST = 20_000
-"""A trigram in more entries than this is looked up only when the listen has none rarer."""
+MAX_POSTING_ENTRIES = 20_000
+"""A trigram that is in more entries is looked up only if the listen has no rarer one."""
 
 
 class Method(StrEnum):
-    """How a listen found its track, from the surest to the least sure."""
+    """How a listen was matched with its track, from the most to the least reliable method."""
 
     ID = "id"
     MBID = "mbid"
@@ -44,7 +44,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """What the index must know of a track."""
+    """The fields of a track that the index needs."""
 
     track_id: str
     artist: str
@@ -54,7 +54,7 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A track of the corpus, how it was found, and how similar the names are (100 unless fuzzy)."""
+    """A track of the corpus, the method that found it, and the similarity of the names (100 unless fuzzy)."""
 
     track_id: str
     method: Method
@@ -62,14 +62,14 @@ class Match:
 
 
 class TrackIndex:
-    """An immutable index of the catalogue; a grown corpus gets a new one.
+    """An immutable index of the catalogue. When the corpus grows, a new index is built.
 
     Parameters
     ----------
     entries
-        The catalogue. Of several tracks with the same name the smallest track id stands for all.
+        The catalogue. If several tracks have the same names, a listen matches the one with the smallest track id.
     threshold
-        Least similarity of a fuzzy match.
+        Smallest similarity of a fuzzy match, 0 to 100.
     """
 
     def __init__(self, entries: Iterable[CatalogueEntry], threshold: float = THRESHOLD) -> None:
@@ -92,7 +92,7 @@ class TrackIndex:
         self._postings = _postings(self._names)
 
     def __len__(self) -> int:
-        """Count the tracks."""
+        """Return the number of tracks."""
         return len(self._track_ids)
 
     def match(
@@ -112,7 +112,7 @@ class TrackIndex:
         Returns
         -------
         Match or None
-            None where nothing is similar enough.
+            None if no track is similar enough.
         """
         if track_id and self._ids.get(track_id) is not None:
             return Match(track_id, Method.ID)
@@ -141,18 +141,18 @@ class TrackIndex:
     def _candidates(self, artist: str, title: str) -> list[int]:
         known = [self._postings[gram] for gram in trigrams(artist, title) if gram in self._postings]
         known.sort(key=len)
-        rare = [posting for posting in known[:RAREST] if len(posting) <= COMMONEST] or known[:1]
+        rare = [posting for posting in known[:MAX_TRIGRAMS] if len(posting) <= MAX_POSTING_ENTRIES] or known[:1]
         if not rare:
             return []
         found, shared = np.unique(np.concatenate(rare), return_counts=True)
-        most = np.argsort(-shared, kind="stable")[:CANDIDATES]
+        most = np.argsort(-shared, kind="stable")[:MAX_CANDIDATES]
         return [int(entry) for entry in found[most]]
 
 
 def _pairs(
     entries: Sequence[CatalogueEntry], chosen: Iterable[int], form: Callable[[str], str], artists: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Bring artist and title of entries into a normal form; `artists` gets the forms of the artists."""
+    """Yield artist and title of entries in a normal form. `artists` caches the normal forms of the artists."""
     for number in chosen:
         entry = entries[number]
         artist = artists[entry.artist] = artists[entry.artist] or form(entry.artist)
@@ -165,7 +165,8 @@ def similarity(one: tuple[str, str], other: tuple[str, str]) -> float:
     Returns
     -------
     float
-        0 to 100: the lower of the two counts double, so that a good artist cannot carry a wrong title.
+        Similarity, 0 to 100. The lower of the two similarities counts double, so an equal artist does not make up
+        for a wrong title.
     """
     artist = max(fuzz.ratio(one[0], other[0]), fuzz.token_sort_ratio(one[0], other[0]))
     title = max(fuzz.ratio(one[1], other[1]), fuzz.token_sort_ratio(one[1], other[1]))
@@ -174,7 +175,7 @@ def similarity(one: tuple[str, str], other: tuple[str, str]) -> float:
 
 
 def trigrams(artist: str, title: str) -> set[str]:
-    """Cut normal forms into trigrams of words with a blank around them; the artist's are marked as such."""
+    """Return the trigrams of normal forms, padded with blanks. Trigrams of the artist are marked with "@"."""
     grams = set()
     for mark, text in (("@", artist), ("", title)):
         padded = f" {text} "

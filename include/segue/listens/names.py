@@ -1,8 +1,8 @@
-"""Normal forms of artist and title: what stays the same when two people write down the same recording.
+"""Normalise artists and titles, so that different spellings of the same recording are equal.
 
-Two steps, because a version suffix sometimes tells two recordings apart and sometimes does not: :func:`simple`
-folds case, accents, punctuation and leading articles; :func:`core` further drops "feat. …", "- Remastered 2011",
-"(Live)" and the like.
+There are two normal forms, because a version suffix sometimes distinguishes two recordings and sometimes does not.
+`simple` folds case, accents, punctuation and leading articles. `core` also removes suffixes such as "feat. …",
+"- Remastered 2011" and "(Live)".
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from functools import lru_cache
 from anyascii import anyascii
 
 LONGEST_COMPARED = 256
-"""Characters of a name that count: no real title is longer, and a hostile one costs no more than this."""
+"""Number of characters of a name that are used. No real title is longer, and the cost of a malicious one is
+bounded."""
 
 _ARTICLE = re.compile(r"^(?:the|an|a|die|der|das|le|la|les|el|los|las) (?=\S)")
 _ARTICLE_LAST = re.compile(r"^(.+), (the|an|a|die|der|das|le|la|les|el|los|las)$", re.IGNORECASE)
@@ -31,18 +32,18 @@ _VERSION_DASHED = re.compile(rf"\s+[-\u2013\u2014/]\s+(?:{_VERSION_WORDS})\s*$",
 
 @lru_cache(maxsize=65_536)
 def simple(name: str) -> str:
-    """Fold what no listener means: case, accents, script, punctuation, "&", a leading article, spaces.
+    """Fold differences without meaning: case, accents, script, punctuation, "&", a leading article, spaces.
 
     Parameters
     ----------
     name
-        Artist or title, as written anywhere.
+        An artist or a title.
 
     Returns
     -------
     str
-        Lower-case ASCII words with single spaces between. Never empty for a name that has a visible character:
-        a title of only punctuation ("???") stays as it is.
+        Lower-case ASCII words separated by single spaces. A name of punctuation only ("???") stays as it is, so
+        the result is never empty for a name with a visible character.
     """
     text = anyascii(unicodedata.normalize("NFKC", name[:LONGEST_COMPARED])).casefold().replace("'", "")
     text = _ARTICLE_LAST.sub(r"\2 \1", text.strip())
@@ -52,12 +53,12 @@ def simple(name: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def core(name: str) -> str:
-    """Fold as :func:`simple` does, after dropping guests and remaster, live and edit suffixes.
+    """Fold as `simple` does, after removing guest artists and suffixes of remasters, live versions and edits.
 
     Returns
     -------
     str
-        The shortest form; that of :func:`simple` where there is nothing to drop, or nothing would be left.
+        The shortest form. It equals `simple` if there is nothing to remove, or nothing would be left.
     """
     text = name[:LONGEST_COMPARED]
     while True:
@@ -72,8 +73,8 @@ _NUMBER = re.compile(r"\b(?:\d+|[ivx]+)\b")
 
 
 def numbers(normal: str) -> tuple[str, ...]:
-    """List the numbers in a normal form, Arabic or Roman, sorted: "no 2 part iii" gives ("2", "3").
+    """Return the numbers in a normal form, Arabic or Roman, sorted: ("2", "3") for "no 2 part iii".
 
-    Titles that differ in nothing but a number ("Symphony No. 1", "Symphony No. 2") are different recordings.
+    Titles that differ only in a number ("Symphony No. 1", "Symphony No. 2") are different recordings.
     """
     return tuple(sorted(_ROMAN.get(found, found) for found in _NUMBER.findall(normal)))

@@ -1,4 +1,4 @@
-"""What each user is playing at this moment: one document a user, which ends by itself."""
+"""What each user is playing now: one document for each user, which expires by itself."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class PlayingNow:
         self._playing = database[COLLECTION]
 
     def set(self, event: Listen) -> None:
-        """Note that this plays now, for as long as the track lasts."""
+        """Store that this is playing now, for the duration of the track."""
         user_name, info = event.user_name, event.additional_info or {}
         duration_s = info.get("duration") or info.get("duration_ms", 0) / 1000 or limits.PLAYING_NOW_S
         document = {"_id": user_name, "ends_at": time.time() + duration_s, "metadata": json.dumps(metadata(event))}
         self._playing.replace_one({"_id": user_name}, document, upsert=True)
 
     def get(self, user_name: str) -> dict[str, Any] | None:
-        """Read what plays, as ``track_metadata``; None if nothing does."""
+        """Return what is playing as ListenBrainz's ``track_metadata``, or None."""
         document = self._playing.find_one({"_id": user_name, "ends_at": {"$gt": time.time()}})
         return json.loads(document["metadata"]) if document else None
 
     def clear(self, user_name: str) -> None:
-        """Forget what plays."""
+        """Delete what a user is playing now."""
         self._playing.delete_one({"_id": user_name})
 
 
 def metadata(event: Listen) -> dict[str, Any]:
-    """Write an event as ListenBrainz's ``track_metadata``."""
-    told = {"artist_name": event.artist_name, "track_name": event.track_name, "release_name": event.release_name}
-    return {k: v for k, v in told.items() if v is not None} | {"additional_info": event.additional_info or {}}
+    """Convert an event to ListenBrainz's ``track_metadata``."""
+    names = {"artist_name": event.artist_name, "track_name": event.track_name, "release_name": event.release_name}
+    return {k: v for k, v in names.items() if v is not None} | {"additional_info": event.additional_info or {}}

@@ -1,4 +1,4 @@
-"""From what a player says of a play to the event of version 3: ids made of names, and the corpus' track."""
+"""Make events of version 3 from what players say of plays: ids made of the names, and the track of the corpus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from segue.listens.matching import Method, TrackIndex
 _MSID_NAMESPACE = uuid.UUID("0f8f5a3a-6c63-5d0c-9a55-51a4f0a3e0c1")
 
 MAX_CLOCK_SKEW_S = 60 * 60
-"""How far ahead a player's clock may be."""
+"""How far ahead of this computer's clock a play in an imported export may be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Unmatched listens, matched again: the corpus may have grown since they came."""
+"""Match unmatched listens again, because the corpus may have grown since they came."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segue.listens.decoding import OBJECTS
 from segue.listens.events import Listen
 from segue.listens.lake_table import DAY
 from segue.listens.matching import TrackIndex
+from segue.listens.reports import MissedArtist, Rematched
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,8 +44,8 @@ def matched(table: ListensTable, matches: DataFrame) -> Iterator[Listen]:
 
 def rematch(
     table: ListensTable, index: TrackIndex, take: Callable[[Sequence[Listen]], object] = lambda _: None
-) -> dict[str, Any]:
-    """Match what is unmatched with the catalogue as it is now.
+) -> Rematched:
+    """Match the unmatched listens with the catalogue as it is now.
 
     Parameters
     ----------
@@ -53,13 +54,12 @@ def rematch(
     index
         The catalogue.
     take
-        Gets the events that are matched now, a thousand at a time, before the table has their tracks: a run that
-        is killed in between is repeated.
+        Gets the events that match now, a thousand at a time, before the table has their tracks. So if the run is
+        killed in between, the next run gives them again.
 
     Returns
     -------
-    dict
-        ``rematched`` and ``unmatched`` in listens, and the artists that are missed most.
+    Rematched
     """
     waiting = unmatched(table).collect() if table.exists() else []
     matches: list[tuple[str, str, str, str, float]] = []
@@ -79,8 +79,8 @@ def rematch(
             take(batch)
         table.match(tracks)
     most = sorted(missed.items(), key=lambda item: (-item[1], item[0]))[:MOST_SHOWN]
-    return {
-        "rematched": rematched,
-        "unmatched": missed.total(),
-        "unmatched_artists": [{"artist": artist, "listens": listens} for artist, listens in most],
-    }
+    return Rematched(
+        rematched=rematched,
+        unmatched=missed.total(),
+        unmatched_artists=tuple(MissedArtist(artist=artist, listens=listens) for artist, listens in most),
+    )

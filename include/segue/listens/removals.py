@@ -1,10 +1,11 @@
-"""What users have taken back: deleted listens and forgotten users.
+"""Removals: deleted listens and forgotten users.
 
-Kafka keeps what it has got, so whoever reads the topic of listens asks here what no longer counts: every event
-that was received before its removal. Listening to the same track again, or coming back as a user, counts anew.
-A deleted listen is known by the names it had and by its event's id, since the same event may have been sent again
-with another album and so another MSID.
-A user is remembered only by a hash of the name.
+Kafka keeps its messages, so readers of the topic of listens must look up here which events no longer count. An
+event does not count if it was received before its removal. Later events of the same user or track count again.
+
+A deleted listen is identified by its names and by the id of its event. The id is needed because a player may send
+the same event again with another album, and so with another MSID. A forgotten user is stored only as a hash of the
+name.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ COLLECTION = "removals"
 
 
 def user_key(user_name: str) -> str:
-    """Key of a forgotten user."""
+    """Return the key of a forgotten user."""
     return f"user:{hashlib.sha256(user_name.encode()).hexdigest()}"
 
 
 def listen_key(user_name: str, listened_at: int, recording_msid: str | None) -> str:
-    """Key of a deleted listen."""
+    """Return the key of a deleted listen."""
     return f"{user_key(user_name)}/{listened_at}/{recording_msid}"
 
 
 def event_key(event_id: str) -> str:
-    """Key of a deleted listen's event."""
+    """Return the key of a deleted listen's event."""
     return f"event:{event_id}"
 
 
 def keys(event: Listen) -> tuple[str, str, str]:
-    """Give the keys of the removals that concern an event."""
+    """Return the keys of the removals that would concern an event."""
     named = listen_key(event.user_name, event.listened_at, event.recording_msid)
     return user_key(event.user_name), named, event_key(event.event_id)
 
@@ -55,26 +56,26 @@ class Removals:
         self._removals = database[COLLECTION]
 
     def add(self, *keys: str) -> None:
-        """Note that these are removed now."""
+        """Record that these are removed now."""
         removed_at = time.time()
         for key in keys:
             self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": removed_at}, upsert=True)
 
     def all(self) -> dict[str, float]:
-        """Read all: key to time of the removal."""
+        """Return all removals: the time (seconds since 1970) by key."""
         return {document["_id"]: document["removed_at"] for document in self._removals.find()}
 
     def since(self, moment: float) -> set[str]:
-        """Key the users who have taken something back after a moment, in seconds since 1970."""
+        """Return the keys of the users with a removal after a moment, in seconds since 1970."""
         found = self._removals.find({"removed_at": {"$gt": moment}}, {"_id": 1})
         return {document["_id"].partition("/")[0] for document in found}
 
     def create_indexes(self) -> None:
-        """Make `since` quick."""
+        """Create the index for `since`."""
         self._removals.create_index("removed_at")
 
     def standing(self, events: Iterable[Listen]) -> list[Listen]:
-        """Keep the events that have not been removed."""
+        """Return the events that have not been removed."""
         listed = list(events)
         wanted = {key for event in listed for key in keys(event)}
         found = self._removals.find({"_id": {"$in": sorted(wanted)}})
@@ -88,7 +89,7 @@ class Removals:
         ]
 
     def forgotten(self, user_names: Iterable[str]) -> list[str]:
-        """Name those who have been forgotten at some time; they may have come back since."""
+        """Return the users who have ever been forgotten. They may have come back since."""
         names = {user_key(user_name): user_name for user_name in user_names}
         return [names[found["_id"]] for found in self._removals.find({"_id": {"$in": sorted(names)}}, {"_id": 1})]
 
@@ -98,24 +99,24 @@ class Removals:
         put: Callable[[Sequence[Listen]], object],
         discard: Callable[[Sequence[Listen]], object],
     ) -> list[Listen]:
-        """Store the events that have not been removed, not even while they were being stored.
+        """Store the events that have not been removed, neither before nor while they are stored.
 
         Parameters
         ----------
         events
-            As they come from Kafka or the lake.
+            Events from Kafka or the lake.
         put, discard
-            Store events; remove them again.
+            Functions that store events, and that delete stored events.
 
         Returns
         -------
         list of Listen
-            What is stored.
+            The events that are stored.
         """
         events = self.standing(events)
         put(events)
         kept = self.standing(events)
-        if len(kept) < len(events):  # whoever removed them may have looked before they were there
+        if len(kept) < len(events):  # the removal may have looked for them before they were stored
             ids = {event.event_id for event in kept}
             discard([event for event in events if event.event_id not in ids])
         return kept

@@ -1,4 +1,4 @@
-"""Which messages become training data, and why the others do not. None disappears: each has its reason."""
+"""Choose the messages that become training data, and count the others by reason."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Screened:
         return self.read - self.rejected.total()
 
     def summary(self) -> dict[str, object]:
-        """For the run's summary: the counts add up."""
+        """Return the counts for the run's summary; they add up."""
         return {"messages": self.read, "used": self.used, "rejected": dict(self.rejected)}
 
 
@@ -53,30 +53,30 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
     Parameters
     ----------
     messages : DataFrame
-        What :func:`segue.listens.training_data.read_until` returns.
+        As :func:`segue.listens.training_data.read_until` returns them.
     tracks : DataFrame
         ``track_id`` of the corpus.
     removed : mapping of str to float
         What users have taken back: :meth:`segue.listens.removals.Removals.all`.
     """
     from pyspark.sql import Window
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as sf
 
     keys = messages.sparkSession.createDataFrame(list(removed.items()), "key string, removed_at double")
-    # Who comes back and sends the same event once more is heard: what was taken back does not count as the first.
+    # If a user sends an event again after taking it back, it counts: the one that was taken back is not the first.
     first = Window.partitionBy("event_id", "taken_back").orderBy("partition", "offset")
     rejected = (
-        F.when(F.col("error").isNotNull(), F.concat(F.lit("malformed, "), "error"))
-        .when(F.col("taken_back"), TAKEN_BACK)
-        .when(F.row_number().over(first) > 1, DUPLICATE)
-        .when(F.col("known").isNull(), UNKNOWN_TRACK)
+        sf.when(sf.col("error").isNotNull(), sf.concat(sf.lit("malformed, "), "error"))
+        .when(sf.col("taken_back"), TAKEN_BACK)
+        .when(sf.row_number().over(first) > 1, DUPLICATE)
+        .when(sf.col("known").isNull(), UNKNOWN_TRACK)
     )
-    known = F.broadcast(tracks.select("track_id", F.lit(True).alias("known")))
+    known = sf.broadcast(tracks.select("track_id", sf.lit(True).alias("known")))
     marked = mark_taken_back(messages, keys).join(known, "track_id", "left")
     judged = marked.withColumn("rejected", rejected).cache()
     counts = judged.groupBy("rejected", "in_window").count().collect()
-    # Of a player whose clock is ahead: nobody can hear something after it has come.
-    heard = F.least("listened_at", F.coalesce("received_at", "arrived_at").cast("long"))
+    # If a player's clock is ahead, the time of arrival counts: nobody can hear something after it has arrived.
+    heard = sf.least("listened_at", sf.coalesce("received_at", "arrived_at").cast("long"))
     used = judged.where("rejected is null").withColumn("listened_at", heard)
     return Screened(
         listens=used.drop("rejected", "error", "known", "taken_back"),

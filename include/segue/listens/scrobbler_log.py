@@ -1,7 +1,7 @@
-"""``.scrobbler.log``: what Rockbox and other portable players write down of what was played, versions 1.0 and 1.1.
+"""Read a ``.scrobbler.log``, versions 1.0 and 1.1: the log of plays that Rockbox and other portable players write.
 
-Lines of tab-separated fields after a header of ``#`` lines. A player that knows its time zone writes UTC and says
-``#TZ/UTC``; most write the time of their own clock, and say ``#TZ/UNKNOWN``.
+After a header of ``#`` lines, each line has fields separated by tabs. A player that knows its time zone writes UTC
+and the header line ``#TZ/UTC``. Most players write the time of their own clock, and ``#TZ/UNKNOWN``.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def scrobbler_log(path: Path, zone: tzinfo | None = None) -> Iterator[Line]:
     path
         The file.
     zone
-        That the player's clock is set to; default this computer's. Not used if the log says that it is in UTC.
+        Time zone of the player's clock; by default this computer's. It is ignored if the log says ``#TZ/UTC``.
 
     Yields
     ------
     Line
-        In the log's order. A track that was skipped is no play.
+        In the order of the log. A skipped track is not a play.
 
     Raises
     ------
@@ -42,7 +42,9 @@ def scrobbler_log(path: Path, zone: tzinfo | None = None) -> Iterator[Line]:
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as stream:
         if not stream.readline().startswith(HEADER):
-            raise ImportFileError(f"{path} does not begin with {HEADER}0 or {HEADER}1: is it a .scrobbler.log?")
+            raise ImportFileError(
+                f"{path} is not a .scrobbler.log: it does not begin with {HEADER}0 or {HEADER}1."
+            )
         number = 0
         for text in stream:
             line = text.rstrip("\r\n")
@@ -55,21 +57,21 @@ def scrobbler_log(path: Path, zone: tzinfo | None = None) -> Iterator[Line]:
 
 def _play(fields: list[str], zone: tzinfo | None) -> Play:
     if len(fields) < len(_FIELDS) - 1:
-        raise ValueError(f"{len(fields)} fields, and not {len(_FIELDS) - 1} or more with tabs between them")
-    told = dict(zip(_FIELDS, (field.strip() for field in fields), strict=False))
-    if told["rating"] != "L":
-        raise ValueError("skipped on the player" if told["rating"] == "S" else f"a rating {told['rating']!r}")
-    if not _is_number(told["at"]):
-        raise ValueError(f"a time that is none: {told['at']!r}")
-    clock = datetime.fromtimestamp(int(told["at"]), UTC).replace(tzinfo=zone)
+        raise ValueError(f"{len(fields)} fields separated by tabs instead of {len(_FIELDS) - 1} or more")
+    named = dict(zip(_FIELDS, (field.strip() for field in fields), strict=False))
+    if named["rating"] != "L":
+        raise ValueError("skipped on the player" if named["rating"] == "S" else f"a rating {named['rating']!r}")
+    if not _is_number(named["at"]):
+        raise ValueError(f"{named['at']!r} is not a time")
+    clock = datetime.fromtimestamp(int(named["at"]), UTC).replace(tzinfo=zone)
     info: dict[str, object] = {}
-    if _is_number(told["length_s"]) and int(told["length_s"]):
-        info["duration"] = int(told["length_s"])
-    if told["number"]:
-        info["tracknumber"] = told["number"]
+    if _is_number(named["length_s"]) and int(named["length_s"]):
+        info["duration"] = int(named["length_s"])
+    if named["number"]:
+        info["tracknumber"] = named["number"]
     with suppress(ValueError):
-        info["track_mbid"] = str(UUID(told.get("mbid", "")))
-    return play_of(int(clock.timestamp()), told["artist"], told["track"], told["album"], info)
+        info["track_mbid"] = str(UUID(named.get("mbid", "")))
+    return play_of(int(clock.timestamp()), named["artist"], named["track"], named["album"], info)
 
 
 def _is_number(text: str) -> bool:

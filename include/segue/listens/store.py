@@ -1,22 +1,41 @@
-"""The listens as the API shows them: a MongoDB collection that follows the Kafka topic."""
+"""The collection `listens`: what the API shows and what live recommendations are made from.
+
+It follows the Kafka topic. Two processes write to it: the API's follower writes every event, and the live
+recommendations write those that they are about to use. Both insert, and an event that is there already stays as it
+is, so it does not matter which of them comes first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json
-from pymongo import ASCENDING, DESCENDING, ReplaceOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from segue.listens.events import Listen
+from segue.listens.history import History
 
-COLLECTION = "listens"
-RECORDING_IDS = ("recording_msid", "recording_mbid")
-DUPLICATE_KEY = 11000
+COLLECTION: Final = "listens"
+DUPLICATE_KEY: Final = 11000
+
+INDEXES: Final = (
+    IndexModel([("listener", ASCENDING)], sparse=True),
+    IndexModel([("user_name", ASCENDING), ("recordings", ASCENDING)]),
+    IndexModel([("user_name", ASCENDING), ("named", ASCENDING), ("listened_at", DESCENDING)]),
+)
+"""For histories, for recordings by their ids, and for the API's pages.
+
+SecantusDB uses an index only for equalities on its first fields and one range on the next, and it ignores partial
+indexes for ``$exists``. So `listener` and `named` are fields of their own.
+"""
+
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +49,7 @@ class Span:
 class ListenStore:
     """The collection ``listens``, one document an event.
 
-    What a player sent is kept as the event's JSON text, never as a document: no key of a stranger's reaches the
-    database, whatever it is called.
+    The methods below that return listens leave out events of version 1: they have no names to show.
 
     Parameters
     ----------
@@ -39,23 +57,19 @@ class ListenStore:
         The corpus' database.
     """
 
-    def __init__(self, database: Database[dict[str, Any]]) -> None:
+    def __init__(self, database: Database[Document]) -> None:
         self._listens = database[COLLECTION]
-
-    def create_indexes(self) -> None:
-        """Make the queries below quick."""
-        self._listens.create_index([("user_name", ASCENDING), ("listened_at", DESCENDING)])
 
     def put(self, events: Iterable[Listen]) -> None:
         """Insert the events that are not there yet."""
-        documents = [_document(event) for event in events]
+        documents = [document_of(event) for event in events]
         if documents:
-            with present_stay():
+            with duplicates_ignored():
                 self._listens.insert_many(documents, ordered=False)
 
     def replace(self, events: Iterable[Listen]) -> None:
-        """Store events, in the place of those with the same ids."""
-        documents = [_document(event) for event in events]
+        """Store events in the place of those with the same ids."""
+        documents = [document_of(event) for event in events]
         if documents:
             self._listens.bulk_write(
                 [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents], ordered=False
@@ -77,62 +91,72 @@ class ListenStore:
         user_name
             Whose.
         before, after
-            Only listens strictly before, strictly after; in seconds since 1970. With `after` alone, those that
-            follow it most closely.
+            Only listens strictly before and strictly after these times, in seconds since 1970. With `after` alone,
+            those that follow it most closely.
         count
             At most so many.
         offset
-            So many are left out first.
+            How many of them to skip first.
         """
-        query = _query(user_name, before, after)
         if count == 0:
-            return []  # to MongoDB a limit of 0 is none
+            return []  # MongoDB takes a limit of 0 for no limit
         oldest_first = after is not None and before is None
         order = ASCENDING if oldest_first else DESCENDING
-        found = self._listens.find(query).sort([("listened_at", order)]).skip(offset).limit(count)
-        events = [_event(document) for document in found]
+        found = self._listens.find(_shown(user_name, before, after)).sort([("listened_at", order)])
+        events = [event_of(document) for document in found.skip(offset).limit(count)]
         return events[::-1] if oldest_first else events
 
     def between(self, user_name: str, start: int, end: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """Read the time and the event's fields of all listens from `start` until before `end`, in no order."""
-        query = {"user_name": user_name, "listened_at": {"$gte": start, "$lt": end}}
+        query = {"user_name": user_name, "named": True, "listened_at": {"$gte": start, "$lt": end}}
         for document in self._listens.find(query, {"_id": 0, "listened_at": 1, "event": 1}):
             yield document["listened_at"], from_json(document["event"])
 
-    def played_as(self, user_name: str, recordings: Collection[str]) -> dict[str, Listen]:
-        """Find a listen of the user for each id of a recording, MSID or MBID, that they have played.
-
-        There is no index for it, which would double the cost of every listen: it reads all of the user's listens.
-        """
-        wanted = {"$in": sorted(recordings)}
-        query = {"user_name": user_name, "$or": [{name: wanted} for name in RECORDING_IDS]}
-        found = list(self._listens.find(query))
-        return {
-            document[name]: _event(document) for name in RECORDING_IDS for document in found if name in document
-        }
-
     def count(self, user_name: str, *, before: int | None = None, after: int | None = None) -> int:
         """Count the listens of a user: all, or those strictly before and strictly after a time."""
-        return self._listens.count_documents(_query(user_name, before, after))
+        return self._listens.count_documents(_shown(user_name, before, after))
 
     def span(self, user_name: str) -> Span | None:
         """Find the newest and the oldest listen; None if there is none."""
         ends = [
-            self._listens.find_one({"user_name": user_name}, {"listened_at": 1}, sort=[("listened_at", order)])
+            self._listens.find_one(_shown(user_name), {"listened_at": 1}, sort=[("listened_at", order)])
             for order in (DESCENDING, ASCENDING)
         ]
         newest, oldest = ends
         return Span(newest["listened_at"], oldest["listened_at"]) if newest and oldest else None
 
+    def history(self, user_name: str) -> History:
+        """Read which tracks of the corpus a listener has played, and when."""
+        wanted = {"_id": 0, "track_id": 1, "listened_at": 1}
+        found = self._listens.find({"listener": user_name}, wanted)
+        return History.of((listen["track_id"], listen["listened_at"]) for listen in found)
+
+    def played_as(self, user_name: str, recordings: Collection[str]) -> dict[str, Listen]:
+        """Find a listen of the user for each id of a recording, MSID or MBID, that they have played."""
+        wanted, found = set(recordings), dict[str, Listen]()
+        for document in self._of_recordings(user_name, recordings, {}):
+            if document["named"]:
+                found |= dict.fromkeys(wanted.intersection(document["recordings"]), event_of(document))
+        return found
+
+    def tracks_played_as(self, user_name: str, recordings: Collection[str]) -> set[str]:
+        """Find the tracks that a listener has played under ids of recordings, MSIDs or MBIDs."""
+        found = self._of_recordings(user_name, recordings, {"_id": 0, "track_id": 1})
+        return {document["track_id"] for document in found if "track_id" in document}
+
     def ids(self, user_name: str, listened_at: int, recording_msid: str) -> list[str]:
         """Find the event ids of a listen."""
-        query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
-        return [found["_id"] for found in self._listens.find(query, {"_id": 1})]
+        events = map(event_of, self._of_recordings(user_name, [recording_msid], {}))
+        return [
+            event.event_id
+            for event in events
+            if (event.listened_at, event.recording_msid) == (listened_at, recording_msid)
+        ]
 
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
-        """Remove a listen; return how many there were."""
-        query = {"user_name": user_name, "listened_at": listened_at, "recording_msid": recording_msid}
-        return self._listens.delete_many(query).deleted_count
+        """Remove a listen; return how many events it was."""
+        gone = self.ids(user_name, listened_at, recording_msid)
+        return self._listens.delete_many({"_id": {"$in": gone}}).deleted_count
 
     def discard(self, events: Iterable[Listen]) -> None:
         """Remove events."""
@@ -142,10 +166,47 @@ class ListenStore:
         """Remove all listens of a user; return how many there were."""
         return self._listens.delete_many({"user_name": user_name}).deleted_count
 
+    def _of_recordings(
+        self, user_name: str, recordings: Collection[str], fields: dict[str, int]
+    ) -> Cursor[Document]:
+        query = {"user_name": user_name, "recordings": {"$in": sorted(recordings)}}
+        return self._listens.find(query, fields or None)
+
+
+def document_of(event: Listen) -> Document:
+    """Write an event as a document.
+
+    What a player sent is kept as the event's JSON text, never as fields: no key that a stranger has chosen reaches
+    the database.
+
+    Returns
+    -------
+    dict
+        ``_id`` (the event's id), ``user_name``, ``listened_at``, ``named`` (whether it has names to show),
+        ``recordings`` (MSID and MBID, as far as they are known) and ``event``. Only if the corpus has the track:
+        ``track_id``, and ``listener``, which is the user's name again, for the index of histories.
+    """
+    document = {
+        "_id": event.event_id,
+        "user_name": event.user_name,
+        "listened_at": event.listened_at,
+        "named": bool(event.track_name),
+        "recordings": [known for known in (event.recording_msid, event.recording_mbid) if known],
+        "event": event.model_dump_json(exclude_none=True),
+    }
+    if event.track_id is None:
+        return document
+    return document | {"track_id": event.track_id, "listener": event.user_name}
+
+
+def event_of(document: Document) -> Listen:
+    """Read the event of a document."""
+    return Listen.model_validate_json(document["event"])
+
 
 @contextmanager
-def present_stay() -> Iterator[None]:
-    """Let an unordered bulk write leave alone what is there: of its errors, duplicate keys are none.
+def duplicates_ignored() -> Iterator[None]:
+    """Ignore the duplicate-key errors of an unordered bulk write: what is there already stays as it is.
 
     Raises
     ------
@@ -160,22 +221,7 @@ def present_stay() -> Iterator[None]:
             raise
 
 
-def _query(user_name: str, before: int | None, after: int | None) -> dict[str, Any]:
+def _shown(user_name: str, before: int | None = None, after: int | None = None) -> dict[str, Any]:
     bounds = {"$lt": before, "$gt": after}
     given = {operator: bound for operator, bound in bounds.items() if bound is not None}
-    return {"user_name": user_name} | ({"listened_at": given} if given else {})
-
-
-def _document(event: Listen) -> dict[str, Any]:
-    document = {
-        "_id": event.event_id,
-        "user_name": event.user_name,
-        "listened_at": event.listened_at,
-        "recording_msid": event.recording_msid,
-        "event": event.model_dump_json(exclude_none=True),
-    }
-    return document | ({"recording_mbid": event.recording_mbid} if event.recording_mbid else {})
-
-
-def _event(document: dict[str, Any]) -> Listen:
-    return Listen.model_validate_json(document["event"])
+    return {"user_name": user_name, "named": True} | ({"listened_at": given} if given else {})

@@ -1,17 +1,15 @@
-"""All listens up to some offsets, or some day: what trainings learn from.
+"""Read the listens that trainings learn from: all up to some offsets, or up to some day.
 
-The lake's come first. It still has what retention has deleted from Kafka, and knows the tracks that were matched
-after a listen came. Kafka has what came since.
+Those in the lake are preferred. The lake keeps listens that Kafka's retention has deleted, and it has the tracks
+that listens were matched to later. Kafka has the listens that came since the lake's last run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from segue.connections import kafka, offsets
-from segue.connections.windows import OffsetWindow
+from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import TrainingError
 from segue.listens import ingestion
 from segue.listens.lake_table import DAY, ListensTable
@@ -28,7 +26,12 @@ COLUMNS: Final = ("partition", "offset", "arrived_at", "error", *_EVENT)
 
 
 def read_until(
-    spark: SparkSession, settings: Settings, window: OffsetWindow, *, since: Mapping[int, int] | None = None
+    spark: SparkSession,
+    settings: Settings,
+    window: OffsetWindow,
+    topic: OffsetWindow,
+    *,
+    since: Offsets | None = None,
 ) -> DataFrame:
     """Read all listens up to the ends of a window; a retry reads the same.
 
@@ -38,24 +41,26 @@ def read_until(
     settings : Settings
         Where Kafka and the lake are.
     window : OffsetWindow
-    since : mapping of int to int, optional
-        Listens from these offsets on, by partition, are to tell their offset, in the lake or not.
+    topic : OffsetWindow
+        All that the topic of the window holds now.
+    since : Offsets, optional
+        Listens from these offsets on, by partition, carry their offset, whether the lake has them or not.
 
     Returns
     -------
     DataFrame
-        `COLUMNS` and ``in_window``; ``arrived_at`` is when Kafka got the message, in seconds since 1970. A message
-        that is no listen tells why in ``error``. The same event may be there more than once, as in Kafka.
+        `COLUMNS` and ``in_window``; ``arrived_at`` is when Kafka got the message, in seconds since 1970. ``error``
+        says why a message is no listen. The same event may be there more than once, as in Kafka.
     """
     from pyspark.sql import functions as sf
 
-    there = offsets.whole_topic(kafka.config(settings), window.topic)
-    found = ListensTable(spark, settings.lake_uri).until(window.topic, window.ends, there.ends)
-    held = found[1] if found else {}
+    found = ListensTable(spark, settings.lake_uri).until(window.topic, window.ends, topic.ends)
+    in_lake = found[1] if found else Offsets({})
+    retained = topic.starts
     spans = {}
     for partition, end in window.ends.items():
-        start = min(held.get(partition, 0), (since or {}).get(partition, end))
-        spans[partition] = (min(max(start, there.starts.get(partition, 0)), end), end)
+        start = min(in_lake.get(partition, 0), (since or Offsets({})).get(partition, end))
+        spans[partition] = (min(max(start, retained.get(partition, 0)), end), end)
     messages = ingestion.read(spark, settings, OffsetWindow(window.topic, spans)).select(*COLUMNS)
     if found:
         # Both are needed twice, and decoding is Python's work.

@@ -1,7 +1,7 @@
-"""Write events to Kafka for a service that promises: what it has acknowledged, all replicas of the topic have.
+"""Write events to Kafka for a service that acknowledges an event only once all replicas of the topic have it.
 
-A thread of its own owns the producer, since kafka-python blocks (while it learns of a topic, while its buffer is
-full) and an event loop must not. It sends whatever has gathered, so that batches grow with the load.
+The producer has a thread of its own, because kafka-python blocks while it looks a topic up or its buffer is full,
+and an event loop must not block. The producer sends whatever has gathered, so batches grow with the load.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ DELIVERY_TIMEOUT_MS = 8_000
 """How long a record may wait for its acknowledgement; after that it is reported as not written."""
 
 STUCK_AFTER_S = DELIVERY_TIMEOUT_MS / 1000 + 2
-"""After this time without an answer the producer is given up, and another one made.
+"""A producer that has not answered for so long is replaced by another one.
 
-kafka-python 3.0.12 can wait for ever for a new epoch of an idempotent producer whose broker was killed at the
-wrong moment; nothing expires then.
+If the broker is killed at the wrong moment, kafka-python 3.0.12 waits for ever for a new epoch of its idempotent
+producer, and its records do not expire.
 """
 
 BOOTSTRAP_TIMEOUT_MS = 2_000
@@ -40,12 +40,12 @@ Record = tuple[bytes, bytes]
 """Key and value."""
 
 
-class NotWritten(SegueError):  # noqa: N818 - it is what happened, and says so to the client
-    """Some of the records may not be in Kafka: send them again."""
+class NotWritten(SegueError):  # noqa: N818 - the name says what happened
+    """Some of the records may not be in Kafka; the client should send them again."""
 
 
 class _Batch:
-    """The records of one call and how many of them are still unanswered."""
+    """The records of one call, and how many of them Kafka has not answered yet."""
 
     def __init__(self, topic: str, records: Sequence[Record], loop: asyncio.AbstractEventLoop) -> None:
         self.topic = topic
@@ -59,7 +59,7 @@ class _Batch:
         self._lock = threading.Lock()
 
     def answered(self, error: BaseException | None, count: int = 1) -> None:
-        """Note the fate of `count` records; wake the caller after the last."""
+        """Note the answer for `count` records; wake the caller after the last."""
         with self._lock:
             self._error = self._error or error
             self._open -= count
@@ -68,7 +68,7 @@ class _Batch:
             self._loop.call_soon_threadsafe(self._finish)
 
     def give_up(self) -> None:
-        """Let the caller wait no longer; what is answered from now on is of no interest."""
+        """End the caller's wait; later answers are ignored."""
         self._error = KafkaTimeoutError("no answer at all")
         self._finish()
 
@@ -83,7 +83,7 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Stuck:
-    """Word that nothing comes back from a producer."""
+    """The notice that a producer does not answer."""
 
     producer: KafkaProducer | None
 
@@ -148,7 +148,7 @@ class EventWriter:
     def _released(self, count: int) -> Callable[[asyncio.Future[None]], None]:
         def release(done: asyncio.Future[None]) -> None:
             self.pending -= count
-            done.exception()  # seen, also where nobody waits for it any more
+            done.exception()  # asyncio warns of an exception that nobody has retrieved
 
         return release
 
@@ -162,12 +162,12 @@ class EventWriter:
             self._producer.close(timeout=DELIVERY_TIMEOUT_MS / 1000)
 
     def _replace(self, stuck: Any) -> None:
-        """Give a producer up; once, however many have waited for it in vain."""
+        """Give a producer up, once, even if several callers have waited for it."""
         if self._producer is None or stuck is not self._producer:
             return
         log.error("The Kafka producer does not answer: making another one.")
         self._producer = None
-        # Not close(): that waits for the records first, and ends nothing if they do not go.
+        # close() would wait for the records, and end nothing if they cannot be sent.
         stuck._sender.force_close()
 
     def _send(self, batch: _Batch) -> None:
@@ -182,7 +182,7 @@ class EventWriter:
                 sent += 1
                 future.add_callback(lambda _: batch.answered(None))
                 future.add_errback(batch.answered)
-        except Exception as error:  # whatever it is, the caller hears of it, and the thread goes on
+        except Exception as error:  # of any kind: the caller gets it, and the thread goes on
             if not isinstance(error, KafkaError):
                 log.exception("Events could not be sent.")
             batch.answered(error, len(batch.records) - sent)

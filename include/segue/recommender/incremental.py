@@ -1,176 +1,173 @@
-"""Take in what has arrived since the champion was made, and let the result be the champion if it is no worse.
+"""Update the champion by the listens that it has not learned, and promote the result if it is no worse.
 
-Challenger and champion are judged by the newest half of what the champion has not seen; the challenger has been
-updated by the other half (:mod:`.update`). What is promoted has then taken in everything.
+Candidate and champion are evaluated on the newest half of the listens that the champion has not learned. For this
+the candidate has been updated by the older half only (:mod:`.update`). What is promoted has then learned all of
+them.
 
-Each listen counts once, whatever is replayed: an update starts from all plays. A replay makes it solve the tracks
-of listens that the champion has seen once more. Then there may be nothing to judge by that both have not seen, and
-the gate only finds out whether the challenger is broken.
+Each listen counts once, whatever is replayed, because an update starts from all plays. A replay solves the
+factors of the replayed tracks once more. If the champion has learned all listens of the replay, both have learned
+what they are evaluated on, and the gate only finds out whether the candidate is broken.
 
-An update is no training: what it leaves as it was drifts from what the listens say by now. So each version knows
-how many updates lie between it and the last full training, and is judged beside that one; the next full training,
-which chooses everything anew, ends the drift.
+An update is no training: the parts of the model that it leaves unchanged drift away from what the listens say. So
+each version counts the updates since the last full training, and is compared with that one. The next full training
+chooses everything anew, which ends the drift.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from functools import partial
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ModelError
-from segue.recommender import training
-from segue.recommender.components.blend import learning_rows
-from segue.recommender.evaluation.metrics import judge
+from segue.listens import training_data
+from segue.listens.screening import Screened
+from segue.recommender.candidate import UPDATES, Candidate, Lineage, PromotionDecision, load, say
+from segue.recommender.components.blend import sample_listeners
+from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window
+from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
-from segue.recommender.model import NAME
-from segue.recommender.training import ENDS, FULL, Decision, load, say
-from segue.recommender.update import carry_over, take_in
+from segue.recommender.model import NAME, Recommender
+from segue.recommender.retraining import Retraining, Start
+from segue.recommender.training import train_in_full
+from segue.recommender.update import fold_in_plays, reindex
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
-    from segue.connections.registry import Registry, Version
+    from segue.connections.registry import Version
+    from segue.settings import Settings
 
 TOLERANCE = 0.01
-"""How much worse than the champion's, relatively, the challenger's NDCG@10 may be."""
-
-UPDATES = "updates_since_full_training"
-"""Tag of a version: how many updates lie between it and the last full training."""
+"""How much lower than the champion's, relatively, the candidate's NDCG@10 may be."""
 
 NEVER = int(np.iinfo(np.int64).max)
 """An offset that no listen has."""
 
 
-def train_incrementally(
-    spark: SparkSession,
-    material: Material,
-    ends: Mapping[int, int],
-    registry: Registry,
-    *,
-    again: Mapping[int, int] | None = None,
-    topic: Mapping[int, int] | None = None,
-    seed: int = 0,
-) -> Decision:
-    """Take in what has arrived since the champion was made.
+@dataclass(frozen=True)
+class IncrementalUpdate(Retraining):
+    """Update the champion by one window of the topic of listens, on top of everything before it.
 
     Parameters
     ----------
-    spark : SparkSession
-        Not used unless the training is a full one.
-    material : Material
-    ends : mapping of int to int
-        Where in Kafka the listens end, by partition.
-    registry : Registry
-    again : mapping of int to int, optional
-        For a replay: from where on, by partition, listens are taken in also if the champion has seen them.
-    topic : mapping of int to int, optional
-        Where the topic ends by now, as for :func:`ends_of`.
+    window : OffsetWindow
+    replay : bool
+        Learn the window's listens once more, even those that the champion has learned.
     seed : int
-        Of a full training.
-
-    Raises
-    ------
-    TrainingError
-        As :func:`.train_in_full`, which takes over where there is no champion that can be loaded.
+        Seed of the full training that takes over if no champion can be loaded.
     """
-    champion = registry.champion(NAME)
-    model = load(lambda: champion) if champion else None
-    if champion is None or model is None:
-        say("There is no champion to start from: training in full")
-        return training.train_in_full(spark, material, ends, registry, seed=seed)
-    plays = material.interactions
-    seen = ends_of(champion, topic)
-    if again and any(end > ends.get(partition, 0) for partition, end in seen.items()):
-        reason = f"{champion} has learned from more than this window by now: replay it again"
-        return Decision(False, str(champion), reason, None, {})
-    unseen = from_on(material, seen, 0)
-    taken = unseen | from_on(material, again or {}, NEVER)
-    if not taken.any():
-        return Decision(False, str(champion), f"{champion} has already seen all of these listens", None, {})
-    fresh = unseen if unseen.any() else taken
-    times = np.asarray(plays.timestamp)
-    judging = fresh & (times >= np.median(times[fresh]))
-    window = Window(plays.matrix(~judging), plays.matrix(judging))
-    # The champion would win by what it knows: where it has seen all, so must the challenger.
-    learned = window.history if unseen.any() else plays.matrix()
-    model = carry_over(model, material.catalogue)
-    challenger = take_in(model, plays.matrix(~taken), learned, material.audio)
-    rows = learning_rows(window)
-    new, old = (judge(each.blend, window, listeners=rows).means() for each in (challenger, model))
-    new_to = "new to" if unseen.any() else "taken in again, all seen by"
+
+    window: OffsetWindow
+    replay: bool = False
+    seed: int = 0
+
+    def window_in(self, topic: OffsetWindow) -> OffsetWindow:
+        """Return the window that was asked for."""
+        del topic
+        return self.window
+
+    def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
+        """Read all listens up to the window's end; those in it and those not learned carry their offset."""
+        say(f"Reading the topic {self.window.topic!r} up to a window of {self.window.size:,} messages …")
+        learned = start.learned
+        since = {
+            partition: min(first, learned.get(partition, 0)) for partition, first in self.window.starts.items()
+        }
+        return training_data.read_until(spark, settings, self.window, start.topic, since=Offsets(since))
+
+    def decide(self, spark: SparkSession, start: Start, material: Material) -> PromotionDecision:
+        """Update the champion, or train in full if there is none that can be loaded."""
+        champion = start.champion
+        model = load(champion) if champion else None
+        if champion is None or model is None:
+            say("There is no champion to start from: training in full")
+            return train_in_full(spark, start, material, seed=self.seed)
+        if self.replay and start.learned.ahead_of(self.window.ends):
+            return start.keep(
+                f"{champion} has learned listens after the end of this window: trigger the replay again"
+            )
+        not_learned = material.at_or_after(start.learned)
+        replayed = material.at_or_after(self.window.starts, unnamed=NEVER) & self.replay
+        if not (not_learned | replayed).any():
+            return start.keep(f"{champion} has already seen all of these listens")
+        model = reindex(model, material.catalogue)
+        return _update(start, champion, model, material, not_learned, replayed)
+
+    def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
+        """Return what the window held, what waits behind it, and how long it took from the first event on."""
+        figures = {
+            "window": self.window.to_json(),
+            "messages_in_window": screened.in_window,
+            "lost_by_retention": self.window.lost,
+            "waiting_after_window": start.end_offsets.ahead_of(self.window.ends),
+            "replayed": self.replay,
+        }
+        first = screened.listens.where("in_window").agg({"arrived_at": "min"}).first()
+        if decision.promoted and first and first[0]:
+            figures["first_event_to_promoted_s"] = time.time() - first[0]
+        return figures
+
+
+def _update(
+    start: Start,
+    champion: Version,
+    model: Recommender,
+    material: Material,
+    not_learned: NDArray[np.bool_],
+    replayed: NDArray[np.bool_],
+) -> PromotionDecision:
+    """Update the champion's model by the marked listens, and promote the result if it passes the gate."""
+    plays, to_learn = material.interactions, not_learned | replayed
+    new = not_learned if not_learned.any() else to_learn
+    window = _newest_half(plays, new)
+    # If the champion has learned everything, the candidate must have, too: otherwise the champion wins by it.
+    learned = window.train if not_learned.any() else plays.matrix()
+    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio)
+    rows = sample_listeners(window)
+    reached, before = (evaluate_ranking(each.blend, window, listeners=rows).means() for each in (candidate, model))
+    listens = f"the later half of {int(new.sum()):,} listens"
+    news = (
+        f"that {champion} has not learned" if not_learned.any() else f"of a replay, which {champion} has learned"
+    )
     reason = (
-        f"NDCG@10 {new['ndcg@10']:.3f} against {champion}'s {old['ndcg@10']:.3f}, {len(rows)} listeners; "
-        f"judged by the later half of {int(fresh.sum()):,} listens {new_to} {champion}"
+        f"NDCG@10 {reached['ndcg@10']:.3f} against {champion}'s {before['ndcg@10']:.3f}, {len(rows)} listeners; "
+        f"evaluated on {listens} {news}"
     )
     if not len(rows):
-        reason = f"nothing to judge by: in the later half of {int(fresh.sum()):,} listens nobody plays a new track"
+        reason = f"nothing to judge by: in {listens} nobody plays a new track"
     say(reason)
-    updates = int(champion.tags.get(UPDATES, "0")) + 1
-    full = int(champion.tags.get(FULL, champion.number))
-    figures: dict[str, Any] = {"challenger": new, "champion": old["ndcg@10"], UPDATES: updates}
+    lineage = Lineage.made_from(champion, start.window.ends, updates=1)
+    figures: dict[str, Any] = {"challenger": reached, "champion": before["ndcg@10"], UPDATES: lineage.updates}
     figures["listens"] = len(material.offsets)
-    if full == champion.number:
-        figures["ndcg@10_of_full_training"] = old["ndcg@10"]
-    elif (trained := load(partial(registry.version, NAME, full))) is not None:
-        trained = carry_over(trained, material.catalogue)
-        figures["ndcg@10_of_full_training"] = judge(trained.blend, window, listeners=rows).means()["ndcg@10"]
-    if new["ndcg@10"] < (1 - TOLERANCE) * old["ndcg@10"]:
-        return Decision(False, str(champion), reason, None, figures)
-    product = take_in(challenger, learned, plays.matrix(), material.audio)
-    tags = {UPDATES: str(updates), FULL: str(full)}
-    return training.promote(product, ends, registry, reason, figures, tags=tags, successor_of=champion)
+    if lineage.full_training == champion.number:
+        figures["ndcg@10_of_full_training"] = before["ndcg@10"]
+    elif (trained := _full_training(start, lineage)) is not None:
+        blend = reindex(trained, material.catalogue).blend
+        compared = evaluate_ranking(blend, window, listeners=rows).means()
+        figures["ndcg@10_of_full_training"] = compared["ndcg@10"]
+    if reached["ndcg@10"] < (1 - TOLERANCE) * before["ndcg@10"]:
+        return start.keep(reason, figures)
+    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio)
+    return Candidate(updated, lineage, reason, figures).promote(start.registry, successor_of=champion)
 
 
-def forgotten_since_full_training(registry: Registry, removed: Mapping[str, float]) -> int:
-    """Count the users of whom the champion's factors and relations may have a trace, though they were forgotten.
+def _newest_half(plays: Interactions, marked: NDArray[np.bool_]) -> Window:
+    """Hold out the newest half of the marked listens."""
+    times = np.asarray(plays.timestamp)
+    newest = marked & (times >= np.median(times[marked]))
+    return Window(plays.matrix(~newest), plays.matrix(newest))
 
-    Parameters
-    ----------
-    registry : Registry
-    removed : mapping of str to float
-        What users have taken back: :meth:`segue.listens.removals.Removals.all`.
-    """
-    champion = registry.champion(NAME)
+
+def _full_training(start: Start, lineage: Lineage) -> Recommender | None:
+    """Load the full training that a lineage begins with; None if it is missing or damaged."""
     try:
-        full = champion and registry.version(NAME, int(champion.tags.get(FULL, champion.number)))
-    except ModelError:
-        full = None
-    since = full.made_at.timestamp() if full else 0.0
-    return sum(at > since for key, at in removed.items() if key.startswith("user:") and "/" not in key)
-
-
-def unseen_from(registry: Registry, starts: Mapping[int, int], topic: Mapping[int, int]) -> dict[int, int]:
-    """From which offset on, by partition, the champion has not seen the listens, or they are in a window."""
-    champion = registry.champion(NAME)
-    seen = ends_of(champion, topic) if champion else {}
-    return {partition: min(start, seen.get(partition, 0)) for partition, start in starts.items()}
-
-
-def ends_of(champion: Version, topic: Mapping[int, int] | None = None) -> dict[int, int]:
-    """Up to which offsets, by partition, a version has seen the listens.
-
-    Parameters
-    ----------
-    champion : Version
-    topic : mapping of int to int, optional
-        Where the topic ends by now. One that ends before what the version has seen was made anew: of that it has
-        seen nothing.
-    """
-    seen = {int(partition): end for partition, end in json.loads(champion.tags[ENDS]).items()}
-    if topic is not None and any(end > topic.get(partition, 0) for partition, end in seen.items()):
-        return {}
-    return seen
-
-
-def from_on(material: Material, starts: Mapping[int, int], otherwise: int) -> NDArray[np.bool_]:
-    """Mark the listens from these offsets on, by partition; `otherwise` is that of partitions not named."""
-    partitions, offsets = material.offsets.T
-    named, which = np.unique(partitions, return_inverse=True)
-    first = np.array([starts.get(int(partition), otherwise) for partition in named], dtype=np.int64)
-    return np.asarray(offsets >= first[which])
+        return load(start.registry.version(NAME, lineage.full_training or 0))
+    except ModelError as error:
+        say(f"The update is not compared with the last full training. {error}")
+        return None

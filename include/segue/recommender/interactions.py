@@ -1,4 +1,4 @@
-"""Read who played what, from a file of anybody's data."""
+"""Plays by listener and track, and reading them from a file."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ NAMES = {
     "plays": {"plays", "play_count", "playcount", "count", "weight"},
     "timestamp": {"timestamp", "listened_at", "time"},
 }
-"""What a column may be called, in any case."""
+"""Names that a column may have; upper and lower case do not matter."""
 
 MILLISECONDS_FROM = 1e11
-"""Epoch numbers beyond it (the year 5138 in seconds) are milliseconds."""
+"""Larger epoch numbers are taken as milliseconds. In seconds this is the year 5138."""
 
 
 @dataclass(frozen=True)
 class Interactions:
-    """Plays, one element a row of the file.
+    """Plays, as arrays with one element for each row of their source.
 
     Parameters
     ----------
     user, item : ndarray of int, shape (n_rows,)
         Positions in `users` and `items`.
     plays : ndarray of float32, shape (n_rows,)
-        How often, more than 0.
+        How many plays the row stands for; more than 0.
     timestamp : ndarray of float64, shape (n_rows,), or None
-        Seconds since 1970; None where the data has no times.
+        Seconds since 1970; None if the data has no times.
     users, items : ndarray of str
-        Names.
+        Names of listeners and of tracks.
     """
 
     user: NDArray[np.integer[Any]]
@@ -50,7 +50,7 @@ class Interactions:
     items: NDArray[np.str_]
 
     def matrix(self, rows: NDArray[np.bool_] | None = None) -> sparse.csr_matrix:
-        """Add plays up to a matrix of shape (n_users, n_items), of all rows or of those marked in `rows`."""
+        """Sum the plays of all rows, or of those marked in `rows`, as a matrix of shape (n_users, n_items)."""
         chosen = slice(None) if rows is None else rows
         shape = (len(self.users), len(self.items))
         return sparse.csr_matrix((self.plays[chosen], (self.user[chosen], self.item[chosen])), shape=shape)
@@ -87,8 +87,9 @@ def read_interactions(path: Path) -> Interactions:
     Parameters
     ----------
     path : Path
-        ``.csv``, ``.tsv`` or ``.parquet`` with the columns user, item and optionally plays (default 1 a row) and
-        timestamp (epoch seconds or milliseconds, or ISO 8601); the usual other names of `NAMES` will do.
+        ``.csv``, ``.tsv`` or ``.parquet`` with the columns user and item, and optionally plays (default 1 for each
+        row) and timestamp (epoch seconds or milliseconds, or ISO 8601). Other usual names of a column, those of
+        `NAMES`, are accepted.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def read_interactions(path: Path) -> Interactions:
     Raises
     ------
     CorpusError
-        If the file cannot be read or says something impossible; the message names the column and the row.
+        If the file cannot be read or has an impossible value; the message names the column and the row.
     """
     table = read_table(path, text=True)
     table = table.rename(columns=_columns(path, [str(name) for name in table.columns]))
@@ -171,5 +172,5 @@ def _times(path: Path, table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _row(wrong: pd.Series[bool] | NDArray[np.bool_]) -> int:
-    """Row of the first that is wrong; 1 is the first below the header."""
+    """Return the number of the first wrong row; row 1 is the first below the header."""
     return int(np.flatnonzero(np.asarray(wrong))[0]) + 1

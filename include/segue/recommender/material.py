@@ -1,4 +1,4 @@
-"""What the trainings learn from: listens and tracks, read from Spark into arrays."""
+"""What a retraining learns from: listens and tracks, collected from Spark into arrays."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.connections.windows import Offsets
 from segue.errors import TrainingError
 from segue.recommender.interactions import Interactions
 from segue.recommender.model import Catalogue
@@ -25,14 +26,14 @@ MIN_TRACKS = 2
 
 @dataclass(frozen=True)
 class Material:
-    """What there is to learn from.
+    """Listens and tracks that a retraining learns from.
 
     Parameters
     ----------
     interactions : Interactions
-        `items` are the whole catalogue, in its order.
+        Its `items` are the whole catalogue, in the same order.
     offsets : ndarray of int, shape (n_listens, 2)
-        Kafka partition and offset of each listen.
+        Kafka partition and offset of each listen; both -1 for a listen that was read from the lake.
     catalogue : Catalogue
     audio : Audio
     """
@@ -49,8 +50,8 @@ class Material:
         Parameters
         ----------
         listens : DataFrame
-            ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``partition``, ``offset``: of tracks
-            of the corpus.
+            ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``partition``, ``offset``. Every
+            track is in `tracks`.
         tracks : DataFrame
             ``track_id``, ``title``, ``artist``, ``features`` (binary, see `segue.tracks.vectors`).
 
@@ -97,9 +98,28 @@ class Material:
         offsets = np.column_stack([played.column(name).to_numpy() for name in ("partition", "offset")])
         return cls(interactions, offsets.astype(np.int64, copy=False), catalogue, audio)
 
+    def at_or_after(self, first: Offsets, *, unnamed: int = 0) -> NDArray[np.bool_]:
+        """Mark the listens at or after some offsets.
+
+        Parameters
+        ----------
+        first : Offsets
+        unnamed : int
+            The offset for partitions that `first` does not have.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_listens,)
+            False for listens that were read from the lake.
+        """
+        partitions, offsets = self.offsets.T
+        named, which = np.unique(partitions, return_inverse=True)
+        bounds = np.array([first.get(int(partition), unnamed) for partition in named], dtype=np.int64)
+        return np.asarray(offsets >= bounds[which])
+
 
 def _encoded(names: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.str_]]:
-    """Return each row's number and the names in their order, without a Python object for each row."""
+    """Return each row's position in the sorted names, and these names. It makes no Python object for each row."""
     encoded = names.dictionary_encode().unify_dictionaries()
     if not encoded.num_chunks:
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=str)

@@ -1,10 +1,10 @@
-"""The recommender that serves: a catalogue and a blend, kept as one folder of arrays that needs no Spark.
+"""The recommender: a catalogue and a blend, kept as a folder of arrays that needs no Spark to be loaded.
 
 A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.parquet``, ``factors.npy``,
 ``popularity.npy``, and for each component of sparse relations ``<name>.data.npy``, ``<name>.indices.npy`` and
-``<name>.indptr.npy``. It is written whole or not at all. The arrays are mapped into memory: what is never
-asked for stays on the disk, and processes of one machine share the rest. Format 1 had ``<name>.npz`` instead, and
-is read as well.
+``<name>.indptr.npy``. The manifest is written last, so a folder without it is not loaded. The arrays are mapped
+into memory: what is never used stays on the disk, and the processes of one machine share the rest. Format 1 has
+``<name>.npz`` instead of the three files of a component. It can still be read.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from segue.recommender.evaluation.metrics import Scorer
 from segue.recommender.recipe import Recipe
 
 NAME = "recommender"
-"""Of the model in the registry."""
+"""Name of the model in the registry."""
 
 FORMAT = 2
-"""Raised whenever the folder changes; :data:`READABLE` are read."""
+"""Version of the folder's layout. It is raised with each change; formats in `READABLE` can be read."""
 
 READABLE = (1, FORMAT)
 
@@ -47,7 +47,7 @@ MANIFEST = "recommender.json"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The tracks that can be recommended; their order is that of every array.
+    """The tracks that can be recommended, in the order of every array.
 
     Parameters
     ----------
@@ -64,12 +64,12 @@ class Catalogue:
 
     @cached_property
     def position(self) -> dict[str, int]:
-        """Where each track id is."""
+        """Position of each track id."""
         return {track: i for i, track in enumerate(self.track_ids)}
 
     @cached_property
     def artist_numbers(self) -> NDArray[np.int32]:
-        """Number the artists; -1 where unknown."""
+        """Number of each track's artist; -1 if the artist is unknown."""
         number = {name: i for i, name in enumerate(sorted({artist for artist in self.artists if artist}))}
         return np.array([number.get(artist, -1) for artist in self.artists], dtype=np.int32)
 
@@ -79,7 +79,7 @@ class Catalogue:
         return bool(self.artist_numbers.max(initial=-1) > 0)
 
     def name(self, track: int) -> str:
-        """Title and artist, as a reader would write them."""
+        """Return title and artist for a sentence, such as ``“Hunter” by Björk``."""
         title = self.titles[track] or self.track_ids[track]
         return f"“{title}” by {self.artists[track]}" if self.artists[track] else f"“{title}”"
 
@@ -94,7 +94,7 @@ class Recommender:
     blend : Blend
         Components ``factors`` (`Factors`), ``popularity`` (`Popularity`), and item-to-item ones (`Neighbours`).
     recipe : Recipe
-        What it was made by; the next one can be made in the same way.
+        The choices that it was made by.
     """
 
     catalogue: Catalogue
@@ -103,17 +103,17 @@ class Recommender:
 
     @property
     def popularity(self) -> NDArray[np.float32]:
-        """What everybody plays: ln(1 + listeners) of each track."""
+        """Popularity of each track: ln(1 + listeners)."""
         return cast(Popularity, self.blend.components["popularity"]).values
 
     @property
     def alike(self) -> Neighbours | None:
-        """Which tracks sound alike; None in a recommender made without audio."""
+        """Which tracks sound alike; None if the recommender was made without audio."""
         component = self.blend.components.get("sound")
         return component if isinstance(component, Neighbours) else None
 
     def save(self, folder: Path) -> None:
-        """Write into a folder, which is made; the manifest comes last."""
+        """Write into a folder, which is created if necessary. The manifest is written last."""
         folder.mkdir(parents=True, exist_ok=True)
         columns = {"track_id": self.catalogue.track_ids, "title": self.catalogue.titles}
         table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()}).append_column(
@@ -124,7 +124,7 @@ class Recommender:
         manifest["recipe"] = self.recipe.summary()
         for name, component in self.blend.components.items():
             if isinstance(component, Factors):
-                np.save(folder / f"{name}.npy", component.items)
+                np.save(folder / f"{name}.npy", component.item_factors)
                 manifest[name] = {"alpha": component.alpha, "regularization": component.regularization}
             elif isinstance(component, Popularity):
                 np.save(folder / f"{name}.npy", component.values)
@@ -142,7 +142,7 @@ class Recommender:
         Raises
         ------
         ModelError
-            If something is missing, damaged, of another version, or does not fit together.
+            If something is missing or damaged, has an unknown format, or does not fit together.
         """
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
@@ -154,7 +154,7 @@ class Recommender:
             damaged = [name for name, digest in manifest["files"].items() if _digest(folder / name) != digest]
             if damaged:
                 raise ModelError(
-                    f"The recommender in {folder} is damaged: {', '.join(damaged)} is not as written."
+                    f"The recommender in {folder} is damaged: {', '.join(damaged)} has changed since."
                 )
             return cls._read(folder, manifest)
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
@@ -192,7 +192,7 @@ class Recommender:
 
 def _size(component: Scorer) -> int:
     if isinstance(component, Factors):
-        return len(component.items)
+        return len(component.item_factors)
     if isinstance(component, Popularity):
         return len(component.values)
     return int(cast(Neighbours, component).relations.shape[1])

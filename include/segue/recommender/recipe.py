@@ -1,4 +1,4 @@
-"""What the validation window decides, and building the product's components from it."""
+"""The choices made on the validation window, and fitting the blend by them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Habit, Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation import classification
-from segue.recommender.evaluation.metrics import Scorer, Task, judge
+from segue.recommender.evaluation.metrics import Scorer, Task, evaluate_ranking
 from segue.recommender.evaluation.windows import Window
 from segue.runs.progress import step
 
 Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
-"""Fits ALS to plays; in the product it is :func:`segue.recommender.components.als.fit`."""
+"""Fits ALS to play counts, as :func:`segue.recommender.components.als.fit` does."""
 
 Say = Callable[[str], None]
 
 Tried = dict[Hyperparameters, float]
-"""NDCG@10 on the validation window by ALS' parameters."""
+"""NDCG@10 of ALS alone on the validation window, by its parameters."""
 
 Choice = TypeVar("Choice")
 
@@ -38,9 +38,9 @@ TRIALS = 8
 ITERATIONS = (5, 15)
 
 LARGEST_FIT = 3e11
-"""Multiplications (:func:`multiplications`) of the largest ALS fit that is tried: some 250 s of CPU in MLlib."""
+"""A fit of ALS with more :func:`multiplications` is not tried. This many take MLlib some 250 s of CPU."""
 
-# Of each choice the first is what small data bears; see _prefer.
+# The first of each is the safest with little data; see _prefer.
 SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)
 EASE_REGULARIZATIONS = (100.0, 3.0, 10.0, 30.0, 300.0, 1000.0)
 COSINE_BALANCES = (0.5, 0.35, 0.2)
@@ -50,12 +50,14 @@ COSINE_KEPT = 1_000
 
 @dataclass(frozen=True)
 class Audio:
-    """What is known of the tracks besides plays.
+    """What is known of the tracks besides their plays.
 
     Parameters
     ----------
     sounds : ndarray of float32, shape (n_tracks, n_dimensions)
+        From :func:`.sound.embed`.
     artists : sequence of str, length n_tracks
+        Empty for an unknown artist.
     """
 
     sounds: NDArray[np.float32]
@@ -63,13 +65,13 @@ class Audio:
 
     @classmethod
     def of(cls, features: NDArray[np.float32], artists: Sequence[str]) -> Audio:
-        """Derive from audio features, shape (n_tracks, n_features)."""
+        """Compute from audio features, shape (n_tracks, n_features)."""
         with step("Placing the tracks by their sound"):
             return cls(embed(features), artists)
 
     @cached_property
     def relations(self) -> Neighbours:
-        """Tracks that sound alike."""
+        """Which tracks sound alike."""
         return alike(self.sounds)
 
 
@@ -80,15 +82,18 @@ class Recipe:
     Parameters
     ----------
     als : Hyperparameters
-    ease_regularization, cosine_balance : float
+    ease_regularization : float
+        λ of :meth:`.Ease.fit`.
+    cosine_balance : float
+        See :func:`.neighbours.cosine`.
     sound_prior : float
         See :meth:`.ContentMap.complete`; not used without audio.
     weights : dict of str to float
-        Of the blend.
+        Weights of the blend.
     habit : float
-        Share of the listener's own counts when what they know is ranked.
+        Weight of the listener's own play counts when tracks that they know are ranked.
     threshold : float
-        Score from which "will listen" is said.
+        A pair with at least this score is predicted as "will listen".
     """
 
     als: Hyperparameters
@@ -100,42 +105,46 @@ class Recipe:
     threshold: float
 
     def summary(self) -> dict[str, Any]:
-        """Give the choices as plain values."""
+        """Return the choices as plain values."""
         return asdict(self)
 
     @classmethod
     def of(cls, summary: dict[str, Any]) -> Recipe:
-        """Read what :meth:`summary` gave."""
+        """Read what :meth:`summary` returned."""
         return cls(**summary | {"als": Hyperparameters(**summary["als"])})
 
-    def build(self, fit: Fit, history: sparse.csr_matrix, audio: Audio | None) -> Blend:
-        """Make the product's ranking from plays."""
-        return self.blend(fit(history, self.als), related(history, self), history, audio)
+    def fit_blend(self, fit: Fit, play_counts: sparse.csr_matrix, audio: Audio | None) -> Blend:
+        """Fit the blend to play counts, shape (n_listeners, n_tracks)."""
+        return self.blend(fit(play_counts, self.als), related(play_counts, self), play_counts, audio)
 
     def blend(
         self,
         factors: Factors,
         relations: Mapping[str, Neighbours],
-        history: sparse.csr_matrix,
+        play_counts: sparse.csr_matrix,
         audio: Audio | None,
     ) -> Blend:
-        """Make the product's ranking from fitted factors and what :func:`related` returns."""
-        return Blend(_Ingredients(history, audio).components(factors, relations, self.sound_prior), self.weights)
+        """Build the blend from fitted factors and the relations that :func:`related` returns."""
+        return Blend(
+            _Ingredients(play_counts, audio).components(factors, relations, self.sound_prior), self.weights
+        )
 
 
-def related(history: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None) -> dict[str, Neighbours]:
-    """Relate tracks by who played them, exactly as the product ships it: cut to the strongest relations.
+def related(
+    play_counts: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None
+) -> dict[str, Neighbours]:
+    """Relate tracks by who played them, and keep the strongest relations, as a model that serves does.
 
     Parameters
     ----------
-    history : csr_matrix, shape (n_listeners, n_tracks)
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
     recipe : Recipe
     ease : Neighbours, optional
-        What EASE gives by this recipe, where it has been fitted already.
+        EASE by this recipe, if it has been fitted already.
     """
     if ease is None:
-        ease = neighbours.ease(history, regularization=recipe.ease_regularization)
-    cosine = neighbours.cosine(history, balance=recipe.cosine_balance, kept=neighbours.KEPT)
+        ease = neighbours.ease(play_counts, regularization=recipe.ease_regularization)
+    cosine = neighbours.cosine(play_counts, balance=recipe.cosine_balance, kept=neighbours.KEPT)
     return {"ease": ease.truncated(), "cosine": cosine}
 
 
@@ -148,34 +157,35 @@ def choose(
     say: Say = print,
     tried: Tried | None = None,
 ) -> Recipe:
-    """Try what there is to choose, and keep what ranks new tracks best on the validation window.
+    """Make each choice by how well it ranks new tracks on the validation window.
 
     Parameters
     ----------
     fit : callable
+        Fits ALS.
     window : Window
-        Validation.
+        The validation window.
     audio : Audio or None
     trials : int
-        Choices of ALS' parameters that are tried.
+        How many choices of ALS' parameters are tried.
     say : callable
-        Gets a line for each step.
+        Receives a line for each step.
     tried : dict, optional
-        Gets what each of ALS' parameters reached.
+        Receives the NDCG@10 of each choice of ALS' parameters.
     """
-    rows = blend.learning_rows(window)
-    ingredients = _Ingredients(window.history, audio)
+    rows = blend.sample_listeners(window)
+    ingredients = _Ingredients(window.train, audio)
 
     def ndcg(scorer: Scorer) -> NDArray[np.float64]:
-        return judge(scorer, window, listeners=rows).values["ndcg@10"]
+        return evaluate_ranking(scorer, window, listeners=rows).values["ndcg@10"]
 
     als, factors = _tune_als(fit, window, ndcg, trials, say, {} if tried is None else tried)
-    gram = neighbours.Ease.of(window.history)
+    gram = neighbours.Ease.of(window.train)
     ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(gram.fit(value)))
     say(f"EASE: λ = {ease:g}")
     balance = _prefer(
         COSINE_BALANCES,
-        lambda value: ndcg(neighbours.cosine(window.history, balance=value, kept=COSINE_KEPT)),
+        lambda value: ndcg(neighbours.cosine(window.train, balance=value, kept=COSINE_KEPT)),
     )
     say(f"item cosine: balance = {balance:g}")
     recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
@@ -183,49 +193,50 @@ def choose(
         content = ingredients.content(factors, audio)
         prior = _prefer(SOUND_PRIORS, lambda value: ndcg(content.complete(factors, ingredients.listeners, value)))
         recipe = replace(recipe, sound_prior=prior)
-        say(f"audio: worth {prior:g} listeners of a track")
-    relations = related(window.history, recipe, gram.fit(ease))
+        say(f"audio: worth as much as {prior:g} listeners of a track")
+    relations = related(window.train, recipe, gram.fit(ease))
     components = ingredients.components(factors, relations, recipe.sound_prior)
-    weights = blend.learn(components, window)
+    weights = blend.fit_weights(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
-    product = Blend(components, weights)
-    habit = blend.learn({"blend": product, "habit": Habit()}, window, Task.REPEAT)["habit"]
+    blended = Blend(components, weights)
+    habit = blend.fit_weights({"blend": blended, "habit": Habit()}, window, Task.REPEAT)["habit"]
     return replace(
         recipe,
         weights=weights,
         habit=habit,
-        threshold=classification.best_threshold(product, window, rows),
+        threshold=classification.best_threshold(blended, window, rows),
     )
 
 
 @dataclass(frozen=True)
 class _Ingredients:
-    history: sparse.csr_matrix
+    play_counts: sparse.csr_matrix
     audio: Audio | None
 
     @cached_property
     def listeners(self) -> NDArray[np.int64]:
         """Count the listeners of each track."""
-        return np.asarray(np.diff(self.history.tocsc().indptr))
+        return np.asarray(np.diff(self.play_counts.tocsc().indptr))
 
     def content(self, factors: Factors, audio: Audio) -> ContentMap:
-        """Map audio to factors."""
+        """Fit a map from audio to factors."""
         return ContentMap.fit(factors, audio.sounds, audio.artists, self.listeners)
 
     def components(
         self, factors: Factors, relations: Mapping[str, Neighbours], sound_prior: float
     ) -> dict[str, Scorer]:
-        """Exactly what the product ships."""
+        """Return the components exactly as a model that serves has them."""
         if self.audio is not None:
             factors = self.content(factors, self.audio).complete(factors, self.listeners, sound_prior)
-        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.of(self.history)}
+        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.fit(self.play_counts)}
         return made if self.audio is None else made | {"sound": self.audio.relations}
 
 
 def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float64]]) -> Choice:
-    """Take the first choice, unless another gains more than two standard errors; of those, whose gain is surest.
+    """Return the first choice, unless another gains more than two standard errors on it.
 
-    The best of many on a small window is the luckiest. With many listeners this takes the best.
+    If several do, return the one with the highest lower bound of its gain. On a small window the best of many
+    choices is often just the luckiest; with many listeners this returns the best.
     """
     first, *others = (ndcg(choice) for choice in choices)
     if not len(first):
@@ -235,21 +246,21 @@ def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float
     return choices[int(np.argmax([0.0, *surely]))]
 
 
-def multiplications(history: sparse.csr_matrix, parameters: Hyperparameters) -> float:
+def multiplications(play_counts: sparse.csr_matrix, parameters: Hyperparameters) -> float:
     """Estimate the multiplications of an ALS fit.
 
-    In each iteration every pair adds an outer product for its listener and one for its track, and every listener
-    and track has a system of equations solved.
+    In each iteration, every pair of listener and track adds two outer products, one for the listener and one for
+    the track. For every listener and every track, a system of equations is solved.
     """
-    pairs, systems = 2 * history.nnz, sum(history.shape)
+    pairs, systems = 2 * play_counts.nnz, sum(play_counts.shape)
     return float(parameters.iterations * parameters.rank**2 * (pairs + systems * parameters.rank / 3))
 
 
 def _tune_als(
     fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
 ) -> tuple[Hyperparameters, Factors]:
-    """Search rank, λ, α and iterations together: SIMPLEST, or another that surely gains on it."""
-    largest = min(window.history.shape)
+    """Search rank, λ, α and iterations together: return SIMPLEST, or the best if it surely gains on SIMPLEST."""
+    largest = min(window.train.shape)
     simplest = replace(SIMPLEST, rank=min(SIMPLEST.rank, largest))
     grid = [
         Hyperparameters(rank, regularization, alpha, iterations)
@@ -261,13 +272,13 @@ def _tune_als(
     ]
     drawn = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
     others = [grid[i] for i in drawn]
-    for each in [each for each in others if multiplications(window.history, each) > LARGEST_FIT]:
-        say(f"ALS {each}: not tried, as one fit to {window.history.nnz:,} pairs would take too long")
+    for each in [each for each in others if multiplications(window.train, each) > LARGEST_FIT]:
+        say(f"ALS {each}: not tried, because one fit to {window.train.nnz:,} pairs would take too long")
         others.remove(each)
 
     @cache
     def look(parameters: Hyperparameters) -> tuple[NDArray[np.float64], Factors]:
-        factors = fit(window.history, parameters)
+        factors = fit(window.train, parameters)
         reached = ndcg(factors)
         tried[parameters] = float(reached.sum() / max(len(reached), 1))
         say(f"ALS {parameters}: NDCG@10 {tried[parameters]:.4f}")

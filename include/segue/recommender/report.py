@@ -1,4 +1,4 @@
-"""What came of a training of the recommender, as a page that a person reads."""
+"""The report of a full training of the recommender, as an HTML page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segue.recommender.evaluation.comparison import PRODUCT, Comparison, Gain
+from segue.recommender.comparison import SEGUE, Comparison, Gain
 from segue.recommender.evaluation.metrics import FEW
 from segue.recommender.recipe import SIMPLEST
 from segue.runs.html import Cell, Picture, Section, Table, render
@@ -35,22 +35,23 @@ COLUMNS = {
 HIGHEST = dict.fromkeys(["NDCG@10", "Recall@20", "MAP@100", "Coverage"], "highest")
 
 TASKS = {
-    "new tracks": "Tracks that the listener had not played before the test window: what a recommender is for.",
-    "new tracks, cold listeners": f"The same for those who had played fewer than {FEW} tracks.",
-    "cold tracks": f"Only tracks that fewer than {FEW} listeners had played, so that a track's audio must help.",
-    "repeats": "Tracks that the listener knew: which of them return? Segue mixes in the listener's own counts.",
+    "new tracks": "Tracks that the listener had not played before the test window. This is the purpose of Segue.",
+    "new tracks, cold listeners": f"The same, for listeners who had played fewer than {FEW} tracks.",
+    "cold tracks": f"Only tracks that fewer than {FEW} listeners had played. Here the audio of a track must help.",
+    "repeats": "Tracks that the listener had played before: which will they play again? Segue mixes in the "
+    "listener's own play counts.",
 }
 
 MEASURES = (
-    "NDCG@10 is 1 where the first ten hold all that was played next, and 0 where they hold none of it; the "
-    "interval is where its mean would lie with other listeners like these. Coverage is the share of the "
-    "candidates that anybody is shown, novelty is in bits, and popularity lift tells how much more popular the "
-    "list is than what the listener plays."
+    "NDCG@10 is 1 if the first ten tracks are all that the listener played next, and 0 if none was played. "
+    "The interval is where the mean would lie for 95 % of samples of such listeners. Coverage is the share of "
+    "the candidates that are in anybody's first ten. Novelty is in bits. Popularity lift is how much more popular "
+    "the list is than what the listener plays."
 )
 
 COMPONENTS = {
-    "factors": "ALS: tastes shared by listeners, by audio where a track has few",
-    "ease": "EASE: which tracks foretell which others",
+    "factors": "ALS: tastes that listeners share; the audio of a track with few listeners",
+    "ease": "EASE: which tracks predict which others",
     "cosine": "item cosine: which tracks have the same listeners",
     "sound": "which tracks sound alike",
     "popularity": "what everybody plays",
@@ -58,34 +59,36 @@ COMPONENTS = {
 
 
 def page(outcome: Comparison, plays: Interactions, *, passed: bool, champion: str | None) -> str:
-    """Lay a training out as HTML.
+    """Write the report of a training as HTML.
 
     Parameters
     ----------
     outcome : Comparison
     plays : Interactions
-        All that there was to learn from, test window included.
+        All plays, those of the test window included.
     passed : bool
-        Whether it passed the gate.
+        Whether the training passed the gate.
     champion : str or None
-        What served when it ended, such as ``recommender/3``.
+        The version that served when the training began, such as ``recommender/3``.
     """
-    judged = [_task(outcome, task) for task in dict.fromkeys(row.task for row in outcome.rows)]
-    sections = [*judged, _gains(outcome), _blend(outcome), _als(outcome), _choices(outcome), _will_listen(outcome)]
+    tasks = [_task(outcome, task) for task in dict.fromkeys(row.task for row in outcome.rows)]
+    sections = [*tasks, _gains(outcome), _blend(outcome), _als(outcome), _choices(outcome), _will_listen(outcome)]
     return render(
         "Recommender", verdict(outcome, passed=passed, champion=champion), sections, _facts(outcome, plays)
     )
 
 
 def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
-    """Say what was decided, and why."""
+    """Return a sentence that says what was decided, and why."""
     if passed and outcome.gains["popularity"][1] > 0:
         decided = "Promoted: it ranks new tracks better than popularity."
     elif passed:
-        decided = "Promoted, though it is not told apart from popularity: the gate stops only what is worse."
+        decided = (
+            "Promoted, although it is not told apart from popularity: the gate only stops a model that is worse."
+        )
     else:
         kept = f"Kept: {champion} goes on serving" if champion else "Popularity serves for now"
-        decided = f"{kept}. What was trained ranks new tracks worse than popularity, beyond what chance explains."
+        decided = f"{kept}. The trained model ranks new tracks worse than popularity, beyond what chance explains."
     said = f"{decided} Its NDCG@10 minus popularity's: {_gain(outcome.gains['popularity'])}"
     if outcome.rival != "popularity":
         said += f"; minus that of {outcome.rival}, the best baseline: {_gain(outcome.gains[outcome.rival])}"
@@ -153,12 +156,12 @@ def _gains(outcome: Comparison) -> Section:
     chart = _bars(
         [name for name, _ in gains],
         [mean for _, (mean, _, _) in gains],
-        "NDCG@10 that Segue has more, 95 % interval",
+        "NDCG@10 of Segue minus the baseline's, 95 % interval",
         [(low, high) for _, (_, low, high) in gains],
     )
     text = (
-        "Both rank for the same listeners, so that the difference is taken for each of them first: intervals that "
-        "overlap above can still be told apart here. The gate looks at the line of popularity."
+        "Both rank for the same listeners, so the difference is computed for each listener first. That makes this "
+        "comparison sharper than the intervals above, which may overlap. The gate looks at the line of popularity."
     )
     table = Table(["Segue minus", "NDCG@10", "95 % interval", "Segue is"], rows)
     return Section("Segue and each baseline", text, table, [Picture(chart, f"Segue minus each baseline: {said}.")])
@@ -173,8 +176,8 @@ def _blend(outcome: Comparison) -> Section:
     rows: list[list[Cell]] = [[name, weight, COMPONENTS.get(name, "")] for name, weight in weights]
     said = ", ".join(f"{name} {weight:.2f}" for name, weight in weights)
     chart = _bars([name for name, _ in weights], [weight for _, weight in weights], "Weight in the blend")
-    text = "The score of a track is a weighted sum. The weights are those that ranked the validation window best."
-    table = Table(["Component", "Weight", "What it knows"], rows, digits=2)
+    text = "The score of a track is a weighted sum. These weights ranked the tracks of the validation window best."
+    table = Table(["Component", "Weight", "What it uses"], rows, digits=2)
     return Section("What Segue is blended from", text, table, [Picture(chart, f"Weights of the blend: {said}.")])
 
 
@@ -195,7 +198,7 @@ def _als(outcome: Comparison) -> Section:
     text = (
         f"NDCG@10 of ALS alone on the validation window. The simplest ({SIMPLEST.rank} factors, "
         f"λ {SIMPLEST.regularization:g}, α {SIMPLEST.alpha:g}) is chosen unless the best gains more than two "
-        "standard errors: the best of many is often the luckiest."
+        "standard errors, because the best of many is often just the luckiest."
     )
     headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
     return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))
@@ -205,13 +208,13 @@ def _choices(outcome: Comparison) -> Section:
     recipe = outcome.recipe
     rows: list[list[Cell]] = [
         ["EASE: λ", f"{recipe.ease_regularization:g}"],
-        ["Item cosine: share of the normalisation on the target", f"{recipe.cosine_balance:g}"],
-        ["Audio: worth so many listeners of a track", f"{recipe.sound_prior:g}"],
-        ["Repeats: share of the listener's own counts", f"{recipe.habit:.2f}"],
-        ["“Will listen”: from this score on", f"{recipe.threshold:.3f}"],
+        ["Item cosine: exponent of the target track's norm", f"{recipe.cosine_balance:g}"],
+        ["Audio: worth as much as this many listeners", f"{recipe.sound_prior:g}"],
+        ["Repeats: weight of the listener's own play counts", f"{recipe.habit:.2f}"],
+        ["“Will listen”: lowest score", f"{recipe.threshold:.3f}"],
     ]
     return Section(
-        "Other choices", "Made by the validation window, too.", Table(["What was chosen", "Value"], rows)
+        "Other choices", "Also made on the validation window.", Table(["What was chosen", "Value"], rows)
     )
 
 
@@ -222,9 +225,9 @@ def _will_listen(outcome: Comparison) -> Section:
         for name, key in {"Precision": "precision", "Recall": "recall", "F1": "f1", "Accuracy": "accuracy"}.items()
     ]
     text = (
-        "The score against a threshold, as a classifier: will this listener play that track in the test window? "
-        f"Of all pairs of a listener and a new track, {100 * share:.2f}{SPACE}% were played: to say no always "
-        f"would have an accuracy of {1 - share:.4f}, and find nothing."
+        "With a threshold, the score is a classifier: will this listener play that track in the test window? "
+        f"Of all pairs of a listener and a new track, {100 * share:.2f}{SPACE}% were played. A classifier that "
+        f"always says no would have an accuracy of {1 - share:.4f} and find nothing."
     )
     return Section("Will they listen?", text, Table(["Measure", "Value"], rows, digits=4))
 
@@ -235,12 +238,12 @@ def _bars(
     label: str,
     intervals: Sequence[tuple[float, float]] = (),
 ) -> Figure:
-    """Draw horizontal bars, the first on top, with intervals where there are any. Segue's stands out."""
+    """Draw horizontal bars, the first on top, with their intervals. Segue's bar is highlighted."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(INCHES, 0.7 + 0.34 * len(names)))
     axes = figure.subplots()
-    colours = [STRONG if name == PRODUCT or PRODUCT not in names else PALE for name in names]
+    colours = [STRONG if name == SEGUE or SEGUE not in names else PALE for name in names]
     axes.barh(names, values, color=colours, height=0.68)
     for i, (low, high) in enumerate(intervals):
         axes.plot([low, high], [i, i], color=LINE, linewidth=1.4, solid_capstyle="butt")

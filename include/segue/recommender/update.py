@@ -1,14 +1,15 @@
-"""Take new listens into a recommender without training it anew: half-steps of ALS from the factors it has.
+"""Update a recommender by new plays or new tracks without a training: half-steps of ALS from the factors it has.
 
-ALS alternates between two problems of least squares, the listeners given the tracks and the tracks given the
-listeners, and both have the solution that :mod:`.factors` states: a track's vector comes from its listeners'
-vectors as a listener's comes from those of the tracks. So an update folds the listeners in, then solves the
-tracks whose plays have changed, with the weights and the regularisation of MLlib. Other tracks keep their factors.
+ALS alternates between two least-squares problems: the listeners given the tracks, and the tracks given the
+listeners. Both have the solution that :mod:`.factors` states. So an update folds the listeners in, then solves the
+factors of the tracks whose plays have changed, with the weights and the regularisation of MLlib. Other tracks keep
+their factors.
 
-Relations by cosine and EASE are computed anew where that takes no more than a moment, and otherwise stay as they
-are until the next full training; a track that is new to a large catalogue is ranked by its audio until then.
+In a small catalogue, relations by cosine and EASE are computed anew. In a large one that takes too long: they stay
+as they are until the next full training, and until then a new track is ranked by its audio.
 
-A track that nobody has played is where its audio says, by the map that today's factors and audio give.
+The factors of a track that nobody has played are predicted from its audio, by a map that is fitted to the factors
+of the other tracks.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Audio, related
 
 SMALL_CATALOGUE = 2_000
-"""Up to so many tracks cosine and EASE are computed anew."""
+"""In a catalogue of at most this many tracks, cosine and EASE are computed anew."""
 
 
-def carry_over(model: Recommender, catalogue: Catalogue) -> Recommender:
-    """Bring a recommender into the order of another catalogue; tracks that it does not know have zeros.
+def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
+    """Arrange a recommender by another catalogue; factors and relations of tracks that it does not know are 0.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def carry_over(model: Recommender, catalogue: Catalogue) -> Recommender:
     Returns
     -------
     Recommender
-        The same one where the catalogue is the same.
+        If the track ids are the same, the components are those of `model`.
     """
     if list(model.catalogue.track_ids) == list(catalogue.track_ids):
         return replace(model, catalogue=catalogue)
@@ -57,7 +58,7 @@ def carry_over(model: Recommender, catalogue: Catalogue) -> Recommender:
 
     def move(component: Scorer) -> Scorer:
         if isinstance(component, Factors):
-            return replace(component, items=moved @ component.items)
+            return replace(component, item_factors=moved @ component.item_factors)
         if isinstance(component, Popularity):
             return Popularity(moved @ component.values)
         relations = cast(Neighbours, component).relations
@@ -67,60 +68,60 @@ def carry_over(model: Recommender, catalogue: Catalogue) -> Recommender:
     return Recommender(catalogue, Blend(components, model.blend.weights), model.recipe)
 
 
-def take_in(
-    model: Recommender, before: sparse.csr_matrix, history: sparse.csr_matrix, audio: Audio
+def fold_in_plays(
+    model: Recommender, before: sparse.csr_matrix, play_counts: sparse.csr_matrix, audio: Audio
 ) -> Recommender:
-    """Update a recommender by the plays that are in `history` and not in `before`, or the other way round.
+    """Update a recommender by the plays in which `play_counts` and `before` differ.
 
     Parameters
     ----------
     model : Recommender
-        In the order of the catalogue, from :func:`carry_over`.
+        Arranged by the catalogue: see :func:`reindex`.
     before : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the model has learned from.
-    history : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the new one learns from.
+        Plays that the model has learned.
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
+        Plays that the updated model is to have learned.
     audio : Audio
 
     Returns
     -------
     Recommender
-        By the same recipe.
+        Made by the same recipe.
     """
     factors = cast(Factors, model.blend.components["factors"])
-    new = np.asarray(~factors.items.any(axis=1))
+    new = np.asarray(~factors.item_factors.any(axis=1))
     components: dict[str, Scorer] = {
         **model.blend.components,
-        "factors": _solve_touched(factors, new, before, history, audio, model.recipe.sound_prior),
-        "popularity": Popularity.of(history),
+        "factors": _solve_touched(factors, new, before, play_counts, audio, model.recipe.sound_prior),
+        "popularity": Popularity.fit(play_counts),
     }
     if len(model.catalogue) <= SMALL_CATALOGUE:
-        components |= related(history, model.recipe)
+        components |= related(play_counts, model.recipe)
     if new.any():
         components["sound"] = audio.relations
     return replace(model, blend=Blend(components, model.blend.weights))
 
 
-def place(model: Recommender, history: sparse.csr_matrix, audio: Audio) -> Recommender:
-    """Follow the catalogue without new plays: place tracks that came, and those whose audio has changed.
+def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Audio) -> Recommender:
+    """Predict the factors of new tracks, and of unplayed tracks whose audio has changed, without new plays.
 
     Parameters
     ----------
     model : Recommender
-        In the order of the catalogue, from :func:`carry_over`.
-    history : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the model has learned from; those of a track that has just come did not count yet.
+        Arranged by the catalogue: see :func:`reindex`.
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
+        Plays that the model has learned. Those of a new track have not counted so far.
     audio : Audio
 
     Returns
     -------
     Recommender
-        By the same recipe.
+        Made by the same recipe.
     """
-    known = cast(Factors, model.blend.components["factors"]).items.any(axis=1)
-    before = sparse.csr_matrix(history @ sparse.diags_array(known.astype(np.float32)))
+    known = cast(Factors, model.blend.components["factors"]).item_factors.any(axis=1)
+    before = sparse.csr_matrix(play_counts @ sparse.diags_array(known.astype(np.float32)))
     before.eliminate_zeros()
-    placed = take_in(model, before, history, audio)
+    placed = fold_in_plays(model, before, play_counts, audio)
     components = {**placed.blend.components, "sound": audio.relations}
     return replace(placed, blend=Blend(components, model.blend.weights))
 
@@ -129,18 +130,18 @@ def _solve_touched(
     factors: Factors,
     new: NDArray[np.bool_],
     before: sparse.csr_matrix,
-    history: sparse.csr_matrix,
+    play_counts: sparse.csr_matrix,
     audio: Audio,
     prior: float,
 ) -> Factors:
-    known_to, listeners = (np.diff(plays.tocsc().indptr) for plays in (before, history))
+    known_to, listeners = (np.diff(plays.tocsc().indptr) for plays in (before, play_counts))
     content = ContentMap.fit(factors, audio.sounds, audio.artists, known_to)
     unplayed = new | (listeners == 0)
-    start = replace(factors, items=np.where(unplayed[:, None], content.predicted, factors.items))
-    touched = np.unique((history != before).nonzero()[1])
-    people = replace(factors, items=start.fold_in_all(history))
-    items = start.items.copy()
-    items[touched] = people.fold_in_all(history.T.tocsr()[touched])
-    solved = content.complete(replace(factors, items=items), listeners, prior)
-    items[touched] = solved.items[touched]
-    return replace(factors, items=items)
+    start = replace(factors, item_factors=np.where(unplayed[:, None], content.predicted, factors.item_factors))
+    touched = np.unique((play_counts != before).nonzero()[1])
+    people = replace(factors, item_factors=start.fold_in_all(play_counts))
+    items = start.item_factors.copy()
+    items[touched] = people.fold_in_all(play_counts.T.tocsr()[touched])
+    solved = content.complete(replace(factors, item_factors=items), listeners, prior)
+    items[touched] = solved.item_factors[touched]
+    return replace(factors, item_factors=items)

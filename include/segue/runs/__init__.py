@@ -1,1 +1,1 @@
-"""What a run leaves behind: summaries of its jobs and its HTML report."""
+"""What a run leaves behind: the reports of its jobs, and its HTML report."""

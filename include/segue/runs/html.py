@@ -1,6 +1,6 @@
-"""A report as one HTML page that needs nothing but itself: no JavaScript, no file beside it, nothing loaded.
+"""A report as one HTML page that loads nothing: it has no JavaScript and no files beside it.
 
-Figures are PNGs inside the page. It can be kept as one document, mailed, and opened years later.
+Figures are PNGs inside the page. So it can be kept as one document, mailed, and opened years later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Cell = str | float | int | None
 
 DOTS_PER_INCH = 200
-"""A figure five inches wide fills the text's column on a sharp screen, and can be read on a phone."""
+"""A figure five inches wide then fills the column of text on a sharp screen, and can be read on a phone."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Table:
     ----------
     headings : sequence of str
     rows : sequence of sequences of str, int, float or None
-        Each as long as `headings`. Numbers are aligned; None is shown as a dash.
+        Each as long as `headings`. Numbers are aligned, and None is shown as a dash.
     best : mapping of str to {"highest", "lowest"}
-        In which columns the best value is marked, by heading; ties all are.
+        The columns whose best value is marked, by heading. In a tie, all the best are marked.
     digits : int
         Decimals of a float.
 
@@ -57,12 +57,12 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Tell which columns hold numbers."""
+        """Return, for each column, whether it holds numbers."""
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headings)
         return [any(isinstance(cell, int | float) for cell in column) for column in columns]
 
     def shown(self) -> list[list[tuple[str, bool]]]:
-        """Spell each cell, and say whether it is the best of its column."""
+        """Return the text of each cell, and whether it is the best of its column."""
         best = {self.headings.index(heading): self._best(heading) for heading in self.best or {}}
         return [
             [
@@ -81,15 +81,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, and what it shows in words for who cannot see it.
+    """A figure, and its description for readers who cannot see it.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        Made without pyplot, so that nothing of it stays behind; best about five inches wide. Its background
-        becomes the page's, and in the dark its black white.
+        Made without pyplot, which would keep it in memory; best about five inches wide. Its background becomes
+        that of the page. In dark mode its black becomes white.
     alt : str
-        What the figure says, not that it is one.
+        What the figure shows, not that it is a figure.
 
     Raises
     ------
@@ -105,7 +105,7 @@ class Picture:
             raise ValueError("A figure needs alt text: say what it shows.")
 
     def source(self) -> str:
-        """Draw it as a PNG in a data URI."""
+        """Return the figure as a PNG in a data URI."""
         drawn = io.BytesIO()
         # Matplotlib would write its own address into the file.
         self.figure.savefig(
@@ -127,7 +127,7 @@ class Section:
     ----------
     title : str
     text : str
-        A sentence or two that say what is to be seen; a blank line begins a new paragraph.
+        A sentence or two on what the section shows. A blank line begins a new paragraph.
     table : Table, optional
     figures : sequence of Picture
     """
@@ -139,7 +139,7 @@ class Section:
 
     @property
     def paragraphs(self) -> list[str]:
-        """Divide the text."""
+        """The paragraphs of the text."""
         return self.text.split("\n\n")
 
 
@@ -161,8 +161,8 @@ def render(
     facts : mapping of str to str, int, float or None
         What the report is about: data, time range, versions.
     links : mapping of str to str, optional
-        Addresses by what is there, shown in full. They open in place: Airflow shows a report in a frame that may
-        not open windows, where a link to a new one would do nothing.
+        Addresses by what is there, shown in full. They open in place, because Airflow shows a report in a frame
+        that may not open windows.
 
     Returns
     -------

@@ -20,10 +20,10 @@ from segue.errors import ReportError
 COLLECTION = "reports"
 
 KEPT = 100
-"""Reports of a DAG that stay: three months of nights."""
+"""How many reports of a DAG are kept: three months of nights."""
 
 MAX_BYTES = 16 * 1024 * 1024 - 4096
-"""What MongoDB takes in one document, less the other fields."""
+"""Largest page: the size limit of a document in MongoDB, less the other fields."""
 
 
 def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
@@ -41,7 +41,7 @@ def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
     Raises
     ------
     ReportError
-        If it is larger than MongoDB takes.
+        If the page is larger than `MAX_BYTES`.
     ServiceUnavailableError
         If MongoDB does not answer.
     """
@@ -64,7 +64,7 @@ def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
 
 
 def links(run_id: str) -> dict[str, str]:
-    """Give the address of a run in Airflow's UI, for its report.
+    """Return the address of a run in Airflow's UI, for the links of its report.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def links(run_id: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Empty where Airflow does not tell its tasks its address (``[api] base_url``). MLflow has none that could be
-        relied on: files and a database have none, and a server's may be known only to the tasks.
+        Empty if Airflow's address (``[api] base_url``) is not set. There is no link to MLflow: a store of files or
+        a database has no address, and the address of a server may be reachable only for the tasks.
     """
     airflow = os.environ.get("AIRFLOW__API__BASE_URL")
     dag, _, run = run_id.partition("/")
@@ -95,7 +95,7 @@ def read(run_id: str, *, source: Database[Any] | None = None) -> str | None:
     Returns
     -------
     str or None
-        The page; None of a run that has none.
+        The page; None if the run has none.
 
     Raises
     ------

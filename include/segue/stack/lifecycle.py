@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -111,47 +112,14 @@ def clean(settings: Settings, say: Say = lambda _: None) -> None:
 
 
 def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
-    stale = []
-    for service in services(settings, parts):
-        used = service.usage()
-        if used.excess:
-            say(used.excess)
-        if used.is_to_be_started_anew or not service.runs_as_wanted():
-            stale.append(service)
-    for service in stale:
-        service.stop()
-    for service in stale:
-        service.check_ports()
+    bring_up = _BringUp(_stop_stale(settings, parts, say), say)
     if not processes.of(settings.state_dir):
         spark_conf.remove_scratch(settings)
     spark_conf.write(settings)
     _save(settings)
-    called_off = Event()
-
-    def bring_up(service: Service) -> None:
-        """Start one service and wait for it. Restart a service that runs but does not answer."""
-        began = time.monotonic()
-        if service not in stale:
-            try:
-                service.wait(called_off, still_s=60)
-            except StackError:
-                service.stop()
-                stale.append(service)
-            else:
-                return
-        service.start()
-        service.wait(called_off)
-        say(f"{service.name} is healthy after {time.monotonic() - began:.1f} s.")
-
-    def start_documents(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-        documents.start(settings, bring_up)
-        with mongo.client(settings.mongo) as client:
-            if collection.is_of_doubles(client[settings.mongo_database]):
-                collection.prepare(client[settings.mongo_database], say)
-
-    starts = {
+    starts: dict[str, Callable[[Settings, Callable[[Service], None]], None]] = {
         "kafka": kafka.start,
-        "mongo": start_documents,
+        "mongo": partial(_start_documents, say=say),
         "airflow": airflow.start,
         "api": listens_api.start,
         "live": live_recommendations.start,
@@ -163,11 +131,57 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
             for future in done:
                 future.result()
         except BaseException:
-            called_off.set()
+            bring_up.called_off.set()
             wait(futures)
-            for service in stale:
+            for service in bring_up.stale:
                 service.stop()
             raise
+
+
+def _stop_stale(settings: Settings, parts: Sequence[str], say: Say) -> list[Service]:
+    """Stop the services that do not run as they should, and return them."""
+    stale = []
+    for service in services(settings, parts):
+        used = service.usage()
+        if used.excess:
+            say(used.excess)
+        if used.is_to_be_started_anew or not service.runs_as_wanted():
+            stale.append(service)
+    for service in stale:
+        service.stop()
+    for service in stale:
+        service.check_ports()
+    return stale
+
+
+def _start_documents(settings: Settings, bring_up: Callable[[Service], None], say: Say) -> None:
+    documents.start(settings, bring_up)
+    with mongo.client(settings.mongo) as client:
+        if collection.is_of_doubles(client[settings.mongo_database]):
+            collection.prepare(client[settings.mongo_database], say)
+
+
+class _BringUp:
+    """Start one service and wait for it. A service that runs but does not answer is started anew."""
+
+    def __init__(self, stale: list[Service], say: Say) -> None:
+        self.stale = stale
+        self.called_off = Event()
+        self._say = say
+
+    def __call__(self, service: Service) -> None:
+        began = time.monotonic()
+        if service not in self.stale:
+            try:
+                service.wait(self.called_off, still_s=60)
+            except StackError:
+                service.stop()
+                self.stale.append(service)
+            else:
+                return
+        service.start()
+        service.wait(self.called_off)
+        self._say(f"{service.name} is healthy after {time.monotonic() - began:.1f} s.")
 
 
 def _stop(state_dir: Path) -> None:

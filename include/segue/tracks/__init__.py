@@ -1,1 +1,1 @@
-"""The collection `tracks`: the form of its documents, which `corpus` writes and `models` read."""
+"""The collection `tracks`: the form of its documents, which the corpus writes and the models read."""

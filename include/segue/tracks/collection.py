@@ -18,6 +18,10 @@ COLLECTION: Final = "tracks"
 PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 
+FORM: Final = 1
+"""Number of the form of a document. Raise it when the same track is to give another document, such as with other
+`descriptors`: the next publication then replaces every document. A test pins what the number stands for."""
+
 VALIDATOR: Final[dict[str, Any]] = {
     "$jsonSchema": {
         "bsonType": "object",

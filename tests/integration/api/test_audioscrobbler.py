@@ -15,7 +15,7 @@ from tests.support.api_server import eventually, free_port, in_kafka, serving
 from tests.support.lastfm_client import Player, md5
 
 from segue.api.accounts import Accounts
-from segue.api.audioscrobbler.sessions import Sessions
+from segue.api.sessions import Sessions
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -121,7 +121,7 @@ def test_answers_are_xml_by_default(player: Player) -> None:
     assert answer.headers["content-type"].startswith("text/xml")
     assert answer.text.endswith('<ignoredMessage code="0" /></scrobble></scrobbles></lfm>')
     answer = player.call("no.method")
-    failed = "<error code=\"3\">Invalid method: there is none named 'no.method' here.</error>"
+    failed = "<error code=\"3\">Invalid method: 'no.method' is not supported.</error>"
     assert answer.text.endswith(f'<lfm status="failed">{failed}</lfm>')
 
 
@@ -130,10 +130,10 @@ def test_a_player_is_let_in_by_the_page(api: str, new_user: tuple[str, str]) -> 
     token = player.call("auth.getToken", get=True).json()["token"]
     assert refusal(player.call("auth.getSession", token=token)) == (403, 14)
     page = httpx.get(f"{api}/api/auth/", params={"api_key": "segue", "token": token})
-    assert "Let a player in" in page.text
+    assert "Authorize a player" in page.text
     form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
     wrong = httpx.post(f"{api}/api/auth/", data={**form, "user_token": "wrong"})
-    assert (wrong.status_code, "nobody" in wrong.text) == (403, True)
+    assert (wrong.status_code, "not valid" in wrong.text) == (403, True)
     right = httpx.post(f"{api}/api/auth/", data={**form, "user_token": new_user[1]})
     assert (right.status_code, new_user[0] in right.text) == (200, True)
     session = player.call("auth.getSession", token=token).json()["session"]

@@ -12,7 +12,7 @@ from tests.support.api_server import eventually, in_kafka
 from tests.support.lastfm_client import SECRET, Player, md5
 
 from segue.api.accounts import Accounts
-from segue.api.audioscrobbler.sessions import Sessions
+from segue.api.sessions import Sessions
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.support.api_server import in_kafka
 from typer.testing import CliRunner, Result
 
 from segue.api.accounts import COLLECTION
-from segue.api.audioscrobbler.sessions import Sessions, md5_hex
+from segue.api.sessions import Sessions, md5_hex
 from segue.audio.definition import N_FEATURES
 from segue.cli import app
 from segue.connections import kafka as kafka_clients
@@ -128,10 +129,10 @@ def test_interrupted_import_goes_on_where_it_was(kafka: str, settings: Settings,
     writer.start()
 
     def send(lines: Iterator[Line], done: int) -> importing.Imported:
+        write = partial(writer.write, settings.listens_topic)
         return importing.send(
-            lines, "carl", TrackIndex([]), writer, settings.listens_topic, source="lastfm", done=done,
-            note=lambda state: noted.append(state.lines),
-        )  # fmt: skip
+            lines, "carl", TrackIndex([]), write, source="lastfm", done=done, note=lambda s: noted.append(s.lines)
+        )
 
     def interrupted() -> Iterator[Line]:
         for line in lastfm(export):
@@ -154,7 +155,7 @@ def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
     producer = KafkaProducer(bootstrap_servers=kafka)
     poison = [b"\xff\xfe no text", json.dumps({"schema_version": 99}).encode()]
     placed = [producer.send(settings.listens_topic, key=b"dora", value=value).get(timeout=20) for value in poison]
-    follower = Follower(settings, ListenStore(mongo), Removals(mongo))
+    follower = Follower(settings, mongo)
     follower.start()
     names = {f"{settings.listens_topic}/{meta.partition}/{meta.offset}" for meta in placed}
 
@@ -173,8 +174,8 @@ def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
     assert "schema_version" in listed
     number = str(min(letter.number for letter in by_name.values()))
     assert json.loads(run("dlq", "show", number).output)["key"] == "dora"
-    assert "0 sent again" in run("dlq", "replay").output
-    assert "1 sent again" in run("dlq", "replay", number).output
+    assert "0 dead letters replayed" in run("dlq", "replay").output
+    assert "1 dead letters replayed" in run("dlq", "replay", number).output
     assert run("dlq", "show", "123456").exit_code == 1
 
 

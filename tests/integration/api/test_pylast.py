@@ -18,7 +18,7 @@ from tests.support.lastfm_client import SECRET
 from tests.support.tls_front import TlsFront
 
 from segue.api.accounts import Accounts
-from segue.api.audioscrobbler.sessions import Sessions
+from segue.api.sessions import Sessions
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -92,7 +92,7 @@ def test_is_let_in_by_the_page(network_of: Any, api: str, new_user: tuple[str, s
         generator.get_web_auth_session_key(url)
     assert refusal.value.get_id() == "14"
     page = f"{api}/api/auth/?{url.partition('?')[2]}"
-    assert "Let a player in" in httpx.get(page).text
+    assert "Authorize a player" in httpx.get(page).text
     assert re.search("may now submit", httpx.post(page, data={"user_token": new_user[1]}).text)
     network.session_key, name = generator.get_web_auth_session_key_username(url)
     assert name == new_user[0]

@@ -23,10 +23,11 @@ from tests.support.live_corpus import TRACKS, Worker, mbid_of, model, play, prom
 from segue.api import accounts, recommendations
 from segue.api.accounts import Accounts
 from segue.connections.registry import Registry
-from segue.listens import histories as keeping
+from segue.listens import history
 from segue.listens.events import Listen, listen
-from segue.listens.histories import Histories
+from segue.listens.history import HistoryCache
 from segue.listens.plays import recording_msid
+from segue.listens.store import ListenStore
 from segue.recommender.model import NAME
 from segue.recommender.serving.batch import recommend_all
 from segue.recommender.serving.champion import Champion, Served
@@ -165,14 +166,15 @@ def test_hate_finds_the_track_by_any_id_however_it_is_spelt(
     unknown, played = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
     month_ago = int(time.time()) - 30 * 86_400
     event = listen(name, "t06", month_ago).model_copy(update={"recording_mbid": played.upper()})
-    Histories(documents).add([event])
+    listens = ListenStore(documents)
+    listens.put([event])
     assert {"t04", "t06", "t08"} <= shown(client, name, count=40, discover=0.5)
     hate(client, recording_mbid=mbid_of(4).lower())
     hate(client, recording_mbid=played)
     hate(client, recording_mbid=unknown, recording_msid=recording_msid("artist 8", "TITLE 8", None))
     assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name, count=40, discover=0.5))
     served = Served("recommender/1", model(0))
-    recommend_all(documents, served, {name: listener_of(served, Histories(documents).read(name))})
+    recommend_all(documents, served, {name: listener_of(served, listens.history(name))})
     assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name)), "what the nightly training leaves"
     documents["recommendations"].delete_one({"_id": name})
 
@@ -199,8 +201,8 @@ def test_a_stream_ends_with_its_token(
     user: tuple[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(accounts, "TRUSTED_S", 0.2)
-    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    monkeypatch.setattr(accounts, "CACHED_S", 0.2)
+    monkeypatch.setattr(recommendations, "CHECK_INTERVAL_S", 0.2)
     with client.stream("GET", f"/v1/users/{user[0]}/recommendations/events") as stream:
         Accounts(documents).revoke(user[0])
         assert list(stream.iter_lines()) == []  # an end, and no timeout
@@ -212,7 +214,7 @@ def test_an_open_stream_is_told_what_is_hated(
     name, token = user
     play(api, token, 2)
     eventually(lambda: recommended(client, name)["items"][0]["because"])
-    monkeypatch.setattr(recommendations, "CHECK_EVERY_S", 0.2)
+    monkeypatch.setattr(recommendations, "CHECK_INTERVAL_S", 0.2)
     with client.stream("GET", f"/v1/users/{name}/recommendations/events") as stream:
         lines = (json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: "))
         track = next(lines)["items"][0]["track_id"]
@@ -319,8 +321,8 @@ def test_nothing_is_lost_or_counted_twice_when_the_worker_is_killed(
     producer.send(settings_here.listens_topic, b"{broken", users[0].encode())
     producer.flush()
     mine = {"user_name": {"$in": users}}
-    eventually(lambda: documents["plays"].count_documents(mine) == len(events))
-    assert {play["_id"] for play in documents["plays"].find(mine, {"_id": 1})} == {e.event_id for e in events}
+    eventually(lambda: documents["listens"].count_documents(mine) == len(events))
+    assert {each["_id"] for each in documents["listens"].find(mine, {"_id": 1})} == {e.event_id for e in events}
 
     champion = Champion(settings_here)
     champion.look(Registry(settings_here))
@@ -388,8 +390,8 @@ def test_a_batch_leaves_newer_documents_alone_and_removes_unknown_listeners(
     documents: Database[dict[str, Any]],
 ) -> None:
     collection = documents.client["segue-batch"]
-    histories = Histories(collection)
-    histories.add([listen("a", "t01", 1_700_000_000), listen("b", "t02", 1_700_000_000)])
+    listens = ListenStore(collection)
+    listens.put([listen("a", "t01", 1_700_000_000), listen("b", "t02", 1_700_000_000)])
     collection["recommendations"].insert_many(
         [
             {"_id": "a", "generated_at": _utc(time.time() + 3600), "items": ["newer"]},
@@ -397,23 +399,24 @@ def test_a_batch_leaves_newer_documents_alone_and_removes_unknown_listeners(
         ]
     )
     served = Served("recommender/1", model(0))
-    recommend_all(collection, served, {name: listener_of(served, histories.read(name)) for name in ("a", "b")})
+    recommend_all(collection, served, {name: listener_of(served, listens.history(name)) for name in ("a", "b")})
     assert collection["recommendations"].find_one({"_id": "a"})["items"] == ["newer"]  # type: ignore[index]
     assert collection["recommendations"].find_one({"_id": "b"})["model_version"] == "recommender/1"  # type: ignore[index]
     assert collection["recommendations"].find_one({"_id": "gone"}) is None
 
 
-def test_memory_holds_so_many_plays_and_not_so_many_listeners(
+def test_memory_holds_so_many_listens_and_not_so_many_listeners(
     documents: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "KEPT_PLAYS", 10)
+    monkeypatch.setattr(history, "KEPT_LISTENS", 10)
     collection = documents.client["segue-kept"]
-    histories = Histories(collection)
-    histories.add([listen("much", f"t{i:02}", 1_700_000_000 + i) for i in range(30)])
-    histories.add([listen(name, "t01", 1_700_000_000) for name in ("a", "b")])
+    listens = ListenStore(collection)
+    histories = HistoryCache(listens.history)
+    listens.put([listen("much", f"t{i:02}", 1_700_000_000 + i) for i in range(30)])
+    listens.put([listen(name, "t01", 1_700_000_000) for name in ("a", "b")])
     for name in ("a", "much", "b", "a"):
         histories.of(name)
-    collection["plays"].delete_many({})
+    collection["listens"].delete_many({})
     assert [len(histories.of(name)) for name in ("a", "b", "much")] == [1, 1, 0]
 
 

@@ -21,6 +21,15 @@ from segue.corpus.lake import Lake
 from segue.corpus.listing import list_audio
 from segue.corpus.metadata import Metadata
 from segue.corpus.plan import Mode
+from segue.corpus.reports import (
+    CleaningReport,
+    Comparison,
+    CorpusReports,
+    ExtractReport,
+    InventoryReport,
+    Published,
+    PublishReport,
+)
 from segue.corpus.sources.table import MetadataTable
 from segue.settings import get_settings
 
@@ -87,17 +96,27 @@ class Pipeline:
     def metadata(self) -> Metadata:
         return MetadataTable(self.music / "metadata.csv").read(SEEN_ON)
 
-    def inventory(self, seen_on: date = SEEN_ON) -> dict[str, Any]:
+    def inventory(self, seen_on: date = SEEN_ON) -> Comparison:
         return inventory.update(self.lake, list_audio(self.music), self.metadata(), seen_on)
 
-    def extract(self, days: Days | None = None, mode: Mode = Mode.SKIP) -> dict[str, Any]:
+    def extract(self, days: Days | None = None, mode: Mode = Mode.SKIP) -> ExtractReport:
         return extraction.run(self.lake, self.music, days or Days(), mode)
 
-    def integrate(self, days: Days | None = None) -> dict[str, Any]:
+    def integrate(self, days: Days | None = None) -> CleaningReport:
         return integrate.run(self.lake, self.metadata(), days or Days())
 
-    def publish(self, days: Days | None = None) -> dict[str, Any]:
-        return publish.run(self.lake, self.database, days or Days(), get_settings())
+    def publish(self, days: Days | None = None) -> Published:
+        return publish.update(self.lake, self.database, days or Days(), get_settings())
+
+    def run_all(self) -> CorpusReports:
+        """All jobs of all days; nothing is announced."""
+        found, extracted, cleaned = self.inventory(), self.extract(), self.integrate()
+        return CorpusReports(
+            inventory=InventoryReport(music=str(self.music), source="metadata.csv", found=found, late_days=()),
+            extract=extracted,
+            integrate=cleaned,
+            publish=PublishReport(published=self.publish(), days_announced=0),
+        )
 
     def rows(self, table: str) -> list[Any]:
         """All rows of a table of the lake, in order."""

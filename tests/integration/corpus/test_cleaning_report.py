@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import Row
 
 from segue.audio.definition import N_FEATURES
-from segue.corpus.integrate import report
+from segue.corpus.integrate import measure
 from segue.corpus.schema import TRACKS
 
 pytestmark = pytest.mark.integration
@@ -22,9 +22,9 @@ def test_vectors_that_are_not_518_finite_numbers_are_counted(spark):
     )
     named = spark.createDataFrame(rows).join(vectors, "track_id")
     empty = spark.createDataFrame([], TRACKS)
-    counted = report(empty.unionByName(named, allowMissingColumns=True))
-    assert (counted["tracks"], counted["distinct_tracks"], counted["bad_vectors"]) == (8, 8, len(bad))
-    assert counted["genre_weights"] == {}
+    counted = measure(empty.unionByName(named, allowMissingColumns=True))
+    assert (counted.tracks, counted.distinct_tracks, counted.bad_vectors) == (8, 8, len(bad))
+    assert counted.genre_weights == {}
 
 
 def test_the_imbalance_of_the_genres_becomes_the_weights_that_a_model_takes(spark):
@@ -32,6 +32,6 @@ def test_the_imbalance_of_the_genres_becomes_the_weights_that_a_model_takes(spar
     rows = [(str(i), date(2026, 3, 1), genre, [], []) for i, genre in enumerate(genres)]
     schema = "track_id string, partition_date date, genre string, flags array<string>, changes array<string>"
     tracks = spark.createDataFrame(rows, schema)
-    counted = report(spark.createDataFrame([], TRACKS).unionByName(tracks, allowMissingColumns=True))
-    assert counted["genres"] == {"Reel": 30, "Jig": 10, "(none)": 5}
-    assert counted["genre_weights"] == pytest.approx({"Reel": 2 / 3, "Jig": 2.0})
+    counted = measure(spark.createDataFrame([], TRACKS).unionByName(tracks, allowMissingColumns=True))
+    assert counted.genres == {"Reel": 30, "Jig": 10, "(none)": 5}
+    assert counted.genre_weights == pytest.approx({"Reel": 2 / 3, "Jig": 2.0})

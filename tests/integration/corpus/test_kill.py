@@ -60,8 +60,8 @@ def test_a_driver_that_is_killed_while_it_extracts_leaves_nothing_that_the_next_
         process = submit("extract", "--mode", "force")
         wait_for(process, moment)
         kill(process)
-        extracted = integrated.extract()
-        assert extracted["features"] + extracted["rejects"] == extracted["inventory"] == 11
+        extracted = integrated.extract().outcomes
+        assert extracted.features + extracted.rejects == extracted.files == 11
         assert {table: integrated.rows(table) for table in expected} == expected
 
 
@@ -145,9 +145,10 @@ def test_mongodb_that_is_away_is_named_and_the_job_completes_when_it_is_back(int
     assert process.returncode == TRY_AGAIN
     assert last.startswith(f"MongoDB does not answer at 127.0.0.1:{port}. Start it")
     assert "Traceback" not in output
-    assert integrated.publish()["published"] == 8
+    assert integrated.publish().tracks == 8
 
 
+@pytest.mark.usefixtures("kafka")  # which publish announces to
 @pytest.mark.parametrize(("job", "full"), [("extract", "lake"), ("integrate", "lake"), ("publish", "scratch")])
 def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
     integrated, submit, small_disk, job, full
@@ -161,8 +162,8 @@ def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
     process = submit(job, *arguments, **{disk[full]: str(small_disk / full)})
     output, _ = process.communicate()
     last = output.strip().splitlines()[-1]
-    assert process.returncode == REFUSED
-    assert re.match(r"(A disk is full|The disk that holds).*Free some space", last)
+    assert process.returncode == REFUSED, output
+    assert re.match(r"(A disk is full|The disk that holds).*Free some space", last), output
     assert "Traceback" not in output
 
     filler.unlink()

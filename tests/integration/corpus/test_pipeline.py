@@ -13,6 +13,7 @@ from segue.corpus.inventory import late_days
 from segue.corpus.lake import Lake
 from segue.corpus.outcome import outcome
 from segue.corpus.plan import Mode
+from segue.corpus.reports import DayCounts
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -24,24 +25,31 @@ def commits(pipeline, table):
     return pipeline.lake.table(table).history().count()
 
 
+def failed(report, extracted_files=None):
+    """The checks of the gate that a report does not pass."""
+    files = report.counts.files if extracted_files is None else extracted_files
+    return [check.name for check in gate.judge(report, files, None, Settings()) if not check.passed]
+
+
 def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
     listed = pipeline.inventory()
-    assert (listed["files"], listed["new"], listed["partitions"], listed["with_metadata"]) == (11, 11, 3, 5)
-    assert listed["metadata"]["rows_without_file"] == 1
+    assert (listed.files, listed.new, listed.partitions, listed.with_metadata) == (11, 11, 3, 5)
+    assert listed.metadata["rows_without_file"] == 1
 
     extracted = pipeline.extract()
-    assert (extracted["extracted"], extracted["features"], extracted["rejects"]) == (11, 8, 3)
-    assert extracted["rejected"] == {"EMPTY": 1, "SILENT": 1, "UNREADABLE": 1}
+    assert (extracted.work.extracted, extracted.outcomes.features, extracted.outcomes.rejects) == (11, 8, 3)
+    assert extracted.outcomes.rejected == {"EMPTY": 1, "SILENT": 1, "UNREADABLE": 1}
 
     report = pipeline.integrate()
-    assert report["days"][str(SECOND)] == {"inventory": 3, "features": 2, "rejects": 1, "tracks": 2}
-    assert report["tracks"] == report["distinct_tracks"] == 8
-    assert report["genres"] == {"Reel": 4, "(none)": 4}
-    assert report["flagged"] == {"duplicate": 2, "outlier": 0}
-    assert [check.name for check in gate.judge(report, None, Settings()) if not check.passed] == []
+    assert report.days[str(SECOND)] == DayCounts(files=3, features=2, rejects=1, tracks=2)
+    assert report.counts == DayCounts(files=11, features=8, rejects=3, tracks=8)
+    assert report.measured.tracks == report.measured.distinct_tracks == 8
+    assert report.measured.genres == {"Reel": 4, "(none)": 4}
+    assert report.measured.flagged == {"duplicate": 2, "outlier": 0}
+    assert failed(report) == []
 
     published = pipeline.publish()
-    assert (published["published"], published["removed"]) == (8, 0)
+    assert (published.tracks, published.removed) == (8, 0)
     documents = {document["_id"]: document for document in pipeline.database.tracks.find()}
     reel = documents["t0"]
     assert (reel["title"], reel["artist"], reel["genre"], reel["type"]) == (
@@ -61,11 +69,11 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
     before = {table: pipeline.rows(table) for table in tables}
     versions = {table: commits(pipeline, table) for table in ("inventory", "features", "rejects")}
     again = pipeline.inventory()
-    assert (again["new"], again["metadata_digest"]) == (0, report["metadata_digest"])
+    assert (again.new, again.metadata_digest) == (0, report.metadata_digest)
     repeated = pipeline.extract()
-    assert (repeated["extracted"], repeated["lake"]) == (0, extracted["lake"])
+    assert (repeated.work.extracted, repeated.lake) == (0, extracted.lake)
     pipeline.integrate()
-    assert pipeline.publish()["removed"] == 0
+    assert pipeline.publish().removed == 0
     assert {table: pipeline.rows(table) for table in tables} == before
     assert {table: commits(pipeline, table) for table in versions} == versions
     assert {document["_id"]: document for document in pipeline.database.tracks.find()} == documents
@@ -74,9 +82,9 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
 def test_a_day_is_run_without_touching_the_others(pipeline):
     pipeline.inventory()
     day = Days(FIRST, FIRST)
-    assert pipeline.extract(day)["features"] == 2
-    assert pipeline.integrate(day)["tracks"] == 2
-    assert pipeline.publish(day)["published"] == 2
+    assert pipeline.extract(day).outcomes.features == 2
+    assert pipeline.integrate(day).measured.tracks == 2
+    assert pipeline.publish(day).tracks == 2
     pipeline.extract(Days(SECOND, SECOND))
     pipeline.integrate(Days(SECOND, SECOND))
     pipeline.publish(Days(SECOND, SECOND))
@@ -87,8 +95,8 @@ def test_a_day_with_nothing_in_it_is_no_error(pipeline):
     pipeline.inventory()
     day = Days(date(2025, 1, 1), date(2025, 1, 1))
     extracted, report, published = pipeline.extract(day), pipeline.integrate(day), pipeline.publish(day)
-    assert (extracted["inventory"], report["tracks"], published["published"]) == (0, 0, 0)
-    assert gate.judge(report, None, Settings()) == []
+    assert (extracted.outcomes.files, report.measured.tracks, published.tracks) == (0, 0, 0)
+    assert gate.judge(report, 0, None, Settings()) == []
 
 
 def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(published, add_sound):
@@ -96,21 +104,23 @@ def test_changed_new_and_removed_files_show_and_the_partition_of_a_file_stays(pu
     add_sound("new.mp3", 51, title="New", artist="Late")
     (published.music / "same tags 1.mp3").unlink()
     listed = published.inventory(date(2026, 3, 9))
-    assert (listed["new"], listed["gone"], listed["changed"]) == (1, 1, 1)
+    assert (listed.new, listed.gone, listed.changed) == (1, 1, 1)
     days = {row["path"]: row["partition_date"] for row in published.rows("inventory")}
     assert days["new.mp3"] == date(2026, 3, 9)
     assert days["same tags 2.mp3"] == date(2026, 3, 5)
 
-    assert published.extract(mode=Mode.PING)["would_extract"] == 2
+    before = published.rows("features")
+    assert extraction.ping(published.lake, published.music, Days()).would_extract == 2
+    assert published.rows("features") == before
     night = date(2026, 3, 9)
     nightly = Days(night, night, tuple(late_days(published.lake, night)))
     assert nightly.late == (FIRST, date(2026, 3, 5))
     extracted = published.extract(nightly)
-    assert (extracted["extracted"], extracted["skipped"], extracted["features"]) == (2, 6, 6)
+    assert (extracted.work.extracted, extracted.skipped, extracted.outcomes.features) == (2, 6, 6)
     assert late_days(published.lake, night) == list(nightly.late), "extracted, but not merged"
     report = published.integrate(nightly)
-    assert (report["tracks"], report["first_day"], report["last_day"]) == (6, "2026-03-09", "2026-03-09")
-    assert published.publish(nightly)["removed"] == 1
+    assert (report.measured.tracks, report.first_day, report.last_day) == (6, night, night)
+    assert published.publish(nightly).removed == 1
     assert late_days(published.lake, night) == []
     assert published.database.tracks.count_documents({}) == 8
     assert published.database.tracks.count_documents({"flags": {"$regex": "^duplicate_name"}}) == 0
@@ -125,11 +135,11 @@ def test_a_metadata_table_that_comes_later_renames_tracks_without_extracting_the
     pipeline.integrate()
     pipeline.publish()
     late.rename(table)
-    assert pipeline.inventory()["changed"] == 5
-    assert pipeline.extract()["extracted"] == 0
+    assert pipeline.inventory().changed == 5
+    assert pipeline.extract().work.extracted == 0
     assert {"t0", "t1", "t2", "t3"} <= {row["track_id"] for row in pipeline.rows("features")}
     pipeline.integrate()
-    assert pipeline.publish()["removed"] == 4
+    assert pipeline.publish().removed == 4
     assert pipeline.database.tracks.count_documents({}) == 8
 
 
@@ -155,7 +165,7 @@ def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_
     add_sound("letter.mp3", 52, title="Mended")
     pipeline.inventory()
     extracted = pipeline.extract()
-    assert (extracted["extracted"], extracted["features"], extracted["rejects"]) == (3, 10, 2)
+    assert (extracted.work.extracted, extracted.outcomes.features, extracted.outcomes.rejects) == (3, 10, 2)
     assert "Overwrite" in writes(pipeline, "features")[len(first_load) :]
     paths = [row["path"] for table in ("features", "rejects") for row in pipeline.rows(table)]
     assert len(paths) == len(set(paths)) == 12
@@ -176,20 +186,20 @@ def test_a_first_load_that_ends_between_its_two_tables_is_completed_by_the_next_
             pipeline.extract()
     assert (len(pipeline.rows("features")), len(pipeline.rows("rejects"))) == (8, 0)
     extracted = pipeline.extract()
-    assert (extracted["extracted"], extracted["features"], extracted["rejects"]) == (3, 8, 3)
+    assert (extracted.work.extracted, extracted.outcomes.features, extracted.outcomes.rejects) == (3, 8, 3)
 
 
 def test_outcomes_that_two_runs_at_the_same_time_have_appended_are_kept_once(integrated):
     before = {table: integrated.rows(table) for table in ("features", "rejects")}
     for table in before:
         integrated.lake.append(table, integrated.lake.read(table), [FIRST, SECOND, SEEN_ON])
-    assert integrated.extract()["extracted"] == 0
+    assert integrated.extract().work.extracted == 0
     assert {table: integrated.rows(table) for table in before} == before
 
 
 def test_force_extracts_everything_again_to_the_same_features(integrated):
     before = integrated.rows("features")
-    assert integrated.extract(Days(FIRST, FIRST), Mode.FORCE)["extracted"] == 2
+    assert integrated.extract(Days(FIRST, FIRST), Mode.FORCE).work.extracted == 2
     assert integrated.rows("features") == before
 
 
@@ -197,9 +207,8 @@ def test_a_day_where_all_is_rejected_fails_the_gate(pipeline):
     for path in [*pipeline.music.rglob("*.mp3"), *pipeline.music.rglob("*.flac")]:
         path.write_bytes(b"noise")
     pipeline.inventory()
-    assert pipeline.extract()["features"] == 0
-    failed = [check.name for check in gate.judge(pipeline.integrate(), None, Settings()) if not check.passed]
-    assert failed == ["tracks", "share of files rejected", f"rejected on {SEEN_ON}"]
+    assert pipeline.extract().outcomes.features == 0
+    assert failed(pipeline.integrate()) == ["tracks", "share of files rejected", f"rejected on {SEEN_ON}"]
 
 
 def test_the_collection_refuses_what_is_no_track(published):
@@ -218,13 +227,13 @@ def test_files_that_were_only_touched_are_not_decoded_again(integrated):
     altered.write_bytes(content)
     for path in integrated.music.rglob("*.*"):
         os.utime(path, ns=(1, 1))
-    assert integrated.inventory()["changed"] == 11
+    assert integrated.inventory().changed == 11
     extracted = integrated.extract()
-    assert (extracted["extracted"], extracted["same_bytes"], extracted["skipped"]) == (2, 9, 9), (
+    assert (extracted.work.extracted, extracted.work.same_bytes, extracted.skipped) == (2, 9, 9), (
         "and the empty file"
     )
     again = integrated.extract()
-    assert (again["extracted"], again["same_bytes"]) == (0, 0)
+    assert (again.work.extracted, again.work.same_bytes) == (0, 0)
     now = {row["path"]: row.asDict() for table in before for row in integrated.rows(table)}
     then = {row["path"]: row.asDict() | {"mtime_ns": 1} for rows in before.values() for row in rows}
     assert {path for path in now if now[path] != then[path]} == {"no tags.flac"}
@@ -241,7 +250,7 @@ def test_a_moved_file_and_a_copy_take_the_metadata_of_their_content(integrated):
     integrated.inventory()
     integrated.extract()
     report = integrated.integrate()
-    assert report["changes"]["metadata_by_content"] == 2
+    assert report.measured.changes["metadata_by_content"] == 2
     rows = {row["path"]: row for row in integrated.rows("tracks")}
     assert [rows[path]["type"] for path in ("moved.mp3", "copy.mp3")] == ["instrumental"] * 2
     assert [rows[path]["title"] for path in ("moved.mp3", "copy.mp3")] == ["Tune 0", "Tune 1"]
@@ -252,11 +261,11 @@ def test_files_that_were_away_while_they_were_to_be_read_are_extracted_when_they
     pipeline.inventory()
     away = pipeline.music.rename(pipeline.music.with_name("away"))
     gone = pipeline.extract()
-    assert (gone["features"], gone["rejected"], gone["to_retry"]) == (0, {"NOT_FOUND": 11}, 10)
+    assert (gone.outcomes.features, gone.outcomes.rejected, gone.to_retry) == (0, {"NOT_FOUND": 11}, 10)
     away.rename(pipeline.music)
-    assert pipeline.inventory()["changed"] == 0
+    assert pipeline.inventory().changed == 0
     extracted = pipeline.extract()
-    assert (extracted["features"], extracted["rejects"], extracted["to_retry"]) == (8, 3, 0)
+    assert (extracted.outcomes.features, extracted.outcomes.rejects, extracted.to_retry) == (8, 3, 0)
 
 
 def test_what_another_run_has_found_since_the_extraction_is_extracted_before_the_merge(pipeline, add_sound):
@@ -266,10 +275,10 @@ def test_what_another_run_has_found_since_the_extraction_is_extracted_before_the
     add_sound("late.mp3", 9)
     pipeline.inventory()  # of the other run
     both = extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted)
-    assert (both["inventory"], both["extracted"], both["skipped"], both["rejects"]) == (12, 12, 0, 3)
+    assert (both.outcomes.files, both.work.extracted, both.skipped, both.outcomes.rejects) == (12, 12, 0, 3)
+    assert both.work.extracting_s > extracted.work.extracting_s > 0
     assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), both) is None
-    report = pipeline.integrate() | {"extracted_from": both["inventory"]}
-    assert [check.name for check in gate.judge(report, None, Settings()) if not check.passed] == []
+    assert failed(pipeline.integrate(), both.outcomes.files) == []
 
 
 def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(pipeline):
@@ -278,20 +287,10 @@ def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(pipe
     shutil.rmtree(pipeline.lake.uri)
     pipeline.lake = Lake(pipeline.lake.spark, pipeline.lake.uri)
     assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted) is None
-    report = pipeline.integrate() | {"extracted_from": extracted["inventory"]}
-    failed = [check.name for check in gate.judge(report, None, Settings()) if not check.passed]
-    assert "files, of those at the extraction" in failed
+    assert "files, of those at the extraction" in failed(pipeline.integrate(), extracted.outcomes.files)
     pipeline.inventory()
     pipeline.extract()
-    assert pipeline.integrate()["tracks"] == 8
-
-
-def whole_run(pipeline):
-    """The jobs of a run of all days, with its gate; what the task `summary` makes of them."""
-    jobs = {"inventory": pipeline.inventory(), "extract": pipeline.extract(), "integrate": pipeline.integrate()}
-    gate.require(gate.judge(jobs["integrate"], None, Settings()))
-    jobs["publish"] = pipeline.publish()
-    return outcome(jobs)
+    assert pipeline.integrate().measured.tracks == 8
 
 
 @pytest.mark.parametrize(
@@ -307,7 +306,9 @@ def test_a_corpus_of_one_artist_or_without_any_genre_is_published_and_so_is_its_
         add_sound(f"{number}.mp3", number, title=f"Tune {number}", **tags)
     (pipeline.music / "metadata.csv").write_text("track_id,file\n")
     for _ in range(2):
-        total = whole_run(pipeline)
-        assert (total["files_in"], total["tracks_out"], total["rejects"]) == (6, 6, 0)
-        assert total["note"].startswith(note)
+        reports = pipeline.run_all()
+        assert failed(reports.integrate) == []
+        total = outcome(reports, 1.0)
+        assert (total.files_in, total.tracks_out, total.rejects) == (6, 6, 0)
+        assert total.note.startswith(note)
         assert pipeline.database.tracks.count_documents({}) == 6

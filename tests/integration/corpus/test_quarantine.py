@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.corpus_reports import cleaning
 
 from segue.corpus import quarantine
 from segue.corpus.gate import Check
@@ -18,9 +19,10 @@ def judged(mongo):
         mongo.drop_collection(name)
 
     def record(run_id, check, first, last, tracks=40, late=(), asked=None):
-        report = {"tracks": tracks, "partitions": 1, "first_day": first, "last_day": last, "late_days": list(late)}
-        report["range"] = asked or [first, last]
-        summaries.write(run_id, "integrate", report, into=mongo)
+        asked_from, asked_to = asked or [first, last]
+        span = {"first_day": first, "last_day": last, "asked_from": asked_from, "asked_to": asked_to}
+        report = cleaning(**span, late_days=late, tracks=tracks)
+        summaries.keep(run_id, report, into=mongo)
         quarantine.record(mongo, run_id, report, [check])
 
     return record
@@ -71,5 +73,5 @@ def test_a_run_is_compared_with_the_last_other_one_that_passed_with_tracks_enoug
     judged("corpus/b", GOOD, "2026-03-02", "2026-03-02", tracks=50)
     judged("corpus/c", GOOD, "2026-03-03", "2026-03-03", tracks=3)
     judged("corpus/d", BAD, "2026-03-04", "2026-03-04", tracks=60)
-    assert quarantine.last_good(mongo, "corpus/e")["tracks"] == 50
-    assert quarantine.last_good(mongo, "corpus/b")["tracks"] == 40
+    assert quarantine.last_good(mongo, "corpus/e").measured.tracks == 50
+    assert quarantine.last_good(mongo, "corpus/b").measured.tracks == 40

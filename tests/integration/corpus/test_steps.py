@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from segue.corpus import publications, steps
+from segue.corpus import extraction, publications, steps
+from segue.corpus.days import Days
+from segue.corpus.reports import CorpusSummary, PublishReport
+from segue.errors import ReportError
 from segue.runs import summaries
 from segue.settings import get_settings
 
@@ -32,8 +35,8 @@ def conclude(pipeline, here):
 
 
 def run_all(pipeline, run_id):
-    for job in publications.JOBS:
-        summaries.write(f"corpus/{run_id}", job, getattr(pipeline, job)(), into=pipeline.database)
+    for report in pipeline.run_all().each():
+        summaries.keep(f"corpus/{run_id}", report, into=pipeline.database)
 
 
 def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_changed, conclude, capsys):
@@ -48,9 +51,10 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_chan
     assert not has_changed("second")
     assert "Nothing has changed since corpus/first" in capsys.readouterr().out
     conclude("second")
-    told = summaries.read("corpus/second", source=pipeline.database)
-    assert told["summary"] | {"files_in": 11, "tracks_out": 8, "extracted": 0} == told["summary"]
-    assert "unchanged_since" in told["extract"]
+    total = summaries.require("corpus/second", CorpusSummary, source=pipeline.database)
+    assert (total.files_in, total.tracks_out, total.extracted) == (11, 8, 0)
+    report = summaries.require("corpus/second", PublishReport, source=pipeline.database)
+    assert report.unchanged_since == "corpus/first"
 
     (pipeline.music / "same tags 1.mp3").touch()
     assert has_changed("touched")
@@ -60,6 +64,20 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_chan
     with (pipeline.music / "metadata.csv").open("a") as table:
         table.write("t11,same tags 2.mp3,Other\n")
     assert has_changed("renamed")
+
+
+def test_a_ping_ends_with_its_report_and_leaves_no_summary(pipeline, conclude, capsys):
+    pipeline.inventory()
+    ping = extraction.ping(pipeline.lake, pipeline.music, Days())
+    summaries.keep("corpus/pinged", ping, into=pipeline.database)
+    conclude("pinged")
+    assert "would_extract ............. 11" in capsys.readouterr().out
+    assert summaries.find("corpus/pinged", CorpusSummary, source=pipeline.database) is None
+
+
+def test_a_run_whose_job_has_left_no_report_is_told_which(conclude):
+    with pytest.raises(ReportError, match=r"The job 'inventory' left no report of the run corpus/lost\. Clear"):
+        conclude("lost")
 
 
 def test_what_the_inventory_would_refuse_is_left_to_it(pipeline, has_changed, capsys):

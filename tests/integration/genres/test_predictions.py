@@ -12,7 +12,7 @@ from segue.audio.definition import N_FEATURES
 from segue.connections.registry import Registry
 from segue.genres import predictions, release
 from segue.genres.search import Budget
-from segue.genres.training import Search
+from segue.genres.training import SearchOptions
 from segue.settings import Settings
 from segue.tracks.reading import read_tracks
 from segue.tracks.vectors import features_array, pack
@@ -51,22 +51,22 @@ def test_tracks_without_genre_get_one_once_and_a_damaged_champion_is_told(
     spark: Any, mongo: Any, tracks: Any, tmp_path: Any
 ) -> None:
     registry = Registry(Settings(home=tmp_path))
-    assert predictions.label(spark, mongo, registry)["labels"] == "there is no genre champion yet"
+    assert predictions.predict_missing_genres(spark, mongo, registry)["labels"] == "there is no genre champion yet"
 
-    how = Search(None, "labels", Budget(1, 10))
+    options = SearchOptions(None, "labels", Budget(1, 10))
     published = read_tracks(spark, *FIELDS).withColumn("features", features_array("features"))
-    release.release(published, registry, how, say=lambda _: None)
-    assert predictions.label(spark, mongo, registry) == {"labelled": 10, "labels": "genre/1"}
+    release.release(published, registry, options, say=lambda _: None)
+    assert predictions.predict_missing_genres(spark, mongo, registry) == {"labelled": 10, "labels": "genre/1"}
     named = list(tracks.find({"genre_model": "genre/1"}))
     assert len(named) == 10
     assert all(each["genre"] is None and each["_id"].startswith(each["genre_predicted"]) for each in named)
     assert all(0.5 < each["genre_probability"] <= 1 for each in named)
-    assert predictions.label(spark, mongo, registry)["labelled"] == 0
+    assert predictions.predict_missing_genres(spark, mongo, registry)["labelled"] == 0
 
     tracks.update_one({"_id": "jig-54"}, {"$unset": {"genre_model": ""}})
     champion = registry.champion("genre")
     assert champion is not None
     shutil.rmtree(champion.folder() / "stages")
-    told = predictions.label(spark, mongo, registry)
+    told = predictions.predict_missing_genres(spark, mongo, registry)
     assert told["labelled"] == 0
     assert "genre/1 cannot be loaded" in told["labels"]

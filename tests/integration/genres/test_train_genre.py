@@ -43,7 +43,7 @@ def publish(mongo: Any, *genres: str | None, tracks: int = 60) -> None:
     [
         ([], "No published track has a genre"),
         ([None], "No published track has a genre"),
-        (["jig"], "needs two genres of at least 10 tracks each; there are: jig 60"),
+        (["jig"], "needs two genres of at least 10 tracks each. The corpus has: jig 60"),
     ],
 )
 def test_a_corpus_with_nothing_to_learn_from_is_skipped_with_the_reason(

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from segue.api import forgetting
-from segue.api.accounts import TRUSTED_S, Accounts
+from segue.api.accounts import CACHED_S, Accounts
 from segue.listens.events import Listen
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import Play, event_of
@@ -82,7 +82,7 @@ def test_forgetting_notes_last_what_the_api_still_took(
     taken = []
 
     def wait(seconds: float) -> None:  # meanwhile the API trusts the token that it remembers
-        assert (seconds, Accounts(database).exists("jan")) == (TRUSTED_S, False)
+        assert (seconds, Accounts(database).exists("jan")) == (CACHED_S, False)
         taken.append(event_of("jan", Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([])))
         ListenStore(database).put(taken)
 

@@ -25,6 +25,7 @@ from segue.listens.matching import CatalogueEntry, Method, TrackIndex
 from segue.listens.plays import Play, event_of
 from segue.listens.rematching import rematch
 from segue.listens.removals import Removals, listen_key, user_key
+from segue.listens.reports import Ingested, MissedArtist
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -48,10 +49,11 @@ class Bench:
             key = event.user_name.encode() if isinstance(event, Listen) else b"somebody"
             self._producer.send(self.settings.listens_topic, key=key, value=value).get(timeout=20)
 
-    def ingest(self, rebuild: tuple[date | None, date | None] | None = None) -> dict[str, Any]:
+    def ingest(self, rebuild: tuple[date | None, date | None] | None = None) -> Ingested:
         removed = self.removed()
-        summary = ingest(self.spark, self.settings, removed, rebuild=rebuild)
-        return summary | {"taken_back": self.table.remove(removed)}
+        ingested = ingest(self.spark, self.settings, removed, rebuild=rebuild)
+        self.taken_back = self.table.remove(removed)
+        return ingested
 
     def removed(self) -> Any:
         return self.spark.createDataFrame(list(self.removals.all().items()), "key string, removed_at double")
@@ -83,7 +85,7 @@ def test_each_event_is_once_in_its_day_whenever_it_comes(bench: Bench) -> None:
         {("2026-03-05", "a", "Jóga"): 1, ("2026-03-06", "a", "Jóga"): 1, ("2026-03-05", "old", None): 1}
     )
     assert bench.rows() == expected
-    assert (first["messages"], first["events"], first["unreadable"], first["days"]) == (6, 3, 2, 2)
+    assert (first.messages, first.events, first.unreadable, first.days) == (6, 3, 2, 2)
     letters = dead_letters.read(kafka_clients.config(bench.settings), bench.settings.dead_letters_topic)
     assert {(dead.value, dead.key, dead.topic) for dead in letters} == {
         (value, b"somebody", bench.settings.listens_topic) for value in poison
@@ -92,18 +94,18 @@ def test_each_event_is_once_in_its_day_whenever_it_comes(bench: Bench) -> None:
     noted = bench.table.delta().history().where("userMetadata is not null").select("operation").collect()
     assert [row.operation for row in noted] == ["MERGE"]  # offsets come with the rows, not with the empty table
 
-    assert bench.ingest()["messages"] == 0
+    assert bench.ingest().messages == 0
     back_dated, late = heard("b", NOON - 400 * DAY_S), heard("b", NOON)
     bench.send(back_dated, heard("a", NOON), late)
-    assert bench.ingest()["messages"] == 3
+    assert bench.ingest().messages == 3
     expected += Counter({("2025-01-29", "b", "Jóga"): 1, ("2026-03-05", "b", "Jóga"): 1})
     assert bench.rows() == expected
 
-    assert bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5)))["events"] == 3
+    assert bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5))).events == 3
     assert bench.rows() == expected
     assert ingestion.pending(bench.table, bench.settings).size == 0
     told = figures(bench.table, date(2026, 3, 5), date(2026, 3, 5))
-    assert (told["listens"], told["matched"], told["listeners"]) == (3, 1, 3)
+    assert (told.listens, told.matched, told.listeners) == (3, 1, 3)
 
 
 def test_what_users_take_back_is_gone_and_may_come_again(bench: Bench) -> None:
@@ -114,9 +116,10 @@ def test_what_users_take_back_is_gone_and_may_come_again(bench: Bench) -> None:
     bench.removals.add(listen_key("a", NOON, deleted.recording_msid))
     bench.removals.add(user_key("b"))
     bench.send(deleted, forgotten)  # sent again by Kafka's keeping, not by the user: still taken back
-    assert bench.ingest()["taken_back"] == 2
+    bench.ingest()
+    assert bench.taken_back == 2
     assert bench.rows() == Counter({("2026-03-05", "a", "Jóga"): 1})
-    assert bench.ingest(rebuild=(None, None))["events"] == 1
+    assert bench.ingest(rebuild=(None, None)).events == 1
     bench.send(heard("a", NOON))  # the user listens, or submits, again
     bench.ingest()
     assert bench.rows() == Counter({("2026-03-05", "a", "Jóga"): 2})
@@ -135,19 +138,19 @@ def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) 
     )
     bench.ingest()
     before = rematch(bench.table, NOTHING)
-    assert (before["rematched"], before["unmatched"]) == (0, 4)
-    assert before["unmatched_artists"] == [{"artist": "Björk", "listens": 4}]
+    assert (before.rematched, before.unmatched) == (0, 4)
+    assert before.unmatched_artists == (MissedArtist(artist="Björk", listens=4),)
     taken: list[Listen] = []
     after = rematch(bench.table, TrackIndex([CatalogueEntry("t1", "Bjork", "Joga")]), taken.extend)
     assert {(event.user_name, event.event_id, event.track_id) for event in taken} == {
         (user, heard(user, NOON).event_id, "t1") for user in "ab"
     }
-    assert (after["rematched"], after["unmatched"]) == (2, 2)
+    assert (after.rematched, after.unmatched) == (2, 2)
     matched = (
         bench.table.read().where("track_id is not null").select("track_id", "matched_by").distinct().collect()
     )
     assert [(row.track_id, row.matched_by) for row in matched] == [("t1", Method.NAME.value)]
-    assert bench.ingest()["messages"] == 0  # the offsets survive commits that are not the ingestion's
+    assert bench.ingest().messages == 0  # the offsets survive commits that are not the ingestion's
 
 
 def test_a_lake_of_the_version_before_gets_the_columns_of_version_3(bench: Bench) -> None:
@@ -185,7 +188,7 @@ def told(messages: Any) -> set[tuple[str, str | None, bool]]:
 def test_trainings_read_the_lake_and_from_kafka_what_came_since(bench: Bench) -> None:
     bench.send(heard("a", NOON), heard("b", NOON, "Hunter"))
     early = window_of(bench)
-    assert told(training_data.read_until(bench.spark, bench.settings, early)) == {
+    assert told(training_data.read_until(bench.spark, bench.settings, early, window_of(bench))) == {
         ("a", None, True),
         ("b", None, True),
     }
@@ -194,19 +197,19 @@ def test_trainings_read_the_lake_and_from_kafka_what_came_since(bench: Bench) ->
     bench.send(heard("c", NOON), heard("a", NOON), b"no json")
     late = window_of(bench)
 
-    read = training_data.read_until(bench.spark, bench.settings, late)
+    read = training_data.read_until(bench.spark, bench.settings, late, window_of(bench))
     assert told(read) == {("a", "t1", True), ("b", None, False), ("c", None, True)}, "a came again"
     assert read.where("error is not null").count() == 1
-    everything = training_data.read_until(bench.spark, bench.settings, late, since=late.starts)
+    everything = training_data.read_until(bench.spark, bench.settings, late, window_of(bench), since=late.starts)
     assert told(everything) == {("a", "t1", True), ("b", None, True), ("c", None, True)}
 
     bench.ingest()
-    assert told(training_data.read_until(bench.spark, bench.settings, early)) == {
+    assert told(training_data.read_until(bench.spark, bench.settings, early, window_of(bench))) == {
         ("a", "t1", False),
         ("b", None, False),
     }, "a retry reads what it read, though the lake has gone on"
     before_all = OffsetWindow(early.topic, dict.fromkeys(early.spans, (0, 0)))
-    assert told(training_data.read_until(bench.spark, bench.settings, before_all)) == set()
+    assert told(training_data.read_until(bench.spark, bench.settings, before_all, window_of(bench))) == set()
 
 
 def test_the_training_set_as_of_a_day_is_what_the_lake_has_until_then(bench: Bench) -> None:
@@ -235,13 +238,15 @@ def test_of_a_topic_that_was_made_anew_trainings_read_all_and_of_the_lake_what_t
     create_topics(bench.settings)
     bench.send(*(heard("a", NOON + DAY_S + 300 * i) for i in range(3)))
     window = window_of(bench)
-    read = training_data.read_until(bench.spark, bench.settings, window, since=window.starts)
+    read = training_data.read_until(bench.spark, bench.settings, window, window_of(bench), since=window.starts)
     assert sorted(row.offset for row in read.collect()) == [-1] * 6 + [0, 1, 2]
     bench.ingest()
-    assert training_data.read_until(bench.spark, bench.settings, window).count() == 9
+    assert training_data.read_until(bench.spark, bench.settings, window, window_of(bench)).count() == 9
     bench.send(heard("a", NOON + 2 * DAY_S))
     bench.ingest()
-    assert training_data.read_until(bench.spark, bench.settings, window).count() == 9, "a retry reads the same"
+    assert training_data.read_until(bench.spark, bench.settings, window, window_of(bench)).count() == 9, (
+        "a retry reads the same"
+    )
 
 
 def test_a_retry_reads_the_same_though_days_have_been_rebuilt_in_between(bench: Bench) -> None:
@@ -250,6 +255,10 @@ def test_a_retry_reads_the_same_though_days_have_been_rebuilt_in_between(bench: 
     window = window_of(bench)
     bench.send(heard("b", NOON), heard("b", NOON + DAY_S))
     bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5)))
-    assert told(training_data.read_until(bench.spark, bench.settings, window)) == {("a", None, False)}
-    assert len(told(training_data.read_until(bench.spark, bench.settings, window_of(bench)))) == 2
-    assert bench.ingest()["messages"] == 2, "the other days' are still to come"
+    assert told(training_data.read_until(bench.spark, bench.settings, window, window_of(bench))) == {
+        ("a", None, False)
+    }
+    assert (
+        len(told(training_data.read_until(bench.spark, bench.settings, window_of(bench), window_of(bench)))) == 2
+    )
+    assert bench.ingest().messages == 2, "the other days' are still to come"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -30,8 +31,10 @@ from segue.demo import answer
 from segue.demo.listeners import Audience, CorpusTrack
 from segue.errors import StackError
 from segue.listens.events import Listen, listen
-from segue.listens.histories import Histories
-from segue.listens.removals import Removals, listen_key
+from segue.listens.matching import CatalogueEntry, TrackIndex
+from segue.listens.plays import Play, event_of
+from segue.listens.removals import Removals, event_key, listen_key
+from segue.listens.store import ListenStore
 from segue.recommender.serving.champion import Champion, Served
 from segue.recommender.serving.live import Live, heartbeat
 from segue.settings import Settings
@@ -42,7 +45,6 @@ pytestmark = pytest.mark.integration
 
 SERVED = Served("recommender/1", model(0))
 AT = 1_700_000_000
-MSID = "00000000-0000-4000-8000-000000000003"
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +117,11 @@ def test_a_list_of_another_member_that_is_newer_stays(
 def test_what_is_taken_back_is_not_ranked_from_again(
     here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
 ) -> None:
-    live, plays = member(here), Histories(database)
-    first, second = listen("deleting", "t01", AT), listen("deleting", "t03", AT)
-    second = second.model_copy(update={"recording_msid": MSID})
+    live, listens = member(here), ListenStore(database)
+    index = TrackIndex([CatalogueEntry("t03", "Artist 3", "Title 3")])
+    first = listen("deleting", "t01", AT)
+    second = event_of("deleting", Play(AT, "Artist 3", "Title 3"), index)
+    named = ("deleting", AT, str(second.recording_msid))
     left = listen("leaving", "t05", AT)
 
     def ranked() -> tuple[set[str], set[str]]:
@@ -125,24 +129,34 @@ def test_what_is_taken_back_is_not_ranked_from_again(
         live._recommend(SERVED, list(live._waiting), producer)
         return because(database, "deleting"), because(database, "leaving")
 
-    plays.add([first, second, left])
+    listens.put([first, second, left])
     assert ranked() == ({"t01", "t03"}, {"t05"})
-    Removals(database).add(listen_key("deleting", second.listened_at, MSID))
+    Removals(database).add(listen_key(*named))
     assert ranked()[0] == {"t01", "t03"}, "noted, and not yet removed"
-    assert plays.remove("deleting", second.listened_at, MSID) == 1
+    assert listens.remove(*named) == 1
     forgetting.forget_in_database(database, "leaving")
     assert ranked() == ({"t01"}, set())
     live._database.client.close()
     database["recommendations"].delete_one({"_id": "leaving"})
 
 
-def test_what_is_discarded_is_not_remembered_either(database: Database[dict[str, Any]]) -> None:
-    plays = Histories(database)
+def test_what_is_removed_while_it_is_stored_is_not_ranked_from(
+    here: Settings, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = member(here)
     kept, gone = listen("discarding", "t01", AT), listen("discarding", "t03", AT)
-    plays.add([kept, gone])
-    assert set(plays.of("discarding").times) == {"t01", "t03"}
-    plays.discard([gone])
-    assert set(plays.of("discarding").times) == {"t01"}
+    assert live._histories.of("discarding").times == {}
+    put = live._listens.put
+
+    def put_while_removing(events: list[Listen]) -> None:
+        put(events)
+        Removals(database).add(event_key(gone.event_id))
+
+    monkeypatch.setattr(live._listens, "put", put_while_removing)
+    live._keep([SimpleNamespace(value=event.model_dump_json()) for event in (kept, gone)])
+    assert set(live._histories.of("discarding").times) == {"t01"}
+    assert set(ListenStore(database).history("discarding").times) == {"t01"}
+    live._database.client.close()
 
 
 def test_listens_before_the_first_champion_are_not_lost_by_a_kill(
@@ -150,7 +164,7 @@ def test_listens_before_the_first_champion_are_not_lost_by_a_kill(
 ) -> None:
     with running(member(here, served=None)):
         send(here, producer, listen("early", "t07", AT))
-        eventually(lambda: database["plays"].find_one({"user_name": "early"}))
+        eventually(lambda: database["listens"].find_one({"user_name": "early"}))
     assert because(database, "early") == set()
     with running(member(here)):
         eventually(lambda: because(database, "early") == {"t07"})
@@ -181,7 +195,7 @@ def test_the_command_line_ranks_a_listener_and_says_why(
     assert early.exit_code == 1
     assert "run the DAG `recommender`" in early.stderr
     version = promote(here, seed=0)
-    Histories(database).add([listen("asking", "t03", AT)])
+    ListenStore(database).put([listen("asking", "t03", AT)])
     shown = CliRunner().invoke(app, ["recommend", "asking", "--count", "4"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, shown.output
     assert f"For asking, by {version}" in shown.stdout

@@ -13,31 +13,31 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from kafka import KafkaProducer
 from pymongo.database import Database
+from tests.support.audience import documents_of, make_audience
 
 from segue.api import forgetting
 from segue.api.forgetting import forget_in_database
-from segue.audio.definition import N_FEATURES
 from segue.connections import offsets
 from segue.connections.registry import Registry, Version
 from segue.connections.windows import OffsetWindow
-from segue.demo.listeners import Audience, CorpusTrack, produce
+from segue.demo.listeners import Audience, produce
 from segue.errors import TrainingError
 from segue.listens import training_data
 from segue.listens.events import listen
 from segue.listens.removals import Removals, user_key
 from segue.listens.screening import TAKEN_BACK, Screened, screen
 from segue.recommender import incremental, training
+from segue.recommender.candidate import AS_OF, FULL, UPDATES, Lineage, PromotionDecision
+from segue.recommender.comparison import Comparison
 from segue.recommender.components.blend import Blend
-from segue.recommender.evaluation.comparison import Comparison
-from segue.recommender.incremental import UPDATES
+from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
+from segue.recommender.retraining import Start
 from segue.recommender.serving import release
-from segue.recommender.training import AS_OF, ENDS, FULL, Decision
 from segue.runs import reports, summaries
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import documents, lifecycle, spark_conf
@@ -73,12 +73,7 @@ def database(here: Settings, mongo: Database[dict[str, Any]]) -> Database[dict[s
 
 @pytest.fixture(scope="module")
 def audience() -> Audience:
-    random = np.random.default_rng(0)
-    centres = random.normal(size=(4, 12))
-    twelve = centres[np.arange(120) % 4] + random.normal(size=(120, 12))
-    vectors = np.take(twelve, np.arange(N_FEATURES) % 12, axis=1)
-    tracks = [CorpusTrack(f"r{i:03}", f"Piece {i}", f"genre {i % 4}", vectors[i]) for i in range(120)]
-    return Audience(tracks, listeners=40, seed=2)
+    return make_audience()
 
 
 @pytest.fixture(scope="module")
@@ -93,29 +88,31 @@ def read(spark: SparkSession, here: Settings, tracks: DataFrame, database: Datab
     """Read what the Spark jobs read for a window."""
 
     def material(window: OffsetWindow) -> tuple[Material, Screened]:
-        messages = training_data.read_until(spark, here, window, since=window.starts)
+        topic = topic_of(here)
+        messages = training_data.read_until(spark, here, window, topic, since=window.starts)
         screened = screen(messages, tracks, Removals(database).all())
         return Material.read(screened.listens, tracks), screened
 
     return material
 
 
-def train(
-    spark: SparkSession,
-    here: Settings,
-    database: Database[dict[str, Any]],
-    material: Material,
-    ends: dict[int, int],
-) -> Decision:
-    decision = training.train_in_full(spark, material, ends, Registry(here), trials=2)
-    release.publish(database, decision, material, Removals(database).all())
-    return decision
+def topic_of(here: Settings) -> OffsetWindow:
+    return offsets.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic)
+
+
+def start_of(here: Settings, window: OffsetWindow) -> Start:
+    registry = Registry(here)
+    return Start(registry, registry.champion(NAME), topic_of(here), window)
+
+
+def update(spark: SparkSession, here: Settings, material: Material, window: OffsetWindow) -> PromotionDecision:
+    return IncrementalUpdate(window).decide(spark, start_of(here, window), material)
 
 
 @pytest.fixture(scope="module")
 def trained(
     spark: SparkSession, here: Settings, audience: Audience, read: Run, database: Database[dict[str, Any]]
-) -> tuple[Decision, Screened, OffsetWindow]:
+) -> tuple[PromotionDecision, Screened, OffsetWindow]:
     """Past listens, some poison and a forgotten listener, trained in full."""
     database["recommendations"].insert_one(
         {"_id": "gone", "generated_at": datetime(2025, 1, 1, tzinfo=UTC), "items": []}
@@ -126,9 +123,11 @@ def trained(
     with KafkaProducer(bootstrap_servers=here.kafka_bootstrap) as producer:
         for value in POISON:
             producer.send(here.listens_topic, value, key=b"poison")
-    window = offsets.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic)
+    window = topic_of(here)
     material, screened = read(window)
-    return train(spark, here, database, material, window.ends), screened, window
+    decision = training.train_in_full(spark, start_of(here, window), material, trials=2)
+    release.publish(database, decision, material, Removals(database).all())
+    return decision, screened, window
 
 
 def champion_of(here: Settings) -> Version:
@@ -138,7 +137,7 @@ def champion_of(here: Settings) -> Version:
 
 
 def test_the_first_recommender_is_promoted_with_what_was_measured(
-    trained: tuple[Decision, Screened, OffsetWindow], here: Settings
+    trained: tuple[PromotionDecision, Screened, OffsetWindow], here: Settings
 ) -> None:
     decision, _, window = trained
     assert decision.promoted
@@ -152,12 +151,12 @@ def test_the_first_recommender_is_promoted_with_what_was_measured(
     }
     champion = champion_of(here)
     assert str(champion) == decision.version
-    assert json.loads(champion.tags[ENDS]) == {str(p): end for p, end in window.ends.items()}
+    assert Lineage.of(champion).learned == window.ends
     assert Recommender.load(champion.folder()).recipe == decision.model.recipe  # type: ignore[union-attr]
 
 
 def test_the_report_is_kept_with_the_version(
-    trained: tuple[Decision, Screened, OffsetWindow], here: Settings, audience: Audience
+    trained: tuple[PromotionDecision, Screened, OffsetWindow], here: Settings, audience: Audience
 ) -> None:
     decision, screened, _ = trained
     assert decision.html
@@ -168,7 +167,7 @@ def test_the_report_is_kept_with_the_version(
 
 
 def test_every_poisonous_message_is_counted_and_the_rest_used(
-    trained: tuple[Decision, Screened, OffsetWindow],
+    trained: tuple[PromotionDecision, Screened, OffsetWindow],
 ) -> None:
     _, screened, window = trained
     assert screened.read == window.size == PAST + len(POISON)
@@ -177,7 +176,9 @@ def test_every_poisonous_message_is_counted_and_the_rest_used(
 
 
 def test_every_listener_but_the_forgotten_gets_tracks_they_have_not_played_and_why(
-    trained: tuple[Decision, Screened, OffsetWindow], audience: Audience, database: Database[dict[str, Any]]
+    trained: tuple[PromotionDecision, Screened, OffsetWindow],
+    audience: Audience,
+    database: Database[dict[str, Any]],
 ) -> None:
     decision, screened, _ = trained
     found = {document["_id"]: document for document in database["recommendations"].find()}
@@ -192,25 +193,27 @@ def test_every_listener_but_the_forgotten_gets_tracks_they_have_not_played_and_w
 
 
 def test_listens_that_the_champion_has_seen_change_nothing(
-    trained: tuple[Decision, Screened, OffsetWindow], spark: SparkSession, here: Settings, read: Run
+    trained: tuple[PromotionDecision, Screened, OffsetWindow], spark: SparkSession, here: Settings, read: Run
 ) -> None:
     decision, _, window = trained
     material, _ = read(window)
-    again = incremental.train_incrementally(spark, material, window.ends, Registry(here))
+    again = update(spark, here, material, window)
     assert not again.promoted
     assert again.version == decision.version
     assert "already seen" in again.reason
 
 
 @pytest.fixture
-def newer(here: Settings, audience: Audience, trained: tuple[Decision, Screened, OffsetWindow]) -> OffsetWindow:
+def newer(
+    here: Settings, audience: Audience, trained: tuple[PromotionDecision, Screened, OffsetWindow]
+) -> OffsetWindow:
     """Listens of a later day; what has come since the champion was trained."""
     assert trained
-    since = json.loads(champion_of(here).tags[ENDS])
-    day = START + timedelta(days=40 + sum(since.values()) % 1000)
+    learned = Lineage.of(champion_of(here)).learned
+    day = START + timedelta(days=40 + sum(learned.values()) % 1000)
     produce(here, audience.play(events=400, start=day, end=day + timedelta(days=1)))
-    ends = offsets.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic).ends
-    return OffsetWindow(here.listens_topic, {p: (since[str(p)], end) for p, end in ends.items()})
+    ends = topic_of(here).ends
+    return OffsetWindow(here.listens_topic, {p: (learned[p], end) for p, end in ends.items()})
 
 
 def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_model_nor_into_a_list(
@@ -231,7 +234,7 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
             event = json.loads(listen(gone, track.track_id, ahead).model_dump_json())
             value = json.dumps(event | {"schema_version": 2, "received_at": 1_000.0}).encode()
             producer.send(here.listens_topic, value, key=gone.encode()).get()
-    ends = offsets.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic).ends
+    ends = topic_of(here).ends
     window = OffsetWindow(here.listens_topic, {p: (start, ends[p]) for p, start in newer.starts.items()})
     removed = Removals(database).all()
     material, screened = read(window)
@@ -239,9 +242,9 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
     assert gone not in material.interactions.users
     assert leaving in material.interactions.users
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
-    decision = incremental.train_incrementally(spark, material, window.ends, Registry(here))
+    decision = update(spark, here, material, window)
     assert decision.promoted
-    monkeypatch.setattr(forgetting, "TRUSTED_S", 0)
+    monkeypatch.setattr(forgetting, "CACHED_S", 0)
     forget_in_database(database, leaving)  # while the training runs
     served = release.publish(database, decision, material, removed)
     assert served == len(material.interactions.users) - 1
@@ -257,8 +260,8 @@ def test_a_worse_challenger_is_not_promoted(
     newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = champion_of(here)
-    monkeypatch.setattr(incremental, "take_in", lambda model, *_: replace(model, blend=worst_of(model)))
-    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    monkeypatch.setattr(incremental, "fold_in_plays", lambda model, *_: replace(model, blend=worst_of(model)))
+    decision = update(spark, here, read(newer)[0], newer)
     assert not decision.promoted
     assert champion_of(here) == before
 
@@ -275,7 +278,7 @@ def test_a_crash_before_the_promotion_leaves_the_champion_serving(
         patch.setattr(Registry, "succeed", crash)
         patch.setattr(incremental, "TOLERANCE", 1.0)
         with pytest.raises(RuntimeError, match="power cut"):
-            incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+            update(spark, here, read(newer)[0], newer)
     assert champion_of(here) == before
 
 
@@ -284,10 +287,10 @@ def test_a_challenger_as_good_takes_over_and_knows_the_window(
 ) -> None:
     before = champion_of(here)
     monkeypatch.setattr(incremental, "TOLERANCE", 0.5)
-    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    decision = update(spark, here, read(newer)[0], newer)
     assert decision.promoted
     assert champion_of(here).number > before.number
-    assert json.loads(champion_of(here).tags[ENDS]) == {str(p): end for p, end in newer.ends.items()}
+    assert Lineage.of(champion_of(here)).learned == newer.ends
 
 
 def test_drift_is_counted_from_the_last_full_training(
@@ -295,7 +298,7 @@ def test_drift_is_counted_from_the_last_full_training(
 ) -> None:
     before = champion_of(here)
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
-    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    decision = update(spark, here, read(newer)[0], newer)
     updates = int(before.tags.get(UPDATES, "0")) + 1
     assert decision.figures[UPDATES] == updates
     assert int(champion_of(here).tags[UPDATES]) == updates
@@ -315,7 +318,7 @@ def test_a_damaged_champion_is_replaced_by_a_full_training_even_one_that_does_no
         return replace(outcome, gains=outcome.gains | {"popularity": (-1.0, -1.0, -1.0)})
 
     monkeypatch.setattr(training, "compare", too_poor)
-    decision = incremental.train_incrementally(spark, read(newer)[0], newer.ends, Registry(here))
+    decision = update(spark, here, read(newer)[0], newer)
     assert decision.promoted
     assert "popularity serves until then" in decision.reason
     assert Recommender.load(champion_of(here).folder())
@@ -326,7 +329,8 @@ def test_a_training_as_of_a_past_day_is_kept_and_does_not_serve(
     newer: OffsetWindow, spark: SparkSession, here: Settings, read: Run
 ) -> None:
     before, day = champion_of(here), date(2026, 1, 20)
-    decision = training.train_in_full(spark, read(newer)[0], {}, Registry(here), trials=1, as_of=day)
+    start = start_of(here, OffsetWindow(here.listens_topic, {}))
+    decision = training.train_in_full(spark, start, read(newer)[0], trials=1, as_of=day)
     assert not decision.promoted
     assert champion_of(here).number == before.number
     newest = max(Registry(here).versions(), key=lambda version: version.number)
@@ -340,10 +344,7 @@ def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
     here: Settings, audience: Audience, database: Database[dict[str, Any]]
 ) -> None:
     Removals(database).add(user_key(audience.listeners[2].name))
-    database["tracks"].insert_many(
-        {"_id": track.track_id, "title": track.title, "artist": f"artist {i}", "features": pack(track.features)[0]}
-        for i, track in enumerate(audience.tracks)
-    )
+    database["tracks"].insert_many(documents_of(audience))
     with subprocess.Popen(**job_of(here, "recommender/test")) as job:
         output, _ = job.communicate()
     assert job.returncode == 0, output[-3000:]

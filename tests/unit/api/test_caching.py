@@ -6,21 +6,23 @@ import time
 import pytest
 
 from segue.api import caching
-from segue.api.caching import Lately
+from segue.api.caching import CachedValue
 
 
-def test_many_who_ask_at_once_cost_one_thread_and_later_ones_hear_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_concurrent_requests_compute_the_value_once_and_an_expired_value_is_computed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    computed = []
 
-    def ask() -> int:
+    def compute() -> int:
         time.sleep(0.05)
-        asked.append(1)
-        return len(asked)
+        computed.append(1)
+        return len(computed)
 
-    async def many() -> None:
-        tell = Lately(ask)
-        assert await asyncio.gather(*(tell() for _ in range(50))) == [1] * 50
-        monkeypatch.setattr(caching, "KEPT_S", 0.0)
-        assert await tell() == 2
+    async def requests() -> None:
+        value = CachedValue(compute)
+        assert await asyncio.gather(*(value.get() for _ in range(50))) == [1] * 50
+        monkeypatch.setattr(caching, "MAX_AGE_S", 0.0)
+        assert await value.get() == 2
 
-    asyncio.run(many())
+    asyncio.run(requests())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bson
 import numpy as np
 
-from segue.listens.histories import History
+from segue.listens.history import History
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
@@ -33,9 +33,9 @@ def test_a_listener_of_500000_plays_gets_a_small_document() -> None:
     served = Served(
         "recommender/1", Recommender(Catalogue(names, names, names), Blend(components, weights), recipe)
     )
-    history = History.of((names[i % (TRACKS - 100)], AT + i) for i in range(PLAYS))
-    assert len(history) == PLAYS
-    listener = listener_of(served, history, ())
+    play_counts = History.of((names[i % (TRACKS - 100)], AT + i) for i in range(PLAYS))
+    assert len(play_counts) == PLAYS
+    listener = listener_of(served, play_counts, ())
     assert listener.plays.sum() == PLAYS
     found = next(documents(served, {"much": listener}, now=AT + 10 * PLAYS, wishes=Wishes()))
     assert len(found["items"]) == 25
@@ -43,10 +43,10 @@ def test_a_listener_of_500000_plays_gets_a_small_document() -> None:
 
 
 def test_noting_a_play_twice_is_noting_it_once() -> None:
-    history = History.of([("t0", 5), ("t1", 3), ("t0", 5)])
-    assert [history.add("t0", at) for at in (5, 6, 6)] == [False, True, False]
-    assert len(history) == 3
-    assert history.times == {"t0": (5, 6), "t1": (3,)}
+    play_counts = History.of([("t0", 5), ("t1", 3), ("t0", 5)])
+    assert [play_counts.add("t0", at) for at in (5, 6, 6)] == [False, True, False]
+    assert len(play_counts) == 3
+    assert play_counts.times == {"t0": (5, 6), "t1": (3,)}
 
 
 def test_what_a_training_has_read_is_brought_into_the_form_of_a_listener() -> None:

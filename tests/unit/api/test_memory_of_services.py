@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from segue.api import health
-from segue.api.caching import Lately
+from segue.api.caching import CachedValue
 from segue.stack.memory import Usage
 
 
@@ -31,8 +31,8 @@ def ask(tmp_path, monkeypatch):
             follower=SimpleNamespace(lag=0, error=None),
         )
         app.state.recommending = SimpleNamespace(champion=served)
-        app.state.memory = Lately(lambda: list(usages))
-        app.state.dependencies = app.state.retraining = Lately(dict)
+        app.state.memory = CachedValue(lambda: list(usages))
+        app.state.dependencies = app.state.retraining = CachedValue(dict)
 
         async def get() -> httpx.Response:
             transport = httpx.ASGITransport(app=app)
@@ -45,11 +45,13 @@ def ask(tmp_path, monkeypatch):
 
 
 def test_metrics_has_the_memory_of_each_service_and_its_limit(ask):
-    told = ask("/metrics", Usage("mongo", 1_600_000_000, 1500), Usage("airflow-migration", 1_000_000, None)).text
-    assert 'segue_service_memory_bytes{service="mongo"} 1.6e+09' in told
-    assert 'segue_service_memory_limit_bytes{service="mongo"} 1.5e+09' in told
-    assert 'segue_service_memory_bytes{service="airflow-migration"} 1e+06' in told
-    assert 'limit_bytes{service="airflow-migration"}' not in told
+    metrics = ask(
+        "/metrics", Usage("mongo", 1_600_000_000, 1500), Usage("airflow-migration", 1_000_000, None)
+    ).text
+    assert 'segue_service_memory_bytes{service="mongo"} 1.6e+09' in metrics
+    assert 'segue_service_memory_limit_bytes{service="mongo"} 1.5e+09' in metrics
+    assert 'segue_service_memory_bytes{service="airflow-migration"} 1e+06' in metrics
+    assert 'limit_bytes{service="airflow-migration"}' not in metrics
 
 
 def test_health_names_a_service_above_its_limit_and_stays_as_it_is(ask):

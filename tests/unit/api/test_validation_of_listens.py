@@ -112,7 +112,7 @@ def test_ids_are_written_as_everybody_writes_them() -> None:
 
 
 def test_what_the_event_cannot_hold_is_refused() -> None:
-    with pytest.raises(BadListenError, match="cannot be kept: artist_name"):
+    with pytest.raises(BadListenError, match="cannot be stored: artist_name"):
         message_of("anna", Play(NOW, "x" * 11_000, "Jóga"), TrackIndex([]))
 
 
@@ -133,7 +133,7 @@ def test_all_that_the_description_allows_is_taken() -> None:
     assert "default" not in described["properties"]["listened_at"]
 
 
-def test_an_error_that_nobody_has_thought_of_is_told_as_all_are() -> None:
+def test_an_unexpected_error_has_the_form_of_all_errors() -> None:
     app = FastAPI()
     errors.install(app)
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from pymongo.errors import NetworkTimeout
 
 from segue.connections import mongo
+from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
 
@@ -30,3 +32,18 @@ def test_whoever_must_answer_soon_waits_less() -> None:
 @pytest.mark.parametrize(("options", "socket_s"), [("", 300), ("socketTimeoutMS=7000", 7)])
 def test_a_connection_string_without_limits_gets_one(options: str, socket_s: float) -> None:
     assert limits(f"mongodb://user:p%40ss@host/?{options}")[2] == socket_s
+
+
+def test_a_connection_string_states_how_long_a_server_is_waited_for() -> None:
+    assert limits("mongodb://host/?serverSelectionTimeoutMS=100")[0] == 0.1
+    assert limits("mongodb://host")[0] == 10
+
+
+def test_a_connection_that_breaks_is_a_service_that_is_away(free_ports):
+    [port] = free_ports(1)
+    told = f"MongoDB does not answer at 127.0.0.1:{port}"
+    with (
+        pytest.raises(ServiceUnavailableError, match=told),
+        mongo.database(f"mongodb://127.0.0.1:{port}/?directConnection=true"),
+    ):
+        raise NetworkTimeout("timed out")

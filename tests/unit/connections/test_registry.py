@@ -96,7 +96,7 @@ def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registr
         registry.promote(version)
     assert registry.rollback("toy") == versions[1]
     assert registry.rollback("toy") == registry.champion("toy") == versions[0]
-    with pytest.raises(ModelError, match="toy/1 is the first that served"):
+    with pytest.raises(ModelError, match="toy/1 replaced no version"):
         registry.rollback("toy")
     assert registry.champion("toy") == versions[0]
 
@@ -132,7 +132,7 @@ def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_i
     there = [Path(version.location.removeprefix("file:")).parent.exists() for version in versions]
     assert there == [False, False, True, True, False, False, True]
     assert registry.rollback("toy") == versions[2]
-    with pytest.raises(ModelError, match="first that served of those that are kept"):
+    with pytest.raises(ModelError, match="replaced no version that is still stored"):
         registry.rollback("toy")
 
 

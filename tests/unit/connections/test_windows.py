@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.connections.windows import OffsetWindow
+from segue.connections.windows import Offsets, OffsetWindow
 
 WINDOW = OffsetWindow("listens", {0: (5, 9), 2: (0, 3), 3: (7, 7)})
 
@@ -42,3 +42,24 @@ def test_json_tells_what_retention_took_only_where_it_took_something():
 def test_anything_else_is_refused_with_its_text(text):
     with pytest.raises(ValueError, match=r"is no window such as|below 0 or ends before"):
         OffsetWindow.from_json(text)
+
+
+def test_offsets_compare_with_mappings_and_print_and_read_themselves():
+    end_offsets = Offsets({"0": 120, "3": 7})
+    assert end_offsets == {0: 120, 3: 7} == Offsets({0: 120, 3: 7})
+    assert (end_offsets[3], end_offsets.get(5, 0), len(end_offsets), bool(Offsets({}))) == (7, 0, 2, False)
+    assert end_offsets.to_json() == '{"0": 120, "3": 7}'
+    assert Offsets.from_json(end_offsets.to_json()) == end_offsets
+    assert (str(end_offsets), repr(end_offsets)) == ("{0: 120, 3: 7}", "Offsets({0: 120, 3: 7})")
+
+
+def test_offsets_ahead_of_others_are_counted_and_those_behind_are_not():
+    assert Offsets({0: 120, 1: 5}).ahead_of({0: 100, 1: 50}) == 20
+    assert Offsets({0: 100}).ahead_of({0: 100}) == 0
+    assert Offsets({2: 3}).ahead_of({}) == 3
+
+
+@pytest.mark.parametrize("text", ["", "null", "[1]", "7", '{"x": 1}', '{"0": 1.5}', '{"0": "1"}', '{"0": true}'])
+def test_what_is_not_offsets_is_refused_with_its_text(text):
+    with pytest.raises(ValueError, match="is not offsets by partition such as"):
+        Offsets.from_json(text)

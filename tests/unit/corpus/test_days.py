@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from tests.support.corpus_reports import run
 
 from segue.corpus import days
 from segue.corpus.days import Days
@@ -12,17 +13,18 @@ from segue.errors import CorpusError
 
 def test_the_command_line_names_a_range():
     arguments = days.parser("test").parse_args(["--run-id", "x", "--from", "2026-01-01", "--to", "2026-01-31"])
-    assert days.chosen(arguments, {}) == Days(date(2026, 1, 1), date(2026, 1, 31))
+    assert days.chosen(arguments, None) == Days(date(2026, 1, 1), date(2026, 1, 31))
 
 
 def test_without_dates_all_days_are_meant():
-    assert str(days.chosen(days.parser("test").parse_args(["--run-id", "x"]), {})) == "all days"
+    assert str(days.chosen(days.parser("test").parse_args(["--run-id", "x"]), None)) == "all days"
 
 
 def test_the_late_days_that_the_inventory_found_come_along():
     arguments = days.parser("test").parse_args(["--run-id", "x", "--from", "2026-01-31", "--to", "2026-01-31"])
-    chosen = days.chosen(arguments, {"inventory": {"late_days": ["2026-01-01", "2026-01-03"]}})
-    assert chosen.late == (date(2026, 1, 1), date(2026, 1, 3))
+    late = (date(2026, 1, 1), date(2026, 1, 3))
+    chosen = days.chosen(arguments, run().inventory.model_copy(update={"late_days": late}))
+    assert chosen.late == late
     assert str(chosen) == "2026-01-31 and 2 late ones"
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support.corpus_reports import measured
 
 from segue.corpus import drift
 
 
 def report(tracks=100, nulls=0, **quantiles):
-    return {"tracks": tracks, "null": {"artist": nulls}, "quantiles": quantiles}
+    return measured(tracks=tracks, null={"artist": nulls}, quantiles=quantiles)
 
 
 @pytest.mark.parametrize(("start", "distance"), [(0, 0.0), (3, 0.3), (-3, 0.3), (10, 1.0), (99, 1.0)])
@@ -25,8 +26,8 @@ def test_the_distance_agrees_with_that_of_all_values():
 
 
 def test_a_rise_of_nulls_is_a_difference_of_shares():
-    assert drift.measure(report(50, 25), report(200, 20))["null_rise"] == {"artist": pytest.approx(0.4)}
+    assert drift.compare(report(50, 25), report(200, 20)).null_rises == {"artist": pytest.approx(0.4)}
 
 
 def test_descriptors_that_the_earlier_report_lacks_are_left_out():
-    assert drift.measure(report(rmse=range(11)), report(zcr=range(11)))["drift"] == {}
+    assert drift.compare(report(rmse=range(11)), report(zcr=range(11))).distances == {}

@@ -4,44 +4,35 @@ import math
 import re
 
 import pytest
+from tests.support.corpus_reports import cleaning as report
 
 from segue.corpus import gate
+from segue.corpus.reports import DayCounts
 from segue.errors import QualityGateError
 from segue.settings import Settings
 
 LIMITS = Settings()
 
 
-def report(**changes):
-    return {
-        "inventory": 10,
-        "features": 8,
-        "rejects": 2,
-        "tracks": 8,
-        "distinct_tracks": 8,
-        "bad_vectors": 0,
-        "shortest_s": 3.0,
-        "longest_s": 30.0,
-        "null": {"title": 0, "artist": 8, "genre": 0, "language": 8},
-        "flagged": {"duplicate": 1, "outlier": 0},
-        "genres": {"Rock": 8},
-        "days": {},
-    } | changes
+def judge(report, reference=None, limits=LIMITS, extracted_files=None):
+    files = report.counts.files if extracted_files is None else extracted_files
+    return gate.judge(report, files, reference, limits)
 
 
-def failed(**changes):
-    return [check.name for check in gate.judge(report(**changes), None, LIMITS) if not check.passed]
+def failed(extracted_files=None, **changes):
+    checks = judge(report(**changes), extracted_files=extracted_files)
+    return [check.name for check in checks if not check.passed]
 
 
 def test_a_good_partition_passes():
     assert failed() == []
-    gate.require(gate.judge(report(), None, LIMITS))
+    gate.require(judge(report()))
 
 
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"inventory": 11}, "features + rejects, of files"),
+        ({"files": 11}, "features + rejects, of files"),
         ({"tracks": 7, "distinct_tracks": 7}, "tracks, of features"),
         ({"distinct_tracks": 7}, "different track ids"),
         ({"bad_vectors": 1}, "tracks without 518 finite features"),
@@ -62,44 +53,45 @@ def test_a_partition_where_all_is_rejected_fails():
 
 
 def test_an_empty_partition_has_nothing_to_check():
-    nothing = report(inventory=0, features=0, rejects=0, tracks=0, distinct_tracks=0, shortest_s=None)
-    assert gate.judge(nothing, None, LIMITS) == []
+    nothing = report(files=0, features=0, rejects=0, tracks=0, distinct_tracks=0, shortest_s=None)
+    assert judge(nothing) == []
 
 
 def test_a_lake_that_was_lost_meanwhile_is_no_empty_partition():
-    lost = {"inventory": 0, "features": 0, "rejects": 0, "tracks": 0, "distinct_tracks": 0}
-    assert "files, of those at the extraction" in failed(**lost, extracted_from=10)
+    lost = {"files": 0, "features": 0, "rejects": 0, "tracks": 0, "distinct_tracks": 0}
+    assert "files, of those at the extraction" in failed(**lost, extracted_files=10)
 
 
 def test_files_that_another_run_has_added_or_removed_meanwhile_are_no_fault_to_mend():
-    checks = gate.judge(report(extracted_from=11), None, LIMITS)
+    checks = judge(report(), extracted_files=11)
     with pytest.raises(QualityGateError, match=r"Another run has changed it since.*Clear the task `inventory`"):
         gate.require(checks)
 
 
 def test_tracks_that_are_left_without_files_fail():
-    assert "features + rejects, of files" in failed(inventory=0)
+    assert "features + rejects, of files" in failed(files=0)
 
 
 def test_shares_of_very_few_files_are_not_judged():
-    assert failed(inventory=2, features=1, rejects=1, tracks=1, distinct_tracks=1) == []
+    assert failed(files=2, features=1, rejects=1, tracks=1, distinct_tracks=1) == []
 
 
 def test_the_error_is_the_table_of_what_failed():
     with pytest.raises(QualityGateError, match=r"1 of 13 checks failed(?s:.*)FAIL  different track ids +7  8\n"):
-        gate.require(gate.judge(report(distinct_tracks=7), None, LIMITS))
+        gate.require(judge(report(distinct_tracks=7)))
 
 
 def many(**changes):
     """A report of a hundred tracks with one descriptor."""
-    counts = {"inventory": 100, "features": 98, "tracks": 98, "distinct_tracks": 98}
-    nulls = {"title": 0, "artist": 0, "genre": 0, "language": 98}
-    quantiles, genres = {"rmse": [float(each) for each in range(11)]}, {"Rock": 50, "Folk": 40, "(none)": 8}
-    return report(**counts, null=nulls, quantiles=quantiles, genres=genres) | changes
+    figures = {"files": 100, "features": 98, "tracks": 98, "distinct_tracks": 98}
+    figures["null"] = {"title": 0, "artist": 0, "genre": 0, "language": 98}
+    figures["quantiles"] = {"rmse": [float(each) for each in range(11)]}
+    figures["genres"] = {"Rock": 50, "Folk": 40, "(none)": 8}
+    return report(**(figures | changes))
 
 
 def failed_beside(reference, **changes):
-    return [check.name for check in gate.judge(many(**changes), reference, LIMITS) if not check.passed]
+    return [check.name for check in judge(many(**changes), reference) if not check.passed]
 
 
 def test_what_is_like_the_last_good_run_passes():
@@ -134,12 +126,10 @@ def test_an_album_is_not_expected_to_have_the_genres_of_an_archive():
 
 
 def grown(**changes):
-    """A report of a thousand tracks, of the day after one of a hundred."""
-    counts = {
-        name: 10 * many()[name] for name in ("inventory", "features", "rejects", "tracks", "distinct_tracks")
-    }
-    nulls = {"title": 0, "artist": 0, "genre": 0, "language": counts["tracks"]}
-    return {**counts, "rejects": 20, "null": nulls, "genres": {"Hymn": counts["tracks"]}} | changes
+    """Figures of a thousand tracks, of the day after one of a hundred."""
+    counts = {"files": 1_000, "features": 980, "rejects": 20, "tracks": 980, "distinct_tracks": 980}
+    nulls = {"title": 0, "artist": 0, "genre": 0, "language": 980}
+    return {**counts, "null": nulls, "genres": {"Hymn": 980}} | changes
 
 
 def test_a_corpus_that_grows_tenfold_overnight_may_be_of_other_genres():
@@ -148,7 +138,7 @@ def test_a_corpus_that_grows_tenfold_overnight_may_be_of_other_genres():
 
 def test_a_corpus_that_grows_tenfold_without_tags_is_held_back_with_the_setting_that_lets_it_pass():
     nulls = {"title": 0, "artist": 960, "genre": 980, "language": 980}
-    checks = gate.judge(many(**grown(null=nulls, genres={"(none)": 980})), many(), LIMITS)
+    checks = judge(many(**grown(null=nulls, genres={"(none)": 980})), many())
     with pytest.raises(
         QualityGateError, match=r"if the music is meant to be so, set (SEGUE_GATE_.*)\. Then"
     ) as error:
@@ -156,23 +146,23 @@ def test_a_corpus_that_grows_tenfold_without_tags_is_held_back_with_the_setting_
     settings = set(re.findall(r"SEGUE_(GATE_\w+)=([\d.]+)", str(error.value)))
     assert {name for name, _ in settings} == {"GATE_MAX_NULL_RISE"}
     wide = Settings(gate_max_null_rise=max(float(value) for _, value in settings))
-    gate.require(gate.judge(many(**grown(null=nulls, genres={"(none)": 980})), many(), wide))
+    gate.require(judge(many(**grown(null=nulls, genres={"(none)": 980})), many(), wide))
 
 
 def test_a_fault_that_no_setting_lets_pass_names_none():
     with pytest.raises(QualityGateError, match=r"mend the files or the metadata\. Then run"):
-        gate.require(gate.judge(report(distinct_tracks=7), None, LIMITS))
+        gate.require(judge(report(distinct_tracks=7)))
 
 
 def test_a_lower_bound_is_named_with_a_value_below_what_was_measured():
     nulls = {"title": 0, "artist": 0, "genre": 5, "language": 8}
-    checks = gate.judge(report(null=nulls), None, Settings(gate_min_labelled=0.9))
+    checks = judge(report(null=nulls), limits=Settings(gate_min_labelled=0.9))
     with pytest.raises(QualityGateError, match=r"set SEGUE_GATE_MIN_LABELLED=0\.37\."):
         gate.require(checks)
 
 
-def day(inventory, rejects, tracks):
-    return {"inventory": inventory, "features": inventory - rejects, "rejects": rejects, "tracks": tracks}
+def day(files, rejects, tracks):
+    return DayCounts(files=files, features=files - rejects, rejects=rejects, tracks=tracks)
 
 
 def test_a_bad_day_among_thirty_is_seen():
@@ -187,5 +177,5 @@ def test_few_tracks_are_not_compared():
 
 
 def test_the_thresholds_are_settings():
-    checks = gate.judge(many(null={"title": 0, "genre": 50}), None, Settings(gate_min_labelled=0.9))
+    checks = judge(many(null={"title": 0, "genre": 50}), limits=Settings(gate_min_labelled=0.9))
     assert [check.name for check in checks if not check.passed] == ["share of tracks with a genre"]

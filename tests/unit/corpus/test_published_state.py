@@ -1,36 +1,58 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.corpus_reports import LAKE, run
 
 from segue.corpus import publications
 from segue.settings import Settings
 
-LAKE = {"inventory": 1, "features": 2, "rejects": 2}
-JOBS = {
-    "inventory": {"files_digest": "files", "metadata_digest": "digest"},
-    "extract": {"lake": LAKE, "to_retry": 0},
-    "integrate": {"metadata_digest": "digest"},
-    "publish": {"published": 2},
-}
-
 
 def test_a_run_has_published_the_state_that_all_its_jobs_saw():
-    expected = publications.made_from(LAKE, "files", "digest", Settings())
-    assert publications.published_from(JOBS, Settings()) == expected
+    expected = publications.made_from(LAKE, "files", "metadata", Settings())
+    assert publications.published_from(run(), Settings()) == expected
 
 
 @pytest.mark.parametrize(
-    ("job", "summary"),
+    ("job", "changes"),
     [
         ("integrate", {"metadata_digest": "changed during the extraction"}),
-        ("extract", {"lake": LAKE, "to_retry": 1}),
-        ("publish", {"published": 2, "unchanged_since": "corpus/a"}),
+        ("extract", {"to_retry": 1}),
+        ("publish", {"unchanged_since": "corpus/a"}),
     ],
 )
-def test_a_run_whose_jobs_saw_two_states_or_that_left_work_stands_for_none(job, summary):
-    assert publications.published_from(JOBS | {job: summary}, Settings()) is None
+def test_a_run_whose_jobs_saw_two_states_or_that_left_work_stands_for_none(job, changes):
+    reports = run()
+    changed = getattr(reports, job).model_copy(update=changes)
+    assert publications.published_from(reports.model_copy(update={job: changed}), Settings()) is None
 
 
-def test_a_ping_has_published_nothing():
-    ping = {job: JOBS[job] for job in ("inventory", "extract")}
-    assert publications.published_from(ping, Settings()) is None
+def changed(lake=LAKE, files="files", metadata="metadata", **settings):
+    key = publications.made_from(LAKE, "files", "metadata", Settings())
+    return publications.made_from(lake, files, metadata, Settings(**settings)) != key
+
+
+def test_a_state_is_lake_music_metadata_and_limits():
+    assert not changed()
+    assert changed(lake=LAKE.model_copy(update={"rejects": 3}))
+    assert changed(files="others")
+    assert changed(metadata="another")
+    assert changed(gate_max_outliers=0.01)
+
+
+def test_another_version_of_the_features_is_another_state(monkeypatch):
+    key = publications.made_from(LAKE, "files", "metadata", Settings())
+    monkeypatch.setattr(publications, "FEATURE_VERSION", "0")
+    assert publications.made_from(LAKE, "files", "metadata", Settings()) != key
+
+
+@pytest.mark.parametrize("module", ["corpus/rules.py", "corpus/sources/table.py", "tracks/vectors.py"])
+def test_other_rules_or_another_form_of_the_vectors_are_another_state(module, tmp_path, monkeypatch):
+    from shutil import copytree
+
+    rules = tuple(copytree(folder, tmp_path / folder.name) for folder in publications.RULES)
+    key = publications.made_from(LAKE, "files", "metadata", Settings())
+    monkeypatch.setattr(publications, "RULES", rules)
+    assert publications.made_from(LAKE, "files", "metadata", Settings()) == key
+    with (tmp_path / module).open("a") as source:
+        source.write("# another one\n")
+    assert publications.made_from(LAKE, "files", "metadata", Settings()) != key

@@ -12,8 +12,8 @@ ORDER = {
     "genre_model": ["train", "summary"],
     "recommender": ["train", "find_learned_listens", "commit", "summary"],
     "incremental_retraining": ["wait_for_listens", "retrain", "commit", "summary"],
-    "new_tracks": ["wait_for_tracks", "place_new_tracks", "refit_genre", "commit", "summary"],
 }
+NAMES = (*ORDER, "new_tracks")
 SPARK_TASK = {
     "genre_model": "train",
     "recommender": "train",
@@ -33,7 +33,7 @@ def dags(tmp_path_factory):
         from airflow.dag_processing.dagbag import DagBag
 
         found = {}
-        for name in ORDER:
+        for name in NAMES:
             bag = DagBag(PROJECT_DIR / "dags" / f"{name}.py")
             assert bag.import_errors == {}
             found |= bag.dags
@@ -47,14 +47,26 @@ def test_the_tasks_run_one_after_the_other(dags, name):
         assert dags[name].get_task(task).downstream_task_ids == {following}
 
 
-@pytest.mark.parametrize("name", ORDER)
+def test_new_tracks_get_their_genre_whether_or_not_they_could_be_placed(dags):
+    new_tracks = dags["new_tracks"]
+    assert new_tracks.get_task("wait_for_tracks").downstream_task_ids == {"place_new_tracks", "refit_genre"}
+    for task in ("place_new_tracks", "refit_genre"):
+        assert new_tracks.get_task(task).downstream_task_ids == {"commit"}
+    assert new_tracks.get_task("refit_genre").application_args[-2:] == ["--search", "refit"]
+    assert (
+        new_tracks.get_task("place_new_tracks").priority_weight
+        > new_tracks.get_task("refit_genre").priority_weight
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_they_are_documented_and_tagged(dags, name):
     assert {"segue", "model"} <= set(dags[name].tags)
     for word in ("What", "When", "Inputs", "Outputs", "When it fails"):
         assert f"**{word}.**" in dags[name].doc_md
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_param_has_a_type_and_a_help_text(dags, name):
     params = dags[name].params
     assert params
@@ -136,8 +148,8 @@ def test_what_waits_for_kafka_starts_itself_again_but_not_after_failing_for_ever
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_offsets_are_committed_only_after_the_work_has_succeeded(dags, name):
     commit = dags[name].get_task("commit")
-    assert commit.upstream_task_ids == {ORDER[name][ORDER[name].index("commit") - 1]}
-    assert SPARK_TASK[name] in commit.get_flat_relative_ids(upstream=True)
+    assert commit.upstream_task_ids == {task.task_id for task in dags[name].tasks if task.pool == "spark"}
+    assert SPARK_TASK[name] in commit.upstream_task_ids
     assert commit.trigger_rule == "all_success"
     assert [task.task_id for task in dags[name].tasks if task.task_type == "KafkaCommitOperator"] == ["commit"]
 

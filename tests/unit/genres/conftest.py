@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.genres import labelled
+from segue.genres import dataset
 
 SCHEMA = "track_id string, artist string, genre string, features array<double>, flags array<string>, split string"
 FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
@@ -29,5 +29,5 @@ def corpus(spark):
 
 
 @pytest.fixture(scope="session")
-def data(corpus) -> labelled.Labelled:
-    return labelled.label(corpus(), FAMILIES)
+def data(corpus) -> dataset.Dataset:
+    return dataset.prepare_dataset(corpus(), FAMILIES)

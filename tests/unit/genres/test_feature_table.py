@@ -51,11 +51,11 @@ def test_the_number_of_the_row_is_no_feature_and_what_is_left_out_is_said(featur
     pd.read_csv(path).to_csv(path)  # as happens: saved with the number of the row twice
     read = table.read(path, "genre", "artist")
     assert read.names == ["mfcc_mean_01", "tonnetz_std_01", "tempo"]
-    assert read.without == "Unnamed: 0.1 (without a name), Unnamed: 0 (without a name), note (no numbers)"
-    assert "artist (no numbers)" in table.read(path, "genre").without
+    assert read.left_out_text == "Unnamed: 0.1 (without a name), Unnamed: 0 (without a name), note (not numeric)"
+    assert "artist (not numeric)" in table.read(path, "genre").left_out_text
     many = features.assign(**{f"note {i}": "x" for i in range(30)})
     many.to_csv(path, index=False)
-    assert table.read(path, "genre", "artist").without.endswith("note 8 (no numbers) and 21 more")
+    assert table.read(path, "genre", "artist").left_out_text.endswith("note 8 (not numeric) and 21 more")
 
 
 def test_the_command_says_which_columns_it_leaves_out(features, tmp_path, monkeypatch):
@@ -69,14 +69,14 @@ def test_the_command_says_which_columns_it_leaves_out(features, tmp_path, monkey
         train.app, ["genre", "--features", str(tmp_path / "table.csv"), "--label", "genre"]
     )
     said = [line for line in printed.stderr.splitlines() if line.startswith("Columns")]
-    names = "Unnamed: 0 (without a name), note (no numbers), artist (no numbers)"
+    names = "Unnamed: 0 (without a name), note (not numeric), artist (not numeric)"
     assert said == [f"Columns that are no features: {names}."]
 
 
 @pytest.mark.parametrize(
     ("label", "group", "message"),
     [
-        ("style", None, "no column 'style'. It begins with: mfcc_mean_01"),
+        ("style", None, "no column 'style'. Its first columns are: mfcc_mean_01"),
         ("genre", "band", "no column 'band'"),
     ],
 )
@@ -93,7 +93,7 @@ def test_what_is_no_table_is_refused(tmp_path):
     for name, message in (("table.csv", "is empty"), ("table.xlsx", "ends in"), ("absent.csv", "no file")):
         with pytest.raises(CorpusError, match=message):
             table.read(tmp_path / name, "genre")
-    with pytest.raises(TrainingError, match="no column of numbers"):
+    with pytest.raises(TrainingError, match="no numeric column"):
         table.read(tmp_path / "names.csv", "genre")
 
 

@@ -9,15 +9,15 @@ import pytest
 
 from segue.genres import importance, report, training
 from segue.genres.search import Budget
-from segue.genres.training import Search
+from segue.genres.training import SearchOptions
 
 FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
 
 
 @pytest.fixture(scope="module")
 def trained(corpus):
-    how = Search(None, "report", Budget(2, 10))
-    return training.train(corpus(language="<i>en</i>"), how, families=FAMILIES, say=lambda _: None)
+    options = SearchOptions(None, "report", Budget(2, 10))
+    return training.train(corpus(language="<i>en</i>"), options, families=FAMILIES, say=lambda _: None)
 
 
 def test_the_family_that_tells_the_genres_apart_is_the_important_one(trained):
@@ -45,13 +45,13 @@ def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
 def test_a_feature_that_never_varies_is_learned_with_and_reported_without_a_gap(corpus):
     # The corpus has one, and here a family that has no other.
     families = {"mfcc": [0, 1, 2], "tonnetz": [3, 4], "zcr": [5]}
-    how = Search(None, "constant", Budget(2, 10))
-    found = training.train(corpus(), how, families=families, say=lambda _: None)
+    options = SearchOptions(None, "constant", Budget(2, 10))
+    found = training.train(corpus(), options, families=families, say=lambda _: None)
     losses = importance.by_family(found.model, found.data, seed=0)
     assert losses["zcr"] == 0
-    for judged in (found.judged, *found.rivals.values()):
-        assert np.isfinite(judged.probabilities).all()
-        assert np.isfinite(list(judged.metrics().values())).all()
+    for evaluation in (found.evaluation, *found.rivals.values()):
+        assert np.isfinite(evaluation.probabilities).all()
+        assert np.isfinite(list(evaluation.metrics().values())).all()
     text = re.sub(r"data:image[^\"]*", "", report.page(found, "Promoted.", losses, {}))
     assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
 
@@ -70,10 +70,10 @@ def test_five_hundred_genres_are_learned_and_reported(spark):
     ]
     tracks = spark.createDataFrame(rows, "track_id string, artist string, genre string, features array<double>")
     tracks = tracks.selectExpr("*", "array() flags", "string(null) split")
-    how = Search(None, "many", Budget(1, 10))
-    found = training.train(tracks, how, families={"mfcc": [0, 1, 2, 3, 4, 5]}, say=lambda _: None)
+    options = SearchOptions(None, "many", Budget(1, 10))
+    found = training.train(tracks, options, families={"mfcc": [0, 1, 2, 3, 4, 5]}, say=lambda _: None)
     assert len(found.data.genres) == 500
-    assert found.judged.metrics()["accuracy"] > 10 / 500
+    assert found.evaluation.metrics()["accuracy"] > 10 / 500
     page = report.page(found, "Promoted.", {"mfcc": 0.4}, {})
     assert "genre 499" in page
     assert "Confusion" not in page

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from segue.connections.registry import Registry
-from segue.genres import labelled, release, training, validation
-from segue.genres.search import Budget, search
+from segue.genres import dataset, release, training, validation
+from segue.genres.search import Budget, SearchSpace, search
 from segue.genres.studies import open_study
-from segue.genres.training import Search
+from segue.genres.training import SearchOptions
 from segue.settings import Settings
 
 SCHEMA = "track_id string, artist string, genre string, features array<double>, flags array<string>, split string"
@@ -40,26 +40,26 @@ def made(genre: str, count: int, artists: int, moved: float, split: str | None =
         pytest.param(made("jig", 1_188, 40, 0.0) + made("reel", 12, 3, 3.0), id="one genre holds 99 %"),
     ],
 )
-def test_they_are_trained_on_and_told(
+def test_a_lopsided_corpus_is_trained_on_and_its_genre_split_by_track(
     spark: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[Any, ...]]
 ) -> None:
     monkeypatch.setattr(training, "FMA_FAMILIES", FAMILIES)
     tracks = spark.createDataFrame(rows, SCHEMA)
-    how = Search(None, "lopsided", Budget(1, 10))
-    trained, decision = release.release(tracks, Registry(Settings(home=tmp_path)), how, say=lambda _: None)
+    options = SearchOptions(None, "lopsided", Budget(1, 10))
+    trained, decision = release.release(tracks, Registry(Settings(home=tmp_path)), options, say=lambda _: None)
     assert decision.outcome == "promoted"
     assert "reel" in trained.data.split_by_track
-    assert trained.judged.macro_f1 > 0.7
+    assert trained.evaluation.macro_f1 > 0.7
 
 
 @pytest.mark.parametrize("kind", ["logistic", "perceptron", "forest", "svc"])
 def test_the_last_genre_may_have_no_training_track(spark: Any, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(validation, "CROSS_VALIDATED", 0)
+    monkeypatch.setattr(validation, "MAX_CROSS_VALIDATED_TRACKS", 0)
     rows = []
     for split in ("train", "validation", "test"):
         rows += made("jig", 40, 5, 0.0, split) + made("reel", 40, 5, 3.0, split)
     rows += made("waltz", 20, 5, -3.0, "validation")
-    data = labelled.label(spark.createDataFrame(rows, SCHEMA), FAMILIES)
+    data = dataset.prepare_dataset(spark.createDataFrame(rows, SCHEMA), FAMILIES)
     study = open_study(None, kind, seed=0)
-    best = search(data, study, Budget(1, 10), kinds=[kind], say=lambda _: None)
+    best = search(data, study, Budget(1, 10), SearchSpace([kind]), say=lambda _: None)
     assert 0.4 < best.value < 0.75  # two of three genres

@@ -14,7 +14,7 @@ from segue.connections.registry import KEPT, Registry
 from segue.errors import TrainingError
 from segue.genres import release, training
 from segue.genres.search import Budget
-from segue.genres.training import Search
+from segue.genres.training import SearchOptions
 from segue.settings import Settings
 
 FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
@@ -31,12 +31,14 @@ def registry(tmp_path: Path) -> Registry:
     return Registry(Settings(home=tmp_path))
 
 
-def how(name: str) -> Search:
-    return Search(None, name, Budget(1, 10))
+def options(name: str) -> SearchOptions:
+    return SearchOptions(None, name, Budget(1, 10))
 
 
-def train(tracks: Any, registry: Registry, name: str = "run") -> release.Decision:
-    _, decision = release.release(tracks, registry, how(name), made_from={"mongo_digest": "d"}, say=lambda _: None)
+def train(tracks: Any, registry: Registry, name: str = "run") -> release.ReleaseDecision:
+    _, decision = release.release(
+        tracks, registry, options(name), data_versions={"mongo_digest": "d"}, say=lambda _: None
+    )
     return decision
 
 
@@ -55,14 +57,14 @@ def test_only_what_is_better_is_promoted_and_a_damaged_champion_stands_in_nobody
     assert tags["mongo_digest"] == "d"
     assert json.loads(tags["choice"])["classifier"] == "logistic"
 
-    assert "same tracks" in str(release.nothing_to_refit(registry, {"mongo_digest": "d"}))
-    assert release.nothing_to_refit(registry, {"mongo_digest": "e"}) is None
+    assert "same tracks" in str(release.reason_not_to_refit(registry, {"mongo_digest": "d"}))
+    assert release.reason_not_to_refit(registry, {"mongo_digest": "e"}) is None
 
     champion = registry.champion("genre")
     assert champion is not None
     shutil.rmtree(champion.folder() / "stages")
     third = train(tracks, registry)
-    assert (third.outcome, third.model, third.against) == ("promoted", "genre/3", "guessing")
+    assert (third.outcome, third.model, third.rival) == ("promoted", "genre/3", "guessing")
     assert registry.rollback("genre").number == 1
 
 
@@ -99,4 +101,4 @@ def test_without_a_champion_a_model_that_only_guesses_is_an_error(corpus: Any, r
     with pytest.raises(TrainingError, match="no better than guessing"):
         train(corpus(0.0), registry)
     assert registry.champion("genre") is None
-    assert "no genre model yet" in str(release.nothing_to_refit(registry, {}))
+    assert "no genre model yet" in str(release.reason_not_to_refit(registry, {}))

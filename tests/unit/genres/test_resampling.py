@@ -33,6 +33,6 @@ def test_the_seed_alone_decides_whatever_the_partitions(rows):
 
 
 def test_it_is_the_perceptron_that_is_fitted_so(data):
-    *_, last = classifiers.build(classifiers.default("perceptron"), data.families, 2, seed=0)
+    *_, last = classifiers.pipeline_stages(classifiers.default_choice("perceptron"), data.families, 2, seed=0)
     assert isinstance(last, Resampled)
     assert last.classifier.getLabelCol() == "label"

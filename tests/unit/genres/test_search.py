@@ -17,8 +17,8 @@ from pyspark.ml.linalg import Vectors
 
 from segue.audio.definition import FAMILIES
 from segue.genres import classifiers, studies
-from segue.genres.search import Budget, fit, search
-from segue.genres.studies import done, failed, open_study
+from segue.genres.search import Budget, SearchSpace, fit, search
+from segue.genres.studies import ended_trials, failed_trials, open_study
 
 QUICK = ("logistic", "fourier")
 
@@ -31,7 +31,7 @@ def storage(tmp_path):
 @pytest.mark.parametrize("kind", classifiers.DEFAULTS)
 def test_every_classifier_learns_with_its_defaults(data, kind):
     small = {"perceptron_iterations": 20, "forest_trees": 5, "boosted_rounds": 3, "fourier_dimension": 64}
-    choice = classifiers.default(kind)
+    choice = classifiers.default_choice(kind)
     choice = choice | {name: value for name, value in small.items() if name in choice}
     predicted = fit(data.part("train"), data, choice, seed=0).transform(data.part("test"))
     right = predicted.where("label = prediction").count() / predicted.count()
@@ -44,13 +44,13 @@ def test_a_search_keeps_to_its_budget_and_begins_with_what_was_best_before(data,
     known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
     gone = known | {"families": "no such selection"}
     study = open_study(storage, "a", seed=0)
-    best = search(data, study, Budget(3, 10), kinds=QUICK, known=[known, gone], say=lines.append)
+    best = search(data, study, Budget(3, 10), SearchSpace(QUICK, [known, gone]), say=lines.append)
     lines = [line for line in lines if ": running for " not in line and ": done in " not in line]  # if it is slow
     assert [line.partition(":")[0] for line in lines] == [f"Trial {i} of 3" for i in (1, 2, 3)]
     assert all(line.endswith(" min left.") for line in lines)
-    tried = [trial.user_attrs["choice"] for trial in done(study)]
+    tried = [trial.user_attrs["choice"] for trial in ended_trials(study)]
     assert tried[0] == known
-    assert tried[1:] == [classifiers.default(kind) for kind in QUICK]
+    assert tried[1:] == [classifiers.default_choice(kind) for kind in QUICK]
     assert best.user_attrs["choice"] in tried
     assert 0 < best.user_attrs["temperature"] < 100
     assert study.best_value > 0.8
@@ -58,16 +58,16 @@ def test_a_search_keeps_to_its_budget_and_begins_with_what_was_best_before(data,
 
 def test_without_time_there_is_one_trial(data, storage):
     study = open_study(storage, "a", seed=0)
-    search(data, study, Budget(5, 0), kinds=QUICK, say=lambda _: None)
-    assert len(done(study)) == 1
+    search(data, study, Budget(5, 0), SearchSpace(QUICK), say=lambda _: None)
+    assert len(ended_trials(study)) == 1
 
 
 def test_a_trial_whose_rest_would_take_longer_than_what_is_left_is_given_up(data, storage, monkeypatch):
     clock = itertools.count(step=10)  # ten seconds a look
     monkeypatch.setattr("segue.genres.search.time", SimpleNamespace(monotonic=lambda: next(clock)))
     study = open_study(storage, "a", seed=0)
-    search(data, study, Budget(5, 1.2), kinds=QUICK, say=lambda _: None)
-    states = [trial.state.name for trial in done(study)]
+    search(data, study, Budget(5, 1.2), SearchSpace(QUICK), say=lambda _: None)
+    states = [trial.state.name for trial in ended_trials(study)]
     assert states == ["COMPLETE", "PRUNED"], "the first is always finished"
 
 
@@ -76,28 +76,28 @@ def test_a_trial_that_was_better_when_the_time_was_up_is_chosen(data, monkeypatc
     clock = itertools.count(step=10)  # ten seconds a look
     monkeypatch.setattr("segue.genres.search.time", SimpleNamespace(monotonic=lambda: next(clock)))
     measured = iter([0.5, 0.6, later])
-    monkeypatch.setattr("segue.genres.search._judge", lambda *_: (next(measured), 1.0))
+    monkeypatch.setattr("segue.genres.search._score", lambda *_: (next(measured), 1.0))
     lines = []
-    best = search(data, open_study(None, "a", seed=0), Budget(5, 1.2), kinds=QUICK, say=lines.append)
+    best = search(data, open_study(None, "a", seed=0), Budget(5, 1.2), SearchSpace(QUICK), say=lines.append)
     assert best.number == chosen
     assert ("too little time is left" in lines[-1]) == (chosen == 1)
 
 
 def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_was_in(data, storage):
     study = open_study(storage, "a", seed=0)
-    search(data, study, Budget(1, 10), kinds=QUICK, say=lambda _: None)
+    search(data, study, Budget(1, 10), SearchSpace(QUICK), say=lambda _: None)
     killed = study.ask()
     choice = classifiers.suggest(killed, QUICK, list(classifiers.family_sets(data.families)))
 
     again = open_study(storage, "a", seed=0)
-    search(data, again, Budget(3, 10), kinds=QUICK, say=lambda _: None)
+    search(data, again, Budget(3, 10), SearchSpace(QUICK), say=lambda _: None)
     states = [trial.state for trial in again.trials]
     assert states[:2] == [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL]
-    assert len(done(again)) == 3
+    assert len(ended_trials(again)) == 3
     assert choice in [trial.user_attrs["choice"] for trial in again.trials[2:]]
 
-    search(data, open_study(storage, "a", seed=0), Budget(3, 10), kinds=QUICK, say=lambda _: None)
-    assert len(done(open_study(storage, "a", seed=0))) == 3
+    search(data, open_study(storage, "a", seed=0), Budget(3, 10), SearchSpace(QUICK), say=lambda _: None)
+    assert len(ended_trials(open_study(storage, "a", seed=0))) == 3
 
 
 @pytest.mark.parametrize("trials", [1, 3])
@@ -105,11 +105,11 @@ def test_a_search_killed_in_its_first_trial_repeats_and_finishes_it(data, storag
     known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
     measured = iter([0.9, SystemExit(), 0.8, 0.8])
 
-    monkeypatch.setattr("segue.genres.search._judge", lambda *_: raised(next(measured)))
+    monkeypatch.setattr("segue.genres.search._score", lambda *_: raised(next(measured)))
     budget = Budget(trials, 0)
     with pytest.raises(SystemExit):
-        search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
-    best = search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+        search(data, open_study(storage, "a", seed=0), budget, SearchSpace(QUICK, [known]), say=lambda _: None)
+    best = search(data, open_study(storage, "a", seed=0), budget, SearchSpace(QUICK, [known]), say=lambda _: None)
     assert best.value == 0.8, "finished, though it was better before the kill"
     if trials == 1:
         assert best.user_attrs["choice"] == known
@@ -120,15 +120,15 @@ def test_a_trial_killed_before_it_began_is_repeated_as_it_was_meant(data, storag
     study = open_study(storage, "a", seed=0)
     study.enqueue_trial(known)
     study.ask()
-    best = search(data, open_study(storage, "a", seed=0), Budget(1, 0), kinds=QUICK, say=lambda _: None)
+    best = search(data, open_study(storage, "a", seed=0), Budget(1, 0), SearchSpace(QUICK), say=lambda _: None)
     assert best.user_attrs["choice"] == known
 
 
 def test_a_trial_that_raises_has_failed_and_the_search_goes_on(data, storage, monkeypatch):
     measured = iter([ValueError("no such gradient\nat line 7"), 0.8, 0.8])
-    monkeypatch.setattr("segue.genres.search._judge", lambda *_: raised(next(measured)))
+    monkeypatch.setattr("segue.genres.search._score", lambda *_: raised(next(measured)))
     study, lines = open_study(storage, "a", seed=0), []
-    best = search(data, study, Budget(2, 10), kinds=QUICK, say=lines.append)
+    best = search(data, study, Budget(2, 10), SearchSpace(QUICK), say=lines.append)
     assert best.value == 0.8
     lines = [line for line in lines if ": running for " not in line and ": done in " not in line]  # if it is slow
     assert [line.partition(":")[0] for line in lines] == ["Trial 1 of 2", "Trial 2 of 2"]
@@ -143,11 +143,11 @@ def test_when_the_first_trials_all_fail_the_error_is_raised_and_a_retry_makes_th
     known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
     budget = Budget(trials, 0)
     with monkeypatch.context() as patch:
-        patch.setattr("segue.genres.search._judge", lambda *_: raised(OSError("the disk is full")))
+        patch.setattr("segue.genres.search._score", lambda *_: raised(OSError("the disk is full")))
         with pytest.raises(OSError, match="the disk is full"):
-            search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
-    assert len(failed(open_study(storage, "a", seed=0))) == tried
-    best = search(data, open_study(storage, "a", seed=0), budget, kinds=QUICK, known=[known], say=lambda _: None)
+            search(data, open_study(storage, "a", seed=0), budget, SearchSpace(QUICK, [known]), say=lambda _: None)
+    assert len(failed_trials(open_study(storage, "a", seed=0))) == tried
+    best = search(data, open_study(storage, "a", seed=0), budget, SearchSpace(QUICK, [known]), say=lambda _: None)
     assert trials > 1 or best.user_attrs["choice"] == known
 
 
@@ -158,7 +158,7 @@ def raised(measured):
 
 
 def test_of_each_dag_the_newest_studies_stay(storage, monkeypatch):
-    monkeypatch.setattr(studies, "KEPT", 2)
+    monkeypatch.setattr(studies, "KEPT_STUDIES", 2)
     for run in ("genre/1", "genre_model/1", "genre/2", "genre/3", "genre/2", "genre/4"):
         open_study(storage, run, seed=0)
     assert optuna.get_all_study_names(storage) == ["genre_model/1", "genre/3", "genre/4"]
@@ -168,16 +168,16 @@ def test_fits_at_the_same_time_change_nothing_but_the_time(data):
     found = []
     for parallelism in (1, 2):
         study = open_study(None, "a", seed=0)
-        search(data, study, Budget(2, 10), kinds=QUICK, parallelism=parallelism, say=lambda _: None)
+        search(data, study, Budget(2, 10), SearchSpace(QUICK), parallelism=parallelism, say=lambda _: None)
         found.append([(trial.params, trial.intermediate_values, trial.user_attrs) for trial in study.trials])
     assert found[0] == found[1]
 
 
 def test_after_half_of_the_folds_the_better_half_of_the_trials_goes_on(data, monkeypatch):
     measured = iter([0.80, 0.81, 0.79, 0.85, 0.84, 0.83, 0.82])
-    monkeypatch.setattr("segue.genres.search._judge", lambda *_: (next(measured), 1.0))
+    monkeypatch.setattr("segue.genres.search._score", lambda *_: (next(measured), 1.0))
     study = open_study(None, "a", seed=0)
-    search(data, study, Budget(4, 10), kinds=("logistic",), say=lambda _: None)
+    search(data, study, Budget(4, 10), SearchSpace(["logistic"]), say=lambda _: None)
     trials = [(trial.state.name, *trial.intermediate_values.values()) for trial in study.trials]
     assert trials == [
         ("COMPLETE", 0.80, 0.81),
@@ -190,12 +190,12 @@ def test_after_half_of_the_folds_the_better_half_of_the_trials_goes_on(data, mon
 KILLED = """
 import sys
 from pyspark.sql import SparkSession
-from segue.genres import labelled
-from segue.genres.search import Budget, search
+from segue.genres import dataset
+from segue.genres.search import Budget, SearchSpace, search
 from segue.genres.studies import open_study
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-data = labelled.label(spark.read.parquet(sys.argv[1]), {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]})
-search(data, open_study(sys.argv[2], "a", seed=0), Budget(1000, 10), kinds=("logistic",))
+data = dataset.prepare_dataset(spark.read.parquet(sys.argv[1]), {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]})
+search(data, open_study(sys.argv[2], "a", seed=0), Budget(1000, 10), SearchSpace(["logistic"]))
 """
 
 
@@ -213,10 +213,10 @@ def test_a_search_killed_with_9_goes_on_without_repeating_what_had_ended(corpus,
     assert finished
 
     again = open_study(storage, "a", seed=0)
-    search(data, again, Budget(len(finished) + 1, 10), kinds=("logistic",), say=lambda _: None)
+    search(data, again, Budget(len(finished) + 1, 10), SearchSpace(["logistic"]), say=lambda _: None)
     now = [(trial.number, trial.params, trial.intermediate_values) for trial in again.trials]
     assert now[: len(finished)] == finished
-    assert len(done(again)) == len(finished) + 1
+    assert len(ended_trials(again)) == len(finished) + 1
 
 
 def test_with_hundreds_of_genres_no_classifier_is_tried_that_takes_a_fit_a_genre():
@@ -235,7 +235,7 @@ def test_the_kernel_machine_gets_bounded_values_and_those_of_timbre_at_half_thei
     rows = np.random.default_rng(0).normal(size=(50, len(families)))
     rows[0] = 1_000.0
     frame = spark.createDataFrame([(Vectors.dense(row),) for row in rows], ["features"])
-    *scaling, _, _ = classifiers.build(classifiers.KERNEL, families, 2, seed=0)
+    *scaling, _, _ = classifiers.pipeline_stages(classifiers.LARGE_KERNEL, families, 2, seed=0)
     scaled = np.array([row.scaled for row in Pipeline(stages=scaling).fit(frame).transform(frame).collect()])
     for family, (at,) in families.items():
         bound = 1.0 if family in classifiers.FAMILY_SETS["timbre"] else 2.0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from pymongo import MongoClient
 
 from segue.listens import follower
 from segue.listens.follower import Follower
@@ -18,7 +19,7 @@ def test_an_error_of_any_kind_is_told_and_the_thread_goes_on(monkeypatch: pytest
 
     monkeypatch.setattr(Follower, "_follow", broken)
     monkeypatch.setattr(follower, "RETRY_S", 0.01)
-    following = Follower(Settings(), None, None)  # type: ignore[arg-type]  # neither is reached
+    following = Follower(Settings(), MongoClient(connect=False)["segue"])
     following.start()
     until = time.monotonic() + 60
     while len(attempts) < 3 and time.monotonic() < until:

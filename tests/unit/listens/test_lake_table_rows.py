@@ -47,12 +47,12 @@ def test_rematched_events_are_handed_on_with_their_track_before_the_table_has_it
 
     with pytest.raises(RuntimeError, match="power cut"):
         rematch(table, index, crash)
-    assert rematch(table, index, taken.extend)["rematched"] == 1
+    assert rematch(table, index, taken.extend).rematched == 1
     sent = heard("ann", "Jóga")
     assert [(e.event_id, e.track_id, e.matched_by, e.additional_info) for e in taken] == [
         (sent.event_id, "t1", "name", {"media_player": "x"})
     ]
-    assert rematch(table, index, taken.extend)["rematched"] == 0
+    assert rematch(table, index, taken.extend).rematched == 0
     assert len(taken) == 1
 
 

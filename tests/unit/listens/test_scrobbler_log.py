@@ -72,5 +72,7 @@ def test_names_that_are_not_utf_8_are_named(tmp_path: Path) -> None:
 
 def test_another_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("artist,track\n")
-    with pytest.raises(ImportFileError, match=r"x\.csv does not begin with #AUDIOSCROBBLER"):
+    with pytest.raises(
+        ImportFileError, match=r"x\.csv is not a \.scrobbler\.log: it does not begin with #AUDIOSCROBBLER"
+    ):
         list(scrobbler_log(tmp_path / "x.csv"))

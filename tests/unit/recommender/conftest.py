@@ -36,7 +36,7 @@ def model(plays: sparse.csr_matrix) -> Recommender:
         "factors": Factors(sounds, alpha=5.0, regularization=0.01),
         "ease": ease(plays, regularization=10.0).truncated(20),
         "cosine": cosine(plays),
-        "popularity": Popularity.of(plays),
+        "popularity": Popularity.fit(plays),
         "sound": alike(sounds, kept=10),
     }
     catalogue = Catalogue(

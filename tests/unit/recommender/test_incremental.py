@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,17 @@ import pytest
 from scipy import sparse
 
 from segue.connections.registry import Registry
+from segue.connections.windows import Offsets, OffsetWindow
 from segue.recommender import incremental, training
+from segue.recommender.candidate import Candidate, Lineage, PromotionDecision
+from segue.recommender.comparison import Comparison
 from segue.recommender.components.factors import Factors
-from segue.recommender.evaluation.comparison import Comparison
+from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import Audio
-from segue.recommender.training import ENDS, Decision
+from segue.recommender.retraining import Start
 from segue.settings import Settings
 
 
@@ -44,33 +47,49 @@ def material(plays: sparse.csr_matrix, model: Recommender) -> Material:
     offsets = np.column_stack([np.zeros_like(at), at])
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return Material(interactions, offsets, model.catalogue, Audio(factors.items, model.catalogue.artists))
+    return Material(interactions, offsets, model.catalogue, Audio(factors.item_factors, model.catalogue.artists))
 
 
-def end_of(material: Material) -> dict[int, int]:
-    return {0: len(material.offsets)}
+def end_of(material: Material) -> int:
+    return len(material.offsets)
 
 
-def serve(registry: Registry, model: Recommender, seen: int) -> None:
-    training.promote(model, {0: seen}, registry, "trained in full", {})
+def serve(registry: Registry, model: Recommender, learned: int) -> None:
+    Candidate(model, Lineage(Offsets({0: learned})), "trained in full").promote(registry)
 
 
-def update(material: Material, registry: Registry, **changes: Any) -> Decision:
-    chosen: dict[str, Any] = {"ends": end_of(material)} | changes
-    return incremental.train_incrementally(None, material, registry=registry, **chosen)  # type: ignore[arg-type]
+def start_of(
+    material: Material, registry: Registry, window: OffsetWindow | None = None, topic_end: int | None = None
+) -> Start:
+    """Look up what a run on a window starts from, which ends where the material does; so does the topic."""
+    topic = OffsetWindow("listens", {0: (0, end_of(material) if topic_end is None else topic_end)})
+    return Start(registry, registry.champion(NAME), topic, window or topic)
+
+
+def update(
+    material: Material,
+    registry: Registry,
+    *,
+    replayed_from: int | None = None,
+    topic_end: int | None = None,
+) -> PromotionDecision:
+    window = OffsetWindow("listens", {0: (replayed_from or 0, end_of(material))})
+    retraining = IncrementalUpdate(window, replay=replayed_from is not None)
+    start = start_of(material, registry, window, topic_end)
+    return retraining.decide(None, start, material)  # type: ignore[arg-type]  # only a full training needs Spark
 
 
 def factors_of(model: Recommender | None) -> np.ndarray:
     assert model is not None
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return factors.items
+    return factors.item_factors
 
 
 def test_what_the_champion_has_seen_changes_nothing(
     material: Material, model: Recommender, registry: Registry
 ) -> None:
-    serve(registry, model, seen=end_of(material)[0])
+    serve(registry, model, learned=end_of(material))
     decision = update(material, registry)
     assert (decision.promoted, decision.version) == (False, "recommender/1")
     assert "already seen" in decision.reason
@@ -79,28 +98,28 @@ def test_what_the_champion_has_seen_changes_nothing(
 def test_replayed_the_tracks_of_what_it_has_seen_are_solved_again_and_no_listen_counts_twice(
     material: Material, model: Recommender, registry: Registry
 ) -> None:
-    end = end_of(material)[0]
-    serve(registry, model, seen=end)
-    decision = update(material, registry, again={0: end - 5})
+    end = end_of(material)
+    serve(registry, model, learned=end)
+    decision = update(material, registry, replayed_from=end - 5)
     assert decision.promoted
-    assert "taken in again, all seen by recommender/1" in decision.reason
+    assert "of a replay, which recommender/1 has learned" in decision.reason
     changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
     assert set(changed) == set(material.interactions.item[-5:])
     assert decision.model is not None
     np.testing.assert_allclose(decision.model.popularity, model.popularity, rtol=1e-6)
     champion = registry.champion(NAME)
     assert champion is not None
-    assert json.loads(champion.tags[ENDS]) == {"0": end}
+    assert Lineage.of(champion).learned == {0: end}
 
 
 def test_a_replay_that_reaches_back_is_judged_by_what_is_new(
     material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = end_of(material)[0]
-    serve(registry, model, seen=end - 40)
+    end = end_of(material)
+    serve(registry, model, learned=end - 40)
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
-    decision = update(material, registry, again={0: end - 100})
-    assert "later half of 40 listens new to recommender/1" in decision.reason
+    decision = update(material, registry, replayed_from=end - 100)
+    assert "later half of 40 listens that recommender/1 has not learned" in decision.reason
     changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
     assert set(changed) == set(material.interactions.item[-100:])
 
@@ -108,28 +127,29 @@ def test_a_replay_that_reaches_back_is_judged_by_what_is_new(
 def test_a_window_is_not_replayed_onto_a_champion_that_has_learned_from_more(
     material: Material, model: Recommender, registry: Registry
 ) -> None:
-    serve(registry, model, seen=end_of(material)[0] + 1)
-    decision = update(material, registry, again={0: 0})
+    end = end_of(material)
+    serve(registry, model, learned=end + 1)
+    decision = update(material, registry, replayed_from=0, topic_end=end + 1)
     assert not decision.promoted
-    assert "learned from more than this window" in decision.reason
+    assert "learned listens after the end of this window" in decision.reason
 
 
 def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_of_the_new_one(
     material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(registry, model, seen=end_of(material)[0] - 40)
+    serve(registry, model, learned=end_of(material) - 40)
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
-    take_in = incremental.take_in
+    fold_in_plays = incremental.fold_in_plays
 
     def meanwhile(*arguments: Any) -> Recommender:
         if registry.champion(NAME) == registry.version(NAME, 1):
-            serve(registry, model, seen=end_of(material)[0] - 20)  # as the nightly training would
-        return take_in(*arguments)
+            serve(registry, model, learned=end_of(material) - 20)  # as the nightly training would
+        return fold_in_plays(*arguments)
 
-    monkeypatch.setattr(incremental, "take_in", meanwhile)
+    monkeypatch.setattr(incremental, "fold_in_plays", meanwhile)
     decision = update(material, registry)
     assert (decision.promoted, decision.version, decision.model) == (False, "recommender/2", None)
-    assert "the champion changed meanwhile from recommender/1" in decision.reason
+    assert "recommender/3 was made from recommender/1, but meanwhile recommender/2" in decision.reason
     assert str(registry.champion(NAME)) == "recommender/2"
     assert update(material, registry).version == "recommender/4"  # the next takes in what is left
 
@@ -137,20 +157,20 @@ def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_o
 def test_of_a_topic_that_was_made_anew_the_champion_has_seen_nothing(
     material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = end_of(material)[0]
-    serve(registry, model, seen=end + 5_000)
-    assert "already seen" in update(material, registry, topic={0: end + 5_000}).reason, "a window before its end"
+    end = end_of(material)
+    serve(registry, model, learned=end + 5_000)
+    assert "already seen" in update(material, registry, topic_end=end + 5_000).reason, "a window before its end"
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
-    decision = update(material, registry, topic=end_of(material))
+    decision = update(material, registry)
     assert decision.promoted
-    assert incremental.ends_of(registry.version(NAME, 2)) == {0: end}
+    assert Lineage.of(registry.version(NAME, 2)).learned == {0: end}
 
 
 def test_where_nobody_plays_something_new_the_reason_says_that_nothing_judges(
     material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(registry, model, seen=end_of(material)[0] - 1)
-    monkeypatch.setattr(incremental, "learning_rows", lambda _: np.array([], dtype=np.int64))
+    serve(registry, model, learned=end_of(material) - 1)
+    monkeypatch.setattr(incremental, "sample_listeners", lambda _: np.array([], dtype=np.int64))
     decision = update(material, registry)
     assert decision.promoted
     assert "nothing to judge by" in decision.reason
@@ -161,9 +181,11 @@ def test_whom_the_champion_has_a_trace_of_is_who_was_forgotten_since_its_full_tr
 ) -> None:
     removed = {"user:a": time.time() - 60, "user:b": time.time() + 60}
     removed |= {"user:a/100/x": time.time() + 60, "event:y": time.time() + 60}
-    assert incremental.forgotten_since_full_training(registry, removed) == 2
-    serve(registry, model, seen=end_of(material)[0])
-    assert incremental.forgotten_since_full_training(registry, removed) == 1
+    start = start_of(material, registry)
+    assert training.forgotten_since_full_training(replace(start, removed=removed)) == 2
+    serve(registry, model, learned=end_of(material))
+    start = start_of(material, registry)
+    assert training.forgotten_since_full_training(replace(start, removed=removed)) == 1
 
 
 @pytest.mark.parametrize("damaged", [True, False])
@@ -172,14 +194,14 @@ def test_a_damaged_champion_does_not_outlive_a_full_training_that_does_not_pass(
 ) -> None:
     poor = Comparison("by time", [], "EASE", {"popularity": (-1.0, -1.0, -1.0)}, {}, model.recipe)
     monkeypatch.setattr(training, "compare", lambda *_, **__: poor)
-    monkeypatch.setattr(training, "report", lambda _: "")
+    monkeypatch.setattr(training, "comparison_table", lambda _: "")
     monkeypatch.setattr(training, "page", lambda *_, **__: "")
     monkeypatch.setattr(training.als, "fit", lambda *_, **__: model.blend.components["factors"])
-    serve(registry, model, seen=0)
+    serve(registry, model, learned=0)
     champion = registry.version(NAME, 1)
     if damaged:
         (champion.folder() / "factors.npy").write_bytes(b"damaged")
-    decision = training.train_in_full(None, material, end_of(material), registry)  # type: ignore[arg-type]
+    decision = training.train_in_full(None, start_of(material, registry), material)  # type: ignore[arg-type]
     assert decision.promoted == damaged
     assert str(registry.champion(NAME)) == ("recommender/2" if damaged else "recommender/1")
     if damaged:

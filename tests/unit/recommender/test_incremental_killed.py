@@ -7,7 +7,7 @@ import multiprocessing
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,12 +20,15 @@ from segue.connections import offsets as broker
 from segue.connections import topics
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
-from segue.recommender import incremental, training
+from segue.recommender import incremental
+from segue.recommender.candidate import Candidate, Lineage
 from segue.recommender.components.factors import Factors
+from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import Audio
+from segue.recommender.retraining import Start
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -33,7 +36,7 @@ PARTITIONS, PAST, BATCH, KILLS = topics.LISTENS_PARTITIONS, 800, 40, 3
 GROUP = "killed"
 
 
-def material_up_to(ends: dict[int, int], plays: sparse.csr_matrix, model: Recommender) -> Material:
+def material_up_to(ends: Mapping[int, int], plays: sparse.csr_matrix, model: Recommender) -> Material:
     """Read what the Spark job would: message i is the play i, and lies in partition i modulo four."""
     counts = plays.tocoo()
     order = np.random.default_rng(3).permutation(counts.nnz)
@@ -50,7 +53,9 @@ def material_up_to(ends: dict[int, int], plays: sparse.csr_matrix, model: Recomm
     )
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return Material(interactions, offsets[there], model.catalogue, Audio(factors.items, model.catalogue.artists))
+    return Material(
+        interactions, offsets[there], model.catalogue, Audio(factors.item_factors, model.catalogue.artists)
+    )
 
 
 def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(
@@ -75,17 +80,18 @@ def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(
     # What the jobs do, each in a process that can be killed.
     def train(window: OffsetWindow) -> None:
         known = material_up_to(window.ends, plays, model).interactions.matrix()
-        first = incremental.take_in(model, known, known, audio)
-        training.promote(first, window.ends, Registry(settings), "trained in full", {})
+        first = incremental.fold_in_plays(model, known, known, audio)
+        Candidate(first, Lineage(window.ends), "trained in full").promote(Registry(settings))
 
     def update(window: OffsetWindow) -> None:
         material, registry = material_up_to(window.ends, plays, model), Registry(settings)
-        incremental.train_incrementally(None, material, window.ends, registry, topic=window.ends)  # type: ignore[arg-type]
+        start = Start(registry, registry.champion(NAME), broker.whole_topic(config, topic), window)
+        IncrementalUpdate(window).decide(None, start, material)  # type: ignore[arg-type]
 
     def look(window: OffsetWindow) -> None:
         champion = Registry(settings).champion(NAME)
         assert champion is not None
-        assert incremental.ends_of(champion) == window.ends
+        assert Lineage.of(champion).learned == window.ends
         listeners = np.rint(np.expm1(Recommender.load(champion.folder()).popularity)).astype(int)
         learned = json.loads((champion.folder().parent / "report.json").read_text())["listens"]
         assert learned == sum(window.ends.values()) == sent

@@ -107,18 +107,18 @@ def test_a_split_by_time_hides_the_future() -> None:
     data = Interactions(user, item, np.ones(100, np.float32), times, np.array(["u"]), item.astype(str))
     split = by_time(data)
     for window in (split.validation, split.test):
-        assert window.history.indices.max() < window.future.indices.min()
-    assert (split.validation.future.nnz, split.test.future.nnz) == (20, 10)
-    assert split.test.history.nnz == 90
+        assert window.train.indices.max() < window.held_out.indices.min()
+    assert (split.validation.held_out.nnz, split.test.held_out.nnz) == (20, 10)
+    assert split.test.train.nnz == 90
     with pytest.raises(TrainingError, match="do not differ enough in time"):
         by_time(Interactions(user, item, data.plays, np.zeros(100), data.users, data.items))
 
 
 def test_a_split_at_random_holds_out_a_fifth_of_each_listener(plays: sparse.csr_matrix) -> None:
     split = at_random(plays, seed=1)
-    counts, out = np.diff(plays.indptr), np.diff(split.test.future.indptr)
+    counts, out = np.diff(plays.indptr), np.diff(split.test.held_out.indptr)
     np.testing.assert_array_equal(out, counts // 5)
-    assert abs(split.test.history + split.test.future - plays).nnz == 0
-    assert split.validation.history.multiply(split.test.future).nnz == 0
-    assert abs(at_random(plays, seed=1).test.future - split.test.future).nnz == 0
-    assert abs(at_random(plays, seed=2).test.future - split.test.future).nnz > 0
+    assert abs(split.test.train + split.test.held_out - plays).nnz == 0
+    assert split.validation.train.multiply(split.test.held_out).nnz == 0
+    assert abs(at_random(plays, seed=1).test.held_out - split.test.held_out).nnz == 0
+    assert abs(at_random(plays, seed=2).test.held_out - split.test.held_out).nnz > 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,17 +10,17 @@ import pytest
 from scipy import sparse
 
 from segue.connections.registry import Registry
-from segue.recommender import training
+from segue.connections.windows import Offsets, OffsetWindow
+from segue.recommender.candidate import Candidate, Lineage, PromotionDecision
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
-from segue.recommender.incremental import UPDATES
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Catalogue, Recommender
-from segue.recommender.new_tracks import take_in_tracks
+from segue.recommender.new_tracks import TrackPlacement
 from segue.recommender.recipe import Audio
-from segue.recommender.training import ENDS, FULL
-from segue.recommender.update import carry_over, place
+from segue.recommender.retraining import Start
+from segue.recommender.update import fold_in_tracks, reindex
 from segue.settings import Settings
 
 TASTES, SEEN = 4, 500
@@ -34,7 +33,7 @@ def registry(tmp_path: Any) -> Registry:
 
 def factors_of(model: Recommender | None) -> np.ndarray:
     assert model is not None
-    return model.blend.components["factors"].items  # type: ignore[attr-defined, no-any-return]
+    return model.blend.components["factors"].item_factors  # type: ignore[attr-defined, no-any-return]
 
 
 def sounds_of(model: Recommender | None) -> sparse.csr_matrix:
@@ -68,7 +67,7 @@ def material_of(plays: sparse.csr_matrix, catalogue: Catalogue, sounds: np.ndarr
 def sounds(model: Recommender) -> np.ndarray:
     factors = model.blend.components["factors"]
     assert isinstance(factors, Factors)
-    return factors.items
+    return factors.item_factors
 
 
 def grown(plays: sparse.csr_matrix, catalogue: Catalogue, sounds: np.ndarray) -> tuple[Any, Catalogue, np.ndarray]:
@@ -84,12 +83,19 @@ def grown(plays: sparse.csr_matrix, catalogue: Catalogue, sounds: np.ndarray) ->
     )
 
 
+def place_tracks(material: Material, registry: Registry) -> PromotionDecision:
+    topic = OffsetWindow("listens", {0: (0, 10**6)})
+    start = Start(registry, registry.champion(NAME), topic, topic)
+    return TrackPlacement().decide(None, start, material)  # type: ignore[arg-type]
+
+
 def serve(
     registry: Registry, model: Recommender, plays: sparse.csr_matrix, audio: Audio, seen: int
 ) -> Recommender:
     """Let a recommender serve that stands as its audio says, and has seen so many listens."""
-    settled = place(model, plays, audio)
-    training.promote(settled, {0: seen}, registry, "an update", {}, tags={UPDATES: "3", FULL: "1"})
+    settled = fold_in_tracks(model, plays, audio)
+    lineage = Lineage(Offsets({0: seen}), full_training=1, updates=3)
+    Candidate(settled, lineage, "an update").promote(registry)
     return settled
 
 
@@ -97,7 +103,7 @@ def test_a_new_track_is_placed_by_its_audio_and_what_was_played_stays(
     plays: sparse.csr_matrix, model: Recommender, sounds: np.ndarray, registry: Registry
 ) -> None:
     settled = serve(registry, model, plays, Audio(sounds, model.catalogue.artists), SEEN)
-    decision = take_in_tracks(material_of(*grown(plays, model.catalogue, sounds)), registry)
+    decision = place_tracks(material_of(*grown(plays, model.catalogue, sounds)), registry)
     assert (decision.promoted, decision.version) == (True, "recommender/2")
     assert decision.figures == {"tracks_new": 1, "tracks_gone": 0}
     items = factors_of(decision.model)
@@ -113,14 +119,10 @@ def test_no_listen_is_taken_in_and_the_count_of_updates_goes_on(
     serve(registry, model, plays, Audio(sounds, model.catalogue.artists), SEEN)
     material = material_of(*grown(plays, model.catalogue, sounds))
     assert len(material.offsets) > SEEN
-    decision = take_in_tracks(material, registry)
+    decision = place_tracks(material, registry)
     champion = registry.champion(NAME)
     assert champion is not None
-    assert (json.loads(champion.tags[ENDS]), champion.tags[UPDATES], champion.tags[FULL]) == (
-        {"0": SEEN},
-        "3",
-        "1",
-    )
+    assert Lineage.of(champion) == Lineage(Offsets({0: SEEN}), full_training=1, updates=3)
     assert decision.model is not None
     counted = np.rint(np.expm1(decision.model.popularity))
     seen = material.interactions.matrix(material.offsets[:, 1] < SEEN)
@@ -132,8 +134,8 @@ def test_announced_again_nothing_changes(
 ) -> None:
     serve(registry, model, plays, Audio(sounds, model.catalogue.artists), SEEN)
     material = material_of(*grown(plays, model.catalogue, sounds))
-    assert take_in_tracks(material, registry).promoted
-    again = take_in_tracks(material, registry)
+    assert place_tracks(material, registry).promoted
+    again = place_tracks(material, registry)
     assert (again.promoted, again.version) == (False, "recommender/2")
     assert "as they are" in again.reason
 
@@ -142,9 +144,9 @@ def test_a_track_that_sounds_otherwise_now_is_placed_anew_if_nobody_has_played_i
     plays: sparse.csr_matrix, model: Recommender, sounds: np.ndarray, registry: Registry
 ) -> None:
     larger, catalogue, heard = grown(plays, model.catalogue, sounds)
-    serve(registry, carry_over(model, catalogue), larger, Audio(heard, catalogue.artists), SEEN)
+    serve(registry, reindex(model, catalogue), larger, Audio(heard, catalogue.artists), SEEN)
     heard[60] = np.eye(TASTES, dtype=np.float32)[1]
-    decision = take_in_tracks(material_of(larger, catalogue, heard), registry)
+    decision = place_tracks(material_of(larger, catalogue, heard), registry)
     items = factors_of(decision.model)
     likeness = items[:60] @ items[60] / np.linalg.norm(items[:60], axis=1)
     assert set(np.argsort(-likeness)[:15] % TASTES) == {1}
@@ -157,20 +159,20 @@ def test_listens_that_came_before_their_track_count_when_it_comes(
     known = model.catalogue
     without = Catalogue(known.track_ids[:59], known.titles[:59], known.artists[:59])
     audio = Audio(sounds[:59], without.artists)
-    settled = serve(registry, carry_over(model, without), plays[:, :59], audio, seen=10**6)
-    decision = take_in_tracks(material_of(plays, known, sounds), registry)
+    settled = serve(registry, reindex(model, without), plays[:, :59], audio, seen=10**6)
+    decision = place_tracks(material_of(plays, known, sounds), registry)
     assert decision.promoted
     np.testing.assert_array_equal(factors_of(decision.model)[:59], factors_of(settled))
     fans, others = plays[:, 59].toarray().ravel() > 0, plays[:, 59].toarray().ravel() == 0
     assert decision.model is not None
-    scores = decision.model.blend.components["factors"].scores(plays)[:, 59]
+    scores = decision.model.blend.components["factors"].score(plays)[:, 59]
     assert scores[fans].mean() > 2 * scores[others].mean()
 
 
 def test_without_a_champion_there_is_nothing_to_bring_up_to_date(
     plays: sparse.csr_matrix, model: Recommender, sounds: np.ndarray, registry: Registry
 ) -> None:
-    decision = take_in_tracks(material_of(plays, model.catalogue, sounds), registry)
+    decision = place_tracks(material_of(plays, model.catalogue, sounds), registry)
     assert (decision.promoted, decision.version) == (False, "none")
     assert "the next training" in decision.reason
 
@@ -182,7 +184,7 @@ def test_a_new_title_is_taken_over(
     renamed = replace(model.catalogue, titles=["Another", *model.catalogue.titles[1:]])
     material = material_of(plays, renamed, sounds)
     # All listens are seen, so that nothing but the title differs.
-    decision = take_in_tracks(replace(material, offsets=0 * material.offsets), registry)
+    decision = place_tracks(replace(material, offsets=0 * material.offsets), registry)
     assert decision.promoted
     assert decision.model is not None
     assert decision.model.catalogue.titles[0] == "Another"

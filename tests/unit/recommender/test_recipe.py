@@ -14,7 +14,7 @@ from segue.recommender.components import blend
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
-from segue.recommender.evaluation.metrics import Scorer, judge
+from segue.recommender.evaluation.metrics import Scorer, evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
 from segue.recommender.recipe import SIMPLEST, Fit, choose, multiplications
 
@@ -23,12 +23,12 @@ TASTES = 4
 
 @dataclass(frozen=True)
 class Told:
-    """A component with given scores, shape (n_listeners, n_tracks), for the whole history."""
+    """A component with given scores, shape (n_listeners, n_tracks), for the whole play_counts."""
 
     table: np.ndarray
 
-    def scores(self, history: sparse.csr_matrix) -> np.ndarray:
-        assert history.shape == self.table.shape
+    def score(self, play_counts: sparse.csr_matrix) -> np.ndarray:
+        assert play_counts.shape == self.table.shape
         return self.table.astype(np.float32)
 
 
@@ -37,19 +37,19 @@ def people(seed: int, listeners: int = 30, tracks: int = 200) -> tuple[dict[str,
     random = np.random.default_rng(seed)
     taste = random.normal(size=(listeners, tracks))
     likely = np.exp(taste) / np.exp(taste).sum(axis=1, keepdims=True)
-    future = np.array([random.multinomial(6, each) for each in likely], dtype=np.float32)
+    held_out = np.array([random.multinomial(6, each) for each in likely], dtype=np.float32)
     components: dict[str, Scorer] = {"knows": Told(taste + 0.5 * random.normal(size=taste.shape))}
     components |= {f"noise {i}": Told(random.normal(size=taste.shape)) for i in range(4)}
-    return components, Window(sparse.csr_matrix(taste.shape, dtype=np.float32), sparse.csr_matrix(future))
+    return components, Window(sparse.csr_matrix(taste.shape, dtype=np.float32), sparse.csr_matrix(held_out))
 
 
 def test_weights_learned_from_thirty_listeners_hold_for_thirty_others() -> None:
     kept = []
     for seed in range(10):
-        weights = blend.learn(*people(seed))
+        weights = blend.fit_weights(*people(seed))
         others, window = people(seed + 1000)
         scorers = Blend(others, weights), others["knows"]
-        blended, alone = (judge(scorer, window).means()["ndcg@10"] for scorer in scorers)
+        blended, alone = (evaluate_ranking(scorer, window).means()["ndcg@10"] for scorer in scorers)
         kept.append(blended / alone)
     assert np.mean(kept) > 0.95
 
@@ -57,9 +57,9 @@ def test_weights_learned_from_thirty_listeners_hold_for_thirty_others() -> None:
 def fit_by(quality: Callable[[Hyperparameters], float]) -> Fit:
     """Make a fit whose tracks are nearer to their taste the higher the parameters' quality; the rest is chance."""
 
-    def fit(history: sparse.csr_matrix, parameters: Hyperparameters) -> Factors:
-        random = np.random.default_rng([hash(parameters) % 2**32, int(history.indices.sum())])
-        truth = np.eye(TASTES)[np.arange(history.shape[1]) % TASTES]
+    def fit(play_counts: sparse.csr_matrix, parameters: Hyperparameters) -> Factors:
+        random = np.random.default_rng([hash(parameters) % 2**32, int(play_counts.indices.sum())])
+        truth = np.eye(TASTES)[np.arange(play_counts.shape[1]) % TASTES]
         items = truth * quality(parameters) + random.normal(size=truth.shape)
         return Factors(items.astype(np.float32), parameters.alpha, parameters.regularization)
 
@@ -84,7 +84,7 @@ def test_parameters_whose_fit_would_take_too_long_are_left_out(
 ) -> None:
     window = at_random(plays[:30], seed=0).validation
     monkeypatch.setattr(
-        recipe, "LARGEST_FIT", multiplications(window.history, Hyperparameters(rank=8, iterations=15))
+        recipe, "LARGEST_FIT", multiplications(window.train, Hyperparameters(rank=8, iterations=15))
     )
     said: list[str] = []
     tried: dict[Hyperparameters, float] = {}

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from segue.recommender import comparison
+from segue.recommender.comparison import Comparison
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.factors import Factors
-from segue.recommender.evaluation import comparison
-from segue.recommender.evaluation.comparison import Comparison
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.interactions import Interactions
 from segue.recommender.report import page, verdict
@@ -18,9 +18,11 @@ from segue.recommender.report import page, verdict
 LISTENS = 2_000
 
 
-def fit(history: sparse.csr_matrix, parameters: Hyperparameters) -> Factors:
+def fit(play_counts: sparse.csr_matrix, parameters: Hyperparameters) -> Factors:
     """Stand in for MLlib: the strongest tastes by singular values."""
-    items = np.linalg.svd((history.toarray() > 0).astype(np.float32), full_matrices=False)[2][: parameters.rank].T
+    items = np.linalg.svd((play_counts.toarray() > 0).astype(np.float32), full_matrices=False)[2][
+        : parameters.rank
+    ].T
     return Factors(np.ascontiguousarray(items), parameters.alpha, parameters.regularization)
 
 
@@ -89,7 +91,7 @@ def test_the_data_and_their_time_range_are_named(html: str, outcome: Comparison)
     ("passed", "champion", "gain", "begins"),
     [
         (True, "recommender/3", (0.1, 0.05, 0.15), "Promoted: it ranks new tracks better than popularity."),
-        (True, None, (-0.01, -0.05, 0.03), "Promoted, though it is not told apart from popularity"),
+        (True, None, (-0.01, -0.05, 0.03), "Promoted, although it is not told apart from popularity"),
         (False, "recommender/3", (-0.1, -0.15, -0.05), "Kept: recommender/3 goes on serving."),
         (False, None, (-0.1, -0.15, -0.05), "Popularity serves for now."),
     ],

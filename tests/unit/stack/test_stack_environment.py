@@ -6,11 +6,13 @@ import stat
 import subprocess
 import sys
 
+import pytest
 from pymongo import MongoClient
 
 from segue.connections import for_airflow
+from segue.errors import ConfigurationError
 from segue.settings import Settings
-from segue.stack import secrets, spark_conf
+from segue.stack import lifecycle, processes, secrets, spark_conf
 from segue.stack.airflow_environment import environment
 
 
@@ -68,3 +70,21 @@ def test_spark_configuration_is_written_anew_for_other_settings(tmp_path):
 def test_writes_are_acknowledged_by_a_majority_and_the_journal(tmp_path):
     with MongoClient(Settings(home=tmp_path).mongo, connect=False) as client:
         assert client.write_concern.document == {"w": "majority", "j": True}
+
+
+def test_a_running_stack_that_logs_in_to_kafka_needs_the_password_that_is_not_stored(tmp_path, monkeypatch):
+    secured = {
+        "kafka_security_protocol": "SASL_SSL",
+        "kafka_sasl_mechanism": "PLAIN",
+        "kafka_sasl_username": "segue",
+        "kafka_sasl_password": "hush",
+    }
+    started = Settings(home=tmp_path, **secured)
+    lifecycle._save(started)
+    saved = started.state_dir / "settings.json"
+    assert "hush" not in saved.read_text()
+    monkeypatch.setattr(processes, "state_dirs", lambda _: {started.state_dir})
+    with pytest.raises(ConfigurationError, match="is SASL_SSL: set SEGUE_KAFKA_SASL_PASSWORD too"):
+        lifecycle.running(Settings(home=tmp_path))
+    monkeypatch.setenv("SEGUE_KAFKA_SASL_PASSWORD", "hush")
+    assert lifecycle.running(Settings(home=tmp_path)) == started

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from hashlib import blake2b
 
-from segue.audio.definition import COLUMNS
-from segue.tracks.collection import VALIDATOR
-from segue.tracks.vectors import DESCRIPTORS
+import numpy as np
+
+from segue.audio.definition import COLUMNS, N_FEATURES
+from segue.corpus.documents import FIELDS
+from segue.tracks.collection import FORM, VALIDATOR
+from segue.tracks.vectors import DESCRIPTORS, describe, pack
 
 
 def test_the_form_of_a_document_is_pinned() -> None:
@@ -22,3 +25,10 @@ def test_the_form_of_a_document_is_pinned() -> None:
         "mfcc_04": "mfcc_mean_04",
         "mfcc_05": "mfcc_mean_05",
     }
+
+
+def test_another_form_of_the_same_track_has_another_number() -> None:
+    [vector] = pack([np.arange(N_FEATURES) / 7])
+    document = json.dumps([FIELDS, vector.hex(), describe(vector)])
+    made = blake2b(document.encode(), digest_size=8).hexdigest()
+    assert {FORM: made} == {1: "05cdca17c664bcd2"}, "raise FORM: then standing documents are replaced"

@@ -1,17 +1,17 @@
-"""Last.fm's protocols, for players that speak no other: the web service at ``/2.0/`` and the submissions of 1.2.
+"""Last.fm's protocols, for players that speak no other: the web service at ``/2.0/``, and submissions 1.2.
 
-Both hand their listens to what takes ListenBrainz's: the same checks, the same writer, the same identity.
+Both pass their listens to the code for ListenBrainz's listens. So the same checks apply, the same writer stores
+them, and the same play gets the same id.
 """
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 
+from segue.api.audioscrobbler import authorization_page, realtime_submissions, web_service
+
 
 def include(app: FastAPI) -> None:
-    """Serve both protocols beside the rest of `app`."""
-    # Not above, since these need the context, and the context needs `sessions`, which is beside them.
-    from segue.api.audioscrobbler import authorizing, submissions, web_service
-
-    for module in (web_service, submissions, authorizing):
+    """Add the routes of both protocols to `app`."""
+    for module in (web_service, realtime_submissions, authorization_page):
         app.include_router(module.router)

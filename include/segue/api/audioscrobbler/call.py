@@ -1,4 +1,4 @@
-"""One call of a method of ``/2.0/``: what every method needs to know of it."""
+"""One call of a method of ``/2.0/``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from segue.api.access import user_of
-from segue.api.audioscrobbler.answers import Code, Document, Refused, invalid
+from segue.api.audioscrobbler.responses import Code, Document, LastfmError, invalid
 from segue.api.context import Context
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call whose API key is known, and whose signature has been checked if there is one.
+    """A call whose API key is known, and whose signature, if any, is valid.
 
     Parameters
     ----------
     request, ctx
-        The request and what it works with.
+        The request, and the context of the API.
     parameters
-        As text.
+        The parameters as text.
     signed
-        Whether it has a signature; a wrong one never comes so far.
+        Whether the call has a signature. A call with a wrong one is refused earlier.
     """
 
     request: Request
@@ -33,17 +33,17 @@ class Call:
 
     @property
     def client(self) -> str:
-        """What the player calls itself: its User-Agent's first word, or its API key."""
-        product = self.request.headers.get("user-agent", "").partition("/")[0].strip()
-        return product or self.parameters["api_key"]
+        """Name of the player: the beginning of its User-Agent, or its API key."""
+        name = self.request.headers.get("user-agent", "").partition("/")[0].strip()
+        return name or self.parameters["api_key"]
 
     def required(self, name: str) -> str:
-        """Return a parameter.
+        """Return the value of a parameter.
 
         Raises
         ------
-        Refused
-            With code 6, if it is missing or empty.
+        LastfmError
+            Code 6, if it is missing or empty.
         """
         value = self.parameters.get(name, "").strip()
         if not value:
@@ -51,12 +51,14 @@ class Call:
         return value
 
     def number(self, name: str, default: int, largest: int) -> int:
-        """Return a parameter that is a whole number from 0 to `largest`.
+        """Return the value of a parameter that is a whole number, at most `largest`.
+
+        A larger number counts as `largest`, and a missing one as `default`.
 
         Raises
         ------
-        Refused
-            With code 6, if it is none; a larger one counts as `largest`.
+        LastfmError
+            Code 6, if it is not a whole number.
         """
         value = self.parameters.get(name, "").strip()
         if not value:
@@ -66,19 +68,19 @@ class Call:
         return min(int(value), largest)
 
     async def user(self) -> str:
-        """Name the user of the session, and count the request.
+        """Return the user of the session, and count the request against the rate limit.
 
         Raises
         ------
-        Refused
-            With code 9, if there is no such session, or no longer.
+        LastfmError
+            Code 9, if the session does not exist or has ended.
         ApiError
             429, if there were too many requests.
         """
         key = self.required("sk")
-        user_name = await user_of(self.request, key, self.ctx.remembered_sessions)
+        user_name = await user_of(self.request, key, self.ctx.session_cache)
         if user_name is None:
-            raise Refused(Code.INVALID_SESSION, "it has ended or never was, so sign in again.")
+            raise LastfmError(Code.INVALID_SESSION, "it does not exist or has ended, so sign in again.")
         return user_name
 
     def must_be_signed(self) -> None:
@@ -86,11 +88,11 @@ class Call:
 
         Raises
         ------
-        Refused
-            With code 13.
+        LastfmError
+            Code 13.
         """
         if not self.signed:
-            raise Refused(Code.INVALID_SIGNATURE, "api_sig is missing.")
+            raise LastfmError(Code.INVALID_SIGNATURE, "api_sig is missing.")
 
 
 Method = Callable[[Call], Awaitable[Document]]

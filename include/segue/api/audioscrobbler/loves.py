@@ -1,29 +1,29 @@
-"""Love by names: Last.fm's players name artist and title, Segue's opinions are of recordings' ids."""
+"""Love tracks by name: players of Last.fm send artist and title, while Segue stores feedback by recording id."""
 
 from __future__ import annotations
 
 from fastapi.concurrency import run_in_threadpool
 
 from segue.api import feedback
-from segue.api.audioscrobbler.answers import invalid
+from segue.api.audioscrobbler.responses import invalid
 from segue.api.context import Context
 from segue.api.validation import ListenType, check_listens
 from segue.listens.feedback import Feedback
 from segue.listens.plays import Play, recording_msid
 
 SEARCHED_LISTENS = 1_000
-"""Of the user's newest listens: a player loves what plays or has just been played."""
+"""Number of the user's newest listens that are searched: users love what is playing or has just been played."""
 
 Ids = dict[str, str]
 
 
 async def love(ctx: Context, user: str, artist: str, track: str, album: str | None = None) -> None:
-    """Love a recording: without an album, the one of these names that the user has played last.
+    """Love a recording. Without an album, it is the recording of these names that the user has played last.
 
     Raises
     ------
-    Refused
-        With code 6, if a listen of these names would be refused.
+    LastfmError
+        Code 6, if a listen of these names would be refused.
     NotWritten
         If Kafka does not acknowledge.
     """
@@ -37,12 +37,12 @@ async def love(ctx: Context, user: str, artist: str, track: str, album: str | No
 
 
 async def unlove(ctx: Context, user: str, artist: str, track: str) -> None:
-    """Take back the loves of all recordings of these names.
+    """Withdraw the love of all recordings of these names.
 
     Raises
     ------
-    Refused
-        With code 6, if a listen of these names would be refused.
+    LastfmError
+        Code 6, if a listen of these names would be refused.
     NotWritten
         If Kafka does not acknowledge.
     """
@@ -51,7 +51,7 @@ async def unlove(ctx: Context, user: str, artist: str, track: str) -> None:
 
 
 def _named(artist: str, track: str, album: str | None = None) -> Play:
-    """Read names as those of a listen are read, so that both have the same ids."""
+    """Normalise names as those of a listen, so that both get the same ids."""
     metadata = {"artist_name": artist, "track_name": track, "release_name": album}
     checked = check_listens([{"track_metadata": metadata}], ListenType.PLAYING_NOW)
     if checked.refused:
@@ -66,7 +66,10 @@ def _loved(ctx: Context, user: str, named: Play) -> list[Ids]:
 
 
 def _recordings(ctx: Context, user: str, named: Play) -> list[Ids]:
-    """Find the ids of what the user calls so: of what plays, of the newest listens, and without an album."""
+    """Return the ids of the recordings of these names.
+
+    They are searched in what is playing and in the newest listens. The recording without an album comes last.
+    """
     artist, track = named.artist_name, named.track_name
     wanted = (artist.casefold(), track.casefold())
     found: list[Ids] = []

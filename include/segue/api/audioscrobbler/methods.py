@@ -1,4 +1,4 @@
-"""The methods of ``/2.0/`` that write and read plays and loves."""
+"""The methods of ``/2.0/`` that write and read plays and loved tracks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from fastapi.concurrency import run_in_threadpool
 
 from segue.api.access import user_of
-from segue.api.audioscrobbler import signing_in
-from segue.api.audioscrobbler.answers import Code, Document, Refused
+from segue.api.audioscrobbler import sign_in
 from segue.api.audioscrobbler.call import Call, Method
 from segue.api.audioscrobbler.loves import love, unlove
+from segue.api.audioscrobbler.responses import Code, Document, LastfmError
 from segue.api.audioscrobbler.scrobbles import Scrobble, keep_scrobbles, note_playing, scrobbles_in
 from segue.listens.events import Listen
 
@@ -22,18 +22,18 @@ LATEST = 2**53
 
 
 async def scrobble(call: Call) -> Document:
-    """Keep plays; what is answered as accepted is in Kafka."""
+    """Store plays. Kafka has every play that is reported as accepted."""
     user = await _writer(call)
-    told = scrobbles_in(call.parameters)
-    reasons = await keep_scrobbles(call.request, call.ctx, user, told, call.client)
-    answers = [_answer(*each) for each in zip(told, reasons, strict=True)]
+    sent = scrobbles_in(call.parameters)
+    reasons = await keep_scrobbles(call.request, call.ctx, user, sent, call.client)
+    answers = [_answer(*each) for each in zip(sent, reasons, strict=True)]
     ignored = sum(reason is not None for reason in reasons)
-    counts = {"accepted": len(told) - ignored, "ignored": ignored}
+    counts = {"accepted": len(sent) - ignored, "ignored": ignored}
     return {"scrobbles": {"@attr": counts, "scrobble": answers if len(answers) > 1 else answers[0]}}
 
 
 async def update_now_playing(call: Call) -> Document:
-    """Note what plays."""
+    """Store what is playing now."""
     user = await _writer(call)
     call.required("artist")
     call.required("track")
@@ -49,22 +49,25 @@ async def love_track(call: Call) -> Document:
 
 
 async def unlove_track(call: Call) -> Document:
-    """Take a love back."""
+    """Withdraw the love of a track."""
     user = await _writer(call)
     await unlove(call.ctx, user, call.required("artist"), call.required("track"))
     return {}
 
 
 async def get_recent_tracks(call: Call) -> Document:
-    """Read the user's listens, the newest first, after what plays now, which is never public."""
-    user, is_asking = await _reader(call)
+    """Return the listens of a user, newest first.
+
+    If the user asks, what is playing now comes before them. It is never public.
+    """
+    user, is_own = await _reader(call)
     count = call.number("limit", DEFAULT_TRACKS, MAX_TRACKS) or DEFAULT_TRACKS
     page = call.number("page", 1, MAX_PAGE) or 1
     bounds = {"after": call.number("from", 0, LATEST) - 1, "before": call.number("to", LATEST, LATEST) + 1}
     store, offset = call.ctx.store, (page - 1) * count
     found = await run_in_threadpool(lambda: store.of_user(user, **bounds, count=count, offset=offset))
     total = await run_in_threadpool(lambda: store.count(user, **bounds))
-    playing = await run_in_threadpool(call.ctx.playing_now.get, user) if is_asking and page == 1 else None
+    playing = await run_in_threadpool(call.ctx.playing_now.get, user) if is_own and page == 1 else None
     tracks = [_playing(playing)] if playing else []
     tracks += [_track(event) for event in found]
     attributes = {
@@ -78,12 +81,12 @@ async def get_recent_tracks(call: Call) -> Document:
 
 
 async def get_info(call: Call) -> Document:
-    """Tell what there is to tell of the user."""
+    """Return what is known about a user."""
     user, _ = await _reader(call)
     total = await run_in_threadpool(call.ctx.store.count, user)
     account = await run_in_threadpool(call.ctx.accounts.find, user)
     since = int(account.created_at.timestamp()) if account else 0
-    told: dict[str, Any] = {
+    info: dict[str, Any] = {
         "name": user,
         "realname": "",
         "url": "",
@@ -94,13 +97,13 @@ async def get_info(call: Call) -> Document:
         "registered": {"unixtime": str(since), "#text": str(since)},
         "type": "user",
     }
-    return {"user": told}
+    return {"user": info}
 
 
 METHODS: dict[str, Method] = {
-    "auth.getmobilesession": signing_in.get_mobile_session,
-    "auth.gettoken": signing_in.get_token,
-    "auth.getsession": signing_in.get_session,
+    "auth.getmobilesession": sign_in.get_mobile_session,
+    "auth.gettoken": sign_in.get_token,
+    "auth.getsession": sign_in.get_session,
     "track.scrobble": scrobble,
     "track.updatenowplaying": update_now_playing,
     "track.love": love_track,
@@ -108,10 +111,10 @@ METHODS: dict[str, Method] = {
     "user.getrecenttracks": get_recent_tracks,
     "user.getinfo": get_info,
 }
-"""By name in small letters, since players write them in any case."""
+"""Methods by their name in lower case, because players write names in any case."""
 
 POSTED = frozenset({"auth.getmobilesession"} | {name for name in METHODS if name.startswith("track.")})
-"""What is taken from a POST only: a password, and what changes something."""
+"""Methods that must be called by POST: they take a password or change data."""
 
 
 async def _writer(call: Call) -> str:
@@ -120,37 +123,38 @@ async def _writer(call: Call) -> str:
 
 
 async def _reader(call: Call) -> tuple[str, bool]:
-    """Name the user who is read, and tell whether they ask themselves; others read what is public only.
+    """Return the user whose data is requested, and whether that user sends the request.
 
-    Some players do not sign what they read, so the session is enough.
+    Other users can read only what is public. A session is enough without a signature, because some players do not
+    sign their reads.
     """
     wanted = call.parameters.get("user", "").strip()
-    asking = await call.user() if call.parameters.get("sk") else await user_of(call.request, None)
-    if asking and (not wanted or wanted.casefold() == asking.casefold()):
-        return asking, True
+    caller = await call.user() if call.parameters.get("sk") else await user_of(call.request, None)
+    if caller and (not wanted or wanted.casefold() == caller.casefold()):
+        return caller, True
     account = await run_in_threadpool(call.ctx.accounts.find, wanted)
     if account is None or not account.public:
-        raise Refused(Code.LOGIN_REQUIRED, "only the user may read this, so send the session as sk.")
+        raise LastfmError(Code.LOGIN_REQUIRED, "this user's data is private; send a session of the user as sk.")
     return account.user_name, False
 
 
-def _answer(told: Scrobble, reason: str | None) -> dict[str, Any]:
+def _answer(sent: Scrobble, reason: str | None) -> dict[str, Any]:
     answer: dict[str, Any] = {
-        name: {"corrected": "0", "#text": told.get(name, "")}
+        name: {"corrected": "0", "#text": sent.get(name, "")}
         for name in ("artist", "track", "album", "albumArtist")
     }
-    if "timestamp" in told:
-        answer["timestamp"] = told["timestamp"]
-    return answer | {"ignoredMessage": {"code": _ignored(told, reason), "#text": reason or ""}}
+    if "timestamp" in sent:
+        answer["timestamp"] = sent["timestamp"]
+    return answer | {"ignoredMessage": {"code": _ignored(sent, reason), "#text": reason or ""}}
 
 
-def _ignored(told: Scrobble, reason: str | None) -> str:
-    """Choose Last.fm's code: 0 kept, 1 artist, 2 track, 3 time too old, 4 time too new."""
+def _ignored(sent: Scrobble, reason: str | None) -> str:
+    """Return Last.fm's code: 0 accepted, 1 artist, 2 track, 3 timestamp too old, 4 timestamp too new."""
     if reason is None:
         return "0"
-    if not told.get("artist", "").strip():
+    if not sent.get("artist", "").strip():
         return "1"
-    if not told.get("track", "").strip():
+    if not sent.get("track", "").strip():
         return "2"
     return "4" if "too high" in reason else "3"
 

@@ -1,4 +1,4 @@
-"""``/2.0/``: one URL for all methods; which one is meant stands among the parameters."""
+"""The web service at ``/2.0/``. It has one URL for all methods; a parameter names the method."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fastapi.responses import Response
 from pymongo.errors import PyMongoError
 
 from segue.api.access import Ctx
-from segue.api.audioscrobbler.answers import Code, Document, Refused, failed, invalid, ok
 from segue.api.audioscrobbler.call import Call
 from segue.api.audioscrobbler.form import Form, read_form
 from segue.api.audioscrobbler.methods import METHODS, POSTED
+from segue.api.audioscrobbler.responses import Code, Document, LastfmError, failed, invalid, ok
 from segue.api.context import Context
 from segue.api.errors import RETRY_AFTER_S, ApiError
 from segue.listens.writer import NotWritten
@@ -25,19 +25,21 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/2.0/", methods=["GET", "POST"])
 async def web_service(request: Request, ctx: Ctx) -> Response:
-    """Call a method; answer in the format that the parameters ask for."""
+    """Call a method, and answer in JSON or XML as the parameters request."""
     json = request.query_params.get("format", "").lower() == "json"
     try:
         form = await read_form(request)
         json = form.text.get("format", "").lower() == "json"
         return ok(await _call(request, ctx, form), json=json)
-    except Refused as refused:
+    except LastfmError as refused:
         return failed(refused, json=json)
-    except ApiError as error:  # of the rate limit
+    except ApiError as error:  # from the rate limit
         return failed(_too_many(error), json=json)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
-        answer = failed(Refused(Code.TRY_AGAIN, "listens cannot be kept just now, so send this again."), json=json)
+        answer = failed(
+            LastfmError(Code.TRY_AGAIN, "listens cannot be stored right now, so send this again."), json=json
+        )
         answer.headers["Retry-After"] = RETRY_AFTER_S
         return answer
 
@@ -47,27 +49,30 @@ async def _call(request: Request, ctx: Context, form: Form) -> Document:
     name = parameters.get("method", "").lower()
     method = METHODS.get(name)
     if method is None:
-        raise Refused(Code.INVALID_METHOD, f"there is none named {parameters.get('method', '')[:100]!r} here.")
+        raise LastfmError(Code.INVALID_METHOD, f"{parameters.get('method', '')[:100]!r} is not supported.")
     if name in POSTED and request.method != "POST":
         raise invalid(f"send {parameters['method']} by POST.")
     secret = ctx.settings.lastfm_secrets.get(parameters.get("api_key", ""))
     if secret is None:
-        raise Refused(
+        raise LastfmError(
             Code.INVALID_API_KEY,
-            f"{parameters.get('api_key', '')[:100]!r} is not known here, but whoever runs this server can add it "
-            "with its shared secret to SEGUE_LASTFM_KEYS.",
+            f"{parameters.get('api_key', '')[:100]!r} is not known to this server; its operator can add the key "
+            "and its shared secret to SEGUE_LASTFM_KEYS.",
         )
     signed = "api_sig" in parameters
     if signed and not form.is_signed_with(secret):
-        raise Refused(
+        raise LastfmError(
             Code.INVALID_SIGNATURE,
-            "SEGUE_LASTFM_KEYS names another shared secret for the API key than the player has.",
+            "the player's shared secret differs from the one that SEGUE_LASTFM_KEYS has for its API key.",
         )
     return await method(Call(request, ctx, parameters, signed))
 
 
-def _too_many(error: ApiError) -> Refused:
-    """Tell who submits to send it again, since players throw away what is refused with 29."""
+def _too_many(error: ApiError) -> LastfmError:
+    """Convert an error of the rate limit.
+
+    Submissions get code 16, because players discard what is refused with 29.
+    """
     if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
-        return Refused(Code.TRY_AGAIN, "this comes too fast, so send it again later.")
-    return Refused(Code.RATE_LIMIT, "wait ten seconds.")
+        return LastfmError(Code.TRY_AGAIN, "requests come too fast, so send this again later.")
+    return LastfmError(Code.RATE_LIMIT, "wait ten seconds.")

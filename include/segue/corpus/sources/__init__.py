@@ -1,13 +1,14 @@
 """Where the metadata of a corpus comes from: tags alone, a table, or FMA's own tables.
 
-The audio is a folder of files, or objects below a URL; a source adds what is known about them, told by the layout:
+The audio is a folder of files, or the objects below a URL. A source adds what is known about them. The layout
+decides which source it is:
 
 1. a folder with FMA's ``tracks.csv``: ``SEGUE_METADATA``, or ``fma_metadata`` in or beside the music folder;
 2. a CSV or Parquet table: ``SEGUE_METADATA``, or ``metadata.csv`` in the music folder;
 3. else the files' tags alone.
 
-A ``genres.csv`` beside the table, or in the music folder, adds a hierarchy of genres to the second and the third;
-FMA's tables bring their own.
+A ``genres.csv`` beside the table, or in the music folder, adds a hierarchy of genres to the second and the third.
+FMA's tables have their own.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from segue.settings import Settings
 
 
 class Source(Protocol):
-    """Metadata of a corpus; ``str()`` names it for logs and summaries."""
+    """Metadata of a corpus; ``str()`` names it for logs and reports."""
 
     def read(self, today: date) -> Metadata:
-        """Read all rows; no `date_created` is later than `today`. Raises `CorpusError` if they cannot be read."""
+        """Read all rows. No `date_created` is later than `today`. Raise `CorpusError` if they cannot be read."""
         ...
 
 
@@ -59,7 +60,7 @@ class WithHierarchy:
 
 
 def find(settings: Settings) -> Source:
-    """Tell the source of a corpus by its settings and layout.
+    """Find the source of a corpus by its settings and layout.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ TEXTS = {
 DURATION, ROOT, FINE = ("track", "duration"), ("track", "genre_top"), ("track", "genres")
 
 NOTHING = ("", "nan")
-"""How a missing value is written: blank as published, ``nan`` after a passage through many a script."""
+"""Spellings of a missing value: blank as published, ``nan`` in tables that pandas has written."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ class FmaMetadata:
     def read(self, today: date) -> Metadata:
         """Read the tables.
 
-        A track's genre is its root as FMA states it, else the root that most of its own genres have; a tie stays
-        without. The stated duration is that of the whole track, so it is taken only with ``fma_full``: the other
+        A track's genre is the root that FMA states, else the root that most of its own genres have; a tie gives
+        none. The stated duration is that of the whole track. So it is used only with ``fma_full``: the other
         subsets hold clips of 30 seconds.
 
         Parameters
         ----------
         today : date
-            Later dates are not believed.
+            Later dates are dropped.
 
         Returns
         -------
         Metadata
-            The track id is FMA's number without zeros in front.
+            The track id is FMA's number without leading zeros.
 
         Raises
         ------
@@ -140,7 +140,7 @@ def _top_genres(tracks: pd.DataFrame, roots: Mapping[int, str]) -> tuple[list[st
 
 
 def _numbers(listed: str) -> list[int]:
-    """Read a list as FMA writes it, such as ``[21, 137]``; what is none is an empty one."""
+    """Read a list as FMA writes it, such as ``[21, 137]``; anything else counts as empty."""
     try:
         numbers = json.loads(listed)
     except ValueError:

@@ -17,14 +17,14 @@ GENRES = "genres.csv"
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Which top genre each genre belongs to; a top genre belongs to itself.
+    """The top genre of each genre; a top genre is its own.
 
     Attributes
     ----------
     roots : mapping of int to str
-        Title of the top genre by the genre's number.
+        Title of the top genre, by the number of the genre.
     tops : mapping of str to str
-        The same by the genre's title in lower case. Of genres with the same title the first counts.
+        The same by the title of the genre in lower case. Of genres with the same title the first counts.
     """
 
     roots: Mapping[int, str]

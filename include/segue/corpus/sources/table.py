@@ -41,7 +41,7 @@ class MetadataTable:
         Parameters
         ----------
         today : date
-            Later dates are not believed.
+            Later dates are dropped.
 
         Returns
         -------
@@ -68,7 +68,7 @@ class MetadataTable:
 
 
 def read_csv(path: Path | UPath, **options: Any) -> pd.DataFrame:
-    """Read a CSV table as strings, blank where there is nothing.
+    """Read a CSV table as strings; missing values are blank.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def read_csv(path: Path | UPath, **options: Any) -> pd.DataFrame:
     Raises
     ------
     CorpusError
-        If it cannot be read, is not UTF-8 or no CSV; the message names the remedy.
+        If it cannot be read, or is not CSV in UTF-8; the message names the remedy.
     """
     try:
         table: pd.DataFrame = pd.read_csv(
@@ -99,7 +99,7 @@ def read_csv(path: Path | UPath, **options: Any) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path | UPath) -> pd.DataFrame:
-    """Read a Parquet table as strings, as Python writes its values: ``2008-11-26 01:44:45``, ``183.5``."""
+    """Read a Parquet table as strings, written as Python writes values: ``2008-11-26 01:44:45``, ``183.5``."""
     try:
         table = pd.read_parquet(_place(path), dtype_backend="pyarrow")
     except OSError as error:
@@ -110,7 +110,7 @@ def _read_parquet(path: Path | UPath) -> pd.DataFrame:
 
 
 def _place(path: Path | UPath) -> Path | str:
-    """Pandas takes a URL as text."""
+    """Return the path as pandas takes it, which wants URLs as text."""
     return path if isinstance(path, Path) else str(path)
 
 

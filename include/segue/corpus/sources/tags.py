@@ -1,4 +1,4 @@
-"""A folder of music without a table: the files' tags say all, and they are read when the audio is."""
+"""A folder of music without a table: all metadata come from the tags, which are read with the audio."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class TagsOnly:
         return "tags only"
 
     def read(self, today: date) -> Metadata:
-        """Give a table without rows."""
+        """Return a table without rows."""
         return settle(pd.DataFrame(columns=list(COLUMNS), dtype=str), today)

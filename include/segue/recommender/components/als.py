@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Of ALS: number of factors, λ (times a listener's or track's number of plays), α and iterations."""
+    """Parameters of ALS.
+
+    Parameters
+    ----------
+    rank : int
+        Number of factors.
+    regularization : float
+        λ; MLlib multiplies it by the number of tracks of a listener, or of listeners of a track.
+    alpha : float
+        α: how much a play adds to the confidence.
+    iterations : int
+    """
 
     rank: int = 64
     regularization: float = 0.03
@@ -25,27 +36,33 @@ class Hyperparameters:
     iterations: int = 12
 
 
-def fit(spark: SparkSession, history: sparse.csr_matrix, parameters: Hyperparameters, *, seed: int = 0) -> Factors:
+def fit(
+    spark: SparkSession, play_counts: sparse.csr_matrix, parameters: Hyperparameters, *, seed: int = 0
+) -> Factors:
     """Fit ALS to ``ln(1 + plays)``.
 
     Parameters
     ----------
     spark : SparkSession
-    history : csr_matrix, shape (n_listeners, n_tracks)
-        Plays.
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
     parameters : Hyperparameters
     seed : int
+        Seed for the random initial factors.
 
     Returns
     -------
     Factors
-        Of all tracks; a track that nobody played has zeros.
+        Factors of all tracks; those of a track that nobody has played are 0.
     """
     import pyarrow as pa
     from pyspark.ml.recommendation import ALS
 
-    plays = history.log1p().tocoo()
-    columns = {"user": plays.row.astype(np.int32), "item": plays.col.astype(np.int32), "strength": plays.data}
+    strengths = play_counts.log1p().tocoo()
+    columns = {
+        "user": strengths.row.astype(np.int32),
+        "item": strengths.col.astype(np.int32),
+        "strength": strengths.data,
+    }
     als = ALS(
         implicitPrefs=True,
         userCol="user",
@@ -59,14 +76,14 @@ def fit(spark: SparkSession, history: sparse.csr_matrix, parameters: Hyperparame
         numItemBlocks=BLOCKS,
         seed=seed,
     )
-    with step(f"Fitting ALS with {parameters.rank} factors to {plays.nnz:,} pairs of listener and track"):
+    with step(f"Fitting ALS with {parameters.rank} factors to {strengths.nnz:,} pairs of listener and track"):
         model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(BLOCKS))
         fitted = model.itemFactors.toArrow()
-    items = np.zeros((history.shape[1], parameters.rank), dtype=np.float32)
+    item_factors = np.zeros((play_counts.shape[1], parameters.rank), dtype=np.float32)
     vectors = fitted.column("features").combine_chunks().flatten().to_numpy()
-    items[fitted.column("id").to_numpy()] = vectors.reshape(-1, parameters.rank)
-    return Factors(items, parameters.alpha, parameters.regularization)
+    item_factors[fitted.column("id").to_numpy()] = vectors.reshape(-1, parameters.rank)
+    return Factors(item_factors, parameters.alpha, parameters.regularization)
 
 
 BLOCKS = 2
-"""Blocks of listeners and of tracks: MLlib's units of parallel work."""
+"""Blocks of listeners and of tracks, which MLlib works on in parallel."""

@@ -1,4 +1,4 @@
-"""One ranking out of several: a weighted sum of components, the weights learned on the validation window."""
+"""Blend several components into one score: a weighted sum, with weights fitted on the validation window."""
 
 from __future__ import annotations
 
@@ -14,20 +14,26 @@ from segue.recommender.evaluation.windows import Window
 from segue.runs.progress import parts
 
 WEIGHTINGS = 400
-"""Random weights that are tried, besides equal ones and each component alone."""
+"""How many random weights are tried, besides equal weights and each component alone."""
 
 RESAMPLES = 100
-"""Of the listeners, over which the best weights are averaged."""
+"""How many times the listeners are resampled; the best weights of each time are averaged."""
 
 POOL = 300
-"""Of each component, the best that take part in learning."""
+"""How many of each component's highest tracks take part in fitting the weights."""
 
 LEARNING_SCORES = 100_000_000
+"""At most this many scores of one component are computed for a sample of listeners, which bounds the memory."""
+
 LEARNING_LISTENERS = 3_000
+"""A sample has at most this many listeners."""
 
 
 def spread(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Root mean square of each listener's scores, so that components count alike; 1 where all are 0."""
+    """Return the root mean square of each listener's scores, shape (n_listeners, 1); 1 where all scores are 0.
+
+    Divided by it, the scores of different components are on one scale.
+    """
     size = np.sqrt([np.dot(row, row) / len(row) for row in scores])
     return np.where(size > 0, size, 1).astype(np.float32)[:, None]
 
@@ -40,70 +46,73 @@ class Blend:
     ----------
     components : mapping of str to Scorer
     weights : mapping of str to float
-        Of the same names; 0 leaves one out.
+        By the same names; a component with weight 0 is left out.
     """
 
     components: Mapping[str, Scorer]
     weights: Mapping[str, float]
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        return self.weigh(history)[0]
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
+        return self.weigh(play_counts)[0]
 
-    def weigh(self, history: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Score the catalogue, and tell by what each component was multiplied, shape (n_listeners, 1)."""
-        total = np.zeros(history.shape, dtype=np.float32)
+    def weigh(self, play_counts: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        """Score the catalogue, and return what each component was multiplied by, shape (n_listeners, 1)."""
+        total = np.zeros(play_counts.shape, dtype=np.float32)
         factors: dict[str, NDArray[np.float32]] = {}
         for name, weight in self.weights.items():
             if weight:
-                scores = self.components[name].scores(history)
+                scores = self.components[name].score(play_counts)
                 factors[name] = np.float32(weight) / spread(scores)
                 scores *= factors[name]
                 total += scores
         return total, factors
 
 
-def learning_rows(window: Window, seed: int = 0) -> NDArray[np.int64]:
-    """Choose listeners who play something new in the window: all, or as many at random as memory allows."""
-    new = relevance(window, Task.NEW, np.zeros(window.history.shape[1], dtype=bool))
+def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
+    """Return the listeners with a held-out play of a track that is new to them.
+
+    If there are more than memory allows, they are sampled at random.
+    """
+    new = relevance(window, Task.NEW, np.zeros(window.train.shape[1], dtype=bool))
     rows = np.flatnonzero(np.diff(new.indptr))
-    limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.history.shape[1]))
+    limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.train.shape[1]))
     if len(rows) > limit:
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     return rows
 
 
-def learn(
+def fit_weights(
     components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW, *, seed: int = 0
 ) -> dict[str, float]:
-    """Learn the weights on a window: those of the highest NDCG@10, averaged over resamples of its listeners.
+    """Fit the weights on a window: those with the highest NDCG@10, averaged over resamples of its listeners.
 
-    The best of many weights on one small window is the luckiest. So the listeners are drawn again, with
-    replacement, and the weights that are best for each draw are averaged (bagging, Breiman 1996): where listeners
-    are few the winners differ, and their mean is cautious; where they are many the winners agree.
+    On a small window, the best of many weights are often just the luckiest. So the listeners are resampled with
+    replacement, and the weights that are best for each sample are averaged (bagging, Breiman 1996). With few
+    listeners the best weights differ between samples, and their mean is cautious. With many listeners they agree.
 
     Parameters
     ----------
     components : mapping of str to Scorer
-        Made from the window's history.
+        Fitted to the window's training plays.
     window : Window
     task : Task
     seed : int
-        Of what is tried and drawn.
+        Seed for the weights that are tried and for the resampling.
 
     Returns
     -------
     dict of str to float
-        They sum to 1. They are equal where nobody played anything that counts.
+        They sum to 1. They are equal if no held-out play counts.
     """
-    rows = learning_rows(window)
+    rows = sample_listeners(window)
     number = len(components)
     weights = np.full(number, 1 / number)
     if len(rows):
         random = np.random.default_rng(seed)
         tried = np.vstack([weights, np.eye(number), random.dirichlet(np.ones(number), WEIGHTINGS)])
         pool = _Pool.of(components, window, task, rows)
-        ndcg = np.array([pool.ndcg(each) for each in parts(tried, len(tried), "Trying weights of the blend")])
+        ndcg = np.array([pool.ndcg(each) for each in parts(tried, len(tried), "Trying weights for the blend")])
         drawn = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=RESAMPLES)
         weights = tried[np.argmax(ndcg @ drawn.T, axis=0)].mean(axis=0)
     return dict(zip(components, weights.tolist(), strict=True))
@@ -111,7 +120,7 @@ def learn(
 
 @dataclass(frozen=True)
 class _Pool:
-    """Each listener's most promising candidates, which is all that a search for weights needs.
+    """Each listener's highest candidates by any component, which is all that the search for weights needs.
 
     Parameters
     ----------
@@ -122,7 +131,7 @@ class _Pool:
     absent : ndarray of bool, shape (n_listeners, n_pool)
         Places without a candidate.
     sizes : ndarray of int, shape (n_listeners,)
-        How many tracks are relevant, in the pool or not.
+        How many tracks are relevant, whether in the pool or not.
     """
 
     scores: NDArray[np.float32]
@@ -132,12 +141,12 @@ class _Pool:
 
     @classmethod
     def of(cls, components: Mapping[str, Scorer], window: Window, task: Task, rows: NDArray[np.int64]) -> _Pool:
-        few = np.diff(window.history.tocsc().indptr) < FEW
+        few = np.diff(window.train.tocsc().indptr) < FEW
         relevant = relevance(window, task, few)
-        cut = list(batches(rows, window.history.shape[1]))
+        cut = list(batches(rows, window.train.shape[1]))
         found = [
-            cls._of(components, window.history[some], relevant[some], task, few)
-            for some in parts(cut, len(cut), "Scoring what the weights are learned from")
+            cls._of(components, window.train[some], relevant[some], task, few)
+            for some in parts(cut, len(cut), "Scoring the tracks that the weights are fitted on")
         ]
         return cls(
             np.concatenate([each.scores for each in found], axis=1),
@@ -148,20 +157,20 @@ class _Pool:
     def _of(
         cls,
         components: Mapping[str, Scorer],
-        history: sparse.csr_matrix,
+        play_counts: sparse.csr_matrix,
         relevant: sparse.csr_matrix,
         task: Task,
         few: NDArray[np.bool_],
     ) -> _Pool:
         scaled, tops = [], []
         for component in components.values():
-            scores = component.scores(history)
+            scores = component.score(play_counts)
             scaled.append(scores / spread(scores))
-            tops.append(best(candidates(scores, history, task, few), POOL))
+            tops.append(best(candidates(scores, play_counts, task, few), POOL))
         members = np.sort(np.concatenate(tops, axis=1), axis=1)
         members[:, 1:][members[:, 1:] == members[:, :-1]] = -1
-        marked = np.zeros(history.shape, dtype=bool)
-        marked[np.repeat(np.arange(history.shape[0]), np.diff(relevant.indptr)), relevant.indices] = True
+        marked = np.zeros(play_counts.shape, dtype=bool)
+        marked[np.repeat(np.arange(play_counts.shape[0]), np.diff(relevant.indptr)), relevant.indices] = True
         absent = members < 0
         return cls(
             np.array([np.take_along_axis(each, members, axis=1) for each in scaled]),
@@ -171,7 +180,7 @@ class _Pool:
         )
 
     def ndcg(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give each listener's NDCG@10 of the weighted sum; 0 for those who played nothing that counts."""
+        """Return each listener's NDCG@10 of the weighted sum; 0 for a listener without a relevant track."""
         blended = np.tensordot(weights.astype(np.float32), self.scores, axes=1)
         blended[self.absent] = -np.inf
         top = best(blended, 10)

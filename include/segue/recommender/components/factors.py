@@ -7,8 +7,8 @@ factors of the catalogue and those of the played tracks in the rows of Yₚ, the
 
     x = (YᵀY + α·Yₚᵀ diag(r) Yₚ + λ·n·I)⁻¹ Yₚᵀ (1 + α·r)
 
-MLlib computes it in ``ALS.computeFactors``; a test holds the two together. The strength is r = ln(1 + plays). As x
-is a sum over the played tracks, so is each score x·y: that is what a reason is made of.
+MLlib computes it in ``ALS.computeFactors``; a test compares the two. The strength is r = ln(1 + plays). As x is a
+sum over the played tracks, so is each score x·y. The reasons for a recommendation are the terms of this sum.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Factors:
-    """Scores tracks by the inner product with the folded-in listener.
+    """Scores tracks by the inner product of their factors with those of the folded-in listener.
 
     Parameters
     ----------
-    items : ndarray of float32, shape (n_tracks, rank)
-        A track without a factor has zeros.
+    item_factors : ndarray of float32, shape (n_tracks, rank)
+        0 for a track without factors.
     alpha : float
-        How much the strength adds to the confidence.
+        α: how much the strength adds to the confidence.
     regularization : float
         λ, as MLlib's ``regParam``.
     """
 
-    items: NDArray[np.float32]
+    item_factors: NDArray[np.float32]
     alpha: float
     regularization: float
 
     @cached_property
     def _gram(self) -> NDArray[np.float64]:
-        return np.asarray(self.items.T @ self.items, dtype=np.float64)
+        return np.asarray(self.item_factors.T @ self.item_factors, dtype=np.float64)
 
     def _normal(self, played: NDArray[np.float64], strength: Vector) -> NDArray[np.float64]:
         normal = self._gram + (played * (self.alpha * strength)[:, None]).T @ played
@@ -52,7 +52,7 @@ class Factors:
         return normal
 
     def fold_in(self, tracks: NDArray[np.int64], plays: Vector) -> Vector:
-        """Find the vector of a listener.
+        """Compute the factors of a listener.
 
         Parameters
         ----------
@@ -64,27 +64,27 @@ class Factors:
         Returns
         -------
         ndarray of float32, shape (rank,)
-            Zeros for a listener who has played nothing that has a factor.
+            0 for a listener who has played no track that has factors.
         """
         strength = np.log1p(plays)
-        played = self.items[tracks].astype(np.float64)
+        played = self.item_factors[tracks].astype(np.float64)
         target = played.T @ (1 + self.alpha * strength)
         if not target.any():
-            return np.zeros(self.items.shape[1], dtype=np.float32)
+            return np.zeros(self.item_factors.shape[1], dtype=np.float32)
         return np.asarray(
             linalg.solve(self._normal(played, strength), target, assume_a="pos", check_finite=False),
             dtype=np.float32,
         )
 
-    def fold_in_all(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Find the vectors of listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        bounds = pairwise(history.indptr)
-        people = [self.fold_in(history.indices[a:b], history.data[a:b]) for a, b in bounds]
-        return np.array(people, dtype=np.float32).reshape(-1, self.items.shape[1])
+    def fold_in_all(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Compute the factors of listeners; `play_counts` has shape (n_listeners, n_tracks)."""
+        bounds = pairwise(play_counts.indptr)
+        people = [self.fold_in(play_counts.indices[a:b], play_counts.data[a:b]) for a, b in bounds]
+        return np.array(people, dtype=np.float32).reshape(-1, self.item_factors.shape[1])
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        return self.fold_in_all(history) @ self.items.T
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
+        return self.fold_in_all(play_counts) @ self.item_factors.T
 
     def contributions(
         self, tracks: NDArray[np.int64], plays: Vector, targets: NDArray[np.int64]
@@ -94,10 +94,10 @@ class Factors:
         The columns add up to the scores, up to rounding.
         """
         strength = np.log1p(plays)
-        played = self.items[tracks].astype(np.float64)
+        played = self.item_factors[tracks].astype(np.float64)
         if not played.any():
             return np.zeros((len(tracks), len(targets)))
         towards = linalg.solve(
-            self._normal(played, strength), self.items[targets].T.astype(np.float64), assume_a="pos"
+            self._normal(played, strength), self.item_factors[targets].T.astype(np.float64), assume_a="pos"
         )
         return np.asarray((played * (1 + self.alpha * strength)[:, None]) @ towards)

@@ -1,4 +1,4 @@
-"""Item-to-item models: a track gets the weighted sum of its relations to what the listener has played."""
+"""Item-to-item models: a track's score is the weighted sum of its relations to the tracks that were played."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from scipy import linalg, sparse
 from segue.runs.progress import parts, step
 
 EASE_TRACKS = 12_000
-"""EASE inverts a matrix of this side at most, that of the tracks with the most listeners; the others get none."""
+"""EASE relates only so many tracks, those with the most listeners, because it inverts a matrix of this size."""
 
 DOUBLE_PRECISION_TRACKS = 6_000
-"""Above it the inverse is computed in single precision, to halve its memory."""
+"""With more tracks the inverse is computed in single precision, which halves its memory."""
 
 KEPT = 200
-"""Relations that a track keeps in the product."""
+"""Relations that a track keeps in a model that serves."""
 
 BLOCK = 256
 """Tracks whose relations are computed together."""
@@ -29,7 +29,7 @@ PLAYED = 5_000
 """Played tracks whose relations are looked up at once: a listener may have played the whole catalogue."""
 
 _Column = tuple[NDArray[np.integer[Any]], NDArray[np.float32]]
-"""Tracks, and how strongly each is related to the column's."""
+"""Tracks, and how strongly each is related to the track of the column."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Neighbours:
     Parameters
     ----------
     relations : csr_matrix or ndarray of float32, shape (n_tracks, n_tracks)
-        What a play of the row's track says for the column's.
+        How much a play of the row's track speaks for the column's track.
     """
 
     relations: sparse.csr_matrix | NDArray[np.float32]
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `history` holds plays, shape (n_listeners, n_tracks)."""
-        scores = history.log1p() @ self.relations
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
+        scores = play_counts.log1p() @ self.relations
         return _dense(scores).astype(np.float32, copy=False)
 
     def contributions(
@@ -56,7 +56,7 @@ class Neighbours:
         return np.log1p(plays, dtype=np.float64)[:, None] * self._between(tracks, targets)
 
     def _between(self, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Select relations, shape (n_tracks, n_targets); `targets` are each once."""
+        """Select relations, shape (n_tracks, n_targets). `targets` has no duplicates."""
         if isinstance(self.relations, np.ndarray):
             return np.asarray(self.relations[np.ix_(tracks, targets)])
         blocks = [
@@ -66,7 +66,7 @@ class Neighbours:
         return np.concatenate(blocks) if blocks else np.zeros((0, len(targets)), dtype=np.float32)
 
     def _sparse_between(self, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
-        # As relations[tracks][:, targets], whose checks cost several times as much as its work.
+        # The same as relations[tracks][:, targets], whose checks cost several times as much as the work.
         relations: sparse.csr_matrix = self.relations
         begin = relations.indptr[tracks].astype(np.int64)
         sizes = relations.indptr[tracks + 1] - begin
@@ -80,7 +80,7 @@ class Neighbours:
         return part
 
     def truncated(self, kept: int = KEPT) -> Neighbours:
-        """Keep for each track the `kept` strongest relations that speak for or against it."""
+        """Keep for each track the `kept` relations of the largest magnitude."""
         if isinstance(self.relations, np.ndarray):
             columns: Iterator[_Column] = ((np.arange(len(each)), each) for each in self.relations.T)
         else:
@@ -88,19 +88,20 @@ class Neighbours:
         return Neighbours(_joined((_strongest(*column, kept) for column in columns), self.relations.shape[1]))
 
 
-def cosine(history: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None = None) -> Neighbours:
+def cosine(play_counts: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None = None) -> Neighbours:
     """Relate tracks by the cosine of their columns of ln(1 + plays).
 
     Parameters
     ----------
-    history : csr_matrix, shape (n_listeners, n_tracks)
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
     balance : float
-        0.5 is the cosine. Less punishes popular targets less (asymmetric cosine, Aiolli 2013): the inner product
-        is divided by |played|^(2 − 2·balance) · |target|^(2·balance).
+        Exponent of the asymmetric cosine (Aiolli 2013): the inner product is divided by
+        |played|^(2 − 2·balance) · |target|^(2·balance). 0.5 is the cosine; with less, popular targets score
+        higher.
     kept : int, optional
-        Relations kept a track; default all.
+        Relations kept for each track; default all.
     """
-    strengths = history.log1p().tocsc()
+    strengths = play_counts.log1p().tocsc()
     norms = np.sqrt(np.asarray(strengths.multiply(strengths).sum(axis=0)).ravel())
     safe = np.where(norms > 0, norms, 1)
     source = (strengths @ sparse.diags(safe ** (-2 * (1 - balance)))).tocsr()
@@ -137,9 +138,9 @@ class Ease:
     n_tracks: int
 
     @classmethod
-    def of(cls, history: sparse.csr_matrix) -> Ease:
+    def of(cls, play_counts: sparse.csr_matrix) -> Ease:
         """Compute it from plays, shape (n_listeners, n_tracks)."""
-        strengths = history.log1p().tocsc()
+        strengths = play_counts.log1p().tocsc()
         listeners = np.diff(strengths.indptr)
         chosen = np.sort(np.argsort(-listeners, kind="stable")[:EASE_TRACKS])
         dtype = np.float64 if len(chosen) <= DOUBLE_PRECISION_TRACKS else np.float32
@@ -177,9 +178,9 @@ class Ease:
         return Neighbours(sparse.csr_matrix((small.data, place), shape=(self.n_tracks, self.n_tracks)))
 
 
-def ease(history: sparse.csr_matrix, *, regularization: float) -> Neighbours:
+def ease(play_counts: sparse.csr_matrix, *, regularization: float) -> Neighbours:
     """Fit EASE to plays, shape (n_listeners, n_tracks): see :meth:`Ease.fit`."""
-    return Ease.of(history).fit(regularization)
+    return Ease.of(play_counts).fit(regularization)
 
 
 def _inverse(positive: NDArray[np.floating]) -> NDArray[np.floating]:

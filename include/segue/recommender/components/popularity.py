@@ -1,4 +1,4 @@
-"""What everybody plays: the baseline, and what a listener gets whom nobody knows yet."""
+"""What everybody plays: a baseline, and the recommendations for a listener who has not played anything yet."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Popularity:
     values: NDArray[np.float32]
 
     @classmethod
-    def of(cls, history: sparse.csr_matrix) -> Popularity:
-        """Count listeners of each track."""
-        return cls(np.log1p(np.diff(history.tocsc().indptr)).astype(np.float32))
+    def fit(cls, play_counts: sparse.csr_matrix) -> Popularity:
+        """Count the listeners of each track; `play_counts` has shape (n_listeners, n_tracks)."""
+        return cls(np.log1p(np.diff(play_counts.tocsc().indptr)).astype(np.float32))
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Repeat the scores for each listener."""
-        return np.repeat(self.values[None, :], history.shape[0], axis=0)
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Return the same scores for each listener."""
+        return np.repeat(self.values[None, :], play_counts.shape[0], axis=0)
 
 
 @dataclass(frozen=True)
 class Habit:
-    """Each listener's own ln(1 + plays): the baseline of repeats."""
+    """Scores a track by the listener's own ln(1 + plays): the baseline for repeats."""
 
-    def scores(self, history: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score what was played by how often."""
-        return np.asarray(history.log1p().toarray(), dtype=np.float32)
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue; 0 for a track that the listener has not played."""
+        return np.asarray(play_counts.log1p().toarray(), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What sounds alike, and where in the space of factors a track belongs that nobody has played: by its audio."""
+"""Relate tracks that sound alike, and predict the factors of a track that nobody has played, from its audio."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from segue.recommender.evaluation.metrics import FEW, highest
 from segue.runs.progress import parts, step
 
 DIMENSIONS = 64
-"""Of the space of sound: principal components of the standardised features."""
+"""Dimensions of the space of sound: principal components of the standardised features."""
 
 LARGEST_DEVIATION = 4.0
 """Standard deviations at which a feature is clipped, so that one odd value does not decide."""
 
 ALIKE = 50
-"""Tracks that a track is related to by sound."""
+"""How many tracks a track is related to by sound."""
 
 SHARPNESS = 4
-"""Power of the cosine: near tracks count much more than halfway ones."""
+"""Power of the cosine: it makes near tracks count much more than those halfway."""
 
 PENALTIES = np.geomspace(1, 1e5, 11)
 FOLDS = 5
 ARTIST_PRIOR = 2.0
-"""How many tracks of an artist it takes to believe half of what sets the artist apart."""
+"""How many tracks of an artist it takes to believe half of what distinguishes the artist."""
 
 ROUNDING = 1e-9
-"""A track nearer to the centre than this is there but for rounding."""
+"""A track nearer to the centre than this is at the centre, but for rounding."""
 
 BLOCK = 2_000
 """Tracks whose features are converted to float64 at a time."""
@@ -42,17 +42,17 @@ TOGETHER = 256
 
 
 def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Place tracks in a space where the angle tells how alike they sound.
+    """Place tracks in a space where a small angle between two tracks means that they sound alike.
 
     Parameters
     ----------
     features : ndarray of float32, shape (n_tracks, n_features)
-        Audio features; not finite ones count as the mean.
+        Audio features; a value that is not finite counts as the mean.
 
     Returns
     -------
     ndarray of float32, shape (n_tracks, at most DIMENSIONS)
-        Rows of length 1, or 0 for a track that is average in everything.
+        Each row has length 1, or 0 for a track that is average in everything.
     """
     n_tracks, n_features = features.shape
     blocks = [features[start : start + BLOCK] for start in range(0, n_tracks, BLOCK)]
@@ -62,7 +62,7 @@ def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
         finite = np.where(np.isfinite(block), block, np.nan).astype(np.float64)
         return np.clip(np.nan_to_num((finite - centre) / width), -LARGEST_DEVIATION, LARGEST_DEVIATION)
 
-    # Principal components by way of the covariance, block by block: all features at once in float64 are large.
+    # Principal components by the covariance, summed block by block: all features in float64 need much memory.
     total, products = np.zeros(n_features), np.zeros((n_features, n_features))
     for block in blocks:
         part = scaled(block)
@@ -80,14 +80,14 @@ def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[NDArray[np.float64], ...]:
-    """Average the finite values of each feature, and find their standard deviation; 1 where all are equal."""
+    """Return the mean and the standard deviation of each feature's finite values; a deviation of 0 becomes 1."""
     count, total, squares = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
     for block in blocks:
         finite = np.isfinite(block)
         count += finite.sum(axis=0)
         total += np.where(finite, block, 0).sum(axis=0, dtype=np.float64)
     mean = total / np.maximum(count, 1)
-    for block in blocks:  # again, as the difference of two large sums would lose the digits that matter
+    for block in blocks:  # a second pass: the difference of two large sums would lose the digits that matter
         away = np.where(np.isfinite(block), block - mean, 0)
         squares += (away * away).sum(axis=0)
     width = np.sqrt(squares / np.maximum(count, 1))
@@ -95,14 +95,14 @@ def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[ND
 
 
 def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
-    """Relate each track to those nearest by sound, by the cosine to the power of SHARPNESS; itself excluded.
+    """Relate each track to the others nearest by sound, with the cosine to the power of SHARPNESS.
 
     Parameters
     ----------
     sounds : ndarray of float32, shape (n_tracks, n_dimensions)
         From :func:`embed`.
     kept : int
-        Relations a track has at most; only positive cosines count.
+        How many relations a track has at most; only positive cosines count.
     """
     n_tracks = len(sounds)
     kept = min(kept, n_tracks - 1)
@@ -123,15 +123,15 @@ def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
 
 @dataclass(frozen=True)
 class ContentMap:
-    """Where each track belongs in the space of factors, told by its sound and its artist.
+    """The factors of each track as predicted from its sound and its artist.
 
     Parameters
     ----------
     predicted : ndarray of float32, shape (n_tracks, rank)
     penalty : float
-        Of the ridge regression, chosen by cross-validation with whole artists held out.
+        Penalty of the ridge regression, chosen by cross-validation with whole artists held out.
     explained : float
-        Share of the factors' variance explained for artists held out (R²); below 0 the mean is better.
+        R² of the prediction for held-out artists; below 0 the mean is a better prediction.
     """
 
     predicted: NDArray[np.float32]
@@ -142,19 +142,20 @@ class ContentMap:
     def fit(
         cls, factors: Factors, sounds: NDArray[np.float32], artists: Sequence[str], listeners: NDArray[np.int64]
     ) -> ContentMap:
-        """Learn from the tracks that enough listeners have played.
+        """Fit to the tracks that enough listeners have played.
 
-        Whole artists are held out, because a map that recognises artists by their recordings would look better
-        than it is for a new one. What an artist's known tracks have in common beyond the sound is added for the
-        artist's others, shrunk by ARTIST_PRIOR.
+        Whole artists are held out. Otherwise a map that recognises artists by their recordings would look better
+        than it is for a new artist. What an artist's known tracks have in common beyond their sound is added to
+        the artist's other tracks, shrunk by ARTIST_PRIOR.
 
         Parameters
         ----------
         factors : Factors
         sounds : ndarray of float32, shape (n_tracks, n_dimensions)
         artists : sequence of str, length n_tracks
-            Empty for unknown.
+            Empty for an unknown artist.
         listeners : ndarray of int, shape (n_tracks,)
+            How many listeners have played each track.
         """
         from sklearn.linear_model import Ridge
         from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_predict
@@ -163,11 +164,11 @@ class ContentMap:
         numbers = _numbers(artists)
         groups = numbers[warm]
         folds = min(FOLDS, len(np.unique(groups)))
-        mean = factors.items[warm].mean(axis=0) if len(warm) else np.zeros(factors.items.shape[1])
+        mean = factors.item_factors[warm].mean(axis=0) if len(warm) else np.zeros(factors.item_factors.shape[1])
         if folds < 2:
             return cls(np.repeat(mean[None, :], len(sounds), axis=0).astype(np.float32), float("inf"), 0.0)
-        x, y = sounds[warm].astype(np.float64), factors.items[warm].astype(np.float64)
-        with step("Learning where sounds belong among the factors"):
+        x, y = sounds[warm].astype(np.float64), factors.item_factors[warm].astype(np.float64)
+        with step("Fitting the factors to the sound"):
             search = GridSearchCV(
                 Ridge(), {"alpha": PENALTIES / len(warm)}, cv=GroupKFold(folds), scoring="neg_mean_squared_error"
             ).fit(x, y, groups=groups)
@@ -186,26 +187,26 @@ class ContentMap:
         return cls(predicted.astype(np.float32), float(search.best_params_["alpha"]), float(explained))
 
     def complete(self, factors: Factors, listeners: NDArray[np.int64], prior: float) -> Factors:
-        """Mix learned factors with predicted ones: those of a track with few listeners come mostly from its audio.
+        """Mix fitted and predicted factors: the fewer listeners a track has, the more its audio counts.
 
         Parameters
         ----------
         factors : Factors
         listeners : ndarray of int, shape (n_tracks,)
         prior : float
-            As many listeners as the audio is worth; a track without any always has the predicted factor.
+            How many listeners the audio is worth. A track without listeners always gets the predicted factors.
         """
         own = (
             np.where(listeners > 0, listeners / (listeners + prior), 0)[:, None]
             if prior
             else (listeners > 0)[:, None]
         )
-        mixed = own * factors.items + (1 - own) * self.predicted
+        mixed = own * factors.item_factors + (1 - own) * self.predicted
         return Factors(mixed.astype(np.float32), factors.alpha, factors.regularization)
 
 
 def _numbers(artists: Sequence[str]) -> NDArray[np.int64]:
-    """Return each track's artist as a number, in the order of names; each unknown artist has its own."""
+    """Return each track's artist as a number, in the order of names. Each unknown artist gets its own number."""
     names = [artist or f"\0{i}" for i, artist in enumerate(artists)]
     number = {name: i for i, name in enumerate(sorted(set(names)))}
     return np.array([number[name] for name in names], dtype=np.int64)

@@ -1,1 +1,1 @@
-"""How rankings are judged: windows, metrics and comparisons with baselines."""
+"""Evaluate rankings: windows in time, metrics of rankings, and of the score as a classifier."""

@@ -16,11 +16,11 @@ THRESHOLDS = 400
 _NONE = np.empty(0, dtype=np.float32)
 
 LISTENERS = 3_000
-"""By so many listeners, chosen at random, the classifier is judged; by all where there are fewer."""
+"""The classifier is evaluated on at most this many listeners, drawn at random."""
 
 
 def best_threshold(scorer: Scorer, window: Window, listeners: np.ndarray) -> float:
-    """Find the score above which calling a pair "will listen" has the highest F1 on a window."""
+    """Return the threshold with the highest F1: a pair with at least this score is predicted as "will listen"."""
     positive = np.concatenate([scores[hit] for scores, hit in _pairs(scorer, window, listeners)] or [_NONE])
     if not len(positive):
         return float("inf")
@@ -34,9 +34,9 @@ def best_threshold(scorer: Scorer, window: Window, listeners: np.ndarray) -> flo
 
 
 def will_listen(scorer: Scorer, window: Window, listeners: np.ndarray, threshold: float) -> dict[str, float]:
-    """Judge the classifier on a window: accuracy, precision, recall, F1, and the share of pairs that are positive.
+    """Evaluate the classifier on a window: accuracy, precision, recall, F1, and the share of positive pairs.
 
-    Few pairs are positive, so that a classifier that always says no has a high accuracy: see `positive_share`.
+    Few pairs are positive, so a classifier that always says no has a high accuracy: see ``positive_share``.
     """
     if len(listeners) > LISTENERS:
         listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
@@ -58,13 +58,13 @@ def will_listen(scorer: Scorer, window: Window, listeners: np.ndarray, threshold
 def _pairs(
     scorer: Scorer, window: Window, listeners: np.ndarray
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Score all pairs of listener and new track, and tell which of them were played in the window."""
-    none = np.zeros(window.history.shape[1], dtype=bool)
+    """Yield the scores of all pairs of listener and new track, and which pairs have a held-out play."""
+    none = np.zeros(window.train.shape[1], dtype=bool)
     relevant = relevance(window, Task.NEW, none)
-    cut = list(batches(listeners, window.history.shape[1]))
+    cut = list(batches(listeners, window.train.shape[1]))
     for part in parts(cut, len(cut), "Scoring pairs of listener and track"):
-        history = window.history[part]
-        scores = candidates(scorer.scores(history), history, Task.NEW, none)
+        play_counts = window.train[part]
+        scores = candidates(scorer.score(play_counts), play_counts, Task.NEW, none)
         hit = relevant[part].toarray() > 0
         there = np.isfinite(scores)
         yield scores[there], hit[there]

@@ -22,23 +22,23 @@ from segue.recommender.evaluation.windows import Window
 from segue.runs.progress import parts
 
 DEPTH = 100
-"""Positions that are looked at."""
+"""Length of the rankings that are evaluated."""
 
 FEW = 5
 """Tracks with fewer listeners, and listeners with fewer tracks, are cold."""
 
 _SAMPLED = 16
-"""Of so many scores one is looked at to find how high the highest are."""
+"""One of this many scores is sampled to estimate how high the highest are."""
 
 BATCH_SCORES = 8_000_000
-"""Scores held in memory at a time, by each thread."""
+"""How many scores each thread holds in memory at a time."""
 
 THREADS = 2
 
 Matrix = NDArray[np.float32]
 
 Metrics = dict[str, NDArray[np.float64]]
-"""Of each listener."""
+"""Values by metric, one for each listener."""
 
 NAMES = (
     *("ndcg@10", "ndcg@100", "recall@20", "recall@50", "map@100", "precision@10"),
@@ -47,15 +47,25 @@ NAMES = (
 
 
 class Scorer(Protocol):
-    """Anything that gives every track a score from what a listener has played."""
+    """Anything that scores every track, given what a listener has played."""
 
-    def scores(self, history: sparse.csr_matrix) -> Matrix:
-        """Score the catalogue; shape of `history`, higher is better."""
+    def score(self, play_counts: sparse.csr_matrix) -> Matrix:
+        """Score the catalogue for listeners.
+
+        Parameters
+        ----------
+        play_counts : csr_matrix, shape (n_listeners, n_tracks)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_listeners, n_tracks)
+            Higher is better.
+        """
         ...
 
 
 class Task(StrEnum):
-    """Which tracks are candidates, and so which of the later plays count."""
+    """Which tracks are ranked, and so which of the held-out plays count."""
 
     NEW = "new"  # not played before
     REPEAT = "repeat"  # played before
@@ -63,8 +73,8 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Metrics of each listener who played something relevant.
+class RankingMetrics:
+    """Metrics of each listener who has a held-out play that counts.
 
     Parameters
     ----------
@@ -72,7 +82,7 @@ class Judged:
         Rows of the window.
     values : dict of str to ndarray, each of shape (n,)
     coverage : float
-        Share of the candidates that is in anybody's first ten.
+        Share of the candidates that are in at least one listener's first ten.
     """
 
     listeners: NDArray[np.int64]
@@ -85,59 +95,60 @@ class Judged:
             "coverage@10": self.coverage
         }
 
-    def among(self, listeners: NDArray[np.int64]) -> Judged:
-        """Keep only some listeners; the coverage stays that of all."""
+    def among(self, listeners: NDArray[np.int64]) -> RankingMetrics:
+        """Keep some listeners only. The coverage stays that of all listeners."""
         kept = np.isin(self.listeners, listeners)
-        return Judged(self.listeners[kept], {k: v[kept] for k, v in self.values.items()}, self.coverage)
+        return RankingMetrics(self.listeners[kept], {k: v[kept] for k, v in self.values.items()}, self.coverage)
 
 
-def judge(
+def evaluate_ranking(
     scorer: Scorer, window: Window, task: Task = Task.NEW, *, listeners: NDArray[Any] | None = None
-) -> Judged:
-    """Rank all candidates for every listener and compare with what they played in the window.
+) -> RankingMetrics:
+    """Rank all candidates for every listener, and compare the rankings with the held-out plays.
 
     Parameters
     ----------
     scorer : Scorer
-        Made from the window's history.
+        Fitted to the window's training plays.
     window : Window
     task : Task
     listeners : ndarray of int, optional
-        Rows to judge; default all.
+        Rows to evaluate; default all.
     """
-    return judge_tasks(scorer, window, [task], listeners=listeners)[task]
+    return evaluate_rankings(scorer, window, [task], listeners=listeners)[task]
 
 
-def judge_tasks(
+def evaluate_rankings(
     scorer: Scorer,
     window: Window,
     tasks: Sequence[Task],
     *,
     listeners: NDArray[Any] | None = None,
     familiar: Callable[[Matrix, sparse.csr_matrix], Matrix] | None = None,
-    what: str = "Judging",
-) -> dict[Task, Judged]:
-    """Score every listener once, and judge several tasks by the same scores.
+    what: str = "Evaluating",
+) -> dict[Task, RankingMetrics]:
+    """Score every listener once, and evaluate several tasks by the same scores.
 
     Parameters
     ----------
     scorer : Scorer
-        Made from the window's history.
+        Fitted to the window's training plays.
     window : Window
     tasks : sequence of Task
     listeners : ndarray of int, optional
-        Rows to judge; default all.
+        Rows to evaluate; default all.
     familiar : callable, optional
-        Derives the scores of `Task.REPEAT` from the scorer's and the listeners' history; default the same scores.
+        Computes the scores of `Task.REPEAT` from the scorer's scores and the listeners' training plays. Default:
+        the scores stay.
     what : str
-        Begins the progress lines.
+        First words of the progress lines.
 
     Returns
     -------
-    dict of Task to Judged
+    dict of Task to RankingMetrics
     """
-    n_listeners, n_tracks = window.history.shape
-    popularity = np.diff(window.history.tocsc().indptr)
+    n_listeners, n_tracks = window.train.shape
+    popularity = np.diff(window.train.tocsc().indptr)
     few = popularity < FEW
     information = -np.log2((popularity + 1) / (n_listeners + 1))
     relevant = {task: relevance(window, task, few) for task in tasks}
@@ -148,19 +159,19 @@ def judge_tasks(
     ordered = sorted(tasks, key=[Task.REPEAT, Task.NEW, Task.COLD].index)
 
     def look(part: NDArray[Any]) -> dict[Task, tuple[NDArray[Any], Metrics]]:
-        history = window.history[part]
-        scores = scorer.scores(history)
+        play_counts = window.train[part]
+        scores = scorer.score(play_counts)
         found = {}
         for task in ordered:
             counts = np.diff(relevant[task].indptr)[part] > 0
             if task is Task.REPEAT:
-                known = familiar(scores, history) if familiar else scores
-                top = best_played(known, history, DEPTH)[counts]
+                known = familiar(scores, play_counts) if familiar else scores
+                top = best_played(known, play_counts, DEPTH)[counts]
             else:
-                scores = candidates(scores, history, task, few)
+                scores = candidates(scores, play_counts, task, few)
                 top = best(scores if counts.all() else scores[counts], DEPTH)
-            lists = _judge_lists(top, relevant[task][part[counts]])
-            lists |= _character(top, history[counts], popularity, information)
+            lists = _hit_metrics(top, relevant[task][part[counts]])
+            lists |= _character(top, play_counts[counts], popularity, information)
             first = top[:, :10]
             shown[task][first[first >= 0]] = True
             found[task] = (part[counts], lists)
@@ -168,21 +179,21 @@ def judge_tasks(
 
     cut = list(batches(rows, n_tracks))
     with ThreadPoolExecutor(THREADS) as threads:  # NumPy and SciPy leave Python's lock while they calculate
-        judged = list(parts(threads.map(look, cut), len(cut), what))
-    return {task: _gathered([each[task] for each in judged], shown[task], few, task) for task in tasks}
+        evaluated = list(parts(threads.map(look, cut), len(cut), what))
+    return {task: _gathered([each[task] for each in evaluated], shown[task], few, task) for task in tasks}
 
 
 def _character(
     top: NDArray[np.int64],
-    history: sparse.csr_matrix,
+    play_counts: sparse.csr_matrix,
     popularity: NDArray[np.int64],
     information: NDArray[np.float64],
 ) -> Metrics:
-    """Measure novelty and popularity of each list's first ten, beside what its listener plays."""
+    """Measure how novel and how popular each list's first ten are, compared with what the listener plays."""
     first = top[:, :10]
     there = first >= 0
     count = np.maximum(there.sum(axis=1), 1)
-    own = np.asarray((history > 0) @ popularity) / np.maximum(np.diff(history.indptr), 1)
+    own = np.asarray((play_counts > 0) @ popularity) / np.maximum(np.diff(play_counts.indptr), 1)
     theirs = np.where(there, popularity[first], 0).sum(axis=1) / count
     return {
         "novelty@10": np.where(there, information[first], 0).sum(axis=1) / count,
@@ -191,39 +202,47 @@ def _character(
 
 
 def _gathered(
-    judged: Sequence[tuple[NDArray[Any], Metrics]], shown: NDArray[np.bool_], few: NDArray[np.bool_], task: Task
-) -> Judged:
-    names = judged[0][1] if judged else NAMES
-    values = {name: np.concatenate([lists[name] for _, lists in judged] or [np.empty(0)]) for name in names}
-    rows = np.concatenate([rows for rows, _ in judged] or [np.empty(0, dtype=np.int64)])
+    evaluated: Sequence[tuple[NDArray[Any], Metrics]], shown: NDArray[np.bool_], few: NDArray[np.bool_], task: Task
+) -> RankingMetrics:
+    names = evaluated[0][1] if evaluated else NAMES
+    values = {name: np.concatenate([lists[name] for _, lists in evaluated] or [np.empty(0)]) for name in names}
+    rows = np.concatenate([rows for rows, _ in evaluated] or [np.empty(0, dtype=np.int64)])
     pool = few.sum() if task is Task.COLD else len(shown)
-    return Judged(rows, values, float(shown.sum() / max(pool, 1)))
+    return RankingMetrics(rows, values, float(shown.sum() / max(pool, 1)))
 
 
 def relevance(window: Window, task: Task, known_by_few: NDArray[np.bool_]) -> sparse.csr_matrix:
-    """Mark which tracks of the window's future count."""
-    played, future = window.history > 0, window.future > 0
+    """Mark the held-out plays that count for a task."""
+    played, held_out = window.train > 0, window.held_out > 0
     if task is Task.REPEAT:
-        return sparse.csr_matrix(future.multiply(played))
-    new = sparse.csr_matrix(future > future.multiply(played))
+        return sparse.csr_matrix(held_out.multiply(played))
+    new = sparse.csr_matrix(held_out > held_out.multiply(played))
     return sparse.csr_matrix(new @ sparse.diags(known_by_few.astype(np.float32))) > 0 if task is Task.COLD else new
 
 
-def candidates(scores: Matrix, history: sparse.csr_matrix, task: Task, known_by_few: NDArray[np.bool_]) -> Matrix:
-    """Put minus infinity in place of what is no candidate, in `scores` itself unless the task is `Task.REPEAT`."""
-    rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+def candidates(
+    scores: Matrix, play_counts: sparse.csr_matrix, task: Task, known_by_few: NDArray[np.bool_]
+) -> Matrix:
+    """Set the scores of tracks that are no candidates to minus infinity.
+
+    This changes `scores` itself, unless the task is `Task.REPEAT`.
+    """
+    rows = np.repeat(np.arange(play_counts.shape[0]), np.diff(play_counts.indptr))
     if task is Task.REPEAT:
         kept = np.full_like(scores, -np.inf)
-        kept[rows, history.indices] = scores[rows, history.indices]
+        kept[rows, play_counts.indices] = scores[rows, play_counts.indices]
         return kept
-    scores[rows, history.indices] = -np.inf
+    scores[rows, play_counts.indices] = -np.inf
     if task is Task.COLD:
         scores[:, ~known_by_few] = -np.inf
     return scores
 
 
 def best(scores: Matrix, k: int) -> NDArray[np.int64]:
-    """Positions of the k highest scores of each row, highest first; -1 where a row has fewer finite ones."""
+    """Return the positions of the k highest scores of each row, highest first.
+
+    A row with fewer finite scores ends with -1.
+    """
     k = min(k, scores.shape[1])
     top = np.array([highest(row, k) for row in scores], dtype=np.int64).reshape(len(scores), k)
     values = np.take_along_axis(scores, top, axis=1)
@@ -232,20 +251,24 @@ def best(scores: Matrix, k: int) -> NDArray[np.int64]:
     return np.where(np.isfinite(np.take_along_axis(values, order, axis=1)), top, -1)
 
 
-def best_played(scores: Matrix, history: sparse.csr_matrix, k: int) -> NDArray[np.int64]:
-    """Positions of the k highest scores among what each listener has played, highest first; -1 beyond them."""
+def best_played(scores: Matrix, play_counts: sparse.csr_matrix, k: int) -> NDArray[np.int64]:
+    """Return the positions of the k highest scores among the tracks that each listener has played, highest first.
+
+    The row of a listener with fewer tracks ends with -1.
+    """
     top = np.full((len(scores), min(k, scores.shape[1])), -1, dtype=np.int64)
-    for row, (begin, end) in enumerate(pairwise(history.indptr)):
-        played = history.indices[begin:end]
+    for row, (begin, end) in enumerate(pairwise(play_counts.indptr)):
+        played = play_counts.indices[begin:end]
         order = np.lexsort((played, -scores[row, played]))[: top.shape[1]]
         top[row, : len(order)] = played[order]
     return top
 
 
 def highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Positions of the k highest of a row of scores, in no order.
+    """Return the positions of the k highest of a row of scores, in no order.
 
-    Of 106,574 scores that takes a tenth of a partition of all: a sample tells above what the highest must lie.
+    A sample of the scores gives a bound that the highest exceed, so that only these are partitioned. With 106,574
+    scores that takes a tenth of the time of `numpy.argpartition` on all of them.
     """
     sample = scores[::_SAMPLED]
     rank = len(sample) - (3 * k // _SAMPLED + 8)
@@ -257,13 +280,13 @@ def highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
 
 
 def batches(rows: NDArray[Any], n_items: int) -> Iterator[NDArray[Any]]:
-    """Cut rows into parts whose scores fit in memory."""
+    """Divide rows into parts whose scores fit in memory."""
     size = max(1, BATCH_SCORES // n_items)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
 
-def _judge_lists(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> Metrics:
+def _hit_metrics(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> Metrics:
     n, depth = top.shape
     marked = np.zeros((n, relevant.shape[1] + 1), dtype=bool)  # one more column, for -1
     marked[np.repeat(np.arange(n), np.diff(relevant.indptr)), relevant.indices] = True
@@ -291,7 +314,10 @@ def _judge_lists(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> Metrics
 
 
 def interval(values: NDArray[np.float64], *, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:
-    """Bound the mean over listeners by the bootstrap (95 %, percentiles; Efron 1979); 0 where there are none."""
+    """Return the 95 % interval of the mean over listeners, by the percentile bootstrap (Efron 1979).
+
+    Without listeners both bounds are 0.
+    """
     if not len(values):
         return 0.0, 0.0
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Divide plays into what a model may know and what it is judged by."""
+"""Divide plays into those that a model learns from and those that it is evaluated on."""
 
 from __future__ import annotations
 
@@ -14,25 +14,40 @@ if TYPE_CHECKING:
     from segue.recommender.interactions import Interactions
 
 VALIDATION_SHARE, TEST_SHARE = 0.2, 0.1
-"""Of all plays. Validation is longer: on a tenth of few plays, what is chosen is often just lucky."""
+"""Shares of all plays. Validation has more: the best choice on a tenth of few plays is often just the luckiest."""
 
 HOLDOUT_SHARE = 0.2
-"""Of each listener's tracks, where there are no times."""
+"""Share of each listener's tracks that is held out where the plays have no times."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """What came before a window, and what was played in it; both plays of shape (n_listeners, n_tracks)."""
+    """Play counts before a window in time, and those in it.
 
-    history: sparse.csr_matrix
-    future: sparse.csr_matrix
+    Parameters
+    ----------
+    train : csr_matrix, shape (n_listeners, n_tracks)
+        What a model learns from.
+    held_out : csr_matrix, shape (n_listeners, n_tracks)
+        What it is evaluated on.
+    """
+
+    train: sparse.csr_matrix
+    held_out: sparse.csr_matrix
 
 
 @dataclass(frozen=True)
 class Split:
-    """`validation` decides everything; `test`, whose history includes it, is looked at once.
+    """A validation and a test window.
 
-    `how` says in words how the plays were divided.
+    Parameters
+    ----------
+    validation : Window
+        Everything is chosen on it.
+    test : Window
+        Used once, at the end. Its training plays include those of the validation window.
+    how : str
+        How the plays were divided, in words.
     """
 
     validation: Window
@@ -41,12 +56,12 @@ class Split:
 
 
 def by_time(interactions: Interactions) -> Split:
-    """Divide at two points in time, the same for all listeners, as a recommender meets the world.
+    """Divide at two points in time, the same for all listeners, as in real use.
 
     Raises
     ------
     TrainingError
-        If the times do not leave something in every part.
+        If there are no times, or they leave a part without plays.
     """
     times = interactions.timestamp
     if times is None:
@@ -66,7 +81,7 @@ def by_time(interactions: Interactions) -> Split:
 def at_random(plays: sparse.csr_matrix, seed: int) -> Split:
     """Hold out a fifth of each listener's tracks at random for the test, then a fifth of the rest for validation.
 
-    A listener of fewer than five tracks keeps them all.
+    From a listener with fewer than five tracks nothing is held out.
     """
     random = np.random.default_rng(seed)
     known, test = _hold_out(plays, random)

@@ -1,4 +1,4 @@
-"""Recommend to everybody at once: what a training does with a new champion."""
+"""Recommend to all listeners, after a new champion has been promoted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pymongo import ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from segue.listens.store import present_stay
+from segue.listens.store import duplicates_ignored
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, positions
 from segue.recommender.serving.recommend import Listener, Wishes
@@ -22,9 +22,9 @@ BATCH = 500
 
 
 def recommend_all(database: Database[dict[str, Any]], served: Served, listeners: Mapping[str, Listener]) -> None:
-    """Replace every listener's recommendations, and remove those of listeners who are not among `listeners`.
+    """Replace every listener's recommendations, and remove those of users who are not among `listeners`.
 
-    A document that the live recommendations have written meanwhile is newer, and stays.
+    A document that the live recommendations have written meanwhile is newer and stays.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, listeners:
     served
         The new champion.
     listeners
-        What each listener has played, by name, in positions of the champion's catalogue.
+        By name, what each listener has played, as positions in the champion's catalogue.
     """
     began = time.time()
     collection = database[COLLECTION]
@@ -42,20 +42,20 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, listeners:
         hated = hated_by(database, names)
         page = {name: replace(listeners[name], hated=positions(served, hated.get(name, ()))) for name in names}
         replace_older(collection, documents(served, page, now=began, wishes=Wishes()))
-    # Everybody among `listeners` has a list of this moment by now, or a newer one.
+    # By now everybody among `listeners` has a list from this moment or a newer one.
     collection.delete_many({"generated_at": {"$lt": datetime.fromtimestamp(began, UTC)}})
 
 
 def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Document]) -> None:
-    """Replace what was recommended before; a document that is newer stays."""
+    """Replace the recommendations that are in the collection, unless they are newer."""
     writes = [
         ReplaceOne({"_id": each["_id"], "generated_at": {"$lte": each["generated_at"]}}, each, upsert=True)
         for each in documents
     ]
-    with present_stay():  # where a newer document is, the upsert finds its id taken
+    with duplicates_ignored():  # where a newer document is, the upsert finds its id taken
         collection.bulk_write(writes, ordered=False)
 
 
 def batches(names: list[str]) -> Iterator[list[str]]:
-    """Cut names into pages."""
+    """Divide names into pages of `BATCH`."""
     return (names[start : start + BATCH] for start in range(0, len(names), BATCH))

@@ -1,4 +1,4 @@
-"""The recommender that serves, taken up from the registry as soon as another one is the champion."""
+"""Follow the registry: load the champion as soon as another version becomes it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from segue.settings import Settings
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 3.0
+"""How often the registry is asked for the champion."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,21 @@ class Served:
 
     @cached_property
     def recordings(self) -> Lookup:
-        """Positions of tracks by the id that their artist and title give (ListenBrainz' MSID)."""
+        """Positions of tracks by the id computed from their artist and title (ListenBrainz' MSID)."""
         names = zip(self.model.catalogue.artists, self.model.catalogue.titles, strict=True)
         return Lookup(recording_msid(artist, title, None) for artist, title in names)
 
 
 class Champion:
-    """Looks every few seconds which version is the champion; loads a new one beside the one that serves.
+    """Asks the registry for the champion every few seconds.
 
-    A version that cannot be loaded is not served: the one before goes on, and `error` says why. `looked` is set as
-    soon as it is known whether there is a champion.
+    While a new champion is loaded, the old one serves. A version that cannot be loaded does not serve: the one
+    before it goes on, and `error` says why. `looked` is set once the registry has been asked for the first time.
 
     Parameters
     ----------
     settings
-        Where the registry is.
+        They say where the registry is.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -55,16 +56,16 @@ class Champion:
         self.error: str | None = "no recommender has been trained yet: run the DAG `recommender`"
 
     def start(self) -> None:
-        """Start looking."""
+        """Start the thread that asks."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop the thread."""
         self._stopping.set()
         self._thread.join()
 
     def look(self, registry: Registry) -> bool:
-        """Take up the champion if it is another one; tell whether it is."""
+        """Load the champion if another version serves; return whether a new one serves now."""
         found = registry.champion(NAME)
         if found is None or str(found) in (self.served and self.served.version, self._refused):
             return False
@@ -72,10 +73,10 @@ class Champion:
             self.served = Served(str(found), Recommender.load(found.folder()))
         except SegueError as error:
             self._refused, self.error = str(found), str(error)
-            log.error("%s is not taken up: %s", found, error)  # noqa: TRY400 - the message says it all
+            log.error("%s does not serve: %s", found, error)  # noqa: TRY400 - the message says it all
             return False
         self._refused = self.error = None
-        log.info("%s recommends from now on", found)
+        log.info("%s serves from now on", found)
         return True
 
     def _run(self) -> None:
@@ -84,8 +85,8 @@ class Champion:
             try:
                 registry = registry or Registry(self._settings)
                 self.look(registry)
-            except Exception as error:  # noqa: BLE001 - whatever the registry's client raises, the model stays
+            except Exception as error:  # noqa: BLE001 - the model serves on, whatever the registry's client raises
                 self.error = f"the registry does not answer: {error}"
-                log.warning("The recommender stays as it is, %s", self.error)
+                log.warning("The recommender that serves goes on: %s", self.error)
             self.looked.set()
             self._stopping.wait(LOOK_EVERY_S)

@@ -1,4 +1,4 @@
-"""A listener's recommendations as a document: what MongoDB, Kafka and the API carry."""
+"""A listener's recommendations as a document, as MongoDB, Kafka and the API have it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.listens import feedback
-from segue.listens.histories import Histories, History
+from segue.listens.history import History
+from segue.listens.store import ListenStore
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.recommend import Listener, Recommendation, Wishes, recommend
 
@@ -19,7 +20,7 @@ COLLECTION = "recommendations"
 SCHEMA_VERSION = 1
 
 ASKED = 10_000
-"""Recordings that are looked up by one query."""
+"""How many recordings are looked up by one query."""
 
 Document = dict[str, Any]
 
@@ -27,16 +28,16 @@ Document = dict[str, Any]
 def documents(
     served: Served, listeners: Mapping[str, Listener], *, now: float, wishes: Wishes
 ) -> Iterator[Document]:
-    """Recommend, and write it down.
+    """Recommend to listeners, and yield each list as a document.
 
     Yields
     ------
     dict
         For each of `listeners`, which are given by name: ``_id`` (the name), ``schema_version``,
-        ``model_version``, ``generated_at`` and ``items``, best first: rank, track_id, title, artist, score, reason
-        (a sentence), because (the played tracks that contribute most, with what each adds to the score), others
-        (what all other played tracks add), popularity (what everybody's plays add) and sounds_like. What is added
-        makes the score.
+        ``model_version``, ``generated_at`` and ``items``, best first. An item has rank, track_id, title, artist,
+        score, reason (a sentence), because (the played tracks that add most to the score, and how much), others
+        (how much all other played tracks add), popularity (how much the track's popularity adds) and sounds_like.
+        The score is the sum of what is added.
     """
     lists = recommend(served.model, list(listeners.values()), now=now, wishes=wishes)
     for user_name, items in zip(listeners, lists, strict=True):
@@ -50,7 +51,7 @@ def documents(
 
 
 def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> Listener:
-    """Translate a history into positions of the catalogue; what is not in the catalogue is left out.
+    """Translate a history into positions in the catalogue. Tracks that are not in the catalogue are left out.
 
     Parameters
     ----------
@@ -72,22 +73,23 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
 
 
 def positions(served: Served, ids: Iterable[str]) -> list[int]:
-    """Find the places in the catalogue of tracks and recordings; those that are not in it are left out."""
+    """Return the positions in the catalogue of tracks and recordings. Those that are not in it are left out."""
     position = served.model.catalogue.position
     found = {position[each] if each in position else served.recordings.get(each) for each in ids}
     return [at for at in found if at is not None]
 
 
 def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, set[str]]:
-    """Read what listeners hate.
+    """Read which tracks and recordings listeners hate.
 
     Returns
     -------
     dict of str to set of str
-        By listener, of those who hate anything: the recordings' ids, and the tracks that have such an id in the
-        corpus or were played by the listener under it.
+        For each listener who hates anything: ids of recordings, and of the tracks that have such an id in the
+        corpus or were played by the listener under such an id.
     """
     hated: dict[str, set[str]] = {}
+    listens = ListenStore(database)
     query = {"user_name": {"$in": list(user_names)}, "score": -1}
     for said in database[feedback.COLLECTION].find(query):
         ids = (said.get("recording_mbid"), said.get("recording_msid"))
@@ -97,12 +99,12 @@ def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[st
         for start in range(0, len(spelt), ASKED):  # a query is at most 16 MB
             some = spelt[start : start + ASKED]
             named = database["tracks"].find({"recording_mbid": {"$in": some}}, {"_id": 1})
-            recordings |= {track["_id"] for track in named} | Histories(database).played_as(user_name, some)
+            recordings |= {track["_id"] for track in named} | listens.tracks_played_as(user_name, some)
     return hated
 
 
 def create_indexes(database: Database[Document]) -> None:
-    """Make `hated_by` quick."""
+    """Create the indexes that :func:`hated_by` needs."""
     database[feedback.COLLECTION].create_index("user_name")
     database["tracks"].create_index("recording_mbid", sparse=True)
 

@@ -1,11 +1,11 @@
 """The live recommendations: a listen arrives, and its listener's recommendations follow.
 
 One member of a consumer group; as many may run as the topic of listens has partitions. For each batch of events:
-keep the plays (idempotent by event id), rank the catalogue for their listeners, replace their documents in
-MongoDB, announce them in Kafka, and only then commit the offsets. Whatever is killed in between, the batch comes
-again and leaves the same. Before the first recommender is trained, plays are kept, their listeners wait, and no
-offset is committed.
-Events that nobody can read are :mod:`segue.listens.follower`'s to put aside.
+store the listens of tracks of the corpus (idempotent by event id), rank the catalogue for their listeners, replace
+their documents in MongoDB, announce them in Kafka, and only then commit the offsets. A batch whose processing was
+killed comes again, and leaves the same. Before the first recommender is trained, listens are stored, their
+listeners wait, and no offset is committed.
+Unreadable events are left to :mod:`segue.listens.follower`, which sends them to the dead letters.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from segue.connections import kafka, mongo
 from segue.connections.topics import create_topics
 from segue.errors import ServiceUnavailableError
 from segue.listens.events import Listen
-from segue.listens.histories import Histories
+from segue.listens.history import HistoryCache
+from segue.listens.migration import prepare
 from segue.listens.removals import Removals
+from segue.listens.store import ListenStore
 from segue.recommender.serving.batch import replace_older
 from segue.recommender.serving.champion import Champion, Served
 from segue.recommender.serving.lists import COLLECTION, Document, create_indexes, documents, hated_by, listener_of
@@ -80,7 +82,8 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             settings.mongo, selection_timeout_ms=MONGO_TIMEOUT_MS, socket_timeout_ms=4 * MONGO_TIMEOUT_MS
         )
         self._database = client[settings.mongo_database]
-        self._histories = Histories(self._database)
+        self._listens = ListenStore(self._database)
+        self._histories = HistoryCache(self._listens.history)
         self._removals = Removals(self._database)
         self._waiting: dict[str, None] = {}  # listeners in the order they came, to be ranked
         self.stopping = threading.Event()
@@ -91,7 +94,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             try:
                 self._beat()
                 self._histories.forget()
-                self._histories.create_indexes()
+                prepare(self._database, self._say)
                 self._removals.create_indexes()
                 create_indexes(self._database)
                 create_topics(self._settings)
@@ -147,9 +150,10 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
             producer.close(timeout=5)
 
     def _keep(self, records: Sequence[Any]) -> None:
-        readable = (event for event in map(_event, records) if event is not None)
-        events = self._removals.store(readable, self._histories.add, self._histories.discard)
-        self._waiting |= dict.fromkeys(event.user_name for event in events if event.track_id is not None)
+        matched = [event for event in map(_event, records) if event is not None and event.track_id is not None]
+        stored = self._removals.store(matched, self._listens.put, self._listens.discard)
+        self._histories.add(stored)
+        self._waiting |= dict.fromkeys(event.user_name for event in stored)
 
     def _recommend(self, served: Served, users: Sequence[str], producer: KafkaProducer) -> None:
         hated, now = hated_by(self._database, users), time.time()
@@ -165,9 +169,9 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
 
     def _publish(self, made: Sequence[Document], now: float, producer: KafkaProducer) -> None:
         replace_older(self._database[COLLECTION], made)  # after a rebalance another member may be ahead
-        # Perhaps forgotten while they were ranked: then they have no plays.
+        # Users who were forgotten while they were ranked have no listens.
         for user in self._removals.forgotten(each["_id"] for each in made):
-            if not self._histories.read(user).times:
+            if not self._listens.history(user).times:
                 self._database[COLLECTION].delete_one({"_id": user})
         sent = [
             producer.send(
@@ -180,6 +184,10 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         producer.flush(timeout=30)
         for future in sent:
             future.get(timeout=0)
+
+    def _say(self, sentence: str) -> None:
+        log.info(sentence)
+        self._beat()
 
     def _beat(self) -> None:
         heartbeat(self._settings).touch()

@@ -1,4 +1,4 @@
-"""Recommendations for one listener at a time: the stored ones, or ranked now with other wishes."""
+"""Recommendations for one listener: the stored list, or a list made now with other parameters."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.errors import ModelError
-from segue.listens.histories import Histories
 from segue.listens.plays import recording_msid
+from segue.listens.store import ListenStore
 from segue.recommender.serving.champion import Champion, Served
 from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
 from segue.recommender.serving.recommend import Wishes
 
 
 class Recommending:
-    """What the routes and ``segue recommend`` ask.
+    """Answers the API's routes and ``segue recommend``.
 
     Parameters
     ----------
     database
         The corpus' database.
     champion
-        What ranks.
+        The recommender that serves.
     """
 
     def __init__(self, database: Database[dict[str, Any]], champion: Champion) -> None:
         self._database = database
-        self._histories = Histories(database)
+        self._listens = ListenStore(database)
         self.champion = champion
 
     def stored(self, user_name: str) -> Document | None:
-        """Read what was recommended last, without what has been hated since; None if nothing was yet."""
+        """Read the stored list, without the tracks that the listener hates by now; None if there is no list."""
         found = self._database[COLLECTION].find_one({"_id": user_name})
         hated = hated_by(self._database, [user_name]).get(user_name)
         if found and hated:
@@ -43,12 +43,12 @@ class Recommending:
         return found
 
     def newest(self, user_name: str) -> Any:
-        """Tell when that was, which is quicker."""
+        """Return when the stored list was made, without reading it; None if there is no list."""
         found = self._database[COLLECTION].find_one({"_id": user_name}, {"generated_at": 1})
         return found and found["generated_at"]
 
     def now(self, user_name: str, wishes: Wishes) -> Document:
-        """Rank now, from everything the listener has played.
+        """Make a list now, from everything that the listener has played.
 
         Raises
         ------
@@ -57,17 +57,17 @@ class Recommending:
         """
         hated = hated_by(self._database, [user_name]).get(user_name, ())
         served = self.served()
-        listener = listener_of(served, self._histories.read(user_name), hated)
+        listener = listener_of(served, self._listens.history(user_name), hated)
         return next(documents(served, {user_name: listener}, now=time.time(), wishes=wishes))
 
     def recording_mbids(self, items: list[Document]) -> dict[str, str]:
-        """Read the MusicBrainz ids of recommended tracks: by track, of those that have one in the corpus."""
+        """Read the MusicBrainz ids of recommended tracks, by track id. Tracks without one are left out."""
         query = {"_id": {"$in": [item["track_id"] for item in items]}}
         found = self._database["tracks"].find(query, {"recording_mbid": 1})
         return {track["_id"]: track["recording_mbid"] for track in found if track.get("recording_mbid")}
 
     def similar(self, track_id: str, count: int) -> list[Document] | None:
-        """Find the tracks that sound most alike; None for a track that is not in the catalogue.
+        """Find the tracks that sound most like a track; None if the track is not in the catalogue.
 
         Raises
         ------
@@ -93,12 +93,12 @@ class Recommending:
         ]
 
     def served(self) -> Served:
-        """Give what serves.
+        """Return the recommender that serves.
 
         Raises
         ------
         ModelError
-            If nothing does.
+            If none serves yet.
         """
         if self.champion.served is None:
             raise ModelError(f"Nothing can be recommended: {self.champion.error}.")
@@ -106,5 +106,5 @@ class Recommending:
 
 
 def msid_of(item: Document) -> str:
-    """Make the id that stands for a recommended track where only names are known."""
+    """Return the id of a recommended track for clients that know recordings only by their names."""
     return recording_msid(item.get("artist") or "", item.get("title") or "", None)

@@ -1,4 +1,4 @@
-"""Why a track is recommended: what each track that the listener has played adds to its score, exactly."""
+"""Explain a recommendation: how much each track that the listener has played adds to the score, exactly."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from segue.recommender.model import Recommender
 FALLBACK = "Popular with other listeners; you have played nothing of this catalogue yet."
 
 NAMED = 3
-"""Tracks that are named as contributing most."""
+"""How many of the tracks that contribute most are named."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """How a score comes about; `contributions`, `others` and `popularity` add up to it.
+    """What a score is made of: the sum of `contributions`, `others` and `popularity`.
 
     Parameters
     ----------
     contributions : dict of int to float
-        What each of the `NAMED` played tracks adds that add most, largest first.
+        The `NAMED` played tracks that add most, and how much each adds; the largest first.
     others : float
-        What all other played tracks add.
+        How much all other played tracks add.
     popularity : float
-        What everybody's plays add.
+        How much the track's popularity adds.
     sounds_like : int or None
-        Of the listener's tracks the one that sounds most like this.
+        The one of the listener's tracks that sounds most like this track.
     sentence : str
         The same in words.
     """
@@ -57,7 +57,7 @@ def explain(
     ----------
     model : Recommender
     scales : mapping of str to float
-        By what each component's scores were multiplied, from :meth:`.Blend.weigh`.
+        What each component's scores were multiplied by, from :meth:`.Blend.weigh`.
     tracks : ndarray of int, shape (n_played,)
     plays : ndarray of float32, shape (n_played,)
     targets : ndarray of int, shape (n_targets,)
@@ -66,7 +66,7 @@ def explain(
     Returns
     -------
     list of Reason
-        One a target.
+        One for each target.
     """
     if not len(tracks):
         return [
@@ -87,7 +87,7 @@ def explain(
             added += scale * component.contributions(tracks, plays, targets)
         elif isinstance(component, Popularity):
             popular += scale * component.values[targets]
-    # Of a listener who has played much only the first are worth an object.
+    # Only the largest become Python objects: a listener may have played very many tracks.
     first = np.argsort(-added, axis=0, kind="stable")[:NAMED]
     most = np.take_along_axis(added, first, axis=0)
     others = added.sum(axis=0) - most.sum(axis=0)

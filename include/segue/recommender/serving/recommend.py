@@ -1,4 +1,4 @@
-"""Recommend to listeners: rank the catalogue, apply the rules, and tell the reasons."""
+"""Recommend to listeners: score the catalogue, apply the rules, and explain the choice."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from segue.recommender.serving import rules
 from segue.recommender.serving.reasons import Reason, explain
 
 TOGETHER = 16
-"""Listeners that are scored at once: the catalogue's factors, read from memory, then serve all of them."""
+"""Listeners that are scored together: the catalogue's factors are read from memory once for all of them."""
 
 COUNT = 25
-"""Length of a list where nothing else is asked."""
+"""Default length of a list."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """The rules' numbers.
+    """Parameters of a list.
 
     Parameters
     ----------
     count : int
         Length of the list.
     discover : float
-        Share of tracks that the listener has never played, 0 to 1.
+        Share of tracks that the listener has never played, from 0 to 1.
     recent_days : float
-        What was played within is left out.
+        Tracks played within so many days are left out.
     per_artist : int
-        At most so many tracks of one artist, where the catalogue has several.
+        The most tracks by one artist; no limit if the catalogue has only one artist.
     """
 
     count: int = COUNT
@@ -53,11 +53,11 @@ class Listener:
     tracks : ndarray of int, shape (n_played,)
         Positions in the catalogue, each once.
     plays : ndarray of float32, shape (n_played,)
-        How often.
+        How often each was played.
     last_played : ndarray of int, shape (n_played,)
-        Seconds since 1970.
+        When each was played last, in seconds since 1970.
     hated : sequence of int
-        Positions.
+        Positions of tracks that the listener hates.
     """
 
     tracks: NDArray[np.int64]
@@ -68,7 +68,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One track of a list; `reason` says how the score comes about."""
+    """One track of a list, its score, and the reason for it."""
 
     track: int
     score: float
@@ -91,12 +91,12 @@ def recommend(
     Yields
     ------
     list of Recommendation
-        For each listener, best first. Who has played nothing of the catalogue gets what everybody plays, and the
-        reason says so.
+        For each listener, best first. A listener who has played no track of the catalogue gets the most popular
+        tracks, and the reason says so.
     """
     for start in range(0, len(listeners), TOGETHER):
         some = listeners[start : start + TOGETHER]
-        scores, scales = model.blend.weigh(_history(some, len(model.catalogue)))
+        scores, scales = model.blend.weigh(_play_counts(some, len(model.catalogue)))
         for row, listener in enumerate(some):
             multiplied = {name: float(scale[row, 0]) for name, scale in scales.items()}
             own = scores[row] if len(listener.tracks) else model.popularity
@@ -108,7 +108,7 @@ def recommend(
             ]
 
 
-def _history(listeners: Sequence[Listener], n_tracks: int) -> sparse.csr_matrix:
+def _play_counts(listeners: Sequence[Listener], n_tracks: int) -> sparse.csr_matrix:
     bounds = np.cumsum([0, *(len(each.tracks) for each in listeners)])
     plays, tracks = (np.concatenate(each) for each in zip(*((a.plays, a.tracks) for a in listeners), strict=True))
     return sparse.csr_matrix((plays, tracks, bounds), shape=(len(listeners), n_tracks))
@@ -136,7 +136,7 @@ def _choose(
     new[listener.tracks] = -np.inf
     new[barred] = -np.inf
     artists = model.catalogue.artist_numbers
-    # In a catalogue of one artist the rule would leave almost nothing.
+    # In a catalogue of one artist the rule would leave almost no track.
     per_artist = wishes.per_artist if model.catalogue.several_artists else wishes.count
     depth = 4 * wishes.count
     while True:

@@ -1,4 +1,4 @@
-"""What the training jobs do after the training itself: give everybody the new lists."""
+"""Publish a new champion: recommend to every listener with it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.listens.removals import Removals, user_key
+from segue.recommender.candidate import PromotionDecision
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.serving.batch import batches, recommend_all
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import COLLECTION
 from segue.recommender.serving.recommend import Listener
-from segue.recommender.training import Decision
 
 
 def publish(
-    database: Database[dict[str, Any]], decision: Decision, learned: Material, removed: Mapping[str, float]
+    database: Database[dict[str, Any]],
+    decision: PromotionDecision,
+    learned: Material,
+    removed: Mapping[str, float],
 ) -> int:
     """Recommend to every listener with the new champion.
 
@@ -29,22 +32,22 @@ def publish(
     database
         The corpus' database.
     decision
-        How the training ended.
+        How the retraining ended.
     learned
-        What it read.
+        The material that the new champion has learned.
     removed
-        The removals that were known when it read. Who has been forgotten since gets nothing.
+        The removals that were known when the listens were read. Users forgotten since then get no list.
 
     Returns
     -------
     int
-        How many listeners; 0 if there is no new champion.
+        How many listeners got a list; 0 if there is no new champion.
     """
     if decision.model is None:
         return 0
     listeners = listeners_of(learned.interactions)
     recommend_all(database, Served(decision.version, decision.model), listeners)
-    # After the writing, since a user who is forgotten leaves the note first: nobody slips through in between.
+    # Forgetting a user notes the removal before it deletes the list. So a removal during the writing is seen here.
     noted = Removals(database).all()
     late = [name for name in listeners if noted.get(user_key(name)) != removed.get(user_key(name))]
     for names in batches(late):
@@ -53,12 +56,12 @@ def publish(
 
 
 def listeners_of(plays: Interactions) -> dict[str, Listener]:
-    """Bring plays into the form that is recommended from: by listener, in the order of their names.
+    """Group plays by listener, in the order of the listeners' names.
 
     Parameters
     ----------
     plays : Interactions
-        With times. Plays of a track by a listener in the same second are one play.
+        They have times. Plays of a track by a listener in the same second count as one.
     """
     at = np.asarray(plays.timestamp).astype(np.int64)
     order = np.lexsort((at, plays.item, plays.user))

@@ -1,4 +1,4 @@
-"""What may be recommended: each rule a function, applied before or after ranking."""
+"""Rules for a list. Each is a function that is applied before or after the tracks are ranked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY_S = 86_400
 def not_played_recently(
     tracks: NDArray[np.int64], last_played: NDArray[np.int64], now: float, days: float
 ) -> NDArray[np.int64]:
-    """Rule out what was played in the last `days` days.
+    """Return the tracks that were played in the last `days` days.
 
     Parameters
     ----------
@@ -30,20 +30,20 @@ def not_played_recently(
     Returns
     -------
     ndarray of int
-        Positions that must not be recommended.
+        Positions of tracks that must not be recommended.
     """
     return tracks[last_played > now - days * DAY_S]
 
 
 def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.integer[Any]], limit: int) -> Iterator[int]:
-    """Let through at most `limit` tracks of an artist.
+    """Yield the tracks in their order, but at most `limit` by one artist.
 
     Parameters
     ----------
     ordered : iterable of int
         Positions, best first.
     artists : ndarray of int, shape (n_tracks,)
-        Number of each track's artist; -1 for unknown, which is not limited.
+        Number of each track's artist; -1 for an unknown artist, who has no limit.
     limit : int
     """
     seen: dict[int, int] = {}
@@ -55,16 +55,16 @@ def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.integer[Any]]
 
 
 def mix(new: Iterable[int], familiar: Iterable[int], *, count: int, discover: float) -> list[int]:
-    """Interleave tracks never played with familiar ones, so that any beginning of the list has the wished share.
+    """Interleave new and familiar tracks so that the share of new ones is right in any beginning of the list.
 
     Parameters
     ----------
     new, familiar : iterable of int
         Positions, best first.
     count : int
-        Length of the result, where there are so many.
+        Length of the result, if there are as many tracks.
     discover : float
-        Share of new ones, 0 to 1; where one kind runs out the other takes its places.
+        Share of new tracks, from 0 to 1. If there are too few of one kind, the other takes their places.
     """
     sources = {True: iter(new), False: iter(familiar)}
     mixed: list[int] = []

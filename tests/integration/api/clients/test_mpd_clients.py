@@ -13,7 +13,7 @@ from pymongo.database import Database
 from tests.support.api_server import eventually, free_port, in_kafka
 from tests.support.programs import SECONDS, Start, program
 
-from segue.api.audioscrobbler.sessions import Sessions
+from segue.api.sessions import Sessions
 from segue.settings import Settings
 
 pytestmark = pytest.mark.clients

@@ -6,8 +6,8 @@ import hashlib
 import pytest
 from fastapi import Request
 
-from segue.api.audioscrobbler.answers import Code, Refused
 from segue.api.audioscrobbler.form import MAX_FIELDS, MAX_FORM_BYTES, Form, read_form
+from segue.api.audioscrobbler.responses import Code, LastfmError
 
 
 def read(
@@ -61,7 +61,7 @@ def test_the_last_of_two_values_counts() -> None:
 def test_what_is_no_form_is_refused_with_one_sentence(
     body: bytes, content_type: str, status: int, said: str
 ) -> None:
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(LastfmError) as refusal:
         read(body, content_type=content_type)
     assert (refusal.value.code, refusal.value.status) == (Code.INVALID_PARAMETERS, status)
     assert said in refusal.value.message

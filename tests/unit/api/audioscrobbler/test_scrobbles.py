@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.api.audioscrobbler.answers import Refused
+from segue.api.audioscrobbler.responses import LastfmError
 from segue.api.audioscrobbler.scrobbles import scrobbles_in
 
 
@@ -16,13 +16,13 @@ def test_a_batch_is_sorted_by_its_numbers() -> None:
 
 
 def test_a_single_one_needs_no_number() -> None:
-    told = {"artist": "Björk", "track": "Jóga", "timestamp": "1", "albumArtist": "Björk"}
-    [found] = scrobbles_in({**told, "api_key": "segue"})
-    assert found.items() >= told.items()
+    sent = {"artist": "Björk", "track": "Jóga", "timestamp": "1", "albumArtist": "Björk"}
+    [found] = scrobbles_in({**sent, "api_key": "segue"})
+    assert found.items() >= sent.items()
 
 
 @pytest.mark.parametrize("count", [0, 51])
 def test_none_and_too_many_are_refused(count: int) -> None:
     parameters = {f"artist[{i}]": "a" for i in range(count)}
-    with pytest.raises(Refused, match="scrobble"):
+    with pytest.raises(LastfmError, match="scrobble"):
         scrobbles_in({**parameters, "method": "track.scrobble"})

@@ -11,7 +11,7 @@ from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours, cosine, ease
 from segue.recommender.components.popularity import Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
-from segue.recommender.evaluation.metrics import judge
+from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
 
 
@@ -81,13 +81,15 @@ def test_contributions_are_the_same_of_few_tracks_at_a_time(
 def test_learned_blend_leaves_out_what_does_harm(plays: sparse.csr_matrix) -> None:
     window = at_random(plays, seed=0).validation
     components = {
-        "cosine": cosine(window.history),
-        "harm": Neighbours(-cosine(window.history).relations),
-        "ease": ease(window.history, regularization=10.0),
+        "cosine": cosine(window.train),
+        "harm": Neighbours(-cosine(window.train).relations),
+        "ease": ease(window.train, regularization=10.0),
     }
-    weights = blend.learn(components, window)
+    weights = blend.fit_weights(components, window)
     equal = dict.fromkeys(components, 1 / 3)
-    reached, before = (judge(Blend(components, each), window).means()["ndcg@10"] for each in (weights, equal))
+    reached, before = (
+        evaluate_ranking(Blend(components, each), window).means()["ndcg@10"] for each in (weights, equal)
+    )
     assert sum(weights.values()) == pytest.approx(1)
     assert weights["harm"] < 0.1
     assert reached > before
@@ -95,9 +97,9 @@ def test_learned_blend_leaves_out_what_does_harm(plays: sparse.csr_matrix) -> No
 
 def test_without_evidence_the_weights_stay_equal(plays: sparse.csr_matrix) -> None:
     window = at_random(plays, seed=0).validation
-    nothing = Window(window.history, window.history)
-    components = {"cosine": cosine(window.history), "popularity": Popularity.of(window.history)}
-    assert blend.learn(components, nothing) == {"cosine": 0.5, "popularity": 0.5}
+    nothing = Window(window.train, window.train)
+    components = {"cosine": cosine(window.train), "popularity": Popularity.fit(window.train)}
+    assert blend.fit_weights(components, nothing) == {"cosine": 0.5, "popularity": 0.5}
 
 
 def test_tracks_of_one_sound_are_alike() -> None:
@@ -143,8 +145,8 @@ def test_content_map_places_an_unplayed_track_near_its_like() -> None:
     factors = Factors(items, 1.0, 0.1)
     content = ContentMap.fit(factors, sounds, artists, listeners)
     completed = content.complete(factors, listeners, prior=0.0)
-    np.testing.assert_array_equal(completed.items[20:], items[20:])
-    assert np.corrcoef(completed.items[:20].ravel(), truth[:20].ravel())[0, 1] > 0.95
+    np.testing.assert_array_equal(completed.item_factors[20:], items[20:])
+    assert np.corrcoef(completed.item_factors[:20].ravel(), truth[:20].ravel())[0, 1] > 0.95
     assert content.explained > 0.9
 
 

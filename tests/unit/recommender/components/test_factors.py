@@ -42,7 +42,7 @@ def test_mllib_fit_ranks_what_was_held_out_better_than_chance(
     spark: SparkSession, plays: sparse.csr_matrix
 ) -> None:
     factors = mllib.fit(spark, plays, Hyperparameters(rank=4, regularization=0.01, alpha=5.0, iterations=5))
-    scores = factors.scores(plays[:20])
+    scores = factors.score(plays[:20])
     taste = plays[:20].toarray().reshape(20, -1, 4).sum(axis=1).argmax(axis=1)
     assert (scores.reshape(20, -1, 4).mean(axis=1).argmax(axis=1) == taste).mean() > 0.9
 
@@ -53,7 +53,7 @@ def test_contributions_add_up_to_the_score(plays: sparse.csr_matrix) -> None:
     every = np.arange(plays.shape[1])
     added = factors.contributions(one.indices, one.data, every)
     assert added.shape == (one.nnz, plays.shape[1])
-    np.testing.assert_allclose(added.sum(axis=0), factors.scores(one)[0], atol=1e-5)
+    np.testing.assert_allclose(added.sum(axis=0), factors.score(one)[0], atol=1e-5)
 
 
 def test_fold_in_minimises_the_weighted_squares() -> None:

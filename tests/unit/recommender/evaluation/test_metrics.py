@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from segue.recommender.evaluation import metrics
-from segue.recommender.evaluation.metrics import Task, best, interval, judge
+from segue.recommender.evaluation.metrics import Task, best, evaluate_ranking, interval
 from segue.recommender.evaluation.windows import Window
 
 
@@ -15,20 +15,20 @@ class Fixed:
     def __init__(self, row: list[float]) -> None:
         self.row = np.array(row, dtype=np.float32)
 
-    def scores(self, history: sparse.csr_matrix) -> np.ndarray:
-        return np.repeat(self.row[None, :], history.shape[0], axis=0)
+    def score(self, play_counts: sparse.csr_matrix) -> np.ndarray:
+        return np.repeat(self.row[None, :], play_counts.shape[0], axis=0)
 
 
-def window(history: list[list[int]], future: list[list[int]]) -> Window:
+def window(play_counts: list[list[int]], held_out: list[list[int]]) -> Window:
     return Window(
-        sparse.csr_matrix(np.array(history, np.float32)), sparse.csr_matrix(np.array(future, np.float32))
+        sparse.csr_matrix(np.array(play_counts, np.float32)), sparse.csr_matrix(np.array(held_out, np.float32))
     )
 
 
 def test_new_tracks_are_ranked_without_what_was_played() -> None:
     # Ranking of candidates: 1, 2, 3, 4; relevant: 2 and 4. Track 0 is played before and counts for nothing.
-    judged = judge(Fixed([9, 5, 4, 3, 2]), window([[1, 0, 0, 0, 0]], [[3, 0, 1, 0, 1]]))
-    values = {name: v[0] for name, v in judged.values.items()}
+    evaluated = evaluate_ranking(Fixed([9, 5, 4, 3, 2]), window([[1, 0, 0, 0, 0]], [[3, 0, 1, 0, 1]]))
+    values = {name: v[0] for name, v in evaluated.values.items()}
     gains = 1 / np.log2([3, 5])
     assert values["ndcg@10"] == pytest.approx(gains.sum() / (1 + 1 / np.log2(3)))
     assert values["recall@20"] == 1
@@ -37,51 +37,53 @@ def test_new_tracks_are_ranked_without_what_was_played() -> None:
 
 
 def test_repeats_are_ranked_among_what_was_played() -> None:
-    judged = judge(Fixed([1, 2, 9]), window([[1, 1, 0]], [[1, 0, 1]]), Task.REPEAT)
-    assert judged.values["ndcg@10"][0] == pytest.approx(1 / np.log2(3))
+    evaluated = evaluate_ranking(Fixed([1, 2, 9]), window([[1, 1, 0]], [[1, 0, 1]]), Task.REPEAT)
+    assert evaluated.values["ndcg@10"][0] == pytest.approx(1 / np.log2(3))
 
 
 def test_cold_tracks_are_those_that_few_have_played() -> None:
-    history = [[1, 0, 0]] * metrics.FEW + [[0, 0, 0]]
-    future = [[0, 0, 0]] * metrics.FEW + [[1, 1, 0]]
-    judged = judge(Fixed([9, 1, 2]), window(history, future), Task.COLD)
-    assert judged.listeners.tolist() == [metrics.FEW]
-    assert judged.values["ndcg@10"][0] == pytest.approx(1 / np.log2(3))
+    play_counts = [[1, 0, 0]] * metrics.FEW + [[0, 0, 0]]
+    held_out = [[0, 0, 0]] * metrics.FEW + [[1, 1, 0]]
+    evaluated = evaluate_ranking(Fixed([9, 1, 2]), window(play_counts, held_out), Task.COLD)
+    assert evaluated.listeners.tolist() == [metrics.FEW]
+    assert evaluated.values["ndcg@10"][0] == pytest.approx(1 / np.log2(3))
 
 
 def test_listeners_who_play_nothing_relevant_do_not_count() -> None:
-    judged = judge(Fixed([1, 2]), window([[1, 0], [1, 0]], [[1, 0], [0, 1]]))
-    assert judged.listeners.tolist() == [1]
-    assert judged.means()["ndcg@10"] == 1
+    evaluated = evaluate_ranking(Fixed([1, 2]), window([[1, 0], [1, 0]], [[1, 0], [0, 1]]))
+    assert evaluated.listeners.tolist() == [1]
+    assert evaluated.means()["ndcg@10"] == 1
 
 
-def test_several_tasks_judged_together_have_what_each_has_alone(
+def test_several_tasks_evaluated_together_have_what_each_has_alone(
     plays: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "BATCH_SCORES", 7 * plays.shape[1])
     monkeypatch.setattr(metrics, "FEW", 40)
     random = np.random.default_rng(0)
-    future = sparse.csr_matrix(random.poisson(0.1, size=plays.shape).astype(np.float32))
-    scorer, divided = Fixed(random.permutation(plays.shape[1]).tolist()), Window(plays, future)
-    together = metrics.judge_tasks(scorer, divided, list(Task))
+    held_out = sparse.csr_matrix(random.poisson(0.1, size=plays.shape).astype(np.float32))
+    scorer, divided = Fixed(random.permutation(plays.shape[1]).tolist()), Window(plays, held_out)
+    together = metrics.evaluate_rankings(scorer, divided, list(Task))
     for task in Task:
-        alone = judge(scorer, divided, task)
+        alone = evaluate_ranking(scorer, divided, task)
         assert len(alone.listeners)
         np.testing.assert_array_equal(together[task].listeners, alone.listeners)
         assert together[task].means() == alone.means()
 
 
 def test_nothing_to_judge_gives_zeros() -> None:
-    judged = judge(Fixed([1, 2]), window([[1, 0]], [[0, 0]]))
-    assert judged.means()["ndcg@10"] == 0
-    assert interval(judged.values["ndcg@10"]) == (0.0, 0.0)
+    evaluated = evaluate_ranking(Fixed([1, 2]), window([[1, 0]], [[0, 0]]))
+    assert evaluated.means()["ndcg@10"] == 0
+    assert interval(evaluated.values["ndcg@10"]) == (0.0, 0.0)
 
 
 def test_popularity_lift_compares_the_list_with_the_listener() -> None:
     # Tracks 0, 1, 2 have 1, 2, 3 listeners. The first listener plays track 1 and is shown 2 and 0.
-    history = [[0, 1, 0], [1, 1, 1], [0, 0, 1], [0, 0, 1]]
-    judged = judge(Fixed([1, 2, 3]), window(history, [[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]))
-    assert judged.values["popularity_lift@10"][0] == pytest.approx(2 / 2 - 1)
+    play_counts = [[0, 1, 0], [1, 1, 1], [0, 0, 1], [0, 0, 1]]
+    evaluated = evaluate_ranking(
+        Fixed([1, 2, 3]), window(play_counts, [[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]])
+    )
+    assert evaluated.values["popularity_lift@10"][0] == pytest.approx(2 / 2 - 1)
 
 
 @pytest.mark.parametrize("width", [7, 100, 20_000])

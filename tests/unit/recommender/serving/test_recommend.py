@@ -122,7 +122,7 @@ def test_a_saved_recommender_recommends_the_same(
 def test_a_loaded_recommender_leaves_its_arrays_on_the_disk(model: Recommender, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     loaded = Recommender.load(tmp_path / "m").blend.components
-    arrays = [loaded["factors"].items, loaded["popularity"].values]  # type: ignore[attr-defined]
+    arrays = [loaded["factors"].item_factors, loaded["popularity"].values]  # type: ignore[attr-defined]
     for name in ("ease", "cosine", "sound"):
         arrays += [getattr(loaded[name].relations, part) for part in PARTS]  # type: ignore[attr-defined]
     for array in arrays:
@@ -173,7 +173,9 @@ def test_a_recommender_of_another_format_or_none_is_refused(model: Recommender, 
 
 
 def test_factors_of_another_catalogue_are_refused(model: Recommender, tmp_path: Path) -> None:
-    fewer = replace(model.blend.components["factors"], items=model.blend.components["factors"].items[:-1])  # type: ignore[type-var,attr-defined]
+    fewer = replace(
+        model.blend.components["factors"], item_factors=model.blend.components["factors"].item_factors[:-1]
+    )  # type: ignore[type-var,attr-defined]
     blend = Blend(model.blend.components | {"factors": fewer}, model.blend.weights)  # type: ignore[dict-item]
     replace(model, blend=blend).save(tmp_path / "m")
     with pytest.raises(ModelError, match="factors is for 59 tracks, the catalogue has 60"):

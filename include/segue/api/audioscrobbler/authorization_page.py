@@ -1,7 +1,7 @@
-"""The page where a user confirms a player: the second step of signing in at ``/2.0/`` without a password.
+"""The page where a user authorizes a player. It is the second step of signing in at ``/2.0/`` without a password.
 
-The user types the token here. The page asks for it each time and sets no cookie, so no other page can confirm
-anything in the user's name.
+The user types the token on this page. The page asks for it each time and sets no cookie, so no other web page can
+authorize a player in the user's name.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from segue.api.access import Ctx, user_of
-from segue.api.audioscrobbler.answers import Refused
 from segue.api.audioscrobbler.form import read_form
-from segue.api.audioscrobbler.signing_in import is_request_token, new_request_token
+from segue.api.audioscrobbler.responses import LastfmError
+from segue.api.audioscrobbler.sign_in import is_request_token, new_request_token
 from segue.api.context import Context
 
 router = APIRouter(include_in_schema=False)
@@ -36,18 +36,18 @@ HEADERS = {
 
 @router.get("/api/auth")
 @router.get("/api/auth/")
-async def ask(request: Request, ctx: Ctx) -> HTMLResponse:
-    """Ask for the user's token."""
+async def form(request: Request, ctx: Ctx) -> HTMLResponse:
+    """Show the form that asks for the user's token."""
     return _show(request.query_params, _wrong(ctx, request.query_params))
 
 
 @router.post("/api/auth")
 @router.post("/api/auth/")
-async def confirm(request: Request, ctx: Ctx) -> HTMLResponse:
-    """Confirm the player, if the token is somebody's."""
+async def authorize(request: Request, ctx: Ctx) -> HTMLResponse:
+    """Authorize the player, if the token is valid."""
     try:
         given = (await read_form(request)).text
-    except Refused as refused:
+    except LastfmError as refused:
         return _show({}, refused.message)
     if wrong := _wrong(ctx, given):
         return _show(given, wrong)
@@ -55,28 +55,28 @@ async def confirm(request: Request, ctx: Ctx) -> HTMLResponse:
     token = given.get("user_token", "").strip()
     user = await user_of(request, token or None)
     if user is None or not await run_in_threadpool(ctx.sessions.open_by_token, user, token, request_token):
-        return _show(given, None, problem="This is nobody's token: try again.")
+        return _show(given, None, problem="This token is not valid. Try again.")
     callback = given.get("cb", "")
     onward = f"{callback}{'&' if '?' in callback else '?'}{urlencode({'token': request_token})}"
     return _show(given, None, user=user, onward=onward if callback else "")
 
 
 def _wrong(ctx: Context, given: Mapping[str, str]) -> str | None:
-    """Say what is wrong with a request that no token can mend."""
+    """Return the error of a request that no token can correct, or None."""
     if given.get("api_key", "") not in ctx.settings.lastfm_secrets:
-        return "The player's API key is not known here: whoever runs this server can add it to SEGUE_LASTFM_KEYS."
+        return "This server does not know the player's API key. Its operator can add the key to SEGUE_LASTFM_KEYS."
     token, callback = given.get("token", ""), given.get("cb", "")
     if token and not is_request_token(token):
-        return "The player's request is older than an hour, or not from here: begin again in the player."
+        return "The player's request is too old, or was made for another server. Start again in the player."
     if callback and not _host(callback):
-        return "The address to go back to is none of the web: begin again in the player."
+        return "The address to return to is not a web address. Start again in the player."
     if not token and not callback:
-        return "The player sent neither a request token nor an address to go back to: begin again in the player."
+        return "The player sent neither a request token nor an address to return to. Start again in the player."
     return None
 
 
 def _host(url: str) -> str:
-    """Return host and port of an address of the web; empty for anything else."""
+    """Return host and port of a web address, or an empty string if it is none."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Sessions of Last.fm's protocols, kept with the account: they end in the moment that its token does.
+"""Sessions of Last.fm's protocols. They are stored with the account, and end together with its token.
 
-Whoever signs in shows a secret: the token, its MD5 where the user has allowed that, or a request token that the
-user has confirmed. The session's key is derived from the secret, so signing in again gives the same key and the
-list of sessions does not grow. The database holds the SHA-256 of a key only.
+To sign in, a player presents a secret: the token, its MD5 if the user has allowed that, or a request token that
+the user has confirmed. The session key is derived from the secret. So signing in again returns the same key, and
+the list of sessions does not grow. The database stores only the SHA-256 of a key.
 """
 
 from __future__ import annotations
@@ -29,38 +29,44 @@ class Sessions:
         self._accounts = database[COLLECTION]
 
     def of(self, key: str) -> str | None:
-        """Name the user of a session; None if there is no such session, or no longer."""
+        """Return the user of a session, or None if the session does not exist or has ended."""
         account = self._accounts.find_one({"sessions": digest(key)}, {"_id": 1})
         return str(account["_id"]) if account else None
 
     def open_by_token(self, user_name: str, token: str, secret: str | None = None) -> str | None:
-        """Open a session for who knows the token.
+        """Open a session for a player that presents the token.
 
         Parameters
         ----------
         user_name, token
-            Who, and the token they show.
+            The user, and the token presented.
         secret
-            What the key is derived from; default the token.
+            The secret from which the key is derived; by default the token.
 
         Returns
         -------
         str or None
-            The key; None if the token is not the user's.
+            The session key, or None if the token is not the user's.
         """
         return self._open({"_id": user_name, "token_sha256": digest(token)}, secret or token)
 
     def open_by_md5(self, user_name: str, md5: str) -> str | None:
-        """Open a session for who knows the token's MD5; None if it is not the user's, or not allowed."""
+        """Open a session for a player that presents the MD5 of the token.
+
+        Returns
+        -------
+        str or None
+            The session key, or None if the MD5 is not the user's, or the user has not allowed signing in by MD5.
+        """
         return self._open({"_id": user_name, "token_md5": md5}, md5)
 
     def md5_of(self, user_name: str) -> str | None:
-        """Read the MD5 of a user's token; None if the user has not allowed signing in by it."""
+        """Return the MD5 of a user's token, or None if the user has not allowed signing in by MD5."""
         account = self._accounts.find_one({"_id": user_name}, {"token_md5": 1}) or {}
         return account.get("token_md5")
 
     def allow_md5(self, user_name: str, token: str) -> None:
-        """Keep the MD5 of the token, so that old players can sign in.
+        """Store the MD5 of the token, so that old players can sign in.
 
         Raises
         ------
@@ -69,10 +75,10 @@ class Sessions:
         """
         account = {"_id": user_name, "token_sha256": digest(token)}
         if not self._accounts.update_one(account, {"$set": {"token_md5": md5_hex(token)}}).matched_count:
-            raise AccountError(f"This is not the token of {user_name!r}: `segue users rotate` makes a new one.")
+            raise AccountError(f"This is not the token of {user_name!r}. `segue users rotate` creates a new one.")
 
     def forbid_md5(self, user_name: str) -> None:
-        """Forget the MD5 of the token, and end the sessions that were opened by it."""
+        """Delete the MD5 of the token, and end the sessions that were opened with it."""
         md5 = self.md5_of(user_name)
         if md5 is not None:
             ended = {"$unset": {"token_md5": ""}, "$pull": {"sessions": digest(session_key(md5))}}
@@ -85,10 +91,10 @@ class Sessions:
 
 
 def session_key(secret: str) -> str:
-    """Derive the key of a session: 32 hexadecimal digits, as Last.fm's."""
+    """Derive the key of a session from a secret: 32 hexadecimal digits, as Last.fm's."""
     return hmac.new(secret.encode(), b"segue session", hashlib.sha256).hexdigest()[:32]
 
 
 def md5_hex(text: str) -> str:
-    """Compute an MD5 as the protocols of Last.fm do, in hexadecimal digits."""
+    """Return the MD5 of a text in hexadecimal digits, as Last.fm's protocols use it."""
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""The product against its baselines, on a window that decided nothing."""
+"""Compare Segue's blend with its baselines, on a test window that nothing was chosen on."""
 
 from __future__ import annotations
 
@@ -12,16 +12,27 @@ from segue.recommender.components import neighbours
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.popularity import Habit, Popularity
 from segue.recommender.evaluation import classification
-from segue.recommender.evaluation.metrics import FEW, Judged, Matrix, Scorer, Task, interval, judge, judge_tasks
+from segue.recommender.evaluation.metrics import (
+    FEW,
+    Matrix,
+    RankingMetrics,
+    Scorer,
+    Task,
+    evaluate_ranking,
+    evaluate_rankings,
+    interval,
+)
 from segue.recommender.evaluation.windows import Split, Window
 from segue.recommender.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, Tried, choose, related
 
-PRODUCT = "Segue"
+SEGUE = "Segue"
+"""Name of Segue's own model in comparisons."""
 
 LISTENERS = 5_000
-"""So many listeners are judged by, chosen at random; all where there are fewer."""
+"""Models are compared by at most this many listeners, drawn at random."""
 
 Gain = tuple[float, float, float]
+"""Mean difference in NDCG@10, and the bounds of its 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is reported.
+    """How Segue's blend and the baselines rank, on several tasks.
 
     Parameters
     ----------
@@ -48,11 +59,12 @@ class Comparison:
     rival : str
         The baseline of the highest NDCG@10 on new tracks.
     gains : dict of str to tuple of float
-        By baseline: mean paired difference in NDCG@10 of the product over it, and its 95 % interval.
+        By baseline: how much higher the blend's NDCG@10 is, as the mean of the differences of each listener.
     will_listen : dict of str to float
+        Metrics of the score as a classifier: see :func:`.classification.will_listen`.
     recipe : Recipe
     tried : dict of Hyperparameters to float
-        What ALS reached on the validation window, in NDCG@10.
+        NDCG@10 of ALS alone on the validation window, by its parameters.
     """
 
     how: str
@@ -69,64 +81,80 @@ class Comparison:
 
 
 def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
-    """Choose on the validation window, build from all that came before the test window, and judge there once."""
+    """Choose on the validation window, fit to all plays before the test window, and compare on the test window.
+
+    Parameters
+    ----------
+    fit : callable
+        Fits ALS.
+    split : Split
+    audio : Audio or None
+    trials : int
+        How many choices of ALS' parameters are tried.
+    say : callable
+        Receives a line for each step.
+    """
     tried: Tried = {}
     recipe = choose(fit, split.validation, audio, trials=trials, say=say, tried=tried)
     test = split.test
-    factors = fit(test.history, recipe.als)
-    ease = neighbours.ease(test.history, regularization=recipe.ease_regularization)
-    relations = related(test.history, recipe, ease)
-    product = recipe.blend(factors, relations, test.history, audio)
+    factors = fit(test.train, recipe.als)
+    ease = neighbours.ease(test.train, regularization=recipe.ease_regularization)
+    relations = related(test.train, recipe, ease)
+    blended = recipe.blend(factors, relations, test.train, audio)
 
-    def familiar(scores: Matrix, history: sparse.csr_matrix) -> Matrix:
+    def familiar(scores: Matrix, play_counts: sparse.csr_matrix) -> Matrix:
         weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
-        return Blend({"blend": _Given(scores), "habit": Habit()}, weights).scores(history)
+        return Blend({"blend": _Given(scores), "habit": Habit()}, weights).score(play_counts)
 
-    # Each rival goes when it is judged: those of a large catalogue take a gigabyte.
+    # Each rival is built when it is evaluated and freed afterwards: with a large catalogue one takes a gigabyte.
     rivals: dict[str, Callable[[], Scorer]] = {
-        "popularity": lambda: Popularity.of(test.history),
-        "item cosine": lambda: neighbours.cosine(test.history, kept=COSINE_KEPT),
+        "popularity": lambda: Popularity.fit(test.train),
+        "item cosine": lambda: neighbours.cosine(test.train, kept=COSINE_KEPT),
         "EASE": lambda: ease,
         "ALS": lambda: factors,
     }
     if audio is not None:
         rivals["content only"] = lambda: audio.relations
     tasks = [Task.NEW, Task.COLD]
-    if test.history.multiply(test.future).nnz:
+    if test.train.multiply(test.held_out).nnz:
         tasks.append(Task.REPEAT)
     rows: list[Row] = []
-    judged: dict[str, Judged] = {}
-    listeners = np.arange(test.history.shape[0])
+    evaluated: dict[str, RankingMetrics] = {}
+    listeners = np.arange(test.train.shape[0])
     if len(listeners) > LISTENERS:
         listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
-    few = np.flatnonzero(np.diff(test.history.indptr) < FEW)
+    few = np.flatnonzero(np.diff(test.train.indptr) < FEW)
     if Task.REPEAT in tasks:
-        rows.append(_row("repeats", "own counts", judge(Habit(), test, Task.REPEAT, listeners=listeners)))
-    for name, make in (rivals | {PRODUCT: lambda: product}).items():
-        blended = familiar if name == PRODUCT else None
-        found = judge_tasks(make(), test, tasks, listeners=listeners, familiar=blended, what=f"Judging {name}")
-        say(f"judged {name} by {len(found[Task.NEW].listeners):,} listeners")
-        judged[name] = found[Task.NEW]
-        rows.append(_row("new tracks", name, judged[name]))
-        rows.append(_row("new tracks, cold listeners", name, judged[name].among(few)))
+        rows.append(
+            _row("repeats", "own counts", evaluate_ranking(Habit(), test, Task.REPEAT, listeners=listeners))
+        )
+    for name, make in (rivals | {SEGUE: lambda: blended}).items():
+        repeats = familiar if name == SEGUE else None
+        found = evaluate_rankings(
+            make(), test, tasks, listeners=listeners, familiar=repeats, what=f"Evaluating {name}"
+        )
+        say(f"evaluated {name} by {len(found[Task.NEW].listeners):,} listeners")
+        evaluated[name] = found[Task.NEW]
+        rows.append(_row("new tracks", name, evaluated[name]))
+        rows.append(_row("new tracks, cold listeners", name, evaluated[name].among(few)))
         rows.append(_row("cold tracks", name, found[Task.COLD]))
         if Task.REPEAT in tasks:
             rows.append(_row("repeats", name, found[Task.REPEAT]))
     order = ["new tracks", "new tracks, cold listeners", "cold tracks", "repeats"]
-    rival = max(rivals, key=lambda name: judged[name].means()["ndcg@10"])
+    rival = max(rivals, key=lambda name: evaluated[name].means()["ndcg@10"])
     return Comparison(
         split.how,
         sorted((row for row in rows if row.listeners), key=lambda row: order.index(row.task)),
         rival,
-        {name: _gain(judged[PRODUCT], judged[name]) for name in rivals},
-        classification.will_listen(product, test, _listeners(test), recipe.threshold),
+        {name: _gain(evaluated[SEGUE], evaluated[name]) for name in rivals},
+        classification.will_listen(blended, test, _listeners(test), recipe.threshold),
         recipe,
         tried,
     )
 
 
 def average(comparisons: Sequence[Comparison]) -> Comparison:
-    """Average comparisons of several seeds, figure by figure; the recipe shown is the first's."""
+    """Average the figures of comparisons with several seeds. The recipe is that of the first."""
     first = comparisons[0]
     rows = []
     for row in first.rows:
@@ -147,24 +175,24 @@ def average(comparisons: Sequence[Comparison]) -> Comparison:
 
 @dataclass(frozen=True)
 class _Given:
-    """Scores that are there already."""
+    """Returns scores that were computed before, for the same listeners."""
 
     given: Matrix
 
-    def scores(self, history: sparse.csr_matrix) -> Matrix:
-        del history  # they are of its listeners
+    def score(self, play_counts: sparse.csr_matrix) -> Matrix:
+        del play_counts
         return self.given.copy()
 
 
-def _gain(product: Judged, rival: Judged) -> Gain:
-    difference = product.values["ndcg@10"] - rival.values["ndcg@10"]
+def _gain(segue: RankingMetrics, rival: RankingMetrics) -> Gain:
+    difference = segue.values["ndcg@10"] - rival.values["ndcg@10"]
     return (float(difference.mean()) if len(difference) else 0.0, *interval(difference))
 
 
-def _row(task: str, model: str, judged: Judged) -> Row:
-    return Row(task, model, len(judged.listeners), judged.means(), *interval(judged.values["ndcg@10"]))
+def _row(task: str, model: str, metrics: RankingMetrics) -> Row:
+    return Row(task, model, len(metrics.listeners), metrics.means(), *interval(metrics.values["ndcg@10"]))
 
 
 def _listeners(window: Window) -> np.ndarray:
-    """Choose the listeners that have a history to be judged by."""
-    return np.flatnonzero(np.diff(window.history.indptr))
+    """Return the listeners who have training plays."""
+    return np.flatnonzero(np.diff(window.train.indptr))

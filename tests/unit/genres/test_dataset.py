@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segue.errors import TrainingError
-from segue.genres import labelled
+from segue.genres import dataset
 
 SCHEMA = "track_id string, artist string, genre string, features array<double>, flags array<string>, split string"
 FAMILIES = {"mfcc": [0, 1, 2, 3, 4, 5]}
@@ -26,7 +26,7 @@ def made(count, name, *, artists=20, prefix="t"):
 def label(spark):
     def create(rows, **options):
         filled = [(*row, *([], None)[len(row) - 4 :]) for row in rows]
-        return labelled.label(spark.createDataFrame(filled, SCHEMA), FAMILIES, **options)
+        return dataset.prepare_dataset(spark.createDataFrame(filled, SCHEMA), FAMILIES, **options)
 
     return create
 
@@ -67,7 +67,7 @@ def test_a_genre_once_split_by_track_stays_so_when_more_artists_come(label):
 def test_the_part_is_a_hash_of_the_artists_name_alone(spark):
     names = ["Palestrina", "Ó Riada", "ryan's mammoth collection"]
     frame = spark.createDataFrame([(name,) for name in names], "unit string")
-    found = [row.part for row in frame.select(labelled.part_of(frame.unit).alias("part")).collect()]
+    found = [row.part for row in frame.select(dataset.part_of(frame.unit).alias("part")).collect()]
     percents = [zlib.crc32(name.encode()) % 100 for name in names]
     assert found == ["train" if p < 60 else "validation" if p < 80 else "test" for p in percents]
 

@@ -1,4 +1,4 @@
-"""What ``/2.0/`` answers: Last.fm's JSON, its XML, and its error codes."""
+"""Responses of ``/2.0/``: Last.fm's JSON and XML, and its error codes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Code(IntEnum):
-    """Last.fm's error codes. Players send a scrobble again after 9 (once signed in) and 16 only."""
+    """Last.fm's error codes. Players send a scrobble again only after 16, and after 9 once they have signed in."""
 
     INVALID_METHOD = 3
     AUTHENTICATION_FAILED = 4
@@ -45,7 +45,7 @@ _WORDS = {
     Code.LOGIN_REQUIRED: "Login required",
     Code.RATE_LIMIT: "Rate limit exceeded",
 }
-"""Last.fm's words, which some players look for instead of the code."""
+"""Last.fm's messages. Some players look for these instead of the code."""
 
 _STATUS = {
     Code.INVALID_METHOD: HTTPStatus.BAD_REQUEST,
@@ -55,17 +55,17 @@ _STATUS = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - Last.fm's word for an error is its code
-    """A request that is refused.
+class LastfmError(Exception):
+    """A request is refused.
 
     Parameters
     ----------
     code
-        What a program reads.
+        Last.fm's error code.
     message
-        The sentence that a person reads, which goes on after Last.fm's words for the code.
+        An explanation for people. It is appended to Last.fm's message for the code.
     status
-        Default the one that goes with the code; 403 for all that concern who asks.
+        HTTP status. By default, the status of the code, which is 403 for codes of authentication.
     """
 
     def __init__(self, code: Code, message: str, status: HTTPStatus | None = None) -> None:
@@ -75,23 +75,23 @@ class Refused(Exception):  # noqa: N818 - Last.fm's word for an error is its cod
         self.status = status or _STATUS.get(code, HTTPStatus.FORBIDDEN)
 
 
-def invalid(message: str, status: HTTPStatus | None = None) -> Refused:
-    """Refuse a request whose parameters are wrong."""
-    return Refused(Code.INVALID_PARAMETERS, message, status)
+def invalid(message: str, status: HTTPStatus | None = None) -> LastfmError:
+    """Return the error for a request whose parameters are wrong."""
+    return LastfmError(Code.INVALID_PARAMETERS, message, status)
 
 
 def ok(document: Document, *, json: bool) -> Response:
-    """Answer with a document."""
+    """Build the response of a call that has succeeded."""
     return JSONResponse(dict(document)) if json else _xml("ok", document, HTTPStatus.OK)
 
 
-def failed(refused: Refused, *, json: bool) -> Response:
-    """Answer with an error."""
+def failed(error: LastfmError, *, json: bool) -> Response:
+    """Build the response of a call that is refused."""
     if json:
-        answer: Response = JSONResponse({"error": refused.code, "message": refused.message}, refused.status)
+        answer: Response = JSONResponse({"error": error.code, "message": error.message}, error.status)
     else:
-        error = {"code": int(refused.code), "#text": refused.message}
-        answer = _xml("failed", {"error": error}, refused.status)
+        document = {"code": int(error.code), "#text": error.message}
+        answer = _xml("failed", {"error": document}, error.status)
     return answer
 
 
@@ -102,7 +102,10 @@ def _xml(status: str, document: Document, http_status: HTTPStatus) -> Response:
 
 
 def _fill(element: Element, value: Any) -> None:
-    """Write a JSON value as Last.fm does: beside a ``#text``, and in ``@attr``, keys are attributes."""
+    """Convert a JSON value to XML as Last.fm does.
+
+    Keys beside ``#text``, and keys in ``@attr``, become attributes.
+    """
     if not isinstance(value, Mapping):
         element.text = _text(value)
         return

@@ -1,4 +1,4 @@
-"""The listens that were refused lately, so that a user sees on their page what a player does not show."""
+"""The recently refused listens of each user. The user's page lists them, because many players do not show them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from pymongo.database import Database
 
-from segue.api.validation import Refused
+from segue.api.validation import RefusedListen
 
 COLLECTION = "refused_listens"
 KEPT = 50
-"""Refusals kept of each user, the newest."""
+"""Number of refused listens stored for each user, the newest ones."""
 
 
 class RefusedListens:
@@ -27,8 +27,8 @@ class RefusedListens:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._refused = database[COLLECTION]
 
-    def add(self, user_name: str, refused: Iterable[Refused]) -> None:
-        """Note what was refused now; of many only the last are kept."""
+    def add(self, user_name: str, refused: Iterable[RefusedListen]) -> None:
+        """Store listens that were refused now; if there are more than `KEPT`, only the last ones."""
         now = int(time.time())
         noted = [{"refused_at": now, "error": each.error, "listen": each.listen} for each in refused][-KEPT:]
         if noted:
@@ -36,11 +36,17 @@ class RefusedListens:
             self._refused.update_one({"_id": user_name}, change, upsert=True)
 
     def of_user(self, user_name: str) -> list[dict[str, Any]]:
-        """Read them, the newest first: ``refused_at`` in seconds since 1970, ``error``, and ``listen`` as text."""
+        """Return the refused listens of a user, newest first.
+
+        Returns
+        -------
+        list of dict
+            ``refused_at`` in seconds since 1970, ``error``, and ``listen`` as text.
+        """
         found = self._refused.find_one({"_id": user_name}) or {}
         return list(reversed(found.get("refused", [])))
 
     def remove_user(self, user_name: str) -> int:
-        """Remove those of a user; return how many there were."""
+        """Delete the refused listens of a user, and return their number."""
         found = self._refused.find_one_and_delete({"_id": user_name}) or {}
         return len(found.get("refused", []))

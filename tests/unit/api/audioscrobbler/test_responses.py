@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from segue.api.audioscrobbler.answers import Code, Refused, failed, ok
+from segue.api.audioscrobbler.responses import Code, LastfmError, failed, ok
 
 DECLARED = "<?xml version='1.0' encoding='utf-8'?>\n"
 
@@ -31,7 +31,7 @@ def test_characters_that_xml_cannot_hold_are_left_out() -> None:
 
 
 def test_errors_have_code_sentence_and_status() -> None:
-    refused = Refused(Code.INVALID_SESSION, "sign in again.")
+    refused = LastfmError(Code.INVALID_SESSION, "sign in again.")
     answer = failed(refused, json=True)
     assert (answer.status_code, json.loads(answer.body)) == (
         403,
@@ -41,4 +41,4 @@ def test_errors_have_code_sentence_and_status() -> None:
     assert bytes(answer.body).decode() == (
         DECLARED + '<lfm status="failed"><error code="9">Invalid session key: sign in again.</error></lfm>'
     )
-    assert failed(Refused(Code.TRY_AGAIN, "later."), json=False).status_code == 503
+    assert failed(LastfmError(Code.TRY_AGAIN, "later."), json=False).status_code == 503

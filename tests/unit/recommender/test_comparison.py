@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from segue.recommender.comparison import SEGUE, Comparison, Row, average
 from segue.recommender.components.als import Hyperparameters
-from segue.recommender.evaluation.comparison import PRODUCT, Comparison, Row, average
 from segue.recommender.recipe import Recipe
 
 
 def outcome(**ndcg: float) -> Comparison:
     """A comparison in which the models reach so much, and Segue 0.5."""
-    reached = {**ndcg, PRODUCT: 0.5}
+    reached = {**ndcg, SEGUE: 0.5}
     rows = [Row("new tracks", name, 10, {"ndcg@10": value}, value, value) for name, value in reached.items()]
     gains = {name: (0.5 - value, 0.4 - value, 0.6 - value) for name, value in ndcg.items()}
     recipe = Recipe(Hyperparameters(), 100.0, 0.5, 1.0, {}, 0.5, 1.0)

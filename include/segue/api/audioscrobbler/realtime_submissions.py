@@ -1,8 +1,8 @@
-"""The Audioscrobbler Realtime Submission Protocol, version 1.2 and 1.2.1: what old players speak.
+"""The Audioscrobbler Realtime Submission Protocol, versions 1.2 and 1.2.1, which old players speak.
 
-A player shakes hands at ``/``, gets a session and two URLs, and posts forms to these. Every answer is a text: its
-first line is for the player, the next for people. Its status is 200 even for a refusal, since the protocol has it
-so and players read no other answer, and 503 where they shall try again.
+A player makes a handshake at ``/``, which returns a session and two URLs, and posts forms to these URLs. Every
+response is text: the first line is for the player, the next lines are for people. The status is 200 even for a
+refusal, because the protocol says so and players ignore other responses. It is 503 if the player should try again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from fastapi.responses import PlainTextResponse
 from pymongo.errors import PyMongoError
 
 from segue.api.access import Ctx, user_of
-from segue.api.audioscrobbler.answers import Code, Refused
 from segue.api.audioscrobbler.form import read_form
 from segue.api.audioscrobbler.loves import love
+from segue.api.audioscrobbler.responses import Code, LastfmError
 from segue.api.audioscrobbler.scrobbles import keep_scrobbles, note_playing, scrobbles_in
-from segue.api.audioscrobbler.sessions import md5_hex
-from segue.api.audioscrobbler.signing_in import md5_account
+from segue.api.audioscrobbler.sign_in import md5_account
 from segue.api.context import Context
 from segue.api.errors import RETRY_AFTER_S, ApiError
+from segue.api.sessions import md5_hex
 from segue.listens.writer import NotWritten
 
 log = logging.getLogger(__name__)
@@ -44,12 +44,12 @@ _NAMES = {
     "n": "trackNumber",
     "m": "mbid",
 }
-_SKIPPED = ("B", "S")  # banned or skipped: the protocol counts neither as a play
+_SKIPPED = ("B", "S")  # banned or skipped: not plays, according to the protocol
 
 
 @router.get("/")
 async def handshake(request: Request, ctx: Ctx) -> PlainTextResponse:
-    """Open a session; without ``hs=true`` say where one is."""
+    """Open a session. Without ``hs=true``, return a greeting."""
     given = request.query_params
     if given.get("hs") != "true":
         return _text("This is the listens API of Segue: /docs describes it.")
@@ -58,7 +58,7 @@ async def handshake(request: Request, ctx: Ctx) -> PlainTextResponse:
 
 @router.post("/1.2/nowplaying")
 async def now_playing(request: Request, ctx: Ctx) -> PlainTextResponse:
-    """Note what plays."""
+    """Store what is playing now."""
 
     async def note() -> PlainTextResponse:
         parameters, user = await _session(request, ctx)
@@ -70,12 +70,12 @@ async def now_playing(request: Request, ctx: Ctx) -> PlainTextResponse:
 
 @router.post("/1.2/submissions")
 async def submissions(request: Request, ctx: Ctx) -> PlainTextResponse:
-    """Keep plays, and the loves among them; those that are no plays are left out."""
+    """Store plays, and love those that are marked as loved. Banned and skipped tracks are ignored."""
 
     async def keep() -> PlainTextResponse:
         parameters, user = await _session(request, ctx)
-        told = scrobbles_in(_renamed(parameters))
-        played = [each for each in told if each.get("r", "").upper() not in _SKIPPED]
+        sent = scrobbles_in(_renamed(parameters))
+        played = [each for each in sent if each.get("r", "").upper() not in _SKIPPED]
         reasons = await keep_scrobbles(request, ctx, user, played, _client(request))
         for scrobble, reason in zip(played, reasons, strict=True):
             if reason is None and scrobble.get("r", "").upper() == "L":
@@ -89,13 +89,13 @@ async def submissions(request: Request, ctx: Ctx) -> PlainTextResponse:
 async def _handshake(request: Request, ctx: Context, given: Mapping[str, str]) -> PlainTextResponse:
     version = given.get("p", "")
     if not version.startswith("1.2"):
-        return _text(f"FAILED Version 1.2 of the protocol is spoken here, not {version[:10]!r}.")
+        return _text(f"FAILED Version 1.2 of the protocol is supported here, not {version[:10]!r}.")
     at = given.get("t", "")
     if not (at.isascii() and at.isdigit() and len(at) < 12):
         return _text("FAILED The handshake has no time t in seconds since 1970.")
     if abs(int(at) - time.time()) > MAX_CLOCK_DIFFERENCE_S:
-        return _text("BADTIME", "The player's clock is more than an hour from the server's.")
-    await user_of(request, None)  # guesses count for the address
+        return _text("BADTIME", "The player's clock differs from the server's by more than an hour.")
+    await user_of(request, None)  # guesses count against the limit of the address
     key = await run_in_threadpool(_web_session if given.get("sk") else _md5_session, ctx, given)
     if key is None:
         return _text(
@@ -107,49 +107,49 @@ async def _handshake(request: Request, ctx: Context, given: Mapping[str, str]) -
 
 
 def _md5_session(ctx: Context, given: Mapping[str, str]) -> str | None:
-    """Check ``md5(md5(password) + time)``, for which the MD5 of the token must be known."""
+    """Open a session by ``md5(md5(password) + time)``, which can be checked only if the token's MD5 is stored."""
     user_name, md5 = md5_account(ctx, given.get("u", ""))
-    return ctx.sessions.open_by_md5(user_name, md5) if md5 and _shows(given, md5) else None
+    return ctx.sessions.open_by_md5(user_name, md5) if md5 and _proves(given, md5) else None
 
 
 def _web_session(ctx: Context, given: Mapping[str, str]) -> str | None:
-    """Take up a session of ``/2.0/``, as version 1.2.1 allows: ``md5(shared secret + time)``."""
+    """Return a session of ``/2.0/``, as version 1.2.1 allows: ``md5(shared secret + time)``."""
     secret = ctx.settings.lastfm_secrets.get(given.get("api_key", ""))
-    return given["sk"] if secret and _shows(given, secret) and ctx.sessions.of(given["sk"]) else None
+    return given["sk"] if secret and _proves(given, secret) and ctx.sessions.of(given["sk"]) else None
 
 
-def _shows(given: Mapping[str, str], secret: str) -> bool:
+def _proves(given: Mapping[str, str], secret: str) -> bool:
     return hmac.compare_digest(md5_hex(secret + given["t"]).encode(), given.get("a", "").lower().encode())
 
 
 async def _session(request: Request, ctx: Context) -> tuple[dict[str, str], str]:
-    """Read the form of a session, and whose it is."""
+    """Return the form of a request, and the user of its session."""
     parameters = (await read_form(request)).text
-    user = await user_of(request, parameters.get("s") or None, ctx.remembered_sessions)
+    user = await user_of(request, parameters.get("s") or None, ctx.session_cache)
     if user is None:
-        raise Refused(Code.INVALID_SESSION, "it has ended or never was, so shake hands again.")
+        raise LastfmError(Code.INVALID_SESSION, "it does not exist or has ended, so make a handshake again.")
     return parameters, user
 
 
 async def _answering(answer: Callable[[], Awaitable[PlainTextResponse]]) -> PlainTextResponse:
-    """Answer, or say in the protocol's words why not."""
+    """Return the response, or the protocol's form of an error."""
     try:
         return await answer()
-    except Refused as refused:
+    except LastfmError as refused:
         if refused.code is Code.INVALID_SESSION:
             return _text("BADSESSION", refused.message)
         return _text(f"FAILED {refused.message}")
-    except ApiError as error:  # of the rate limit, with headers of its own
+    except ApiError as error:  # from the rate limit, which adds its headers
         return PlainTextResponse(f"FAILED {error.message}\n", HTTPStatus.SERVICE_UNAVAILABLE)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
         headers = {"Retry-After": RETRY_AFTER_S}
-        message = "FAILED Listens cannot be kept just now, so send them again.\n"
+        message = "FAILED Listens cannot be stored right now, so send them again.\n"
         return PlainTextResponse(message, HTTPStatus.SERVICE_UNAVAILABLE, headers)
 
 
 def _renamed(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Give the fields their names of ``/2.0/``: ``a[0]`` becomes ``artist[0]``."""
+    """Rename the fields to those of ``/2.0/``: ``a[0]`` becomes ``artist[0]``."""
     renamed = {}
     for name, value in parameters.items():
         letter, bracket, index = name.partition("[")

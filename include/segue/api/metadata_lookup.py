@@ -1,4 +1,4 @@
-"""Names to MusicBrainz ids: what players ask before they love a recording."""
+"""Look up the MusicBrainz id of a recording by its names, as players do before they love it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ router = APIRouter(prefix="/1/metadata", tags=["metadata"], responses=schemas.RE
 Name = Annotated[str, Query(min_length=1, max_length=MAX_TEXT)]
 
 
-@router.get("/lookup", summary="Which recording is that?")
+@router.get("/lookup", summary="MusicBrainz id of a recording")
 async def lookup(
     _: User, ctx: Ctx, recording_name: Name, artist_name: Name, release_name: str | None = None
 ) -> JSONResponse:
-    """Find the corpus' recording of these names, as a listen is matched; an empty object if there is none.
+    """Find the recording of these names in the corpus, in the same way as listens are matched.
 
-    Only recordings with a MusicBrainz id are found, since the id is what players ask for.
+    The response is an empty object if there is none, or if the recording has no MusicBrainz id.
     """
-    del release_name  # an album does not change which recording it is
+    del release_name  # the album does not decide which recording it is
     return JSONResponse(await run_in_threadpool(_found, ctx, artist_name, recording_name))
 
 

@@ -1,10 +1,11 @@
-"""HTTP as players need it on the wire: header names as ListenBrainz writes them, and bodies of Java's requests.
+"""Uvicorn's HTTP protocol with two workarounds for players.
 
-Names of HTTP headers have no case, but some players look for exactly ``X-RateLimit-Remaining``. Uvicorn writes
-all names in small letters.
-
-Java's HTTP client offers HTTP/2 with each first request (``Upgrade: h2c``). A server may ignore the offer, but
-httptools then loses the body (https://github.com/MagicStack/httptools/issues/124), so it never sees the offer.
+- HTTP header names are case-insensitive, but some players look for exactly ``X-RateLimit-Remaining``. Uvicorn
+  writes
+  all names in lower case, so the names of ListenBrainz are restored.
+- Java's HTTP client offers HTTP/2 with its first request (``Upgrade: h2c``). A server may ignore the offer, but
+  then
+  httptools loses the body (https://github.com/MagicStack/httptools/issues/124). So the offer is removed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-NAMES: Final = (
+HEADER_NAMES: Final = (
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset-In",
@@ -23,13 +24,13 @@ NAMES: Final = (
     "Retry-After",
 )
 
-_SPELLING: Final = {name.lower().encode(): name.encode() for name in NAMES}
+_SPELLING: Final = {name.lower().encode(): name.encode() for name in HEADER_NAMES}
 _OFFER: Final = re.compile(rb"\r\nUpgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
 _LINE_START: Final = re.compile(b"(?<=\r\n)(?:" + b"|".join(_SPELLING) + b")(?=: )")
 
 
 class _Transport:
-    """A connection whose heads of answers are spelled anew; all else is that of the connection."""
+    """A transport that restores the case of header names, and is otherwise the wrapped transport."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -38,21 +39,21 @@ class _Transport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Write; uvicorn writes the head of an answer at once, and nothing else with it."""
+        """Write data. Uvicorn writes the head of a response in one piece of its own."""
         if data.startswith(b"HTTP/1.1 "):
             data = _LINE_START.sub(lambda found: _SPELLING[found[0]], data)
         self._transport.write(data)
 
 
-class SpelledHeaders(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol with ListenBrainz's spelling of `NAMES`, and without HTTP/2."""
+class PlayerHttpProtocol(HttpToolsProtocol):
+    """Uvicorn's HTTP protocol with the case of `HEADER_NAMES` and without offers of HTTP/2."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Take a connection."""
-        super().connection_made(_Transport(transport))  # type: ignore[arg-type]  # it has all of a transport's
+        """Accept a connection."""
+        super().connection_made(_Transport(transport))  # type: ignore[arg-type]  # it behaves as a transport
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; where no request is being answered, they begin with the head of one."""
+        """Receive data. If no request is in progress, it begins with the head of one."""
         if self.cycle is None or self.cycle.response_complete:
             head, end, body = data.partition(b"\r\n\r\n")
             data = _OFFER.sub(b"", head + end) + body

@@ -1,7 +1,7 @@
-"""Around every request: the access log, the metrics, and the headers that the request has earned.
+"""What surrounds every request: the access log, the metrics, and the rate-limit headers of the response.
 
-The access log is one JSON object a line on standard output. It holds neither tokens nor query strings, since
-ListenBrainz's validate-token takes a token there.
+The access log is written to standard output, one JSON object a line. It contains neither tokens nor query strings,
+because ListenBrainz's validate-token accepts a token in the query.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ access_log = logging.getLogger("segue.access")
 
 
 def log_to_stdout() -> None:
-    """Print the access log, one JSON object a line."""
+    """Write the access log to standard output, one JSON object a line."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     access_log.handlers = [handler]
@@ -28,13 +28,13 @@ def log_to_stdout() -> None:
     access_log.propagate = False
 
 
-class Observation:
-    """ASGI middleware; the outermost, so that it sees what the client gets.
+class RequestObserver:
+    """ASGI middleware. It is the outermost one, so it sees the response that the client gets.
 
     Parameters
     ----------
     app
-        What is observed.
+        The application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -52,8 +52,8 @@ class Observation:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                earned = [(k.lower().encode(), v.encode()) for k, v in state.get("headers", {}).items()]
-                message["headers"] = [*message["headers"], *earned]
+                extra = [(k.lower().encode(), v.encode()) for k, v in state.get("headers", {}).items()]
+                message["headers"] = [*message["headers"], *extra]
             await send(message)
 
         try:

@@ -1,0 +1,62 @@
+"""What the documents of the collection `tracks` are made of, and how a change of one is found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from segue.corpus.days import Days
+from segue.corpus.schema import PARTITION
+from segue.tracks.collection import FORM
+
+FIELDS = (
+    "title",
+    "artist",
+    "album",
+    "genre",
+    "type",
+    "language",
+    "split",
+    "year",
+    "duration_s",
+    "path",
+    "feature_version",
+    "sample_rate",
+    "features",
+    "flags",
+)
+
+
+def documents(tracks: DataFrame) -> DataFrame:
+    """Choose what documents are made of.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        Rows of `schema.TRACKS`.
+
+    Returns
+    -------
+    DataFrame
+        ``_id`` is the track id, `FIELDS` are as in the lake, `partition_date` is text (``YYYY-MM-DD``), and
+        ``digest`` is a hash of all these and of `segue.tracks.collection.FORM`.
+    """
+    day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
+    rows = tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
+    # Spark's hash skips nulls. So a text that moves from one column to the next would not show without `isnull`.
+    return rows.withColumn("digest", sf.xxhash64(sf.lit(FORM), *rows.columns, *map(sf.isnull, FIELDS)))
+
+
+def within(days: Days) -> dict[str, Any]:
+    """Return MongoDB's filter for documents whose partition date is one of these days."""
+    span = {
+        **({"$gte": days.first.isoformat()} if days.first else {}),
+        **({"$lte": days.last.isoformat()} if days.last else {}),
+    }
+    either: list[dict[str, Any]] = [
+        {PARTITION: span} if span else {},
+        {PARTITION: {"$in": list(map(str, days.late))}},
+    ]
+    return {"$or": either} if days.late else either[0]

@@ -1,0 +1,49 @@
+"""What the jobs of the DAG `corpus` report; `segue.runs.summaries` writes and reads these models.
+
+Version 0 is that of November 2026, when reports had no types. The methods `migrate` bring its documents into
+today's form.
+"""
+
+from __future__ import annotations
+
+from segue.corpus.reports.files import (
+    Comparison,
+    ExtractReport,
+    InventoryReport,
+    LakeVersions,
+    Outcomes,
+    PingReport,
+    Work,
+)
+from segue.corpus.reports.run import (
+    CorpusReports,
+    CorpusSummary,
+    Published,
+    PublishReport,
+)
+from segue.corpus.reports.tracks import (
+    NO_GENRE,
+    CleaningReport,
+    DayCounts,
+    GateReport,
+    Measured,
+)
+
+__all__ = [
+    "NO_GENRE",
+    "CleaningReport",
+    "Comparison",
+    "CorpusReports",
+    "CorpusSummary",
+    "DayCounts",
+    "ExtractReport",
+    "GateReport",
+    "InventoryReport",
+    "LakeVersions",
+    "Measured",
+    "Outcomes",
+    "PingReport",
+    "PublishReport",
+    "Published",
+    "Work",
+]

@@ -1,0 +1,209 @@
+"""What the jobs `inventory` and `extract` report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, ClassVar
+
+from pydantic import computed_field
+
+from segue.runs.summaries import Part, Report, fields_of
+
+
+class Comparison(Part):
+    """The music folder and the metadata, compared with the inventory so far.
+
+    Attributes
+    ----------
+    files : int
+    size_mb : float
+        Size of all files, megabytes.
+    partitions : int
+        Days on which these files entered the corpus.
+    new, gone, changed : int
+        Files that differ from the inventory so far.
+    with_metadata : int
+        Files that a row of the metadata names.
+    metadata : dict of str to int
+        What the metadata held and what of it was left out; `rows_without_file` is among them.
+    files_digest, metadata_digest : str
+        `segue.corpus.listing.digest`, and that of `segue.corpus.metadata.Metadata`.
+    """
+
+    files: int
+    size_mb: float
+    partitions: int
+    new: int
+    gone: int
+    changed: int
+    with_metadata: int
+    metadata: dict[str, int]
+    files_digest: str
+    metadata_digest: str
+
+
+class InventoryReport(Report):
+    """What the job `inventory` has found.
+
+    Attributes
+    ----------
+    music, source : str
+        Where the files are, and where their metadata come from.
+    found : Comparison
+    late_days : tuple of date
+        Earlier days that the nightly run processes again.
+    """
+
+    JOB: ClassVar[str] = "inventory"
+
+    music: str
+    source: str
+    found: Comparison
+    late_days: tuple[date, ...]
+
+    @classmethod
+    def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Read version 0, whose figures stood side by side."""
+        found = {**document, "size_mb": document.get("megabytes") or 0.0}
+        return {
+            **fields_of(cls, document),
+            "found": fields_of(Comparison, found),
+            "late_days": document.get("late_days", []),
+        }
+
+
+class PingReport(Report):
+    """What the job `extract` would do; it has done nothing.
+
+    Attributes
+    ----------
+    partitions : int
+        Days that were looked at.
+    would_extract : int
+        Files that are new or changed.
+    same_bytes : int
+        Files of another time of change that hold the same bytes as before.
+    """
+
+    JOB: ClassVar[str] = "ping"
+
+    partitions: int
+    would_extract: int
+    same_bytes: int
+
+
+class Work(Part):
+    """What an extraction has done itself; all is 0 where it found everything done.
+
+    Attributes
+    ----------
+    extracted : int
+        Files.
+    same_bytes : int
+        Files of another time of change that hold the same bytes as before.
+    extracted_mb : float
+        Size of the files that were extracted, megabytes.
+    extracting_s : float
+        Wall time of the extraction alone, seconds.
+    seconds : float
+        Wall time of the job, seconds.
+    """
+
+    extracted: int = 0
+    same_bytes: int = 0
+    extracted_mb: float = 0.0
+    extracting_s: float = 0.0
+    seconds: float = 0.0
+
+    def __add__(self, other: Work) -> Work:
+        """Add up field by field."""
+        return Work(**{name: getattr(self, name) + getattr(other, name) for name in Work.model_fields})
+
+    @computed_field  # type: ignore[prop-decorator] # mypy does not know properties below a decorator
+    @property
+    def tracks_per_s(self) -> float:
+        """Files extracted in a second; 0 where there were none."""
+        return self.extracted / self.extracting_s if self.extracting_s else 0.0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def mb_per_s(self) -> float:
+        """Megabytes extracted in a second; 0 where there were none."""
+        return self.extracted_mb / self.extracting_s if self.extracting_s else 0.0
+
+
+class Outcomes(Part):
+    """How the files of some days stand in the lake.
+
+    Attributes
+    ----------
+    files, features, rejects : int
+        Rows of the inventory and of the tables of outcomes.
+    rejected : dict of str to int
+        Rows of `rejects` by reason.
+    """
+
+    files: int
+    features: int
+    rejects: int
+    rejected: dict[str, int]
+
+
+class LakeVersions(Part):
+    """The last commit of each table that the integrated dataset is made from; -1 where there is no table."""
+
+    inventory: int
+    features: int
+    rejects: int
+
+
+class ExtractReport(Report):
+    """What the job `extract` has done, and how the files of its days stand after it.
+
+    Attributes
+    ----------
+    mode : str
+        A value of `segue.corpus.plan.Mode`.
+    days : str
+        Name of the days.
+    partitions : int
+        Days that have files.
+    lake : LakeVersions
+        After the extraction.
+    outcomes : Outcomes
+    to_retry : int
+        Files that the next run tries again although they have not changed, such as those without permission.
+    work : Work
+    """
+
+    JOB: ClassVar[str] = "extract"
+
+    mode: str
+    days: str
+    partitions: int
+    lake: LakeVersions
+    outcomes: Outcomes
+    to_retry: int
+    work: Work
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def skipped(self) -> int:
+        """Files that were done before."""
+        return max(self.outcomes.files - self.work.extracted, 0)
+
+    @classmethod
+    def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Read version 0, whose figures stood side by side."""
+        extracting_s = document["seconds_extracting"]
+        work = {
+            **document,
+            "extracting_s": extracting_s,
+            "extracted_mb": document["megabytes_per_s"] * extracting_s,
+        }
+        return {
+            **fields_of(cls, document),
+            "outcomes": fields_of(Outcomes, {**document, "files": document["inventory"]}),
+            "work": fields_of(Work, work),
+        }

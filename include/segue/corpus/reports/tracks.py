@@ -1,0 +1,152 @@
+"""What the job `integrate` and the quality gate report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, ClassVar
+
+from segue.runs.summaries import Part, Report, fields_of
+
+NO_GENRE = "(none)"
+"""What a report calls tracks without a genre."""
+
+
+class DayCounts(Part):
+    """Rows of the tables that must agree, of one day or of several.
+
+    Attributes
+    ----------
+    files : int
+        Rows of the inventory.
+    features, rejects, tracks : int
+    """
+
+    files: int = 0
+    features: int = 0
+    rejects: int = 0
+    tracks: int = 0
+
+    @property
+    def add_up(self) -> bool:
+        """Whether each file has one outcome, and each file with features is a track."""
+        return self.files - self.rejects == self.features == self.tracks
+
+    @property
+    def rejected_share(self) -> float:
+        """Share of the files that were rejected, 0 to 1."""
+        return self.rejects / max(self.files, 1)
+
+
+class Measured(Part):
+    """Figures of some days' tracks, as the quality gate wants to know them.
+
+    Attributes
+    ----------
+    tracks, distinct_tracks : int
+        Rows, and different track ids.
+    bad_vectors : int
+        Tracks whose vector is not 518 finite numbers.
+    shortest_s, longest_s : float or None
+        Durations, seconds; None without tracks.
+    null : dict of str to int
+        Tracks without a value, by column.
+    quantiles : dict of str to tuple of float, or None
+        By descriptor, at `segue.corpus.drift.PROBABILITIES`; None without tracks.
+    flagged : dict of str to int
+        Tracks with a flag of the kind `duplicate` or `outlier`.
+    flags, changes : dict of str to int
+        Tracks by code of a flag, and of what cleaning did to them.
+    genres : dict of str to int
+        Tracks by genre; `NO_GENRE` are those without one.
+    genre_weights : dict of str to float
+        By genre, see `segue.balance.class_weights`.
+    """
+
+    tracks: int
+    distinct_tracks: int
+    bad_vectors: int
+    shortest_s: float | None
+    longest_s: float | None
+    null: dict[str, int]
+    quantiles: dict[str, tuple[float, ...] | None]
+    flagged: dict[str, int]
+    flags: dict[str, int]
+    changes: dict[str, int]
+    genres: dict[str, int]
+    genre_weights: dict[str, float]
+
+
+class CleaningReport(Report):
+    """What the job `integrate` has done.
+
+    Attributes
+    ----------
+    asked_from, asked_to : date or None
+        The range of days that was asked for, inclusive; None is unbounded.
+    first_day, last_day : date or None
+        The first and the last day of this range that has files or tracks.
+    late_days : tuple of date
+        Days besides the range.
+    partitions : int
+        Days that have files or tracks.
+    metadata_digest : str
+        As of `Comparison`.
+    counts : DayCounts
+        Of all days together.
+    days : dict of str to DayCounts
+        By day; of a long range only the days that look worst.
+    measured : Measured
+    seconds : float
+        Wall time of the job, seconds.
+    """
+
+    JOB: ClassVar[str] = "integrate"
+
+    asked_from: date | None
+    asked_to: date | None
+    first_day: date | None
+    last_day: date | None
+    late_days: tuple[date, ...]
+    partitions: int
+    metadata_digest: str
+    counts: DayCounts
+    days: dict[str, DayCounts]
+    measured: Measured
+    seconds: float
+
+    @classmethod
+    def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Read version 0, whose figures stood side by side."""
+        asked_from, asked_to = document["range"]
+        days = {day: _counts_of_version_0(counts) for day, counts in document["days"].items()}
+        return {
+            **fields_of(cls, document),
+            "asked_from": asked_from,
+            "asked_to": asked_to,
+            "counts": _counts_of_version_0(document),
+            "days": days,
+            "measured": fields_of(Measured, document),
+        }
+
+
+class GateReport(Report):
+    """The verdict of the quality gate.
+
+    Attributes
+    ----------
+    passed : bool
+    tracks : int
+    failed : tuple of str
+        Each check that failed, with what was measured.
+    """
+
+    JOB: ClassVar[str] = "quality_gate"
+
+    passed: bool
+    tracks: int
+    failed: tuple[str, ...]
+
+
+def _counts_of_version_0(document: Mapping[str, Any]) -> dict[str, Any]:
+    return fields_of(DayCounts, {**document, "files": document["inventory"]})

@@ -1,0 +1,88 @@
+"""What a listener has played of the corpus: what recommendations are made from."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from segue.listens.events import Listen
+from segue.listens.removals import user_key
+
+KEPT_LISTENS = 500_000
+"""Listens kept in memory: some 100 MB. A listener who has more than that is kept alone."""
+
+KEPT_S = 300.0
+"""After so many seconds a listener's history is read again, because other processes write to MongoDB too."""
+
+
+@dataclass
+class History:
+    """A listener's listens: for each track id the times, in seconds since 1970, each once."""
+
+    times: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    read_at: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, listens: Iterable[tuple[str, int]]) -> History:
+        """Collect listens: track ids and times."""
+        times: dict[str, set[int]] = {}
+        for track_id, at in listens:
+            times.setdefault(sys.intern(track_id), set()).add(at)
+        # Thousands of listeners are kept, and a tuple takes a third of the memory of a set.
+        return cls({track_id: tuple(sorted(moments)) for track_id, moments in times.items()})
+
+    def __len__(self) -> int:
+        """Count the listens."""
+        return sum(map(len, self.times.values()))
+
+    def add(self, track_id: str, listened_at: int) -> bool:
+        """Add a listen; return False if it was there already."""
+        moments = self.times.get(track_id, ())
+        if listened_at in moments:
+            return False
+        self.times[sys.intern(track_id)] = (*moments, listened_at)
+        return True
+
+
+class HistoryCache:
+    """The histories of the listeners seen last, in memory.
+
+    Parameters
+    ----------
+    read
+        Reads the history of one listener, as :meth:`segue.listens.store.ListenStore.history` does.
+    """
+
+    def __init__(self, read: Callable[[str], History]) -> None:
+        self._read = read
+        self._kept: OrderedDict[str, History] = OrderedDict()  # by the user's key among the removals
+        self._kept_listens = 0
+
+    def of(self, user_name: str) -> History:
+        """Return a listener's history; it is empty if they have played nothing of the corpus."""
+        key = user_key(user_name)
+        kept = self._kept.get(key)
+        if kept is None or time.monotonic() - kept.read_at > KEPT_S:
+            self.forget([key])
+            kept = self._kept[key] = self._read(user_name)
+            self._kept_listens += len(kept)
+            while self._kept_listens > KEPT_LISTENS and len(self._kept) > 1:
+                self.forget([next(iter(self._kept))])
+        self._kept.move_to_end(key)
+        return kept
+
+    def add(self, events: Iterable[Listen]) -> None:
+        """Add stored listens to the histories that are in memory."""
+        for event in events:
+            kept = self._kept.get(user_key(event.user_name))
+            if kept is not None and event.track_id is not None:
+                self._kept_listens += kept.add(event.track_id, event.listened_at)
+
+    def forget(self, user_keys: Iterable[str] | None = None) -> None:
+        """Drop the histories of the given users, by their keys among the removals, or all; they are read again."""
+        for key in list(self._kept) if user_keys is None else user_keys:
+            if (kept := self._kept.pop(key, None)) is not None:
+                self._kept_listens -= len(kept)

@@ -1,0 +1,108 @@
+"""Bring the collection `listens` into today's form: its indexes, and the documents of the version before.
+
+The version before had two collections. `listens` had what the API shows, without `named`, `recordings`, `track_id`
+and `listener`. `plays` had what recommendations were made from: the matched listens, also those without names.
+Now `listens` has all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Final
+
+from pymongo import ReplaceOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from segue.listens.events import Listen
+from segue.listens.removals import Removals
+from segue.listens.store import COLLECTION, INDEXES, Document, ListenStore, document_of, event_of
+
+log = logging.getLogger(__name__)
+
+PLAYS: Final = "plays"
+OF_THE_API_BEFORE: Final = "user_name_1_listened_at_-1"
+OLD_FORM: Final = {"named": {"$exists": False}}
+MIGRATED_AT_ONCE: Final = 500
+
+
+def prepare(database: Database[Document], say: Callable[[str], None] = log.info) -> None:
+    """Bring the collection and its indexes into today's form.
+
+    The last index is made last, and documents of the form before are searched for only while it is missing or
+    `plays` is there. So a migration that was killed is taken up again, and one that is done costs two requests.
+    Several processes may migrate at the same time.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    say : callable, optional
+        Gets a sentence about every few hundred documents of the form before.
+    """
+    listens = database[COLLECTION]
+    *indexes, last = INDEXES
+    has_plays = bool(database.list_collection_names(filter={"name": PLAYS}))
+    if last.document["name"] in listens.index_information() and not has_plays:
+        return
+    _rewrite(listens, say)
+    if has_plays:
+        _take_over(database, say)
+        database[PLAYS].drop()
+    listens.create_indexes(indexes)
+    if OF_THE_API_BEFORE in listens.index_information():
+        listens.drop_index(OF_THE_API_BEFORE)
+    listens.create_indexes([last])
+
+
+def _rewrite(listens: Collection[Document], say: Callable[[str], None]) -> None:
+    """Write the documents of the form before anew, from their events."""
+    done = 0
+    for page in _pages(listens.find(OLD_FORM, batch_size=MIGRATED_AT_ONCE)):
+        # Neither one that has been removed since it was read, nor one that has been matched anew.
+        replaced = [ReplaceOne({"_id": each["_id"], **OLD_FORM}, document_of(event_of(each))) for each in page]
+        listens.bulk_write(replaced, ordered=False)
+        done += len(page)
+        say(f"{done:,} listens in MongoDB now have their track, for recommendations.")
+
+
+def _take_over(database: Database[Document], say: Callable[[str], None]) -> None:
+    """Copy the plays that `listens` has not got: mostly events of version 1, which have no names."""
+    store, removals, done = ListenStore(database), Removals(database), 0
+    try:
+        for page in _pages(database[PLAYS].find(batch_size=MIGRATED_AT_ONCE)):
+            ids = {"$in": [play["_id"] for play in page]}
+            there = {found["_id"] for found in database[COLLECTION].find({"_id": ids}, {"_id": 1})}
+            missing = [_event(play) for play in page if play["_id"] not in there]
+            removals.store(missing, store.put, store.discard)
+            done += len(page)
+            say(f"{done:,} plays in MongoDB are among the listens now.")
+    except OperationFailure:
+        if database.list_collection_names(filter={"name": PLAYS}):
+            raise
+        # Another process has copied all of them and dropped the collection.
+
+
+def _event(play: Document) -> Listen:
+    """Make an event of a play, which has no names.
+
+    Where the play had names in Kafka, the API has not yet read its message. When it does, it stores the event with
+    its names, so the event without names must have another id. A history holds a track once for each second, so
+    the two do not count twice.
+    """
+    named = play.get("recording_msid") is not None
+    return Listen(
+        schema_version=1,
+        event_id=f"{PLAYS}/{play['_id']}" if named else play["_id"],
+        user_name=play["user_name"],
+        track_id=play["track_id"],
+        listened_at=play["listened_at"],
+        recording_msid=play.get("recording_msid"),
+        recording_mbid=play.get("recording_mbid"),
+    )
+
+
+def _pages(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    return iter(lambda: list(islice(documents, MIGRATED_AT_ONCE)), [])

@@ -1,0 +1,110 @@
+"""What the job `ingest_listens` reports; `segue.runs.summaries` writes and reads these models.
+
+Version 0 is that of November 2026, when reports had no types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from segue.runs.summaries import Part, Report, fields_of
+
+
+class Ingested(Part):
+    """What was read from Kafka and written to the lake.
+
+    Attributes
+    ----------
+    messages : int
+        Messages of the window that was read.
+    events : int
+        Events that were written, each once.
+    unreadable : int
+        Messages that are no events.
+    days : int
+        Days of listening that were written.
+    offsets : dict of str to str
+        First and last offset of the window, by partition.
+    """
+
+    messages: int = 0
+    events: int = 0
+    unreadable: int = 0
+    days: int = 0
+    offsets: dict[str, str] = Field(default_factory=dict)
+
+
+class MissedArtist(Part):
+    """How many unmatched listens there are of an artist."""
+
+    artist: str
+    listens: int
+
+
+class Rematched(Part):
+    """What matching the unmatched listens again has come to, in listens.
+
+    Attributes
+    ----------
+    rematched, unmatched : int
+    unmatched_artists : tuple of MissedArtist
+        Those with the most unmatched listens.
+    """
+
+    rematched: int = 0
+    unmatched: int = 0
+    unmatched_artists: tuple[MissedArtist, ...] = ()
+
+
+class Held(Part):
+    """What the table holds of some days.
+
+    Attributes
+    ----------
+    days : str
+        Name of the days.
+    listens, matched, listeners : int
+    """
+
+    days: str
+    listens: int
+    matched: int
+    listeners: int
+
+
+class ListensReport(Report):
+    """What the job `ingest_listens` has done.
+
+    Attributes
+    ----------
+    ingested : Ingested
+    taken_back : int
+        Listens that were removed since users have taken them back.
+    rematched : Rematched
+    held : Held or None
+        None while nothing has been written to the table.
+    seconds : float
+        Wall time of the job, seconds.
+    """
+
+    JOB: ClassVar[str] = "ingest_listens"
+
+    ingested: Ingested
+    taken_back: int
+    rematched: Rematched
+    held: Held | None
+    seconds: float
+
+    @classmethod
+    def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Read version 0, whose figures stood side by side."""
+        return {
+            "ingested": fields_of(Ingested, document),
+            "taken_back": document.get("taken_back", 0),
+            "rematched": fields_of(Rematched, document),
+            "held": document.get("table"),
+            "seconds": document["seconds"],
+        }

@@ -1,0 +1,210 @@
+"""A recommender that may become the champion: what is kept with it, and how it takes the champion's place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from segue.connections.windows import Offsets
+from segue.errors import ModelError
+from segue.recommender.comparison import Row
+from segue.recommender.model import NAME, Recommender
+
+if TYPE_CHECKING:
+    from segue.connections.registry import Registry, Version
+
+LEARNED = "kafka_ends"
+"""Tag of a version: the offsets up to which it has learned the listens."""
+
+AS_OF = "as_of"
+"""Tag of a version that was trained for a past day: that day."""
+
+FULL = "full_training"
+"""Tag of an updated version: number of the full training that it descends from."""
+
+UPDATES = "updates_since_full_training"
+"""Tag of an updated version: how many updates lie between it and that full training."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a version comes from. The registry keeps it in the version's tags.
+
+    Parameters
+    ----------
+    learned : Offsets
+        Up to which offsets of the topic of listens the version has learned.
+    full_training : int, optional
+        Number of the full training that the version descends from; None for a full training itself.
+    updates : int
+        How many updates lie between the version and that full training.
+    as_of : date, optional
+        The past day that the version was trained for.
+    """
+
+    learned: Offsets
+    full_training: int | None = None
+    updates: int = 0
+    as_of: date | None = None
+
+    @classmethod
+    def of(cls, version: Version) -> Lineage:
+        """Read the tags of a version."""
+        full, day = version.tags.get(FULL), version.tags.get(AS_OF)
+        return cls(
+            Offsets.from_json(version.tags[LEARNED]),
+            int(full) if full else None,
+            int(version.tags.get(UPDATES, "0")),
+            date.fromisoformat(day) if day else None,
+        )
+
+    @classmethod
+    def made_from(cls, champion: Version, learned: Offsets, *, updates: int = 0) -> Lineage:
+        """Return the lineage of a candidate that some updates, or none, have made from a champion."""
+        before = cls.of(champion)
+        return cls(learned, before.full_training or champion.number, before.updates + updates)
+
+    def tags(self) -> dict[str, str]:
+        """Write the lineage as tags."""
+        tags = {LEARNED: self.learned.to_json()}
+        if self.full_training is not None:
+            tags |= {FULL: str(self.full_training), UPDATES: str(self.updates)}
+        if self.as_of is not None:
+            tags[AS_OF] = self.as_of.isoformat()
+        return tags
+
+
+@dataclass(frozen=True)
+class PromotionDecision:
+    """Whether a retraining has made a new champion.
+
+    Parameters
+    ----------
+    promoted : bool
+        Whether there is a new champion.
+    version : str
+        The champion now, such as ``recommender/3``; ``none`` if there is none.
+    reason : str
+        Why, in a sentence for the run's summary.
+    model : Recommender or None
+        The new champion.
+    figures : mapping of str to object
+        What was measured, for the run's summary.
+    html : str or None
+        The report of a full training.
+    """
+
+    promoted: bool
+    version: str
+    reason: str
+    model: Recommender | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    html: str | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Return the decision as the first lines of the run's summary."""
+        decision = "promoted" if self.promoted else "kept"
+        return {"decision": decision, "reason": self.reason, "model": self.version, **self.figures}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recommender that may become the champion.
+
+    Parameters
+    ----------
+    model : Recommender
+    lineage : Lineage
+    reason : str
+        Why it may, in a sentence for the run's summary.
+    figures : mapping of str to object
+        What was measured, for the run's summary and the version's report.
+    rows : sequence of Row
+        The comparison with the baselines, if it was compared with them.
+    html : str, optional
+        The report, kept with the version.
+    """
+
+    model: Recommender
+    lineage: Lineage
+    reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    rows: Sequence[Row] = ()
+    html: str | None = None
+
+    def register(self, registry: Registry) -> Version:
+        """Keep the candidate as a new version, which does not serve yet."""
+        recipe = self.model.recipe.summary()
+        metrics = {
+            _metric(f"{row.model}/{name}"): value
+            for row in self.rows
+            if row.task == "new tracks"
+            for name, value in row.metrics.items()
+        }
+        return registry.register(
+            NAME,
+            self.model.save,
+            parameters=_flat(recipe),
+            metrics=metrics,
+            tags=self.lineage.tags(),
+            report={
+                "reason": self.reason,
+                "recipe": recipe,
+                **self.figures,
+                "rows": [vars(row) for row in self.rows],
+            },
+            texts={} if self.html is None else {"report.html": self.html},
+        )
+
+    def promote(self, registry: Registry, *, successor_of: Version | None = None) -> PromotionDecision:
+        """Keep the candidate as a new version, and let it serve.
+
+        Parameters
+        ----------
+        registry : Registry
+        successor_of : Version, optional
+            The champion that the candidate was made from. If another version serves by now (because of a rollback
+            or another training), that version stays. Default: the candidate serves, whatever served before.
+        """
+        # There are many updates a day, so old versions are deleted. Keep versions trained for a past date, and the
+        # last full training, which updates are compared with.
+        full = self.lineage.full_training
+        registry.prune(NAME, lambda version: AS_OF in version.tags or version.number == full)
+        version = self.register(registry)
+        if successor_of is None:
+            registry.promote(version)
+        elif not registry.succeed(successor_of, version):
+            now = str(registry.champion(NAME))
+            reason = f"{version} was made from {successor_of}, but meanwhile {now} has become the champion"
+            say(reason)
+            return PromotionDecision(False, now, reason, figures=self.figures)
+        say(f"{version} is the champion")
+        return PromotionDecision(True, str(version), self.reason, self.model, self.figures, self.html)
+
+
+def load(version: Version) -> Recommender | None:
+    """Load a version; None, and a line in the log, if it is missing or damaged."""
+    try:
+        return Recommender.load(version.folder())
+    except ModelError as error:
+        say(f"{version} cannot be used. {error}")
+        return None
+
+
+def say(line: str) -> None:
+    """Write a line to the task's log at once."""
+    print(line, flush=True)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat
+
+
+def _metric(name: str) -> str:
+    """Spell the name of a metric as MLflow takes it, which refuses ``@``."""
+    return name.replace("@", "_at_").replace(" ", "_")

@@ -1,0 +1,180 @@
+"""One flow for every retraining of the recommender: read, screen, collect, decide, publish.
+
+There are three retrainings: in full (:mod:`.training`), by the listens that came since (:mod:`.incremental`), and
+by the tracks that came since (:mod:`.new_tracks`). They differ in which listens they read and in how they decide.
+Each is a `Retraining`, and :func:`retrain` runs it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from segue.connections import kafka, offsets
+from segue.connections.registry import Registry
+from segue.connections.windows import Offsets, OffsetWindow
+from segue.errors import TrainingError
+from segue.listens.removals import Removals
+from segue.listens.screening import Screened, screen
+from segue.recommender.candidate import Lineage, PromotionDecision
+from segue.recommender.material import Material
+from segue.recommender.model import NAME
+from segue.recommender.serving import release
+from segue.runs.progress import step
+from segue.tracks.reading import read_tracks
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+    from pyspark.sql import DataFrame, SparkSession
+
+    from segue.connections.registry import Version
+    from segue.settings import Settings
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a retraining starts from, looked up once before anything is read.
+
+    Parameters
+    ----------
+    registry : Registry
+    champion : Version or None
+        The version that served when the retraining started.
+    topic : OffsetWindow
+        All that the topic of listens held then. A retraining that reads only the lake does not ask Kafka: then it
+        has no partitions.
+    window : OffsetWindow
+        The messages that the retraining works on. It learns from them and from everything before them.
+    removed : mapping of str to float
+        What users have taken back: :meth:`segue.listens.removals.Removals.all`.
+    """
+
+    registry: Registry
+    champion: Version | None
+    topic: OffsetWindow
+    window: OffsetWindow
+    removed: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def end_offsets(self) -> Offsets:
+        """Where the topic of listens ended."""
+        return self.topic.ends
+
+    @property
+    def learned(self) -> Offsets:
+        """Up to which offsets of the topic the champion has learned.
+
+        If the topic ends before these offsets, it was deleted and made anew. Of the new topic the champion has
+        learned nothing.
+        """
+        learned = Lineage.of(self.champion).learned if self.champion else Offsets({})
+        return Offsets({}) if learned.ahead_of(self.end_offsets) else learned
+
+    def keep(
+        self, reason: str, figures: Mapping[str, Any] | None = None, html: str | None = None
+    ) -> PromotionDecision:
+        """Decide that the champion goes on serving."""
+        return PromotionDecision(False, str(self.champion or "none"), reason, figures=figures or {}, html=html)
+
+
+class Retraining(ABC):
+    """What distinguishes one retraining from another."""
+
+    @property
+    def reads_topic(self) -> bool:
+        """Whether listens are read from Kafka as well as from the lake."""
+        return True
+
+    def window_in(self, topic: OffsetWindow) -> OffsetWindow:
+        """Return the messages to work on, given all that the topic of listens holds."""
+        return topic
+
+    def nothing_to_do(self, start: Start) -> str | None:
+        """Return why the champion stays before anything is read; None if the retraining is to go on."""
+        del start
+        return None
+
+    @abstractmethod
+    def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
+        """Read the listens: columns as of :func:`segue.listens.training_data.read_until`."""
+
+    @abstractmethod
+    def decide(self, spark: SparkSession, start: Start, material: Material) -> PromotionDecision:
+        """Make a candidate, and promote it or keep the champion."""
+
+    def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
+        """Return what the run's summary says about this retraining only."""
+        del start, screened, decision
+        return {}
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a retraining has done.
+
+    Parameters
+    ----------
+    decision : PromotionDecision
+    figures : dict
+        Counts of listens and listeners, for the run's summary.
+    """
+
+    decision: PromotionDecision
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what belongs in the run's summary."""
+        return self.decision.summary() | self.figures
+
+
+def retrain(
+    retraining: Retraining, spark: SparkSession, database: Database[dict[str, Any]], settings: Settings
+) -> Retrained:
+    """Run a retraining. It commits no offsets.
+
+    Parameters
+    ----------
+    retraining : Retraining
+    spark : SparkSession
+    database : pymongo.database.Database
+        The corpus' database.
+    settings : Settings
+
+    Raises
+    ------
+    TrainingError
+        If there is no topic of listens, or there are no listens, or too few to learn from.
+    """
+    start = look_up(retraining, database, settings)
+    if reason := retraining.nothing_to_do(start):
+        return Retrained(start.keep(reason))
+    if retraining.reads_topic and not start.topic.spans:
+        raise TrainingError(f"There is no Kafka topic {start.topic.topic!r}: `segue up` makes it.")
+    messages = retraining.read(spark, settings, start)
+    tracks = read_tracks(spark, "title", "artist", "features").cache()
+    with step("Reading and screening the listens"):
+        screened = screen(messages, tracks, start.removed)
+    if not screened.read:
+        raise TrainingError(
+            f"Neither the Kafka topic {start.topic.topic!r} nor the lake holds listens. Send some, such as those "
+            "of simulated listeners (`segue demo` does), and run again."
+        )
+    material = Material.read(screened.listens, tracks)
+    tracks.unpersist()  # from here on ALS needs the memory of Spark
+    decision = retraining.decide(spark, start, material)
+    served = release.publish(database, decision, material, start.removed)
+    figures = {"listeners_served": served} | screened.summary() | retraining.figures(start, screened, decision)
+    return Retrained(decision, figures)
+
+
+def look_up(retraining: Retraining, database: Database[dict[str, Any]], settings: Settings) -> Start:
+    """Look up what a retraining starts from: the topic, the champion and the removals."""
+    registry = Registry(settings)
+    champion = registry.champion(NAME)  # before the topic, which then reaches at least as far as the champion
+    topic = OffsetWindow(settings.listens_topic, {})
+    if retraining.reads_topic:
+        topic = offsets.whole_topic(kafka.config(settings), topic.topic)
+    removed = Removals(database).all()
+    return Start(registry, champion, topic, retraining.window_in(topic), removed)
