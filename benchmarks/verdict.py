@@ -1,4 +1,4 @@
-"""What must be true after the whole chain, whatever it took: counts, models, recommendations, memory."""
+"""Check the result of the whole chain: counts, models, recommendations, memory."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SERVICES = {"listens-api": 0.6 * GB, "live": 0.6 * GB, "mongo": 1.5 * GB}
 def faults(
     settings: Settings, size: Size, progress: Progress, used: Used, database: Database[dict[str, Any]]
 ) -> list[str]:
-    """Look at everything that the steps which were done must have left.
+    """Check the results of the steps that were done.
 
     Returns
     -------
     list of str
-        A sentence for each thing that is not as it must be.
+        A sentence for each check that failed.
     """
     found = [*progress.failures.values(), *_memory(used)]
     if "corpus" in progress.done:
@@ -68,7 +68,7 @@ def _memory(used: Used) -> Iterator[str]:
 
 
 def _counts(settings: Settings, *, with_listens: bool) -> dict[str, Any]:
-    """Count what the lake holds."""
+    """Count the rows of the lake's tables."""
     os.environ.update(spark_conf.environment(settings))
     with spark.job("benchmark-counts") as session:
         lake = Lake(session, settings.lake_uri)

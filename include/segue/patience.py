@@ -1,4 +1,4 @@
-"""End a wait when nothing moves any more, however long the work takes."""
+"""End a wait when nothing moves any more, whatever the total duration of the work."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Patience:
     Parameters
     ----------
     still_s : float
-        After so many seconds without a movement the wait is over.
+        Seconds without a movement after which the wait is over.
     clock : callable, optional
-        Returns seconds.
+        Returns the current time in seconds.
 
     Examples
     --------
@@ -31,12 +31,13 @@ class Patience:
         self._seen: object = None
 
     def is_over(self, seen: object) -> bool:
-        """Look at the work once more.
+        """Compare the state of the work with the one seen before.
 
         Parameters
         ----------
         seen : object
-            What moves: states, sizes, lines. A value that differs from the one before is a movement.
+            States, sizes, lines or anything else that changes while work goes on. A value that differs from the
+            one before is a movement.
 
         Returns
         -------

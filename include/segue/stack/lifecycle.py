@@ -1,4 +1,4 @@
-"""Up and down: the stack as a whole."""
+"""Start and stop the whole stack."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from segue.stack.service import Service, stop
 from segue.tracks import collection
 
 PARTS = ("kafka", "mongo", "airflow", "api", "live")
-BUSY = "Another `segue up`, `down` or `clean` is at work on {home}. Wait until it has finished."
+BUSY = "Another `segue up`, `down` or `clean` is running for {home}. Wait until it has finished."
 
 Say = Callable[[str], None]
 
 
 def services(settings: Settings, parts: Sequence[str] = PARTS) -> list[Service]:
-    """Describe the services of `parts`, in the order of a table."""
+    """Return the descriptions of the services of `parts`, in the order in which they are shown."""
     made = {
         "kafka": lambda: [kafka.service(settings)],
         "mongo": lambda: [documents.service(settings)],
@@ -63,7 +63,7 @@ def running(settings: Settings) -> Settings:
 
 
 def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: None) -> None:
-    """Make the services of `parts` run: those that do are left alone, the others are started.
+    """Start the services of `parts` that do not run. Leave the others alone.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
     parts : sequence of str, optional
         Some of `PARTS`.
     say : callable, optional
-        Gets a sentence about each thing done.
+        Called with a sentence about each step.
 
     Raises
     ------
     StackError
-        If a port is taken or a service does not become healthy. Whatever this call started is stopped again.
+        If a port is taken or a service does not become healthy. The services that this call started are stopped.
     PrerequisiteError
         If Java is missing or too old.
     """
@@ -92,7 +92,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
 
 
 def down(settings: Settings, say: Say = lambda _: None) -> None:
-    """Stop the running stack of this home, with every process that belongs to it."""
+    """Stop the running stack of this home, with all its processes."""
     with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
         alive = processes.state_dirs(settings.home)
         if not alive:
@@ -185,7 +185,7 @@ class _BringUp:
 
 
 def _stop(state_dir: Path) -> None:
-    """Stop Airflow and the listens API before what they use, then whatever is left."""
+    """Stop Airflow and the listens API, then the services that they use, then all remaining processes."""
     recorded = {pid_file.stem for pid_file in (state_dir / "run").glob("*.json")}
     for names in (recorded - {"kafka", "mongo"}, recorded & {"kafka", "mongo"}):
         with ThreadPoolExecutor() as pool:
