@@ -60,7 +60,7 @@ COMPARED = 2_000
 FMA_TRACKS, FMA_ARTISTS, FMA_LAST_ID = 106_574, 16_341, 155_320
 FMA_FIRST_DAY, FMA_DAYS = date(2008, 11, 26), 3_047
 BIO_CHARACTERS = 2_000
-"""Length of an artist's made-up biography. FMA's tracks.csv has 260 MB, most of it texts that Segue does not use."""
+"""Length of a made-up biography. FMA's tracks.csv has 260 MB, most of it texts that Segue does not use."""
 
 JVM = "spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1"
 """As in dags/corpus.py."""
