@@ -127,7 +127,7 @@ class Chain:
         Raises
         ------
         SegueError
-            If a DAG run fails, or nothing has moved for too long.
+            If a DAG run fails, or nothing has changed for too long.
         """
         self._step = step
         getattr(self, f"_{step}")()
@@ -181,7 +181,7 @@ class Chain:
                 return datetime.fromisoformat(found["generated_at"]).timestamp(), found["count"]
 
             def stored() -> bool:
-                # Until a list is stored, the API ranks anew at each call. A stored list is the same twice.
+                # Until a list is stored, the API ranks anew at each call. Two equal answers are the stored list.
                 made, count = read()
                 return (made, count) == read() and count > 0 and made > began
 
@@ -254,7 +254,7 @@ class Chain:
         self._wait("all listens are stored", lambda: stored() >= self._progress.sent, stored)
 
     def _wait(self, what: str, is_there: Callable[[], bool], moving: Callable[[], Any]) -> None:
-        """Wait for a result, as long as something moves."""
+        """Wait for a result; fail if nothing changes for `STILL_S` seconds."""
         patience = Patience(STILL_S)
         while not is_there():
             if patience.is_over(seen := moving()):
@@ -266,10 +266,10 @@ class Chain:
 
 
 def _each_once(events: Iterator[Listen], people: dict[str, None]) -> Iterator[Listen]:
-    """Drop plays that are the same event as another, and record the listeners.
+    """Keep one of the plays that are the same event, and record the listeners.
 
-    A listener's plays come one after the other. Where sessions overlap, a track may be played twice in the same
-    second. Segue counts both as one listen.
+    All plays of a listener follow each other. If sessions overlap, a track may be played twice in the same second.
+    Segue counts both plays as one listen.
     """
     for name, plays in groupby(events, key=lambda event: event.user_name):
         people[name] = None
@@ -279,9 +279,9 @@ def _each_once(events: Iterator[Listen], people: dict[str, None]) -> Iterator[Li
 def go_through(
     chain: Chain, steps: list[str], progress: Progress, file: Path, sampler: Sampler, console: Console
 ) -> None:
-    """Do the remaining steps. If one fails, the later ones are tried all the same.
+    """Do the remaining steps, the later ones even if an earlier one fails.
 
-    If the corpus fails, nothing else is tried.
+    If the step ``corpus`` fails, no other step is tried.
     """
     for step in steps:
         if step in progress.done:

@@ -1,14 +1,15 @@
 """A corpus of any size: MP3 clips spliced from the sample corpus, with tags, a table of days, and damaged files.
 
-- Each clip joins the beginnings of three pieces of one genre, all slower or all faster than the median. That makes
-  16 genres, such as ``Slow Reel``. Every title is unique, so no two files have the same bytes.
+- Each clip joins the beginnings of three pieces of one genre, all slower or all faster than the genre's median.
+  That makes 16 genres, such as ``Slow Reel``. Every title is unique, so no two files have the same bytes.
 - Artists and genres have long tails: an artist's share of the clips, and a genre's share of the artists, follow
   Zipf's law. An artist has one genre. One clip in twenty has no genre tag.
 - Names are in the tags, as in a collection. ``metadata.csv`` has what tags do not: track id and day of entry, 35
   clips a day, as in FMA.
-- One file in a hundred is damaged, in each way of `REASONS` in turn.
+- One file in a hundred is damaged. The kinds of damage in `REASONS` take turns.
 
-The same arguments give the same bytes, and clip number 5 is the same in a corpus of any size with as many artists.
+The same arguments produce the same bytes. Clip number 5 is the same in a corpus of any size, if the number of
+artists is the same.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from segue.demo.damage import DAMAGES
 from segue.demo.workers import run_in_processes
 from segue.errors import CorpusError
 
-VERSION = 1  # increase it whenever the same arguments would make other files
+VERSION = 1  # increase it if the same arguments no longer make the same files
 MANIFEST = "clips.json"
 FIRST_DAY = date(2008, 11, 26)
 PER_DAY = 35
@@ -44,7 +45,7 @@ PER_JOB = 500
 PER_ARTIST = 6.5
 ZIPF_ARTISTS, ZIPF_GENRES = 0.8, 1.0
 UNLABELLED = 0.05
-DAMAGED = 50  # which of a hundred
+DAMAGED = 50  # which clip of each hundred is damaged
 SPLICED = 3
 SHORT_S = 0.5
 
@@ -55,7 +56,7 @@ REASONS = {
     "silence": "SILENT",
     "short": "TOO_SHORT",
 }
-"""From a way to be damaged to the code of the rejection that is right for it."""
+"""For each kind of damage, the code with which Segue should reject the file."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Recipe:
         return fmean(len(p.data) / len(p.ends) * frames for pool in self.pools.values() for p in pool) + 500
 
     def damage(self, number: int) -> str | None:
-        """In which way a clip is damaged."""
+        """Return how a clip is damaged; None if it is not."""
         in_hundred, hundreds = number % 100, number // 100
         return list(REASONS)[hundreds % len(REASONS)] if in_hundred == DAMAGED else None
 

@@ -5,9 +5,9 @@
     .venv/bin/python benchmarks/corpus.py rows             106,574 rows through merge, clean, gate and publish
     .venv/bin/python benchmarks/corpus.py all FOLDER       all of them
 
-FOLDER has MP3s. They are copied as often as needed, each copy with its own title, so that no two are equal. The
-jobs are started by spark-submit, as the DAG starts them. Document server and lake are temporary. CPU is that of
-all processes of a job, from the start of the JVM to its end. Wall time is only meaningful on a quiet machine.
+FOLDER has MP3s. The benchmark copies them as often as needed. Each copy has its own title, so no two are equal. It
+starts the jobs by spark-submit, as the DAG does. Document server and lake are temporary. CPU is that of all
+processes of a job, from the start of the JVM to its end. Wall time is only meaningful on a quiet machine.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ Kind = TypeVar("Kind", bound=summaries.Report)
 CORES = 2
 CLIPS = (500, 1_000, 2_000, 4_000)
 COMPARED = 2_000
-"""So many clips run through the loop, and on one core too."""
+"""Number of clips that are always measured, on one core too."""
 
 FMA_TRACKS, FMA_ARTISTS, FMA_LAST_ID = 106_574, 16_341, 155_320
 FMA_FIRST_DAY, FMA_DAYS = date(2008, 11, 26), 3_047
 BIO_CHARACTERS = 2_000
-"""FMA's tracks.csv has 260 MB for its tracks, most of it texts that nobody asks for."""
+"""Length of a made-up biography. FMA's tracks.csv has 260 MB, most of it texts that Segue does not use."""
 
 JVM = "spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1"
 """As in dags/corpus.py."""
@@ -85,7 +85,7 @@ from segue.corpus import publications
 from segue.settings import get_settings
 print(publications.present(get_settings(), date.today()))
 """
-"""What the task skip_unless_changed does, but for Airflow and one query."""
+"""Does what the task skip_unless_changed does, without Airflow and without one of its queries."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 PR_SET_CHILD_SUBREAPER = 36

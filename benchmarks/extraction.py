@@ -4,13 +4,14 @@
     python benchmarks/extraction.py accuracy FOLDER   largest error of each family against librosa
     python benchmarks/extraction.py memory            resident memory for a one-hour file
     python benchmarks/extraction.py start             CPU of a fresh process until its first features
-    python benchmarks/extraction.py halving           CPU of an output: our halving of the sample rate, and soxr's
+    python benchmarks/extraction.py halving           CPU of an output sample when Segue or soxr halves the rate
 
 FOLDER has audio files: use 40 MP3s or more for meaningful figures. The cost of decoding depends on the bit rate.
-FMA's clips have 250 kbit/s (93 GiB / 106,574 / 30 s), and rendered ones far less; --as-fma encodes them at 256.
+FMA's clips have 250 kbit/s (93 GiB / 106,574 / 30 s), and rendered ones far less; --as-fma encodes these at 256.
 
 All times are CPU time of one thread, user and system. A round runs every contender on a clip before the next clip,
-and the best round counts. Measure on a quiet machine: other processes' use of the caches slows all but decoding.
+and the best round counts. Measure on a quiet machine: if other processes use the caches, all but decoding is
+slower.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ The benchmark makes the clips, starts its own stack, and runs everything through
 corpus, listens of simulated listeners, the lake, both trainings with their nightly settings, the incremental
 retraining by its sensor, a live recommendation, a second run of the corpus, then ten new files and one night's
 DAGs. Meanwhile it samples the resources of all processes. At the end it writes tables in Markdown (``report.md``
-in the home). For each check that fails it prints a sentence, and it then exits with 1. If nothing has moved for 15
-minutes, a wait ends with an error.
+in the home). For each check that fails it prints a sentence, and it then exits with 1. A wait ends with an error
+if nothing has changed for 15 minutes.
 
 The same command continues a run that was interrupted, or in which a step failed.
 """
@@ -45,7 +45,7 @@ FEWEST_LISTENERS = 50
 DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
 PIECES = 240
 ELSEWHERE = ("mongo_uri", "kafka_bootstrap_servers", "lake", "metadata", "mlflow_tracking_uri", "tuning_storage")
-"""Settings that would send this benchmark's data into somebody's own stores."""
+"""Settings with which this benchmark would write into the user's own stores."""
 IDLE_SAMPLES = 3
 CORPUS, SAMPLES = "full", "samples.jsonl"
 

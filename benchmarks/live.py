@@ -48,8 +48,9 @@ BATCH = 20
 CATCH_UP_S = 60
 PROBE_EVERY_S = 0.5
 LOOK_EVERY_S = 0.05
-"""How long a sampled listener waits between two reads: so much too late the figure may be, and a read. Reads as
-fast as they go take half a core from what is measured, and at 100 listens/s the queue then grows to seconds."""
+"""How long a sampled listener waits between two reads. The figure may be too high by this time and that of a read.
+Without a pause, the reads would take half a core from the measured services. At 100 listens/s the queue would then
+grow to seconds."""
 
 
 @dataclass

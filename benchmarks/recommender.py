@@ -289,7 +289,7 @@ def size(
     """Train at the nightly settings, rank for every listener, and update: wall, CPU and peak memory of each step.
 
     The listens are made up. Popularity and activity have long tails. Every listener has three of 40 tastes, and
-    each taste has a sound. MongoDB, Kafka and the lake take no part.
+    each taste has a sound. The benchmark does not use MongoDB, Kafka or the lake.
     """
     import tempfile
     from pathlib import Path
@@ -367,7 +367,7 @@ def long_tailed(
 
 
 def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:
-    """Turn plays into the listeners to recommend to; no play is recent."""
+    """Make the listeners to recommend to from play counts; no play is recent."""
     from segue.recommender.serving.recommend import Listener
 
     rows = (slice(*play_counts.indptr[i : i + 2]) for i in range(play_counts.shape[0]))
@@ -378,7 +378,7 @@ def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:
 
 
 FEWEST = 10
-"""Listeners on average whose mean is worth a row."""
+"""The table has no row for a task with fewer listeners (average of the data sets)."""
 
 METHODS = ("Segue", "ALS", "EASE", "item cosine", "popularity", "content only")
 

@@ -32,7 +32,7 @@ DAG = "incremental_retraining"
 LISTENERS, SEED = 200, 2026
 """The audience of the demo: mostly listeners whom the champion knows."""
 PROMOTED_S = 30
-"""After the run has ended: what does not serve by then was not promoted."""
+"""Seconds to wait after the run has ended. If no new model serves by then, none was promoted."""
 
 
 def main() -> None:

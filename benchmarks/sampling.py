@@ -1,12 +1,12 @@
 """Sample the resources of a stack's processes every few seconds into a JSON-lines file, and add them up.
 
-A process's environment names its service (`segue.stack.processes`). Airflow's ``AIRFLOW_CTX_…`` name the task
-whose Spark job it belongs to. Each sample is appended as a line. So a run that is killed keeps its samples, and a
-continued run adds to them.
+A process's environment names its service (`segue.stack.processes`). If the process belongs to a Spark job,
+Airflow's ``AIRFLOW_CTX_…`` variables name the job's task. Each sample is appended as a line. So a run that is
+killed keeps its samples, and a continued run adds to them.
 
 - *CPU* and *bytes* of a task are summed over its processes and the children that these have waited for. The
-  largest sum of all samples counts. Work after the last sample is not seen. A task that starts no process counts
-  for the scheduler.
+  largest sum of all samples counts. Work after the last sample is missing. The costs of a task that starts no
+  process count for the scheduler.
 - *CPU* of a service is that of its own processes, without tasks.
 - *PSS* (proportional set size) divides shared pages among the processes that share them.
 - *Bytes* are those moved by read and write calls, whether from the page cache or the disk.
@@ -29,7 +29,7 @@ import psutil
 from segue.stack import processes
 
 IDLE = "idle"
-"""The step in which nothing is asked of the stack."""
+"""The step in which the stack has nothing to do."""
 
 
 class Sampler:
@@ -75,7 +75,7 @@ class Sampler:
         Raises
         ------
         RuntimeError
-            If sampling has ended before, for the reason that stands on standard error.
+            If sampling has ended before that. Standard error has the reason.
         """
         while self._taken < samples:
             if not self._thread.is_alive():

@@ -60,7 +60,7 @@ async def idle(sensors: int, seconds: float) -> tuple[float, float]:
 
 
 async def wake(settings: Settings, number: int) -> float:
-    """Return the seconds from the acknowledged event that makes it enough to the trigger's firing."""
+    """Return the seconds from the acknowledgement of the one event that is needed until the trigger fires."""
     group = f"wake-{number}"
     config = {"bootstrap_servers": settings.kafka_bootstrap}
     await asyncio.to_thread(offsets.commit, config, group, offsets.whole_topic(config, TOPIC))

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SAMPLES_PER_FRAME = 1152
-"""Of MPEG 1, layer III, the only kind that is read here."""
+"""Samples per frame of MPEG 1, layer III, the only format that this module reads."""
 
 _KBIT_S = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _RATES = (44_100, 48_000, 32_000)
 _FIELDS = 0b1111  # frames, bytes, table for seeking, quality
-_TABLE = 100  # its entries: where a percent of the time begins, in 256ths of the bytes
+_TABLE = 100  # entries of the seek table: where each percent of the time begins, in 256ths of the bytes
 _CRC_POLYNOMIAL = 0xA001
 
 
@@ -50,12 +50,12 @@ def read_piece(mp3: bytes) -> Piece:
     Parameters
     ----------
     mp3 : bytes
-        MPEG 1, layer III, with a Xing header that has all four fields, perhaps behind an ID3v2 tag.
+        MPEG 1, layer III, with a Xing header that has all four fields, with or without an ID3v2 tag before it.
 
     Raises
     ------
     ValueError
-        If it is another file.
+        If the file is of another kind, or its last frame is cut.
     """
     at = _after_id3(mp3)
     header = mp3[at : at + _frame_bytes(mp3, at)]
@@ -114,7 +114,7 @@ def _with_header(header: bytes, ends: Sequence[int]) -> bytes:
         made[lame + 22] &= 0xF0  # samples of padding at the end: the low 12 bits of three bytes
         made[lame + 23] = 0
         made[lame + 28 : lame + 32] = size.to_bytes(4, "big")
-        made[lame + 32 : lame + 34] = b"\0\0"  # a checksum of the music, which no decoder looks at
+        made[lame + 32 : lame + 34] = b"\0\0"  # a checksum of the music, which no decoder checks
         made[lame + 34 : lame + 36] = _crc16(made[: lame + 34]).to_bytes(2, "big")
     return bytes(made)
 

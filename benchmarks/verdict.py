@@ -25,7 +25,7 @@ GB = 1e9
 ONE_PROCESS = 4 * GB
 TOGETHER = 10 * GB
 SERVICES = {"listens-api": 0.6 * GB, "live": 0.6 * GB, "mongo": 1.5 * GB}
-"""The most memory (PSS, bytes) that one process, all of the stack together, and single services may take."""
+"""Limits of memory (PSS, bytes): for any one process, for the whole stack, and for single services."""
 
 
 def faults(
