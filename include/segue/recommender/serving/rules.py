@@ -55,7 +55,7 @@ def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.integer[Any]]
 
 
 def mix(new: Iterable[int], familiar: Iterable[int], *, count: int, discover: float) -> list[int]:
-    """Interleave new and familiar tracks so that the share of new ones is right in any beginning of the list.
+    """Interleave new and familiar tracks. Every beginning of the list has the same share of new tracks.
 
     Parameters
     ----------
