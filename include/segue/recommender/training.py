@@ -1,7 +1,7 @@
 """Train the recommender in full: choose everything anew, compare with the baselines, promote.
 
-All choices are made on a validation window. The result is compared with the baselines on the test window after
-it. The model that is promoted is then fitted to all listens. Between full trainings, :mod:`.incremental` learns the
+All choices are made on a validation window. The result is compared with the baselines on the test window after it.
+The model that is promoted is then fitted to all listens. Between full trainings, :mod:`.incremental` learns the
 new listens.
 """
 
@@ -92,8 +92,9 @@ def train_in_full(
 ) -> PromotionDecision:
     """Choose everything anew, compare with the baselines, and promote.
 
-    A candidate is not promoted if it ranks worse than popularity and chance does not explain the difference
-    (95 %). If no version serves yet, or the champion is damaged, popularity then serves until a training is better.
+    A candidate is not promoted if it ranks worse than popularity and the difference is significant (95 %
+    confidence). If no version serves yet, or the champion is damaged, popularity then serves until a training is
+    better.
 
     Parameters
     ----------
