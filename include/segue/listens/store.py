@@ -68,7 +68,7 @@ class ListenStore:
                 self._listens.insert_many(documents, ordered=False)
 
     def replace(self, events: Iterable[Listen]) -> None:
-        """Replace the stored events that have the same ids."""
+        """Store events. They replace the stored events that have the same ids."""
         documents = [document_of(event) for event in events]
         if documents:
             self._listens.bulk_write(
