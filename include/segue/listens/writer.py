@@ -91,7 +91,7 @@ class _Stuck:
 class EventWriter:
     """An asyncio front of one idempotent Kafka producer with ``acks=all``.
 
-    - `write` returns after every replica has acknowledged every record, else it raises `NotWritten`.
+    - `write` returns after every replica has acknowledged every record. Otherwise it raises `NotWritten`.
     - At most `max_pending` records wait; more are refused at once, so memory is bounded while the broker is away.
     - The broker may be away at the start and may come and go.
 

@@ -81,7 +81,7 @@ class Comparison:
 
 
 def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
-    """Choose a recipe on the validation window, fit it to all plays before the test window, and compare there.
+    """Choose a recipe on the validation window, fit it to all plays before the test window, and compare on that.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ class IncrementalUpdate(Retraining):
         return self.window
 
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
-        """Read all listens up to the window's end. Listens of the window, and those not learned, have offsets."""
+        """Read all listens up to the window's end. Those of the window, and those not learned, have their offset."""
         say(f"Reading the topic {self.window.topic!r} up to a window of {self.window.size:,} messages …")
         learned = start.learned
         since = {

@@ -47,7 +47,7 @@ MANIFEST = "recommender.json"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The tracks that can be recommended, in the order of every array.
+    """The tracks that can be recommended. Every array of the model has the same order of tracks.
 
     Parameters
     ----------

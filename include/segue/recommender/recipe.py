@@ -38,7 +38,7 @@ TRIALS = 8
 ITERATIONS = (5, 15)
 
 LARGEST_FIT = 3e11
-"""A fit of ALS with more :func:`multiplications` is not tried. So many take MLlib some 250 s of CPU time."""
+"""A fit of ALS with more :func:`multiplications` is not tried. That many take MLlib some 250 s of CPU time."""
 
 # The first choice of each is the safest with little data; see _prefer.
 SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)

@@ -3,8 +3,8 @@
 There are three retrainings:
 
 - a full training (:mod:`.training`);
-- an update by the listens that are new since the last one (:mod:`.incremental`);
-- an update by the tracks that are new since the last one (:mod:`.new_tracks`).
+- an update by the listens that the champion has not learned (:mod:`.incremental`);
+- an update by the tracks that are new in the corpus (:mod:`.new_tracks`).
 
 They differ in which listens they read and in how they decide. Each is a `Retraining`, and :func:`retrain` runs it.
 """

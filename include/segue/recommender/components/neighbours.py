@@ -14,7 +14,7 @@ from scipy import linalg, sparse
 from segue.runs.progress import parts, step
 
 EASE_TRACKS = 12_000
-"""EASE relates only this many tracks: those with the most listeners. It inverts a matrix of this size."""
+"""EASE relates only this many tracks, those with the most listeners, because it inverts a matrix of this size."""
 
 DOUBLE_PRECISION_TRACKS = 6_000
 """With more tracks the inverse is computed in single precision, which halves its memory."""

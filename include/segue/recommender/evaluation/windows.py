@@ -17,7 +17,7 @@ VALIDATION_SHARE, TEST_SHARE = 0.2, 0.1
 """Shares of all plays. Validation has more: the best choice on a tenth of few plays is often just the luckiest."""
 
 HOLDOUT_SHARE = 0.2
-"""Share of each listener's tracks that is held out where the plays have no times."""
+"""Share of each listener's tracks that is held out if the plays have no times."""
 
 
 @dataclass(frozen=True)
