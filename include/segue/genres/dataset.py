@@ -34,7 +34,7 @@ MIN_TRACKS = 10
 """A genre with fewer tracks is left out, because its parts would be empty or too small to measure anything."""
 
 PARTITION_TRACKS = 5_000
-"""The table gets one more Spark partition for each so many tracks."""
+"""The dataset gets one more Spark partition per this many tracks, up to the default parallelism."""
 
 MIN_ARTISTS = 5
 """A genre with fewer artists is split by track. If it were split by artist, all of it could fall into one part."""

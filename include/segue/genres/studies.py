@@ -128,7 +128,7 @@ def enqueue_again(study: Study, trial: FrozenTrial) -> None:
 
 
 def enqueue_killed(study: Study) -> None:
-    """Mark the trials that were running when an earlier process was killed as failed, and enqueue them again."""
+    """Mark as failed the trials that were running when an earlier process was killed, and enqueue them again."""
     from optuna.trial import TrialState
 
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

@@ -74,7 +74,10 @@ class IncrementalUpdate(Retraining):
         return self.window
 
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
-        """Read all listens up to the window's end. Those of the window, and those not learned, have their offset."""
+        """Read all listens up to the window's end.
+
+        The listens of the window have their offset, and so have those that the champion has not learned.
+        """
         say(f"Reading the topic {self.window.topic!r} up to a window of {self.window.size:,} messages …")
         learned = start.learned
         since = {
