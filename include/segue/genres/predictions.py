@@ -44,8 +44,7 @@ def predict_missing_genres(
     -------
     dict
         ``labelled``: the number of tracks that were predicted. ``labels``: the champion, or the reason why
-        nothing was done. A damaged champion is such a reason and not an error, because the next training replaces
-        it.
+        nothing was done. A damaged champion is such a reason and no error: the next training replaces it.
     """
     champion = registry.champion(MODEL_NAME)
     if champion is None:

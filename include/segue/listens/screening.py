@@ -43,7 +43,7 @@ class Screened:
         return self.read - self.rejected.total()
 
     def summary(self) -> dict[str, object]:
-        """Return the counts for the run's summary. Used and rejected messages add up to all messages."""
+        """Return the counts for the run's summary; they add up."""
         return {"messages": self.read, "used": self.used, "rejected": dict(self.rejected)}
 
 

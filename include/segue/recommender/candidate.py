@@ -118,7 +118,7 @@ class Candidate:
     model : Recommender
     lineage : Lineage
     reason : str
-        Why it may become the champion, in a sentence for the run's summary.
+        Why it may, in a sentence for the run's summary.
     figures : mapping of str to object
         What was measured, for the run's summary and the version's report.
     rows : sequence of Row

@@ -104,7 +104,7 @@ class IncrementalUpdate(Retraining):
         return _update(start, champion, model, material, not_learned, replayed)
 
     def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
-        """Return what the window held, how much waits after it, and the time from its first event to promotion."""
+        """Return what the window held, what waits behind it, and how long it took from the first event on."""
         figures = {
             "window": self.window.to_json(),
             "messages_in_window": screened.in_window,

@@ -31,7 +31,7 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class TrackPlacement(Retraining):
-    """Update the champion to the current catalogue."""
+    """Bring the champion to the catalogue as it is now."""
 
     def nothing_to_do(self, start: Start) -> str | None:
         """Refuse if there is no champion."""

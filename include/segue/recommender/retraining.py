@@ -109,7 +109,7 @@ class Retraining(ABC):
         """Make a candidate, and promote it or keep the champion."""
 
     def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
-        """Return the figures that only this kind of retraining adds to the run's summary."""
+        """Return what the run's summary says about this retraining only."""
         del start, screened, decision
         return {}
 

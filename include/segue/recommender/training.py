@@ -75,7 +75,7 @@ class FullTraining(Retraining):
         return replace(decision, figures={**decision.figures, "forgotten_users": {trace: forgotten}})
 
     def figures(self, start: Start, screened: Screened, decision: PromotionDecision) -> dict[str, Any]:
-        """Return the window that the new champion has learned; an empty window if the old champion was kept."""
+        """Return the window that the champion has now learned; an empty one if it was kept."""
         del screened
         learned = start.window if decision.promoted else OffsetWindow(start.window.topic, {})
         return {"learned": learned.to_json()}
