@@ -19,8 +19,8 @@ PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 
 FORM: Final = 1
-"""Number of the form of a document. Raise it when the same track is to give another document, such as with other
-`descriptors`: the next publication then replaces every document. A test pins what the number stands for."""
+"""Number of the form of a document. Raise it when the document of the same track is to change, such as its
+`descriptors`. The next publication then replaces every document. A test pins what the number stands for."""
 
 VALIDATOR: Final[dict[str, Any]] = {
     "$jsonSchema": {
@@ -39,8 +39,8 @@ VALIDATOR: Final[dict[str, Any]] = {
                 "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
             },
             "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
-            # No pattern: SecantusDB's Rust server compiles it for each document, which is five sixths of an
-            # insert.
+            # No pattern, because SecantusDB's Rust server would compile it for each document. This would take five
+            # sixths of the time of an insert.
             PARTITION: {"bsonType": "string", "minLength": 10, "maxLength": 10},
         },
     },
@@ -57,8 +57,8 @@ MIGRATED_AT_ONCE: Final = 500
 def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None) -> Collection[Any]:
     """Migrate the collection, its indexes and its validator to the current form.
 
-    The validator is set last, and old documents are searched for only if it differs. So a killed migration is
-    continued by the next call, and a finished one costs nothing.
+    The validator is set last, and old documents are searched for only if it differs. So the next call continues a
+    killed migration, and a finished migration costs nothing.
 
     Parameters
     ----------

@@ -42,8 +42,8 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     Returns
     -------
     DataFrame
-        It has `PARTITIONS` partitions. One task reads everything from an embedded server, which reads all
-        documents even for a range of ids.
+        It has `PARTITIONS` partitions. An embedded server reads all documents even for a range of ids, so one task
+        reads everything from it.
 
     Raises
     ------
