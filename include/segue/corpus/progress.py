@@ -12,16 +12,16 @@ from threading import Event, Thread
 from pyspark import Accumulator, SparkContext
 
 EVERY_S = 5.0
-"""Pause between two lines at first."""
+"""Seconds between two lines at first."""
 
 EVERY_SHARE = 1 / 15
 MAX_EVERY_S = 15.0
-"""Pause between two lines after four minutes, so that the log of a day has 6,000 of them and not 17,000."""
+"""Seconds between two lines after four minutes. The log of a day then has 6,000 lines, not 17,000."""
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What the workers have done so far. A task that runs again counts twice, so these are no exact sums."""
+    """What the workers have done so far. A task that runs again counts twice, so the numbers are not exact."""
 
     tracks: Accumulator[int]
     rejected: Accumulator[int]
@@ -35,13 +35,13 @@ class Counters:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is.
+    """The progress of the work.
 
     Attributes
     ----------
     counters : Counters
     tracks, size_bytes : int
-        Of all the work.
+        Number and size of all files of the work.
     started : float
         Clock of `time.monotonic`, seconds.
     """
@@ -104,7 +104,7 @@ def pause_s(elapsed_s: float) -> float:
     Parameters
     ----------
     elapsed_s : float
-        Since the work began.
+        Seconds since the work began.
 
     Returns
     -------
