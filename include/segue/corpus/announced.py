@@ -67,7 +67,7 @@ def changes(lake: Lake, database: Database[Any], days: Days) -> list[Change]:
 
 
 def note(database: Database[Any], announced: Sequence[Change]) -> None:
-    """Store what has been announced, so that `changes` can compare with it."""
+    """Store what has been announced. Later, `changes` compares with it."""
     writes = [
         ReplaceOne({"_id": change.day}, {PARTITION: change.day} | asdict(change), upsert=True)
         if change.tracks

@@ -1,4 +1,4 @@
-"""The fields of the documents in the collection `tracks`, and the digest that shows if a document has changed."""
+"""The fields of the documents in the collection `tracks`, and the digest that shows whether one has changed."""
 
 from __future__ import annotations
 

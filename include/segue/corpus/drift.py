@@ -30,7 +30,7 @@ class GenreShift:
     Attributes
     ----------
     vanished : float
-        Share that the genres which are now gone had together, 0 to 1.
+        Sum of the earlier shares of the genres that are gone, 0 to 1.
     risen : float
         Largest rise of a genre's share.
     """

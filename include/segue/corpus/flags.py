@@ -60,9 +60,9 @@ def flag_duplicate_content(rows: DataFrame) -> DataFrame:
 def flag_duplicate_name(rows: DataFrame) -> DataFrame:
     """Flag a track with the artist, title and duration of an earlier one: ``duplicate_name:<track_id>``.
 
-    The tracks of one name are sorted by duration. Neighbours that differ by at most `TOLERANCE_S` belong to the
-    same chain, and the tracks of a chain count as one recording. This separates the copies of a studio recording
-    from those of a live one. The earliest track of each chain is not flagged.
+    Tracks with the same artist and title are sorted by duration. Neighbours that differ by at most `TOLERANCE_S`
+    belong to the same chain. The tracks of a chain count as copies of one recording. So the copies of a studio
+    recording are not mixed with those of a live one. The earliest track of each chain is not flagged.
 
     Tracks whose title is only their file's name are not compared. Tracks that `flag_duplicate_content` has flagged
     are not flagged again.

@@ -50,7 +50,7 @@ class Check:
 
     @property
     def remedy(self) -> str:
-        """The setting and the value of it that would let the check pass; empty if no setting could."""
+        """The setting, with a value that would let the check pass; empty if no setting could."""
         if not self.setting or math.isnan(self.value):
             return ""
         outwards = math.ceil if self.value > self.high else math.floor

@@ -47,7 +47,7 @@ COMMIT = re.compile(r"(\d{20})\.json$")
 """File name of a commit in Delta's log. It contains the number of the commit."""
 
 ATTEMPTS = 5
-"""How often a commit is tried if, each time, another job first commits other days that are in the same file."""
+"""Number of attempts of a commit. An attempt fails if another job commits other days of the same file first."""
 
 OVERTAKEN = (
     ConcurrentAppendException,

@@ -88,7 +88,7 @@ def list_audio(
     music_dir : Path or UPath
         Root of the corpus.
     through : callable, optional
-        Receives the files as they are found, and passes them on. A counter is an example.
+        Receives the files as they are found, and yields them again. For example, it may count them.
 
     Returns
     -------

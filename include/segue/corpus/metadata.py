@@ -1,4 +1,4 @@
-"""The common form of metadata, to which every source converts its own: one row per track."""
+"""The common form of metadata. Every source converts its own to this form: one row per track."""
 
 from __future__ import annotations
 

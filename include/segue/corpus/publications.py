@@ -32,7 +32,7 @@ RULES: Final = tuple(Path(folder) for package in (segue.corpus, segue.tracks) fo
 
 
 def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limits: Settings) -> str:
-    """Return a digest of all that decides what is published. It changes if any of it changes.
+    """Return a digest of everything that decides what is published.
 
     Parameters
     ----------

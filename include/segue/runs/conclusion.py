@@ -66,7 +66,7 @@ def conclude(database: Database[Any], run_id: str, job: str, **more: Any) -> sum
 
 
 def shortfall(total: Mapping[str, Any]) -> str | None:
-    """Explain why a training that succeeded has not used everything, or has learned nothing.
+    """Describe what a training that succeeded could not do.
 
     Parameters
     ----------
