@@ -51,7 +51,7 @@ def header_token(request: Request) -> str | None:
 
 
 def plain_token(token: str) -> str:
-    """Decode a token if it is in base64. Jellyfin's plugin stores tokens so, and sends some of them undecoded."""
+    """Decode a token if it is in base64. Jellyfin's plugin encodes tokens, and sends some of them undecoded."""
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), validate=True).decode("ascii")
     except ValueError:

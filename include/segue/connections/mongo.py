@@ -40,8 +40,8 @@ def client(
     Returns
     -------
     pymongo.MongoClient
-        Its dates have the time zone UTC. This function does not set ``connectTimeoutMS``; `uri` may. pymongo drops
-        its connections when a heartbeat takes longer than this limit.
+        Its dates have the time zone UTC. Only `uri` sets ``connectTimeoutMS``, because pymongo drops its
+        connections when a heartbeat takes longer than this limit.
     """
     stated = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     return MongoClient(

@@ -83,8 +83,7 @@ def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None)
 def balance(lake: Lake, days: Collection[date]) -> Outcomes:
     """Correct the outcomes of some days, count them, and check that each file has exactly one.
 
-    Outcomes need a correction if a file was removed or has another track id, or if it is in both tables after a
-    kill.
+    Outcomes are corrected if a file was removed or has another track id, or if it is in both tables after a kill.
 
     Parameters
     ----------
