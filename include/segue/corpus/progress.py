@@ -11,6 +11,8 @@ from threading import Event, Thread
 
 from pyspark import Accumulator, SparkContext
 
+from segue.runs.progress import Movement
+
 EVERY_S = 5.0
 """Seconds between two lines at first."""
 
@@ -67,33 +69,40 @@ class Progress:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Print a line every few seconds while the body runs, and one at its end."""
-        with shown(self.line, self.started):
+        with shown(self.line, self._done, self.started):
             yield
+
+    def _done(self) -> tuple[int, int]:
+        return self.counters.tracks.value, self.counters.size_bytes.value
 
 
 @contextmanager
-def shown(line: Callable[[], str], started: float) -> Iterator[None]:
-    """Print a line every few seconds while the body runs, and one at its end.
+def shown(line: Callable[[], str], done: Callable[[], object], started: float) -> Iterator[None]:
+    """Print a line every few seconds while the body runs, unless nothing moves, and one at its end.
 
     Parameters
     ----------
     line : callable
         Returns the line.
+    done : callable
+        As of `segue.runs.progress.Movement`.
     started : float
         Clock of `time.monotonic` when the work began, seconds.
     """
-    done = Event()
+    ended = Event()
 
     def show() -> None:
-        while not done.wait(pause_s(time.monotonic() - started)):
-            print(line(), flush=True)
+        movement = Movement(done)
+        while not ended.wait(pause_s(time.monotonic() - started)):
+            if movement.since_last_look():
+                print(line(), flush=True)
 
     thread = Thread(target=show, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        done.set()
+        ended.set()
         thread.join()
         print(line(), flush=True)
 

@@ -177,7 +177,7 @@ def _write(
 
     write = write_documents(settings.mongo, database.name, written)
     ordered = tasks.sortWithinPartitions(PARTITION, "_id")
-    with shown(line, started):
+    with shown(line, lambda: written.value, started):
         refused = ordered.mapInArrow(write, "refused string").collect()
     if refused:
         raise CorpusError(f"MongoDB has refused {len(refused):,} tracks, such as {refused[0].refused}")

@@ -4,8 +4,8 @@
     Item cosine: 25% after 0:01:00, about 0:03:00 left
     Item cosine: done in 0:03:52
 
-If a step has a detail, it prints a line only when the detail has changed. So a reader of the log can tell a job
-that works from a job that hangs. The demo reads the log for this, too.
+A step prints a line only if it has made progress: more is done, or the job has used CPU time. So a reader of the log
+can tell a job that works from one that hangs. The demo reads the log for this, too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,15 @@ from datetime import timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
+import psutil
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 EVERY_S = 15.0
+
+BUSY = 0.05
+"""A job that uses this share of a core is working. Spark's JVM and driver take 0.7 % of a core when they wait."""
 
 Item = TypeVar("Item")
 Say = Callable[[str], None]
@@ -64,9 +69,44 @@ class Step:
         left = timedelta(seconds=round(elapsed.total_seconds() * (1 - self.share) / self.share))
         return f"{self.what}: {self.share:.0%} after {elapsed}, about {left} left"
 
-    def mark(self) -> object:
-        """Return a value that changes with the progress of the work: the detail, or else the elapsed time."""
-        return self.detail() if self.detail else self.elapsed
+    def done(self) -> object:
+        """Return what has been done so far: the detail, or else the share."""
+        return self.detail() if self.detail else self.share
+
+
+class Movement:
+    """Distinguish a job that works from one that hangs.
+
+    Parameters
+    ----------
+    done : callable
+        Returns what has been done so far. Any value that changes with the work will do.
+    """
+
+    def __init__(self, done: Callable[[], object]) -> None:
+        self._look = done
+        self._done, self._cpu_s, self._at = done(), cpu_s(), time.monotonic()
+
+    def since_last_look(self) -> bool:
+        """Return whether more has been done since the last look, or the job was `BUSY`."""
+        before, cpu_before, then = self._done, self._cpu_s, self._at
+        self._done, self._cpu_s, self._at = self._look(), cpu_s(), time.monotonic()
+        return self._done != before or self._cpu_s - cpu_before >= BUSY * (self._at - then)
+
+
+def cpu_s() -> float:
+    """Return the CPU time of this job in seconds: this process, Spark's JVM, and their children."""
+    process = psutil.Process()
+    parent = process.parent()
+    root = parent if parent and parent.name() == "java" else process  # spark-submit's JVM starts the driver
+    total = 0.0
+    for each in (root, *root.children(recursive=True)):
+        try:
+            times = each.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
 
 
 def note(line: str) -> None:
@@ -95,10 +135,9 @@ def step(what: str, detail: Callable[[], str] | None = None, say: Say = note) ->
 
     def show() -> None:
         nonlocal said
-        seen = running.mark()
+        movement = Movement(running.done)
         while not ended.wait(EVERY_S):
-            if (now := running.mark()) != seen:
-                seen = now
+            if movement.since_last_look():
                 said += 1
                 say(running.line())
 
