@@ -4,8 +4,8 @@
     Item cosine: 25% after 0:01:00, about 0:03:00 left
     Item cosine: done in 0:03:52
 
-A step prints a line only if it has made progress: more is done, or the job has used CPU time. So a reader of the log
-can tell a job that works from one that hangs. The demo reads the log for this, too.
+A step prints a line only if it has made progress: more is done, or the job has used CPU time. So a reader of the
+log can tell a job that works from one that hangs. The demo reads the log for this, too.
 """
 
 from __future__ import annotations
