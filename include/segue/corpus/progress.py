@@ -78,14 +78,14 @@ class Progress:
 
 @contextmanager
 def shown(line: Callable[[], str], done: Callable[[], object], started: float) -> Iterator[None]:
-    """Print a line every few seconds while the body runs, unless nothing moves, and one at its end.
+    """Print a line every few seconds while the body makes progress, and a last line at its end.
 
     Parameters
     ----------
     line : callable
         Returns the line.
     done : callable
-        As of `segue.runs.progress.Movement`.
+        As for `segue.runs.progress.Movement`.
     started : float
         Clock of `time.monotonic` when the work began, seconds.
     """
