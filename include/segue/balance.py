@@ -1,7 +1,8 @@
 """Class weights, with which rare classes count as much as common ones.
 
-The cleaning report states the weights of the tracks that a run has integrated. These may be of a single day, and
-include duplicates. So a training computes the weights of its own tracks again, with the same function.
+The cleaning report states the weights of the tracks that a run has integrated. These tracks may be those of a
+single day, and may include duplicates. So each training computes the weights of its own tracks, with the same
+function.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All configuration: every field is an environment variable with the prefix ``SEGUE_``.
+"""The whole configuration. Every field is an environment variable with the prefix ``SEGUE_``.
 
 The code is the same on one machine and on a cluster; only these values differ.
 """
@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     @field_validator("music", mode="before")
     @classmethod
     def _url_or_folder(cls, place: object) -> object:
-        """Keep a URL from becoming a relative path."""
+        """Keep a URL as it is, so that it does not become a relative path."""
         return UPath(str(place)) if "://" in str(place) else place
 
     @field_validator("music")
@@ -217,9 +217,9 @@ class Settings(BaseSettings):
         """Connection string of the document server.
 
         With ``journal=true`` an acknowledged write survives a kill -9. With ``w=majority`` it survives the loss of
-        one of several servers. The other options are for a busy embedded server: Java's driver fails on late
-        answers to its streaming heartbeat, and both drivers drop their connections when a heartbeat takes longer
-        than ``connectTimeoutMS``.
+        one of several servers. The other options are for an embedded server that is busy. They are needed because
+        Java's driver fails on late answers to its streaming heartbeat. Both drivers also drop their connections
+        when a heartbeat takes longer than ``connectTimeoutMS``.
         """
         waits = "serverMonitoringMode=poll&connectTimeoutMS=120000&socketTimeoutMS=300000"
         options = f"directConnection=true&w=majority&journal=true&{waits}"
@@ -260,7 +260,7 @@ def get_settings() -> Settings:
 
 
 def read_settings(**values: Any) -> Settings:
-    """Read the settings from given values, and those that are missing from the environment.
+    """Read the settings from given values. Read the missing ones from the environment.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ class RejectionError(Exception):
     reason
         Reason code.
     message
-        One sentence for the table of rejects, without the path, which the row has.
+        One sentence for the table of rejects. It does not name the path, because the row has it.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:

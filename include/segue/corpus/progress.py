@@ -14,16 +14,16 @@ from pyspark import Accumulator, SparkContext
 from segue.runs.progress import Movement
 
 EVERY_S = 5.0
-"""Pause between two lines at first."""
+"""Seconds between two lines at first."""
 
 EVERY_SHARE = 1 / 15
 MAX_EVERY_S = 15.0
-"""Pause between two lines after four minutes, so that the log of a day has 6,000 of them and not 17,000."""
+"""Seconds between two lines after four minutes. The log of a day then has 6,000 lines, not 17,000."""
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What the workers have done so far. A task that runs again counts twice, so these are no exact sums."""
+    """What the workers have done so far. A task that runs again counts twice, so the numbers are not exact."""
 
     tracks: Accumulator[int]
     rejected: Accumulator[int]
@@ -37,13 +37,13 @@ class Counters:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is.
+    """The progress of the work.
 
     Attributes
     ----------
     counters : Counters
     tracks, size_bytes : int
-        Of all the work.
+        Number and size of all files of the work.
     started : float
         Clock of `time.monotonic`, seconds.
     """
@@ -78,14 +78,14 @@ class Progress:
 
 @contextmanager
 def shown(line: Callable[[], str], done: Callable[[], object], started: float) -> Iterator[None]:
-    """Print a line every few seconds while the body runs, unless nothing moves, and one at its end.
+    """Print a line every few seconds while the body makes progress, and a last line at its end.
 
     Parameters
     ----------
     line : callable
         Returns the line.
     done : callable
-        As of `segue.runs.progress.Movement`.
+        As for `segue.runs.progress.Movement`.
     started : float
         Clock of `time.monotonic` when the work began, seconds.
     """
@@ -113,7 +113,7 @@ def pause_s(elapsed_s: float) -> float:
     Parameters
     ----------
     elapsed_s : float
-        Since the work began.
+        Seconds since the work began.
 
     Returns
     -------

@@ -35,7 +35,7 @@ def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float
     Raises
     ------
     StackError
-        If the live recommendations read nothing, or do not react, for `STILL_S`.
+        If the live recommendations do not read listens, or do not react, for `STILL_S`.
     """
     config = kafka.config(settings)
     patience = Patience(STILL_S)

@@ -1,4 +1,4 @@
-"""Damaged audio files, as every collection has some: one function for each kind, and the expected rejection."""
+"""Kinds of damaged audio files, as they occur in every collection, with the rejections that are expected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Damage:
     reasons
         Correct reason codes for the rejection. Decoders may find the same fault at different stages.
     apply
-        Makes the bytes of the damaged file from the undamaged MP3 and a random generator.
+        Function that makes the bytes of the damaged file from the undamaged MP3 and a random generator.
     """
 
     suffix: str
@@ -36,7 +36,7 @@ def _empty(_mp3: bytes, _rng: random.Random) -> bytes:
 
 
 def _noise(_mp3: bytes, rng: random.Random) -> bytes:
-    # Without 0xFF no decoder can find an MPEG frame header by chance.
+    # Without the byte 0xFF, no decoder can find an MPEG frame header by chance.
     return bytes(rng.randrange(255) for _ in range(60_000))
 
 

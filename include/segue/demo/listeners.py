@@ -1,10 +1,11 @@
-"""Simulated listeners with stated tastes, who play the tracks of a corpus.
+"""Simulated listeners with known tastes, who play the tracks of a corpus.
 
-With them, a recommender has something to learn before anybody has listened. Every event has the source
-``simulated``, and every name begins with ``sim-``.
+A recommender can learn from them before any real user has listened. Every event has the source ``simulated``, and
+every name begins with ``sim-``.
 
-A listener has some tastes: genres, and neighbourhoods of a track by sound. They play in sessions, each in the mood
-of one taste. Popular tracks are played more often, and a part of the plays repeats earlier ones.
+A listener has several tastes. A taste is a genre, or the tracks that sound like a certain track. Listeners play in
+sessions; in each session they follow one taste, the mood of the session. Popular tracks are played more often, and
+a part of the plays repeats earlier ones.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Listener:
 def audience_of(settings: Settings, *, listeners: int, seed: int) -> Audience:
     """Simulate listeners of the integrated dataset in MongoDB.
 
-    The collection is read twice, in pages. Only the names of a track and its place by sound stay in memory.
+    The collection is read twice, in pages. Only a track's names and its position in `Sounds` stay in memory.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def _pages(collection: Collection[dict[str, Any]], *fields: str) -> Iterator[lis
 
 @dataclass(frozen=True)
 class Sounds:
-    """A space in which near tracks sound alike: the first principal components, with unit variance.
+    """A space in which tracks that sound alike are near: the first principal components, with unit variance.
 
     Attributes
     ----------
@@ -131,7 +132,7 @@ class Sounds:
         first, count = None, 0
         for page in pages:
             features = np.asarray(page, dtype=np.float64)
-            if first is None:  # subtracted, so that a constant feature has exactly no variance
+            if first is None:  # subtracted, so that the variance of a constant feature is exactly 0
                 first = features[0]
                 total, products = np.zeros(first.size), np.zeros((first.size, first.size))
             features = features - first
@@ -151,7 +152,7 @@ class Sounds:
         return cls(first + mean, axes / scale[:, np.newaxis])
 
     def place(self, features: ArrayLike) -> NDArray[np.float64]:
-        """Return the places of tracks, shape (n_tracks, n_dimensions)."""
+        """Return the positions of tracks, shape (n_tracks, n_dimensions)."""
         placed: NDArray[np.float64] = (np.asarray(features, dtype=np.float64) - self.origin) @ self.axes
         return placed
 
@@ -169,7 +170,7 @@ class Audience:
         Number of people.
     seed : int
     places : ndarray of float64, shape (n_tracks, n_dimensions), optional
-        Places of `tracks` by `Sounds`. Default: computed from their features.
+        Positions of `tracks` in `Sounds`. Default: computed from their features.
     """
 
     def __init__(
@@ -242,7 +243,7 @@ class Audience:
         Yields
         ------
         Listen
-            Ordered by listener, not by time, as Kafka gets them from many players.
+            Ordered by listener, not by time. Kafka also receives events of many players out of order.
         """
         random = np.random.default_rng([self.seed, int(start.timestamp()), events])
         plays = random.multinomial(events, self._activity)

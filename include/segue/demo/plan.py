@@ -54,7 +54,7 @@ def draw(scores: dict[str, list[Score]], pieces: int, seed: int) -> list[Piece]:
         Scores by genre, see `segue.demo.scores.catalogue`.
     pieces
         Number of undamaged pieces, divided among the genres as equally as possible. Damaged files are added: one
-        for forty pieces, at least two.
+        for every forty pieces, at least two.
     seed
         Seed of every random choice.
 

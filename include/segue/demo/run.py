@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CORPUS = "corpus"
 RECOMMENDER = "recommender"
 TRAINING: dict[str, dict[str, Any]] = {"genre_model": {"trials": 3}, RECOMMENDER: {}}
-"""DAGs that train, in this order, with their params. Three trials make a short search, not a good one."""
+"""DAGs that train, in this order, with their params. A search with three trials is short but not good."""
 RETRAINING = "incremental_retraining"
 ANSWER = "live recommendations"
 MIN_LISTENERS, MAX_LISTENERS = 200, 2_000
@@ -82,7 +82,7 @@ def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
     Returns
     -------
     Outcome
-        If one model cannot be trained, the others are trained all the same.
+        If one model cannot be trained, the others are still trained.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _noted(name: str, outcome: Outcome, say: Say) -> Iterator[None]:
 
 
 def crowd(tracks: int) -> int:
-    """Choose the number of listeners. A large corpus needs more of them, or most tracks would never be played.
+    """Choose the number of listeners. With too few listeners, most tracks of a large corpus would never be played.
 
     Examples
     --------

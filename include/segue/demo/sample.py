@@ -1,7 +1,7 @@
 """The sample corpus: real music, rendered once on this machine from scores.
 
-Every file is written whole or not at all. So the next call continues a rendering that was interrupted, killed or
-stopped by a full disk. ``sample.json`` beside the music lists the files of the folder, and says whether it is
+Every file is written completely or not at all. If a rendering was interrupted, killed or stopped by a full disk,
+the next call continues it. ``sample.json`` beside the music lists the files of the folder, and says whether it is
 complete.
 """
 
@@ -221,7 +221,7 @@ def _tagged(mp3: bytes, piece: Piece) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     part = path.with_name(f".{path.name}{_PART}")
     try:
         part.write_bytes(data)

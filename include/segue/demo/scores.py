@@ -2,9 +2,9 @@
 
 Only headers are read here, no notes, so the whole catalogue of about 6,000 scores takes a second.
 
-The artist is what the file states: the composer or collector of a tune, or the region of a folk song. If one
-composer wrote a whole genre, it is a group of works. No artist is invented. Every genre has several, so that it
-can be split by artist.
+The artist comes from the file: it is the composer or collector of a tune, or the region of a folk song. If one
+composer wrote a whole genre, the artist is a group of works. No artist is invented. Every genre has several
+artists, so that it can be split by artist.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Performance:
 
     @classmethod
     def draw(cls, rng: random.Random) -> Performance:
-        """Draw a performance. It is independent of the piece on purpose."""
+        """Draw a performance. It is deliberately independent of the piece."""
         return cls(
             ensemble=rng.choice(sorted(ENSEMBLES)),
             tempo=round(rng.uniform(84, 138), 1),

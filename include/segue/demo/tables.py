@@ -1,4 +1,4 @@
-"""The two tables beside the music: metadata with errors like those of real tables, and sources."""
+"""The two tables beside the music: the metadata, with errors as in real tables, and the sources."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _row_without_file(number: int, like: Row) -> Row:
 
 
 def _soil(rows: list[Row], rng: random.Random) -> None:
-    """Put errors into a share of the labelled rows: each kind into different rows, and into at least one."""
+    """Put errors into some labelled rows. Each kind of error gets its own rows, at least one."""
     kinds = (
         (0.03, "duration", lambda _: rng.choice(["0:30", "n/a", "2:31", "half a minute"])),
         (0.02, "duration", lambda _: rng.choice(["0", "-30", "30000", "9999999"])),

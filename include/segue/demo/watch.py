@@ -1,6 +1,6 @@
 """Follow a DAG run in the terminal: one live line per task, with the newest line of its log.
 
-No wait has a fixed limit, because a large corpus takes hours. A wait ends when nothing has moved for `STILL_S`.
+No wait has a fixed limit, because a large corpus takes hours. A wait ends if there is no progress for `STILL_S`.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def wait_until_deferred(api: AirflowApi, dag_id: str) -> str:
     Raises
     ------
     StackError
-        If nothing has moved for `STILL_S`.
+        If there is no progress for `STILL_S`.
     """
     patience = Patience(STILL_S)
     while True:
@@ -123,9 +123,9 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
     Raises
     ------
     StackError
-        If the run fails (the message has the end of the failed task's log). Also if for `STILL_S` no task has
-        changed its state and no log has a new line. While a run waits for its turn, the logs of all running tasks
-        count.
+        If the run fails; the message has the end of the failed task's log. Also if, for `STILL_S`, no task has
+        changed its state and no log has a new line. While the run waits for its turn, new lines in the log of any
+        running task count.
     """
     lines, patience = _TaskLines(dag_id, console), Patience(STILL_S)
     with lines.progress:

@@ -1,4 +1,4 @@
-"""Processes that share a list of jobs. None of them outlives the call."""
+"""Processes that share a list of jobs. All of them end with the call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_in_processes(
     Parameters
     ----------
     job
-        A function that can be pickled: one of a module, or a `functools.partial` of it.
+        A function that can be pickled: a function of a module, or a `functools.partial` of one.
     workers
         Number of processes; default one for each core.
 

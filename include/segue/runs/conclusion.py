@@ -12,7 +12,7 @@ from segue.runs import summaries
 
 
 def summary_of(database: Database[Any], run_id: str, job: str) -> summaries.Summary:
-    """Read the summary of a job that must have ended in a run.
+    """Read the summary that a job has written in a run.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def summary_of(database: Database[Any], run_id: str, job: str) -> summaries.Summ
     Returns
     -------
     dict
-        As the job wrote it.
+        The summary, as the job wrote it.
 
     Raises
     ------
     ReportError
-        If the job left none in this run.
+        If the job has written no summary in this run.
     """
     found = summaries.read(run_id, source=database).get(job)
     if found is None:
@@ -39,7 +39,7 @@ def summary_of(database: Database[Any], run_id: str, job: str) -> summaries.Summ
 
 
 def conclude(database: Database[Any], run_id: str, job: str, **more: Any) -> summaries.Summary:
-    """Print the summary of a job, and keep it as that of its run.
+    """Print the summary of a job, and store it as the summary of its run.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def conclude(database: Database[Any], run_id: str, job: str, **more: Any) -> sum
     Raises
     ------
     ReportError
-        As `summary_of`.
+        As for `summary_of`.
     """
     total = summary_of(database, run_id, job) | more
     print(summaries.render(run_id.partition("/")[0], total), flush=True)
@@ -66,7 +66,7 @@ def conclude(database: Database[Any], run_id: str, job: str, **more: Any) -> sum
 
 
 def shortfall(total: Mapping[str, Any]) -> str | None:
-    """Say what a training that succeeded could not do.
+    """Describe what a training that succeeded could not do.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def shortfall(total: Mapping[str, Any]) -> str | None:
     -------
     str or None
         A sentence if the corpus has nothing to learn from, or if retention had deleted events before they were
-        used. The run has not failed, since no retry would help; but it must not look as if all was well.
+        used. The run has not failed, because a retry would not help, but it must not look like a full success.
     """
     if total.get("decision") == "skipped":
         return f"Nothing was trained. {total['reason']}"

@@ -10,7 +10,7 @@ PARALLELISM = 4
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the whole configuration of Airflow and its tasks. They read no file besides.
+    """Return the whole configuration of Airflow and its tasks. They read no configuration file.
 
     Returns
     -------

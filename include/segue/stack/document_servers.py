@@ -16,7 +16,7 @@ BUILT = PROJECT_DIR / ".secantusdb" / "bin"
 AUTOMATIC = "auto"
 WIREDTIGER_FILE = "WiredTiger.config"
 WIREDTIGER_CONFIG = "transaction_sync=(enabled=true,method=none)\n"
-"""Makes each commit hand its log to the operating system, so that it survives the end of the server's process.
+"""With this option, each commit hands its log to the operating system, so it survives the end of the server.
 
 For a write with ``j: true``, the Python server does so too and also waits for the disk. The Rust server ignores
 ``j``. Its option ``--sync-on-commit`` waits for the disk once for each new document, which made bulk writes 17
@@ -25,7 +25,7 @@ times as slow.
 
 
 class Kind(StrEnum):
-    """The servers, best first. Each is named after its program."""
+    """The servers, the best first. Each value is the name of the program."""
 
     MONGOD = "mongod"
     RUST = "secantusd-rs"

@@ -16,7 +16,7 @@ from segue.stack import jars, memory, prerequisites
 from segue.stack.service import Service
 
 JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxMetaspaceSize=128m")
-# Longer than any pause of an overloaded laptop. A broker that was killed waits this long when it restarts.
+# Longer than any pause of an overloaded laptop. After a kill, the restarted broker waits this long.
 SESSION_TIMEOUT_MS = 4000
 
 LOG4J2 = """\
@@ -116,7 +116,7 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
         "transaction.state.log.min.isr": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
-        # Few clients, a small heap.
+        # Small values, because there are few clients and the heap is small.
         "num.network.threads": 2,
         "num.io.threads": 4,
         "background.threads": 2,
@@ -125,7 +125,7 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
 
 
 def _is_ready(port: int) -> bool:
-    """Ask the broker for the cluster: it names itself once it takes requests."""
+    """Ask the broker for the brokers of its cluster. It lists itself as soon as it accepts requests."""
     broker = {"bootstrap_servers": f"127.0.0.1:{port}", "request_timeout_ms": 3000}
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.5).close()  # the client would log the refusal

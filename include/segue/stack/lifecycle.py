@@ -53,7 +53,7 @@ def running(settings: Settings) -> Settings:
     Raises
     ------
     ConfigurationError
-        If that stack logs in to Kafka and the environment lacks the password, which is not stored.
+        If that stack logs in to Kafka but the password is not in the environment. It is not stored.
     """
     alive = processes.state_dirs(settings.home)
     if not alive:
@@ -68,7 +68,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
     Parameters
     ----------
     settings : Settings
-        Which corpus, and the ports.
+        They choose the corpus and the ports.
     parts : sequence of str, optional
         Some of `PARTS`.
     say : callable, optional
@@ -162,7 +162,7 @@ def _start_documents(settings: Settings, bring_up: Callable[[Service], None], sa
 
 
 class _BringUp:
-    """Start one service and wait for it. A service that runs but does not answer is started anew."""
+    """Start one service and wait for it. A service that runs but does not answer is restarted."""
 
     def __init__(self, stale: list[Service], say: Say) -> None:
         self.stale = stale

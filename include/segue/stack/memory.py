@@ -43,7 +43,7 @@ class Usage:
 
     @property
     def is_to_be_started_anew(self) -> bool:
-        """Whether `segue up` restarts the service to free its memory."""
+        """Whether `segue up` restarts the service to free memory."""
         return bool(self.excess) and self.service != TASKS_RUN_IN
 
     @property

@@ -1,7 +1,7 @@
-"""Find the processes of a stack and end them, by pid and never by name.
+"""Find the processes of a stack, and end them by pid, never by name.
 
-Every process of a stack has the stack's state directory and the name of its service in its environment, and so
-have its children. So the remains of a killed service are found, and no other process is.
+Every process of a stack has the stack's state directory and the name of its service in its environment. Its
+children inherit both. So the remaining processes of a killed service are found, and no other processes.
 """
 
 from __future__ import annotations

@@ -17,16 +17,16 @@ JVM = (
 )
 DRIVER_JVM = (
     "-XX:+UseParallelGC",
-    # Ten times HotSpot's defaults: a job of a minute spent a fifth of its CPU on optimizing code that was never
-    # hot.
+    # Ten times HotSpot's defaults. With the defaults, a job of one minute spent a fifth of its CPU time on
+    # optimizing code that was never hot.
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=400000",
     # The connector's pool of clients delays the end of the JVM by this time; the default is 5 s.
     "-Dmongodb.keep_alive_ms=500",
-    # MLlib multiplies in Java, as wherever Spark is installed by pip. These paths suppress the warning that no
-    # native BLAS was found.
+    # MLlib multiplies matrices in Java, as in every installation of Spark by pip. These paths suppress the warning
+    # that no native BLAS was found.
     "-Ddev.ludovic.netlib.blas.nativeLibPath=/none",
     "-Ddev.ludovic.netlib.lapack.nativeLibPath=/none",
 )
@@ -95,14 +95,14 @@ def properties(settings: Settings) -> dict[str, str]:
         # Few partitions: with small data on one machine, a partition costs more than its rows.
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
-        # Size to which small files are joined. A run of one day rewrites the whole file that has it.
+        # Size to which small files are joined. A run of one day rewrites the whole file with this day.
         "spark.databricks.delta.optimize.minFileSize": str(16 * 2**20),
         "spark.databricks.delta.optimize.maxFileSize": str(32 * 2**20),
-        # Hardly two values are equal, so a dictionary saves nothing.
+        # Almost all values are different, so a dictionary saves no space.
         "spark.hadoop.parquet.enable.dictionary#features.list.element": "false",
-        # Otherwise a VACUUM makes two commits per table, after which every day would be published again.
+        # Otherwise a VACUUM makes two commits per table, and then every day would be published again.
         "spark.databricks.delta.vacuum.logging.enabled": "false",
-        # VACUUM uses this too; otherwise it lists a folder in 10,000 tasks.
+        # VACUUM uses this option too. Otherwise it lists a folder in 10,000 tasks.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -112,7 +112,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.mongodb.read.connection.uri": settings.mongo,
-        # Avoid sampling and statistics: the embedded servers read everything to answer, or do not answer at all.
+        # Do not use sampling or statistics. For these, the embedded servers read all documents, or do not answer.
         "spark.mongodb.read.partitioner": ONE_PARTITION if settings.mongo_uri is None else BY_SAMPLE,
         "spark.mongodb.read.database": settings.mongo_database,
         "spark.mongodb.write.connection.uri": settings.mongo,

@@ -17,7 +17,7 @@ from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
 FORMATS = "mp3,mov,mp4,m4a,aac,asf,flac,ogg,wav,w64,aiff,caf,ape,wv,tta,dsf,matroska,webm,mpc,mpc8"
-"""Formats that FFmpeg may recognise. No playlists, because they make it open other files and the network."""
+"""Formats that FFmpeg may recognise. Playlists are not: they make it open other files and the network."""
 
 FORMATS_WITH_LENGTH = frozenset({"mov", "flac", "wav", "w64", "aiff", "caf", "ape", "wv", "tta", "dsf"})
 """Formats whose header states the length. For the others, FFmpeg estimates it from the bit rate."""

@@ -17,7 +17,7 @@ from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
 STREAMED_SIZE = 0x7FFF_0000
-"""A size in a WAV header from here on is the placeholder of a program that wrote to a pipe."""
+"""If a WAV header states this size or a larger one, it is the placeholder of a program that wrote to a pipe."""
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc] # soundfile ships no types

@@ -27,7 +27,7 @@ def main() -> None:
     """Warm up, set the limits, send ``ready``, then answer requests."""
     descriptor, limits_json = sys.argv[1:]
     limits = Limits(**json.loads(limits_json))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent; when it ends, the pipe closes
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent; when the parent ends, the pipe closes
     _warm_up()
     _limit_resources(limits)
     with Connection(int(descriptor)) as pipe:

@@ -136,9 +136,11 @@ def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: 
     hop_halvings : int
         Number of times that the hop can be halved.
 
-    Notes ----- The phase of a filter does not affect the magnitude of its output. Here the phase is 0 in the
-    middle, so real parts are even and imaginary parts odd: sample ``n_fft / 2 + 1 + i`` equals sample ``n_fft / 2
-    - i``, except for the sign. Indices are circular: the last one is 0.
+    Notes
+    -----
+    The phase of a filter does not affect the magnitude of its output. Here the phase is 0 in the middle, so real
+    parts are even and imaginary parts are odd. Sample ``n_fft / 2 + 1 + i`` equals sample ``n_fft / 2 - i``,
+    except for the sign of odd parts. Indices are circular: index ``n_fft`` is sample 0.
     """
     ratio = 2 ** (1 / 6)
     q = (ratio + 1) / (ratio - 1)

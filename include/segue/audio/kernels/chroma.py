@@ -24,7 +24,7 @@ _TINY: Final = np.finfo(np.float32).tiny
 def by_bin(filters: Float32) -> Float32:
     """Arrange a filter bank for `pitch_classes`.
 
-    Do this once for all spectra: it takes half as long as a fold.
+    Do this once for all spectra, because it takes half as long as a fold.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FASTMATH: Final = {"contract", "nsz", "nnan", "ninf", "arcp"}
-"""All flags but reassociation, so that sums keep librosa's order. `extract` makes sure that input is finite."""
+"""All flags except reassociation, so that sums keep librosa's order. `extract` ensures that input is finite."""
 
 
 def _use_whole_vectors() -> None:
@@ -39,8 +39,8 @@ _use_whole_vectors()
 def compiled(function: Function) -> Function:
     """Compile a function at its first call, or load it from the cache.
 
-    The cache is beside the source, else in the user's cache folder. If neither can be written, as in a read-only
-    installation, it is in the temporary folder.
+    The cache is beside the source, or else in the user's cache folder. If neither can be written, as in a
+    read-only installation, it is in the temporary folder.
     """
     return _compiled(function, _FASTMATH)
 

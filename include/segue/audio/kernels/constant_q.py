@@ -4,9 +4,9 @@ Each octave has half the sample rate of the one above, so the same 12 filters se
 in the frequency domain; here it is a matrix product in the time domain. The filters are symmetric. So the samples
 on both sides of a frame's middle are first added and subtracted, which halves the size of the product.
 
-A short filter removes frequencies above the top octave. Between the octaves, the filter of librosa's resampler
-halves the rate. There the frequencies just below half the new rate are loud, and the filters of the octave respond
-to a trace of them.
+A short filter removes frequencies above the top octave. Between the octaves, the rate is halved with the filter of
+librosa's resampler. A short filter would not do there: the frequencies just below half the new rate are loud, and
+the filters of the octave respond weakly to them.
 """
 
 from __future__ import annotations

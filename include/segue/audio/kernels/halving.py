@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 _QUALITY: Final = "soxr_hq"
 
 _PAIRS: Final = 16
-"""Non-zero coefficients on each side of the half-band filter's middle. As many more are zero."""
+"""Non-zero coefficients on each side of the half-band filter's middle. The same number of coefficients is zero."""
 
 _KAISER_BETA: Final = 12.0
 """Gives a stop band of 118 dB from 0.63 of half the sample rate on, which folds to 0.37 and below."""

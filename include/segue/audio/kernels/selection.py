@@ -24,7 +24,7 @@ _MARGIN: Final = 1 / 32
 """Share of the values by which a limit is set beyond the estimated median, so that two limits enclose it."""
 
 _INTERPOLATIONS: Final = 8
-"""After so many interpolations, bisection is better for the distribution. It takes at most 32 passes."""
+"""Number of interpolations. After them, bisection suits the distribution better. It takes at most 32 passes."""
 
 
 def medians(series: Float32, *, upper: bool = False) -> Float32:

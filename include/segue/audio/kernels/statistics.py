@@ -11,7 +11,7 @@ from segue.audio.kernels.compiled import summing
 from segue.audio.kernels.selection import medians
 
 _RELATIVE_NOISE: Final = 1e-6
-"""Share of the family's largest value. A smaller standard deviation is rounding: the series does not vary."""
+"""Share of the family's largest value. A smaller standard deviation is rounding error: the series is constant."""
 
 
 def statistics(series: NDArray[np.float32]) -> NDArray[np.float32]:
