@@ -1,4 +1,4 @@
-# Everything a newcomer and CI type. `make` alone lists the targets.
+# The commands for newcomers and CI. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check browser full-short lock
@@ -7,41 +7,41 @@ UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-annotate --no-header
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Make the Python environment and fetch the JVM jars
+setup: ## Create the Python environment and fetch the JVM jars
 	@scripts/bootstrap.sh --no-dev
 
 setup-dev:
 	@scripts/bootstrap.sh
 
-documents-server: ## Build SecantusDB's Rust server, which `segue up` then prefers; some 10 minutes of CPU
+documents-server: ## Build SecantusDB's faster Rust server for `segue up` (some 10 minutes of CPU)
 	@for tool in cargo cmake cc; do command -v $$tool >/dev/null || { echo "Building secantusd-rs needs $$tool. \
 	Install Rust with https://rustup.rs, the others with: sudo apt-get install build-essential cmake" >&2; exit 1; }; done
 	cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root .secantusdb
 
-demo: setup ## Run the whole pipeline on real music; MUSIC=/path/to/folder takes your own
+demo: setup ## Run the whole pipeline on real music, or on your own with MUSIC=/path/to/folder
 	@.venv/bin/segue demo $${MUSIC:+--music "$$MUSIC"}
 
 up: setup ## Start Kafka, the document server and Airflow
 	@.venv/bin/segue up
 
-down: ## Stop them; the data stay
+down: ## Stop all services and keep the data
 	@.venv/bin/segue down
 
-status: ## Show what runs
+status: ## Show the state of each service
 	@.venv/bin/segue status
 
-logs: ## Print the services' logs; SERVICE=scheduler only one
+logs: ## Print the services' logs, or only one with SERVICE=scheduler
 	@.venv/bin/segue logs $${SERVICE:-}
 
-clean: ## Stop the stack and remove what it has made; YES=1 does not ask
+clean: ## Stop the stack and remove its data (YES=1 does not ask)
 	@.venv/bin/segue clean $${YES:+--yes}
 
-test: setup-dev ## Run unit and integration tests against a real stack of their own
+test: setup-dev ## Run unit and integration tests against their own real stack
 	.venv/bin/pytest -n 2 --dist loadfile -m "not clients" tests/unit tests/integration
 
-test-clients: setup-dev ## Install real players (apt-get as root, cargo, pip) and run them against the API
+test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run them against the API
 	scripts/install-clients.sh
 	.venv/bin/pytest -m clients tests/integration/api/clients
 
@@ -51,15 +51,15 @@ check: setup-dev ## Run the static checks
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	@$(EXPORT) | diff - requirements.txt || { echo "requirements.txt is not in step with uv.lock: run \`make lock\`." >&2; exit 1; }
+	@$(EXPORT) | diff - requirements.txt || { echo "requirements.txt differs from uv.lock: run \`make lock\`." >&2; exit 1; }
 
 browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chromium
 	.venv/bin/pytest tests/browser
 
-full-short: setup-dev ## Run the whole chain on a small corpus, and check its counts and its memory
+full-short: setup-dev ## Run the whole chain on a small corpus and check its counts and memory
 	.venv/bin/python benchmarks/full.py --tracks 600 --clip-seconds 3 --pieces 64 --trials 2 --every 2 \
 		--only corpus listens lake genre_model recommender retraining live again
 
-lock: setup-dev ## Bring uv.lock and requirements.txt in step with pyproject.toml
+lock: setup-dev ## Update uv.lock and requirements.txt from pyproject.toml
 	@$(UV) lock
 	@$(EXPORT) > requirements.txt

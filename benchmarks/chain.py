@@ -39,13 +39,13 @@ Doc = dict[str, Any]
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything.
+    """The size of a run.
 
     Parameters
     ----------
     tracks, listens, listeners : int
     genre, recommender : dict
-        Params of the trainings; empty are those of the night.
+        Params of the trainings; empty means the nightly params.
     """
 
     tracks: int
@@ -57,14 +57,14 @@ class Size:
 
 @dataclass
 class Progress:
-    """What has been done in a home, kept in a file so that a run can be continued.
+    """The steps done in a home, stored in a file so that a run can be continued.
 
     Attributes
     ----------
     ports : dict of str to int
-        By the name of the setting.
+        Port by name of the setting.
     done : dict of str to float
-        Seconds by step.
+        Duration of each step in seconds.
     runs : list of dict
         Each DAG run: ``step``, ``dag_id``, ``run_id`` and ``tasks``, by id their ``state`` and ``seconds``.
     failures : dict of str to str
@@ -72,9 +72,9 @@ class Progress:
     rejected : dict of str to int
         Damaged files by the reason of their rejection.
     sent : int
-        Listens.
+        Number of listens sent.
     listeners : list of str
-        Who sent some.
+        Names of the users who sent them.
     """
 
     ports: dict[str, int] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Chain:
         Raises
         ------
         SegueError
-            If a DAG run fails, or nothing moves any more.
+            If a DAG run fails, or nothing has changed for too long.
         """
         self._step = step
         getattr(self, f"_{step}")()
@@ -151,7 +151,7 @@ class Chain:
         self._dag("recommender", self._size.recommender)
 
     def _retraining(self) -> None:
-        """Let the sensor of the incremental retraining wait, and send what it waits for."""
+        """Wait until the sensor of the incremental retraining waits, then send enough listens."""
         with self._unpaused("incremental_retraining"):
             run_id = wait_until_deferred(self._api, "incremental_retraining")
             now = datetime.now(UTC)
@@ -175,13 +175,13 @@ class Chain:
 
             def read() -> tuple[float, int]:
                 answer = client.get(f"/v1/users/{user}/recommendations")
-                if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # it has not got the champion yet
+                if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # it has not loaded the champion yet
                     return 0.0, 0
                 found = answer.raise_for_status().json()
                 return datetime.fromisoformat(found["generated_at"]).timestamp(), found["count"]
 
             def stored() -> bool:
-                # The API ranks anew at each call until there is a stored list, which is the same twice.
+                # Until a list is stored, the API ranks anew at each call. Two equal answers are the stored list.
                 made, count = read()
                 return (made, count) == read() and count > 0 and made > began
 
@@ -192,7 +192,7 @@ class Chain:
         self._dag("corpus")
 
     def _night(self) -> None:
-        """Add files, and run what runs every night, as one night after it."""
+        """Add files, then run the nightly DAGs as of the following night."""
         folder, tracks = Path(str(self._settings.music_dir)), self._size.tracks
         write(self._recipe, folder, range(tracks, tracks + NEW_FILES))
         today = datetime.now(UTC).date().isoformat()
@@ -213,7 +213,7 @@ class Chain:
 
     @contextmanager
     def _unpaused(self, dag_id: str) -> Any:
-        """Let a DAG run for a while; outside of it, no run of its own schedule comes between."""
+        """Unpause a DAG for the block. Outside it, the DAG stays paused, so its schedule starts no run."""
         self._api.set_paused(dag_id, paused=False)
         try:
             yield
@@ -254,7 +254,7 @@ class Chain:
         self._wait("all listens are stored", lambda: stored() >= self._progress.sent, stored)
 
     def _wait(self, what: str, is_there: Callable[[], bool], moving: Callable[[], Any]) -> None:
-        """Wait until something is there, as long as something moves."""
+        """Wait for a result; fail if nothing changes for `STILL_S` seconds."""
         patience = Patience(STILL_S)
         while not is_there():
             if patience.is_over(seen := moving()):
@@ -266,10 +266,10 @@ class Chain:
 
 
 def _each_once(events: Iterator[Listen], people: dict[str, None]) -> Iterator[Listen]:
-    """Leave out plays that are the same event as another, and note who plays.
+    """Keep one of the plays that are the same event, and record the listeners.
 
-    A listener's plays come together. Where their sessions overlap, a track may be played twice in a second. To
-    Segue both are one listen.
+    All plays of a listener follow each other. If sessions overlap, a track may be played twice in the same second.
+    Segue counts both plays as one listen.
     """
     for name, plays in groupby(events, key=lambda event: event.user_name):
         people[name] = None
@@ -279,9 +279,9 @@ def _each_once(events: Iterator[Listen], people: dict[str, None]) -> Iterator[Li
 def go_through(
     chain: Chain, steps: list[str], progress: Progress, file: Path, sampler: Sampler, console: Console
 ) -> None:
-    """Do the steps that are not done yet; one that fails does not keep the later ones from being tried.
+    """Do the remaining steps, the later ones even if an earlier one fails.
 
-    Without the corpus there is nothing to try.
+    If the step ``corpus`` fails, no other step is tried.
     """
     for step in steps:
         if step in progress.done:

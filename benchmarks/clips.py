@@ -1,14 +1,15 @@
 """A corpus of any size: MP3 clips spliced from the sample corpus, with tags, a table of days, and damaged files.
 
-- Each clip is made of the beginnings of three pieces of one genre and half of the tempos: 16 genres, such as
-  ``Slow Reel``. Its title is its own, so no two files have the same bytes.
-- Artists and genres have long tails: an artist's share of the clips, and a genre's of the artists, fall off as
-  Zipf's law has it. An artist has one genre. One clip in twenty names no genre.
-- Names are in the tags, as in a collection. ``metadata.csv`` has what no tag tells: track id and day of entry, 35
-  clips a day, as FMA has it.
-- One file in a hundred is damaged, in turn in each way that `REASONS` names.
+- Each clip joins the beginnings of three pieces of one genre, all slower or all faster than the genre's median.
+  That makes 16 genres, such as ``Slow Reel``. Every title is unique, so no two files have the same bytes.
+- Artists and genres have long tails: an artist's share of the clips, and a genre's share of the artists, follow
+  Zipf's law. An artist has one genre. One clip in twenty has no genre tag.
+- Names are in the tags, as in a collection. ``metadata.csv`` has what tags do not: track id and day of entry, 35
+  clips a day, as in FMA.
+- One file in a hundred is damaged. The kinds of damage in `REASONS` take turns.
 
-The same arguments give the same bytes, and clip number 5 is the same in a corpus of any size with as many artists.
+The same arguments produce the same bytes. Clip number 5 is the same in a corpus of any size, if the number of
+artists is the same.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from segue.demo.damage import DAMAGES
 from segue.demo.workers import run_in_processes
 from segue.errors import CorpusError
 
-VERSION = 1  # raise it whenever the same arguments would make other files
+VERSION = 1  # increase it if the same arguments no longer make the same files
 MANIFEST = "clips.json"
 FIRST_DAY = date(2008, 11, 26)
 PER_DAY = 35
@@ -44,7 +45,7 @@ PER_JOB = 500
 PER_ARTIST = 6.5
 ZIPF_ARTISTS, ZIPF_GENRES = 0.8, 1.0
 UNLABELLED = 0.05
-DAMAGED = 50  # which of a hundred
+DAMAGED = 50  # which clip of each hundred is damaged
 SPLICED = 3
 SHORT_S = 0.5
 
@@ -55,12 +56,12 @@ REASONS = {
     "silence": "SILENT",
     "short": "TOO_SHORT",
 }
-"""From a way to be damaged to the code of the rejection that is right for it."""
+"""For each kind of damage, the code with which Segue should reject the file."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes a corpus.
+    """The parameters of a corpus.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ class Recipe:
     seconds : float
         Length of a clip.
     seed : int
-        Of every choice.
+        Seed of every random choice.
     """
 
     pieces: Path
@@ -81,7 +82,7 @@ class Recipe:
 
     @cached_property
     def pools(self) -> dict[str, list[Piece]]:
-        """The pieces that a clip of a genre may be made of."""
+        """The pieces from which a clip of each genre may be made."""
         with (self.pieces / "sources.csv").open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if not row["damage"]]
         tempos = {
@@ -105,7 +106,7 @@ class Recipe:
 
     @cached_property
     def artist_weights(self) -> list[float]:
-        """The artists' shares of the clips, added up."""
+        """Cumulative shares of the clips by artist."""
         return list(accumulate(_zipf(len(self.genre_of_artist), ZIPF_ARTISTS)))
 
     @cached_property
@@ -119,12 +120,12 @@ class Recipe:
         return int(seconds * rate / SAMPLES_PER_FRAME)
 
     def clip_bytes(self) -> float:
-        """Size that a clip has in the mean."""
+        """Mean size of a clip in bytes."""
         frames = self.frames(self.seconds)
         return fmean(len(p.data) / len(p.ends) * frames for pool in self.pools.values() for p in pool) + 500
 
     def damage(self, number: int) -> str | None:
-        """In which way a clip is damaged."""
+        """Return how a clip is damaged; None if it is not."""
         in_hundred, hundreds = number % 100, number // 100
         return list(REASONS)[hundreds % len(REASONS)] if in_hundred == DAMAGED else None
 
@@ -153,15 +154,15 @@ class Recipe:
 
 
 def make(recipe: Recipe, folder: Path, progress: Callable[[int], None]) -> dict[str, Any]:
-    """Write a corpus, or complete one, or do nothing if it is complete.
+    """Write a corpus or complete it. Do nothing if it is complete.
 
     Parameters
     ----------
     recipe : Recipe
     folder : Path
-        Of the music; one that holds files of another recipe is left alone.
+        Folder of the music. A folder with files of another recipe is refused.
     progress : callable
-        Gets the number of clips that are there.
+        Called with the number of clips that exist.
 
     Returns
     -------
@@ -171,7 +172,7 @@ def make(recipe: Recipe, folder: Path, progress: Callable[[int], None]) -> dict[
     Raises
     ------
     CorpusError
-        If the folder holds something else, or the disk has not got the space.
+        If the folder has other files, or the disk lacks space.
     """
     stated = {"version": VERSION, "tracks": recipe.tracks, "seconds": recipe.seconds, "seed": recipe.seed}
     manifest = folder / MANIFEST
@@ -192,7 +193,7 @@ def make(recipe: Recipe, folder: Path, progress: Callable[[int], None]) -> dict[
     manifest.write_text(json.dumps({"recipe": stated, "complete": False}))
     jobs = [range(at, min(at + PER_JOB, recipe.tracks)) for at in range(0, recipe.tracks, PER_JOB)]
     size = done = 0
-    # A copy has not read the pieces, so that no job carries them.
+    # Jobs get a copy that has not loaded the pieces, so that they are not pickled.
     for count, written in run_in_processes(partial(write, replace(recipe), folder), jobs):
         size, done = size + written, done + count
         progress(done)
@@ -207,7 +208,7 @@ def make(recipe: Recipe, folder: Path, progress: Callable[[int], None]) -> dict[
 
 
 def write(recipe: Recipe, folder: Path, numbers: Sequence[int]) -> tuple[int, int]:
-    """Write some clips; return how many, and their bytes."""
+    """Write some clips; return their number and their total size in bytes."""
     recipe, size = _loaded(recipe), 0
     for number in numbers:
         path = folder / path_of(number)
@@ -218,12 +219,12 @@ def write(recipe: Recipe, folder: Path, numbers: Sequence[int]) -> tuple[int, in
 
 @lru_cache(maxsize=1)
 def _loaded(recipe: Recipe) -> Recipe:
-    """Keep the pieces between two jobs of a process."""
+    """Load the pieces once per process."""
     return recipe
 
 
 def path_of(number: int) -> str:
-    """Where a clip is in its folder."""
+    """Return the path of a clip in its folder."""
     return f"{number // PER_FOLDER:03}/{number:06}.mp3"
 
 

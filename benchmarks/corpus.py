@@ -1,13 +1,13 @@
-"""What the corpus pipeline costs: extraction on Spark beside a bare loop, and FMA's rows through the rest.
+"""Measure the corpus pipeline: extraction on Spark compared with a plain loop, and FMA's rows through the rest.
 
     .venv/bin/python benchmarks/corpus.py extract FOLDER   clips: a loop of two processes, Spark on 1 and 2 cores
     .venv/bin/python benchmarks/corpus.py again FOLDER     clips: all jobs, and what a second run of them costs
     .venv/bin/python benchmarks/corpus.py rows             106,574 rows through merge, clean, gate and publish
     .venv/bin/python benchmarks/corpus.py all FOLDER       all of them
 
-FOLDER holds MP3s; they are copied as often as needed, each copy with a title of its own, so that no two are
-equal. The jobs are started by spark-submit as the DAG starts them; document server and lake are temporary.
-CPU is that of all processes of a job, from the start of the JVM to its end. Wall time wants a quiet machine.
+FOLDER has MP3s. The benchmark copies them as often as needed. Each copy has its own title, so no two are equal. It
+starts the jobs by spark-submit, as the DAG does. Document server and lake are temporary. CPU is that of all
+processes of a job, from the start of the JVM to its end. Wall time is only meaningful on a quiet machine.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -48,7 +47,7 @@ from segue.corpus.reports import CleaningReport, ExtractReport, InventoryReport,
 from segue.corpus.schema import FEATURES, INVENTORY, columns
 from segue.runs import summaries
 from segue.settings import PROJECT_DIR, Settings
-from segue.stack import documents, lifecycle, spark_conf
+from segue.stack import documents, lifecycle, ports, spark_conf
 from segue.tracks import collection as tracks_collection
 
 Kind = TypeVar("Kind", bound=summaries.Report)
@@ -56,12 +55,12 @@ Kind = TypeVar("Kind", bound=summaries.Report)
 CORES = 2
 CLIPS = (500, 1_000, 2_000, 4_000)
 COMPARED = 2_000
-"""So many clips run through the loop, and on one core too."""
+"""Number of clips that are always measured, on one core too."""
 
 FMA_TRACKS, FMA_ARTISTS, FMA_LAST_ID = 106_574, 16_341, 155_320
 FMA_FIRST_DAY, FMA_DAYS = date(2008, 11, 26), 3_047
 BIO_CHARACTERS = 2_000
-"""FMA's tracks.csv has 260 MB for its tracks, most of it texts that nobody asks for."""
+"""Length of a made-up biography. FMA's tracks.csv has 260 MB, most of it texts that Segue does not use."""
 
 JVM = "spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1"
 """As in dags/corpus.py."""
@@ -86,7 +85,7 @@ from segue.corpus import publications
 from segue.settings import get_settings
 print(publications.present(get_settings(), date.today()))
 """
-"""What the task skip_unless_changed does, but for Airflow and one query."""
+"""Does what the task skip_unless_changed does, without Airflow and without one of its queries."""
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 PR_SET_CHILD_SUBREAPER = 36
@@ -94,7 +93,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took: wall time, CPU of all its processes, and if watched, the largest sum of their PSS."""
+    """Cost of a command: wall time, CPU of all its processes, and, if watched, the peak of their total PSS."""
 
     seconds: float
     cpu_s: float
@@ -104,7 +103,7 @@ class Cost:
 def measure(
     command: Sequence[str | Path], environment: Mapping[str, str], log: Path, *, watch: bool = False
 ) -> Cost:
-    """Run a command; its orphans become this process's children, so that no CPU time is lost with them."""
+    """Run a command. Its orphans become children of this process, so that their CPU time is counted."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     this = psutil.Process()
     earlier = {child.pid for child in this.children()}
@@ -138,25 +137,15 @@ def _watch(process: subprocess.Popen[bytes], peak: list[float]) -> None:
 
 
 class Bench:
-    """A document server, and jobs on lakes of their own, in a temporary folder."""
+    """A document server and separate lakes for the jobs, in a temporary folder."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        with ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            ports = [each.getsockname()[1] for each in sockets]
-        names = ("mongo_port", "api_port", "kafka_port", "kafka_controller_port", "airflow_port")
-        self._common: dict[str, Any] = {
-            "home": home,
-            "jars": Settings().jars_dir,
-            **dict(zip(names, ports, strict=True)),
-        }
+        self._common: dict[str, Any] = {"home": home, "jars": Settings().jars_dir, **ports.for_a_stack()}
         self.server = Settings(**self._common, corpus="server")
 
     def settings(self, name: str, cores: int = CORES, **others: Any) -> Settings:
-        """Make the settings of a corpus of its own."""
+        """Make the settings of a separate corpus."""
         made = Settings(**self._common, corpus=name, spark_master=f"local[{cores}]", **others)
         spark_conf.write(made)
         return made
@@ -166,7 +155,7 @@ class Bench:
         return MongoClient[Any](self.server.mongo, tz_aware=True)[self.server.mongo_database]
 
     def submit(self, kind: type[Kind], settings: Settings, *, watch: bool = False) -> tuple[Cost, Kind]:
-        """Run a job as the DAG does; return what it took and its report."""
+        """Run a job as the DAG does; return its cost and its report."""
         run_id, job = f"benchmark/{settings.corpus}", kind.JOB
         command = [
             *(Path(sys.prefix) / "bin" / "spark-submit", "--conf", JVM),
@@ -177,7 +166,7 @@ class Bench:
 
 
 def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None:
-    """Print what extraction costs on Spark and in a bare loop."""
+    """Print the cost of extraction on Spark and in a plain loop."""
     music = {clips: bench.home / f"music-{clips}" for clips in {*sizes, COMPARED}}
     copy_clips(folder, bench.home / "clips", max(music))
     for clips, where in music.items():
@@ -222,7 +211,7 @@ def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None
 
 
 def measure_again(bench: Bench, folder: Path, clips: int) -> None:
-    """Print what the jobs cost the first time, when nothing has changed, and when files were only touched."""
+    """Print the cost of the jobs: the first time, with nothing changed, and with files only touched."""
     copy_clips(folder, music := bench.home / "music-again", clips)
     settings = bench.settings("again", music=music)
     table = Table("| | wall s | CPU s | of the first |")
@@ -259,7 +248,7 @@ def _loop(bench: Bench, music: Path, clips: int) -> Cost:
 
 
 def copy_clips(folder: Path, into: Path, count: int) -> None:
-    """Copy MP3s, round and round, each with another title."""
+    """Copy MP3s repeatedly, each copy with another title."""
     sources = sorted(path for path in folder.rglob("*.mp3") if _is_sound(path))
     into.mkdir()
     for number in range(count):
@@ -280,7 +269,7 @@ def _is_sound(path: Path) -> bool:
 
 
 def measure_rows(bench: Bench, tracks: int) -> None:
-    """Print what merging, cleaning, judging and publishing cost for so many tracks."""
+    """Print the cost of merging, cleaning, the gate and publishing for a number of tracks."""
     folder = bench.home / "fma_metadata"
     settings = bench.settings("rows", metadata=folder, music=bench.home / "fma_full")
     numbers = write_metadata(folder, tracks)
@@ -389,7 +378,7 @@ def write_metadata(folder: Path, tracks: int) -> list[int]:
 
 
 def write_lake(settings: Settings, numbers: Sequence[int]) -> None:
-    """Write inventory and features of tracks that nobody has heard."""
+    """Write inventory and features of synthetic tracks."""
 
     def with_features(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -453,12 +442,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measurement", choices=["extract", "again", "rows", "all"])
     parser.add_argument("folder", type=Path, nargs="?", help="MP3s, searched recursively")
-    parser.add_argument("--clips", default=",".join(map(str, CLIPS)), help="sizes of the extraction on Spark")
-    parser.add_argument("--tracks", type=int, default=FMA_TRACKS, help="rows")
+    parser.add_argument("--clips", default=",".join(map(str, CLIPS)), help="numbers of clips to extract on Spark")
+    parser.add_argument("--tracks", type=int, default=FMA_TRACKS, help="number of tracks for `rows`")
     arguments = parser.parse_args()
     if arguments.measurement != "rows" and arguments.folder is None:
         parser.error(f"{arguments.measurement} needs a folder of MP3s")
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # also in the background: the server must not stay
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the server ends too, even in the background
         signal.signal(asked_to_stop, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="segue-corpus-"))
     bench = Bench(home)

@@ -1,13 +1,14 @@
-"""What a document server costs at a corpus' size: CPU and memory, by step of a day.
+"""Measure a document server at the size of a corpus: CPU and memory of each step of a day.
 
-``.venv/bin/python benchmarks/documents.py secantusd-rs --tracks 106574`` starts a server of its own in a temporary
-folder, as the stack would, with documents as Segue publishes them: features as one float32 binary. It prints, for
-each step, wall time, the server's CPU, and its memory (PSS), the highest during the step and that after it.
+``.venv/bin/python benchmarks/documents.py secantusd-rs --tracks 106574`` starts its own server in a temporary
+folder, as the stack does. The documents are like those that Segue publishes, with features as one float32 binary.
+For each step it prints wall time, the server's CPU, and the server's memory (PSS): the peak during the step and
+the value after it.
 
-- ``load``: all tracks inserted without waiting for the journal, since only the following steps are Segue's;
-- ``genre``, ``recommender``: a training's read, as Spark's connector does it: ranges of ``_id``, two at a time;
-- ``api``: the API's read of the catalogue, one find without features;
-- ``publish``: whole documents replaced by their ids in batches of 512, two at a time, with the journal.
+- ``load``: insert all tracks, without waiting for the journal (only the following steps are Segue's);
+- ``genre``, ``recommender``: read as a training does through Spark's connector: ranges of ``_id``, two at a time;
+- ``api``: read the catalogue as the API does: one find without features;
+- ``publish``: replace whole documents by their ids in batches of 512, two at a time, with the journal.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ READS = {
 
 
 def document(number: int) -> dict[str, Any]:
-    """Make a track of 2.5 kB, as published."""
+    """Make a document of 2.5 kB, as published."""
     start = number * 7 % (NOISE.size - 518)
     return {
         "_id": f"{number:06d}",
@@ -64,7 +65,7 @@ def document(number: int) -> dict[str, Any]:
 
 
 class Steps:
-    """The steps, on one collection."""
+    """The measured steps, on one collection."""
 
     def __init__(self, client: MongoClient[Any], count: int, writes: int) -> None:
         self.tracks = client["segue"]["tracks"]
@@ -72,7 +73,7 @@ class Steps:
         self.count, self.writes = count, writes
 
     def load(self) -> None:
-        """Insert all tracks, and make Segue's indexes."""
+        """Insert all tracks, then create Segue's indexes."""
         unsafe = self.tracks.with_options(write_concern=WriteConcern(1))
         for batch in batches(self.count, 2000):
             unsafe.insert_many([RawBSONDocument(bson.encode(document(number))) for number in batch], ordered=False)
@@ -111,7 +112,7 @@ class Steps:
 
 
 def batches(count: int, size: int) -> Iterator[range]:
-    """Cut the numbers below `count`."""
+    """Divide the numbers below `count` into batches."""
     return (range(start, min(count, start + size)) for start in range(0, count, size))
 
 

@@ -1,16 +1,17 @@
-"""What extraction costs, how exact it is, how much memory it takes and how fast it starts.
+"""Measure the extraction: cost, exactness, memory and start.
 
     python benchmarks/extraction.py speed FOLDER      CPU a clip: decoding, Segue, librosa, rivals where installed
     python benchmarks/extraction.py accuracy FOLDER   largest error of each family against librosa
     python benchmarks/extraction.py memory            resident memory for a one-hour file
     python benchmarks/extraction.py start             CPU of a fresh process until its first features
-    python benchmarks/extraction.py halving           CPU of an output: our halving of the sample rate, and soxr's
+    python benchmarks/extraction.py halving           CPU of an output sample when Segue or soxr halves the rate
 
-FOLDER holds audio files: 40 MP3s or more for figures that mean something. Decoding costs what its bits cost: FMA's
-clips have 250 kbit/s (93 GiB / 106,574 / 30 s), synthetic ones far fewer; --as-fma encodes them again at 256.
+FOLDER has audio files: use 40 MP3s or more for meaningful figures. The cost of decoding depends on the bit rate.
+FMA's clips have 250 kbit/s (93 GiB / 106,574 / 30 s), and rendered ones far less; --as-fma encodes these at 256.
 
-All is CPU time of one thread, user and system. A round runs every contender on a clip before the next clip, and
-the best of the rounds counts. Measure on a quiet machine: others' use of the caches slows all but decoding.
+All times are CPU time of one thread, user and system. A round runs every contender on a clip before the next clip,
+and the best round counts. Measure on a quiet machine: if other processes use the caches, all but decoding is
+slower.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ SUFFIXES = {".mp3", ".flac", ".ogg", ".wav"}
 
 
 def decode(path: Path) -> None:
-    """Decode and do nothing else."""
+    """Only decode."""
     soundfile.read(path, dtype="float32")
 
 
 def segue(path: Path) -> None:
-    """Decode and compute all 518 features, in blocks, as extraction does."""
+    """Decode and compute all 518 features in blocks, as the extraction does."""
     with path.open("rb", buffering=0) as file, open_soundfile(file, Limits()) as stream:
         accumulator = features.FeatureAccumulator(stream.sample_rate)
         for block in stream.blocks:
@@ -97,13 +98,13 @@ def cpu_ms(run: Callable[[Path], None], path: Path) -> float:
 
 
 def speed(paths: list[Path], rounds: int) -> None:
-    """Print CPU time a clip, the ratio to decoding, and what that makes for FMA's corpus."""
+    """Print the CPU time of a clip, its ratio to decoding, and the total for FMA's corpus."""
     running: dict[str, Callable[[Path], None]] = {}
     for name, run in CONTENDERS.items():
         try:
             run(paths[0])  # compiles, imports
         except ImportError:
-            print(f"{name}: not installed, left out")
+            print(f"{name}: not installed, skipped")
         else:
             running[name] = run
     best = {name: np.full(len(paths), np.inf) for name in running}
@@ -190,14 +191,14 @@ print(f"{time.process_time():.2f} s of CPU from the start of Python to the first
 
 
 def start() -> None:
-    """Print the CPU of a fresh process, after one that has filled the cache of compiled code."""
+    """Print the CPU time of a fresh process, when the cache of compiled code is filled."""
     run_python(START_PROGRAM, quiet=True)
     for _ in range(3):
         run_python(START_PROGRAM)
 
 
 def halving() -> None:
-    """Print the CPU an output of halving the sample rate of half a minute takes, in nanoseconds."""
+    """Print the CPU time of one output sample, in nanoseconds, when half a minute is halved."""
     import soxr
 
     from segue.audio.kernels import overlap_save
@@ -234,8 +235,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measurement", choices=["speed", "accuracy", *ALONE])
     parser.add_argument("folder", type=Path, nargs="?", help="audio files, searched recursively")
-    parser.add_argument("--clips", type=int, default=60, help="at most so many files, evenly chosen")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each clip runs")
+    parser.add_argument("--clips", type=int, default=60, help="largest number of files, evenly chosen")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds")
     parser.add_argument("--as-fma", action="store_true", help="speed: encode the clips at 256 kbit/s first")
     arguments = parser.parse_args()
     if arguments.measurement in ALONE:

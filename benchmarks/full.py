@@ -1,16 +1,17 @@
-"""The whole chain at any size, up to the mission's own: 106,574 half-minute files, 5 million listens.
+"""Run the whole chain at any size, up to 106,574 half-minute files and 5 million listens.
 
-    .venv/bin/python benchmarks/full.py                    all of it: some hours, 25 GB for the clips
+    .venv/bin/python benchmarks/full.py                    full size: some hours, 25 GB for the clips
     .venv/bin/python benchmarks/full.py --tracks 5000      the short form
-    make full-short                                        what CI runs
+    make full-short                                        the form that CI runs
 
-Makes the clips, starts a stack of its own, and lets Airflow do everything: a first run of the corpus, listens of
-simulated listeners, the lake, both trainings at their nightly settings, the incremental retraining by its sensor,
-a live recommendation, a second run of the corpus, then ten new files and one night's DAGs. Meanwhile it samples
-what all processes take. It ends with tables in Markdown (``report.md`` in the home), and with exit code 1 and a
-sentence for each thing that is not as it must be. A wait ends with an error when nothing has moved for 15 minutes.
+The benchmark makes the clips, starts its own stack, and runs everything through Airflow: a first run of the
+corpus, listens of simulated listeners, the lake, both trainings with their nightly settings, the incremental
+retraining by its sensor, a live recommendation, a second run of the corpus, then ten new files and one night's
+DAGs. Meanwhile it samples the resources of all processes. At the end it writes tables in Markdown (``report.md``
+in the home). For each check that fails it prints a sentence, and it then exits with 1. A wait ends with an error
+if nothing has changed for 15 minutes.
 
-A run that was interrupted, or of which a step failed, is continued by the same command.
+The same command continues a run that was interrupted, or in which a step failed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,15 +38,14 @@ from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
 from segue.errors import SegueError
 from segue.settings import Settings, get_settings
-from segue.stack import airflow, lifecycle
+from segue.stack import airflow, lifecycle, ports
 
 TRACKS, LISTENS, LISTENERS = 106_574, 5_000_000, 20_000
 FEWEST_LISTENERS = 50
 DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
-PORTS = ("airflow_port", "kafka_port", "kafka_controller_port", "mongo_port", "api_port")
 PIECES = 240
 ELSEWHERE = ("mongo_uri", "kafka_bootstrap_servers", "lake", "metadata", "mlflow_tracking_uri", "tuning_storage")
-"""Settings that would send this benchmark's data into somebody's own stores."""
+"""Settings with which this benchmark would write into the user's own stores."""
 IDLE_SAMPLES = 3
 CORPUS, SAMPLES = "full", "samples.jsonl"
 
@@ -56,7 +55,7 @@ console = Console(highlight=False, soft_wrap=True)
 def main() -> int:
     """Run and report."""
     options = _options()
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # also in the background: the stack must not stay
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the stack ends too, even in the background
         signal.signal(asked_to_stop, signal.default_int_handler)
     home = (options.home or Settings().home / "full").expanduser().resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -67,7 +66,7 @@ def main() -> int:
         (home / SAMPLES).unlink(missing_ok=True)
     try:
         recipe = _make_clips(options, clips, home, progress)
-        if not progress.done:  # in this folder, which holds clips of this recipe, they are those of a night
+        if not progress.done:  # the clips folder has this recipe, so additional files are those of a night
             _forget_new_files(clips, options.tracks)
         progress.save(file)
         if options.only == ["clips"]:
@@ -119,7 +118,7 @@ def _run(
 
 
 def _forget_new_files(clips: Path, tracks: int) -> None:
-    """Remove the files that a night has added, so that the folder is again what its recipe says."""
+    """Remove the files that a night has added, so that the folder matches its recipe again."""
     for number in range(tracks, tracks + NEW_FILES):
         (clips / path_of(number)).unlink(missing_ok=True)
 
@@ -127,22 +126,24 @@ def _forget_new_files(clips: Path, tracks: int) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=int, default=TRACKS, help=f"number of files; default {TRACKS:,}")
-    parser.add_argument("--clip-seconds", type=float, default=30, help="length of a clip; default 30")
+    parser.add_argument("--clip-seconds", type=float, default=30, help="length of a clip in seconds; default 30")
     parser.add_argument("--listens", type=int, help=f"default {LISTENS:,} at full size, fewer in proportion")
     parser.add_argument("--listeners", type=int, help=f"default {LISTENERS:,} at full size, fewer in proportion")
     parser.add_argument(
         "--trials", type=int, help="trials of the genre search and the recommender; default as at night"
     )
-    parser.add_argument("--pieces", type=int, default=PIECES, help=f"of the sample corpus; default {PIECES}")
+    parser.add_argument(
+        "--pieces", type=int, default=PIECES, help=f"pieces of the sample corpus; default {PIECES}"
+    )
     parser.add_argument(
         "--home", type=Path, help="folder of the stack and of the results; default <SEGUE_HOME>/full"
     )
-    parser.add_argument("--clips", type=Path, help="folder of the clips, which stays; default one in the home")
+    parser.add_argument("--clips", type=Path, help="permanent folder for the clips; default one in the home")
     parser.add_argument(
-        "--sample", type=Path, help="folder of the sample corpus, which stays; default one in the home"
+        "--sample", type=Path, help="permanent folder for the sample corpus; default one in the home"
     )
     parser.add_argument("--every", type=float, default=10, help="seconds between two samples; default 10")
-    parser.add_argument("--keep", action="store_true", help="remove nothing at the end")
+    parser.add_argument("--keep", action="store_true", help="keep all files at the end")
     parser.add_argument(
         "--only", nargs="+", choices=("clips", *Chain.STEPS), default=[], help="do only these steps"
     )
@@ -162,7 +163,7 @@ def _size(options: argparse.Namespace) -> Size:
 
 
 def _make_clips(options: argparse.Namespace, clips: Path, home: Path, progress: Progress) -> Recipe:
-    # Not that of `make demo`: another number of pieces would replace the music of its corpus.
+    # A separate folder: another number of pieces would replace the music of `make demo`.
     pieces = (options.sample or home / "pieces").expanduser().resolve()
     made = sample.render(pieces, pieces=options.pieces)
     console.print(f"{made.pieces} pieces in {pieces}; {made.rendered} rendered now, in {made.seconds:.0f} s.")
@@ -181,13 +182,9 @@ def _make_clips(options: argparse.Namespace, clips: Path, home: Path, progress: 
 
 
 def _own_settings(home: Path, clips: Path, progress: Progress) -> Settings:
-    """Make the settings of a stack of its own, and those of this process."""
+    """Make the settings of a separate stack, and apply them to this process."""
     if not progress.ports:
-        with ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in PORTS]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            progress.ports = {name: each.getsockname()[1] for name, each in zip(PORTS, sockets, strict=True)}
+        progress.ports = ports.for_a_stack()
     for variable in (f"SEGUE_{name.upper()}" for name in ELSEWHERE):
         if os.environ.pop(variable, None) is not None:
             console.print(f"{variable} is ignored: this benchmark has a stack of its own.")

@@ -1,4 +1,4 @@
-"""What the whole chain took, as Markdown for docs/scaling.md."""
+"""Report the cost of the whole chain, as Markdown for docs/scaling.md."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MB, GB = 1e6, 1e9
 
 
 def markdown(command: str, settings: Settings, size: Size, recipe: Recipe, progress: Progress, used: Used) -> str:
-    """Lay everything out.
+    """Write the report.
 
     Parameters
     ----------
     command : str
         Arguments of the benchmark.
     settings, size, recipe
-        Of the run.
+        Those of the run.
     progress : Progress
-        Its DAG runs, and how long they took.
+        DAG runs and their durations.
     used : Used
-        What they took.
+        Resources that they used.
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""The genre model against what people use, and what its training costs.
+"""Compare the genre model with common classifiers, and measure the cost of its training.
 
     python benchmarks/genre.py corpus FOLDER --pieces 2400   # render and extract; kept in FOLDER/features.parquet
     python benchmarks/genre.py compare FOLDER --seeds 3      # tuned, against scikit-learn and default MLlib
     python benchmarks/genre.py cost --tracks 100000          # a table of 518 synthetic features, 16 classes
 
-Everything in `compare` and `cost` is fitted on the same tracks and judged by the same others, one after the other
-in one process; CPU is that of the process and its children, Spark's JVM included.
+All models in `compare` and `cost` are fitted on the same tracks and evaluated on the same others, one after the
+other in one process. CPU is that of the process and its children, Spark's JVM included.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TABLE = "features.parquet"
 
 
 def corpus(folder: Path, pieces: int) -> None:
-    """Render pieces as the demo's, and extract their features."""
+    """Render pieces like those of the demo, and extract their features."""
     from segue.audio.isolation.pool import extract_all
     from segue.audio.results import Track
     from segue.demo import sample
@@ -67,7 +67,7 @@ def corpus(folder: Path, pieces: int) -> None:
 
 
 def compare(folder: Path, seeds: int, first_seed: int, trials: int, minutes: float) -> None:
-    """Tune by cross-validation and judge by the test part, for several seeds; print mean and deviation."""
+    """Tune by cross-validation and evaluate on the test part, for several seeds; print mean and deviation."""
     rows: list[dict[str, Any]] = []
     table = from_parquet(folder / TABLE)
     with spark_session() as spark:
@@ -86,7 +86,7 @@ def compare(folder: Path, seeds: int, first_seed: int, trials: int, minutes: flo
 
 
 def cost(tracks: int, genres: int, trials: int, minutes: float) -> None:
-    """Measure a nightly training on synthetic features, and its fits against scikit-learn's on the same tracks."""
+    """Measure a nightly training on synthetic features, and compare its fits with scikit-learn's."""
     found: list[dict[str, Any]] = []
     with spark_session() as spark, tempfile.TemporaryDirectory() as folder:
         families = write_synthetic(Path(folder, TABLE), tracks, genres)
@@ -103,14 +103,14 @@ def cost(tracks: int, genres: int, trials: int, minutes: float) -> None:
             fitted = training.fit_final_model(trained.data, classifiers.default_choice(kind), 1.0, seed=0)
             evaluation = evaluate(fitted, trained.data.part(TEST), trained.data.genres, set())
             found.append({"model": f"{kind}, one fit, Spark", **scores(evaluation), **clock.read()})
-            # In a process of its own, or its memory could not be told from Spark's.
+            # In a separate process, to measure its memory apart from Spark's.
             with ProcessPoolExecutor(1, get_context("spawn")) as apart:
                 found.append(apart.submit(fit_same, kind, *data).result())
             print_table(found)
 
 
 def write_synthetic(path: Path, tracks: int, genres: int) -> dict[str, list[int]]:
-    """Make genres that overlap, in as many features as Segue has; return the families of these."""
+    """Write synthetic genres that overlap, with as many features as Segue has; return the feature families."""
     random = np.random.default_rng(0)
     label = random.integers(0, genres, tracks)
     centre = random.normal(size=(genres, len(feature_names())))
@@ -123,7 +123,7 @@ def write_synthetic(path: Path, tracks: int, genres: int) -> dict[str, list[int]
             "features": list(features),
         }
     )
-    rows.to_parquet(path, row_group_size=10_000)  # columns that are not there are null to Spark
+    rows.to_parquet(path, row_group_size=10_000)  # Spark reads missing columns as null
     return FeatureTable(rows, features, feature_names()).families
 
 
@@ -131,7 +131,7 @@ Part = tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float32]]
 
 
 def fit_same(kind: str, learned: Part, tested: Part) -> dict[str, Any]:
-    """Fit a classifier's default choice by scikit-learn, on one core."""
+    """Fit a classifier's default choice with scikit-learn, on one core."""
     _, labels, features = learned
     choice = classifiers.default_choice(kind)
     make: dict[str, Callable[[], Any]] = {
@@ -145,13 +145,13 @@ def fit_same(kind: str, learned: Part, tested: Part) -> dict[str, Any]:
         "forest": lambda: RandomForestClassifier(choice["forest_trees"], max_depth=choice["forest_depth"]),
     }
     clock = Clock(time.process_time)
-    with warnings.catch_warnings(action="ignore"):  # that 100 iterations did not suffice
+    with warnings.catch_warnings(action="ignore"):  # about 100 iterations not being enough
         answers = make_pipeline(StandardScaler(), make[kind]()).fit(features, labels).predict(tested[2])
     return {"model": f"{kind}, one fit, scikit-learn", **of_answers(tested[1], answers), **clock.read()}
 
 
 def default_forest(data: Dataset, seed: int) -> dict[str, Any]:
-    """Fit MLlib's random forest as it comes, and judge it by the test part."""
+    """Fit MLlib's random forest with default parameters, and evaluate it on the test part."""
     from pyspark.ml.classification import RandomForestClassifier as Forest
 
     clock = Clock()
@@ -162,7 +162,7 @@ def default_forest(data: Dataset, seed: int) -> dict[str, Any]:
 
 
 def rivals(data: Dataset, seed: int) -> list[dict[str, Any]]:
-    """Fit scikit-learn's classifiers on train and validation part, and judge them by the test part."""
+    """Fit scikit-learn's classifiers on the training and validation parts, and evaluate them on the test part."""
     _, labels, features = collect(data.part(TRAIN, VALIDATION))
     _, truth, tested = collect(data.part(TEST))
     made: dict[str, Callable[[], Any]] = {
@@ -173,14 +173,14 @@ def rivals(data: Dataset, seed: int) -> list[dict[str, Any]]:
     rows = []
     for name, make in made.items():
         clock = Clock(time.process_time)
-        with warnings.catch_warnings(action="ignore"):  # that 100 iterations did not suffice
+        with warnings.catch_warnings(action="ignore"):  # about 100 iterations not being enough
             answers = make().fit(features, labels).predict(tested)
         rows.append({"model": name, **of_answers(truth, answers), **clock.read()})
     return rows
 
 
 def of_answers(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> dict[str, float]:
-    """Score answers as `scores` does."""
+    """Score predictions as `scores` does."""
     return {"accuracy": accuracy_score(truth, answers), "macro F1": f1_score(truth, answers, average="macro")}
 
 
@@ -191,16 +191,16 @@ def scores(evaluation: GenreEvaluation) -> dict[str, float]:
 
 
 def from_parquet(path: Path) -> FeatureTable:
-    """Read what `corpus` has made."""
+    """Read the table that `corpus` has written."""
     from segue.genres import table
 
     return table.read(path, "genre", "artist")
 
 
 class Clock:
-    """Wall time, CPU time and peak memory from its making on.
+    """Measures wall time, CPU time and peak memory since it was created.
 
-    `cpu_s` tells the CPU time so far: with Spark's, or of this process alone.
+    `cpu_s` returns the CPU time so far, with or without Spark's.
     """
 
     def __init__(self, cpu_s: Callable[[], float] = training.cpu_seconds) -> None:
@@ -210,7 +210,7 @@ class Clock:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def read(self) -> dict[str, float]:
-        """Tell what has passed, and stop watching; the memory is that of the process and its children."""
+        """Return what has been measured, and stop. Memory is that of the process and its children."""
         self._stopped.set()
         return {
             "seconds": time.monotonic() - self._began,
@@ -254,8 +254,10 @@ def main() -> None:
     priced.add_argument("--tracks", type=int, default=100_000)
     priced.add_argument("--genres", type=int, default=16)
     for name in ("compare", "cost"):
-        commands.choices[name].add_argument("--trials", type=int, default=20, help="of each search, at most")
-        commands.choices[name].add_argument("--minutes", type=float, default=10, help="of each search")
+        commands.choices[name].add_argument("--trials", type=int, default=20, help="most trials of each search")
+        commands.choices[name].add_argument(
+            "--minutes", type=float, default=10, help="longest duration of each search, in minutes"
+        )
     arguments = vars(parser.parse_args())
     {"corpus": corpus, "compare": compare, "cost": cost}[arguments.pop("command")](**arguments)
 

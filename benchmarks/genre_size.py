@@ -1,12 +1,12 @@
-"""What the DAG task `genre_model.train` costs on a large corpus.
+"""Measure the DAG task `genre_model.train` on a large corpus.
 
     python benchmarks/genre_size.py --tracks 20000
     python benchmarks/genre_size.py --tracks 106574 --search wide
 
-Synthetic tracks with a long tail of genres and of artists are published to a document server of their own. Then
-`spark_jobs/train_genre.py` runs as Airflow runs it, with the DAG's own trials and minutes. Its lines are printed
-as they come, each after what the job has taken so far. The table at the end has wall time, CPU time and the
-largest proportional set size (PSS) of a JVM, of the driver's Python and of a Python worker.
+The benchmark publishes synthetic tracks, with long tails of genres and artists, to its own document server. Then
+it runs `spark_jobs/train_genre.py` as Airflow does, with the DAG's own trials and minutes. It prints each line of
+the job after the resources used so far. The table at the end has wall time, CPU time and the largest proportional
+set size (PSS) of a JVM, of the driver's Python and of a Python worker.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def publish(settings: Settings, tracks: int) -> None:
     """Publish tracks whose genres overlap.
 
     The shares of genres and artists follow Zipf's law. An artist has one of four styles of a genre, which a linear
-    model cannot tell apart; one track in ten is of another genre, and one in ten has none. The features are as
-    dependent on each other as those of audio: they come from a few dimensions, and noise.
+    model cannot separate. One track in ten has the wrong genre, and one in ten has none. The features depend on
+    each other like those of audio: they are made from a few dimensions and noise.
 
     Parameters
     ----------
     settings : Settings
-        Say where the document server is.
+        They name the document server.
     tracks : int
     """
     random = np.random.default_rng(0)
@@ -93,7 +93,7 @@ def tail(size: int, exponent: float) -> np.ndarray:
 
 
 class Watch:
-    """Samples a process and those below it; each is of one of three kinds."""
+    """Samples a process and its descendants, by kind."""
 
     def __init__(self, pid: int) -> None:
         self.root = psutil.Process(pid)
@@ -104,7 +104,7 @@ class Watch:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def line(self) -> str:
-        """Return what is taken now."""
+        """Return the resources in use now, as text."""
         memory = ", ".join(f"{name} {size / 1e9:.1f}" for name, size in self.now.items())
         return f"[{time.monotonic() - self.began:5.0f} s, {sum(self.cpu.values()):5.0f} CPU s; GB: {memory}]"
 
@@ -126,7 +126,7 @@ class Watch:
                 now[kind] = max(now[kind], process.memory_full_info().pss)
 
     def table(self) -> str:
-        """Lay out the totals."""
+        """Return the totals as a table."""
         wall = time.monotonic() - self.began
         lines = [f"wall {wall:,.0f} s, CPU {sum(self.cpu.values()):,.0f} s"]
         for kind, size in sorted(self.peak.items()):

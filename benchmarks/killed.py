@@ -1,23 +1,22 @@
-"""What the benchmarks share that kill: a stack of their own, and Spark jobs that end with ``kill -9``."""
+"""Helpers of the benchmarks that kill services: a separate stack, and Spark jobs that end with ``kill -9``."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
 from segue.settings import PROJECT_DIR, Settings
-from segue.stack import lifecycle, spark_conf
+from segue.stack import lifecycle, ports, spark_conf
 from segue.stack.service import Service
 
 console = Console(highlight=False)
@@ -26,21 +25,15 @@ console = Console(highlight=False)
 @contextmanager
 def own_stack(parts: Sequence[str]) -> Iterator[Settings]:
     """Start some services in a temporary folder, on free ports; stop them and remove it at the end."""
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # also in the background: the stack must not stay
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the stack ends too, even in the background
         signal.signal(asked_to_stop, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        ports = [each.getsockname()[1] for each in sockets]
-    names = ("api_port", "kafka_port", "kafka_controller_port", "mongo_port", "airflow_port")
     settings = Settings(
         home=home,
         jars=Settings().jars_dir,
         api_requests_per_window=1_000_000,
         spark_driver_memory_mb=1024,
-        **dict(zip(names, ports, strict=True)),
+        **ports.for_a_stack(),
     )
     try:
         lifecycle.up(settings, parts, say=console.print)
@@ -59,7 +52,7 @@ def kill(service: Service) -> None:
 
 
 def restart(settings: Settings, parts: Sequence[str], *services: Service) -> None:
-    """Kill some services and start what is not there."""
+    """Kill some services and start all that do not run."""
     for service in services:
         kill(service)
     lifecycle.up(settings, parts)
@@ -67,7 +60,7 @@ def restart(settings: Settings, parts: Sequence[str], *services: Service) -> Non
 
 @contextmanager
 def spark_job(settings: Settings, log: Path, job: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a Spark job as its DAG does; at the end kill -9 what is left of it."""
+    """Start a Spark job as its DAG does; kill -9 its remaining processes at the end."""
     submit = str(Path(sys.prefix) / "bin" / "spark-submit")
     command = [submit, str(PROJECT_DIR / "spark_jobs" / f"{job}.py"), *arguments]
     environment = os.environ | spark_conf.environment(settings)

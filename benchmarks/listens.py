@@ -1,9 +1,9 @@
-"""How many listens a second the API accepts, each acknowledged with acks=all, and how long an answer takes.
+"""Measure how many listens a second the API accepts, each acknowledged with acks=all, and the response time.
 
     .venv/bin/python benchmarks/listens.py [--seconds 20] [--clients 32] [--batch 1] [--processes 2]
 
-Needs a stack (`segue up`) whose API was started with SEGUE_API_REQUESTS_PER_WINDOW=1000000. The load comes from
-the same machine, and takes its share of it. ``--batch 1`` sends `single`, more sends `import`.
+The benchmark needs a stack (`segue up`) whose API was started with SEGUE_API_REQUESTS_PER_WINDOW=1000000. The load
+comes from the same machine and takes its share of the CPU. ``--batch 1`` sends `single`, a larger one `import`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from segue.stack.service import Service
 
 @dataclass
 class Tally:
-    """What one client saw."""
+    """The results of one client."""
 
     seconds: list[float] = field(default_factory=list)
     refused: dict[int, int] = field(default_factory=dict)
 
 
 def client(token: str, number: int, batch: int, until: float, tally: Tally) -> None:
-    """Send until the time is over, one request after the other on one connection."""
+    """Send one request after the other on one connection, until the time is over."""
     settings = get_settings()
     connection = http.client.HTTPConnection(settings.api_host, settings.api_port, timeout=60)
     connection.connect()
@@ -81,7 +81,7 @@ def process(token: str, first: int, clients: int, batch: int, until: float, resu
 
 
 def cpu_s(service: Service) -> float:
-    """CPU-seconds that a service has used so far; on a busy machine a better measure than the clock."""
+    """Return the CPU seconds of a service so far. On a busy machine, they say more than wall time."""
     process = service.process()
     if process is None:
         raise StackError(f"{service.name} does not run: start it with `segue up`.")
@@ -94,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=1, help="listens in a request")
+    parser.add_argument("--batch", type=int, default=1, help="listens per request")
     parser.add_argument("--processes", type=int, default=2, help="processes that share the clients")
     arguments = parser.parse_args()
     with database() as opened:

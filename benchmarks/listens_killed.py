@@ -1,11 +1,12 @@
-"""Kill services and the lake job at random moments under load: what was answered with 200 is everywhere, once.
+"""Kill services and the lake job at random moments under load, and check that no answered listen is lost.
 
     .venv/bin/python benchmarks/listens_killed.py [--kills 10] [--parts broker,mongo,api,live,lake] [--seed 1]
 
-Starts a stack of its own (broker, document server, API) in a temporary folder, on free ports. Every client sends
-each listen until it is answered with 200, as players do. In the end the sets must be equal: answered = in Kafka =
-in MongoDB, which the API shows and recommendations are made from = in the lake. Every listener's recommendations
-must be younger than their last listen. Prints the counts, and exits with 1 if it is not so.
+The benchmark starts its own stack (broker, document server, API) in a temporary folder, on free ports. Every
+client sends each listen until it is answered with 200, as players do. At the end, Kafka, MongoDB and the lake must
+each have exactly the listens that were answered with 200. (The API and the recommendations read those in MongoDB.)
+Every listener's recommendations must be newer than the listener's last listen. The benchmark prints the counts,
+and exits with 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ CLIENTS = 8
 BATCH = 20
 PAUSE_S = 0.05
 STANDSTILL_S = 60
-"""What has not grown for so long has stopped."""
+"""If a collection has not grown for this long, the benchmark waits no longer for it."""
 
 Played = set[tuple[str, int]]
 
 
 class Load:
-    """Clients that send listens, each until it is answered with 200, until told to stop."""
+    """Clients that send listens until the block ends. They repeat each listen until it is answered with 200."""
 
     def __init__(self, settings: Settings, users: dict[str, str]) -> None:
         self._url = f"http://127.0.0.1:{settings.api_port}/1/submit-listens"
@@ -109,7 +110,7 @@ def in_kafka(settings: Settings) -> list[tuple[str, int]]:
 
 
 def in_mongodb(settings: Settings, wanted: int) -> Played:
-    """Read the matched listens in MongoDB, when it has caught up, or grows no more."""
+    """Read the matched listens in MongoDB once it has caught up or stopped growing."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
         listens = client[settings.mongo_database][COLLECTION]
         began = grown = time.monotonic()
@@ -127,7 +128,7 @@ def in_mongodb(settings: Settings, wanted: int) -> Played:
 
 
 def stale(settings: Settings, last: dict[str, float]) -> set[str]:
-    """Name the users whose recommendations stay older than their last listen."""
+    """Return the users whose recommendations are still older than their last listen after a minute."""
     with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True) as client:
         recommendations = client[settings.mongo_database]["recommendations"]
         until = time.monotonic() + 60
@@ -164,7 +165,7 @@ def main() -> None:
 
 
 def compare(settings: Settings, parts: list[str], kills: int) -> bool:
-    """Kill under load, then compare what was answered with what is there."""
+    """Kill under load, then compare the listens that were answered with those that are stored."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
         accounts = Accounts(client[settings.mongo_database])  # type: ignore[arg-type]  # documents of any kind
         users = {f"listener-{i}": accounts.add(f"listener-{i}") for i in range(CLIENTS)}
@@ -175,7 +176,7 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
         "live": live_recommendations.service(settings),
     }
     publish(settings, CLIENTS)  # one track a client
-    restart(settings, PARTS, victims["api"])  # it looks for new tracks when it starts
+    restart(settings, PARTS, victims["api"])  # the API looks for new tracks when it starts
     log = settings.home / "lake-job.log"
     with Load(settings, users) as load:
         order = [part for part in victims if part in parts for _ in range(kills)]

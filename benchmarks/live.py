@@ -1,14 +1,18 @@
-"""How long after `submit-listens` is answered the listener's new recommendations can be read.
+"""Measure the time from the answer to `submit-listens` to the listener's new recommendations.
 
     .venv/bin/python benchmarks/live.py [--rates 10,100,1000] [--seconds 120] [--tracks 106574]
 
-Starts a stack of its own (broker, document server, API, live recommendations) in a temporary folder, with a
-made-up catalogue and champion of that size. Requests are sent at fixed times, whether or not earlier ones were
-answered (an open loop), by many listeners in turn; above 200 listens/s each is an `import` of 20, as that many
-singles are more than the API's one process can take. Recommendations are announced in Kafka when MongoDB has them;
-the last announcement before a listener's next request counts. A reader meanwhile asks the API for what has just
-been announced, and counts what it does not show. What the issue asks is measured directly besides: a sampled
-listener reads their list through the API, again and again, until it is younger than their listen.
+The benchmark starts its own stack (broker, document server, API, live recommendations) in a temporary folder, with
+a made-up catalogue and champion of that size.
+
+- Many listeners send requests in turn, at fixed times, whether or not earlier requests were answered (an open
+  loop). Above 200 listens/s each request is an `import` of 20, because the API's one process cannot take as many
+  singles.
+- The live recommendations announce a list in Kafka when MongoDB has it. The last announcement before a listener's
+  next request counts.
+- A reader asks the API for lists that have just been announced, and counts those that it does not show.
+- Sampled listeners read their list through the API until it is younger than their listen. This measures the whole
+  way directly.
 """
 
 from __future__ import annotations
@@ -44,13 +48,14 @@ BATCH = 20
 CATCH_UP_S = 60
 PROBE_EVERY_S = 0.5
 LOOK_EVERY_S = 0.05
-"""How long a sampled listener waits between two reads: so much too late the figure may be, and a read. Reads as
-fast as they go take half a core from what is measured, and at 100 listens/s the queue then grows to seconds."""
+"""How long a sampled listener waits between two reads. The figure may be too high by this time and that of a read.
+Without a pause, the reads would take half a core from the measured services. At 100 listens/s the queue would then
+grow to seconds."""
 
 
 @dataclass
 class Observed:
-    """When what happened, in seconds since the epoch; by listener and in order."""
+    """Times of events by listener, in order, in seconds since the epoch."""
 
     due: list[float] = field(default_factory=list)
     answered: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -62,11 +67,11 @@ class Observed:
     readable: list[float] = field(default_factory=list)
 
     def delays(self) -> tuple[list[float], int]:
-        """Return the seconds from each answer to the announcement that followed, and how many had none."""
+        """Return the seconds from each answer to the next announcement, and the number of answers without one."""
         found, missing = [], 0
         for user, answers in self.answered.items():
             for answer, following in pairwise([*answers, np.inf]):
-                # An announcement can be read a moment before the answer is.
+                # An announcement may arrive a moment before the answer.
                 after = [at for at in self.announced[user] if answer - 0.5 < at < following - 0.5]
                 found += [max(0.0, after[-1] - answer)] if after else []
                 missing += not after
@@ -74,7 +79,7 @@ class Observed:
 
 
 class Load:
-    """Requests at fixed times, and those who watch what follows."""
+    """Sends requests at fixed times and observes what follows."""
 
     def __init__(self, settings: Settings, tokens: dict[str, str], tracks: int) -> None:
         self._settings = settings
@@ -86,7 +91,7 @@ class Load:
         self._answered: deque[tuple[str, float, float]] = deque(maxlen=1)
 
     def run(self, rate: float, seconds: float) -> Observed:
-        """Send so many listens a second for so long, and wait for the last recommendations."""
+        """Send listens at a rate for some seconds, and wait for the last recommendations."""
         seen = Observed()
         self._stopping.clear()
         batch = 1 if rate <= SINGLES else BATCH
@@ -184,14 +189,14 @@ class Load:
                 while not self._stopping.wait(LOOK_EVERY_S):
                     found = client.get(f"/v1/users/{user}/recommendations", headers=headers).raise_for_status()
                     made = datetime.fromisoformat(found.json()["generated_at"]).timestamp()
-                    if made > sent and made == last:  # what the API ranks for want of a list is another each time
+                    if made > sent and made == last:  # without a stored list, the API ranks anew at each call
                         seen.readable.append(max(0.0, at - answered))
                         break
                     last, at = made, time.time()
 
 
 def spread(seconds: list[float]) -> str:
-    """Say how long it took."""
+    """Format the quantiles of durations."""
     if not seconds:
         return "nothing"
     p50, p95, p99, worst = np.percentile(np.array(seconds) * 1000, [50, 95, 99, 100])
@@ -199,9 +204,9 @@ def spread(seconds: list[float]) -> str:
 
 
 def main() -> None:
-    """Measure at one rate after the other."""
+    """Measure each rate in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rates", default="10,100,1000", help="listens a second")
+    parser.add_argument("--rates", default="10,100,1000", help="listens per second, separated by commas")
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--tracks", type=int, default=106_574)
     arguments = parser.parse_args()
@@ -218,7 +223,7 @@ def main() -> None:
             "live": live_recommendations.service(settings),
         }
         load = Load(settings, tokens, arguments.tracks)
-        load.run(10, 10)  # until all are warm
+        load.run(10, 10)  # to warm up all services
         for rate in map(float, arguments.rates.split(",")):
             before = {name: cpu_s(service) for name, service in services.items()}
             began = time.time()

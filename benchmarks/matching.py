@@ -1,11 +1,12 @@
-"""How well and how quickly listens find their track: precision, recall and time on a perturbed catalogue.
+"""Measure the matching of listens: precision, recall and CPU time on a perturbed catalogue.
 
     .venv/bin/python benchmarks/matching.py [--tracks 100000] [--listens 20000] [--seed 1]
 
-The catalogue is made up, since no catalogue of that size may be shipped: Zipf-distributed words, artists with many
-tracks, titles that many artists share, numbered parts, live versions beside studio ones. A listen is a track of it
-as another player would write it (one to three perturbations), or, three times in ten, a track that the catalogue
-has not got: another title of a known artist, or a known title by another artist.
+The catalogue is made up, because no real catalogue of that size may be shipped. It has Zipf-distributed words,
+artists with many tracks, titles that many artists share, numbered parts, and live versions beside studio ones.
+Seven in ten listens are a track of the catalogue as another player would write it, with one to three
+perturbations. Three in ten are a track that the catalogue lacks: another title of a known artist, or a known title
+by another artist.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ THRESHOLDS = (74, 78, 80, 82, 84, 86, 88, 90, 92, 94)
 
 @dataclass(frozen=True)
 class Query:
-    """A listen and the track ids that are right for it; none where the catalogue has not got it."""
+    """A listen and the correct track ids; none if the catalogue lacks the track."""
 
     artist: str
     title: str
@@ -48,7 +49,7 @@ class Query:
 
 
 class Maker:
-    """Seeded names."""
+    """Makes random names from a seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -92,7 +93,7 @@ class Maker:
         )
 
     def typo(self, text: str) -> str:
-        """Slip once."""
+        """Make one typing error."""
         if len(text) < 4:
             return text
         at = self.random.randrange(1, len(text) - 1)

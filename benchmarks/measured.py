@@ -1,4 +1,4 @@
-"""What a benchmark's steps cost: wall, CPU of all its processes, and the highest PSS of each."""
+"""Measure the steps of a benchmark: wall time, CPU of all its processes, and the peak PSS of each process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Meter:
         self._highest: dict[str, float] = {}
 
     def __enter__(self) -> Meter:
-        """Start looking every second."""
+        """Start sampling every second."""
         self._cpu = self._cpu_of_all = self._cpu_s()
         self._thread.start()
         print(f"{'wall':>8} {'CPU':>8}  highest PSS in MB, by process", flush=True)
@@ -33,18 +33,18 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop looking."""
+        """Stop sampling."""
         self._stopping.set()
         self._thread.join()
 
     def step(self, name: str) -> None:
-        """Print what was spent since the last step."""
+        """Print the cost since the last step."""
         self._look()
         self._print(name, self._since, self._cpu, self._peaks)
         self._since, self._cpu, self._peaks = time.monotonic(), self._cpu_s(), {}
 
     def total(self) -> None:
-        """Print what was spent in all."""
+        """Print the total cost."""
         self._print("in all", self._began, self._cpu_of_all, self._highest)
 
     def _print(self, name: str, since: float, cpu: float, peaks: dict[str, float]) -> None:

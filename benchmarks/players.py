@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/players.py [--listens 10000]
 
-Needs a stack (`segue up`) with the default limits. The listens are those of an account of its own, without pauses,
-one request each. Lost is what the API did not take and Navidrome did not keep.
+The benchmark needs a stack (`segue up`) with the default limits. It sends the listens of a separate account
+without pauses, one request each. A listen is lost if the API did not accept it and Navidrome did not keep it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.navidrome import Drained, drain
 
 
 def main() -> None:
-    """Replay and print."""
+    """Replay the listens and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--listens", type=int, default=10_000)
     count = parser.parse_args().listens

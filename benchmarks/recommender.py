@@ -1,10 +1,10 @@
-"""What docs/recommender.md says of speed and quality. Each command prints one table.
+"""Measure the figures of docs/recommender.md. Each command prints one table.
 
-    python benchmarks/recommender.py rank      # ms to rank one listener, beside `implicit`
+    python benchmarks/recommender.py rank      # ms to rank one listener, compared with `implicit`
     python benchmarks/recommender.py train     # ALS of MLlib and of `implicit` on the same plays
-    python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and training anew
-    python benchmarks/recommender.py quality   # Segue against its baselines on simulated listeners, with audio;
-                                               # --seeds data sets, the cold tracks apart
+    python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and full trainings
+    python benchmarks/recommender.py quality   # Segue and its baselines on simulated listeners, with audio;
+                                               # --seeds data sets, cold tracks separately
     python benchmarks/recommender.py size      # the nightly training by step: wall, CPU and memory (PSS)
 
 `rank` and `train` need the extra `benchmark`.
@@ -164,12 +164,12 @@ def incremental(
     new: int = 5_000,
     rank: int = RANK,
     iterations: int = 10,
-    anew: Annotated[int, typer.Option(help="Train anew after every so many updates.")] = 1,
+    anew: Annotated[int, typer.Option(help="Do a full training after this many updates.")] = 1,
     judges: Annotated[int, typer.Option(help="Listeners that NDCG@10 is averaged over.")] = 5_000,
 ) -> None:
-    """Take in listens by updates, and compare with a training on all of them: CPU seconds, NDCG@10.
+    """Compare updates with a full training on the same listens: CPU seconds, NDCG@10.
 
-    Training anew is one fit by the same recipe; the search that a nightly training does comes on top of it.
+    The full training is one fit by the same recipe, without the search of a nightly training.
     """
     from segue.recommender.components import als
     from segue.recommender.components.als import Hyperparameters
@@ -181,7 +181,7 @@ def incremental(
     from segue.stack.spark_session import spark_session
 
     random = np.random.default_rng(0)
-    ahead = 20 * new  # what is judged by, in the order of time
+    ahead = 20 * new  # evaluation listens, in the order of time
     everything = synthetic(listeners, tracks, plays + updates * new + ahead).tocoo()
     user, item = (np.repeat(each, everything.data.astype(int)) for each in (everything.row, everything.col))
     order = random.permutation(len(user))
@@ -246,12 +246,14 @@ def quality(
     late: Annotated[
         float, typer.Option(help="Share of the tracks that enter the corpus in the last months.")
     ] = 0.2,
-    seeds: Annotated[int, typer.Option(min=1, help="Data sets, each of other tracks and listeners.")] = 5,
-    trials: Annotated[int, typer.Option(min=1, help="Choices of ALS' parameters that are tried.")] = 4,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of data sets, each with other tracks and listeners.")
+    ] = 5,
+    trials: Annotated[int, typer.Option(min=1, help="Number of choices of ALS' parameters to try.")] = 4,
 ) -> None:
     """Compare Segue with its baselines on simulated listeners, whose tastes are genres and sounds.
 
-    Nobody plays a track before it is there, so that some are cold in the validation window and some in the test.
+    Tracks appear over time, so some are cold in the validation window and some in the test window.
     The table has NDCG@10, means over the data sets and their standard errors.
     """
     from segue.recommender import comparison
@@ -281,13 +283,13 @@ def size(
     tracks: int = TRACKS,
     listeners: int = 20_000,
     listens: int = 5_000_000,
-    trials: Annotated[int, typer.Option(min=1, help="Choices of ALS' parameters that are tried.")] = 8,
+    trials: Annotated[int, typer.Option(min=1, help="Number of choices of ALS' parameters to try.")] = 8,
     features: int = 518,
 ) -> None:
     """Train at the nightly settings, rank for every listener, and update: wall, CPU and peak memory of each step.
 
-    The listens are made up: popularity and activity are long-tailed, every listener has three of 40 tastes, and a
-    taste has a sound. MongoDB, Kafka and the lake are not part of it.
+    The listens are made up. Popularity and activity have long tails. Every listener has three of 40 tastes, and
+    each taste has a sound. The benchmark does not use MongoDB, Kafka or the lake.
     """
     import tempfile
     from pathlib import Path
@@ -334,7 +336,7 @@ def size(
 def long_tailed(
     tracks: int, listeners: int, listens: int, features: int, seed: int = 0
 ) -> tuple[Interactions, np.ndarray, list[str]]:
-    """Make up listens of half a year, features and artists; six tracks an artist on average, long-tailed too."""
+    """Make up half a year of listens, features, and artists with six tracks on average (long-tailed)."""
     from segue.recommender.interactions import Interactions
 
     random = np.random.default_rng(seed)
@@ -348,7 +350,7 @@ def long_tailed(
     liked = random.integers(tastes, size=(listeners, 3))[user, random.integers(3, size=listens)]
     drawn = first[liked] + (last - first)[liked] * random.random(listens)
     item = (np.searchsorted(bounds, drawn, side="right") - 1).clip(max=tracks - 1)
-    shuffled = random.permutation(tracks)  # tracks of a taste do not lie together in the catalogue
+    shuffled = random.permutation(tracks)  # so that tracks of one taste are not neighbours in the catalogue
     centres = random.normal(size=(tastes, features)).astype(np.float32)
     sounds = random.standard_normal((tracks, features), dtype=np.float32)
     sounds[shuffled] += centres[taste]
@@ -365,7 +367,7 @@ def long_tailed(
 
 
 def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:
-    """Write plays as the listeners that are recommended to; none of the plays is recent."""
+    """Make the listeners to recommend to from play counts; no play is recent."""
     from segue.recommender.serving.recommend import Listener
 
     rows = (slice(*play_counts.indptr[i : i + 2]) for i in range(play_counts.shape[0]))
@@ -376,19 +378,21 @@ def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:
 
 
 FEWEST = 10
-"""Listeners on average whose mean is worth a row."""
+"""The table has no row for a task with fewer listeners (average of the data sets)."""
 
 METHODS = ("Segue", "ALS", "EASE", "item cosine", "popularity", "content only")
 
 
 def table_of_means(outcomes: Sequence[Comparison]) -> Iterator[str]:
-    """Lay NDCG@10 of several data sets out in Markdown, tracks that were cold apart."""
+    """Format NDCG@10 of several data sets as Markdown, with cold tracks in separate rows."""
     yield (
         "| | judged listeners | " + " | ".join(METHODS) + " | Segue minus the best baseline | minus item cosine |"
     )
     yield "|---|" + "---|" * (len(METHODS) + 3)
     for task in ("new tracks", "new tracks, cold listeners", "cold tracks"):
-        judged = [each for each in outcomes if each.row(task, METHODS[0])]  # some may have no such listener
+        judged = [
+            each for each in outcomes if each.row(task, METHODS[0])
+        ]  # some data sets may have no such listener
         if not judged:
             continue
         rows = [[each.row(task, method) for method in METHODS] for each in judged]

@@ -1,10 +1,11 @@
-"""How long after the last listen of a batch the retrained recommender serves.
+"""Measure the time from the last listen of a batch until the retrained recommender serves.
 
     .venv/bin/python benchmarks/retraining.py [--promotions 10] [--listens 500]
 
-Needs what `make demo` leaves running: Airflow with the DAG `incremental_retraining` unpaused, and a champion. Each
-batch is sent when the DAG's sensor waits; its time begins when the broker has acknowledged them all and ends
-when the API ranks with the newly promoted model. A batch after which the gate keeps the champion is counted apart.
+The benchmark needs what `make demo` leaves running: Airflow with the DAG `incremental_retraining` unpaused, and a
+champion. It sends each batch when the DAG's sensor waits. The time begins when the broker has acknowledged the
+whole batch, and ends when the API ranks with the newly promoted model. Batches after which the gate keeps the
+champion are counted separately.
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ DAG = "incremental_retraining"
 LISTENERS, SEED = 200, 2026
 """The audience of the demo: mostly listeners whom the champion knows."""
 PROMOTED_S = 30
-"""After the run has ended: what does not serve by then was not promoted."""
+"""Seconds to wait after the run has ended. If no new model serves by then, none was promoted."""
 
 
 def main() -> None:
-    """Send, wait, time."""
+    """Send batches and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--promotions", type=int, default=10, help="how many to time")
+    parser.add_argument("--promotions", type=int, default=10, help="number of promotions to measure")
     parser.add_argument(
-        "--listens", type=int, default=500, help="in a batch; as many as the sensor waits for, or more"
+        "--listens", type=int, default=500, help="listens in a batch; at least as many as the sensor waits for"
     )
     arguments = parser.parse_args()
     settings = get_settings()
@@ -60,7 +61,7 @@ def main() -> None:
             return str(answer.raise_for_status().json()["model_version"])
 
         def promoted(run: str, before: str) -> str | None:
-            """Wait for another model; None if the run ends without one."""
+            """Wait for a new champion; return None if the run ends without one."""
             until = np.inf
             while time.monotonic() < until:
                 time.sleep(0.25)

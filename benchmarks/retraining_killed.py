@@ -1,16 +1,17 @@
-"""Kill the incremental retraining at random moments, before and after it has promoted: each listen counts once.
+"""Kill the incremental retraining at random moments, and check that each listen counts exactly once.
 
     .venv/bin/python benchmarks/retraining_killed.py [--runs 50] [--seed 1]
 
-Does what the DAG `incremental_retraining` does, task by task, on a broker and a document server of its own: more
-listens arrive, the backlog is the window, the Spark job learns it, the window is committed. Most jobs are killed
-with -9 while they run; some end, but their commit never comes. In the end
+The benchmark does what the DAG `incremental_retraining` does, task by task, on its own broker and document server.
+More listens arrive, their offsets become the window, the Spark job learns the window, and the window is committed.
+Most jobs are killed with -9 while they run, before or after they have promoted. Some jobs succeed, but their
+window is not committed. At the end
 
-- the windows that were committed must be the whole topic, without gap or overlap, and
-- the champion must have counted the listeners of each track, and its listens, as they are counted from what Kafka
-  has up to the offsets that it has seen.
+- the committed windows must cover the whole topic, without gap or overlap, and
+- the champion's number of listeners of each track, and its number of listens, must be those that the benchmark
+  counts in Kafka up to the offsets that the champion has seen.
 
-Prints the counts, and exits with 1 if it is not so.
+The benchmark prints the counts, and exits with 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from segue.tracks.vectors import pack
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PAST = 2_500
 KILLED, UNCOMMITTED = 0.6, 0.15
-"""Shares of the runs that are killed, and that end without their commit."""
+"""Share of the runs that are killed, and share of the runs whose window is not committed."""
 
 
 def an_audience() -> Audience:
@@ -58,7 +59,7 @@ def an_audience() -> Audience:
 
 
 def publish(settings: Settings, audience: Audience) -> None:
-    """Put the tracks where the jobs read them."""
+    """Publish the tracks in MongoDB."""
     documents = [
         {
             "_id": each.track_id,
@@ -85,7 +86,7 @@ class Series:
         self.usual_s = 0.0
 
     def listen(self, plays: int) -> None:
-        """Let some listens arrive, later than all before."""
+        """Send some listens to Kafka, each later than all earlier ones."""
         events = list(self.audience.play(events=plays, start=self.at, end=self.at + timedelta(days=1)))
         self.at += timedelta(days=2)
         self.sent += events
@@ -97,12 +98,12 @@ class Series:
         self.commit(offsets.whole_topic(self.kafka, self.settings.listens_topic))
 
     def commit(self, window: OffsetWindow) -> None:
-        """Say that a window is done."""
+        """Commit a window."""
         offsets.commit(self.kafka, self.settings.retraining_group, window)
         self.committed.append(window)
 
     def run(self, number: int, fate: float = 1.0) -> str:
-        """Run once: `fate` says whether it is killed, or not committed, or neither."""
+        """Run once. `fate` decides whether the run is killed, its window is not committed, or neither."""
         window = offsets.backlog(self.kafka, self.settings.listens_topic, self.settings.retraining_group)
         arguments = ["--run-id", f"killed/{number}", "--window", window.to_json()]
         began = time.monotonic()
@@ -122,7 +123,7 @@ class Series:
         return f"{window.size} listens: done"
 
     def gaps(self) -> list[str]:
-        """Tell where committed windows leave something out or overlap."""
+        """List where committed windows leave a gap or overlap."""
         spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for window in self.committed:
             for partition, span in window.spans.items():
@@ -135,12 +136,11 @@ class Series:
         return found
 
     def miscounted(self) -> tuple[int, int]:
-        """Count the tracks of which the champion knows another number of listeners than have played it.
+        """Return how many counts of the champion are wrong, and how many messages it has not seen.
 
-        One more if it has learned from another number of listens.
-
-        What counts is what it has seen: if the gate has kept it in the last runs, the next update takes in what
-        came since. How many listens that are is the second number.
+        The first number counts the tracks whose number of listeners is wrong. It is one higher if the champion's
+        number of listens is wrong too. Only the messages that the champion has seen are compared. If the gate kept
+        the champion in the last runs, later messages wait for the next update; the second number counts them.
         """
         champion = Registry(self.settings).champion(NAME)
         if champion is None:

@@ -1,15 +1,15 @@
-"""What the processes of a stack take, sampled every few seconds into a JSON-lines file, and tables of it.
+"""Sample the resources of a stack's processes every few seconds into a JSON-lines file, and add them up.
 
-The marks in its environment tell a process's service (`segue.stack.processes`); Airflow's ``AIRFLOW_CTX_…`` tell
-the task whose Spark job it belongs to. Each sample is a line that is appended, so a run that is killed keeps its
-samples, and one that is continued adds to them.
+A process's environment names its service (`segue.stack.processes`). If the process belongs to a Spark job,
+Airflow's ``AIRFLOW_CTX_…`` variables name the job's task. Each sample is appended as a line. So a run that is
+killed keeps its samples, and a continued run adds to them.
 
-- *CPU* and *bytes* of a task are the largest sum, over one sample, of its processes and the children that these
-  have waited for. What a task does after its last sample is not seen. A task that starts no process works in the
-  scheduler's.
-- *CPU* of a service is that of its own processes, without the tasks.
-- *PSS* divides pages that processes share among them. *Bytes* are those that read and write calls moved, whether
-  from the page cache or the disk.
+- *CPU* and *bytes* of a task are summed over its processes and the children that these have waited for. The
+  largest sum of all samples counts. Work after the last sample is missing. The costs of a task that starts no
+  process count for the scheduler.
+- *CPU* of a service is that of its own processes, without tasks.
+- *PSS* (proportional set size) divides shared pages among the processes that share them.
+- *Bytes* are those moved by read and write calls, whether from the page cache or the disk.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ import psutil
 from segue.stack import processes
 
 IDLE = "idle"
-"""The step in which nothing is asked of the stack."""
+"""The step in which the stack has nothing to do."""
 
 
 class Sampler:
-    """A thread that looks at a stack every `every_s` seconds.
+    """A thread that samples a stack every `every_s` seconds.
 
     Parameters
     ----------
     state_dir : Path
-        Of the stack.
+        State folder of the stack.
     file : Path
-        Gets a line a sample.
+        Gets one line per sample.
     every_s : float
         Seconds from one sample to the next.
 
     Attributes
     ----------
     step : str
-        What is being done; each sample carries it.
+        Name of the current step; stored with each sample.
     """
 
     def __init__(self, state_dir: Path, file: Path, every_s: float) -> None:
@@ -75,7 +75,7 @@ class Sampler:
         Raises
         ------
         RuntimeError
-            If sampling has ended before, for the reason that stands on standard error.
+            If sampling has ended before that. Standard error has the reason.
         """
         while self._taken < samples:
             if not self._thread.is_alive():
@@ -121,7 +121,7 @@ def _look_at(process: psutil.Process) -> dict[str, Any]:
 
 @dataclass
 class Use:
-    """What a task, a service or the whole stack took; memory in bytes, at the moment of its peak."""
+    """Resources of a task, a service or the whole stack; memory in bytes, at its peak."""
 
     cpu_s: float = 0.0
     pss: float = 0.0
@@ -133,7 +133,7 @@ class Use:
     written: float = 0.0
 
     def see(self, found: list[dict[str, Any]]) -> None:
-        """Take the memory of one sample in."""
+        """Add the memory of one sample."""
         java = sum(each["pss"] for each in found if each["java"])
         python = sum(each["pss"] for each in found if not each["java"])
         self.java_pss, self.python_pss = max(self.java_pss, java), max(self.python_pss, python)
@@ -143,7 +143,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Used:
-    """What everything took.
+    """Resources of a whole run.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ class Used:
     services : dict of str to Use
         By name.
     together : Use
-        Of all processes of the stack.
+        All processes of the stack.
     """
 
     tasks: dict[str, Use]
@@ -161,7 +161,7 @@ class Used:
 
 
 def read(file: Path) -> Used:
-    """Put the samples of a file together."""
+    """Add up the samples of a file."""
     tasks, services, together = defaultdict(Use), defaultdict(Use), Use()
     service_cpu: dict[tuple[str, int], float] = {}
     with file.open(encoding="utf-8") as lines:

@@ -1,9 +1,9 @@
-"""What idle Kafka sensors cost a triggerer, and how soon one wakes up.
+"""Measure the cost of idle Kafka sensors in a triggerer, and how soon one wakes up.
 
     .venv/bin/python benchmarks/sensors.py [--sensors 100] [--seconds 60] [--wakes 10]
 
-Starts a broker of its own. The triggers share one event loop in this process, as in a triggerer; each waits for
-the backlog of a consumer group of its own. Cost is CPU time and resident memory of this process.
+The benchmark starts its own broker. The triggers share one event loop in this process, as in a triggerer. Each
+waits for the backlog of a separate consumer group. The cost is CPU time and resident memory of this process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NEVER = 2**31
 
 
 def trigger(group: str, min_events: int):
-    """Make what the sensor defers to, with its default interval."""
+    """Make the sensor's trigger, with its default interval."""
     from segue_kafka import KafkaBacklogTrigger
 
     return KafkaBacklogTrigger(
@@ -48,7 +48,7 @@ async def idle(sensors: int, seconds: float) -> tuple[float, float]:
     waiting = []
     for number in range(sensors):
         waiting.append(asyncio.create_task(anext(trigger(f"idle-{number}", NEVER).run())))
-        await asyncio.sleep(5 / sensors)  # as they come in: not all at once
+        await asyncio.sleep(5 / sensors)  # spread over the interval
     process = psutil.Process()
     before = sum(process.cpu_times()[:2])
     await asyncio.sleep(seconds)
@@ -60,7 +60,7 @@ async def idle(sensors: int, seconds: float) -> tuple[float, float]:
 
 
 async def wake(settings: Settings, number: int) -> float:
-    """Return the seconds from the acknowledged event that makes it enough to the trigger's firing."""
+    """Return the seconds from the acknowledgement of the one event that is needed until the trigger fires."""
     group = f"wake-{number}"
     config = {"bootstrap_servers": settings.kafka_bootstrap}
     await asyncio.to_thread(offsets.commit, config, group, offsets.whole_topic(config, TOPIC))

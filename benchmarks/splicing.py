@@ -1,9 +1,9 @@
-"""New MP3 files from pieces of others, by copying whole frames: no decoder, no encoder, some 300 µs a clip.
+"""Make new MP3 files from pieces of others by copying whole frames: no decoder, no encoder, some 300 µs a clip.
 
-An MP3 frame may keep a part of its bits in the frames before it (the *bit reservoir*). So a piece may be left
-after any of its frames, and is entered at its first, which needs no bits of others. The Xing header of the first
-piece is taken over, with the clip's own numbers of frames and bytes, its own table for seeking, and no padding at
-the end. http://gabriel.mp3-tech.org/mp3infotag.html documents its fields.
+An MP3 frame may store a part of its bits in the frames before it (the *bit reservoir*). So a copy must begin with
+the first frame of a piece, which needs no earlier bits, but may end after any frame. The clip gets the Xing header
+of its first piece, with its own numbers of frames and bytes, its own seek table, and no padding at the end.
+http://gabriel.mp3-tech.org/mp3infotag.html documents the fields.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SAMPLES_PER_FRAME = 1152
-"""Of MPEG 1, layer III, the only kind that is read here."""
+"""Samples per frame of MPEG 1, layer III, the only format that this module reads."""
 
 _KBIT_S = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _RATES = (44_100, 48_000, 32_000)
 _FIELDS = 0b1111  # frames, bytes, table for seeking, quality
-_TABLE = 100  # its entries: where a percent of the time begins, in 256ths of the bytes
+_TABLE = 100  # entries of the seek table: where each percent of the time begins, in 256ths of the bytes
 _CRC_POLYNOMIAL = 0xA001
 
 
 @dataclass(frozen=True)
 class Piece:
-    """An MP3 file as its frames.
+    """The frames of an MP3 file.
 
     Attributes
     ----------
     header : bytes
-        The frame that holds the Xing header, and no music.
+        The frame with the Xing header; it has no music.
     data : bytes
         The frames of music.
     ends : tuple of int
-        Where each frame ends in `data`.
+        Position in `data` at which each frame ends.
     rate : int
         In Hz.
     """
@@ -45,17 +45,17 @@ class Piece:
 
 
 def read_piece(mp3: bytes) -> Piece:
-    """Take an MP3 file apart.
+    """Divide an MP3 file into frames.
 
     Parameters
     ----------
     mp3 : bytes
-        MPEG 1, layer III, with a Xing header that has all four fields, perhaps behind an ID3v2 tag.
+        MPEG 1, layer III, with a Xing header that has all four fields, with or without an ID3v2 tag before it.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If the file is of another kind, or its last frame is cut.
     """
     at = _after_id3(mp3)
     header = mp3[at : at + _frame_bytes(mp3, at)]
@@ -72,12 +72,12 @@ def read_piece(mp3: bytes) -> Piece:
 
 
 def splice(pieces: Sequence[Piece], frames: int, rng: random.Random) -> bytes:
-    """Make a clip of the beginnings of some pieces, at random lengths, none shorter than half of its equal share.
+    """Join the beginnings of some pieces. Their lengths are random, but at least half of an equal share.
 
     Parameters
     ----------
     pieces : sequence of Piece
-        Of the same sample rate and number of channels, each at least as long as the clip.
+        They have the same sample rate and number of channels, and each is at least as long as the clip.
     frames : int
         Length of the clip.
     rng : random.Random
@@ -100,7 +100,7 @@ def splice(pieces: Sequence[Piece], frames: int, rng: random.Random) -> bytes:
 
 
 def _with_header(header: bytes, ends: Sequence[int]) -> bytes:
-    """Make the Xing header say what is true of frames that end at these places behind it."""
+    """Return the Xing header for frames that end at these positions after it."""
     made, xing = bytearray(header), _xing(header)
     size = len(header) + ends[-1]
     made[xing + 8 : xing + 12] = len(ends).to_bytes(4, "big")
@@ -114,7 +114,7 @@ def _with_header(header: bytes, ends: Sequence[int]) -> bytes:
         made[lame + 22] &= 0xF0  # samples of padding at the end: the low 12 bits of three bytes
         made[lame + 23] = 0
         made[lame + 28 : lame + 32] = size.to_bytes(4, "big")
-        made[lame + 32 : lame + 34] = b"\0\0"  # a checksum of the music, which no decoder looks at
+        made[lame + 32 : lame + 34] = b"\0\0"  # a checksum of the music, which no decoder checks
         made[lame + 34 : lame + 36] = _crc16(made[: lame + 34]).to_bytes(2, "big")
     return bytes(made)
 
@@ -136,7 +136,7 @@ def _frame_bytes(data: bytes, at: int) -> int:
 
 
 def _xing(header: bytes) -> int:
-    """Find the Xing header; -1 if there is none."""
+    """Return the position of the Xing header, or -1 if there is none."""
     return max(header.find(b"Xing", 0, 64), header.find(b"Info", 0, 64))
 
 

@@ -1,4 +1,4 @@
-"""What several benchmarks take instead of music: a made-up corpus, and a champion that knows it."""
+"""A made-up corpus and a champion trained on it, for benchmarks that need no music."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ RANK = 64
 
 
 def names_of(track: int) -> dict[str, str]:
-    """Name a track as a player does: seven tracks an artist."""
+    """Return artist and title of a track; each artist has seven tracks."""
     return {"artist_name": f"Artist {track // 7}", "track_name": f"Title {track}"}
 
 
 def publish(settings: Settings, tracks: int) -> None:
-    """Make a corpus of tracks ``t000000`` and so on, and a champion that knows it.
+    """Publish tracks ``t000000`` and so on, and a champion for them.
 
-    A running API looks for new tracks when it starts, and now and then.
+    A running API looks for new tracks at its start and from time to time.
     """
     documents = (
         {
@@ -52,7 +52,7 @@ def publish(settings: Settings, tracks: int) -> None:
 
 
 def champion(tracks: int) -> Recommender:
-    """Make up a recommender of four components, of 64 factors, 100 neighbours and 50 sound-alikes a track."""
+    """Make up a recommender with four components: 64 factors, 100 neighbours and 50 similar sounds a track."""
     random = np.random.default_rng(0)
 
     def relations(kept: int) -> Neighbours:

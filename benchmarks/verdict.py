@@ -1,4 +1,4 @@
-"""What must be true after the whole chain, whatever it took: counts, models, recommendations, memory."""
+"""Check the result of the whole chain: counts, models, recommendations, memory."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ GB = 1e9
 ONE_PROCESS = 4 * GB
 TOGETHER = 10 * GB
 SERVICES = {"listens-api": 0.6 * GB, "live": 0.6 * GB, "mongo": 1.5 * GB}
-"""The most memory (PSS, bytes) that one process, all of the stack together, and single services may take."""
+"""Limits of memory (PSS, bytes): for any one process, for the whole stack, and for single services."""
 
 
 def faults(
     settings: Settings, size: Size, progress: Progress, used: Used, database: Database[dict[str, Any]]
 ) -> list[str]:
-    """Look at everything that the steps which were done must have left.
+    """Check the results of the steps that were done.
 
     Returns
     -------
     list of str
-        A sentence for each thing that is not as it must be.
+        A sentence for each check that failed.
     """
     found = [*progress.failures.values(), *_memory(used)]
     if "corpus" in progress.done:
@@ -71,7 +71,7 @@ def _memory(used: Used) -> Iterator[str]:
 
 
 def _counts(settings: Settings, *, with_listens: bool) -> dict[str, Any]:
-    """Count what the lake holds."""
+    """Count the rows of the lake's tables."""
     os.environ.update(spark_conf.environment(settings))
     with spark.job("benchmark-counts") as session:
         lake = Lake(session, settings.lake_uri)

@@ -66,7 +66,7 @@ RANGE = (
     "{{ ' and late days' if dag_run.run_type == 'scheduled' else '' }}"
 )
 
-# The heavy work, on audio, is done in Python. A JVM that compiles less takes 40 % less CPU for the rest.
+# The heavy work on audio runs in Python. For the rest, a JVM that compiles less uses 40 % less CPU time.
 JVM = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
 
 PARAMS = {
@@ -109,8 +109,8 @@ PARAMS = {
 )
 def corpus() -> None:
     """Wire the pipeline."""
-    # New files without a date get the day that has just ended in a nightly run, and today in any other. Only the
-    # nightly run looks for late days.
+    # In a nightly run, new files without a date get the day that has just ended. In any other run, they get today.
+    # Only the nightly run looks for late days.
     night_of = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
     spark_job = partial(SparkJobOperator, conf=JVM)
     inventory = spark_job(task_id="inventory", job="inventory", arguments=["--night-of", night_of])

@@ -94,7 +94,7 @@ SEARCH = (
 
 
 @dag(
-    # With this, and without a start date, unpausing the DAG does not start the run of the night before.
+    # `run_immediately` is 0 and there is no start date. So unpausing the DAG does not start last night's run.
     schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,

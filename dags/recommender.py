@@ -70,7 +70,7 @@ AS_OF = "{{ params.as_of or (macros.ds_add(ds, -1) if dag_run.run_type == 'backf
 
 
 @dag(
-    # With this, and without a start date, unpausing the DAG does not start the run of the night before.
+    # `run_immediately` is 0 and there is no start date. So unpausing the DAG does not start last night's run.
     schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,

@@ -1,4 +1,4 @@
-"""Segue's services as a task reaches them: through Airflow's connections, which follow the settings."""
+"""Reach Segue's services from a task through Airflow's connections, which are derived from the settings."""
 
 from __future__ import annotations
 

@@ -13,15 +13,15 @@ from pendulum import now
 
 
 class DayByDay(CronPartitionTimetable):
-    """A run every midnight (UTC), whose partition is the day that has just ended.
+    """Start a run every midnight (UTC). Its partition is the day that has just ended.
 
     - Unpausing the DAG starts no run. For this, the DAG must not have a start_date either.
-    - A backfill makes no runs for days to come. Airflow would let them wait for their day, and would skip the
-      nightly runs until then, because it continues from the latest day that has a run.
+    - A backfill creates no runs for future days. Airflow would let such runs wait for their day. Until then it
+      would skip the nightly runs, because it continues from the latest day that has a run.
     """
 
     def __init__(self) -> None:
-        # At midnight exactly: a backfill leaves out its last day if the run of that day is due later.
+        # Exactly at midnight, because a backfill leaves out its last day if the run of that day is due later.
         super().__init__(
             "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=timedelta(0)
         )

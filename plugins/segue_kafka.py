@@ -36,7 +36,8 @@ POLL_INTERVAL_S = 5.0
 def client_config(connection: Connection) -> dict[str, Any]:
     """Read kafka-python's configuration from the extra of an Airflow connection.
 
-    The extra is that of Airflow's Kafka provider: ``{"bootstrap.servers": "host:port", "security.protocol": …}``.
+    The extra is the same as for Airflow's Kafka provider:
+    ``{"bootstrap.servers": "host:port", "security.protocol": …}``.
     """
     extra: dict[str, Any] = connection.extra_dejson
     if "bootstrap.servers" not in extra:
@@ -52,18 +53,18 @@ class KafkaBacklogTrigger(BaseTrigger):
     """Fire when a consumer group's backlog on a topic is large enough, or old enough.
 
     - Reads the offsets every `poll_interval_s`, in a thread because kafka-python blocks.
-    - Waits for a topic, a broker or a connection that is not there, and names it in the log.
+    - If the topic, the broker or the connection is not there, waits for it and names it in the log.
     - Joins no group and commits nothing. After a restart of the triggerer it starts again.
-    - Fires without a window (None) if another run of its DAG is queued. Its DAG always has one run, and one at a
-      time, so a run that is triggered by hand would otherwise wait for events first.
+    - Fires without a window (None) if another run of its DAG is queued. Its DAG always has one active run, and
+      only one. Without this rule, a run that is triggered by hand would wait until the active run has its events.
 
     Parameters
     ----------
     topic, group : str
     min_events : int
-        Size of the backlog that fires.
+        Size of the backlog at which the trigger fires.
     deadline : float
-        Epoch seconds from which on a single event fires.
+        Time in epoch seconds. From this time on, the trigger fires at a single event.
     poll_interval_s : float
     kafka_conn_id : str
     """
@@ -87,13 +88,13 @@ class KafkaBacklogTrigger(BaseTrigger):
         self.kafka_conn_id = kafka_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer makes this trigger from again."""
+        """Return the class and the arguments from which the triggerer creates this trigger again."""
         names = ("topic", "group", "min_events", "deadline", "poll_interval_s", "kafka_conn_id")
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Read the offsets until the backlog is large enough, and yield the window as JSON."""
-        # The triggerer ignores namespace_levels, and kafka-python would log two lines at each poll.
+        # The triggerer ignores namespace_levels. Without this line, kafka-python would log two lines at each poll.
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         config: dict[str, Any] = {}
         reported: object = None
@@ -138,15 +139,15 @@ class KafkaBacklogSensor(BaseSensorOperator):
     - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when it fired. Messages
       that arrive later belong to the next run.
     - Never commits: see :class:`KafkaCommitOperator`. If a run fails, the next one gets its messages.
-    - Skips its run if another run of its DAG is queued, which was then triggered by hand.
-    - Does not wait if it is given a position to replay from. The window then reaches from there to the end.
+    - Skips its run if another run of its DAG is queued. Such a run was triggered by hand.
+    - Does not wait if it gets a position to replay from. The window then reaches from there to the end.
     - If retention has deleted the first messages of the window, the log and the window say how many:
       ``{topic: {…, "lost": 3}}``.
 
     Parameters
     ----------
     topic, group : str
-        Templated, as are all parameters.
+        Templated, like all parameters.
     min_events : int or str
         Size of the backlog that suffices.
     max_wait_s : float or str
@@ -251,7 +252,7 @@ def replay_start(replay_from: str, replay_offsets: str) -> datetime | Offsets:
     Raises
     ------
     AirflowFailException
-        If neither can be read, or both are given. The message names the param.
+        If both are given, or the one that is given cannot be read. The message names the param.
     """
     if replay_from and replay_offsets:
         raise AirflowFailException("Give replay_from or replay_offsets, not both.")
@@ -283,7 +284,7 @@ class KafkaCommitOperator(BaseOperator):
         JSON as the sensor returns it (templated).
     group : str
     kafka_conn_id : str
-        Templated, as the others.
+        Templated, like the others.
     """
 
     template_fields = ("window", "group", "kafka_conn_id")

@@ -1,4 +1,4 @@
-"""The report of a DAG run: a tab of the run's page, for whoever may read that DAG's runs."""
+"""The report of a DAG run: a tab of the run's page, for users who may read that DAG's runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PREFIX = "/segue"
 
 POLICY = "; ".join(
     [
-        "default-src 'none'",  # above all no scripts: a report shows names from the corpus
+        "default-src 'none'",  # above all no scripts, because a report shows names from the corpus
         "img-src data:",
         "style-src 'unsafe-inline'",
         "base-uri 'none'",
@@ -30,7 +30,7 @@ POLICY = "; ".join(
 
 
 def make_app() -> FastAPI:
-    """Make what serves ``/segue/reports/<dag_id>/<run_id>``."""
+    """Create the app that serves ``/segue/reports/<dag_id>/<run_id>``."""
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from fastapi import Depends, FastAPI
@@ -83,5 +83,8 @@ class SegueReports(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override] # Airflow only reads it
-        """Made when first asked for, which only the API server does: every task loads the plugins, too."""
+        """The app, created when it is first asked for.
+
+        Every task loads the plugins, but only the API server asks for the app.
+        """
         return [{"name": "segue", "app": make_app(), "url_prefix": PREFIX}]

@@ -34,7 +34,8 @@ class SparkJobOperator(SparkSubmitOperator):
     - The task takes the one slot of the pool ``spark``, so that one Spark application runs at a time.
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
       `REFUSED` the task fails at once. After `TRY_AGAIN` or a crash (any other code) it is retried.
-    - The log ends with the job's last line, which says what went wrong; after a crash with its last lines.
+    - After a failure, the log ends with the job's last line, which says what went wrong. After a crash, it ends
+      with the job's last lines.
 
     Parameters
     ----------
@@ -88,12 +89,13 @@ class SparkJobOperator(SparkSubmitOperator):
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()
-        # Not by `env_vars`: on YARN and Kubernetes they are on spark-submit's command line, passwords included.
+        # Not passed as `env_vars`: on YARN and Kubernetes, these stand on spark-submit's command line, passwords
+        # included.
         hook._env = get_settings().environment
         return hook
 
     def _exit_code(self) -> int | None:
-        """Return the code that spark-submit ended with; None if it was not started."""
+        """Return the exit code of spark-submit; None if it was not started."""
         process = self._hook and self._hook._submit_sp
         return process.returncode if process else None
 

@@ -20,14 +20,14 @@ STARTED = "{{ dag_run.start_date.isoformat() }}"
 
 RETRIES = 2
 RETRY_DELAY = timedelta(seconds=10)
-"""MongoDB may be away for a moment."""
+"""Delay before a retry, because MongoDB may be away for a moment."""
 
 
 @contextmanager
 def refusals_fail_at_once() -> Iterator[None]:
-    """End a task without a retry if Segue refuses its input; a service that is away is tried again.
+    """End a task without a retry if Segue refuses its input. If a service is away, the task is retried.
 
-    It is the same decision that :class:`segue_spark.SparkJobOperator` takes from the exit code of a job.
+    :class:`segue_spark.SparkJobOperator` makes the same decision from the exit code of a job.
 
     Raises
     ------

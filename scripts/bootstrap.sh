@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Python environment (.venv) and fetches the JVM jars. Stops at once, naming the command that installs it, when
-# the machine lacks something. Arguments go to `uv sync`, such as --no-dev.
+# Creates the Python environment (.venv) and fetches the JVM jars. If the machine lacks something, the script stops at
+# once and names the command that installs it. The script passes its arguments, such as --no-dev, to `uv sync`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,6 +49,6 @@ if [[ ! -d .venv ]]; then
     echo "Making .venv from uv.lock; the first time it downloads some 700 MB"
     quiet=
 fi
-# Frozen: exactly uv.lock. Inexact: what a developer has added to .venv stays.
+# Frozen: install exactly what uv.lock lists. Inexact: keep packages that a developer has added to .venv.
 "$uv" sync ${quiet:+"$quiet"} --frozen --inexact --python "$python" --extra embedded "$@"
 .venv/bin/segue jars

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the players that `make test-clients` runs: Debian's by apt-get, which needs root; those in Rust by cargo and
-# Mopidy's extension by pip, both into .clients. What cannot be installed is named, and its test is skipped.
+# Installs the players that `make test-clients` runs: Debian's packages by apt-get, which needs root; players in Rust by
+# cargo and Mopidy's extension by pip, both into .clients. The script names players that it cannot install; the tests
+# skip these.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

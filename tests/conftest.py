@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,7 +19,7 @@ from pymongo import MongoClient
 from segue.audio.kernels.compiled import LockedCache
 from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings, get_settings
-from segue.stack import airflow, jars, lifecycle, processes, spark_conf
+from segue.stack import airflow, jars, lifecycle, ports, processes, spark_conf
 from segue.stack.document_servers import Kind, find
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 HOMES = PROJECT_DIR / ".segue-test"
 # librosa's functions too are compiled by two workers at once in a new environment: one was seen to hang in them.
 numba.core.dispatcher.FunctionCache = numba.np.ufunc.ufuncbuilder.FunctionCache = LockedCache
-PORTS = ("airflow_port", "api_port", "kafka_port", "kafka_controller_port", "mongo_port")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,7 +46,7 @@ def settings() -> Iterator[Settings]:
         jars=PROJECT_DIR / ".segue" / "jars",
         spark_driver_memory_mb=1024,
         document_server=os.environ.get("TEST_DOCUMENT_SERVER", Kind.PYTHON),
-        **dict(zip(PORTS, find_free_ports(len(PORTS)), strict=True)),
+        **ports.for_a_stack(),
     )
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("SEGUE_")]:
@@ -128,7 +125,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def free_ports() -> Callable[[int], list[int]]:
     """Return a function that finds so many ports of 127.0.0.1 that nobody listens on."""
-    return find_free_ports
+    return ports.find_free
 
 
 def remove_homes_of_ended_runs() -> None:
@@ -138,17 +135,3 @@ def remove_homes_of_ended_runs() -> None:
             with suppress(StackError):  # another worker is at it
                 lifecycle.down(Settings(home=home))
                 shutil.rmtree(home, ignore_errors=True)
-
-
-def find_free_ports(count: int) -> list[int]:
-    """Find ports of 127.0.0.1 that nobody listens on, all different.
-
-    They lie below the range from which systems give ports to clients: a killed service finds its own free again.
-    """
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            if port not in found and probe.connect_ex(("127.0.0.1", port)) != 0:
-                found.append(port)
-    return found

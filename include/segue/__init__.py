@@ -1,1 +1,1 @@
-"""Segue: a music corpus in, recommendations out."""
+"""Segue turns a music corpus into recommendations."""

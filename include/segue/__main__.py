@@ -1,4 +1,4 @@
-"""``python -m segue``: the ``segue`` command where no script is installed, as in the container images."""
+"""Run the ``segue`` command as ``python -m segue``, where no script is installed, as in the container images."""
 
 from segue.cli import app
 

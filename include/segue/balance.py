@@ -1,7 +1,8 @@
-"""How much each class weighs, so that the rare ones count as much as the common ones.
+"""Class weights, with which rare classes count as much as common ones.
 
-The cleaning report states the weights of what a run has integrated. That may be a single day, and holds duplicates
-too; so a training weighs the tracks that it learns from anew, by the same function.
+The cleaning report states the weights of the tracks that a run has integrated. These tracks may be those of a
+single day, and may include duplicates. So each training computes the weights of its own tracks, with the same
+function.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ from collections.abc import Mapping
 
 
 def class_weights(counts: Mapping[str, float]) -> dict[str, float]:
-    """Weigh each row of a class so that all classes weigh the same, and a row one on average.
+    """Compute a weight for the rows of each class, so that all classes weigh the same and the mean weight is 1.
 
-    scikit-learn calls it "balanced" (King and Zeng, 2001).
+    scikit-learn calls these weights "balanced" (King and Zeng, 2001).
 
     Parameters
     ----------
     counts : mapping of str to float
-        Rows of each class, or its share of them; above zero.
+        Number of rows of each class, or its share of them; above zero.
+
+    Returns
+    -------
+    dict of str to float
 
     Examples
     --------

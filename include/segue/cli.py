@@ -19,19 +19,19 @@ from segue.errors import SegueError
 
 HELP = """Turn a music corpus into recommendations.
 
-Start with `segue demo`: it sets everything up, runs the whole pipeline on real music and leaves Airflow's UI
-open for you to click through. Everything it makes lies in one folder (.segue in the project), everything it
-starts listens on this machine only, and `segue down` ends it.
+Start with `segue demo`. It sets everything up, runs the whole pipeline on real music, and leaves Airflow's UI
+open. All its files are in one folder (.segue in the project). All its services listen on this machine only, and
+`segue down` stops them.
 
-Settings are environment variables, such as SEGUE_AIRFLOW_PORT=8080; include/segue/settings.py lists them.
+Settings are environment variables, such as SEGUE_AIRFLOW_PORT=8080. include/segue/settings.py lists them.
 """
 
 
 class Group(TyperGroup):
-    """Commands whose expected errors are one message, not a traceback."""
+    """A group of commands that prints expected errors as one message, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; print a SegueError and exit with 1."""
+        """Run the command. Print a SegueError and exit with 1."""
         try:
             return super().invoke(ctx)
         except SegueError as error:
@@ -62,7 +62,7 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Parse what all commands have in common."""
+    """Parse the options of all commands."""
 
 
 for command in (

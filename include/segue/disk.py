@@ -1,4 +1,4 @@
-"""Tell a full disk from other failures: services report it in many words, or only as an internal error."""
+"""Recognise a full disk. Services report it in many ways, or only as an internal error."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 LOW_BYTES = 256 * 2**20
-"""With less than this left, the document server may have failed to add its next log file of up to 128 MiB."""
-SAY_SO = ("No space left on device", "OutOfDiskSpace")
-MAY_MEAN_IT = ("WT_PANIC", "internal server error")
+"""With less space than this, the document server may fail to add its next log file of up to 128 MiB."""
+CERTAIN = ("No space left on device", "OutOfDiskSpace")
+POSSIBLE = ("WT_PANIC", "internal server error")
 
 
 def fullness(folder: Path) -> str | None:
@@ -19,24 +19,24 @@ def fullness(folder: Path) -> str | None:
 
 
 def explanation(error: BaseException, folder: Path) -> str | None:
-    """Explain an error by a full disk.
+    """Explain an error, if a full disk is the cause.
 
     Parameters
     ----------
     error : BaseException
-        Of a job that reads and writes the lake and the document server.
+        Error of a job that uses the lake and the document server.
     folder : Path
-        Where the embedded document server keeps its data; there may be none.
+        Data folder of the embedded document server; it need not exist.
 
     Returns
     -------
     str or None
-        What happened and what to do; None if a full disk does not explain the error.
+        What happened and what to do. None if a full disk does not explain the error.
     """
-    told = f"{error}"
-    certain = any(words in told for words in SAY_SO)
+    text = f"{error}"
+    certain = any(words in text for words in CERTAIN)
     full = fullness(folder)
-    if not certain and not (full and any(words in told for words in MAY_MEAN_IT)):
+    if not certain and not (full and any(words in text for words in POSSIBLE)):
         return None
     happened = full or "A disk is full: a service or the lake has no space left."
     return (

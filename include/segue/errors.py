@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class SegueError(Exception):
-    """Base of all: the command line prints its message without a traceback and exits with 1."""
+    """Base class of all. The command line prints its message without a traceback and exits with 1."""
 
 
 class ConfigurationError(SegueError):
@@ -36,11 +36,11 @@ class QualityGateError(SegueError):
 
 
 class TrainingError(SegueError):
-    """A model cannot be trained from what there is, such as tracks without a genre."""
+    """A model cannot be trained from the available data. An example: no track has a genre."""
 
 
 class NothingToLearnError(TrainingError):
-    """The corpus has too few genres or tracks to learn from, which is no fault. The training is skipped."""
+    """The corpus has too few genres or tracks to learn from. This is no fault, so the training is skipped."""
 
 
 class ExtractionError(SegueError):

@@ -1,4 +1,4 @@
-"""Locks between processes, which the operating system frees when their holder dies."""
+"""Locks between processes. The operating system frees a lock when its holder dies."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def exclusive(path: Path, *, busy: str | None = None) -> Iterator[None]:
     Parameters
     ----------
     path : Path
-        The lock file; it stays, since removing it would let two processes lock two files of one name.
+        The lock file. It is not removed, because two processes could then lock two files of the same name.
     busy : str, optional
-        What to say when someone else holds the lock. Without it, wait.
+        Message of the error if another process holds the lock. Without a message, wait.
 
     Raises
     ------
     StackError
-        With the message `busy`.
+        If another process holds the lock and `busy` is given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

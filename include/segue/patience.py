@@ -1,4 +1,4 @@
-"""End a wait when nothing moves any more, however long the work takes."""
+"""End a wait when the work makes no more progress, however long it takes in total."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 
 class Patience:
-    """Measures for how long nothing has moved.
+    """Measure for how long the work has made no progress.
 
     Parameters
     ----------
     still_s : float
-        After so many seconds without a movement the wait is over.
+        Seconds without progress after which the wait is over.
     clock : callable, optional
-        Returns seconds.
+        Returns the current time in seconds.
 
     Examples
     --------
@@ -31,17 +31,18 @@ class Patience:
         self._seen: object = None
 
     def is_over(self, seen: object) -> bool:
-        """Look at the work once more.
+        """Compare the state of the work with the previous one.
 
         Parameters
         ----------
         seen : object
-            What moves: states, sizes, lines. A value that differs from the one before is a movement.
+            States, sizes, lines or anything else that changes while the work continues. A value that differs from
+            the previous one is progress.
 
         Returns
         -------
         bool
-            Whether nothing has moved for longer than `still_s`.
+            Whether there has been no progress for longer than `still_s`.
         """
         now = self._clock()
         if seen != self._seen:

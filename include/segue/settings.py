@@ -1,6 +1,6 @@
-"""The one place for configuration: every field is an environment variable with the prefix ``SEGUE_``.
+"""The whole configuration. Every field is an environment variable with the prefix ``SEGUE_``.
 
-Code never asks whether it runs on one machine or on a cluster; only these values differ.
+The code is the same on one machine and on a cluster; only these values differ.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
 class Settings(BaseSettings):
-    """Frozen settings, validated once when they are first read."""
+    """Immutable settings, validated when they are first read."""
 
     model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="ignore")
 
-    home: Path = Field(PROJECT_DIR / ".segue", description="Directory that holds everything Segue makes.")
+    home: Path = Field(PROJECT_DIR / ".segue", description="Folder for everything that Segue writes.")
     corpus: str = Field(
         "sample",
         pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
-        description="Name of the corpus; its lake, database files and logs live in <home>/<corpus>.",
+        description="Name of the corpus; its lake, database files and logs are in <home>/<corpus>.",
     )
     music: Path | UPath | None = Field(
         None, description="Folder of audio files, or URL such as s3://bucket/music; default <home>/<corpus>/music."
     )
     metadata: Path | None = Field(
-        None, description="Table of metadata, or FMA's folder of them; default what lies in or beside <music>."
+        None, description="Metadata table, or FMA's metadata folder; default the one in or beside <music>."
     )
     metadata_columns: str = Field(
         "",
         pattern=r"^([a-z_]+=[^,=]+(,[a-z_]+=[^,=]+)*)?$",
-        description="The table's names of columns, such as `track_id=id,artist=Artist Name`; default Segue's own.",
+        description="Column names of the table, such as `track_id=id,artist=Artist Name`; default Segue's names.",
     )
     lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
@@ -66,18 +66,18 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How clients talk to the brokers: encrypted (SSL), with a password (SASL), both."
+        "PLAINTEXT", description="Protocol of the brokers: with encryption (SSL), with a password (SASL), or both."
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        None, description="SASL mechanism; needed with a protocol SASL_…."
+        None, description="SASL mechanism; required with a SASL_… protocol."
     )
     kafka_sasl_username: str | None = Field(None, description="User name for SASL.")
     kafka_sasl_password: SecretStr | None = Field(None, description="Password for SASL.")
     kafka_ssl_cafile: Path | None = Field(
-        None, description="PEM file of the authority that signed the brokers' certificates; default the system's."
+        None, description="PEM file of the CA of the brokers' certificates; default the system's CAs."
     )
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")
-    dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of messages that nobody could read.")
+    dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of unreadable messages.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
     recommendations_topic: str = Field("recommendations", description="Kafka topic of new recommendations.")
     tracks_topic: str = Field("tracks", description="Kafka topic of days whose tracks are new or have changed.")
@@ -93,7 +93,9 @@ class Settings(BaseSettings):
         "secantusd-py, or the path of one of these programs.",
     )
     mongo_memory_mb: int = Field(
-        1500, ge=256, description="Memory above which the embedded document server is unhealthy, in MB."
+        1500,
+        ge=256,
+        description="Memory limit of the embedded document server, in MB; above it the server is unhealthy.",
     )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow registry; default SQLite in the state folder."
@@ -104,33 +106,42 @@ class Settings(BaseSettings):
     )
 
     spark_master: str = Field(
-        "local[2,4]", description="Spark master URL; local[2,4]: two cores, and each task is tried four times."
+        "local[2,4]", description="Spark master URL; local[2,4] is two cores and four attempts per task."
     )
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
 
-    gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Share of files that extraction may reject.")
-    gate_max_duplicates: float = Field(0.5, ge=0, le=1, description="Share of tracks that may be duplicates.")
-    gate_max_outliers: float = Field(0.3, ge=0, le=1, description="Share of tracks that may be outliers.")
-    gate_min_labelled: float = Field(0.0, ge=0, le=1, description="Share of tracks that must have a genre.")
+    gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Largest share of files that may be rejected.")
+    gate_max_duplicates: float = Field(
+        0.5, ge=0, le=1, description="Largest share of tracks that may be duplicates."
+    )
+    gate_max_outliers: float = Field(0.3, ge=0, le=1, description="Largest share of tracks that may be outliers.")
+    gate_min_labelled: float = Field(
+        0.0, ge=0, le=1, description="Smallest share of tracks that must have a genre."
+    )
     gate_max_drift: float = Field(
-        0.9, ge=0, le=1, description="Kolmogorov-Smirnov distance of a descriptor from the last good run."
+        0.9, ge=0, le=1, description="Largest Kolmogorov-Smirnov distance of a descriptor from the last good run."
     )
     gate_max_genre_shift: float = Field(
-        0.9, ge=0, le=1, description="Rise, or share gone, of genres since the last good run of like size."
+        0.9,
+        ge=0,
+        le=1,
+        description="Largest share of vanished genres, or rise of one genre, since the last good run.",
     )
     gate_max_null_rise: float = Field(
-        0.5, ge=0, le=1, description="Rise of a column's share of nulls since the last good run."
+        0.5, ge=0, le=1, description="Largest rise of a column's share of nulls since the last good run."
     )
 
-    audio_max_size_mb: int = Field(8192, ge=1, description="Largest audio file that is read, in MiB.")
-    audio_max_duration_s: float = Field(6 * 3600.0, gt=0, description="Longest audio that is decoded, in seconds.")
-    audio_timeout_s: float = Field(120.0, gt=0, description="Longest time for one file, in seconds of CPU.")
-    audio_memory_mb: int = Field(2048, ge=64, description="Memory that one file may take to extract, in MiB.")
+    audio_max_size_mb: int = Field(8192, ge=1, description="Size of the largest audio file that is read, in MiB.")
+    audio_max_duration_s: float = Field(
+        6 * 3600.0, gt=0, description="Longest audio that is accepted, in seconds."
+    )
+    audio_timeout_s: float = Field(120.0, gt=0, description="CPU time limit of one file, in seconds.")
+    audio_memory_mb: int = Field(2048, ge=64, description="Memory limit of the extraction of one file, in MiB.")
 
     @field_validator("music", mode="before")
     @classmethod
     def _url_or_folder(cls, place: object) -> object:
-        """Keep a URL from becoming a relative path."""
+        """Keep a URL as it is, so that it does not become a relative path."""
         return UPath(str(place)) if "://" in str(place) else place
 
     @field_validator("music")
@@ -141,12 +152,12 @@ class Settings(BaseSettings):
     @field_validator("home", "metadata", "jars", "kafka_ssl_cafile")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        """Make paths mean the same in every process, whatever folder it runs in."""
+        """Make paths absolute, so that they mean the same in every process."""
         return path.expanduser().resolve() if path else None
 
     @model_validator(mode="after")
     def _one_port_each(self) -> Settings:
-        """Refuse what would make two services of the stack fight for a port."""
+        """Refuse the same port for two services of the stack."""
         owners: dict[int, str] = {}
         for field in (name for name in type(self).model_fields if name.endswith("_port")):
             port, setting = getattr(self, field), f"SEGUE_{field.upper()}"
@@ -157,7 +168,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete_sasl(self) -> Settings:
-        """Refuse a SASL protocol that lacks what it needs."""
+        """Refuse a SASL protocol without mechanism, user name or password."""
         if self.kafka_security_protocol.startswith("SASL"):
             needed = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
             if missing := [f"SEGUE_{name.upper()}" for name in needed if getattr(self, name) is None]:
@@ -167,23 +178,23 @@ class Settings(BaseSettings):
 
     @property
     def state_dir(self) -> Path:
-        """Folder of this corpus: services' data and logs, lake, registry."""
+        """Folder of this corpus: data and logs of the services, lake, registry."""
         return self.home / self.corpus
 
     @property
     def music_dir(self) -> Path | UPath:
-        """Root of the audio files: a `Path` on this machine, else what fsspec finds there."""
+        """Root of the audio files: a `Path` on this machine, or a URL that fsspec reads."""
         return self.music or self.state_dir / "music"
 
     @property
     def metadata_mapping(self) -> dict[str, str]:
-        """The table's name of each column that `metadata_columns` names."""
+        """The table's column name for each of Segue's names in `metadata_columns`."""
         pairs = self.metadata_columns.split(",") if self.metadata_columns else []
         return dict(pair.split("=", 1) for pair in pairs)
 
     @property
     def lastfm_secrets(self) -> dict[str, str]:
-        """The shared secret of each API key of `lastfm_keys`."""
+        """The shared secret of each API key in `lastfm_keys`."""
         return dict(pair.split("=", 1) for pair in self.lastfm_keys.split(","))
 
     @property
@@ -193,7 +204,7 @@ class Settings(BaseSettings):
 
     @property
     def jars_dir(self) -> Path:
-        """Folder of the JVM jars, one subfolder each for ``kafka`` and ``spark``."""
+        """Folder of the JVM jars, with the subfolders ``kafka`` and ``spark``."""
         return self.jars or self.home / "jars"
 
     @property
@@ -205,9 +216,9 @@ class Settings(BaseSettings):
     def mongo(self) -> str:
         """Connection string of the document server.
 
-        ``journal=true`` makes an acknowledged write survive a kill -9, ``w=majority`` the loss of a server where
-        there are several. The other options keep clients from giving up on an embedded server that is busy: Java's
-        driver fails on answers that come late to its streaming heartbeat, and both drivers drop their connections
+        With ``journal=true`` an acknowledged write survives a kill -9. With ``w=majority`` it survives the loss of
+        one of several servers. The other options are for an embedded server that is busy. They are needed because
+        Java's driver fails on late answers to its streaming heartbeat. Both drivers also drop their connections
         when a heartbeat takes longer than ``connectTimeoutMS``.
         """
         waits = "serverMonitoringMode=poll&connectTimeoutMS=120000&socketTimeoutMS=300000"
@@ -221,12 +232,12 @@ class Settings(BaseSettings):
 
     @property
     def tuning(self) -> str:
-        """Database of the searches for models."""
+        """Database of Optuna's studies."""
         return self.tuning_storage or f"sqlite:///{self.state_dir / 'mlflow' / 'tuning.db'}"
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for a child process that must see the same."""
+        """These settings as environment variables, for child processes."""
         shown = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in self}
         return {f"SEGUE_{name.upper()}": str(value) for name, value in shown.items() if value is not None}
 
@@ -249,7 +260,7 @@ def get_settings() -> Settings:
 
 
 def read_settings(**values: Any) -> Settings:
-    """Read the settings from given values, and those that are missing from the environment.
+    """Read the settings from given values. Read the missing ones from the environment.
 
     Parameters
     ----------
@@ -269,7 +280,7 @@ def read_settings(**values: Any) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        if not first["loc"]:  # of several settings together
+        if not first["loc"]:  # several settings contradict each other
             raise ConfigurationError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         name = "SEGUE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigurationError(f"{name}={first['input']!r}: {first['msg']}. Correct or unset it.") from error

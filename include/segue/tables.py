@@ -1,4 +1,4 @@
-"""Tables that users bring: CSV, TSV or Parquet."""
+"""Read users' tables: CSV, TSV or Parquet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_table(path: Path, *, text: bool = False) -> pd.DataFrame:
     path : Path
         ``.csv``, ``.tsv`` or ``.parquet``.
     text : bool
-        Whether the cells of a CSV or TSV stay as they are written.
+        Whether to keep the cells of a CSV or TSV as text.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def read_table(path: Path, *, text: bool = False) -> pd.DataFrame:
     Raises
     ------
     CorpusError
-        If there is no such file, or it cannot be read.
+        If the file does not exist or cannot be read.
     """
     if not path.is_file():
         raise CorpusError(f"There is no file {path}.")
@@ -43,4 +43,4 @@ def read_table(path: Path, *, text: bool = False) -> pd.DataFrame:
         raise CorpusError(f"{path} is empty.") from None
     except (pd.errors.ParserError, ValueError, OSError) as error:
         raise CorpusError(f"{path} cannot be read as {kind.removeprefix('.')}: {error}") from error
-    raise CorpusError(f"{path}: the name of a table ends in .csv, .tsv or .parquet.")
+    raise CorpusError(f"{path}: the name of a table must end in .csv, .tsv or .parquet.")

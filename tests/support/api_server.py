@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from segue.api.app import create_app
 from segue.api.http_protocol import PlayerHttpProtocol
 from segue.listens.events import Listen
 from segue.settings import Settings
+from segue.stack import ports
 
 
 class serving:  # noqa: N801 - read as a statement: with serving(settings) as url
@@ -74,6 +74,4 @@ def in_kafka(settings: Settings, user_name: str) -> list[Listen]:
 
 def free_port() -> int:
     """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.find_free(1)[0]

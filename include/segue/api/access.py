@@ -22,7 +22,7 @@ from segue.api.throttle import Slot
 from segue.listens import limits
 
 _DISCARDED_BODIES = 4
-"""A body that is too large is read and discarded up to so many times the limit, so that the client reads the
+"""If a body is too large, up to this many times the limit are read and discarded, so that the client reads the
 response."""
 
 
@@ -51,7 +51,7 @@ def header_token(request: Request) -> str | None:
 
 
 def plain_token(token: str) -> str:
-    """Decode a token in base64. Jellyfin's plugin stores tokens so, and sends some of them undecoded."""
+    """Decode a token if it is in base64. Jellyfin's plugin encodes tokens, and sends some of them undecoded."""
     try:
         decoded = base64.b64decode(token + "=" * (-len(token) % 4), validate=True).decode("ascii")
     except ValueError:
@@ -62,11 +62,12 @@ def plain_token(token: str) -> str:
 async def user_of(request: Request, token: str | None, cache: TokenCache | None = None) -> str | None:
     """Return the user of a token, and count the request against a rate limit.
 
-    A request with a valid token counts for its user, any other for its address. Once an address has sent too many,
-    the database is no longer queried for tokens that were never valid. So nobody can guess tokens quickly.
+    A request with a valid token counts against the limit of its user; any other request counts against the limit
+    of its address. Once an address has exceeded its limit, the database is no longer queried for its tokens,
+    except those that were valid at their last query. So nobody can guess tokens quickly.
 
     A submission is never answered with 429, because players would discard it. It is delayed instead. If its token
-    is not looked up, the token may still be valid, so the answer is 503.
+    is not looked up, the token may still be valid, so the response is 503.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ async def user_of(request: Request, token: str | None, cache: TokenCache | None 
     token
         A token, or None.
     cache
-        Finds the user of a token or of a session key; by default of a token.
+        Cache that finds the user of a token or of a session key. Default: the cache of tokens.
 
     Returns
     -------

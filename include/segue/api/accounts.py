@@ -213,8 +213,8 @@ class TokenCache:
         """Query the database for the user of a token, and cache the answer."""
         user_name = self._find_user(token)
         if len(self._tokens) >= self._size:
-            # Invalid tokens are evicted first: guessing must not evict users, whose tokens are always looked up
-            # again.
+            # Evict invalid tokens first, so that guesses do not evict the tokens of users. A token that is cached
+            # for a user is always looked up again, even if its address has exceeded its limit.
             users = {hashed: found for hashed, found in self._tokens.items() if found[1] is not None}
             self._tokens = users if len(users) < self._size else {}
         self._tokens[digest(token)] = (time.monotonic() + CACHED_S, user_name)

@@ -1,11 +1,9 @@
 """Uvicorn's HTTP protocol with two workarounds for players.
 
 - HTTP header names are case-insensitive, but some players look for exactly ``X-RateLimit-Remaining``. Uvicorn
-  writes
-  all names in lower case, so the names of ListenBrainz are restored.
+  writes all names in lower case, so the names of ListenBrainz are restored.
 - Java's HTTP client offers HTTP/2 with its first request (``Upgrade: h2c``). A server may ignore the offer, but
-  then
-  httptools loses the body (https://github.com/MagicStack/httptools/issues/124). So the offer is removed.
+  then httptools loses the body (https://github.com/MagicStack/httptools/issues/124). So the offer is removed.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ _LINE_START: Final = re.compile(b"(?<=\r\n)(?:" + b"|".join(_SPELLING) + b")(?=:
 
 
 class _Transport:
-    """A transport that restores the case of header names, and is otherwise the wrapped transport."""
+    """Wrap a transport: restore the case of header names, and leave everything else to the wrapped transport."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -39,21 +37,21 @@ class _Transport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Write data. Uvicorn writes the head of a response in one piece of its own."""
+        """Write data. Uvicorn writes the head of a response as one piece, separate from the body."""
         if data.startswith(b"HTTP/1.1 "):
             data = _LINE_START.sub(lambda found: _SPELLING[found[0]], data)
         self._transport.write(data)
 
 
 class PlayerHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol with the case of `HEADER_NAMES` and without offers of HTTP/2."""
+    """Uvicorn's HTTP protocol. It writes `HEADER_NAMES` with their case and removes offers of HTTP/2."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Accept a connection."""
         super().connection_made(_Transport(transport))  # type: ignore[arg-type]  # it behaves as a transport
 
     def data_received(self, data: bytes) -> None:
-        """Receive data. If no request is in progress, it begins with the head of one."""
+        """Receive data. If no request is in progress, the data begin with the head of a request."""
         if self.cycle is None or self.cycle.response_complete:
             head, end, body = data.partition(b"\r\n\r\n")
             data = _OFFER.sub(b"", head + end) + body

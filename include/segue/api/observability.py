@@ -1,7 +1,7 @@
 """What surrounds every request: the access log, the metrics, and the rate-limit headers of the response.
 
-The access log is written to standard output, one JSON object a line. It contains neither tokens nor query strings,
-because ListenBrainz's validate-token accepts a token in the query.
+The access log is written to standard output, one JSON object per line. It contains neither tokens nor query
+strings, because ListenBrainz's validate-token accepts a token in the query.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ access_log = logging.getLogger("segue.access")
 
 
 def log_to_stdout() -> None:
-    """Write the access log to standard output, one JSON object a line."""
+    """Write the access log to standard output, one JSON object per line."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     access_log.handlers = [handler]

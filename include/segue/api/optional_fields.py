@@ -1,7 +1,7 @@
 """Validate the optional fields of a listen. Unusable fields are dropped and stored as text; the listen is kept.
 
-Players send durations of 0, several ids in one string, ids that are none, tags of any length, and their own keys
-of any type. None of these justifies losing a listen.
+Players send durations of 0, several ids in one string, invalid ids, tags of any length, and their own keys of any
+type. None of these is a reason to lose a listen.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ KEPT = 50
 
 
 class RefusedListens:
-    """The collection ``refused_listens``: one document a user.
+    """The collection ``refused_listens``: one document per user.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class RefusedListens:
         self._refused = database[COLLECTION]
 
     def add(self, user_name: str, refused: Iterable[RefusedListen]) -> None:
-        """Store listens that were refused now; if there are more than `KEPT`, only the last ones."""
+        """Store listens that were refused now. If there are more than `KEPT`, only the last ones are stored."""
         now = int(time.time())
         noted = [{"refused_at": now, "error": each.error, "listen": each.listen} for each in refused][-KEPT:]
         if noted:

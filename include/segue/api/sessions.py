@@ -91,7 +91,7 @@ class Sessions:
 
 
 def session_key(secret: str) -> str:
-    """Derive the key of a session from a secret: 32 hexadecimal digits, as Last.fm's."""
+    """Derive the key of a session from a secret: 32 hexadecimal digits, like Last.fm's keys."""
     return hmac.new(secret.encode(), b"segue session", hashlib.sha256).hexdigest()[:32]
 
 

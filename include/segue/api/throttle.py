@@ -23,7 +23,7 @@ class Slot:
     allowed
         Whether it may continue at all.
     wait_s
-        Seconds until then. If it is not allowed: seconds until it may be sent again.
+        Seconds until the request may continue. If it is not allowed: seconds until it may be sent again.
     remaining
         Number of requests that the user can send now without a delay.
     reset_s
@@ -47,7 +47,7 @@ class Throttle:
     requests
         Size of the burst.
     window_s
-        Seconds in which so many requests are allowed.
+        Seconds in which this number of requests is allowed.
     """
 
     def __init__(self, requests: int, window_s: float) -> None:

@@ -1,7 +1,8 @@
 """Validate a submission and extract its plays.
 
-Error messages are ListenBrainz's where it has one. Segue refuses less: a listen with artist, title and a readable
-time is accepted, whatever else is wrong with it. A bad listen does not affect the others of its request.
+If ListenBrainz has an error message for a case, Segue uses the same message. Segue refuses less: it accepts a
+listen with artist, title and a readable time, whatever else is wrong with it. A bad listen does not affect the
+other listens of its request.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     Raises
     ------
     ApiError
-        400, if it is none.
+        400, if the body is no JSON object.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     try:

@@ -1,1 +1,1 @@
-"""Audio: decode, spectra, features, statistics. Knows no Spark, no Airflow and no database."""
+"""Decode audio and compute its features. This package uses no Spark, no Airflow and no database."""

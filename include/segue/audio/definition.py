@@ -1,7 +1,7 @@
-"""What the 518 features are: FMA's set, from one STFT and one constant-Q transform at the file's true sample rate.
+"""The 518 features: FMA's set, from one STFT and one constant-Q transform at the file's true sample rate.
 
 =====================  ====  ===============================================================================
-family                 size  what, for each frame of 2048 samples every 512 samples
+family                 size  value, for each frame of 2048 samples every 512 samples
 =====================  ====  ===============================================================================
 ``chroma_cens``          12  chroma_cqt, L1-normalised, quantised, smoothed over 41 frames, L2-normalised
 ``chroma_cqt``           12  constant-Q magnitudes folded into pitch classes, largest = 1
@@ -11,15 +11,14 @@ family                 size  what, for each frame of 2048 samples every 512 samp
 ``spectral_bandwidth``    1  Hz: standard deviation of the magnitude spectrum about its centroid
 ``spectral_centroid``     1  Hz: mean of the magnitude spectrum
 ``spectral_contrast``     7  dB: loudest over quietest 2 % of an octave band
-``spectral_rolloff``      1  Hz: below it lie 85 % of the magnitudes
+``spectral_rolloff``      1  Hz: frequency below which 85 % of the magnitudes are
 ``tonnetz``               6  chroma_cens projected on fifths, minor and major thirds
 ``zcr``                   1  zero crossings per sample
 =====================  ====  ===============================================================================
 
-Each of these 74 series over time gives seven statistics; a series that does not vary has deviation 0, skew 0 and
-kurtosis -3,
-as in FMA's own table. :mod:`segue.audio.reference` says the same in plain
-librosa, and tests hold the two together.
+Each of these 74 series over time gives seven statistics. A series that does not vary has deviation 0, skew 0 and
+kurtosis -3, as in FMA's own table. :mod:`segue.audio.reference` computes the same with plain librosa, and tests
+compare the two.
 """
 
 from __future__ import annotations
@@ -27,15 +26,16 @@ from __future__ import annotations
 from typing import Final
 
 FEATURE_VERSION: Final = "2"
-"""Stored with every row; raised whenever a number may change."""
+"""Stored with every row. Increase it whenever a number may change."""
 
 N_FFT: Final = 2048
+N_BINS: Final = N_FFT // 2 + 1
 HOP_LENGTH: Final = 512
 N_MELS: Final = 128
 N_MFCC: Final = 20
 N_CHROMA: Final = 12
 N_OCTAVES: Final = 7
-"""Of the constant-Q transform, from C1 (32.7 Hz) up. Fewer where the sample rate does not carry them."""
+"""Octaves of the constant-Q transform, from C1 (32.7 Hz) up; fewer at low sample rates."""
 
 N_BANDS: Final = 6
 """Octave bands of the spectral contrast above 200 Hz; bands beyond half the sample rate have contrast 0."""
@@ -74,7 +74,7 @@ _POSITIONS: Final = {column: position for position, column in enumerate(COLUMNS)
 
 
 def feature_names() -> list[str]:
-    """Names of the features in order.
+    """Return the names of the features in order.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def feature_names() -> list[str]:
 
 
 def index(family: str, statistic: str, number: int = 1) -> int:
-    """Position of one feature in the vector.
+    """Return the position of a feature in the vector.
 
     Parameters
     ----------

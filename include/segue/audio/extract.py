@@ -1,4 +1,4 @@
-"""A file in, 518 features or the reason why not out."""
+"""Extract the 518 features of a file, or find the reason why it has none."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from segue.audio.results import Rejection, Track
 __all__ = ["Rejection", "Track", "extract"]
 
 LARGEST_SAMPLE = 2.0**32
-"""Full scale is 1; integers of 32 bits stored as floats reach 2**31. The power spectrum of more could overflow."""
+"""Full scale is 1. 32-bit integers stored as floats reach 2**31. Larger samples could overflow the spectrum."""
 
 
 def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection:
     """Extract the features of one file, in this process.
 
-    A damaged file can kill a decoder and this process with it: `isolation.IsolatedExtractor` does the same safely.
+    A damaged file can crash a decoder and this process. `isolation.IsolatedExtractor` does the same safely.
 
     Parameters
     ----------
     path
-        The file. Its name may hold anything that the file system allows.
+        The file. Its name may be anything that the file system allows.
     limits
-        What is accepted; default `Limits()`.
+        Accepted files; default `Limits()`.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection
     except RejectionError as error:
         return Rejection(str(path), error.reason, error.message, content_hash)
     except MemoryError:
-        message = "The decoder asks for more memory than it may have."
+        message = "The decoder needs more memory than it may use."
         return Rejection(str(path), Reason.OUT_OF_MEMORY, message, content_hash)
     return track
 
@@ -68,7 +68,7 @@ _OPEN_ERRORS = {
 
 @contextmanager
 def _opened(path: str | Path, limits: Limits) -> Iterator[FileIO]:
-    """Open a regular file of an acceptable size; reject all else, and what changes or fails while it is open."""
+    """Open a regular file of an acceptable size. Reject other files, and files that change or fail meanwhile."""
     try:
         # Without O_NONBLOCK, opening a FIFO waits for a writer that never comes.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -79,7 +79,7 @@ def _opened(path: str | Path, limits: Limits) -> Iterator[FileIO]:
                 with FileIO(descriptor, closefd=False) as file:
                     yield file
             except RejectionError:
-                _check_unchanged(descriptor, before)  # which is the cause then, and the rejection its symptom
+                _check_unchanged(descriptor, before)  # if the file changed, that caused the rejection
                 raise
             _check_unchanged(descriptor, before)
         finally:
@@ -110,7 +110,7 @@ def _check_kind_and_size(status: os.stat_result, limits: Limits) -> None:
 
 @dataclass
 class _Attempt:
-    """What one decoder made of the file."""
+    """The result of one decoder."""
 
     decoder: str
     sample_rate: int
@@ -140,7 +140,7 @@ def _decode(path: str, file: FileIO, content_hash: str, limits: Limits) -> Track
 
 
 def _best_attempt(file: FileIO, limits: Limits) -> _Attempt:
-    """Decode with libsndfile, and with FFmpeg where libsndfile fails or falls short; the longer result counts."""
+    """Decode with libsndfile. If it fails or falls short, use FFmpeg too. The longer result counts."""
     best: _Attempt | None = None
     failures: list[str] = []
     for opener in DECODERS:
@@ -168,11 +168,11 @@ def _attempt(opener: Opener, file: FileIO, limits: Limits) -> _Attempt:
         for block in stream.blocks:
             attempt.frames += len(block)
             _check_length(attempt.duration_s, limits)
-            # Both pass NaN on, so that finiteness and silence cost two fast passes over the samples.
+            # Both pass NaN on, so two fast passes check finiteness and silence.
             attempt.lowest = float(np.minimum(attempt.lowest, block.min()))
             attempt.highest = float(np.maximum(attempt.highest, block.max()))
             if not -LARGEST_SAMPLE <= attempt.lowest <= attempt.highest <= LARGEST_SAMPLE:
-                raise RejectionError(Reason.NOT_FINITE, "The samples hold NaN, infinity or absurdly large values.")
+                raise RejectionError(Reason.NOT_FINITE, "Some samples are NaN, infinite or absurdly large.")
             accumulator.add(block)
     return attempt
 
@@ -191,4 +191,4 @@ def _check_signal(attempt: _Attempt, limits: Limits) -> None:
         message = f"It lasts {attempt.duration_s:.3f} s, less than {limits.min_duration_s:g} s."
         raise RejectionError(Reason.TOO_SHORT, message)
     if attempt.highest - attempt.lowest <= limits.min_peak_to_peak:
-        raise RejectionError(Reason.SILENT, "Nothing is to be heard: all samples are (nearly) the same.")
+        raise RejectionError(Reason.SILENT, "The file is silent: all samples are (nearly) the same.")

@@ -7,8 +7,9 @@
         accumulator.add(block)
     features = accumulator.finish()  # the same numbers as compute()
 
-The first pass (:mod:`segue.audio.kernels.first_pass`) computes the spectra and everything that one frame decides.
-What needs the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC) follows at the end.
+The first pass (:mod:`segue.audio.kernels.first_pass`) computes the spectra and all values that depend on one
+frame. Values that depend on the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC)
+follow at the end.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ Float32 = NDArray[np.float32]
 
 
 _DEPTH: Final = np.float32(80)
-"""Levels reach so many dB below the loudest."""
+"""Range of levels in dB, below the loudest."""
 
 _LEAST_POWER: Final = np.float32(1e-10)
-"""What is less counts as this, as in ``librosa.power_to_db``."""
+"""Smallest power, as in ``librosa.power_to_db``."""
 
 _BLOCK: Final = 2**16
-"""Samples that pass at once: a block stays in the second-level cache."""
+"""Samples per block. A block fits into the second-level cache."""
 
 
 class FeatureAccumulator:
-    """Takes a signal in blocks and gives its features at the end.
+    """Computes the features of a signal that comes in blocks.
 
     Parameters
     ----------
@@ -62,12 +63,12 @@ class FeatureAccumulator:
         self._signal = Spool()
 
     def add(self, block: NDArray[Any]) -> None:
-        """Take the next samples.
+        """Add the next samples.
 
         Parameters
         ----------
         block : np.ndarray [shape=(channels, n) or (n,), dtype=float32]
-            Finite samples that follow those taken so far. It must not change later.
+            Finite samples that follow those added so far. The array must not change later.
         """
         if block.ndim == 2:
             block = mix(block)
@@ -75,7 +76,7 @@ class FeatureAccumulator:
         self._first_pass.add(block)
 
     def finish(self) -> Float32:
-        """Give the features of all that was taken.
+        """Return the features of all added samples.
 
         Returns
         -------
@@ -88,7 +89,7 @@ class FeatureAccumulator:
         return np.concatenate([statistics(families[family]).ravel() for family in definition.FAMILIES])
 
     def _from_frames(self) -> dict[str, Float32]:
-        """Finish the families of the STFT."""
+        """Return the families of the STFT."""
         first = self._first_pass
         moments = series(first.moments, first.n_frames)
         hz_per_bin = np.float32(self._bins_rate / N_FFT)
@@ -111,7 +112,7 @@ class FeatureAccumulator:
 
     def _mfcc(self) -> Float32:
         first = self._first_pass
-        # Levels reach 80 dB below the loudest of the whole signal.
+        # Levels are limited to 80 dB below the loudest of the whole signal.
         loudest = max(mel.max() for mel in first.mel)
         floor = max(_LEAST_POWER, loudest * np.float32(10) ** (-_DEPTH / np.float32(10)))
         parts = []
@@ -129,7 +130,7 @@ class FeatureAccumulator:
         return np.pad(contrast, ((0, missing), (0, 0))) if missing else contrast
 
     def _from_constant_q(self) -> dict[str, Float32]:
-        """Compute the constant-Q transform and its families."""
+        """Compute the constant-Q transform; return its families."""
         first = self._first_pass
         transform = ConstantQChroma(self._sample_rate, tuning.estimate(first.cqt_peaks), first.n_samples)
         for block in self._signal:
@@ -167,12 +168,12 @@ def compute(samples: NDArray[Any], sample_rate: int, *, fma_compatible: bool = F
 
 
 def _decibels(power: Float32) -> Float32:
-    """Level in dB, as ``librosa.power_to_db``."""
+    """Convert power to dB, as ``librosa.power_to_db``."""
     return np.float32(10) * np.log10(np.maximum(power, _LEAST_POWER))
 
 
 def _cosines() -> Float32:
-    """Orthonormal DCT-II of levels in bels, which gives coefficients of those in dB; its first 20 rows."""
+    """Return the first 20 rows of the orthonormal DCT-II, scaled for levels in bels instead of dB."""
     rows = np.cos(np.pi / N_MELS * np.outer(np.arange(N_MFCC), np.arange(N_MELS) + 0.5)) * 10 * np.sqrt(2 / N_MELS)
     rows[0] /= np.sqrt(2)
     cosines: Float32 = rows.astype(np.float32)

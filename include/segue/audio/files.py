@@ -1,4 +1,4 @@
-"""The audio files of a folder, and their names in print."""
+"""Find the audio files of a folder, and print their names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SUFFIXES: Final = frozenset(
     {".mp3", ".flac", ".ogg", ".oga", ".opus", ".wav", ".aif", ".aiff", ".aifc", ".m4a", ".m4b", ".mp4", ".aac"}
     | {".wma", ".ape", ".wv", ".tta", ".mpc", ".dsf", ".caf"}
 )
-"""Lower-case suffixes by which audio is found in a folder. How a file is decoded depends on its content alone."""
+"""Lower-case suffixes of audio files. The choice of the decoder depends only on the content."""
 
 
 def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
-    """Replace folders by the audio files in them and below; all else is given as it is.
+    """Replace folders by the audio files in and below them. Yield all other paths unchanged.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
     Yields
     ------
     Path
-        Each folder's files in the order of their names. Links to folders are not followed.
+        The files of each folder are sorted by name. Links to folders are not followed.
     """
     for path in paths:
         if not path.is_dir():
@@ -37,17 +37,17 @@ def find_audio(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def printable(path: str) -> str:
-    r"""Write a path so that any terminal, CSV or JSON takes it.
+    r"""Write a path as text that is safe for any terminal, CSV or JSON.
 
     Parameters
     ----------
     path
-        May hold undecodable bytes (as lone surrogates) and control characters such as newlines.
+        Path that may contain undecodable bytes (as lone surrogates) and control characters such as newlines.
 
     Returns
     -------
     str
-        With these as ``\x..`` escapes.
+        The path, with these as ``\x..`` escapes.
     """
     text = os.fsencode(path).decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

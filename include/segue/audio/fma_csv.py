@@ -1,4 +1,4 @@
-"""Features as CSV in the form of FMA's ``features.csv``: ``pandas.read_csv(…, header=[0, 1, 2], index_col=0)``."""
+"""Write features as CSV like FMA's ``features.csv``: ``pandas.read_csv(…, header=[0, 1, 2], index_col=0)``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from segue.audio.results import Track
 
 
 def write_fma_csv(tracks: Iterable[Track], path: Path) -> None:
-    """Write three header rows (family, statistic, number), a row with the index's name, and one row a track.
+    """Write three header rows (family, statistic, number), a row with the index's name, and one row per track.
 
-    The file appears when it is complete, or not at all.
+    The file is written completely or not at all.
 
     Parameters
     ----------
     tracks
-        What was extracted; the index is the path.
+        Extracted tracks. The index is the path.
     path
-        Overwritten if it exists.
+        File to write. It is overwritten if it exists.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What tells whether two files hold the same bytes."""
+"""The hash by which files with the same bytes are recognised."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ DIGEST_BYTES = 16
 
 
 def content_hash(file: FileIO) -> str:
-    """Hash a file, as ``b2sum -l 128`` does.
+    """Compute the hash of a file, as ``b2sum -l 128`` does.
 
     Parameters
     ----------
     file
-        Unbuffered, at its beginning; afterwards at its end.
+        Unbuffered file at its beginning. Afterwards it is at its end.
 
     Returns
     -------

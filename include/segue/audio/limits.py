@@ -1,4 +1,4 @@
-"""What a file may be and what its extraction may cost."""
+"""Limits on the properties of a file, and on the cost of its extraction."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from segue.settings import get_settings
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one extraction; a file outside them is rejected with the reason named here.
+    """Limits of one extraction. A file outside them is rejected with the reason named here.
 
     Parameters
     ----------
     max_size_bytes
-        Largest file that is read (TOO_LARGE).
+        Size of the largest file that is read (TOO_LARGE).
     min_duration_s, max_duration_s
         Shortest and longest audio, in seconds (TOO_SHORT, TOO_LONG).
     min_sample_rate, max_sample_rate
-        In Hz (BAD_RATE).
+        Lowest and highest sample rate, in Hz (BAD_RATE).
     max_channels
-        Most channels that are mixed to mono (BAD_CHANNELS).
+        Largest number of channels that are mixed to mono (BAD_CHANNELS).
     min_complete
-        Share of the stated duration that must decode (TRUNCATED). Encoders' padding costs a few frames.
+        Share of the duration in the file's header that must decode (TRUNCATED). Encoders' padding costs a few
+        frames.
     min_peak_to_peak
-        Least distance between the lowest and the highest sample of the mono mix, full scale being 2 (SILENT).
-        The default is two steps of 16-bit audio: what dither makes of silence.
+        Smallest distance between the lowest and the highest sample of the mono mix (SILENT). Full scale is 2. The
+        default is two steps of 16-bit audio, the level of dithered silence.
     timeout_s
-        Longest time for one file in the isolated child, in seconds of CPU (TIMED_OUT): a busy machine makes no
-        file bad. Ten times as long by the clock, for a file system that hangs.
+        CPU time limit of one file in the isolated child, in seconds (TIMED_OUT). CPU time does not depend on the
+        load of the machine. The limit of wall time, for a file system that hangs, is ten times as long.
     memory_bytes
-        Address space that one file may add to the isolated child (OUT_OF_MEMORY). An hour of music takes 280 MiB.
+        Address space that one file may add to the isolated child (OUT_OF_MEMORY). An hour of music needs 280 MiB.
     """
 
     max_size_bytes: int = 8 * 2**30
@@ -46,12 +47,12 @@ class Limits:
 
     @property
     def clock_timeout_s(self) -> float:
-        """Longest time for one file by the clock, in seconds."""
+        """Wall time limit of one file, in seconds."""
         return 10 * self.timeout_s
 
 
 def configured() -> Limits:
-    """Take the limits that the environment sets (``SEGUE_AUDIO_…``); the others are those of `Limits()`.
+    """Return the limits that the environment sets (``SEGUE_AUDIO_…``), and the defaults of `Limits` for the rest.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def configured() -> Limits:
     Raises
     ------
     ConfigurationError
-        If a variable has a value that cannot work.
+        If a variable has an invalid value.
     """
     settings = get_settings()
     return Limits(

@@ -1,4 +1,4 @@
-"""Why a file yields no features: the codes that a rejection carries. docs/rejections.md tells the remedies."""
+"""The reason codes of rejections. docs/rejections.md lists the remedies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Reason codes. They are stored with every rejected file: never rename one."""
+    """Reason codes. They are stored with every rejected file, so never rename one."""
 
     NOT_FOUND = "NOT_FOUND"
     NOT_A_FILE = "NOT_A_FILE"
@@ -29,14 +29,14 @@ class Reason(StrEnum):
 
 
 class RejectionError(Exception):
-    """Raised inside the extraction where a file turns out to be unusable; `extract` makes a `Rejection` of it.
+    """Raised inside the extraction if a file is unusable. `extract` converts it to a `Rejection`.
 
     Parameters
     ----------
     reason
-        The code.
+        Reason code.
     message
-        One sentence for the reader of the rejects table, without the path (the row has it).
+        One sentence for the table of rejects. It does not name the path, because the row has it.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:

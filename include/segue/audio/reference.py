@@ -1,6 +1,6 @@
-"""The features in plain librosa: slow, short, and what :mod:`segue.audio.features` must equal.
+"""The features in plain librosa: slow and short. :mod:`segue.audio.features` must return the same.
 
-Follows FMA's ``features.py`` (github.com/mdeff/fma), with the parameters that librosa's defaults had at that time.
+This follows FMA's ``features.py`` (github.com/mdeff/fma), with librosa's default parameters of that time.
 """
 
 from __future__ import annotations
@@ -42,18 +42,20 @@ def compute(samples: Array, sample_rate: int, *, fma_compatible: bool = False) -
         In the order of `definition.COLUMNS`.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of empty mel filters, short signals and silence: all defined
+        warnings.simplefilter(
+            "ignore"
+        )  # warnings of empty mel filters, short signals and silence: all results are defined
         series = frame_series(samples, sample_rate, fma_compatible=fma_compatible)
         return np.concatenate([_statistics(series[family]).ravel() for family in definition.FAMILIES])
 
 
 def compute_of(track: Track) -> NDArray[np.float32]:
-    """Compute with librosa's functions what the fast path computed of a file, from the same decoder's samples.
+    """Compute the features of an extracted file with librosa's functions, from the same decoder's samples.
 
     Parameters
     ----------
     track : Track
-        Its file is decoded again, whole and in this process.
+        Result of the fast path. Its file is decoded again, as a whole and in this process.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def compute_of(track: Track) -> NDArray[np.float32]:
     Raises
     ------
     RejectionError
-        If the file does not decode any more.
+        If the file no longer decodes.
     """
     opener = {"soundfile": open_soundfile, "pyav": open_pyav}[track.decoder]
     with Path(track.path).open("rb", buffering=0) as file, opener(file, Limits()) as stream:
@@ -70,7 +72,7 @@ def compute_of(track: Track) -> NDArray[np.float32]:
 
 
 def frame_series(samples: Array, sample_rate: int, *, fma_compatible: bool = False) -> dict[str, Array]:
-    """Compute the families frame by frame, as `compute` does before it takes statistics.
+    """Compute the series of the families over the frames, whose statistics `compute` returns.
 
     Parameters
     ----------
@@ -116,13 +118,13 @@ def errors(features: Array, expected: Array) -> dict[str, float]:
     Parameters
     ----------
     features, expected : np.ndarray [shape=(518,)]
-        The vector in question and `compute`'s.
+        The vector to check, and the result of `compute`.
 
     Returns
     -------
     dict of str to float
-        Of each family, the largest error over the scale: the largest value of the statistic in the family, and
-        at least 1 for skew and kurtosis, which are 0 for a normal distribution.
+        Largest error of each family, relative to its scale. The scale is the largest value of the statistic in the
+        family, and at least 1 for skew and kurtosis, which are 0 for a normal distribution.
     """
     worst = dict.fromkeys(definition.FAMILIES, 0.0)
     families, statistics, _ = map(np.array, zip(*definition.COLUMNS, strict=True))
@@ -137,7 +139,7 @@ def errors(features: Array, expected: Array) -> dict[str, float]:
 
 
 def constant_q_octaves(y: Array, sample_rate: int) -> int:
-    """Whole octaves from C1 whose filters stay below half the sample rate, 7 at most."""
+    """Return the number of whole octaves from C1 whose filters stay below half the sample rate, at most 7."""
     tuning = librosa.estimate_tuning(y=y, sr=sample_rate, bins_per_octave=12)
     for n_octaves in range(N_OCTAVES, 1, -1):
         freqs = librosa.cqt_frequencies(
@@ -150,14 +152,14 @@ def constant_q_octaves(y: Array, sample_rate: int) -> int:
 
 
 def _contrast(stft: Array, sample_rate: float) -> Array:
-    """Spectral contrast; the bands that lie beyond half the sample rate, which librosa refuses, are 0."""
+    """Return the spectral contrast. Bands beyond half the sample rate, which librosa refuses, are 0."""
     n_bands = next(n for n in range(N_BANDS, 0, -1) if 200 * 2 ** (n - 1) < sample_rate / 2)
     contrast = librosa.feature.spectral_contrast(S=stft, sr=sample_rate, n_bands=n_bands)
     return np.pad(contrast, ((0, N_BANDS - n_bands), (0, 0)))
 
 
 def _statistics(values: Array) -> NDArray[np.float32]:
-    """Statistics of each row, shape (7, n_rows) in the order of `definition.STATISTICS`."""
+    """Return the statistics of each row, shape (7, n_rows), in the order of `definition.STATISTICS`."""
     values = values.astype(np.float64)
     constant = values.std(axis=1) <= 1e-6 * np.abs(values).max()
     return np.stack(

@@ -1,4 +1,4 @@
-"""What an extraction gives: a track or a rejection."""
+"""The result of an extraction: a track or a rejection."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from segue.audio.reasons import Reason
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """What a file yielded.
+    """The features and properties of a file.
 
     Parameters
     ----------
     path
-        As it was given.
+        Path as passed to the extraction.
     features
         Shape (518,), float32, in the order of `definition.COLUMNS`.
     duration_s
@@ -25,7 +25,7 @@ class Track:
     sample_rate
         In Hz.
     channels
-        Channels in the file; the features are of their mean.
+        Channels in the file. The features are those of their mean.
     decoder
         ``soundfile`` (libsndfile) or ``pyav`` (FFmpeg).
     content_hash
@@ -43,18 +43,18 @@ class Track:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a file yielded nothing.
+    """The reason for which a file has no features.
 
     Parameters
     ----------
     path
-        As it was given.
+        Path as passed to the extraction.
     reason
-        The code; docs/rejections.md tells the remedy of each.
+        Reason code. docs/rejections.md lists the remedies.
     message
         One sentence.
     content_hash
-        As in `Track`; None where the file could not be read so far.
+        As in `Track`. None if the file was rejected before it was hashed.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""One thread a worker: Spark runs as many workers as there are cores, and BLAS must not fight them."""
+"""One thread per worker. Spark runs a worker on each core, so BLAS must not start more threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """Keep BLAS to the calling thread within a ``with`` block."""
+    """Limit BLAS to the calling thread within a ``with`` block."""
     limiter: AbstractContextManager[Any] = _pools().limit(limits=1, user_api="blas")
     return limiter
 

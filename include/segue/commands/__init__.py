@@ -1,1 +1,1 @@
-"""The commands behind ``segue``, one module each; heavy imports stay inside the functions."""
+"""The commands of ``segue``, one module each. Functions import heavy modules only when they run."""

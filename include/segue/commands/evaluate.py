@@ -1,4 +1,4 @@
-"""``segue evaluate``: how good the models are on anybody's data."""
+"""``segue evaluate``: measure how good the models are, also on the user's own data."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ COLUMNS = {
 
 
 def table_of(outcome: Comparison) -> Table:
-    """Lay all models and tasks out as one table."""
+    """Format the results of all models and tasks as one table."""
     table = Table()
     table.add_column("Model", no_wrap=True)
     for name, heading in COLUMNS.items():
@@ -151,7 +151,7 @@ def table_of(outcome: Comparison) -> Table:
 
 
 def conclusion_of(outcome: Comparison) -> str:
-    """Say what the table comes to."""
+    """Return the conclusion from the table as text."""
     mean, low, high = outcome.gains[outcome.rival]
     will = outcome.will_listen
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in outcome.recipe.weights.items() if weight)

@@ -1,4 +1,4 @@
-"""``segue train``: a model from anybody's table of features."""
+"""``segue train``: train a model on the user's own table of features."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def train(spark: SparkSession, read: FeatureTable, *, trials: int, minutes: floa
 
 
 def table_of(trained: Trained) -> Table:
-    """Lay out the challenger and its baselines."""
+    """Format the results of the challenger and its baselines as a table."""
     title = f"{len(trained.evaluation.tracks):,} test tracks of {len(trained.data.genres)} classes"
     shown = Table(title=title, caption="Precision, recall and F1 are macro averages; loss is log loss.")
     shown.add_column("Model", no_wrap=True)
@@ -99,7 +99,7 @@ def table_of(trained: Trained) -> Table:
 
 
 def write_report(trained: Trained, path: Path, facts: Mapping[str, str | None], seed: int) -> None:
-    """Write the same report as the DAG's, and say where."""
+    """Write the same report as the DAG does, and print its path."""
     from segue.genres import importance, report
 
     found = importance.by_family(trained.model, trained.data, seed=seed)

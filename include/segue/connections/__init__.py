@@ -1,1 +1,1 @@
-"""One module for each service that Segue uses. No other room opens a client of its own."""
+"""One module for each service that Segue uses. Code outside this package opens no client of its own."""

@@ -36,7 +36,7 @@ def connections(settings: Settings) -> dict[str, Fields]:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """Write the connections as environment variables, which every component of Airflow reads.
+    """Return the connections as environment variables, which every component of Airflow reads.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def differences(one: Fields, other: Fields) -> list[str]:
     Parameters
     ----------
     one, other : mapping
-        Fields of both. An empty field is the same as none.
+        Their fields. An empty field counts as a missing one.
 
     Returns
     -------
@@ -69,13 +69,13 @@ def differences(one: Fields, other: Fields) -> list[str]:
 
 
 def mongo_uri(fields: Fields) -> str:
-    """Put together the connection string that a connection to MongoDB stands for.
+    """Build the connection string from the fields of a connection to MongoDB.
 
     Parameters
     ----------
     fields : mapping
-        As Airflow's MongoDB provider defines them: options of the connection string are in ``extra``, and ``srv``
-        there asks for ``mongodb+srv``.
+        As Airflow's MongoDB provider defines them. ``extra`` has the options of the connection string. Its option
+        ``srv`` selects the scheme ``mongodb+srv``.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def mongo_uri(fields: Fields) -> str:
 
 
 def _mongo(uri: str) -> Fields:
-    """Take a connection string apart."""
+    """Split a connection string into the fields of a connection."""
     parts = urlsplit(uri)
     srv = {"srv": "true"} if parts.scheme == "mongodb+srv" else {}
     fields = {

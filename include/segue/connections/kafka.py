@@ -1,7 +1,7 @@
 """Kafka clients, with the brokers, security and time limits of the settings. No other module opens one.
 
-kafka-python leaves a thread and sockets behind when a client cannot reach a broker. Here such a client is closed
-before its error is raised.
+If a client of kafka-python cannot reach a broker, it leaves a thread and sockets behind. This module closes such a
+client before it raises the error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
-"""Longest wait for a broker while a client is opened; a `Config` may name another."""
+"""Longest wait for a broker when a client is opened. A `Config` may set another limit."""
 
 Config = Mapping[str, Any]
 """Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
@@ -28,7 +28,7 @@ OTHER_NAMES = {
     "sasl.password": "sasl_plain_password",
     "ssl.ca.location": "ssl_cafile",
 }
-"""kafka-python's names of options that librdkafka, and with it Airflow's Kafka connection, names differently."""
+"""kafka-python's name for each option that has another name in librdkafka and in Airflow's Kafka connection."""
 
 LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -47,7 +47,7 @@ def options(settings: Settings) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``bootstrap.servers``; ``security.protocol``, ``sasl.*`` and ``ssl.ca.location`` where they are set.
+        ``bootstrap.servers``; ``security.protocol``, ``sasl.*`` and ``ssl.ca.location`` if they are set.
     """
     password = settings.kafka_sasl_password
     named = {
@@ -90,7 +90,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Named ``kafka.*``; the user and password stand in ``kafka.sasl.jaas.config``.
+        Their names are ``kafka.*``. ``kafka.sasl.jaas.config`` contains user and password.
     """
     named = options(settings)
     user, password = named.pop("sasl.username", ""), named.pop("sasl.password", "")
@@ -117,7 +117,7 @@ def admin(config: Config) -> Iterator[KafkaAdminClient]:
     Raises
     ------
     ServiceUnavailableError
-        If no broker answers, or it refuses a request of the body.
+        If no broker answers, or a broker refuses a request of the body.
     """
     servers = config["bootstrap_servers"]
     try:
@@ -138,7 +138,7 @@ def admin(config: Config) -> Iterator[KafkaAdminClient]:
 
 
 def producer(config: Config, **more: Any) -> KafkaProducer:
-    """Open a producer whose acknowledgements come from all replicas.
+    """Open a producer that waits for the acknowledgement of all replicas.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def consumer(config: Config, **more: Any) -> KafkaConsumer:
 
 
 def _opened(kind: Any, config: Config) -> Any:
-    """Open a client. If that fails, close the network client that it has opened by then."""
+    """Open a client. If that fails, close the network client that it has already opened."""
     made: list[KafkaNetClient] = []
 
     def network_client(**options: Any) -> KafkaNetClient:

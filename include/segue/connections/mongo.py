@@ -16,7 +16,7 @@ from segue.settings import get_settings
 
 SELECTION_TIMEOUT_MS = 10_000
 SOCKET_TIMEOUT_MS = 300_000
-"""Longest silence of a server before it counts as hung. Without a limit a client would wait forever."""
+"""Longest time without an answer before a server counts as hung. Without a limit, a client would wait forever."""
 
 
 def client(
@@ -32,16 +32,16 @@ def client(
     uri : str
         Connection string, such as that of the settings.
     selection_timeout_ms : int, optional
-        Longest wait for a server that takes requests, in milliseconds. Default that of `uri`, else
+        Longest wait for a server that accepts requests, in milliseconds. Default: the limit in `uri`, or else
         `SELECTION_TIMEOUT_MS`.
     socket_timeout_ms : int, optional
-        Longest wait for an answer, in milliseconds. Default that of `uri`, else `SOCKET_TIMEOUT_MS`.
+        Longest wait for an answer, in milliseconds. Default: the limit in `uri`, or else `SOCKET_TIMEOUT_MS`.
 
     Returns
     -------
     pymongo.MongoClient
-        Its dates are aware, in UTC. ``connectTimeoutMS`` is left to `uri`, because pymongo drops its connections
-        when a heartbeat takes longer.
+        Its dates have the time zone UTC. Only `uri` sets ``connectTimeoutMS``, because pymongo drops its
+        connections when a heartbeat takes longer than this limit.
     """
     stated = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
     return MongoClient(
@@ -60,7 +60,7 @@ def database(uri: str | None = None) -> Iterator[Database[Any]]:
     Parameters
     ----------
     uri : str, optional
-        Connection string of its server; default that of the settings.
+        Connection string of the server. Default: that of the settings.
 
     Yields
     ------

@@ -1,6 +1,6 @@
-"""Offsets in Kafka: of a topic, of a consumer group's backlog, of replays and commits.
+"""Find and commit offsets in Kafka: those of a whole topic, of a consumer group's backlog, and of a replay.
 
-All of them go through the admin client. No consumer joins the group, so its committed offsets move only in
+All functions use the admin client. No consumer joins the group, so its committed offsets change only in
 :func:`commit`.
 """
 
@@ -21,7 +21,7 @@ from segue.errors import ServiceUnavailableError
 
 
 def _patiently() -> Retrying:
-    # A broker that has just started answers "coordinator not available" until its topic of offsets exists.
+    # A broker that has just started answers "coordinator not available" until its offsets topic exists.
     return Retrying(
         retry=retry_if_exception_type(RetriableError),
         wait=wait_exponential(0.1, max=2),
@@ -59,13 +59,15 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
     topic
         Name of the topic. If it does not exist, the backlog is empty.
     group
-        Name of the consumer group. The backlog starts at the topic's first offset if the group has committed
-        nothing, or an offset that the topic no longer holds (retention, or a new topic of the same name).
+        Name of the consumer group. The backlog starts at the topic's first offset if the group has committed no
+        offset, or one that the topic no longer holds. Retention may have deleted it, or the topic may be a new one
+        with the same name.
 
     Returns
     -------
     OffsetWindow
-        `lost` counts the offsets between the committed one and the topic's first, which retention has deleted.
+        `lost` is the number of offsets that retention has deleted between the committed offset and the topic's
+        first offset.
 
     Raises
     ------
@@ -84,15 +86,16 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
     Parameters
     ----------
     config, topic, group
-        As of :func:`backlog`.
+        As for :func:`backlog`.
     start
-        Kafka's timestamp of the first message, or its offset by partition. A partition that is not named starts
-        as in the backlog.
+        The time (Kafka's timestamp) of the first message, or its offset by partition. A partition without an
+        offset starts as in the backlog.
 
     Returns
     -------
     OffsetWindow
-        `lost` counts the named offsets that retention has deleted. For a time it is 0, as they are not known.
+        `lost` is the number of requested offsets that retention has deleted. If `start` is a time, it is 0,
+        because they are not known.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
             partitions = [TopicPartition(topic, partition) for partition in end_offsets]
             # Kafka reads negative timestamps as special values (-1 latest, -2 earliest).
             since = _offsets(admin, partitions, max(int(start.timestamp() * 1000), 0))
-            # Kafka answers -1 where no message has come since then.
+            # Kafka returns -1 for a partition without messages since then.
             wanted = {p: min(since[p], end) if since[p] >= 0 else end for p, end in end_offsets.items()}
             return _from(topic, wanted, first_offsets, end_offsets)
         committed = _committed(admin, topic, group, end_offsets)
@@ -133,7 +136,7 @@ def _committed(admin: KafkaAdminClient, topic: str, group: str, end_offsets: Off
         return Offsets({})
     partitions = [TopicPartition(topic, partition) for partition in end_offsets]
     answer = _patiently()(admin.list_group_offsets, {group: partitions})[group]
-    # Kafka answers -1 where nothing is committed. Offsets beyond the end belong to a topic that was deleted.
+    # Kafka returns -1 if nothing is committed. Offsets beyond the end belong to a topic that was deleted.
     held = {at.partition: told.offset for at, told in answer.items()}
     return Offsets({p: offset for p, offset in held.items() if 0 <= offset <= end_offsets[p]})
 
@@ -147,7 +150,8 @@ def _from(topic: str, wanted: Mapping[int, int], first_offsets: Offsets, end_off
 def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
     """Commit a window's ends to a group, after the work on the window has succeeded. Nothing else commits.
 
-    A partition whose committed offset is beyond the window's end, as after a replay by hand, is left as it is.
+    If the committed offset of a partition is already beyond the window's end, as after a replay by hand, it is not
+    changed.
 
     Raises
     ------

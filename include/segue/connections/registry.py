@@ -1,8 +1,8 @@
-"""Where models are kept: MLflow, which runs on SQLite and files without a server.
+"""The model registry, in MLflow. By default, MLflow runs on SQLite and files, without a server.
 
-A genre model is a folder in Spark's own format; a recommender is a folder of arrays. Each version keeps its
-parameters, metrics and data version. The alias ``champion`` names the version that serves. It moves in one step.
-The old version stays, until :meth:`Registry.prune` deletes it.
+A genre model is a folder in Spark's own format; a recommender is a folder of arrays. Each version is stored with
+its parameters, metrics and data version. The alias ``champion`` names the version that serves. It changes in one
+step. The old version stays stored until :meth:`Registry.prune` deletes it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHAMPION = "champion"
 FOLDER = "model"
 
 KEPT = 10
-"""How many versions :meth:`Registry.prune` keeps."""
+"""Number of versions that :meth:`Registry.prune` keeps."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Version:
     name : str
         Name of the model, such as ``genre``.
     number : int
-        From 1 on.
+        Counted from 1.
     location : str
-        URI of its folder, as Spark can read it.
+        URI of its folder, in the form that Spark can read.
     metrics : mapping of str to float
-        Measured when it was made.
+        Results that were measured when the version was made.
     tags : mapping of str to str
-        Name what it was made from.
+        They name what the version was made from.
     made_at : datetime
         In UTC.
     """
@@ -65,7 +65,7 @@ class Version:
         return f"{self.name}/{self.number}"
 
     def folder(self) -> Path:
-        """Return its folder on this machine, fetched first if the registry is elsewhere.
+        """Return its folder on this machine. If the registry is elsewhere, fetch the folder first.
 
         Raises
         ------
@@ -104,8 +104,8 @@ class Registry:
     Parameters
     ----------
     settings : Settings
-        ``mlflow_uri`` is its address. If that is a database and not a server, the files of the models are in the
-        state folder.
+        ``mlflow_uri`` is the address of MLflow. If it is a database and not a server, the files of the models are
+        in the state folder.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class Registry:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
-        # MLflow logs its migrations of an empty database, which do not belong in a task's log.
+        # MLflow logs the migrations of an empty database. They do not belong in a task's log.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         uri = settings.mlflow_uri
@@ -127,7 +127,7 @@ class Registry:
             folder.mkdir(parents=True, exist_ok=True)
             self._artifacts = (folder / "artifacts").as_uri()
         self._lock = folder / "lock"
-        # Two processes that create MLflow's tables at once leave a database that cannot be opened.
+        # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
         with self._alone():
             try:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -227,12 +227,12 @@ class Registry:
             raise
 
     def promote(self, version: Version) -> None:
-        """Let a version serve from now on, and record which one it replaced."""
+        """Make a version the champion, and record which version it replaced."""
         with self._alone():
             self._replace(self.champion(version.name), version)
 
     def succeed(self, champion: Version, version: Version) -> bool:
-        """Let a version serve that was made from the champion, if the champion still serves.
+        """Make a version that was made from the champion the new champion, if the old one still serves.
 
         Parameters
         ----------
@@ -243,8 +243,8 @@ class Registry:
         Returns
         -------
         bool
-            False if another version serves meanwhile; nothing has changed then. MLflow's server cannot make the
-            change conditional. On a server, a version that begins to serve between check and change is overlooked.
+            False if another version serves by now; then nothing is changed. MLflow's server has no conditional
+            change. So with a server, this overlooks a version that begins to serve between check and change.
         """
         with self._alone():
             found = self.champion(version.name)
@@ -254,7 +254,7 @@ class Registry:
             return True
 
     def rollback(self, name: str) -> Version:
-        """Let the version serve that the champion replaced. A second call goes back one more.
+        """Make the version that the champion replaced the champion again. A second call goes back one more.
 
         Returns
         -------
@@ -286,9 +286,9 @@ class Registry:
         ----------
         name : str
         spare : callable, optional
-            Returns whether a version stays whatever its age. By default, none does.
+            Returns whether a version is kept, however old it is. By default, it returns False for every version.
         keep : int
-            Number of the newest versions that stay, and of those that a rollback goes back to.
+            Number of the newest versions that are kept. As many earlier champions are kept, too, for rollbacks.
         """
         with self._alone():
             champion, found = self.champion(name), self._versions(name)
@@ -328,7 +328,7 @@ class Registry:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         run = self._client.get_run(str(self._client.get_model_version(version.name, str(version.number)).run_id))
-        # Files first: after a kill the version is still listed, and is deleted the next time.
+        # Delete the files first. After a kill, the version is still listed, so the next call deletes it.
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=self._client.tracking_uri)
         files.delete_artifacts()  # type: ignore[no-untyped-call]
         self._client.delete_model_version(version.name, str(version.number))
@@ -358,12 +358,12 @@ _REPLACED = "replaced_by_"
 
 
 def _replaced(version: Version) -> str:
-    """Name the tag of a registered model that says what a version replaced."""
+    """Return the name of a registered model's tag that records which version `version` replaced."""
     return f"{_REPLACED}{version.number}"
 
 
 def _pages(search: Callable[..., Any]) -> Iterator[Any]:
-    """Go through all pages of a search."""
+    """Yield the results of all pages of a search."""
     token = None
     while True:
         page = search(page_token=token)
@@ -381,5 +381,5 @@ def _require_reach(uri: str) -> None:
 
 
 def _for_spark(uri: str) -> str:
-    """Write a URI as Hadoop reads it, which does not decode percent signs."""
+    """Convert a URI for Hadoop, which does not decode percent-encoding."""
     return f"file:{unquote(urlparse(uri).path)}" if uri.startswith("file:") else uri

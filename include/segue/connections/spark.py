@@ -1,4 +1,4 @@
-"""Open a Spark session, and end a Spark job so that whoever started it knows what to do."""
+"""Open a Spark session, and end a Spark job with an exit code that says whether a retry may help."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 REFUSED = os.EX_DATAERR
-"""Exit code of a job that refused its input or settings (65 in sysexits.h). A retry would end the same."""
+"""Exit code of a job that refused its input or settings (65 in sysexits.h). A retry would fail again."""
 
 TRY_AGAIN = os.EX_TEMPFAIL
-"""Exit code of a job that found a service away (75 in sysexits.h). A retry may succeed."""
+"""Exit code of a job that could not use a service (75 in sysexits.h). A retry may succeed."""
 
 
 def session(app_name: str) -> SparkSession:
@@ -32,7 +32,7 @@ def session(app_name: str) -> SparkSession:
     Returns
     -------
     SparkSession
-        Configured by spark-submit and SPARK_CONF_DIR. Nothing is set here, so that a cluster needs no change.
+        Configured by spark-submit and SPARK_CONF_DIR. No option is set here, so a cluster needs no change.
     """
     from pyspark.sql import SparkSession
 
@@ -58,8 +58,8 @@ def job(name: str) -> Iterator[SparkSession]:
     SystemExit
         After an error whose cause is known. Its message is the last line of the output, without a traceback. The
         code is `TRY_AGAIN` after a `ServiceUnavailableError`, and `REFUSED` after any other `SegueError` and on a
-        full disk. spark-submit ends with the same code, but not where the driver runs on a cluster (deploy mode
-        ``cluster``). Any other exception passes through; Python and spark-submit then end with 1.
+        full disk. spark-submit ends with the same code, unless the driver runs on a cluster (deploy mode
+        ``cluster``). Any other exception is not caught; Python and spark-submit then end with 1.
     """
     try:
         spark = session(f"segue-{name}")

@@ -1,7 +1,7 @@
-"""Folders and object stores, by fsspec: list them, and copy one object at a time onto this machine.
+"""List folders and object stores with fsspec, and copy one object at a time to this machine.
 
-Decoders need a file that they can seek in, so an object is copied to a temporary file while it is extracted.
-`segue.corpus.listing` lists a music folder on this machine itself.
+Decoders need a seekable file, so an object is copied to a temporary file while it is extracted. A music folder on
+this machine is listed without this module, by `segue.corpus.listing`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from upath import UPath
 
 MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
-"""Names of the time of the last change in fsspec's file systems: local, S3, Azure, Google, memory."""
+"""Names of the modification time in fsspec's file systems: local, S3, Azure, Google, memory."""
 
 
 def walk(root: UPath) -> Iterator[tuple[str, int, int]]:
@@ -29,7 +29,7 @@ def walk(root: UPath) -> Iterator[tuple[str, int, int]]:
     Yields
     ------
     tuple of (str, int, int)
-        Path relative to `root`, size in bytes, time of the last change in nanoseconds since 1970.
+        Path relative to `root`, size in bytes, modification time in nanoseconds since 1970.
     """
     prefix = root.fs._strip_protocol(str(root)).rstrip("/") + "/"
     for path, info in root.fs.find(prefix, detail=True).items():
@@ -37,7 +37,7 @@ def walk(root: UPath) -> Iterator[tuple[str, int, int]]:
 
 
 def names(folder: str) -> list[str]:
-    """List what a folder, or a prefix of an object store, holds.
+    """List the content of a folder, or of a prefix of an object store.
 
     Parameters
     ----------
@@ -67,8 +67,9 @@ def local_copy(root: Path | UPath, path: str) -> Iterator[str]:
     Yields
     ------
     str
-        Path of the file itself, or of a copy that is removed after the body. Nothing is at that path if the object
-        has gone since it was listed; extraction then rejects it as unreadable, as it does such a file.
+        Path of the file itself, or of a copy that is removed after the body. If the object was deleted after it
+        was listed, there is no file at this path. Extraction then rejects it, as it rejects a file that was
+        deleted.
     """
     if isinstance(root, Path):
         yield f"{root}/{path}"

@@ -14,10 +14,10 @@ LISTENS_PARTITIONS = 4
 """Partitions of the topic of listens. At most this many consumers of a group share the work."""
 
 DEAD_LETTERS_PARTITIONS = 1
-"""One, because ``segue dlq`` numbers the dead letters by offset."""
+"""One partition, because ``segue dlq`` numbers the dead letters by offset."""
 
 TRACKS_PARTITIONS = 1
-"""One, so that the days that corpus runs announce stay in the order of the runs."""
+"""One partition, so that announced days stay in the order of the runs of the DAG `corpus`."""
 
 FOR_EVER_DAYS = None
 DEAD_LETTERS_RETENTION_DAYS = 90

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 class Offsets(Mapping[int, int]):
     """One offset for each partition of a topic. It cannot be changed.
 
-    A variable of this type says in its name which offsets it holds: those that a consumer group has ``committed``,
-    the topic's ``end_offsets``, those up to which a model has ``learned``.
+    The name of a variable of this type says which offsets it holds: ``committed`` are those that a consumer group
+    has committed, ``end_offsets`` those at the end of the topic, ``learned`` those up to which a model has
+    learned.
 
     Parameters
     ----------
     by_partition : mapping of int to int
-        Partition to offset. Partitions may also be strings, as JSON has them.
+        Offset by partition. Partitions may also be strings, as in JSON.
 
     Examples
     --------
@@ -44,7 +45,7 @@ class Offsets(Mapping[int, int]):
         return str(self._by_partition)
 
     def ahead_of(self, others: Mapping[int, int]) -> int:
-        """Count the offsets by which these are ahead of others; a partition missing in `others` counts from 0."""
+        """Count the offsets by which these are ahead of others. A partition missing in `others` counts from 0."""
         return sum(max(offset - others.get(partition, 0), 0) for partition, offset in self.items())
 
     def to_json(self) -> str:
@@ -72,16 +73,16 @@ class Offsets(Mapping[int, int]):
 
 @dataclass(frozen=True)
 class OffsetWindow:
-    """Exactly which messages a run works on: for each partition the half-open span [start, end) of offsets.
+    """The exact messages that a run works on: for each partition, the half-open span [start, end) of offsets.
 
     Parameters
     ----------
     topic
         Name of the topic.
     spans
-        Partition to (start, end): offsets start ≤ offset < end.
+        (start, end) by partition: offsets start ≤ offset < end.
     lost
-        How many offsets belong to the window but were deleted by retention before they were read.
+        Number of offsets of the window that retention deleted before they were read.
     """
 
     topic: str
@@ -90,7 +91,7 @@ class OffsetWindow:
 
     @property
     def size(self) -> int:
-        """Number of offsets in the window: an upper bound of its messages where a topic is compacted."""
+        """Number of offsets in the window. If the topic is compacted, the window may have fewer messages."""
         return sum(end - start for start, end in self.spans.values())
 
     @property
@@ -100,11 +101,11 @@ class OffsetWindow:
 
     @property
     def ends(self) -> Offsets:
-        """The offset after the last of the window in each partition."""
+        """The offset after the last one of the window in each partition."""
         return Offsets({partition: end for partition, (_, end) in self.spans.items()})
 
     def to_json(self) -> str:
-        """Write as ``{"topic": {"0": [start, end], …}}``; with ``"lost": n`` beside the partitions if any are."""
+        """Write as ``{"topic": {"0": [start, end], …}}``, and ``"lost": n`` beside the partitions if not 0."""
         told: dict[str, object] = {str(partition): list(span) for partition, span in self.spans.items()}
         return json.dumps({self.topic: told | ({"lost": self.lost} if self.lost else {})})
 

@@ -1,7 +1,8 @@
-"""Which days have changed since they were announced last.
+"""Find the days that have changed since they were announced last.
 
-The collection ``announced`` holds a document for each announced day: how many tracks it had, and a digest of them.
-It is written after the announcement. So a kill in between repeats an announcement and loses none.
+The collection ``announced`` holds a document for each announced day: the number of its tracks, and a digest of
+them. The document is written after the announcement. If the run is killed in between, the day is announced again,
+and no announcement is lost.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class Change:
     day : str
         YYYY-MM-DD.
     tracks : int
-        How many it has now; 0 if it has none any more.
+        Number of tracks that the day has now; 0 if all of them are gone.
     digest : int
-        Of all that is published of them, whatever their order.
+        Digest of the documents of these tracks. Their order does not matter.
     """
 
     day: str
@@ -42,19 +43,19 @@ class Change:
 
 
 def changes(lake: Lake, database: Database[Any], days: Days) -> list[Change]:
-    """Compare days of the lake with what was announced of them.
+    """Find the days of the lake that differ from what was announced.
 
     Parameters
     ----------
     lake : Lake
     database : pymongo.database.Database
     days : Days
-        Which have just been published.
+        The days that have just been published.
 
     Returns
     -------
     list of Change
-        By day.
+        Sorted by day.
     """
     published = documents(lake.read("tracks").where(days.condition))
     counted = published.groupBy(PARTITION).agg(sf.count("*").alias("tracks"), sf.bit_xor("digest").alias("digest"))
@@ -66,7 +67,7 @@ def changes(lake: Lake, database: Database[Any], days: Days) -> list[Change]:
 
 
 def note(database: Database[Any], announced: Sequence[Change]) -> None:
-    """Keep what has been announced."""
+    """Store what has been announced. Later, `changes` compares with it."""
     writes = [
         ReplaceOne({"_id": change.day}, {PARTITION: change.day} | asdict(change), upsert=True)
         if change.tracks

@@ -1,7 +1,7 @@
-"""Announce on Kafka that days of the corpus have been published anew.
+"""Announce on Kafka which days of the corpus have new or changed tracks.
 
-The topic ``tracks`` gets one message a day. Its key is the day, and its value says how many tracks the day has
-now. MongoDB has the tracks before the message is sent.
+Each changed day is one message on the topic ``tracks``. The key is the day; the value has the number of tracks
+that the day has now. MongoDB has the tracks before the message is sent.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def announce(settings: Settings, days: Mapping[str, int]) -> None:
     Raises
     ------
     ServiceUnavailableError
-        If no broker answers, or one was not acknowledged. Some may be there: sending them again does no harm.
+        If no broker answers, or a message is not acknowledged. Kafka may have some of the messages; sending them
+        again does no harm.
     """
     if not days:
         return

@@ -1,4 +1,4 @@
-"""Which partitions a job works on, and the options of its command line for them."""
+"""The partitions that a job works on, and the command-line options that choose them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from segue.errors import CorpusError
 
 @dataclass(frozen=True)
 class Days:
-    """A range of partitions, and single partitions outside of it.
+    """A range of partitions, and single partitions outside the range.
 
     Attributes
     ----------
     first, last : date or None
-        Both inclusive; None is unbounded.
+        First and last day of the range, both inclusive. None means that this end is open.
     late : tuple of date
-        Days outside of the range that are run again; see `segue.corpus.inventory.late_days`.
+        Days outside the range that are processed again; see `segue.corpus.inventory.late_days`.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class Days:
 
     @property
     def condition(self) -> Column:
-        """True for rows of these days."""
+        """Condition that is true for rows of these days."""
         low = sf.lit(True) if self.first is None else sf.col(PARTITION) >= sf.lit(self.first)
         within = low if self.last is None else low & (sf.col(PARTITION) <= sf.lit(self.last))
         return within | sf.col(PARTITION).isin(list(self.late)) if self.late else within
@@ -92,9 +92,9 @@ def chosen(arguments: Namespace, inventory: InventoryReport | None) -> Days:
     Parameters
     ----------
     arguments : argparse.Namespace
-        What `parser` parsed.
+        Result of `parser`.
     inventory : InventoryReport or None
-        It lists the late days; None in a run without an inventory, which has none.
+        Report with the late days. None if the run made no inventory; it then has no late days.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the documents of the collection `tracks` are made of, and how a change of one is found."""
+"""The fields of the documents in the collection `tracks`, and the digest that shows whether one has changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIELDS = (
 
 
 def documents(tracks: DataFrame) -> DataFrame:
-    """Choose what documents are made of.
+    """Select the fields of the documents, and add a digest of them.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def documents(tracks: DataFrame) -> DataFrame:
     """
     day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
     rows = tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
-    # Spark's hash skips nulls. So a text that moves from one column to the next would not show without `isnull`.
+    # Spark's hash skips nulls. Without `isnull`, the digest would stay the same if a text moved to another column.
     return rows.withColumn("digest", sf.xxhash64(sf.lit(FORM), *rows.columns, *map(sf.isnull, FIELDS)))
 
 

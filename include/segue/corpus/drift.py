@@ -1,6 +1,6 @@
-"""How far some days are from the last good run: descriptors, missing values, and genres.
+"""Measure how far some days are from the last good run: descriptors, missing values, and genres.
 
-It compares what two cleaning reports have measured, and needs no Spark.
+This module compares the figures of two cleaning reports, and needs no Spark.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from segue.corpus.reports import NO_GENRE, Measured
 
 MIN_TRACKS = 30
-"""Fewer tracks are not compared: by chance alone, two samples of them may be 0.4 apart."""
+"""Smallest sample to compare. Two smaller samples may be 0.4 apart by chance alone."""
 
 COMPARABLE = 5
-"""Genres are compared unless one side has more than this many times the tracks of the other. An album is not like
-a whole archive, and a corpus that grows tenfold overnight is mostly other music."""
+"""Genres are not compared if one side has more than this many times the tracks of the other. One album cannot have
+the genres of a whole archive, and a corpus that grows tenfold overnight is mostly other music."""
 
 PROBABILITIES = tuple(round(0.1 * each, 1) for each in range(11))
-"""The quantiles of a report."""
+"""Probabilities of the quantiles in a report."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class GenreShift:
     Attributes
     ----------
     vanished : float
-        Share that those genres had together which are gone, 0 to 1.
+        Sum of the earlier shares of the genres that are gone, 0 to 1.
     risen : float
         Largest rise of a genre's share.
     """
@@ -46,9 +46,9 @@ class Drift:
     Attributes
     ----------
     distances : dict of str to float
-        By descriptor, the `ks_distance`.
+        The `ks_distance` of each descriptor.
     null_rises : dict of str to float
-        By column, the rise of the share of tracks without a value.
+        Rise of the share of tracks without a value, by column.
     """
 
     distances: dict[str, float] = field(default_factory=dict)
@@ -96,13 +96,13 @@ def compare_genres(now: Measured, then: Measured) -> GenreShift | None:
     Parameters
     ----------
     now, then : Measured
-        Of a run and of the one to compare it with.
+        Figures of a run, and of the run to compare it with.
 
     Returns
     -------
     GenreShift or None
-        None if either has fewer than `MIN_TRACKS` tracks with a genre, or more than `COMPARABLE` times those of
-        the other.
+        None if either run has fewer than `MIN_TRACKS` tracks with a genre, or more than `COMPARABLE` times as many
+        as the other.
     """
     n, m = (each.tracks - each.genres.get(NO_GENRE, 0) for each in (now, then))
     if min(n, m) < MIN_TRACKS or max(n, m) > COMPARABLE * min(n, m):
@@ -120,12 +120,13 @@ def compare(now: Measured, then: Measured) -> Drift:
     Parameters
     ----------
     now, then : Measured
-        Of a run and of the one to compare it with. What only one of them has is left out.
+        Figures of a run, and of the run to compare it with. Descriptors and columns that only one of them has are
+        left out.
 
     Returns
     -------
     Drift
-        Empty if either has fewer than `MIN_TRACKS` tracks.
+        Empty if either run has fewer than `MIN_TRACKS` tracks.
     """
     if min(now.tracks, then.tracks) < MIN_TRACKS:
         return Drift()

@@ -1,10 +1,12 @@
-"""Extract audio features on Spark, each file once, and keep the outcome in the lake.
+"""Extract audio features with Spark, each file once, and store the outcomes in the lake.
 
     inventory ─► plan ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
 
-Work is committed every `plan.COMMIT_BYTES` of audio, so that a killed run goes on where it was. Within a commit,
-a local checkpoint holds the outcomes. Both tables are written from it, so that no file is decoded twice. Outcomes
-of files that had none are appended. Where an earlier outcome has to go, its days are replaced.
+Work is committed every `plan.COMMIT_BYTES` of audio. After a kill, the next run continues from the last commit. A
+local checkpoint holds the outcomes of a commit. Both tables are written from it, so that no file is decoded twice.
+
+- The first outcome of a file is appended.
+- If a commit replaces earlier outcomes, all partitions (days) of its files are rewritten.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ class Planned:
     todo : pandas.DataFrame
         Files to extract: columns of the inventory, and `stands` of `plan.plan`.
     same : pandas.DataFrame
-        Files of another time of change that hold the same bytes as before: columns of `SAME`.
+        Files whose modification time has changed but whose bytes have not: columns of `SAME`.
     """
 
     days: list[date]
@@ -74,7 +76,7 @@ class Planned:
 
 
 def ping(lake: Lake, music_dir: Path | UPath, days: Days) -> PingReport:
-    """Find out what `run` would do, and do nothing.
+    """Report what `run` would do, without doing it.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def ping(lake: Lake, music_dir: Path | UPath, days: Days) -> PingReport:
 
 
 def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractReport:
-    """Bring features and rejects of some days in step with the inventory.
+    """Update the features and rejects of some days to match the inventory.
 
     Parameters
     ----------
@@ -104,7 +106,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
     Raises
     ------
     CorpusError
-        If features and rejects do not add up to the inventory in the end.
+        If features and rejects do not add up to the inventory after the extraction.
     """
     started = time.monotonic()
     planned = _plan(lake, music_dir, days, mode)
@@ -144,7 +146,7 @@ def lake_versions(uri: str) -> LakeVersions:
 
 
 def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:
-    """Extract what another run's inventory has found on these days since the extraction of this run.
+    """Extract the changes that another run has made to the inventory of these days since this run's extraction.
 
     Parameters
     ----------
@@ -152,19 +154,19 @@ def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: Extract
     music_dir : Path or UPath
     days : Days
     extracted : ExtractReport
-        Of this run so far.
+        Report of this run's extraction so far.
 
     Returns
     -------
     ExtractReport or None
-        Of both extractions together; None if no other run has changed the inventory.
+        One report of both extractions. None if no other run has changed the inventory.
 
     Raises
     ------
     CorpusError
         As `run`.
     """
-    # A lower version means that the lake was lost and begun anew. The quality gate refuses that.
+    # A lower version means that the lake was lost and created again. The quality gate then refuses to publish.
     if lake_versions(lake.uri).inventory <= extracted.lake.inventory:
         return None
     print(
@@ -175,7 +177,7 @@ def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: Extract
 
 
 def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
-    """Return the function that finds the files of one Spark task whose bytes were extracted before.
+    """Return the function that finds, in one Spark task, the files whose bytes were extracted before.
 
     Parameters
     ----------
@@ -184,7 +186,7 @@ def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
     Returns
     -------
     callable
-        For `mapInArrow`: from batches of `SAME` to those rows whose file has the hash `known_hash`.
+        For `mapInArrow`. It takes batches of `SAME` and yields the rows whose file has the hash `known_hash`.
     """
 
     def is_same(path: str, known_hash: str) -> bool:
@@ -211,7 +213,8 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
     Returns
     -------
     callable
-        For `mapInArrow`: from batches with the columns of `schema.INVENTORY` to batches of `schema.EXTRACTED`.
+        For `mapInArrow`. It takes batches with the columns of `schema.INVENTORY` and yields batches of
+        `schema.EXTRACTED`.
     """
     # The driver converts the schema, since the workers cannot parse Spark's types.
     schema = to_arrow_schema(StructType.fromDDL(EXTRACTED))  # type: ignore[arg-type] # fromDDL's type is too wide
@@ -261,15 +264,15 @@ def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, An
 
 @cache
 def _extractor() -> IsolatedExtractor:
-    """Start the one extractor of this Python worker. Spark reuses workers, and a start costs seconds.
+    """Return the extractor of this Python worker, and start it at the first call.
 
-    The child process of the extractor ends with the worker.
+    Spark reuses workers, and a start takes seconds. The child process of the extractor ends with the worker.
     """
     return IsolatedExtractor().__enter__()
 
 
 def _plan(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> Planned:
-    """Find out what has to be done, and print how much it is."""
+    """Plan the extraction, and print how much work it is."""
     affected = days.among(*(lake.read(name) for name in LakeVersions.model_fields))
     with step("Find what is to do", spark_tasks(lake.spark)):
         todo = _todo(lake, affected, mode)
@@ -287,7 +290,7 @@ def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
 
 
 def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.DataFrame:
-    """Find the files whose time of change is new, but not their bytes."""
+    """Find the files whose modification time has changed but whose bytes have not."""
     is_touched = planned["known_hash"].notna()
     touched = planned[is_touched][columns(SAME)]
     if touched.empty:

@@ -1,4 +1,4 @@
-"""The rules that compare a track with the whole corpus. They flag duplicates and outliers, and delete nothing.
+"""The rules that compare each track with the whole corpus. They flag duplicates and outliers, and delete nothing.
 
 `flags` is an array column. Each flag is the text ``<reason>:<detail>``.
 """
@@ -23,18 +23,19 @@ DESCRIPTORS = {
     "spectral_centroid": index("spectral_centroid", "mean"),
     "spectral_bandwidth": index("spectral_bandwidth", "mean"),
 }
-"""Positions in the vector of the descriptors that outliers are found by: means over time of loudness, noisiness,
-level and brightness."""
+"""The descriptors by which outliers are found, each with its position in the feature vector. They are means over
+time: of loudness, noisiness, level and brightness."""
 
 MAX_ROBUST_Z = 6.0
-"""Iglewicz and Hoaglin (1993) suggest 3.5 for normal data; these descriptors have longer tails."""
+"""Limit of the robust z-score. Iglewicz and Hoaglin (1993) suggest 3.5 for normal data, but these descriptors have
+longer tails."""
 
 MIN_TRACKS = 30
-"""With fewer tracks, none is flagged as an outlier."""
+"""If there are fewer tracks, none is flagged as an outlier."""
 
 MAX_ISOLATION = 0.75
-"""Limit of the anomaly score of Liu, Ting and Zhou (2008). It is near 1 for a track that few cuts isolate, and 0.5
-for an ordinary one."""
+"""Limit of the anomaly score of Liu, Ting and Zhou (2008). It is near 1 for a track that few cuts separate from
+all others, and about 0.5 for an ordinary track."""
 
 FOREST_TRACKS = 20_000
 """Largest sample that the forest is fitted to. The same corpus always gives the same sample."""
@@ -49,7 +50,7 @@ def flag(rows: DataFrame, *reasons: Column) -> DataFrame:
 
 
 def flag_duplicate_content(rows: DataFrame) -> DataFrame:
-    """Flag a file whose bytes an earlier track has, as ``duplicate_content:<track_id>``."""
+    """Flag a track whose file has the same bytes as that of an earlier track: ``duplicate_content:<track_id>``."""
     first = sf.first("track_id").over(Window.partitionBy("content_hash").orderBy(PARTITION, "track_id"))
     compared = rows.withColumn("first", first)
     reason = sf.concat(sf.lit("duplicate_content:"), sf.col("first"))
@@ -57,11 +58,14 @@ def flag_duplicate_content(rows: DataFrame) -> DataFrame:
 
 
 def flag_duplicate_name(rows: DataFrame) -> DataFrame:
-    """Flag a track of the same artist, title and duration as an earlier one, as ``duplicate_name:<track_id>``.
+    """Flag a track with the artist, title and duration of an earlier one: ``duplicate_name:<track_id>``.
 
-    Tracks count as of the same duration if a chain of steps of at most `TOLERANCE_S` connects them. So the copies
-    of a studio recording and those of a live one are told apart. The earliest track of each chain is not flagged.
-    Tracks whose title is only their file's name are not compared, and identical files are flagged already.
+    Tracks with the same artist and title are sorted by duration. Neighbours that differ by at most `TOLERANCE_S`
+    belong to the same chain. The tracks of a chain count as copies of one recording. So the copies of a studio
+    recording are not mixed with those of a live one. The earliest track of each chain is not flagged.
+
+    Tracks whose title is only their file's name are not compared. Tracks that `flag_duplicate_content` has flagged
+    are not flagged again.
     """
     named = sf.col("artist").isNotNull() & ~sf.array_contains("changes", "title_from_file_name")
     key = sf.when(named, sf.concat_ws("\n", sf.lower("artist"), sf.lower("title"))).otherwise(sf.col("track_id"))
@@ -81,7 +85,7 @@ def flag_duplicate_name(rows: DataFrame) -> DataFrame:
 
 
 def flag_outliers(rows: DataFrame) -> DataFrame:
-    """Flag tracks that sound unlike the corpus, as ``outlier:<descriptor>``.
+    """Flag tracks that sound unlike the rest of the corpus: ``outlier:<descriptor>``.
 
     The measure is the robust z-score 0.6745 (x - median) / MAD of each of `DESCRIPTORS`, which are columns of
     `rows`.
@@ -98,10 +102,10 @@ def flag_outliers(rows: DataFrame) -> DataFrame:
 
 
 def flag_isolated(rows: DataFrame) -> DataFrame:
-    """Flag tracks whose descriptors are usual one by one, but not together, as ``outlier:isolation``.
+    """Flag tracks whose descriptors are usual one by one but not together: ``outlier:isolation``.
 
-    An isolation forest (Liu, Ting and Zhou 2008) over `DESCRIPTORS` finds them. Tracks that are an outlier by one
-    descriptor are flagged already.
+    An isolation forest (Liu, Ting and Zhou 2008) over `DESCRIPTORS` finds them. Tracks that `flag_outliers` has
+    flagged are not flagged again.
     """
     from sklearn.ensemble import IsolationForest
 
@@ -129,4 +133,4 @@ def _medians(rows: DataFrame, values: Mapping[str, Column]) -> Row:
 
 
 FLAGS = (flag_duplicate_content, flag_duplicate_name, flag_outliers, flag_isolated)
-"""In the order in which they run."""
+"""The rules, in the order in which they run."""

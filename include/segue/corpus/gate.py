@@ -1,6 +1,6 @@
-"""The quality gate between cleaning and publishing: what the days of a run must look like.
+"""The quality gate between cleaning and publishing: the checks that the days of a run must pass.
 
-It reads the cleaning report and needs no Spark. Thresholds that are a matter of taste are settings.
+It reads the cleaning report and needs no Spark. Thresholds that users may want to change are settings.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from segue.errors import QualityGateError
 from segue.settings import Settings
 
 MIN_FILES = 5
-"""Shares of fewer files say little: one bad file of two is half of them."""
+"""Shares are not checked if there are fewer files. They would say little: one bad file of two is half of them."""
 
 MIN_DURATION_S = 1.0
 
@@ -24,7 +24,7 @@ FILES = "files, of those at the extraction"
 
 @dataclass(frozen=True)
 class Check:
-    """One demand on the days of a run.
+    """One check of the days of a run.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Check:
     low, high : float
         Bounds, inclusive.
     setting : str
-        Name of the setting that is one of the bounds; empty where none is.
+        Name of the setting that is one of the bounds; empty if none is.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Check:
 
     @property
     def remedy(self) -> str:
-        """How the setting would let the value pass; empty where there is no setting."""
+        """The setting, with a value that would let the check pass; empty if no setting could."""
         if not self.setting or math.isnan(self.value):
             return ""
         outwards = math.ceil if self.value > self.high else math.floor
@@ -60,22 +60,22 @@ class Check:
 def judge(
     report: CleaningReport, extracted_files: int, reference: CleaningReport | None, limits: Settings
 ) -> list[Check]:
-    """Measure the days of a run.
+    """Check the days of a run.
 
     Parameters
     ----------
     report : CleaningReport
     extracted_files : int
-        Files of the inventory when their features were extracted.
+        Number of files that the inventory had when their features were extracted.
     reference : CleaningReport or None
-        That of the last good run; without one, drift is not checked.
+        Report of the last good run. Without it, drift is not checked.
     limits : Settings
-        Those that begin with ``gate_``, and ``audio_max_duration_s``.
+        The settings that begin with ``gate_``, and ``audio_max_duration_s``, are the limits.
 
     Returns
     -------
     list of Check
-        Empty for days with nothing in them.
+        Empty if the days have no files.
     """
     if report.counts.files == report.measured.tracks == extracted_files == 0:
         return []
@@ -89,7 +89,7 @@ def judge(
 
 
 def table(checks: Sequence[Check]) -> str:
-    """Lay checks out as text, what failed first."""
+    """Format checks as a text table, the failed ones first."""
     lines = [f"{'':<4}  {'check':<36} {'value':>10}  allowed"]
     for check in sorted(checks, key=lambda check: check.passed):
         allowed = f"{check.low:g}" if check.low == check.high else f"{check.low:g} to {check.high:g}"
@@ -98,7 +98,7 @@ def table(checks: Sequence[Check]) -> str:
 
 
 def require(checks: Sequence[Check]) -> None:
-    """Insist that all checks have passed.
+    """Raise an error unless all checks have passed.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def require(checks: Sequence[Check]) -> None:
 def _counts(report: CleaningReport, extracted_files: int) -> list[Check]:
     counts, measured = report.counts, report.measured
     return [
-        # Else a lake that went away meanwhile would look like days with nothing in them.
+        # Without this check, a lake that was lost meanwhile would look like days without files.
         _exactly(FILES, counts.files, extracted_files),
         _exactly("features + rejects, of files", counts.features + counts.rejects, counts.files),
         _exactly("tracks, of features", measured.tracks, counts.features),
@@ -162,7 +162,7 @@ def _shares(report: CleaningReport, limits: Settings) -> list[Check]:
 
 
 def _days(report: CleaningReport, limits: Settings) -> list[Check]:
-    """Check the days one by one: a bad one among thirty must not be averaged away."""
+    """Check each day, because one bad day among thirty would hardly change the average."""
     if len(report.days) < 2:
         return []
     odd = sum(not day.add_up for day in report.days.values())

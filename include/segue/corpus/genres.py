@@ -1,4 +1,4 @@
-"""One name for every spelling of a genre, and the top genre of each."""
+"""Map every spelling of a genre to one name, and each genre to its top genre."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ ALIASES = {
     "Soundtrack": ("ost", "score", "soundtrack"),
     "Synth-Pop": ("synth pop", "synth-pop", "synthpop"),
 }
-"""Spellings in lower case by canonical name."""
+"""Spellings in lower case, by canonical name."""
 
 SEPARATORS = r"[;,/|]"
 """Characters between several genres in one text."""
 
 
 def canonical(genre: Column) -> Column:
-    """Find the canonical name of a genre.
+    """Return the canonical name of a genre.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def canonical(genre: Column) -> Column:
     Returns
     -------
     Column of string
-        The name in `ALIASES`, if the whole text or its first part is one of the spellings. Else the first part,
-        each word with a capital letter. Null stays null.
+        The name in `ALIASES`, if the whole text or its first part is one of the spellings. Otherwise the first
+        part, each word with a capital letter. Null stays null.
     """
     known = _as_map({spelling: name for name, spellings in ALIASES.items() for spelling in spellings})
     whole = sf.lower(genre)
@@ -54,7 +54,7 @@ def canonical(genre: Column) -> Column:
 
 
 def top(genre: Column, tops: Mapping[str, str]) -> Column:
-    """Find the top genre of a genre.
+    """Return the top genre of a genre.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def top(genre: Column, tops: Mapping[str, str]) -> Column:
     Returns
     -------
     Column of string
-        Top genre of the whole text, else of its canonical name; null if the hierarchy has neither.
+        Top genre of the whole text, or else of its canonical name. Null if the hierarchy has neither.
     """
     if not tops:
         return sf.lit(None).cast("string")

@@ -1,10 +1,10 @@
-"""Merge features, metadata and tags into the integrated dataset, clean it, and report what was done.
+"""Merge features, metadata and tags into the integrated dataset, clean it, and report what cleaning did.
 
     features ─┐
     metadata ─┴► merge ─► rules (a track at a time) ─► FLAGS (the whole corpus) ─► tracks (Delta, by day)
 
-Duplicates and outliers show only against the whole corpus. So the flags look at names and five numbers of every
-track, and only the days asked for are written.
+A duplicate or an outlier can be found only by comparison with the whole corpus. So the flags read names and five
+numbers of every track, although only the requested days are written.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
 
 SHOWN_DAYS = 31
-"""Days whose counts a report has. Of a longer range these are the worst ones."""
+"""Largest number of days whose counts a report lists. Of a longer range it lists the worst days."""
 
 COUNTED = {"files": "inventory", "features": "features", "rejects": "rejects", "tracks": "tracks"}
 """Tables of the lake by the field of `DayCounts` that counts their rows."""
@@ -82,7 +82,7 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
 
 
 def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mapping[str, str]) -> DataFrame:
-    """Merge and clean.
+    """Merge features with metadata, and clean the result.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mappin
     metadata : DataFrame
         `segue.corpus.metadata.SCHEMA`.
     days : Days
-        Which tracks to return.
+        Days whose tracks are returned.
     tops : mapping of str to str
         As in `segue.corpus.metadata.Metadata`.
 
@@ -107,10 +107,10 @@ def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mappin
 
 
 def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
-    """Put metadata beside the features by track id, else by content; of the vector only `DESCRIPTORS` come along.
+    """Join the metadata to the features by track id, or else by content. Keep only `DESCRIPTORS` of the vector.
 
-    A track that no row of the metadata names takes the row whose `content_hash` is the track's, or whose own file
-    holds the same bytes. So a file that was moved keeps its metadata, and a copy gets them.
+    If no row of the metadata has the id of a track, the track takes a row with its `content_hash`, or the row of a
+    file with the same bytes. So a file that was moved keeps its metadata, and a copy gets those of the original.
 
     Parameters
     ----------
@@ -120,8 +120,8 @@ def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        Metadata columns have the prefix ``meta_``. `flags` is an empty array. `changes` holds
-        ``metadata_by_content`` or nothing.
+        Metadata columns have the prefix ``meta_``. `flags` is an empty array. `changes` has the code
+        ``metadata_by_content`` if the track took its row by content, and is empty otherwise.
     """
     stated = sf.struct(*(sf.col(name).alias(f"meta_{name}") for name in DESCRIPTIVE))
     rows_of = metadata.select("track_id", stated.alias("stated"), sf.lower(sf.trim("content_hash")).alias("named"))
@@ -146,7 +146,7 @@ def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
 
 
 def measure(tracks: DataFrame) -> Measured:
-    """Count what cleaning did, and measure what the quality gate wants to know.
+    """Count the changes that cleaning made, and measure what the quality gate checks.
 
     Parameters
     ----------
@@ -156,11 +156,12 @@ def measure(tracks: DataFrame) -> Measured:
     Returns
     -------
     Measured
-        The descriptors of its quantiles are `DESCRIPTORS`.
+        It has the quantiles of `DESCRIPTORS`.
     """
     infinite, not_a_number = sf.lit(float("inf")), sf.lit(float("nan")).cast("float")
     finite = (sf.array_max("features") < infinite) & (sf.array_min("features") > -infinite)
-    # False only if neither a NaN nor a null is in it. A lambda over 518 values takes ten times as long.
+    # `array_contains` is false only if the vector has neither a NaN nor a null. A lambda over its 518 values would
+    # take ten times as long.
     finite &= ~sf.array_contains("features", not_a_number)
     sound = (sf.size("features") == N_FEATURES) & finite
     measured = tracks.agg(
@@ -179,14 +180,14 @@ def measure(tracks: DataFrame) -> Measured:
         "changes": sf.col("changes"),
         "genres": sf.array(sf.col("genre")),
     }
-    # One array and not a union: each table of a union would read all the files again.
+    # One array instead of a union, because each table of a union would read all files again.
     exploded = tracks.select(sf.inline(sf.concat(*(_named(kind, code) for kind, code in codes.items()))))
     by_code = exploded.groupBy("kind", "col").agg(sf.count("*").alias("rows"))
     counted: dict[str, dict[str, int]] = defaultdict(dict)
     for row in by_code.sort("kind", sf.desc("rows"), "col").collect():
         counted[row["kind"]][row["col"] or NO_GENRE] = row["rows"]
     return Measured(
-        # A query of its own: beside the quantiles, Spark would keep a sketch of each for every single track.
+        # A separate query. Together with the quantiles, Spark would keep a sketch of each quantile for each track.
         distinct_tracks=tracks.select("track_id").distinct().count(),
         **measured.collect()[0].asDict(recursive=True),
         **{kind: counted[kind] for kind in codes},
@@ -211,7 +212,7 @@ def _count_flagged(kind: str) -> Any:
 
 
 def _count(lake: Lake, days: list[date]) -> dict[date, DayCounts]:
-    """Count, day by day, the rows of the tables that must agree."""
+    """Count the rows of each day in the tables that must agree."""
     chosen = sf.col(PARTITION).isin(days)
     tables = (
         lake.read(table).where(chosen).select(sf.lit(name).alias("name"), PARTITION)
@@ -224,6 +225,9 @@ def _count(lake: Lake, days: list[date]) -> dict[date, DayCounts]:
 
 
 def _worst(counts: Mapping[date, DayCounts]) -> list[date]:
-    """List, in order, the days whose tables disagree, then those with the largest shares of rejected files."""
+    """Return the worst days, sorted by date.
+
+    Days whose tables disagree are worst, then those with the largest shares of rejected files.
+    """
     by_badness = sorted(counts, key=lambda day: (counts[day].add_up, -counts[day].rejected_share))
     return sorted(by_badness[:SHOWN_DAYS])

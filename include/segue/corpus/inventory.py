@@ -24,16 +24,16 @@ from segue.runs.progress import Tally, spark_tasks, step
 from segue.settings import Settings
 
 IDENTITY = ("track_id", "size_bytes", "mtime_ns")
-"""Columns that may change while the path of a file stays."""
+"""Columns that may change while the path of a file stays the same."""
 
 CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in IDENTITY)
 
 MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version")
-"""Columns that a track takes from its features unchanged."""
+"""Columns that a row of `tracks` takes unchanged from its row of `features`."""
 
 
 def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryReport:
-    """List the music, read its metadata, and bring the inventory in step with both.
+    """List the music, read its metadata, and update the inventory to match both.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
     settings : Settings
         Where the music and its metadata are.
     night_of : date or None
-        The day of the nightly run: new files enter on it, late days are found, and the lake is vacuumed. None for
-        any other run: new files enter today.
+        The day of the nightly run. New files without a date enter on this day, late days are found, and the lake
+        is vacuumed. None for any other run; new files without a date then enter today.
 
     Returns
     -------
@@ -73,10 +73,10 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
 
 
 def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: date) -> Comparison:
-    """Bring the inventory in step with the music folder.
+    """Update the inventory to match the music folder.
 
-    A file's `partition_date` is its `date_created` in the metadata table, else `seen_on`; it is assigned when the
-    file is first seen and then stays. A file that has gone leaves the inventory.
+    A file's `partition_date` is its `date_created` in the metadata table, or else `seen_on`. It is assigned when
+    the file is first seen, and never changes. A file that no longer exists is removed from the inventory.
 
     Parameters
     ----------
@@ -85,17 +85,17 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
         All files of the corpus.
     metadata : Metadata
     seen_on : date
-        The day that files without a date enter.
+        The day on which files without a date enter.
 
     Returns
     -------
     Comparison
-        With the inventory before.
+        Compares the files with the inventory before the update.
     """
     table = lake.table("inventory")
     known = table.toDF()
     described = metadata.to_spark(lake.spark)
-    # A checkpoint joins them only once: counting and merging go through the rows several times.
+    # Counting and merging read these rows several times. The checkpoint computes the join only once.
     rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
     counts = _compare(rows, known, described)
     comparison = Comparison(
@@ -110,20 +110,21 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
 
 
 def late_days(lake: Lake, day: date) -> list[date]:
-    """Find the days before `day` that have to be run again.
+    """Find the days before `day` that have to be processed again.
 
-    Since their run, files were added, changed or removed; or the run ended before the features were merged.
+    A day is late if files were added, changed or removed since its run, or if its run ended before the features
+    were merged.
 
     Parameters
     ----------
     lake : Lake
-        Its inventory is up to date.
+        Its inventory must be up to date.
     day : date
 
     Returns
     -------
     list of date
-        In order. A day that never had a run is late too.
+        In order. A day that has never been processed is late, too.
     """
     names = ("inventory", "features", "rejects", "tracks")
     inventory, features, rejects, tracks = (
@@ -139,13 +140,13 @@ def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: dat
     Parameters
     ----------
     files : DataFrame
-        path, size_bytes, mtime_ns, and file_id, which is the track id of a file without metadata.
+        Columns `path`, `size_bytes`, `mtime_ns`, and `file_id`: the track id of a file without metadata.
     metadata : DataFrame
         Columns of `segue.corpus.metadata.SCHEMA`.
     known : DataFrame
         The inventory so far.
     seen_on : date
-        The day that files without a date enter.
+        The day on which files without a date enter.
     now : datetime
 
     Returns
@@ -172,13 +173,13 @@ def _to_spark(lake: Lake, files: Sequence[AudioFile]) -> DataFrame:
 
 
 def _unmerged(features: DataFrame, tracks: DataFrame) -> DataFrame:
-    """Find the days whose tracks differ from the tracks with features."""
+    """Find the days whose rows of `tracks` do not match their rows of `features`."""
     extracted, merged = features.select(*MERGED), tracks.select(*MERGED)
     return extracted.subtract(merged).union(merged.subtract(extracted)).select(PARTITION)
 
 
 def _compare(rows: DataFrame, known: DataFrame, described: DataFrame) -> dict[str, Any]:
-    """Count what is there, and what differs from the inventory so far."""
+    """Count the files, and those that differ from the inventory so far."""
     now, then = rows.alias("now"), known.alias("then")
     row = described.select("track_id", sf.lit(True).alias("described"))
     here, there = sf.col("now.track_id").isNotNull(), sf.col("then.track_id").isNotNull()

@@ -1,7 +1,7 @@
 """Read and replace the Delta tables of the lake.
 
-Rows of neighbouring days share a file, since thousands of files with a handful of tracks each would be slow to
-read. Delta's log says which days a file holds, so that a run of one day opens only that file.
+Rows of neighbouring days share a file, because thousands of files with a few tracks each would be slow to read.
+Delta's log records which days a file holds, so a run of one day opens only the file with that day.
 """
 
 from __future__ import annotations
@@ -28,25 +28,26 @@ from segue.connections import storage
 from segue.corpus.schema import PARTITION, TABLES, columns
 
 DAYS_PER_FILE = 64
-"""How many days that are written together share a file. A day that is written alone has a file of its own until
+"""Number of days in a file, if many days are written at once. A day that is written alone has its own file until
 the small files are joined."""
 
 ROWS_PER_FILE = 16_384
-"""At most, which is some 35 MB of features."""
+"""Largest number of rows in a file: about 35 MB of features."""
 
 MANY_FILES = 96
 SMALL_FILE_BYTES = 8 * 2**20
-"""Files are joined if there are more than the first, and they are smaller on average than the second.
-spark_conf.py sets their new size."""
+"""The small files of a table are joined if it has more than `MANY_FILES` files and their average size is below
+`SMALL_FILE_BYTES`. The size of the new files is set in spark_conf.py."""
 
 STATISTICS = "delta.dataSkippingStatsColumns"
-"""Delta's property: the columns whose range it keeps for each file. Queries filter only by the day."""
+"""Delta's property that names the columns whose range Delta records for each file. Only the day is needed, because
+queries filter by nothing else."""
 
 COMMIT = re.compile(r"(\d{20})\.json$")
-"""Name of a commit in Delta's log, which is its number."""
+"""File name of a commit in Delta's log. It contains the number of the commit."""
 
 ATTEMPTS = 5
-"""How often a commit is tried that another one, of other days in the same file, has overtaken."""
+"""Number of attempts of a commit. An attempt fails if another job commits other days of the same file first."""
 
 OVERTAKEN = (
     ConcurrentAppendException,
@@ -57,19 +58,19 @@ OVERTAKEN = (
 
 
 def versions(uri: str, *names: str) -> dict[str, int]:
-    """Read the present version of tables: the number of their last commit.
+    """Read the current versions of tables. A version is the number of the last commit.
 
     Parameters
     ----------
     uri : str
         As in `Lake`; Spark is not needed.
     *names : str
-        Tables.
+        Names of the tables.
 
     Returns
     -------
     dict of str to int
-        By name; -1 where there is no table.
+        Version by name; -1 if the table does not exist.
     """
     logs = {name: storage.names(f"{uri}/{name}/_delta_log") for name in names}
     commits = {name: filter(None, map(COMMIT.match, files)) for name, files in logs.items()}
@@ -93,7 +94,7 @@ class Lake:
     _tidy: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def table(self, name: str) -> DeltaTable:
-        """Open a table of `schema.TABLES`. Create it, or the columns that an older lake lacks, if need be."""
+        """Open a table of `schema.TABLES`. Create it if necessary, and add columns that an older lake lacks."""
         location = f"{self.uri}/{name}"
         if name not in self._complete:
             self._complete_table(name, location)
@@ -144,7 +145,7 @@ class Lake:
         retrying(writer.save, f"{self.uri}/{name}", **how)
 
     def _tidy_up(self, name: str) -> None:
-        """Rewrite a table of an older lake, or join small files; once a job is enough, since looking is slow."""
+        """Rewrite a table of an older lake, or join small files. A job checks this once, since it is slow."""
         state = self.table(name).detail().collect()[0]
         if state["partitionColumns"]:
             self._leave_folders(name)
@@ -167,14 +168,14 @@ class Lake:
             self.spark.sql(f"ALTER TABLE delta.`{location}` ADD COLUMNS ({', '.join(absent)})")
 
     def _leave_folders(self, name: str) -> None:
-        """Rewrite a table of an older lake, which has a folder for each day, in one commit."""
+        """Rewrite, in one commit, a table of an older lake, in which each day has a folder."""
         rows = self.read(name)
         days = [row[0] for row in rows.select(PARTITION).distinct().collect()]
         _writer(rows, days).save(f"{self.uri}/{name}", mode="overwrite", overwriteSchema="true")
 
 
 def _writer(rows: DataFrame, days: Collection[date]) -> DataFrameWriter:
-    """Prepare to write rows of some days, those of neighbouring days together."""
+    """Return a writer that puts the rows of neighbouring days into the same file."""
     firsts = sorted(days)[DAYS_PER_FILE::DAYS_PER_FILE]
     later = ((sf.col(PARTITION) >= sf.lit(first)).cast("int") for first in firsts)
     file = reduce(Column.__add__, later, sf.lit(0))

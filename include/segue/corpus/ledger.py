@@ -1,7 +1,7 @@
 """The outcome of each file in the lake: a row of `features` or a row of `rejects`, never both.
 
-A file may change, be removed, or get another track id, and a run may be killed between its two tables. `balance`
-corrects all of this at the end of a run.
+A file may change, be removed, or get another track id. A run may be killed after it has written only one of the
+two tables. `balance` corrects all of this at the end of a run.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from segue.errors import CorpusError
 
 
 def of_days(lake: Lake, name: str, days: Collection[date]) -> DataFrame:
-    """Read the rows that a table has of some days."""
+    """Read the rows of some days from a table."""
     return lake.read(name).where(sf.col(PARTITION).isin(list(days)))
 
 
 def append(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
     """Add the outcomes of files that have none yet.
 
-    Rewriting the days instead would cost a first load the square of its size. A run killed between the two tables
-    leaves some files without an outcome; the next run extracts them.
+    Rewriting the days instead would make the cost of a first load grow with the square of its size. If a run is
+    killed between the two tables, some files have no outcome; the next run extracts them.
 
     Parameters
     ----------
@@ -38,24 +38,25 @@ def append(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
     fresh : DataFrame
         Rows of `schema.EXTRACTED`.
     days : collection of date
-        Those of `fresh`; not empty.
+        The days of `fresh`; not empty.
     """
     lake.append("features", fresh.where("reason IS NULL"), days)
     lake.append("rejects", fresh.where("reason IS NOT NULL"), days)
 
 
 def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFrame | None = None) -> None:
-    """Replace the partitions `days` by the outcomes that still hold, with the new times of `same`, and `fresh`.
+    """Replace the partitions `days`: keep the outcomes that are still valid, and add `fresh`.
 
-    Two tables are two commits. A run that is killed between them leaves a file in both or in neither. The next
-    run corrects this. Of a file in both it keeps the features.
+    The two tables need two commits. If a run is killed between them, a file may be in both tables or in neither.
+    The next run corrects this. If a file is in both, it keeps the features.
 
     Parameters
     ----------
     lake, fresh, days
         As for `append`.
     same : DataFrame, optional
-        Files whose time of change is new, but not their bytes: `path`, `known_hash`, and their present `mtime_ns`.
+        Files whose modification time has changed but whose bytes have not: `path`, `known_hash`, and the new
+        `mtime_ns`. Their outcomes stay valid and get the new time.
     """
     inventory = of_days(lake, "inventory", days).select(*STATE, "track_id")
     features = _standing(of_days(lake, "features", days), inventory, same).join(fresh, "path", "left_anti")
@@ -66,9 +67,9 @@ def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFram
 
 
 def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
-    """Keep the outcomes of files that have not changed, under their present track id and time of change.
+    """Return the outcomes of files that have not changed, with their current track id and modification time.
 
-    Two runs at the same time may both have appended an outcome of a file. Then one of the two is kept.
+    If two runs at the same time have both appended an outcome of a file, one of the two is kept.
     """
     current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION)
     if same is not None:
@@ -80,10 +81,9 @@ def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None)
 
 
 def balance(lake: Lake, days: Collection[date]) -> Outcomes:
-    """Count inventory, features and rejects, and insist that they add up.
+    """Correct the outcomes of some days, count them, and check that each file has exactly one.
 
-    First correct the outcomes of files that were removed, have got another track id, or are in both tables after a
-    kill.
+    Outcomes are corrected if a file was removed or has another track id, or if it is in both tables after a kill.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def balance(lake: Lake, days: Collection[date]) -> Outcomes:
     Raises
     ------
     CorpusError
-        If they do not add up.
+        If features and rejects together are not as many as the files of the inventory.
     """
     counts = _count(lake, days)
     untidy = {
@@ -122,7 +122,7 @@ def balance(lake: Lake, days: Collection[date]) -> Outcomes:
 
 
 def _count(lake: Lake, days: Collection[date]) -> list[Row]:
-    """Count by day and reason: files, their outcomes, and those outcomes that carry a file's path and id."""
+    """Count by day and reason: files, outcomes, and files whose outcome has the file's current track id."""
     key = [PARTITION, "path"]
     files = of_days(lake, "inventory", days).select(*key, "track_id")
     features = of_days(lake, "features", days).select(

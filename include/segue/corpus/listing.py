@@ -30,7 +30,7 @@ class AudioFile:
     path : str
         Relative to the music folder, as `segue.corpus.paths.to_text` writes it.
     size_bytes : int
-        0 for a link that leads nowhere: extraction will reject it as unreadable.
+        0 for a broken link. The extraction rejects it as unreadable.
     mtime_ns : int
         Time of the last change, nanoseconds since 1970.
     """
@@ -51,23 +51,23 @@ def file_id(path: str) -> str:
     Returns
     -------
     str
-        ``f`` and 16 hexadecimal digits; the same path always has the same.
+        ``f`` and 16 hexadecimal digits. The same path always has the same id.
     """
     return "f" + blake2b(path.encode(), digest_size=8).hexdigest()
 
 
 def digest(files: Iterable[AudioFile]) -> str:
-    """Return a digest that differs between listings.
+    """Return a digest of a listing. Any difference between two listings changes it.
 
     Parameters
     ----------
     files : iterable of AudioFile
-        In their order.
+        The listing, in its order.
 
     Returns
     -------
     str
-        SHA-256 of paths, sizes and times, as hexadecimal digits.
+        SHA-256 of paths, sizes and modification times, as hexadecimal digits.
     """
     made = hashlib.sha256()
     for file in files:
@@ -81,14 +81,14 @@ def list_audio(
     """List every audio file below a folder, by suffix.
 
     - Links to files and folders are followed; a folder reached twice (a loop) is listed once.
-    - Names that begin with a dot are left out: systems keep their own files there (``._song.mp3``).
+    - Files and folders whose names begin with a dot are left out. They are files of the system (``._song.mp3``).
 
     Parameters
     ----------
     music_dir : Path or UPath
         Root of the corpus.
     through : callable, optional
-        Gets the files as they are found and passes them on, such as a counter.
+        Receives the files as they are found, and yields them again. For example, it may count them.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def _walk(root: str, relative: str, visited: set[tuple[int, int]]) -> Iterator[A
         is_audio = os.path.splitext(child.name)[1].lower() in AUDIO_SUFFIXES  # noqa: PTH122
         try:
             status = child.stat()
-        except OSError:  # a link that leads nowhere, or to itself
+        except OSError:  # a broken link, or a link to itself
             if is_audio:
                 yield AudioFile(to_text(path), 0, 0)
             continue

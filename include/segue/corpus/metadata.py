@@ -1,4 +1,4 @@
-"""The metadata of a corpus in the form that every source converts them to: one row a track."""
+"""The common form of metadata. Every source converts its own to this form: one row per track."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 SCHEMA = ", ".join(f"{name} string" for name in COLUMNS[:-1]) + ", date_created date"
 
 DAY = r"^\s*(\d{4}-\d{2}-\d{2})(?:[T ].*)?$"
-"""A date; a time of day after it is ignored."""
+"""A date. A time of day after it is ignored."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Metadata:
     Attributes
     ----------
     rows : pandas.DataFrame
-        Columns `COLUMNS`. All are strings as in the source, blank where it has no such column; `date_created` is a
-        date or None.
+        Columns `COLUMNS`. `date_created` is a date or None. All others are strings as in the source, and blank if
+        the source has no such column.
     counts : mapping of str to int
-        What the source held, and what of it was left out, for the report.
+        For the report: rows of the source, repeated ids and files, and unusable dates.
     tops : mapping of str to str
-        Top genre by genre, in lower case; empty if there is no hierarchy.
+        Top genre by genre, in lower case; empty without a hierarchy.
     """
 
     rows: pd.DataFrame
@@ -61,14 +61,14 @@ def settle(stated: pd.DataFrame, today: date) -> Metadata:
     Parameters
     ----------
     stated : pandas.DataFrame
-        Strings; columns `REQUIRED` and any of `OPTIONAL`. A blank track id becomes that of the file.
+        Strings; columns `REQUIRED` and any of `OPTIONAL`. A blank track id is replaced by the file's `file_id`.
     today : date
         Later dates are dropped.
 
     Returns
     -------
     Metadata
-        Of rows with the same track id, or the same file, the first is kept.
+        If several rows have the same track id or the same file, only the first is kept.
     """
     rows = stated.reindex(columns=list(COLUMNS), fill_value="")
     rows["file"] = [to_text(name.strip()) for name in rows["file"]]

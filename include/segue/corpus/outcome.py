@@ -1,4 +1,4 @@
-"""What a run of the DAG `corpus` came to, from the reports of its jobs."""
+"""The summary of a run of the DAG `corpus`, made from the reports of its jobs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from segue.errors import CorpusError
 
 
 def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
-    """Put the figures of a run together.
+    """Combine the figures of a run.
 
     Parameters
     ----------
     reports : CorpusReports
-        Of the run. If nothing has changed, they are those of the earlier run that ``publish.unchanged_since``
-        names.
+        Reports of the run. If nothing has changed, they are the reports of the earlier run that
+        ``publish.unchanged_since`` names.
     seconds : float
         Wall time of the run.
 
@@ -24,7 +24,7 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
     Raises
     ------
     CorpusError
-        If there were files and no track was published.
+        If there were files but no track was published.
     """
     work, outcomes = reports.extract.work, reports.extract.outcomes
     measured, published = reports.integrate.measured, reports.publish.published

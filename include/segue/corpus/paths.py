@@ -1,7 +1,8 @@
-"""Write any file name as text. Spark's strings are UTF-8, and file names need not be.
+"""Write any file name as text. Spark's strings must be UTF-8, but file names need not be.
 
-A name that is valid UTF-8 stays as it is. A byte that is not becomes ``%XX``. A percent sign before two
-hexadecimal digits becomes ``%25``, so that every name can be read back.
+- A byte that is not valid UTF-8 becomes ``%XX``.
+- A percent sign before two hexadecimal digits becomes ``%25``, so that every name can be read back.
+- Everything else stays as it is.
 """
 
 from __future__ import annotations

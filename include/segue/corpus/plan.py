@@ -1,4 +1,4 @@
-"""Decide which files of the inventory are extracted, and how the work is divided."""
+"""Choose the files of the inventory that are extracted, and divide the work."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from segue.audio.reasons import Reason
 from segue.corpus.schema import PARTITION
 
 STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
-"""A file is unchanged as long as these are. If only its time of change differs, a hash decides."""
+"""A file is unchanged if these columns are. If only its modification time differs, a hash of its bytes decides."""
 
 PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED)
-"""Reasons that say nothing about the bytes of a file: the store was away, or permission was missing."""
+"""Reasons that say nothing about the bytes of a file. Examples are a storage that was offline, or a missing
+permission."""
 
 COMMIT_BYTES = 2 * 2**30
 """Audio between two commits to the lake. A killed run loses at most this much work."""
@@ -24,16 +25,16 @@ COMMIT_BYTES = 2 * 2**30
 MIN_TASK_BYTES, MAX_TASK_BYTES = 2**20, 16 * 2**20
 
 TASKS_PER_CORE = 32
-"""Small tasks keep the progress lines fresh and the cores evenly busy. Each costs some 20 ms."""
+"""Small tasks keep the progress lines up to date and the cores evenly busy. Each task costs about 20 ms."""
 
 
 class Mode(StrEnum):
-    """What to do with the files of the chosen partitions."""
+    """What the job does with the files of the chosen partitions."""
 
     SKIP = "skip"
-    """Extract what is new or changed, or was extracted by another version of the features."""
+    """Extract files that are new or changed, or whose features are of another version."""
     FORCE = "force"
-    """Extract everything."""
+    """Extract all files."""
     PING = "ping"
     """Only report what `SKIP` would do."""
 
@@ -44,9 +45,9 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
     Parameters
     ----------
     inventory, features, rejects : DataFrame
-        The tables of the lake, of the same partitions.
+        Rows of the same partitions from the three tables of the lake.
     version : str
-        The feature version wanted.
+        The feature version that the outcomes must have.
     mode : Mode
 
     Returns
@@ -55,9 +56,9 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
         The rows of the inventory with three more columns:
 
         - `todo` (boolean): whether the file is to be extracted.
-        - `known_hash` (string): hash of the bytes that were extracted last. Null if the size differs from theirs,
-          or if the file is extracted in any case.
-        - `stands` (boolean): whether a table has any outcome of the path.
+        - `known_hash` (string): hash of the bytes that were extracted last. Null if the size of the file has
+          changed since then, or if the file is extracted in any case.
+        - `stands` (boolean): whether one of the tables already has an outcome of the path.
     """
     of_version = sf.col("feature_version") == version
     tables = ((features, of_version), (rejects, of_version & ~passing()))
@@ -84,9 +85,9 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
 
 
 def passing() -> Column:
-    """Return the condition on rejections that are tried again although the file has not changed: see `PASSING`.
+    """Return the condition for rejections that are tried again although the file has not changed; see `PASSING`.
 
-    A link that leads nowhere, listed without size, is not among them.
+    A broken link is not tried again. It is listed with size 0.
     """
     return sf.col("reason").isin(*map(str, PASSING)) & (sf.col("size_bytes") > 0)
 
@@ -94,7 +95,7 @@ def passing() -> Column:
 def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str) -> DataFrame:
     """Find the days whose outcomes are not up to date.
 
-    Files may have been added, changed or removed, or have got another track id.
+    Since then, files may have been added, changed or removed, or may have got another track id.
 
     Parameters
     ----------
@@ -120,14 +121,14 @@ def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     todo : pandas.DataFrame
         Files to extract: columns of the inventory, and `stands` of `plan`.
     cores : int
-        How many tasks run at once.
+        Number of tasks that run at once.
 
     Returns
     -------
     list of pandas.DataFrame
-        One table a commit, with the integer column `task`, counted from 0 without gaps. Files without an earlier
-        outcome come first, since their rows are only appended. Then files are in the order of days and paths. A
-        file that is larger than a task's share is a task of its own.
+        One table per commit, with the integer column `task`, counted from 0 without gaps. Files without an earlier
+        outcome come first, because their rows are only appended. Otherwise files are sorted by day and path. A
+        file that is larger than the share of a task gets its own task.
     """
     share = int(todo["size_bytes"].sum()) // (cores * TASKS_PER_CORE)
     task_bytes = min(max(share, MIN_TASK_BYTES), MAX_TASK_BYTES)

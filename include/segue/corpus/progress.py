@@ -11,17 +11,19 @@ from threading import Event, Thread
 
 from pyspark import Accumulator, SparkContext
 
+from segue.runs.progress import Movement
+
 EVERY_S = 5.0
-"""Pause between two lines at first."""
+"""Seconds between two lines at first."""
 
 EVERY_SHARE = 1 / 15
 MAX_EVERY_S = 15.0
-"""Pause between two lines after four minutes, so that the log of a day has 6,000 of them and not 17,000."""
+"""Seconds between two lines after four minutes. The log of a day then has 6,000 lines, not 17,000."""
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What the workers have done so far. A task that runs again counts twice, so these are no exact sums."""
+    """What the workers have done so far. A task that runs again counts twice, so the numbers are not exact."""
 
     tracks: Accumulator[int]
     rejected: Accumulator[int]
@@ -35,13 +37,13 @@ class Counters:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work is.
+    """The progress of the work.
 
     Attributes
     ----------
     counters : Counters
     tracks, size_bytes : int
-        Of all the work.
+        Number and size of all files of the work.
     started : float
         Clock of `time.monotonic`, seconds.
     """
@@ -67,33 +69,40 @@ class Progress:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Print a line every few seconds while the body runs, and one at its end."""
-        with shown(self.line, self.started):
+        with shown(self.line, self._done, self.started):
             yield
+
+    def _done(self) -> tuple[int, int]:
+        return self.counters.tracks.value, self.counters.size_bytes.value
 
 
 @contextmanager
-def shown(line: Callable[[], str], started: float) -> Iterator[None]:
-    """Print a line every few seconds while the body runs, and one at its end.
+def shown(line: Callable[[], str], done: Callable[[], object], started: float) -> Iterator[None]:
+    """Print a line every few seconds while the body makes progress, and a last line at its end.
 
     Parameters
     ----------
     line : callable
         Returns the line.
+    done : callable
+        As for `segue.runs.progress.Movement`.
     started : float
         Clock of `time.monotonic` when the work began, seconds.
     """
-    done = Event()
+    ended = Event()
 
     def show() -> None:
-        while not done.wait(pause_s(time.monotonic() - started)):
-            print(line(), flush=True)
+        movement = Movement(done)
+        while not ended.wait(pause_s(time.monotonic() - started)):
+            if movement.since_last_look():
+                print(line(), flush=True)
 
     thread = Thread(target=show, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        done.set()
+        ended.set()
         thread.join()
         print(line(), flush=True)
 
@@ -104,7 +113,7 @@ def pause_s(elapsed_s: float) -> float:
     Parameters
     ----------
     elapsed_s : float
-        Since the work began.
+        Seconds since the work began.
 
     Returns
     -------

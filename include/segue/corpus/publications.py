@@ -1,8 +1,8 @@
-"""Which days stand published and what from, so that a run that finds nothing changed does not do them again.
+"""Remember which days were published, and from which state, so that a run without changes can skip them.
 
-The collection ``publications`` holds a document for each range of days that was published from the present state
-of lake, metadata, rules and limits. Documents of another state are deleted before anything is published: flags are
-found among all tracks, so any change can reach any day.
+The collection ``publications`` holds a document for each range of days that was published from the current state
+of music, metadata, lake, rules and limits. Documents of another state are deleted before anything is published.
+Flags compare each track with the whole corpus, so any change may affect any day.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RULES: Final = tuple(Path(folder) for package in (segue.corpus, segue.tracks) fo
 
 
 def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limits: Settings) -> str:
-    """Return a digest that differs between states that may be published differently.
+    """Return a digest of everything that decides what is published.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limit
     metadata_digest : str
         `segue.corpus.metadata.Metadata.digest`.
     limits : Settings
-        Those that begin with ``gate_`` count.
+        Only the settings that begin with ``gate_`` are used.
 
     Returns
     -------
@@ -64,20 +64,22 @@ def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limit
 
 
 def published_from(reports: CorpusReports, limits: Settings) -> str | None:
-    """Return the state that a run has published its days from.
+    """Return the digest of the state from which a run has published its days.
 
     Parameters
     ----------
     reports : CorpusReports
-        Of the run.
+        Reports of the run.
     limits : Settings
 
     Returns
     -------
     str or None
-        What `made_from` returns for it. None if the days are to be run again in any case: the run has published
-        nothing new, some files are to be tried again, or the metadata changed between its jobs, so that ids and
-        texts are of two states.
+        Result of `made_from`. None if the publication must not be recorded:
+
+        - The run has published nothing new.
+        - Some files have to be tried again by the next run.
+        - The metadata changed between the jobs of the run, so ids and texts come from two states.
     """
     found, extract = reports.inventory.found, reports.extract
     if reports.publish.unchanged_since or extract.to_retry:
@@ -88,7 +90,7 @@ def published_from(reports: CorpusReports, limits: Settings) -> str | None:
 
 
 def present(settings: Settings, today: date) -> str:
-    """Look at music, metadata and lake as they are; no Spark job is needed for it.
+    """Return the digest of the current music, metadata and lake. This needs no Spark job.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ def present(settings: Settings, today: date) -> str:
     Returns
     -------
     str
-        What `made_from` returns for them.
+        Result of `made_from`.
 
     Raises
     ------
@@ -112,7 +114,7 @@ def present(settings: Settings, today: date) -> str:
 
 
 def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
-    """Find the publication of the same days from the same state, and delete those of other states.
+    """Find the publication of the same days from the same state. Delete the publications of other states.
 
     Parameters
     ----------
@@ -120,14 +122,15 @@ def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
     days : str
         Name of the range.
     key : str
-        What `made_from` returned.
+        Result of `made_from`.
 
     Returns
     -------
     CorpusReports or None
-        The reports of a run that finds these days published: it has extracted nothing, and
-        ``publish.unchanged_since`` names the run whose publication stands. None also if the collection of tracks
-        has another number of documents than it then had, or is of the form before.
+        The reports for a run that skips these days. They state that it has extracted nothing, and
+        ``publish.unchanged_since`` names the run that has published the days. None if there is no such
+        publication. None also if the number of documents in the collection of tracks has changed since then, or if
+        the collection is of an older format.
     """
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
@@ -140,7 +143,7 @@ def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
 
 
 def record(database: Database[Any], days: str, key: str, run_id: str, reports: CorpusReports) -> None:
-    """Keep what a run has published.
+    """Record what a run has published.
 
     Parameters
     ----------
@@ -150,7 +153,7 @@ def record(database: Database[Any], days: str, key: str, run_id: str, reports: C
     run_id : str
         ``<dag_id>/<run_id>``.
     reports : CorpusReports
-        Of the run.
+        Reports of the run.
     """
     standing = CorpusReports(
         inventory=reports.inventory,

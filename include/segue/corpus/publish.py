@@ -1,12 +1,12 @@
-"""Publish the integrated dataset to MongoDB, so that the collection holds exactly the tracks of the lake.
+"""Publish the integrated dataset to MongoDB. Afterwards the collection holds exactly the tracks of the lake.
 
     lake ──► documents, each with a digest ──► those that are missing or differ ──► Spark's workers
     MongoDB: ids and digests of these days ──────────┘                               write them with pymongo
 
-A document server inserts several times as fast as it replaces. So only what has changed is replaced.
+Inserting a document is several times as fast as replacing one. So only documents that have changed are replaced.
 
-No model is needed. Tracks without a genre get one from the genre model after they were announced, by the DAG
-`new_tracks`.
+Publishing needs no model. Tracks without a genre get a predicted one later: the DAG `new_tracks` applies the genre
+model after the tracks are announced.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ LABELS = ("genre_predicted", "genre_probability", "genre_model")
 """Fields that `segue.genres.predictions` adds to a document."""
 
 TRACKS_PER_TASK = 5_000
-"""The progress counts a task's documents when the task ends, so larger tasks would hide it."""
+"""The progress lines count the documents of finished tasks. With larger tasks they would rarely change."""
 
 WRITTEN_AT_ONCE = 1_000
 
 DUPLICATE_KEY = 11_000
 NOT_VALID = 121
-"""MongoDB's codes for an id that exists already, and for a document that the validator refuses."""
+"""MongoDB's error codes: the id exists already, and the validator refuses the document."""
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -64,10 +64,10 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
     ----------
     lake : Lake
     database : pymongo.database.Database
-        Where the collection ``tracks`` is.
+        The database with the collection ``tracks``.
     days : Days
     settings : Settings
-        Say where Spark's workers find the document server, and where Kafka is.
+        They have the addresses of the document server, for Spark's workers, and of Kafka.
 
     Returns
     -------
@@ -88,11 +88,11 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
 
 
 def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> Published:
-    """Bring the documents of some days in step with the lake.
+    """Update the documents of some days to match the lake.
 
-    New documents are inserted, and changed ones are replaced. A replaced document keeps the genre model's answer
-    while the track sounds the same and has no genre of its own. Then those documents of these days are deleted
-    that the lake does not have. Killed in between and run again, it ends the same.
+    New documents are inserted, and changed ones are replaced. A replaced document keeps the predicted genre if
+    the track still has the same features and no genre of its own. Then documents of these days are deleted if the
+    lake has no such track. If the update is killed and run again, the result is the same.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
     ids = set(tracks.select("track_id").toArrow().column(0).to_pylist())
     written = _write(documents(tracks), there, len(ids), database, settings)
-    # The filter names the days too: another run may have published the track on a day of its own meanwhile.
+    # The filter also names the days, because another run may meanwhile have published the track under another day.
     stale = [DeleteOne({"_id": track_id} | of_days) for track_id in there.keys() - ids]
     return Published(
         collection=f"{database.name}.{COLLECTION}",
@@ -133,15 +133,15 @@ def write_documents(uri: str, database: str, written: Accumulator[int]) -> Calla
     Parameters
     ----------
     uri, database : str
-        Where to.
+        Connection string of the server, and name of the database.
     written : Accumulator
-        Counts the documents.
+        Counts the documents that are written.
 
     Returns
     -------
     callable
-        For `mapInArrow`: from batches of `documents` with the column ``is_new`` to a row for each document that
-        MongoDB has refused. Its column ``refused`` holds the id and the reason.
+        For `mapInArrow`. It takes batches of `documents` with the column ``is_new``, and yields a row for each
+        document that MongoDB has refused. The column ``refused`` of the row holds the id and the reason.
     """
 
     def write(batches: Batches) -> Batches:
@@ -161,7 +161,7 @@ def write_documents(uri: str, database: str, written: Accumulator[int]) -> Calla
 def _write(
     rows: DataFrame, there: dict[str, int | None], total: int, database: Database[Any], settings: Settings
 ) -> int:
-    """Write the documents that are not `there` with the same digest; return how many."""
+    """Write the documents that are not in `there` with the same digest. Return their number."""
     known = pa.table({"_id": pa.array(there.keys(), pa.string()), "known": pa.array(there.values(), pa.int64())})
     spark = rows.sparkSession
     compared = rows.join(spark.createDataFrame(known).withColumn("is_there", sf.lit(True)), "_id", "left")
@@ -177,7 +177,7 @@ def _write(
 
     write = write_documents(settings.mongo, database.name, written)
     ordered = tasks.sortWithinPartitions(PARTITION, "_id")
-    with shown(line, started):
+    with shown(line, lambda: written.value, started):
         refused = ordered.mapInArrow(write, "refused string").collect()
     if refused:
         raise CorpusError(f"MongoDB has refused {len(refused):,} tracks, such as {refused[0].refused}")
@@ -186,12 +186,12 @@ def _write(
 
 @cache
 def _client(uri: str) -> MongoClient[Any]:
-    """Open the one client of this Python worker. Spark reuses workers."""
+    """Return the client of this Python worker, and open it at the first call. Spark reuses workers."""
     return mongo.client(uri)
 
 
 def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
-    """Write documents; return which of them MongoDB has refused, and why."""
+    """Write documents. Return the id of each document that MongoDB has refused, with the reason."""
     vectors = pack(np.asarray(rows["features"].flatten()))
     made = [
         fields | {"features": vector, "descriptors": describe(vector)}
@@ -202,7 +202,7 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
     for document in made:
         (new if document.pop("is_new") else changed).append(document)
     errors = _bulk_write(collection, [InsertOne(document) for document in new])
-    # An earlier try of this task may have inserted it, or it exists under another day: then it is replaced.
+    # The id exists: an earlier try of this task has inserted it, or another day has it. Replace the document.
     changed += [new[error["index"]] for error in errors if error["code"] == DUPLICATE_KEY]
     refused = [(new[error["index"]], error) for error in errors if error["code"] == NOT_VALID]
     _keep_labels(collection, changed)
@@ -212,7 +212,7 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
 
 
 def _keep_labels(collection: Collection[Any], changed: list[dict[str, Any]]) -> None:
-    """Copy the model's answer into documents without a genre, if they replace one of the same sound."""
+    """Copy the predicted genre into each document without a genre that replaces one with the same features."""
     unknown = {document["_id"]: document for document in changed if document["genre"] is None}
     labelled = {"_id": {"$in": list(unknown)}, "genre_model": {"$exists": True}}
     for found in collection.find(labelled, dict.fromkeys((*LABELS, "features"), 1)) if unknown else ():
@@ -222,7 +222,7 @@ def _keep_labels(collection: Collection[Any], changed: list[dict[str, Any]]) -> 
 
 
 def _bulk_write(collection: Collection[Any], writes: list[Any]) -> list[dict[str, Any]]:
-    """Write; return the errors that concern single documents, and raise any other."""
+    """Write documents. Return the errors of single documents; raise any other error."""
     if not writes:
         return []
     try:

@@ -1,7 +1,8 @@
 """The verdicts of the quality gate: the last good run to compare with, and the days that are held back.
 
-What failed stays in the lake and is not published; documents published before stay. The collection ``quarantine``
-holds a document for the range of each run that failed, and one for each of its late days, until they have passed.
+Days that fail stay in the lake and are not published. Documents that were published earlier stay in MongoDB. For
+each failed run, the collection ``quarantine`` holds a document for the range of days, and one for each late day.
+They stay there until these days pass.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ COLLECTION = "quarantine"
 
 
 def last_good(database: Database[Any], run_id: str) -> CleaningReport | None:
-    """Find the report to compare with.
+    """Find the report with which a run is compared.
 
     Parameters
     ----------
     database : pymongo.database.Database
     run_id : str
-        ``<dag_id>/<run_id>`` of the run at hand, which is not compared with itself.
+        ``<dag_id>/<run_id>`` of the current run. It is not compared with itself.
 
     Returns
     -------
     CleaningReport or None
-        Of the last other run that passed with at least `MIN_TRACKS` tracks. None also if its report cannot be
-        read, which is printed: else no run could pass any more.
+        Report of the last other run that passed with at least `MIN_TRACKS` tracks. None if there is none. If the
+        report cannot be read, print why and return None: an error would stop every later run too.
     """
     passed = {
         "job": GateReport.JOB,
@@ -51,7 +52,7 @@ def last_good(database: Database[Any], run_id: str) -> CleaningReport | None:
 
 
 def record(database: Database[Any], run_id: str, report: CleaningReport, checks: Sequence[Check]) -> None:
-    """Keep the verdict on a run, and hold its days back or set them free.
+    """Store the verdict on a run. Put its days into quarantine if it failed, or release them if it passed.
 
     Parameters
     ----------
@@ -60,12 +61,12 @@ def record(database: Database[Any], run_id: str, report: CleaningReport, checks:
         ``<dag_id>/<run_id>``.
     report : CleaningReport
     checks : sequence of Check
-        What `segue.corpus.gate.judge` made of it.
+        Result of `segue.corpus.gate.judge`.
     """
     failed = tuple(f"{check.name}: {check.value:.4g}" for check in checks if not check.passed)
     verdict = GateReport(passed=not failed, tracks=report.measured.tracks, failed=failed)
     summaries.keep(run_id, verdict, into=database)
-    # The range asked for, and not only its days with files: days whose files were all deleted are free, too.
+    # The whole requested range, not only its days with files. So days whose files were all deleted are released.
     asked = [(report.asked_from, report.asked_to), *((day, day) for day in report.late_days)]
     for first, last in asked:
         database[COLLECTION].delete_many(_within(first, last))
@@ -79,6 +80,6 @@ def record(database: Database[Any], run_id: str, report: CleaningReport, checks:
 
 
 def _within(first: date | None, last: date | None) -> dict[str, Any]:
-    """Filter what is held of days within a range whose ends may be open."""
+    """Return the filter of documents whose days are within a range. None means that this end is open."""
     low = {"first_day": {"$gte": str(first)}} if first else {}
     return low | ({"last_day": {"$lte": str(last)}} if last else {})

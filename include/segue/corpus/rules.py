@@ -28,7 +28,7 @@ TEXTS = ("title", "artist", "album", "genre", "type", "language", "split")
 TAGGED = ("title", "artist", "album", "genre")
 
 PLACEHOLDERS = ("", "-", "?", "n/a", "none", "null", "unknown", "unknown artist", "<unknown>")
-"""Texts that stand for an unknown value; compared in lower case."""
+"""Texts that stand for an unknown value. They are compared in lower case."""
 
 FIRST_YEAR = 1400
 """Years before the first recordings are allowed, since many tags name the year of the composition."""
@@ -37,7 +37,8 @@ MAX_DURATION_S = 24 * 3600
 
 TOLERANCE_S = 2.0
 TOLERANCE_SHARE = 0.05
-"""Encoders pad. A stated duration that is further off than both is wrong, or that of another recording."""
+"""Encoders add padding, so small differences are normal. If a stated duration differs by more than both
+tolerances, it is wrong or belongs to another recording."""
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
 
@@ -64,7 +65,7 @@ def normalise_text(rows: DataFrame) -> DataFrame:
 
 
 def choose_source(rows: DataFrame) -> DataFrame:
-    """Take each text from the metadata, else from the tag. A title that neither has is the file's name."""
+    """Take each text from the metadata, or else from the tag. If neither has a title, use the file's name."""
     chosen = rows.withColumns({name: sf.coalesce(f"meta_{name}", f"tag_{name}") for name in TAGGED})
     from_tag = {f"{name}_from_tag": sf.isnull(f"meta_{name}") & sf.isnotnull(name) for name in TAGGED}
     absent = {
@@ -83,9 +84,9 @@ def choose_source(rows: DataFrame) -> DataFrame:
 
 
 def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyType({})) -> DataFrame:
-    """Replace each spelling of a genre by one name. Of several genres the first counts.
+    """Replace each spelling of a genre by one name. If there are several genres, only the first counts.
 
-    A genre that `tops` has (top genre by genre, in lower case) becomes its top genre.
+    A genre in `tops` (which maps a genre in lower case to its top genre) becomes its top genre.
     """
     genre = sf.col("genre")
     named = rows.withColumn("top", top(genre, tops))
@@ -97,7 +98,7 @@ def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyTy
 
 
 def convert_year(rows: DataFrame) -> DataFrame:
-    """Take the year from the date of the metadata or the tag; null if in the future or before `FIRST_YEAR`."""
+    """Take the year from the date of the metadata or the tag. Drop years before `FIRST_YEAR` or in the future."""
     year = sf.lit(None).cast("int")
     stated = sf.lit(False)
     for name in ("tag_date", "meta_date"):
@@ -122,7 +123,7 @@ def convert_duration(rows: DataFrame) -> DataFrame:
 
 
 def reconcile_duration(rows: DataFrame) -> DataFrame:
-    """Keep the decoded duration, and note where the stated one differs."""
+    """Keep the decoded duration, and add a code if the stated duration differs."""
     distance = sf.abs(sf.col("stated_duration_s") - sf.col("duration_s"))
     tolerance = sf.greatest(sf.lit(TOLERANCE_S), sf.col("duration_s") * TOLERANCE_SHARE)
     return note(rows, {"duration_disagrees": distance > tolerance})

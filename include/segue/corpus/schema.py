@@ -1,4 +1,4 @@
-"""The tables of the lake: one place for names, columns and types. All are Delta tables below ``lake_uri``.
+"""The names, columns and types of the tables of the lake. All are Delta tables below ``lake_uri``.
 
 Raise `SCHEMA_VERSION` whenever a column changes. A test pins what it stands for.
 """
@@ -10,7 +10,7 @@ from typing import Final
 SCHEMA_VERSION: Final = 3
 
 PARTITION: Final = "partition_date"
-"""Day a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
+"""The day on which a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
 
 FILE: Final = "track_id string, path string, size_bytes bigint, mtime_ns bigint"
 """One audio file. `path` is relative to the music folder, written as `segue.corpus.paths` says."""

@@ -1,4 +1,4 @@
-"""The steps of a run of the DAG `corpus` that need no Spark: before, between and after its Spark jobs."""
+"""The steps of the DAG `corpus` that need no Spark. They run before, between and after its Spark jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segue.settings import Settings
 def has_changed(database: Database[Any], run_id: str, days: str, mode: str, settings: Settings) -> bool:
     """Decide whether a run has anything to do, and print why.
 
-    If nothing has changed, the reports of the run that published these days are kept as those of this run too.
+    If nothing has changed, the reports of the run that published these days are also stored as this run's reports.
 
     Parameters
     ----------
@@ -28,14 +28,15 @@ def has_changed(database: Database[Any], run_id: str, days: str, mode: str, sett
     days : str
         Name of the range of days, as for `segue.corpus.publications.find`.
     mode : str
-        As in the form of the DAG.
+        The DAG's parameter of this name.
     settings : Settings
 
     Returns
     -------
     bool
-        False if these days are published from the present music, metadata, lake, rules and limits. True also if
-        the mode is not ``skip``, or if music or metadata cannot be read: the job `inventory` then says so.
+        False if these days were published from the current music, metadata, lake, rules and limits. True if not,
+        or if the mode is not ``skip``. True also if music or metadata cannot be read; the job `inventory` then
+        fails with the reason.
     """
     if mode != "skip":
         print(f"Mode {mode}: the run goes on, changed or not.", flush=True)
@@ -59,7 +60,7 @@ def has_changed(database: Database[Any], run_id: str, days: str, mode: str, sett
 
 
 def check_quality(database: Database[Any], run_id: str, settings: Settings) -> None:
-    """Check the report of the job `integrate`, and print and keep the verdict.
+    """Check the report of the job `integrate`, then print and store the verdict.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def check_quality(database: Database[Any], run_id: str, settings: Settings) -> N
     run_id : str
         ``<dag_id>/<run_id>``.
     settings : Settings
-        Those that begin with ``gate_`` are the limits.
+        The settings that begin with ``gate_`` are the limits.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def check_quality(database: Database[Any], run_id: str, settings: Settings) -> N
 
 
 def conclude(database: Database[Any], run_id: str, days: str, started: datetime, settings: Settings) -> None:
-    """Print and keep the summary of a run, and record what it has published. After a ping, print its report.
+    """Print and store the summary of a run, and record what it has published. After a ping, print its report.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
     Raises
     ------
     CorpusError
-        If there were files and no track was published.
+        If there were files but no track was published.
     ReportError
         If a job left no report, or one that cannot be read.
     """

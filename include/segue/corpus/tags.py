@@ -20,10 +20,10 @@ KEYS = {
     "genre": ("genre", "TCON", "WM/Genre"),
     "date": ("date", "TDRC", "WM/Year"),
 }
-"""Names of each tag: mutagen's easy name, the ID3 frame (in WAV and AIFF), and the attribute of Windows Media."""
+"""Names of each tag: mutagen's easy name, the ID3 frame (for WAV and AIFF), and Windows Media's attribute."""
 
 UNREADABLE = (mutagen.MutagenError, OSError, EOFError, ValueError, LookupError, OverflowError, struct.error)
-"""What mutagen raises on damaged files. Besides its own error, its parsers raise all of these."""
+"""Exceptions that mutagen raises for damaged files: its own error, and others that its parsers raise."""
 
 
 def read_tags(path: str | Path) -> dict[str, str | None]:
@@ -37,8 +37,8 @@ def read_tags(path: str | Path) -> dict[str, str | None]:
     Returns
     -------
     dict of str to (str or None)
-        By the names of `schema.TAG_NAMES`. Several values of one tag are joined by ``"; "``. None where the tag is
-        blank or absent, all None where the tags cannot be read.
+        Text of each tag, by the names of `schema.TAG_NAMES`. Several values of one tag are joined by ``"; "``. A
+        blank or absent tag is None. All are None if the tags cannot be read.
     """
     try:
         file = mutagen.File(path, easy=True)
@@ -49,7 +49,7 @@ def read_tags(path: str | Path) -> dict[str, str | None]:
 
 
 def _as_text(values: Any) -> str | None:
-    """Join the values of a tag. An ID3 frame has them in `text`, the frame of the genre in `genres`."""
+    """Join the values of a tag. An ID3 frame has them in `text`, except that of the genre, which uses `genres`."""
     values = getattr(values, "genres", None) or getattr(values, "text", values)
     parts = values if isinstance(values, list) else [values]
     text = "; ".join(str(part) for part in parts if part)[:MAX_CHARACTERS]

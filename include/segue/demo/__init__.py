@@ -1,1 +1,1 @@
-"""The demo: a sample corpus of real music, simulated listeners, and the run through everything."""
+"""The demo: a sample corpus of real music, simulated listeners, and a run of the whole pipeline."""

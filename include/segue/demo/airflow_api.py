@@ -1,4 +1,4 @@
-"""A small client of Airflow's public REST API: what the demo needs to press the buttons a user would press."""
+"""A small client of Airflow's public REST API, for what a user would do in the UI."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class AirflowApi:
     Parameters
     ----------
     url : str
-        Where the API server is, such as ``http://127.0.0.1:18080``.
+        Address of the API server, such as ``http://127.0.0.1:18080``.
     username, password : str
         A login of the simple auth manager.
 
     Raises
     ------
     StackError
-        From every method, when the server refuses or does not answer.
+        From every method, if the server refuses or does not answer.
     """
 
     def __init__(self, url: str, username: str, password: str) -> None:
-        # A proxy in the environment is for other hosts than this machine.
+        # Ignore a proxy of the environment: it is for other hosts.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         token = self._call("POST", "/auth/token", json={"username": username, "password": password})
         self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
@@ -77,7 +77,7 @@ class AirflowApi:
         return {dag["dag_id"] for dag in self._call("GET", "/api/v2/dags", params={"limit": 100})["dags"]}
 
     def import_errors(self) -> list[str]:
-        """Return one text per DAG file that could not be imported."""
+        """Return a text for each DAG file that cannot be imported."""
         errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
 
@@ -86,12 +86,12 @@ class AirflowApi:
         self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": paused})
 
     def trigger(self, dag_id: str, conf: dict[str, Any], partition_key: str | None = None) -> str:
-        """Start a run of ``dag_id`` with the params in ``conf``, perhaps of one partition; return its run id."""
+        """Start a run of ``dag_id`` with the params ``conf``, optionally of one partition; return its id."""
         body = {"logical_date": None, "conf": conf, "partition_key": partition_key}
         return str(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def runs(self, dag_id: str, state: str | None = None) -> list[str]:
-        """Return the run ids of ``dag_id``, newest first, of one state or of all."""
+        """Return the run ids of ``dag_id`` in one state or in all, newest first."""
         params: dict[str, str | int] = {"order_by": "-run_after", "limit": 10}
         if state is not None:
             params["state"] = state
@@ -103,17 +103,17 @@ class AirflowApi:
         return str(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
-        """Return the state of each task of a run, in the order Airflow lists them."""
+        """Return the state of each task of a run, in Airflow's order."""
         found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         return [_task_state(task) for task in found["task_instances"]]
 
     def running(self) -> list[tuple[str, str, TaskState]]:
-        """Return DAG id, run id and state of every task that runs now, of all DAGs."""
+        """Return DAG id, run id and state of every running task of all DAGs."""
         found = self._call("GET", "/api/v2/dags/~/dagRuns/~/taskInstances", params={"state": "running"})
         return [(task["dag_id"], task["dag_run_id"], _task_state(task)) for task in found["task_instances"]]
 
     def log_lines(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
-        """Return what a task has logged in its newest try, a line each, without time stamps."""
+        """Return the log lines of a task's newest try, without time stamps."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._call("GET", path, params={"full_content": True})["content"]
         return [entry["event"] if isinstance(entry, dict) else str(entry) for entry in content]

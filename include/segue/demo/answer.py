@@ -1,4 +1,4 @@
-"""Show that a listen is answered: a simulated listener plays a track, and new recommendations follow."""
+"""Measure how soon the live recommendations react when a simulated listener plays a track."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ POLL_S = 0.05
 
 
 def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float:
-    """Let the first listener play a track now, and measure how soon their recommendations are replaced.
+    """Let the first listener play a track now, and measure the time until their recommendations are replaced.
 
-    What the live recommendations have still to read is waited for first, so that the answer is to this listen.
+    First wait until the live recommendations have read all earlier listens, so that they react to this one.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float
     Returns
     -------
     float
-        Seconds from Kafka's acknowledgement of the listen to the document that can be read from MongoDB.
+        Seconds from Kafka's acknowledgement of the listen until MongoDB has the new document.
 
     Raises
     ------
     StackError
-        If the live recommendations read nothing, or do not answer, for `STILL_S`.
+        If the live recommendations do not read listens, or do not react, for `STILL_S`.
     """
     config = kafka.config(settings)
     patience = Patience(STILL_S)

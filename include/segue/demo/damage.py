@@ -1,4 +1,4 @@
-"""Damaged audio files, as every collection has some: one function each, and what an extraction must make of it."""
+"""Kinds of damaged audio files, as they occur in every collection, with the rejections that are expected."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from segue.demo.synthesis import DURATION_S, SAMPLE_RATE, encode_mp3
 
 @dataclass(frozen=True)
 class Damage:
-    """A way to be damaged.
+    """A kind of damage.
 
     Attributes
     ----------
     suffix
-        Ending of the file's name.
+        Suffix of the file name.
     reasons
-        Codes of the rejection that are right for it. A decoder may see the same fault at different stages.
+        Correct reason codes for the rejection. Decoders may find the same fault at different stages.
     apply
-        From the sound piece as MP3 and a source of randomness to the bytes of the damaged file.
+        Function that makes the bytes of the damaged file from the undamaged MP3 and a random generator.
     """
 
     suffix: str
@@ -36,7 +36,7 @@ def _empty(_mp3: bytes, _rng: random.Random) -> bytes:
 
 
 def _noise(_mp3: bytes, rng: random.Random) -> bytes:
-    # Without 0xFF there is no MPEG frame header that a decoder could find by chance.
+    # Without the byte 0xFF, no decoder can find an MPEG frame header by chance.
     return bytes(rng.randrange(255) for _ in range(60_000))
 
 
@@ -45,7 +45,7 @@ def _truncated(mp3: bytes, _rng: random.Random) -> bytes:
 
 
 def _lying_header(_mp3: bytes, _rng: random.Random) -> bytes:
-    """Return a WAV that claims 65,535 channels at 4,294,967,295 Hz and holds a second of nothing."""
+    """Return a WAV that states 65,535 channels at 4,294,967,295 Hz and has a second of zeros."""
     data = bytes(44_100)
     form = struct.pack("<HHIIHH", 1, 65_535, 4_294_967_295, 88_200, 2, 16)
     chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data

@@ -1,8 +1,11 @@
-"""Simulated listeners: people who do not exist, with stated tastes, who play the tracks of a corpus.
+"""Simulated listeners with known tastes, who play the tracks of a corpus.
 
-So that a recommender has something to learn before anybody has listened. Every event says ``source: simulated``
-and every name begins with ``sim-``. A listener likes some genres, the neighbourhood of a track by sound, and what
-everybody plays; plays in sessions, each in the mood of one of their tastes; and comes back to what they know.
+A recommender can learn from them before any real user has listened. Every event has the source ``simulated``, and
+every name begins with ``sim-``.
+
+A listener has several tastes. A taste is a genre, or the tracks that sound like a certain track. Listeners play in
+sessions; in each session they follow one taste, the mood of the session. Popular tracks are played more often, and
+a part of the plays repeats earlier ones.
 """
 
 from __future__ import annotations
@@ -28,29 +31,29 @@ from segue.tracks.vectors import unpack
 SOURCE = "simulated"
 
 PAGE = 1_000  # tracks read from MongoDB at a time
-SENT_TOGETHER = 10_000  # events that wait for their acknowledgement
+SENT_TOGETHER = 10_000  # events sent before their acknowledgements are awaited
 
-MOODS = 3  # tastes a listener has
-GENRE_SHARE = 0.6  # of the moods that are a genre; the others are a sound
-FOCUS = 5.0  # how strongly a mood decides; 0 is not at all
-ZIPF_EXPONENT = 0.5  # of popularity over the corpus
-REPEAT_SHARE = 0.25  # of plays that return to something already played
+MOODS = 3  # tastes of a listener
+GENRE_SHARE = 0.6  # share of moods that are a genre; the others are a sound
+FOCUS = 5.0  # how strongly a mood affects the choice; 0: not at all
+ZIPF_EXPONENT = 0.5  # exponent of the popularity of tracks
+REPEAT_SHARE = 0.25  # share of plays that repeat an earlier play
 SESSION_LENGTH = 5  # mean number of plays in a session
-MEAN_PLAY_S = 200  # from one play of a session to the next
+MEAN_PLAY_S = 200  # mean time from one play of a session to the next
 NEIGHBOURHOOD = 0.1  # share of the corpus that sounds like one track
 SOUND_DIMENSIONS = 8  # principal components in which tracks are near or far
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusTrack:
-    """What a listener can know of a track.
+    """The data of a track that matter to a listener.
 
     Parameters
     ----------
     track_id, title : str
     genre : str or None
     features : sequence of float or ndarray, optional
-        The audio features; their scale does not matter. A large corpus is read without them, see `Audience`.
+        Audio features on any scale. For a large corpus they are not stored here, see `Audience`.
     """
 
     track_id: str
@@ -61,7 +64,7 @@ class CorpusTrack:
 
 @dataclass(frozen=True)
 class Listener:
-    """A simulated listener and their tastes, the strongest first."""
+    """A simulated listener with their tastes, strongest first."""
 
     name: str
     tastes: tuple[str, ...]
@@ -75,7 +78,7 @@ class Listener:
 def audience_of(settings: Settings, *, listeners: int, seed: int) -> Audience:
     """Simulate listeners of the integrated dataset in MongoDB.
 
-    The collection is read twice, in pages, so that of each track only its names and its place by sound are held.
+    The collection is read twice, in pages. Only a track's names and its position in `Sounds` stay in memory.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def _pages(collection: Collection[dict[str, Any]], *fields: str) -> Iterator[lis
 
 @dataclass(frozen=True)
 class Sounds:
-    """The few dimensions in which tracks are near or far: the first principal components, of unit variance.
+    """A space in which tracks that sound alike are near: the first principal components, with unit variance.
 
     Attributes
     ----------
@@ -114,12 +117,12 @@ class Sounds:
 
     @classmethod
     def of(cls, pages: Iterable[ArrayLike]) -> Sounds:
-        """Find the components of a corpus.
+        """Compute the components of a corpus.
 
         Parameters
         ----------
         pages : iterable of array_like, shape (n_tracks, n_features)
-            The features of the corpus, in parts.
+            Features of the corpus, in parts.
 
         Raises
         ------
@@ -129,7 +132,7 @@ class Sounds:
         first, count = None, 0
         for page in pages:
             features = np.asarray(page, dtype=np.float64)
-            if first is None:  # subtracted, so that a feature that is always the same has no variance at all
+            if first is None:  # subtracted, so that the variance of a constant feature is exactly 0
                 first = features[0]
                 total, products = np.zeros(first.size), np.zeros((first.size, first.size))
             features = features - first
@@ -149,7 +152,7 @@ class Sounds:
         return cls(first + mean, axes / scale[:, np.newaxis])
 
     def place(self, features: ArrayLike) -> NDArray[np.float64]:
-        """Place tracks; returns an array of shape (n_tracks, n_dimensions)."""
+        """Return the positions of tracks, shape (n_tracks, n_dimensions)."""
         placed: NDArray[np.float64] = (np.asarray(features, dtype=np.float64) - self.origin) @ self.axes
         return placed
 
@@ -157,17 +160,17 @@ class Sounds:
 class Audience:
     """Simulated listeners of one corpus.
 
-    The same tracks, number and seed give the same people, so that a later call of :meth:`play` continues their
-    lives.
+    The same tracks, number and seed give the same people. So a later call of :meth:`play` continues their
+    listening.
 
     Parameters
     ----------
     tracks : sequence of CorpusTrack
     listeners : int
-        How many people.
+        Number of people.
     seed : int
     places : ndarray of float64, shape (n_tracks, n_dimensions), optional
-        Where `Sounds` places each of `tracks`; by default that of their features.
+        Positions of `tracks` in `Sounds`. Default: computed from their features.
     """
 
     def __init__(
@@ -198,7 +201,7 @@ class Audience:
     def _person(
         self, name: str, random: np.random.Generator, genres: Sequence[str]
     ) -> tuple[Listener, list[str | int]]:
-        """Draw a listener; a mood is a genre, or the position of a track that they like the sound of."""
+        """Draw a listener. A mood is a genre, or the position of a track whose sound they like."""
         shares = np.sort(random.dirichlet(np.full(MOODS, 2.0)))[::-1]
         tastes: list[str] = []
         moods: list[str | int] = []
@@ -212,9 +215,9 @@ class Audience:
         return Listener(name, tuple(tastes), tuple(map(float, shares))), moods
 
     def _chances(self, mood: str | int) -> NDArray[np.float64]:
-        """Return the cumulative distribution over the tracks of what is played in a mood.
+        """Return the cumulative probabilities with which the tracks are played in a mood.
 
-        Made when it is needed: those of all listeners together would take more memory than the corpus.
+        They are computed when needed: those of all listeners together would take more memory than the corpus.
         """
         if isinstance(mood, str):
             affinity = (self._genres == mood).astype(float)
@@ -228,19 +231,19 @@ class Audience:
         return chances
 
     def play(self, *, events: int, start: datetime, end: datetime) -> Iterator[Listen]:
-        """Let them listen.
+        """Let the listeners play tracks.
 
         Parameters
         ----------
         events : int
-            How many plays in all.
+            Total number of plays.
         start, end : datetime
-            When the sessions begin; the last may run on after `end`.
+            Time range in which sessions begin. The last session may end after `end`.
 
         Yields
         ------
         Listen
-            By listener, not by time: as Kafka gets them from many players.
+            Ordered by listener, not by time. Kafka also receives events of many players out of order.
         """
         random = np.random.default_rng([self.seed, int(start.timestamp()), events])
         plays = random.multinomial(events, self._activity)
@@ -256,17 +259,10 @@ class Audience:
                 yield listen(person.name, self.tracks[track].track_id, at, SOURCE)
 
 
-def simulate(
-    tracks: Sequence[CorpusTrack], *, listeners: int, events: int, seed: int, start: datetime, end: datetime
-) -> Iterator[Listen]:
-    """Simulate an audience and let it listen once: see :class:`Audience`."""
-    return Audience(tracks, listeners=listeners, seed=seed).play(events=events, start=start, end=end)
-
-
 def _session_times(
     random: np.random.Generator, count: int, start: datetime, end: datetime, shares: Sequence[float]
 ) -> Iterator[tuple[int, int]]:
-    """Give each play its time (epoch seconds) and the mood of its session."""
+    """Yield the time (epoch seconds) and the mood of each play."""
     first, last = start.timestamp(), end.timestamp()
     while count > 0:
         length = min(count, int(random.geometric(1 / SESSION_LENGTH)))
@@ -279,21 +275,21 @@ def _session_times(
 
 
 def produce(settings: Settings, events: Iterable[Listen]) -> int:
-    """Send events to the topic of listens, which is made where it is missing.
+    """Send events to the topic of listens. Create the topic if it is missing.
 
-    Each is keyed by its listener, so that a listener's events stay in order, and acknowledged by all replicas.
+    The key of an event is its listener, so that a listener's events stay in order. All replicas acknowledge it.
 
     Returns
     -------
     int
-        How many were sent and acknowledged.
+        Number of acknowledged events.
 
     Raises
     ------
     ServiceUnavailableError
         If no broker answers.
     kafka.errors.KafkaError
-        If one event is not acknowledged.
+        If an event is not acknowledged.
     """
     config = kafka.config(settings)
     create_listens_topic(config, settings.listens_topic)

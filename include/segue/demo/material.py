@@ -1,4 +1,4 @@
-"""Where the material of the sample corpus lies: the scores of music21, the SoundFont of pretty_midi."""
+"""Find the material of the sample corpus: the scores of music21 and the SoundFont of pretty_midi."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def corpus_dir() -> Path:
     folder = _package("music21") / "corpus"
     if not (folder / "ryansMammoth").is_dir():
         raise PrerequisiteError(
-            f"The installed music21 lacks its scores ({folder}). Run: {_INSTALL} --reinstall-package music21"
+            f"The installed music21 has no scores ({folder}). Run: {_INSTALL} --reinstall-package music21"
         )
     return folder
 

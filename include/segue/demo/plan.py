@@ -1,4 +1,4 @@
-"""What the sample corpus will hold: which score becomes which file, played how, entered on which day."""
+"""The plan of the sample corpus: the score, file, performance and day of each piece."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Piece:
     created
         Day on which the track enters the corpus: its partition.
     damage
-        Key of `segue.demo.damage.DAMAGES`; None for the sound pieces.
+        Key of `segue.demo.damage.DAMAGES`; None for undamaged pieces.
     labelled
-        Whether its genre is stated anywhere, in the tags or in the table.
+        Whether the tags and the table state its genre.
     listed
         Whether the metadata table has a row for it.
     """
@@ -46,22 +46,22 @@ class Piece:
 
 
 def draw(scores: dict[str, list[Score]], pieces: int, seed: int) -> list[Piece]:
-    """Plan a corpus; the same arguments give the same plan.
+    """Plan a corpus. The same arguments give the same plan.
 
     Parameters
     ----------
     scores
-        By genre, see `segue.demo.scores.catalogue`.
+        Scores by genre, see `segue.demo.scores.catalogue`.
     pieces
-        Number of sound pieces, as equal over the genres as it goes. Damaged files come on top: one for forty
-        pieces, at least two.
+        Number of undamaged pieces, divided among the genres as equally as possible. Damaged files are added: one
+        for every forty pieces, at least two.
     seed
-        Of every random choice.
+        Seed of every random choice.
 
     Raises
     ------
     CorpusError
-        If there are fewer scores than pieces, or fewer pieces than three a genre.
+        If there are fewer scores than pieces, or fewer than three pieces for each genre.
     """
     damaged = max(2, round(pieces / 40))
     total = pieces + damaged
@@ -84,7 +84,7 @@ def draw(scores: dict[str, list[Score]], pieces: int, seed: int) -> list[Piece]:
 
     plan = []
     for position in range(total):
-        # The performance is drawn from the position alone: nothing about it depends on the genre.
+        # The performance is drawn from the position alone, so it does not depend on the genre.
         performance = Performance.draw(random.Random(f"{seed}/{position}"))
         genre = GENRES[position % len(GENRES)]
         damage = kinds.get(position)
@@ -106,7 +106,10 @@ def draw(scores: dict[str, list[Score]], pieces: int, seed: int) -> list[Piece]:
 
 
 def _spread_over_artists(scores: list[Score], count: int, seed: int) -> list[Score]:
-    """Choose scores, in turn from its larger artists, a third as many as scores, then from the rest."""
+    """Choose scores in turn from the larger artists, then from the others.
+
+    The larger artists are a third as many as the chosen scores, and at least four.
+    """
     by_artist: dict[str, list[Score]] = defaultdict(list)
     for score in random.Random(f"{seed}/{scores[0].genre}").sample(scores, k=len(scores)):
         by_artist[score.artist].append(score)

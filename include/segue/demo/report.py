@@ -1,4 +1,4 @@
-"""What came out of the demo, as one table."""
+"""Show the results of the demo as one table."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     Parameters
     ----------
     settings : Settings
-        Of the stack that ran it.
+        Settings of the stack that ran the demo.
     outcome : Outcome
-        What `segue.demo.run.run` returned.
+        Result of `segue.demo.run.run`.
     console : rich.console.Console
-        Where to.
+        Console to print to.
 
     Raises
     ------
     ServiceUnavailableError
-        If MongoDB, which holds the results, does not answer.
+        If MongoDB, which has the results, does not answer.
     """
     with mongo.database() as database:
         corpus = summaries.require(f"{CORPUS}/{outcome.runs[CORPUS]}", CorpusSummary, source=database)
@@ -69,9 +69,9 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
             _model_rows(table, dag_id, done.get(dag_id))
     table.add_section()
     if outcome.answered_s is not None:
-        table.add_row("Live", f"a listen was answered with new recommendations after {outcome.answered_s:.1f} s")
+        table.add_row("Live", f"new recommendations {outcome.answered_s:.1f} s after a listen")
     elif ANSWER in outcome.failures:
-        table.add_row("Live", "[red]no answer, see above[/red]")
+        table.add_row("Live", "[red]no new recommendations, see above[/red]")
     if listener:
         table.add_row("Recommended", f"to {listener['_id']}, by {listener['model_version']}")
         for item in listener["items"][:SHOWN]:

@@ -1,4 +1,4 @@
-"""The demo: a corpus goes through every DAG, started as a user would start it in the Airflow UI."""
+"""The demo: run a corpus through the DAGs, as a user would in the Airflow UI."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 CORPUS = "corpus"
 RECOMMENDER = "recommender"
 TRAINING: dict[str, dict[str, Any]] = {"genre_model": {"trials": 3}, RECOMMENDER: {}}
-"""Trained one after the other, with these params; a search of three trials is short, not good."""
+"""DAGs that train, in this order, with their params. A search with three trials is short but not good."""
 RETRAINING = "incremental_retraining"
 ANSWER = "live recommendations"
 MIN_LISTENERS, MAX_LISTENERS = 200, 2_000
 TRACKS_EACH = 50
-"""One listener for so many tracks."""
+"""Number of tracks for each listener."""
 PAST_LISTENS_EACH = 60
 PAST_DAYS = 60
 NEW_LISTENS = 500
@@ -47,18 +47,18 @@ Say = Callable[[str], None]
 
 @dataclass
 class Outcome:
-    """What the demo has done.
+    """The result of the demo.
 
     Attributes
     ----------
     runs : dict of str to str
-        Run id by DAG.
+        Run id of each DAG.
     failures : dict of str to str
-        The sentence by DAG that failed, or `ANSWER`.
+        Error message of each failed DAG, or of `ANSWER`.
     answered_s : float or None
-        Seconds from a listen to the recommendations that follow.
+        Seconds from a listen to the new recommendations.
     seconds : float
-        Of the whole demo.
+        Duration of the whole demo.
     """
 
     runs: dict[str, str] = field(default_factory=dict)
@@ -68,21 +68,21 @@ class Outcome:
 
 
 def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
-    """Bring everything up and run the four DAGs one after the other.
+    """Start the stack and run four DAGs one after the other.
 
     Parameters
     ----------
     settings : Settings
-        Where the music is: a folder of the user's, or none for the sample corpus.
+        `Settings.music` is the user's folder, or None for the sample corpus.
     console : rich.console.Console
-        Where to show what happens.
+        Console to print to.
     pieces : int
-        Size of the sample corpus; of no meaning for a user's own music.
+        Size of the sample corpus. Ignored for a user's own music.
 
     Returns
     -------
     Outcome
-        A model that cannot be trained does not keep the others from being trained.
+        If one model cannot be trained, the others are still trained.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
         outcome.runs[CORPUS] = _start(api, CORPUS, {})
         follow(api, CORPUS, outcome.runs[CORPUS], console)
         people = crowd(_tracks(outcome.runs[CORPUS]))
-        say(f"Inventing {people:,} listeners of this music.")
+        say(f"Simulating {people:,} listeners of this music.")
         audience = listeners.audience_of(settings, listeners=people, seed=SEED)
         _send_past_listens(settings, audience, say)
         outcome.runs |= {dag_id: _start(api, dag_id, params) for dag_id, params in TRAINING.items()}
@@ -135,7 +135,7 @@ def _start(api: AirflowApi, dag_id: str, params: dict[str, Any]) -> str:
 
 @contextmanager
 def _noted(name: str, outcome: Outcome, say: Say) -> Iterator[None]:
-    """Note what fails, and go on."""
+    """Record an error and continue."""
     try:
         yield
     except SegueError as error:
@@ -144,7 +144,7 @@ def _noted(name: str, outcome: Outcome, say: Say) -> Iterator[None]:
 
 
 def crowd(tracks: int) -> int:
-    """Choose the number of listeners: a large corpus needs more of them to be heard at all.
+    """Choose the number of listeners. With too few listeners, most tracks of a large corpus would never be played.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def crowd(tracks: int) -> int:
 
 
 def _tracks(run_id: str) -> int:
-    """Return how many tracks the collection held after a run of the corpus."""
+    """Return the number of tracks in the collection after a run of the corpus."""
     return summaries.require(f"{CORPUS}/{run_id}", CorpusSummary).tracks_in_collection
 
 

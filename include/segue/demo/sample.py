@@ -1,7 +1,8 @@
-"""The sample corpus: real music, rendered from scores on this machine, once.
+"""The sample corpus: real music, rendered once on this machine from scores.
 
-Every file appears whole or not at all, so a rendering that was interrupted, killed or stopped by a full disk is
-continued by the next call. ``sample.json`` beside the music says what the folder holds and whether it is complete.
+Every file is written completely or not at all. If a rendering was interrupted, killed or stopped by a full disk,
+the next call continues it. ``sample.json`` beside the music lists the files of the folder, and says whether it is
+complete.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from segue.demo.synthesis import encode_mp3, perform, read_notes
 from segue.demo.workers import run_in_processes
 from segue.errors import CorpusError
 
-RECIPE_VERSION = 2  # raise it whenever the same arguments would make other files
+RECIPE_VERSION = 2  # increase it whenever the same arguments would make other files
 _MANIFEST = "sample.json"
 _PART = ".part"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -39,28 +40,28 @@ _BYTES_PER_PIECE = 300_000
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What a sample corpus holds.
+    """The content of a sample corpus.
 
     Attributes
     ----------
     music_dir
         Folder of the music, of ``metadata.csv`` and ``sources.csv``.
     pieces
-        Number of sound audio files.
+        Number of undamaged audio files.
     genres
-        Number of sound pieces by genre.
+        Number of undamaged pieces by genre.
     damaged
-        From the path of each damaged file to the reason codes that are right for its rejection.
+        Correct reason codes for the rejection of each damaged file, by its path.
     unlisted
         Paths of the files without a row in the metadata table.
     unlabelled
-        Paths of the sound files whose genre is stated nowhere.
+        Paths of the undamaged files whose genre is stated nowhere.
     missing
-        Paths in the metadata table that have no file.
+        Paths in the metadata table without a file.
     rendered
-        Number of files made by this call; 0 if all were there.
+        Number of files that this call has rendered.
     seconds
-        Duration of this call.
+        Duration of this call in seconds.
     """
 
     music_dir: Path
@@ -82,21 +83,21 @@ def render(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SampleSummary:
-    """Make the sample corpus in a folder, or complete it, or do nothing if it is complete.
+    """Render the sample corpus into a folder, or complete it. Do nothing if it is complete.
 
     Parameters
     ----------
     target_dir
-        Folder of the music; made if need be. One that holds anything but a sample corpus is left alone. A sample
-        corpus of another recipe (seed, number of pieces) is replaced.
+        Folder of the music; created if it does not exist. A folder with other files is refused. A sample corpus of
+        another recipe (seed, number of pieces) is replaced.
     pieces
-        Number of sound pieces of 30 s. Some damaged files come on top.
+        Number of undamaged pieces of 30 s. Some damaged files are added.
     seed
         The same seed gives the same bytes.
     workers
         Number of processes; default one for each core.
     progress
-        Called with the number of files done and of all, as the files are finished.
+        Called after each file with the number of finished files and the number of all files.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def render(
     PrerequisiteError
         If the packages with the scores, the synthesizer or the SoundFont are not installed.
     CorpusError
-        If the folder holds something else, the disk is full, or a rendering process was killed.
+        If the folder has other files, the disk is full, or a rendering process was killed.
     """
     started = time.monotonic()
     recipe = {"version": RECIPE_VERSION, "pieces": pieces, "seed": seed}
@@ -137,7 +138,7 @@ def render(
         need = len(plan) * _BYTES_PER_PIECE // 1_000_000
         raise CorpusError(
             f"The disk of {target_dir} is full: the sample corpus needs about {need} MB. Free some space, or set "
-            "SEGUE_HOME to a folder on another disk, and run the command again; it continues where it stopped."
+            "SEGUE_HOME to a folder on another disk, and run the command again. It continues where it stopped."
         ) from error
     return _summary(target_dir, manifest, len(todo), started)
 
@@ -155,10 +156,10 @@ def _is_complete(target_dir: Path, manifest: dict[str, Any]) -> bool:
 
 
 def _prepare(target_dir: Path, manifest: dict[str, Any] | None, recipe: dict[str, int]) -> None:
-    """Leave the folder with nothing but files of this recipe, and a manifest that says so."""
+    """Remove files of another recipe, and write the manifest of this one."""
     target_dir.mkdir(parents=True, exist_ok=True)
     if manifest is None and any(path.suffix != _PART for path in target_dir.iterdir()):
-        raise CorpusError(f"{target_dir} holds files that are no sample corpus. Choose an empty folder.")
+        raise CorpusError(f"{target_dir} has files that are not a sample corpus. Choose an empty folder.")
     for leftover in target_dir.rglob(f"*{_PART}"):
         leftover.unlink()
     if manifest and manifest["recipe"] != recipe:
@@ -220,7 +221,7 @@ def _tagged(mp3: bytes, piece: Piece) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     part = path.with_name(f".{path.name}{_PART}")
     try:
         part.write_bytes(data)

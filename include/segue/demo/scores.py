@@ -1,9 +1,10 @@
-"""The scores of the sample corpus: what the PyPI package music21 ships, sorted into eight genres.
+"""The scores of the sample corpus: those of the PyPI package music21, sorted into eight genres.
 
-Only headers are read here, never notes, so the whole catalogue of about 6,000 scores takes a second.
-Artists are what the files state: the composer or the collector of a tune, the region of a folk song, the group of
-works where one composer wrote a whole genre. Nobody is invented, and every genre has several, so that an
-artist-grouped split is possible.
+Only headers are read here, no notes, so the whole catalogue of about 6,000 scores takes a second.
+
+The artist comes from the file: it is the composer or collector of a tune, or the region of a folk song. If one
+composer wrote a whole genre, the artist is a group of works. No artist is invented. Every genre has several
+artists, so that it can be split by artist.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Genre:
-    """A class of the sample corpus: its name, the folder of its files, the columns all its tracks share."""
+    """A genre of the sample corpus: its name, its folder, and the values that all its tracks share."""
 
     name: str
     folder: str
@@ -39,7 +40,7 @@ GENRES = (
 
 @dataclass(frozen=True)
 class Collection:
-    """Where a score comes from and on what terms."""
+    """The source of a score, and its terms."""
 
     name: str
     licence: str
@@ -69,7 +70,7 @@ class Score:
     path
         File inside music21's corpus, with forward slashes.
     tune
-        Position of the tune in the file, counted from 0; ABC files hold up to 700 of them.
+        Position of the tune in the file, counted from 0. ABC files have up to 700 tunes.
     """
 
     path: str
@@ -86,7 +87,7 @@ def catalogue(folder: Path) -> dict[str, list[Score]]:
     Parameters
     ----------
     folder
-        Corpus of music21, see `segue.demo.material.corpus_dir`.
+        Corpus folder of music21, see `segue.demo.material.corpus_dir`.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def _tidy(text: str) -> str:
 
 
 def _person(name: str) -> str:
-    """Spell a name one way: ``HARRY CARLETON.`` and ``F.o'Neill`` as ``Harry Carleton`` and ``F. O'Neill``."""
+    """Normalise a name: ``HARRY CARLETON.`` becomes ``Harry Carleton``, ``F.o'Neill`` becomes ``F. O'Neill``."""
     name = _tidy(name.replace(".", ". "))
     return re.sub(r"\b\w'\w", lambda letters: letters.group().upper(), name)
 
@@ -147,7 +148,7 @@ def _oneill(folder: Path) -> Iterator[Score]:
     seen = set()
     for path, position, tune in _abc(folder, "oneills1850/*.abc"):
         number = int(re.sub(r"\D", "", _field(tune, "X")))
-        # The book opens with 625 airs. Some files overlap: the same number is the same tune.
+        # The book begins with 625 airs. Some files overlap; the same number is the same tune.
         genre = "Air" if number <= 625 else _DANCES.get(_field(tune, "R").lower())
         if genre is None or number in seen:
             continue
@@ -160,9 +161,9 @@ def _oneill(folder: Path) -> Iterator[Score]:
 def _bach(folder: Path) -> Iterator[Score]:
     for file in sorted(folder.glob("bach/bwv*.mxl")):
         number = int(re.match(r"bwv(\d+)", file.name).group(1))  # type: ignore[union-attr]
-        if number > 438:  # beyond are preludes and fugues
+        if number > 438:  # higher numbers are preludes and fugues
             continue
-        # One composer wrote the whole genre, so its groups are those of the catalogue of his works.
+        # One composer wrote the whole genre, so the groups are those of the catalogue of his works.
         group = "cantatas" if number < 225 else "motets and passions" if number < 250 else "four-part chorales"
         low = number // 25 * 25
         artist = f"J. S. Bach ({group}, BWV {max(low, 1)}-{min(low + 24, 438)})"

@@ -1,7 +1,7 @@
 """From a score to sound: notes by music21, synthesis by TinySoundFont, MP3 by libsndfile.
 
-How a piece is played (instruments, tempo, loudness) is drawn without a look at the score, so that timbre and tempo
-say nothing about its genre. What is left to tell genres apart is the music itself.
+Instruments, tempo and loudness of a piece are drawn independently of its score, so timbre and tempo reveal nothing
+about the genre. Only the music itself distinguishes genres.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ENSEMBLES: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Performance:
-    """How a piece is played.
+    """Instruments, tempo and loudness of a piece.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Performance:
 
     @classmethod
     def draw(cls, rng: random.Random) -> Performance:
-        """Draw a performance; knows nothing of the piece on purpose."""
+        """Draw a performance. It is deliberately independent of the piece."""
         return cls(
             ensemble=rng.choice(sorted(ENSEMBLES)),
             tempo=round(rng.uniform(84, 138), 1),
@@ -87,7 +87,7 @@ class Note:
 
 
 def read_notes(corpus: Path, score: Score) -> tuple[list[Note], float]:
-    """Read the notes of a score, tied notes joined.
+    """Read the notes of a score, and join tied notes.
 
     Returns
     -------
@@ -96,27 +96,27 @@ def read_notes(corpus: Path, score: Score) -> tuple[list[Note], float]:
     length
         Duration of one pass through the score, in quarter notes.
     """
-    from music21 import converter  # costs a second, which only the rendering processes need to spend
+    from music21 import converter  # takes a second, so only the rendering processes import it
 
     file = corpus / score.path
     if file.suffix == ".abc":
         text = tunes(file.read_text(encoding="utf-8", errors="replace"))[score.tune]
         stream = converter.parse(text, format="abc", forceSource=True)
     else:
-        # Neither read nor write music21's pickles in the system's temporary folder.
+        # Do not use music21's pickles in the system's temporary folder.
         stream = converter.parseFile(file, forceSource=True, storePickle=False)
     notes = [
         Note(float(element.offset), float(element.quarterLength), pitch.midi, part)
         for part, voice in enumerate(_from_high_to_low(stream))
         for element in voice.flatten().stripTies().notes
-        if element.quarterLength > 0 and "ChordSymbol" not in element.classes  # no graces, no chord names
+        if element.quarterLength > 0 and "ChordSymbol" not in element.classes  # no grace notes, no chord names
         for pitch in element.pitches
     ]
     return sorted(notes), float(stream.highestTime)
 
 
 def _from_high_to_low(stream: Any) -> list[Any]:
-    """Return the parts with the highest first: kern files list them from the bass up."""
+    """Return the parts, highest first. Kern files list them from the bass up."""
     parts = list(stream.parts) if stream.hasPartLikeStreams() else [stream]
 
     def mean_pitch(part: Any) -> float:
@@ -129,14 +129,14 @@ def _from_high_to_low(stream: Any) -> list[Any]:
 def perform(
     notes: list[Note], length: float, performance: Performance, font: Path, *, duration_s: float = DURATION_S
 ) -> NDArray[np.float32]:
-    """Play notes, again and again until the time is up.
+    """Play notes, repeating them until the time is up.
 
     Parameters
     ----------
     notes, length
         See `read_notes`.
     performance
-        How to play.
+        Instruments, tempo and loudness.
     font
         SoundFont, see `segue.demo.material.soundfont`.
     duration_s
@@ -181,8 +181,8 @@ def perform(
 def _events(
     notes: list[Note], length: float, samples_per_quarter: float, total: int
 ) -> list[tuple[int, int, int, int]]:
-    """Return (sample, part, pitch, velocity) in order of time; velocity 0 ends a note."""
-    rng = random.Random(len(notes))  # a little life, the same at every rendering
+    """Return (sample, part, pitch, velocity) in order of time. Velocity 0 ends a note."""
+    rng = random.Random(len(notes))  # small variations, the same at every rendering
     events = []
     for start in np.arange(0, total / samples_per_quarter, length):
         for note in notes:

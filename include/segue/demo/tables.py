@@ -1,4 +1,4 @@
-"""The two tables beside the music: the metadata, with the dirt that real tables have, and the sources."""
+"""The two tables beside the music: the metadata, with errors as in real tables, and the sources."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _GENRE_OF = {genre.name: genre for genre in GENRES}
 
 
 def metadata(plan: list[Piece], seed: int) -> tuple[str, list[str]]:
-    """Write the metadata table.
+    """Make the metadata table.
 
     Returns
     -------
@@ -46,14 +46,14 @@ def metadata(plan: list[Piece], seed: int) -> tuple[str, list[str]]:
     some = max(1, len(rows) // 80)
     missing = [_row_without_file(number, rng.choice(rows)) for number in range(some)]
     repeated = [dict(row) for row in rng.sample(rows, k=some + 1)]
-    repeated[0]["title"] = repeated[0]["title"].upper()  # the same track once more, not quite the same text
+    repeated[0]["title"] = repeated[0]["title"].upper()  # the same track again, with slightly different text
     for row in missing + repeated:
         rows.insert(rng.randrange(len(rows) + 1), row)
     return _csv(METADATA_COLUMNS, rows), [row["file"] for row in missing]
 
 
 def sources(plan: list[Piece]) -> str:
-    """Write the table of sources and licences: `SOURCES_COLUMNS`, one row a file, damaged ones included."""
+    """Make the table of sources and licences: `SOURCES_COLUMNS`, one row per file, including damaged ones."""
     return _csv(
         SOURCES_COLUMNS,
         (
@@ -101,7 +101,7 @@ def _row_without_file(number: int, like: Row) -> Row:
 
 
 def _soil(rows: list[Row], rng: random.Random) -> None:
-    """Put dirt into a share of the labelled rows, at least one of each kind, each kind into rows of its own."""
+    """Put errors into some labelled rows. Each kind of error gets its own rows, at least one."""
     kinds = (
         (0.03, "duration", lambda _: rng.choice(["0:30", "n/a", "2:31", "half a minute"])),
         (0.02, "duration", lambda _: rng.choice(["0", "-30", "30000", "9999999"])),

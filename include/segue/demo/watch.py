@@ -1,6 +1,6 @@
 """Follow a DAG run in the terminal: one live line per task, with the newest line of its log.
 
-No wait here has a fixed end, since a large corpus takes hours. A wait ends when nothing has moved for `STILL_S`.
+No wait has a fixed limit, because a large corpus takes hours. A wait ends if there is no progress for `STILL_S`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHOWN_CHARACTERS = 60
 
 
 class _TaskLines:
-    """The lines of one run: a terminal sees them move, a log file gets one line per finished task."""
+    """The lines of one run. A terminal shows them live; a log file gets one line per finished task."""
 
     def __init__(self, dag_id: str, console: Console) -> None:
         self._dag_id = dag_id
@@ -43,7 +43,7 @@ class _TaskLines:
         )
 
     def show(self, task: TaskState, log: str) -> None:
-        """Bring the line of ``task`` up to date."""
+        """Update the line of ``task``."""
         if task.task_id not in self._lines:
             if task.state == "waiting":
                 return
@@ -67,7 +67,7 @@ def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:
     Raises
     ------
     StackError
-        If a DAG file cannot be imported (the message has the reason), or no DAG has been added for `STILL_S`.
+        If a DAG file cannot be imported (the message has the reason), or no DAG was added for `STILL_S`.
     """
     patience = Patience(STILL_S)
     while missing := dag_ids - (parsed := api.dag_ids()):
@@ -75,24 +75,24 @@ def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:
             raise StackError("Airflow cannot import a DAG file:\n" + "\n".join(errors))
         if patience.is_over(parsed):
             raise StackError(
-                f"Airflow has parsed no DAG for {minutes(patience)} and lacks {', '.join(sorted(missing))}. "
+                f"Airflow has parsed no new DAG for {minutes(patience)}; missing: {', '.join(sorted(missing))}. "
                 "Look at `segue logs dag-processor`."
             )
         time.sleep(POLL_S)
 
 
 def wait_until_deferred(api: AirflowApi, dag_id: str) -> str:
-    """Wait until a running run of `dag_id` waits in its deferrable sensor.
+    """Wait until a run of `dag_id` is deferred in its sensor.
 
     Returns
     -------
     str
-        The run's id.
+        Id of the run.
 
     Raises
     ------
     StackError
-        If nothing has moved for `STILL_S`.
+        If there is no progress for `STILL_S`.
     """
     patience = Patience(STILL_S)
     while True:
@@ -109,22 +109,23 @@ def wait_until_deferred(api: AirflowApi, dag_id: str) -> str:
 
 
 def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
-    """Show a run until it ends.
+    """Show the tasks of a run until it ends.
 
     Parameters
     ----------
     api : AirflowApi
-        Where the run is.
+        API of the Airflow with the run.
     dag_id, run_id : str
-        Which run.
+        The run.
     console : rich.console.Console
-        Where to show it.
+        Console to print to.
 
     Raises
     ------
     StackError
-        If the run fails (the message has the end of the failed task's log), or if for `STILL_S` no task has
-        changed its state and no log has got a line. A run that waits for its turn moves with the run before it.
+        If the run fails; the message has the end of the failed task's log. Also if, for `STILL_S`, no task has
+        changed its state and no log has a new line. While the run waits for its turn, new lines in the log of any
+        running task count.
     """
     lines, patience = _TaskLines(dag_id, console), Patience(STILL_S)
     with lines.progress:
@@ -139,7 +140,7 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
             if patience.is_over((state, tasks, logs if any(logs.values()) else _work(api))):
                 raise StackError(
                     f"Nothing has moved in {dag_id} for {minutes(patience)}: no task has changed its state, and "
-                    "no log has a new line. The run goes on: look at it in the Airflow UI."
+                    "no log has a new line. The run continues: look at it in the Airflow UI."
                 )
             time.sleep(POLL_S)
     if state == "failed":
@@ -147,12 +148,12 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
 
 
 def minutes(patience: Patience) -> str:
-    """Name the time after which a wait ends, for a message."""
+    """Return the time after which a wait ends, as text."""
     return f"{patience.still_s / 60:.0f} minutes"
 
 
 def _work(api: AirflowApi) -> list[tuple[str, str, str]]:
-    """Return the newest log line of every task that runs, of whatever DAG."""
+    """Return the newest log line of every running task of every DAG."""
     return [
         (dag_id, run_id, _newest_log_line(api, dag_id, run_id, task)) for dag_id, run_id, task in api.running()
     ]
@@ -175,6 +176,6 @@ def _why_it_failed(api: AirflowApi, dag_id: str, run_id: str, tasks: list[TaskSt
 
 
 def _text_lines(api: AirflowApi, dag_id: str, run_id: str, task: TaskState) -> list[str]:
-    """Return the lines of a log without empty ones and without Airflow's fold marks."""
+    """Return the lines of a log, without empty lines and Airflow's fold marks."""
     lines = (line.strip() for line in api.log_lines(dag_id, run_id, task))
     return [line for line in lines if line and not line.startswith("::")]

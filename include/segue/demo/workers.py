@@ -1,4 +1,4 @@
-"""Processes that share a list of jobs, and leave nothing behind however the work ends."""
+"""Processes that share a list of jobs. All of them end with the call."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ Result = TypeVar("Result")
 def run_in_processes(
     job: Callable[[Item], Result], items: list[Item], workers: int | None = None
 ) -> Iterator[Result]:
-    """Do a job for every item; yield the results as they come.
+    """Run a job for every item, and yield the results as they come.
 
     Parameters
     ----------
     job
-        Can be pickled: a function of a module, or a `functools.partial` of one.
+        A function that can be pickled: a function of a module, or a `functools.partial` of one.
     workers
         Number of processes; default one for each core.
 
     Raises
     ------
     CorpusError
-        If a process is killed. An exception of a job is raised as it is; jobs not yet begun are not done.
+        If a process is killed. An exception of a job is raised unchanged, and no further job begins.
     """
-    # Spawned, not forked: the caller may run threads.
+    # Spawn, not fork: the caller may run threads.
     executor = ProcessPoolExecutor(
         max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),
@@ -47,14 +47,14 @@ def run_in_processes(
     except BrokenProcessPool as error:
         raise CorpusError(
             "A process that rendered the sample corpus was killed, perhaps for lack of memory. Run the command "
-            "again; it continues where it stopped."
+            "again. It continues where it stopped."
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 
 
 def _start() -> None:
-    """Leave Ctrl-C to the parent, and end when the parent is killed: a worker would wait for work for ever."""
+    """Ignore Ctrl-C, which is for the parent. End if the parent is killed, instead of waiting for work forever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def end_with_parent() -> None:

@@ -34,7 +34,7 @@ def majority(data: Dataset, evaluation: GenreEvaluation) -> GenreEvaluation:
 
 
 def guessing(evaluation: GenreEvaluation, *, seed: int) -> GenreEvaluation:
-    """Assign a model's predictions to the tracks at random, as if the model had heard nothing.
+    """Assign a model's predictions to the tracks at random, as if the model did not know the features.
 
     Even random predictions have a higher macro F1 than `majority`, so this is the harder baseline.
 

@@ -1,6 +1,6 @@
-"""What the search chooses from: classifiers of MLlib, scalings, feature families, and their parameters.
+"""The choices of the search: classifiers of MLlib, scalings, feature families, and their parameters.
 
-A choice is a flat mapping of names to numbers and strings, so a study, MLflow and a log can store it.
+A choice is a flat mapping from names to numbers and strings. So a study, MLflow and a log can store it.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ NAMES: Final[Mapping[str, str]] = {
 """Names of the classifiers in a log."""
 
 FAST: Final = tuple(kind for kind in DEFAULTS if kind != "boosted")
-"""Boosted trees take long: MLlib fits them one after the other, once for each genre. Only a wide search tries
-them."""
+"""All classifiers except boosted trees. Boosted trees take long, because MLlib fits them one after the other, once
+for each genre. Only a wide search tries them."""
 
 ONE_VS_REST: Final = ("svc", "boosted")
-"""Classifiers of two classes, which are fitted once for each genre."""
+"""Binary classifiers. They are fitted once for each genre."""
 
 ONE_VS_REST_GENRES: Final = 50
 """With more genres, one trial of these classifiers would take the whole budget."""
@@ -62,8 +62,8 @@ FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
 authors published."""
 
 TIMBRE_HALVED: Final = "all, timbre halved"
-"""All families, with those of timbre at half their scale. Timbre shows who plays, which says less about the genre
-than what is played."""
+"""All families, with those of timbre at half their scale. Timbre shows who plays. What is played says more about
+the genre."""
 
 SCALINGS: Final = ("standard", "robust", "squashed")
 
@@ -99,7 +99,7 @@ def default_choice(kind: str) -> Choice:
 
 
 def affordable(kinds: Sequence[str], n_genres: int) -> list[str]:
-    """Return the classifiers of `kinds` that do not take too long with so many genres."""
+    """Return the classifiers of `kinds` that do not take too long with `n_genres` genres."""
     return [kind for kind in kinds if n_genres <= ONE_VS_REST_GENRES or kind not in ONE_VS_REST]
 
 

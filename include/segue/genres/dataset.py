@@ -31,13 +31,13 @@ METADATA_COLUMNS = ("artist", "language", "year", "partition_date")
 """Columns that the evaluation and the report use, if the tracks have them."""
 
 MIN_TRACKS = 10
-"""A genre with fewer tracks is left out: its parts would be empty or too small to measure anything."""
+"""A genre with fewer tracks is left out, because its parts would be empty or too small to measure anything."""
 
 PARTITION_TRACKS = 5_000
-"""Number of tracks that justifies one more Spark partition."""
+"""The dataset gets one more Spark partition per this many tracks, up to the default parallelism."""
 
 MIN_ARTISTS = 5
-"""A genre with fewer artists is split by track: split by artist, all of it could fall into one part."""
+"""A genre with fewer artists is split by track. If it were split by artist, all of it could fall into one part."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Dataset:
     Parameters
     ----------
     tracks : DataFrame
-        A row a track:
+        One row per track:
 
         - ``track_id``, ``genre``;
         - ``features``: a vector;
@@ -56,7 +56,7 @@ class Dataset:
         - ``part``: train, validation or test;
         - those of `METADATA_COLUMNS` that the source has.
 
-        The rows below it are cached with features in single precision, which needs half the memory.
+        The rows that it is computed from are cached, with features in single precision. This halves the memory.
     genres : sequence of str
         The classes, in the order of ``label``.
     families : mapping of str to sequence of int
@@ -89,7 +89,7 @@ def prepare_dataset(
     Parameters
     ----------
     tracks : DataFrame
-        It is read twice. Its columns are:
+        This function reads it twice. Its columns are:
 
         - ``track_id``, ``genre``, ``artist``;
         - ``features``: array of numbers;
@@ -99,8 +99,8 @@ def prepare_dataset(
     families : mapping of str to sequence of int
         Positions of each feature family in the vector.
     split_by_track : collection of str
-        Genres that earlier trainings split by track. They are split by track again, because another division
-        would put earlier test tracks into the training part.
+        Genres that earlier trainings split by track. They are split by track again. Otherwise earlier test tracks
+        would come into the training part.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def prepare_dataset(
     by_track = [genre for genre in kept if genre in split_by_track or _must_split_by_track(by_genre[genre], parts)]
     total = sum(sizes[genre] for genre in kept)
     weights = class_weights({genre: sizes[genre] for genre in kept})
-    # Every iteration of every classifier runs one task a partition, so a small table is fastest with one
+    # Every iteration of every classifier runs one task per partition, so a small table is fastest with one
     # partition.
     partitions = min(tracks.sparkSession.sparkContext.defaultParallelism, 1 + total // PARTITION_TRACKS)
     session = tracks.sparkSession
@@ -217,7 +217,7 @@ def _screen(tracks: DataFrame) -> DataFrame:
     artist = sf.lower(sf.trim("artist"))
     names = sf.create_map(*(sf.lit(each) for pair in SPLIT_NAMES.items() for each in pair))
     kept = [name for name in METADATA_COLUMNS if name in tracks.columns and name != "artist"]
-    # `finite` is computed before the window function, so that a mere count does not sort the features.
+    # `finite` is computed before the window function. Otherwise even a count would sort the features.
     return tracks.withColumn("finite", sf.coalesce(finite, sf.lit(False))).select(
         "track_id",
         "genre",

@@ -23,7 +23,7 @@ TOP_K = 3
 BINS = 10
 
 UNKNOWN_GENRE = "(another)"
-"""Stands for a prediction that is not among the genres evaluated: an older model may know others."""
+"""The class of a prediction that is not among the evaluated genres. An older model may know other genres."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class GenreEvaluation:
     genres : sequence of str
         The classes, in the order of the columns of `probabilities`.
     tracks : pandas.DataFrame
-        A row a track, sorted by ``track_id``: ``track_id``, the true ``genre``, and the columns to slice by.
+        One row per track, sorted by ``track_id``: ``track_id``, the true ``genre``, and the columns to slice by.
     probabilities : ndarray of float64, shape (n_tracks, n_genres)
     """
 
@@ -136,7 +136,7 @@ class GenreEvaluation:
         return self.where(~self.tracks["genre"].isin(genres).to_numpy())
 
     def by_slice(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Compute the metrics of each language, decade, and whether the model was trained on the artist.
+        """Compute the metrics by language, by decade, and by whether the model was trained on the artist.
 
         Returns
         -------
@@ -163,7 +163,7 @@ class GenreEvaluation:
 def evaluate(
     model: PipelineModel, test: DataFrame, genres: Sequence[str], training_artists: set[str]
 ) -> GenreEvaluation:
-    """Let a model predict the genres of the test tracks.
+    """Predict the genres of the test tracks with a model.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def evaluate(
     rows = model.transform(test).select("track_id", "genre", *kept, "probabilities").toPandas()
     rows = rows.sort_values("track_id", ignore_index=True)
     own = np.array(rows["probabilities"].to_list(), dtype=np.float64)
-    # MLlib gives no probabilities for the last genres if the training part had no track of them.
+    # MLlib returns no probabilities for the last genres if the training part had no track of them.
     columns = pd.DataFrame(own, columns=known[: own.shape[1]]).reindex(columns=list(genres), fill_value=0.0)
     tracks = _with_slices(rows.drop(columns="probabilities"), training_artists)
     return GenreEvaluation(genres, tracks, columns.to_numpy())
@@ -222,7 +222,7 @@ def compare(one: GenreEvaluation, other: GenreEvaluation, seed: int = 0) -> Diff
     Parameters
     ----------
     one, other : GenreEvaluation
-        Of the same tracks.
+        Evaluations on the same tracks.
     seed : int
         Seed of the bootstrap.
 
@@ -246,7 +246,7 @@ def compare(one: GenreEvaluation, other: GenreEvaluation, seed: int = 0) -> Diff
 def bootstrap_weights(tracks: pd.DataFrame, seed: int) -> Iterator[NDArray[np.float64]]:
     """Draw artists with replacement.
 
-    If the model was trained on an artist, the genre was split by track, and the artist's tracks are drawn one by
+    If the model was trained on an artist, the genre was split by track. The artist's tracks are then drawn one by
     one.
 
     Parameters
@@ -271,7 +271,7 @@ def bootstrap_weights(tracks: pd.DataFrame, seed: int) -> Iterator[NDArray[np.fl
 
 
 def _accuracy_and_macro_f1(evaluation: GenreEvaluation, weights: NDArray[np.float64]) -> tuple[float, float]:
-    """Compute accuracy, and macro F1 over the genres of the tracks with a weight above 0."""
+    """Compute accuracy, and macro F1 over the genres that have tracks with a weight above 0."""
     n = len(evaluation.genres)
     support = np.bincount(evaluation.truth, weights=weights, minlength=n)
     predicted = np.bincount(evaluation.predicted, weights=weights, minlength=n + 1)[:n]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
 
 MAX_TRACKS = 1_000
-"""Largest number of test tracks used. More tracks give a more exact and slower result."""
+"""Largest number of test tracks that are used. With more tracks, the result is more exact but takes longer."""
 
 
 def by_family(model: PipelineModel, data: Dataset, *, seed: int) -> dict[str, float]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 BATCH = 500
 
 ACKNOWLEDGED = WriteConcern(w=1, j=False)
-"""Do not wait until each write is on disk, which takes SecantusDB 12 ms a write. The next training or refit
-repeats a write that a crash has lost."""
+"""Do not wait until each write is on disk, because SecantusDB takes 12 ms for this. If a crash loses a write, the
+next training or refit repeats it."""
 
 
 def predict_missing_genres(
@@ -32,7 +32,7 @@ def predict_missing_genres(
 ) -> Predictions:
     """Write ``genre_predicted``, ``genre_probability`` and ``genre_model`` of tracks without a genre.
 
-    Tracks that the champion has already predicted are skipped, so a run after a kill does the rest.
+    Tracks that the champion has already predicted are skipped. So after a killed run, the next run does the rest.
 
     Parameters
     ----------

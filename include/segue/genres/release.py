@@ -73,7 +73,7 @@ def release(
     links: Mapping[str, str] | None = None,
     say: Say = print,
 ) -> tuple[Trained, ReleaseDecision]:
-    """Train a challenger, register it, and promote it if it is better than the champion beyond chance.
+    """Train a challenger, register it, and promote it if it is significantly better than the champion.
 
     If there is no usable champion, the challenger has to be better than guessing.
 
@@ -98,7 +98,7 @@ def release(
     Raises
     ------
     TrainingError
-        As `train`; also if the challenger is no better than guessing and there is no champion.
+        As `train`; also if the challenger is not better than guessing and there is no champion.
     """
     versions = [version for version in registry.versions() if version.name == MODEL_NAME]
     champion = registry.champion(MODEL_NAME)
@@ -146,10 +146,11 @@ def compare_with_rival(
     Parameters
     ----------
     challenger, rival : GenreEvaluation
-        Of the same tracks.
+        Evaluations on the same tracks.
     rival_name : str
     resplit : collection of str
-        Genres whose test tracks the rival may have been trained on, see `resplit_genres`. They are left out.
+        Genres whose test tracks the rival may have been trained on, see `resplit_genres`. These genres are left
+        out.
     seed : int
         Seed of the bootstrap.
 
@@ -177,15 +178,16 @@ def compare_with_rival(
 def resplit_genres(champion: Version, data: Dataset) -> set[str]:
     """Return the genres that are divided differently than when the champion was trained.
 
-    A genre counts if it was split by artist then and is split by track now, or the reverse. The champion may have
-    been trained on test tracks of such a genre. It was trained on no track of a genre that it does not know.
+    A genre is returned if it was split by artist then and is split by track now, or the reverse. The champion may
+    have been trained on test tracks of such a genre. Genres that the champion does not know are not returned,
+    because it was trained on none of their tracks.
     """
     known = set(json.loads(champion.tags.get("genres", "[]"))) & set(data.genres)
     return known & (set(_split_by_track(champion)) ^ set(data.split_by_track))
 
 
 def reason_not_to_refit(registry: Registry, data_versions: Mapping[str, str]) -> str | None:
-    """Return the reason why fitting the champion's choice again would be pointless, or None if it would not.
+    """Return the reason why it is pointless to fit the champion's choice again, or None if it is useful.
 
     Parameters
     ----------
@@ -218,7 +220,7 @@ def figures(trained: Trained, decision: ReleaseDecision) -> TrainedModel:
 
 
 def _evaluate_champion(champion: Version, trained: Trained, say: Say) -> GenreEvaluation | None:
-    """Evaluate the champion on the same test tracks; return None, and say why, if that is impossible."""
+    """Evaluate the champion on the same test tracks. If that is impossible, say why and return None."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -247,7 +249,7 @@ def _split_by_track(version: Version) -> list[str]:
 
 
 def _past_choices(versions: Sequence[Version], champion: Version | None) -> list[Choice]:
-    """Return the distinct choices of the champion and of the latest versions, the champion's first."""
+    """Return the distinct choices of the champion and of the latest versions. The champion's comes first."""
     champion_first = sorted(versions, key=lambda version: champion is None or version.number != champion.number)
     choices = [json.loads(each.tags["choice"]) for each in champion_first if "choice" in each.tags]
     return [choice for i, choice in enumerate(choices) if choice not in choices[:i]][:MAX_PAST_CHOICES]

@@ -15,7 +15,7 @@ CHANCES = 2**20
 
 
 class Resampled(Estimator[Any]):
-    """Fit a classifier on rows that are repeated according to their weight; the result is the classifier's model.
+    """Fit a classifier on rows that are repeated according to their weight, and return the classifier's model.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ class Resampled(Estimator[Any]):
 def resampled(tracks: DataFrame, seed: int) -> DataFrame:
     """Repeat each row as often as its weight says.
 
-    The fraction of a weight is the probability of one more copy: a row of weight 2.3 becomes three rows with
-    probability 0.3, else two.
+    The fractional part of a weight is the probability of one more copy. For example, a row of weight 2.3 becomes
+    three rows with probability 0.3, and two rows otherwise.
 
     Parameters
     ----------

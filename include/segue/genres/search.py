@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 MAX_FIRST_FAILURES = 3
-"""Number of failed trials, before any trial has completed, that ends the search: the cause is not the choice."""
+"""If this many trials fail before any trial has completed, the search ends. The cause is then not the choice."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Budget:
     Parameters
     ----------
     trials : int
-        Number of trials. Completed and pruned trials of earlier processes count, failed trials of this process
-        count too.
+        Number of trials. Completed and pruned trials of earlier processes count, and so do failed trials of this
+        process.
     minutes : float
         Time for this process. A running trial is completed, unless its next step would exceed the time.
     """
@@ -60,7 +60,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What a search chooses from.
+    """The set of choices that a search can make.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class SearchSpace:
     def first_choices(self, families: Sequence[str]) -> list[Choice]:
         """List the choices that are tried before the sampler proposes any.
 
-        They are the past choices, each classifier with its defaults (after the third, a larger kernel machine),
-        and logistic regression that hardly regularizes.
+        They are the past choices, then each classifier with its defaults, and then logistic regression with hardly
+        any regularization. A larger kernel machine follows the third default.
 
         Parameters
         ----------
@@ -137,7 +137,8 @@ def search(
     space = space or SearchSpace()
     families = list(classifiers.family_sets(data.families))
     if not study.trials:
-        # Only as many as the budget allows: a trial that is enqueued again after a kill comes after all of them.
+        # Enqueue only as many as the budget allows. A trial that is enqueued again after a kill comes after all of
+        # them.
         for choice in space.first_choices(families)[: budget.trials]:
             study.enqueue_trial(dict(choice), skip_if_exists=True)
     enqueue_killed(study)
@@ -247,7 +248,7 @@ class _Search:
             return list(pool.map(predict, rung))
 
     def _prune(self, trial: Trial, began_s: float) -> None:
-        """Give up a trial after a rung if it is poor, or if the next rung would take longer than the time left."""
+        """Prune a trial after a rung if it is poor, or if the next rung would take longer than the time left."""
         import optuna
 
         out_of_time = began_s + (1 + self.plan.growth) * (time.monotonic() - began_s) > self.ends_s
@@ -266,7 +267,7 @@ class _Search:
 
 
 def _parallel_fits(tracks: DataFrame) -> int:
-    """Return how many fits the cores can run at the same time; each fit runs one task a partition."""
+    """Return how many fits the cores can run at the same time. Each fit runs one task per partition."""
     return max(1, tracks.sparkSession.sparkContext.defaultParallelism // tracks.rdd.getNumPartitions())
 
 
@@ -310,6 +311,7 @@ def _score(predictions: pd.DataFrame, n_genres: int) -> tuple[float, float]:
     predicted = predictions["prediction"].to_numpy().astype(np.int64)
     f1 = f1_score(truth, predicted, average="macro", zero_division=0)
     scores = np.array(predictions["scores"].to_list())
-    # MLlib gives no score to the last genres if it was fitted on no track of them, as in a sample of rare genres.
+    # MLlib returns no scores for the last genres if it was fitted on no track of them. This happens in a sample,
+    # if the genres are rare.
     missing = n_genres - scores.shape[1]
     return float(f1), fit_temperature(np.pad(scores, ((0, 0), (0, missing)), constant_values=scores.min()), truth)

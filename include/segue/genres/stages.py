@@ -32,7 +32,7 @@ class _Stage(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable[Any],
 class FourierFeatures(_Stage, HasSeed):
     """Map vectors so that their dot products approximate a Gaussian kernel (Rahimi and Recht, 2007).
 
-    A linear model on the result approximates a kernel machine. Its cost grows with the number of tracks, and not
+    A linear model on the result approximates a kernel machine. The cost grows with the number of tracks, and not
     with the square of that number.
 
     Parameters
@@ -46,8 +46,8 @@ class FourierFeatures(_Stage, HasSeed):
     seed : int
         Seed of the random directions. The directions are not saved; each process draws them from this seed.
     orthogonal : bool, default=False
-        Draw orthogonal directions (Yu et al., 2016): a closer approximation at the same length. Models saved
-        before this option existed have False.
+        Draw orthogonal directions (Yu et al., 2016). The approximation is then closer at the same length. Models
+        that were saved before this option existed have False.
     """
 
     gamma: Param[float] = Param(
@@ -127,7 +127,7 @@ def _directions(
 def _orthogonal(random: np.random.RandomState, n: int) -> NDArray[np.float64]:
     """Draw n orthogonal directions, with lengths distributed as those of Gaussian vectors."""
     q, r = np.linalg.qr(random.standard_normal((n, n)))
-    signs = np.where(np.diag(r) < 0, -1.0, 1.0)  # LAPACK leaves the signs open
+    signs = np.where(np.diag(r) < 0, -1.0, 1.0)  # LAPACK does not define the signs
     rotation: NDArray[np.float64] = q * signs * np.sqrt(random.chisquare(n, n))
     return rotation
 
@@ -210,7 +210,7 @@ def _shares(odds: Column) -> Column:
 
 
 def _let(value: Column, use: Callable[[Column], Column]) -> Column:
-    """Evaluate `value` once for each row; inside a lambda, Spark evaluates it for each element."""
+    """Evaluate `value` once for each row. Inside a lambda, Spark would evaluate it for each element."""
     return sf.transform(sf.array(value), use)[0]
 
 

@@ -13,7 +13,7 @@ KEPT_STUDIES = 100
 """Number of studies kept for each DAG: about three months of nightly runs, as many as its reports."""
 
 STARTUP_TRIALS = 10
-"""Number of trials before TPE (Bergstra et al., 2011) starts to model; the choices tried first count."""
+"""Number of trials before TPE (Bergstra et al., 2011) starts to model. It includes the choices tried first."""
 
 OUT_OF_TIME = "late"
 """User attribute of a trial that was good enough to continue but was pruned because the time was up."""
@@ -60,7 +60,7 @@ def _delete_old_studies(storage: str, name: str) -> None:
     of_dag = name.partition("/")[0] + "/"
     oldest_first = [each for each in optuna.get_all_study_names(storage) if each.startswith(of_dag)]
     for old in oldest_first[:-KEPT_STUDIES]:
-        if old != name:  # an old run that was cleared opens its own study again
+        if old != name:  # an old run that was cleared opens its own study again: keep it
             optuna.delete_study(study_name=old, storage=storage)
 
 
@@ -92,7 +92,7 @@ def best_trial(study: Study) -> FrozenTrial:
 
 
 def failed_trials(study: Study) -> list[FrozenTrial]:
-    """Return the trials that ended with an error, without those that a kill ended."""
+    """Return the trials that ended with an error, but not those that a kill ended."""
     from optuna.trial import TrialState
 
     return [
@@ -123,12 +123,12 @@ def describe(trial: FrozenTrial) -> str:
 
 
 def enqueue_again(study: Study, trial: FrozenTrial) -> None:
-    """Enqueue the choice of a trial again, even if a kill ended it before it had asked for all its parameters."""
+    """Enqueue the choice of a trial again, even if a kill ended the trial before it had all its parameters."""
     study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
 
 
 def enqueue_killed(study: Study) -> None:
-    """Enqueue the trials again that were running when an earlier process was killed, and mark these as failed."""
+    """Mark as failed the trials that were running when an earlier process was killed, and enqueue them again."""
     from optuna.trial import TrialState
 
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 OTHERS = "others"
-"""Family of the columns whose name does not begin with the name of one of FMA's families."""
+"""Family of the columns whose names do not begin with the name of one of FMA's families."""
 
 TRACK_ID = "track_id"
 
@@ -80,12 +80,12 @@ def read(path: Path, label: str, group: str | None = None) -> FeatureTable:
     Parameters
     ----------
     path : Path
-        A ``.csv``, ``.tsv`` or ``.parquet`` file with a row a track. Every numeric column is a feature, except
+        A ``.csv``, ``.tsv`` or ``.parquet`` file with one row per track. Every numeric column is a feature, except
         `label`, `group`, ``track_id`` and columns without a name.
     label : str
         Column that the model learns to predict.
     group : str, optional
-        Column whose values must not be in two parts, such as the artist.
+        Column such as the artist. Rows with the same value in it must be in the same part.
 
     Returns
     -------

@@ -77,7 +77,7 @@ class Trained:
     model : PipelineModel
         From ``features`` to ``predicted_genre`` and ``probabilities``.
     evaluation : GenreEvaluation
-        Of `model` on the test part.
+        Evaluation of `model` on the test part.
     rivals : mapping of str to GenreEvaluation
         The baselines, and the champion if there is a usable one, on the same tracks.
     search_cpu_s, search_s : float

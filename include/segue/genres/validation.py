@@ -1,7 +1,7 @@
-"""How a choice is validated: by cross-validation on a small corpus, on the validation part of a large one.
+"""Validate a choice: by cross-validation on a small corpus, and on the validation part of a large corpus.
 
-The validation part of a small corpus is too small to tell good choices from lucky ones. On a large corpus it is
-large enough, and one fit a choice costs less than several.
+The validation part of a small corpus is too small to distinguish good choices from lucky ones. In a large corpus
+it is large enough, and one fit per choice costs less than several.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ MAX_CROSS_VALIDATED_TRACKS = 10_000
 """With fewer tracks to learn from, choices are cross-validated."""
 
 FOLD_REDUCTION = 2
-"""With cross-validation, one of so many trials continues after half of the folds."""
+"""With cross-validation, one in this many trials continues after half of the folds."""
 
 SAMPLE_REDUCTION = 4
 """Without cross-validation, trials run on growing samples of the training part (successive halving, Jamieson and
-Talwalkar, 2016). Each sample has this many times the tracks of the one before, and one of so many trials
+Talwalkar, 2016). Each sample has this many times the tracks of the one before, and one in this many trials
 continues.
 
 The validation part is sampled too, this many times as densely as the training part. Otherwise most of the work on
@@ -50,11 +50,12 @@ class ValidationPlan:
         The rungs of successive halving. The folds of a rung can be fitted at the same time. After each rung but
         the last, poor trials are pruned.
     reduction : int
-        One of so many trials continues after a rung.
+        One in this many trials continues after a rung.
     growth : int
-        How many times as long a rung takes as the one before.
+        A rung takes this many times as long as the one before.
     pooled : bool
-        Whether a trial is scored on the predictions of all its rungs so far, or of the last rung alone.
+        If true, a trial is scored on the predictions of all its rungs so far. If false, it is scored on those of
+        the last rung alone.
     """
 
     rungs: Sequence[Sequence[Fold]]
@@ -132,7 +133,7 @@ def _folds(data: Dataset, assigned: Mapping[str, int]) -> list[Fold]:
 
 
 def sample_shares(tracks: int) -> list[float]:
-    """Return the shares of the training part that the rungs use, for a part of so many tracks.
+    """Return the shares of the training part that the rungs use, if the part has this many tracks.
 
     Examples
     --------

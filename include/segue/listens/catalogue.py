@@ -31,9 +31,9 @@ def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
 
 
 class LiveCatalogue:
-    """The newest index. A thread looks every half minute whether days of the corpus have been announced.
+    """The newest index. Every half minute, a thread looks whether days of the corpus have been announced.
 
-    It does not count the tracks instead: some document servers read the whole collection to count it.
+    The thread does not count the tracks, because some document servers read the whole collection to count it.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ def send(producer: KafkaProducer, dead_letters_topic: str, letters: list[DeadLet
     Raises
     ------
     KafkaError
-        If Kafka has not acknowledged one.
+        If Kafka has not acknowledged one of them.
     """
     sent = [
         producer.send(dead_letters_topic, key=dead.name.encode(), value=dead.value, headers=headers(dead))

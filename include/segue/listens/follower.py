@@ -1,8 +1,8 @@
 """Follow the topic of listens and store its events in MongoDB.
 
-At least once and idempotent: offsets are committed after MongoDB has journaled the events, and the dead-letter
-topic the unreadable ones. An event that comes again changes nothing. While Kafka or MongoDB is away, the follower
-waits.
+Events are processed at least once. Offsets are committed only after MongoDB has journaled the events and Kafka has
+acknowledged the dead letters of the unreadable ones. An event that comes again changes nothing. While Kafka or
+MongoDB is away, the follower waits.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 GROUP = "segue-listen-store"
 BATCH = 500
 FETCH_BYTES, FETCH_MS = 64 * 1024, 200
-"""Kafka answers when it has so many bytes, or after so long: single listens would keep MongoDB busy."""
+"""Kafka answers when it has this many bytes, or after this time: single listens would keep MongoDB busy."""
 RETRY_S = 1.0
 LAG_EVERY_S = 5.0
 
 
 class Follower:
-    """A thread that reads the topic of listens into the collection, which it first brings into today's form.
+    """A thread that reads the topic of listens into the collection. It first migrates it to the current form.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Follower:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop after the batch at hand."""
+        """Stop after the current batch."""
         self._stopping.set()
         self._thread.join()
 
@@ -71,11 +71,11 @@ class Follower:
         while not self._stopping.is_set():
             try:
                 self._follow()
-            except Exception as error:  # of any kind: nobody would notice that the thread has ended
-                # No offset of the batch at hand was committed, so the next round reads it again.
+            except Exception as error:  # of any kind, because nobody would notice that the thread has ended
+                # No offset of the current batch was committed, so the next round reads it again.
                 if self.error is None or not self.error.startswith(type(error).__name__):
                     known = isinstance(error, (KafkaError, PyMongoError))
-                    # Once, not at every attempt.
+                    # Log the error once, not at every attempt.
                     log.warning("The store of listens waits: %s", error, exc_info=None if known else error)
                 self.error = f"{type(error).__name__}: {error}"
                 self._stopping.wait(RETRY_S)
@@ -101,7 +101,7 @@ class Follower:
                 self.error = f"There is no topic {topic!r}"
                 self._stopping.wait(RETRY_S)
                 return
-            consumer.assign(partitions)  # the one reader of its group needs no rebalancing
+            consumer.assign(partitions)  # the group has only one reader, so it needs no rebalancing
             self.error, looked = None, 0.0
             while not self._stopping.is_set():
                 records = [record for batch in consumer.poll(timeout_ms=1_000).values() for record in batch]
@@ -113,7 +113,7 @@ class Follower:
                     self.lag = sum(end - consumer.position(partition) for partition, end in ends.items())
                     looked = time.monotonic()
                     if consumer.partitions_for_topic(topic) != numbers:
-                        return  # partitions were added, or the topic made anew: begin again with these
+                        return  # partitions were added, or the topic was created again: start again
         finally:
             consumer.close()
 

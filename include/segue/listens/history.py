@@ -1,4 +1,4 @@
-"""What a listener has played of the corpus: what recommendations are made from."""
+"""What a listener has played of the corpus. Recommendations are made from this history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segue.listens.events import Listen
 from segue.listens.removals import user_key
 
 KEPT_LISTENS = 500_000
-"""Listens kept in memory: some 100 MB. A listener who has more than that is kept alone."""
+"""Number of listens kept in memory, some 100 MB. If one listener has more, memory holds only this listener's."""
 
 KEPT_S = 300.0
 """After so many seconds a listener's history is read again, because other processes write to MongoDB too."""
@@ -58,7 +58,7 @@ class HistoryCache:
 
     def __init__(self, read: Callable[[str], History]) -> None:
         self._read = read
-        self._kept: OrderedDict[str, History] = OrderedDict()  # by the user's key among the removals
+        self._kept: OrderedDict[str, History] = OrderedDict()  # by `user_key`
         self._kept_listens = 0
 
     def of(self, user_name: str) -> History:
@@ -82,7 +82,7 @@ class HistoryCache:
                 self._kept_listens += kept.add(event.track_id, event.listened_at)
 
     def forget(self, user_keys: Iterable[str] | None = None) -> None:
-        """Drop the histories of the given users, by their keys among the removals, or all; they are read again."""
+        """Drop the histories of some users, given by `user_key`, or of all. They are read again when needed."""
         for key in list(self._kept) if user_keys is None else user_keys:
             if (kept := self._kept.pop(key, None)) is not None:
                 self._kept_listens -= len(kept)

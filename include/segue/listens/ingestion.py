@@ -1,4 +1,4 @@
-"""Bring listens from Kafka into the lake: the messages between two offsets, each event once, in its own day."""
+"""Write listens from Kafka to the lake: the messages between two offsets, each event once and in its own day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
-    """Find the messages that the table lacks: from the offsets that it has noted up to the end of the topic.
+    """Find the messages that the table lacks: from the offsets noted in the table to the end of the topic.
 
     A topic that was deleted and created anew may end before a noted offset. It is then read from its beginning.
     """
@@ -46,7 +46,7 @@ def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataF
 
 
 def events_of(decoded: DataFrame, removed: DataFrame) -> DataFrame:
-    """Keep the first message of each event that has not been taken back, with its day.
+    """Keep the first message of each event that has not been taken back, and add its day.
 
     Parameters
     ----------
@@ -113,8 +113,9 @@ def ingest(
     removed
         What users have taken back: ``key``, ``removed_at``.
     rebuild
-        None takes what is new. A first and a last day (None: unbounded) replace those days by what Kafka holds of
-        them. Rows that only the table has are kept, because Kafka may have deleted their messages.
+        If None, only new messages are read. If it is a first and a last day (None: unbounded), these days are
+        replaced by what Kafka holds of them. Rows that only the table has are kept, because Kafka may have deleted
+        their messages.
 
     Returns
     -------

@@ -1,7 +1,8 @@
-"""The table ``listens`` of the lake: one row an event, partitioned by the day of listening (UTC).
+"""The table ``listens`` of the lake: one row per event, partitioned by the day of listening (UTC).
 
-Which Kafka offsets it holds stands in the commit that wrote them (Delta's ``userMetadata``): data and offsets
-become visible together or not at all, so a run that was killed at any moment is simply run again.
+Each commit that writes rows from Kafka also notes the offsets that the table has reached (Delta's
+``userMetadata``). So data and offsets become visible together or not at all. A run that was killed at any moment
+is simply run again.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ SCHEMA: Final = f"{EVENT}, {DAY} date"
 
 _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _REBUILT: Final = "/rebuilt"
-"""Follows a topic's name, in which there is no slash, where offsets are those of rebuilt days only."""
+"""Suffix of the topic's name in a note whose offsets hold for rebuilt days only. A topic's name has no slash."""
 _MANY_DAYS: Final = 366
 _VERSIONS_KEPT: Final = timedelta(days=6)
-"""`ListensTable.vacuum` removes what is a day older."""
+"""Versions up to this age are read. `ListensTable.vacuum` deletes files that are one day older."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,17 @@ class ListensTable:
 
     @property
     def location(self) -> str:
-        """Where the table is."""
+        """Path of the table."""
         return f"{self.uri}/{TABLE}"
 
     def exists(self) -> bool:
-        """Tell whether anything has been written yet."""
+        """Return whether anything has been written yet."""
         from delta.tables import DeltaTable
 
         return bool(DeltaTable.isDeltaTable(self.spark, self.location))
 
     def delta(self) -> DeltaTable:
-        """Open the table, making it if it does not exist yet; one of an earlier version gets the new columns."""
+        """Open the table. Create it if it does not exist yet, and add the columns that an older table lacks."""
         from delta.tables import DeltaTable
 
         if not self.exists():
@@ -79,7 +80,7 @@ class ListensTable:
         return self.delta().toDF()
 
     def offsets(self, topic: str) -> Offsets:
-        """Read how far the table follows a topic: partition to the next offset; empty if that is not known."""
+        """Read the next offset of each partition, up to which the table follows a topic; empty if not known."""
         if not self.exists():
             return Offsets({})
         commits = self.delta().history().where("userMetadata is not null").orderBy("version", ascending=False)
@@ -90,20 +91,20 @@ class ListensTable:
         return Offsets({})
 
     def until(self, topic: str, ends: Offsets, now: Offsets) -> tuple[DataFrame, Offsets] | None:
-        """Read the newest version that holds nothing of a topic beyond some offsets.
+        """Read the newest version of the table that holds nothing of a topic from some offsets on.
 
         Parameters
         ----------
         topic, ends
-            Partition to the offset after the last that may be in it.
+            The topic, and by partition the offset after the last one that the version may hold.
         now
-            Where the topic ends by now. A version that has noted more is of a topic that was there before this one
-            and holds nothing of this.
+            Where the topic ends now. If a version has noted higher offsets, they are those of an earlier topic of
+            the same name. Such a version holds nothing of the present topic.
 
         Returns
         -------
         tuple of (DataFrame, Offsets), or None
-            The rows, and how far they follow the topic; None if there is no such version any more.
+            The rows, and the offsets up to which they follow the topic; None if there is no such version any more.
         """
         if not self.exists():
             return None
@@ -133,29 +134,31 @@ class ListensTable:
         return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
 
     def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Mapping[int, int]) -> None:
-        """Insert the events that the table has not got, and note the offsets, in one commit.
+        """Insert the events that the table does not have, and note the offsets, in one commit.
 
         Parameters
         ----------
         events
             Rows of `SCHEMA`, each event once.
         days
-            The days that occur in them.
+            The days that occur in `events`.
         topic, ends
-            How far the table follows the topic after this.
+            The topic, and the offsets up to which the table follows it afterwards.
         """
         same = "new.event_id = old.event_id AND new.listened_on = old.listened_on"
-        if days and len(days) <= _MANY_DAYS:  # so that only these partitions are read
+        if days and len(days) <= _MANY_DAYS:  # then Delta reads only these partitions
             same += f" AND old.{DAY} IN ({_literals(days)})"
-        table = self.delta()  # made before the note: a kill between the two must not leave offsets without rows
+        # Opened before the offsets are noted. Otherwise the commit that creates the table would note them, and a
+        # kill after it would leave offsets without rows.
+        table = self.delta()
         with self._noting(topic, ends):
             table.alias("old").merge(events.alias("new"), same).whenNotMatchedInsertAll().execute()
 
     def replace(self, events: DataFrame, days: Collection[date], topic: str, ends: Mapping[int, int]) -> None:
         """Replace whole days by `events`, in one commit.
 
-        Up to where the table follows the topic stays as it is: of other days it has no more than before. `ends` is
-        up to where `events` do, which is noted too, for :meth:`until`.
+        The offsets up to which the table follows the topic stay the same, because other days have no more than
+        before. The commit notes `ends`, the offsets up to which `events` follow it, separately for :meth:`until`.
         """
         self.delta()
         rows = events.repartition(DAY).write.format("delta").mode("overwrite")
@@ -163,7 +166,7 @@ class ListensTable:
             rows.option("replaceWhere", f"{DAY} IN ({_literals(days)})").save(self.location)
 
     def remove(self, keys: DataFrame) -> int:
-        """Delete what has been taken back.
+        """Delete the listens that have been taken back.
 
         Parameters
         ----------
@@ -184,11 +187,11 @@ class ListensTable:
         return count
 
     def vacuum(self) -> None:
-        """Delete files that no version of the last seven days needs: what was taken back is then gone for good."""
+        """Delete files that no version of the last seven days needs. This deletes removed listens for good."""
         self.delta().vacuum()
 
     def match(self, matches: DataFrame) -> None:
-        """Give the unmatched listens of some names their track.
+        """Write the matched tracks into the unmatched listens of some names.
 
         Parameters
         ----------
@@ -222,7 +225,7 @@ def mark_taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
     from pyspark.sql import functions as sf
 
     user = sf.concat(sf.lit("user:"), sf.sha2(listens["user_name"], 256))
-    # A version 1 event has no recording, which Python writes as "None".
+    # An event of version 1 has no recording. Python writes this as "None" in the key.
     recording = sf.coalesce(listens["recording_msid"], sf.lit("None"))
     listen = sf.concat_ws("/", user, listens["listened_at"].cast("string"), recording)
     event = sf.concat(sf.lit("event:"), listens["event_id"])
@@ -241,7 +244,7 @@ def taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:
 
 
 def standing(listens: DataFrame, keys: DataFrame) -> DataFrame:
-    """Select the other listens; parameters as `mark_taken_back`."""
+    """Select the listens that were not taken back; parameters as `mark_taken_back`."""
     return mark_taken_back(listens, keys).where("not taken_back").drop("taken_back")
 
 

@@ -1,4 +1,4 @@
-"""Match a listen with a track of the corpus: by id, else by equal names, else by similar names.
+"""Match a listen with a track of the corpus: by id, otherwise by equal names, otherwise by similar names.
 
 The index is an object in memory, built from the catalogue. Hash tables find equal ids and names. For similar
 names, an inverted index of trigrams proposes candidates: the entries that share the rarest trigrams of the listen.

@@ -1,7 +1,10 @@
-"""Bring the collection `listens` into today's form: its indexes, and the documents of the version before.
+"""Migrate the collection `listens` to its current form: the indexes, and the documents of the previous version.
 
-The version before had two collections. `listens` had what the API shows, without `named`, `recordings`, `track_id`
-and `listener`. `plays` had what recommendations were made from: the matched listens, also those without names.
+The previous version had two collections:
+
+- `listens` had what the API shows. Its documents had no `named`, `recordings`, `track_id` and `listener`.
+- `plays` had what recommendations were made from: all matched listens, including those without names.
+
 Now `listens` has all of them.
 """
 
@@ -30,17 +33,17 @@ MIGRATED_AT_ONCE: Final = 500
 
 
 def prepare(database: Database[Document], say: Callable[[str], None] = log.info) -> None:
-    """Bring the collection and its indexes into today's form.
+    """Migrate the collection and its indexes to the current form.
 
-    The last index is made last, and documents of the form before are searched for only while it is missing or
-    `plays` is there. So a migration that was killed is taken up again, and one that is done costs two requests.
-    Several processes may migrate at the same time.
+    The last index is created last. Documents of the previous form are searched for only while this index is
+    missing or `plays` exists. So the next call continues a migration that was killed, and a finished one costs two
+    requests. Several processes may migrate at the same time.
 
     Parameters
     ----------
     database : pymongo.database.Database
     say : callable, optional
-        Gets a sentence about every few hundred documents of the form before.
+        Called with a sentence about every few hundred documents of the previous form.
     """
     listens = database[COLLECTION]
     *indexes, last = INDEXES
@@ -58,10 +61,10 @@ def prepare(database: Database[Document], say: Callable[[str], None] = log.info)
 
 
 def _rewrite(listens: Collection[Document], say: Callable[[str], None]) -> None:
-    """Write the documents of the form before anew, from their events."""
+    """Replace the documents of the previous form by documents made from their events."""
     done = 0
     for page in _pages(listens.find(OLD_FORM, batch_size=MIGRATED_AT_ONCE)):
-        # Neither one that has been removed since it was read, nor one that has been matched anew.
+        # Skip documents that have been removed or matched again since they were read.
         replaced = [ReplaceOne({"_id": each["_id"], **OLD_FORM}, document_of(event_of(each))) for each in page]
         listens.bulk_write(replaced, ordered=False)
         done += len(page)
@@ -69,7 +72,7 @@ def _rewrite(listens: Collection[Document], say: Callable[[str], None]) -> None:
 
 
 def _take_over(database: Database[Document], say: Callable[[str], None]) -> None:
-    """Copy the plays that `listens` has not got: mostly events of version 1, which have no names."""
+    """Copy the plays that `listens` does not have. Most are events of version 1, which have no names."""
     store, removals, done = ListenStore(database), Removals(database), 0
     try:
         for page in _pages(database[PLAYS].find(batch_size=MIGRATED_AT_ONCE)):
@@ -86,11 +89,11 @@ def _take_over(database: Database[Document], say: Callable[[str], None]) -> None
 
 
 def _event(play: Document) -> Listen:
-    """Make an event of a play, which has no names.
+    """Create an event from a play. A play has no names.
 
-    Where the play had names in Kafka, the API has not yet read its message. When it does, it stores the event with
-    its names, so the event without names must have another id. A history holds a track once for each second, so
-    the two do not count twice.
+    If the play had names in Kafka, the API has not read its message yet. When the API reads it, it stores the
+    event with its names, so the event without names must have another id. A history holds a track only once for
+    each second, so the two events do not count twice.
     """
     named = play.get("recording_msid") is not None
     return Listen(

@@ -1,4 +1,4 @@
-"""Make events of version 3 from what players say of plays: ids made of the names, and the track of the corpus."""
+"""Create events of version 3 from plays: derive the ids from the names, and match the track with the corpus."""
 
 from __future__ import annotations
 
@@ -35,39 +35,39 @@ class Play:
 
     @property
     def recording_msid(self) -> str:
-        """Id of the recording as named: the same names, whatever their case, give the same UUID."""
+        """Id derived from the names. The same names give the same UUID, in upper or lower case."""
         return recording_msid(self.artist_name, self.track_name, self.release_name)
 
 
 def recording_msid(artist: str, track: str, release: str | None) -> str:
-    """Make the id that stands for a recording of which only names are known, as MessyBrainz does."""
+    """Derive the id of a recording of which only the names are known, as MessyBrainz does."""
     named = json.dumps([artist.casefold(), track.casefold(), (release or "").casefold()])
     return str(uuid.uuid5(_MSID_NAMESPACE, named))
 
 
 def event_of(user_name: str, play: Play, index: TrackIndex, *, source: str | None = None) -> Listen:
-    """Make the event of a play.
+    """Create the event of a play.
 
     Parameters
     ----------
     user_name
-        Whose play it is.
+        The listener.
     play
-        What the player said.
+        The play as the player reported it.
     index
         The catalogue to match with.
     source
-        Where it came from; default what the player calls itself.
+        Source of the event; by default, the name that the player gives itself.
 
     Returns
     -------
     Listen
-        Its id depends on listener, time, artist and title only: neither on the album, which players spell
-        differently, nor on the match, which changes when the corpus grows. The time is the player's, which stays
-        the same when the play is sent again; that of arrival does not.
+        Its id depends only on listener, time, artist and title. It does not depend on the album, because players
+        spell albums differently, or on the match, because the match changes when the corpus grows. The time is the
+        player's, because it stays the same when the play is sent again. The time of arrival does not.
 
-        A `track_mbid` is not the id of a recording, but some players send one as the other. It becomes the
-        recording's id only where the corpus knows it as one.
+        A `track_mbid` is not the id of a recording, but some players send a recording's id as `track_mbid`. It
+        becomes the recording's id only if the corpus has a recording with this id.
     """
     info = play.additional_info
     recording_mbid, track_mbid = info.get("recording_mbid"), info.get("track_mbid")

@@ -35,7 +35,7 @@ def unmatched(table: ListensTable) -> DataFrame:
 
 
 def matched(table: ListensTable, matches: DataFrame) -> Iterator[Listen]:
-    """Make the events of the unmatched listens of some names, with the tracks that these have been matched to."""
+    """Yield the unmatched listens whose names are in `matches`, as events that have the matched track."""
     waiting = table.read().where("track_id is null").drop(*MATCHED, DAY)
     for row in waiting.join(matches, ["artist_name", "track_name"]).toLocalIterator():
         objects = {name: json.loads(row[name]) if row[name] else None for name in OBJECTS}
@@ -54,8 +54,8 @@ def rematch(
     index
         The catalogue.
     take
-        Gets the events that match now, a thousand at a time, before the table has their tracks. So if the run is
-        killed in between, the next run gives them again.
+        Called with the events that match now, a thousand at a time, before their tracks are written to the table.
+        If the run is killed in between, the next run calls it with these events again.
 
     Returns
     -------

@@ -38,7 +38,7 @@ def event_key(event_id: str) -> str:
 
 
 def keys(event: Listen) -> tuple[str, str, str]:
-    """Return the keys of the removals that would concern an event."""
+    """Return the keys of all removals that would remove an event."""
     named = listen_key(event.user_name, event.listened_at, event.recording_msid)
     return user_key(event.user_name), named, event_key(event.event_id)
 
@@ -56,7 +56,7 @@ class Removals:
         self._removals = database[COLLECTION]
 
     def add(self, *keys: str) -> None:
-        """Record that these are removed now."""
+        """Record that the listens or users with these keys are removed now."""
         removed_at = time.time()
         for key in keys:
             self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": removed_at}, upsert=True)

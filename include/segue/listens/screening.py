@@ -28,9 +28,9 @@ class Screened:
         ``user_name``, ``track_id``, ``listened_at``, ``partition``, ``offset``, ``arrived_at`` and ``in_window``;
         cached.
     read, in_window : int
-        Messages in all, and of them in the window.
+        Number of messages that were read, and of those in the window.
     rejected : Counter of str
-        Messages by reason.
+        Number of messages that were left out, by reason.
     """
 
     listens: DataFrame
@@ -58,13 +58,14 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
     tracks : DataFrame
         ``track_id`` of the corpus.
     removed : mapping of str to float
-        What users have taken back: :meth:`segue.listens.removals.Removals.all`.
+        The listens and users that were removed: see :meth:`segue.listens.removals.Removals.all`.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as sf
 
     keys = messages.sparkSession.createDataFrame(list(removed.items()), "key string, removed_at double")
-    # If a user sends an event again after taking it back, it counts: the one that was taken back is not the first.
+    # If a user takes an event back and sends it again, the second message counts. So messages that were taken back
+    # have a partition of their own, and none of them is the first.
     first = Window.partitionBy("event_id", "taken_back").orderBy("partition", "offset")
     rejected = (
         sf.when(sf.col("error").isNotNull(), sf.concat(sf.lit("malformed, "), "error"))
@@ -76,7 +77,7 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
     marked = mark_taken_back(messages, keys).join(known, "track_id", "left")
     judged = marked.withColumn("rejected", rejected).cache()
     counts = judged.groupBy("rejected", "in_window").count().collect()
-    # If a player's clock is ahead, the time of arrival counts: nobody can hear something after it has arrived.
+    # If a player's clock is ahead, the time of arrival counts, because a listen cannot be later than its arrival.
     heard = sf.least("listened_at", sf.coalesce("received_at", "arrived_at").cast("long"))
     used = judged.where("rejected is null").withColumn("listened_at", heard)
     return Screened(

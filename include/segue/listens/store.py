@@ -1,8 +1,8 @@
 """The collection `listens`: what the API shows and what live recommendations are made from.
 
 It follows the Kafka topic. Two processes write to it: the API's follower writes every event, and the live
-recommendations write those that they are about to use. Both insert, and an event that is there already stays as it
-is, so it does not matter which of them comes first.
+recommendations write those that they are about to use. Both only insert, and an existing event stays as it is. So
+it does not matter which of them comes first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INDEXES: Final = (
     IndexModel([("user_name", ASCENDING), ("recordings", ASCENDING)]),
     IndexModel([("user_name", ASCENDING), ("named", ASCENDING), ("listened_at", DESCENDING)]),
 )
-"""For histories, for recordings by their ids, and for the API's pages.
+"""Indexes for histories, for recordings by their ids, and for the API's pages.
 
 SecantusDB uses an index only for equalities on its first fields and one range on the next, and it ignores partial
 indexes for ``$exists``. So `listener` and `named` are fields of their own.
@@ -47,7 +47,7 @@ class Span:
 
 
 class ListenStore:
-    """The collection ``listens``, one document an event.
+    """The collection ``listens``, with one document per event.
 
     The methods below that return listens leave out events of version 1: they have no names to show.
 
@@ -68,7 +68,7 @@ class ListenStore:
                 self._listens.insert_many(documents, ordered=False)
 
     def replace(self, events: Iterable[Listen]) -> None:
-        """Store events in the place of those with the same ids."""
+        """Store events. They replace the stored events that have the same ids."""
         documents = [document_of(event) for event in events]
         if documents:
             self._listens.bulk_write(
@@ -89,17 +89,17 @@ class ListenStore:
         Parameters
         ----------
         user_name
-            Whose.
+            The user who listened.
         before, after
             Only listens strictly before and strictly after these times, in seconds since 1970. With `after` alone,
-            those that follow it most closely.
+            the listens closest to it are returned.
         count
-            At most so many.
+            Largest number of listens.
         offset
-            How many of them to skip first.
+            How many listens to skip first.
         """
         if count == 0:
-            return []  # MongoDB takes a limit of 0 for no limit
+            return []  # for MongoDB, a limit of 0 means no limit
         oldest_first = after is not None and before is None
         order = ASCENDING if oldest_first else DESCENDING
         found = self._listens.find(_shown(user_name, before, after)).sort([("listened_at", order)])
@@ -107,7 +107,7 @@ class ListenStore:
         return events[::-1] if oldest_first else events
 
     def between(self, user_name: str, start: int, end: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Read the time and the event's fields of all listens from `start` until before `end`, in no order."""
+        """Read time and event of all listens from `start` until before `end`, in no particular order."""
         query = {"user_name": user_name, "named": True, "listened_at": {"$gte": start, "$lt": end}}
         for document in self._listens.find(query, {"_id": 0, "listened_at": 1, "event": 1}):
             yield document["listened_at"], from_json(document["event"])
@@ -132,7 +132,7 @@ class ListenStore:
         return History.of((listen["track_id"], listen["listened_at"]) for listen in found)
 
     def played_as(self, user_name: str, recordings: Collection[str]) -> dict[str, Listen]:
-        """Find a listen of the user for each id of a recording, MSID or MBID, that they have played."""
+        """Find one listen of the user for each of the recordings (MSIDs or MBIDs) that the user has played."""
         wanted, found = set(recordings), dict[str, Listen]()
         for document in self._of_recordings(user_name, recordings, {}):
             if document["named"]:
@@ -140,7 +140,7 @@ class ListenStore:
         return found
 
     def tracks_played_as(self, user_name: str, recordings: Collection[str]) -> set[str]:
-        """Find the tracks that a listener has played under ids of recordings, MSIDs or MBIDs."""
+        """Find the tracks that a listener has played under some ids of recordings (MSIDs or MBIDs)."""
         found = self._of_recordings(user_name, recordings, {"_id": 0, "track_id": 1})
         return {document["track_id"] for document in found if "track_id" in document}
 
@@ -154,7 +154,7 @@ class ListenStore:
         ]
 
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
-        """Remove a listen; return how many events it was."""
+        """Remove a listen; return how many events were removed."""
         gone = self.ids(user_name, listened_at, recording_msid)
         return self._listens.delete_many({"_id": {"$in": gone}}).deleted_count
 
@@ -174,10 +174,10 @@ class ListenStore:
 
 
 def document_of(event: Listen) -> Document:
-    """Write an event as a document.
+    """Convert an event to a document.
 
-    What a player sent is kept as the event's JSON text, never as fields: no key that a stranger has chosen reaches
-    the database.
+    What a player sent is stored as the event's JSON text, never as fields. So no key that a stranger has chosen
+    becomes a field in the database.
 
     Returns
     -------
@@ -206,12 +206,12 @@ def event_of(document: Document) -> Listen:
 
 @contextmanager
 def duplicates_ignored() -> Iterator[None]:
-    """Ignore the duplicate-key errors of an unordered bulk write: what is there already stays as it is.
+    """Ignore the duplicate-key errors of an unordered bulk write. Existing documents stay as they are.
 
     Raises
     ------
     BulkWriteError
-        If something could not be written for another reason, or not journaled.
+        If a write failed for another reason, or was not journaled.
     """
     try:
         yield

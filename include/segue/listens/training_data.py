@@ -1,7 +1,7 @@
 """Read the listens that trainings learn from: all up to some offsets, or up to some day.
 
-Those in the lake are preferred. The lake keeps listens that Kafka's retention has deleted, and it has the tracks
-that listens were matched to later. Kafka has the listens that came since the lake's last run.
+Listens are read from the lake where possible. The lake keeps listens that Kafka's retention has deleted, and it
+has the tracks that listens were matched with later. Kafka has the listens that came since the lake's last run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 IN_LAKE: Final = -1
-"""Partition and offset of a listen from the lake, which does not keep them."""
+"""Partition and offset of a listen from the lake. The lake does not store them."""
 
 _EVENT: Final = ("event_id", "user_name", "track_id", "listened_at", "received_at", "recording_msid")
 COLUMNS: Final = ("partition", "offset", "arrived_at", "error", *_EVENT)
@@ -33,7 +33,7 @@ def read_until(
     *,
     since: Offsets | None = None,
 ) -> DataFrame:
-    """Read all listens up to the ends of a window; a retry reads the same.
+    """Read all listens up to the ends of a window. A retry reads the same listens.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ def read_until(
         Where Kafka and the lake are.
     window : OffsetWindow
     topic : OffsetWindow
-        All that the topic of the window holds now.
+        All messages that the topic of the window holds now.
     since : Offsets, optional
-        Listens from these offsets on, by partition, carry their offset, whether the lake has them or not.
+        First offsets by partition. Listens from these offsets on have their offset, even if the lake has them.
 
     Returns
     -------
     DataFrame
         `COLUMNS` and ``in_window``; ``arrived_at`` is when Kafka got the message, in seconds since 1970. ``error``
-        says why a message is no listen. The same event may be there more than once, as in Kafka.
+        says why a message is not a listen. The same event may occur more than once, as in Kafka.
     """
     from pyspark.sql import functions as sf
 
@@ -63,7 +63,7 @@ def read_until(
         spans[partition] = (min(max(start, retained.get(partition, 0)), end), end)
     messages = ingestion.read(spark, settings, OffsetWindow(window.topic, spans)).select(*COLUMNS)
     if found:
-        # Both are needed twice, and decoding is Python's work.
+        # Both are used twice. Without the cache, Python would decode the messages twice.
         lake, messages = found[0].select(*_of_lake()).cache(), messages.cache()
         earlier = lake.join(messages.select("event_id"), "event_id", "left_anti")
         matched = lake.select("event_id", sf.col("track_id").alias("matched"))

@@ -1,7 +1,7 @@
-"""Write events to Kafka for a service that acknowledges an event only once all replicas of the topic have it.
+"""Write events to Kafka for a service that acknowledges an event only after all replicas of the topic have it.
 
-The producer has a thread of its own, because kafka-python blocks while it looks a topic up or its buffer is full,
-and an event loop must not block. The producer sends whatever has gathered, so batches grow with the load.
+The producer has a thread of its own. kafka-python blocks while it looks up a topic and while its buffer is full,
+and an event loop must not block. The producer sends all records that have gathered, so batches grow with the load.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DELIVERY_TIMEOUT_MS = 8_000
 """How long a record may wait for its acknowledgement; after that it is reported as not written."""
 
 STUCK_AFTER_S = DELIVERY_TIMEOUT_MS / 1000 + 2
-"""A producer that has not answered for so long is replaced by another one.
+"""A producer that has not answered for this long is replaced by another one.
 
 If the broker is killed at the wrong moment, kafka-python 3.0.12 waits for ever for a new epoch of its idempotent
 producer, and its records do not expire.
@@ -91,7 +91,7 @@ class _Stuck:
 class EventWriter:
     """An asyncio front of one idempotent Kafka producer with ``acks=all``.
 
-    - `write` returns after every replica has acknowledged every record, else it raises `NotWritten`.
+    - `write` returns after every replica has acknowledged every record. Otherwise it raises `NotWritten`.
     - At most `max_pending` records wait; more are refused at once, so memory is bounded while the broker is away.
     - The broker may be away at the start and may come and go.
 
@@ -100,7 +100,7 @@ class EventWriter:
     config
         Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``.
     max_pending
-        Records that may wait for their acknowledgement.
+        Largest number of records that may wait for their acknowledgement.
     """
 
     def __init__(self, config: Mapping[str, Any], max_pending: int = 50_000) -> None:
@@ -126,8 +126,8 @@ class EventWriter:
         Raises
         ------
         NotWritten
-            If too many records are waiting already, or not all were acknowledged in time. Some may be in Kafka
-            all the same, so a consumer must know an event by its id.
+            If too many records are waiting already, or not all were acknowledged in time. Some of them may still
+            be in Kafka, so a consumer must recognise a repeated event by its id.
         """
         if not records:
             return
@@ -135,7 +135,7 @@ class EventWriter:
             raise NotWritten(f"{self.pending} events are waiting for Kafka already")
         batch = _Batch(topic, records, asyncio.get_running_loop())
         self.pending += len(records)
-        # A caller that goes away (a closed connection) must not take its records out of the count too early.
+        # If the caller goes away (a closed connection), its records still count as pending until Kafka answers.
         batch.done.add_done_callback(self._released(len(records)))
         self._queue.put(batch)
         try:
@@ -148,7 +148,7 @@ class EventWriter:
     def _released(self, count: int) -> Callable[[asyncio.Future[None]], None]:
         def release(done: asyncio.Future[None]) -> None:
             self.pending -= count
-            done.exception()  # asyncio warns of an exception that nobody has retrieved
+            done.exception()  # otherwise asyncio warns that nobody has retrieved the exception
 
         return release
 
@@ -162,12 +162,12 @@ class EventWriter:
             self._producer.close(timeout=DELIVERY_TIMEOUT_MS / 1000)
 
     def _replace(self, stuck: Any) -> None:
-        """Give a producer up, once, even if several callers have waited for it."""
+        """Abandon a stuck producer, but only once, even if several callers have waited for it."""
         if self._producer is None or stuck is not self._producer:
             return
         log.error("The Kafka producer does not answer: making another one.")
         self._producer = None
-        # close() would wait for the records, and end nothing if they cannot be sent.
+        # close() would wait for the records. If they cannot be sent, it would not end the producer.
         stuck._sender.force_close()
 
     def _send(self, batch: _Batch) -> None:

@@ -36,7 +36,7 @@ class Lineage:
     Parameters
     ----------
     learned : Offsets
-        Up to which offsets of the topic of listens the version has learned.
+        The version has learned the topic of listens up to these offsets.
     full_training : int, optional
         Number of the full training that the version descends from; None for a full training itself.
     updates : int
@@ -63,7 +63,7 @@ class Lineage:
 
     @classmethod
     def made_from(cls, champion: Version, learned: Offsets, *, updates: int = 0) -> Lineage:
-        """Return the lineage of a candidate that some updates, or none, have made from a champion."""
+        """Return the lineage of a candidate that was made from a champion by `updates` updates, which may be 0."""
         before = cls.of(champion)
         return cls(learned, before.full_training or champion.number, before.updates + updates)
 
@@ -86,7 +86,7 @@ class PromotionDecision:
     promoted : bool
         Whether there is a new champion.
     version : str
-        The champion now, such as ``recommender/3``; ``none`` if there is none.
+        The champion after the decision, such as ``recommender/3``; ``none`` if there is none.
     reason : str
         Why, in a sentence for the run's report.
     model : Recommender or None
@@ -131,7 +131,7 @@ class Candidate:
     html: str | None = None
 
     def register(self, registry: Registry) -> Version:
-        """Keep the candidate as a new version, which does not serve yet."""
+        """Register the candidate as a new version. The version does not serve yet."""
         recipe = self.model.recipe.summary()
         metrics = {
             _metric(f"{row.model}/{name}"): value
@@ -155,14 +155,14 @@ class Candidate:
         )
 
     def promote(self, registry: Registry, *, successor_of: Version | None = None) -> PromotionDecision:
-        """Keep the candidate as a new version, and let it serve.
+        """Register the candidate as a new version, and make this version the champion.
 
         Parameters
         ----------
         registry : Registry
         successor_of : Version, optional
             The champion that the candidate was made from. If another version serves by now (because of a rollback
-            or another training), that version stays. Default: the candidate serves, whatever served before.
+            or another training), that version stays. By default, the candidate replaces any champion.
         """
         # There are many updates a day, so old versions are deleted. Keep versions trained for a past date, and the
         # last full training, which updates are compared with.
@@ -181,7 +181,7 @@ class Candidate:
 
 
 def load(version: Version) -> Recommender | None:
-    """Load a version; None, and a line in the log, if it is missing or damaged."""
+    """Load a version. If it is missing or damaged, log a line and return None."""
     try:
         return Recommender.load(version.folder())
     except ModelError as error:
@@ -202,5 +202,5 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _metric(name: str) -> str:
-    """Spell the name of a metric as MLflow takes it, which refuses ``@``."""
+    """Return the name of a metric in a form that MLflow accepts. MLflow refuses ``@``."""
     return name.replace("@", "_at_").replace(" ", "_")

@@ -1,4 +1,4 @@
-"""Compare Segue's blend with its baselines, on a test window that nothing was chosen on."""
+"""Compare Segue's blend with its baselines on a test window. No choice was made on this window."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Comparison:
         How the plays were divided.
     rows : sequence of Row
     rival : str
-        The baseline of the highest NDCG@10 on new tracks.
+        The baseline with the highest NDCG@10 on new tracks.
     gains : dict of str to tuple of float
-        By baseline: how much higher the blend's NDCG@10 is, as the mean of the differences of each listener.
+        By baseline: the blend's NDCG@10 minus the baseline's, averaged over the listeners.
     will_listen : dict of str to float
         Metrics of the score as a classifier: see :func:`.classification.will_listen`.
     recipe : Recipe
@@ -81,7 +81,7 @@ class Comparison:
 
 
 def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
-    """Choose on the validation window, fit to all plays before the test window, and compare on the test window.
+    """Choose a recipe on the validation window, fit it to all plays before the test window, and compare on that.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     split : Split
     audio : Audio or None
     trials : int
-        How many choices of ALS' parameters are tried.
+        How many sets of ALS parameters are tried.
     say : callable
         Receives a line for each step.
     """
@@ -106,7 +106,7 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
         weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
         return Blend({"blend": _Given(scores), "habit": Habit()}, weights).score(play_counts)
 
-    # Each rival is built when it is evaluated and freed afterwards: with a large catalogue one takes a gigabyte.
+    # Each rival is built when it is evaluated, and freed afterwards. With a large catalogue, one takes a gigabyte.
     rivals: dict[str, Callable[[], Scorer]] = {
         "popularity": lambda: Popularity.fit(test.train),
         "item cosine": lambda: neighbours.cosine(test.train, kept=COSINE_KEPT),

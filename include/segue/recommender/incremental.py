@@ -1,16 +1,17 @@
 """Update the champion by the listens that it has not learned, and promote the result if it is no worse.
 
 Candidate and champion are evaluated on the newest half of the listens that the champion has not learned. For this
-the candidate has been updated by the older half only (:mod:`.update`). What is promoted has then learned all of
-them.
+evaluation, the candidate is updated by the older half only (:mod:`.update`). If it passes, it is updated by the
+newest half as well, and then promoted.
 
-Each listen counts once, whatever is replayed, because an update starts from all plays. A replay solves the
-factors of the replayed tracks once more. If the champion has learned all listens of the replay, both have learned
-what they are evaluated on, and the gate only finds out whether the candidate is broken.
+Each listen counts once even if it is replayed, because an update starts from all plays. A replay solves the
+factors of the replayed tracks once more. If the champion has already learned all listens of the replay, candidate
+and champion are both evaluated on listens that they have learned. The gate then only finds out whether the
+candidate is broken.
 
-An update is no training: the parts of the model that it leaves unchanged drift away from what the listens say. So
-each version counts the updates since the last full training, and is compared with that one. The next full training
-chooses everything anew, which ends the drift.
+An update leaves parts of the model unchanged, and these parts drift away from what the listens say. So each
+version counts the updates since the last full training, and is compared with the model of that training. The next
+full training chooses everything anew, and this ends the drift.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from segue.settings import Settings
 
 TOLERANCE = 0.01
-"""How much lower than the champion's, relatively, the candidate's NDCG@10 may be."""
+"""The candidate's NDCG@10 may be lower than the champion's by this share of the champion's."""
 
 NEVER = int(np.iinfo(np.int64).max)
 """An offset that no listen has."""
@@ -52,7 +53,7 @@ NEVER = int(np.iinfo(np.int64).max)
 
 @dataclass(frozen=True)
 class IncrementalUpdate(Retraining):
-    """Update the champion by one window of the topic of listens, on top of everything before it.
+    """Update the champion by one window of the topic of listens, and by everything before the window.
 
     Parameters
     ----------
@@ -73,7 +74,10 @@ class IncrementalUpdate(Retraining):
         return self.window
 
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
-        """Read all listens up to the window's end; those in it and those not learned carry their offset."""
+        """Read all listens up to the window's end.
+
+        The listens of the window have their offset, and so have those that the champion has not learned.
+        """
         say(f"Reading the topic {self.window.topic!r} up to a window of {self.window.size:,} messages …")
         learned = start.learned
         since = {
@@ -82,7 +86,7 @@ class IncrementalUpdate(Retraining):
         return training_data.read_until(spark, settings, self.window, start.topic, since=Offsets(since))
 
     def decide(self, spark: SparkSession, start: Start, material: Material) -> PromotionDecision:
-        """Update the champion, or train in full if there is none that can be loaded."""
+        """Update the champion, or train in full if no champion can be loaded."""
         champion = start.champion
         model = load(champion) if champion else None
         if champion is None or model is None:
@@ -133,7 +137,8 @@ def _update(
     plays, to_learn = material.interactions, not_learned | replayed
     new = not_learned if not_learned.any() else to_learn
     window = _newest_half(plays, new)
-    # If the champion has learned everything, the candidate must have, too: otherwise the champion wins by it.
+    # If the champion has learned all listens, the candidate must learn all, too. Otherwise the comparison would
+    # favour the champion.
     learned = window.train if not_learned.any() else plays.matrix()
     candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio)
     rows = sample_listeners(window)

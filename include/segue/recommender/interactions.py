@@ -20,10 +20,10 @@ NAMES = {
     "plays": {"plays", "play_count", "playcount", "count", "weight"},
     "timestamp": {"timestamp", "listened_at", "time"},
 }
-"""Names that a column may have; upper and lower case do not matter."""
+"""The names that each column may have. Upper and lower case do not matter."""
 
 MILLISECONDS_FROM = 1e11
-"""Larger epoch numbers are taken as milliseconds. In seconds this is the year 5138."""
+"""A larger epoch number is read as milliseconds. In seconds, this number would be in the year 5138."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def read_interactions(path: Path) -> Interactions:
     ----------
     path : Path
         ``.csv``, ``.tsv`` or ``.parquet`` with the columns user and item, and optionally plays (default 1 for each
-        row) and timestamp (epoch seconds or milliseconds, or ISO 8601). Other usual names of a column, those of
-        `NAMES`, are accepted.
+        row) and timestamp (epoch seconds or milliseconds, or ISO 8601). A column may also have one of the other
+        names in `NAMES`.
 
     Returns
     -------

@@ -119,7 +119,7 @@ class Material:
 
 
 def _encoded(names: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.str_]]:
-    """Return each row's position in the sorted names, and these names. It makes no Python object for each row."""
+    """Return each row's position in the sorted names, and these names, without a Python object for each row."""
     encoded = names.dictionary_encode().unify_dictionaries()
     if not encoded.num_chunks:
         return np.empty(0, dtype=np.int32), np.empty(0, dtype=str)

@@ -1,10 +1,10 @@
-"""The recommender: a catalogue and a blend, kept as a folder of arrays that needs no Spark to be loaded.
+"""The recommender: a catalogue and a blend. It is saved as a folder of arrays, which is loaded without Spark.
 
 A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.parquet``, ``factors.npy``,
 ``popularity.npy``, and for each component of sparse relations ``<name>.data.npy``, ``<name>.indices.npy`` and
-``<name>.indptr.npy``. The manifest is written last, so a folder without it is not loaded. The arrays are mapped
-into memory: what is never used stays on the disk, and the processes of one machine share the rest. Format 1 has
-``<name>.npz`` instead of the three files of a component. It can still be read.
+``<name>.indptr.npy``. The manifest ``recommender.json`` is written last. A folder without it is not loaded. The
+arrays are mapped into memory: parts that are never used stay on disk, and the processes of one machine share the
+others. Format 1 has ``<name>.npz`` instead of the three files of a component. It can still be read.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MANIFEST = "recommender.json"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The tracks that can be recommended, in the order of every array.
+    """The tracks that can be recommended. Every array of the model has the same order of tracks.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Recommender:
     blend : Blend
         Components ``factors`` (`Factors`), ``popularity`` (`Popularity`), and item-to-item ones (`Neighbours`).
     recipe : Recipe
-        The choices that it was made by.
+        The choices that the recommender was made with.
     """
 
     catalogue: Catalogue
@@ -142,7 +142,7 @@ class Recommender:
         Raises
         ------
         ModelError
-            If something is missing or damaged, has an unknown format, or does not fit together.
+            If a part is missing or damaged, has an unknown format, or does not fit the other parts.
         """
         try:
             manifest = json.loads((folder / MANIFEST).read_text())

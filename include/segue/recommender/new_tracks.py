@@ -1,8 +1,8 @@
 """Let the recommender follow the corpus: its catalogue, the factors of new tracks, and which tracks sound alike.
 
-No listens are learned. A track that somebody has played keeps its factors, and there is nothing new to evaluate
-on. So the candidate is promoted whenever it differs from the champion. It has learned the same listens as the
-champion, and is as many updates away from the last full training.
+The candidate learns no new listens. A track that somebody has played keeps its factors, and there is nothing new
+to evaluate on. So the candidate is promoted whenever it differs from the champion. It has learned the same listens
+as the champion, and is the same number of updates away from the last full training.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ class TrackPlacement(Retraining):
     announced: OffsetWindow
 
     def nothing_to_do(self, start: Start) -> str | None:
-        """Refuse where there is no champion."""
+        """Refuse if there is no champion."""
         if start.champion is None:
             return "there is no recommender yet; the first training takes every track"
         return None
 
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
-        """Read all listens; those that the champion has not learned carry their offset.
+        """Read all listens. Those that the champion has not learned have their offset.
 
-        The new lists leave out what was just played, so they need the listens that are not learned, too.
+        The new lists leave out tracks that were just played. So they also need the listens that are not learned.
         """
         return training_data.read_until(spark, settings, start.window, start.topic, since=start.learned)
 
@@ -87,7 +87,7 @@ class TrackPlacement(Retraining):
 
 
 def _same(one: Recommender, other: Recommender) -> bool:
-    """Return whether catalogue, factors and relations of sound are the same, but for rounding."""
+    """Return whether catalogue, factors and relations of sound are the same, apart from rounding."""
     names = ("track_ids", "titles", "artists")
     if any(list(getattr(one.catalogue, name)) != list(getattr(other.catalogue, name)) for name in names):
         return False

@@ -1,4 +1,4 @@
-"""The choices made on the validation window, and fitting the blend by them."""
+"""Make the choices on the validation window, and fit the blend with them."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ TRIALS = 8
 ITERATIONS = (5, 15)
 
 LARGEST_FIT = 3e11
-"""A fit of ALS with more :func:`multiplications` is not tried. This many take MLlib some 250 s of CPU."""
+"""A fit of ALS with more :func:`multiplications` is not tried. That many take MLlib some 250 s of CPU time."""
 
-# The first of each is the safest with little data; see _prefer.
+# The first choice of each is the safest with little data; see _prefer.
 SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)
 EASE_REGULARIZATIONS = (100.0, 3.0, 10.0, 30.0, 300.0, 1000.0)
 COSINE_BALANCES = (0.5, 0.35, 0.2)
@@ -50,7 +50,7 @@ COSINE_KEPT = 1_000
 
 @dataclass(frozen=True)
 class Audio:
-    """What is known of the tracks besides their plays.
+    """What is known about the tracks apart from their plays.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Recipe:
     weights : dict of str to float
         Weights of the blend.
     habit : float
-        Weight of the listener's own play counts when tracks that they know are ranked.
+        Weight of the listener's own play counts in the ranking of tracks that the listener knows.
     threshold : float
         A pair with at least this score is predicted as "will listen".
     """
@@ -157,7 +157,7 @@ def choose(
     say: Say = print,
     tried: Tried | None = None,
 ) -> Recipe:
-    """Make each choice by how well it ranks new tracks on the validation window.
+    """Choose what ranks new tracks best on the validation window.
 
     Parameters
     ----------
@@ -167,11 +167,11 @@ def choose(
         The validation window.
     audio : Audio or None
     trials : int
-        How many choices of ALS' parameters are tried.
+        How many sets of ALS parameters are tried.
     say : callable
         Receives a line for each step.
     tried : dict, optional
-        Receives the NDCG@10 of each choice of ALS' parameters.
+        Receives the NDCG@10 of each set of ALS parameters.
     """
     rows = blend.sample_listeners(window)
     ingredients = _Ingredients(window.train, audio)
@@ -225,7 +225,7 @@ class _Ingredients:
     def components(
         self, factors: Factors, relations: Mapping[str, Neighbours], sound_prior: float
     ) -> dict[str, Scorer]:
-        """Return the components exactly as a model that serves has them."""
+        """Return the same components as those of a model that serves."""
         if self.audio is not None:
             factors = self.content(factors, self.audio).complete(factors, self.listeners, sound_prior)
         made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.fit(self.play_counts)}
@@ -233,10 +233,10 @@ class _Ingredients:
 
 
 def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float64]]) -> Choice:
-    """Return the first choice, unless another gains more than two standard errors on it.
+    """Return the first choice, unless another choice is better by more than two standard errors.
 
-    If several do, return the one with the highest lower bound of its gain. On a small window the best of many
-    choices is often just the luckiest; with many listeners this returns the best.
+    If several are, return the one with the highest lower bound of its gain. On a small window, the best of many
+    choices is often just the luckiest. With many listeners, this returns the best.
     """
     first, *others = (ndcg(choice) for choice in choices)
     if not len(first):
@@ -259,7 +259,7 @@ def multiplications(play_counts: sparse.csr_matrix, parameters: Hyperparameters)
 def _tune_als(
     fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
 ) -> tuple[Hyperparameters, Factors]:
-    """Search rank, λ, α and iterations together: return SIMPLEST, or the best if it surely gains on SIMPLEST."""
+    """Search rank, λ, α and iterations together. Return the best if `_prefer` prefers it to SIMPLEST."""
     largest = min(window.train.shape)
     simplest = replace(SIMPLEST, rank=min(SIMPLEST.rank, largest))
     grid = [

@@ -1,8 +1,12 @@
 """One flow for every retraining of the recommender: read, screen, collect, decide, publish.
 
-There are three retrainings: in full (:mod:`.training`), by the listens that came since (:mod:`.incremental`), and
-by the tracks that came since (:mod:`.new_tracks`). They differ in which listens they read and in how they decide.
-Each is a `Retraining`, and :func:`retrain` runs it.
+There are three retrainings:
+
+- a full training (:mod:`.training`);
+- an update by the listens that the champion has not learned (:mod:`.incremental`);
+- an update by the tracks that are new in the corpus (:mod:`.new_tracks`).
+
+They differ in which listens they read and in how they decide. Each is a `Retraining`, and :func:`retrain` runs it.
 """
 
 from __future__ import annotations
@@ -44,12 +48,12 @@ class Start:
     champion : Version or None
         The version that served when the retraining started.
     topic : OffsetWindow
-        All that the topic of listens held then. A retraining that reads only the lake does not ask Kafka: then it
-        has no partitions.
+        All messages that the topic of listens held at that time. A retraining that reads only the lake does not
+        ask Kafka. In that case, `topic` has no partitions.
     window : OffsetWindow
         The messages that the retraining works on. It learns from them and from everything before them.
     removed : mapping of str to float
-        What users have taken back: :meth:`segue.listens.removals.Removals.all`.
+        The listens and users that were removed: see :meth:`segue.listens.removals.Removals.all`.
     """
 
     registry: Registry
@@ -60,15 +64,15 @@ class Start:
 
     @property
     def end_offsets(self) -> Offsets:
-        """Where the topic of listens ended."""
+        """The end offsets of the topic of listens."""
         return self.topic.ends
 
     @property
     def learned(self) -> Offsets:
-        """Up to which offsets of the topic the champion has learned.
+        """The offsets up to which the champion has learned the topic.
 
-        If the topic ends before these offsets, it was deleted and made anew. Of the new topic the champion has
-        learned nothing.
+        If the topic ends before these offsets, it was deleted and created again. The champion has learned nothing
+        of the new topic.
         """
         learned = Lineage.of(self.champion).learned if self.champion else Offsets({})
         return Offsets({}) if learned.ahead_of(self.end_offsets) else learned
@@ -121,13 +125,13 @@ class Retraining(ABC):
         return topic
 
     def nothing_to_do(self, start: Start) -> str | None:
-        """Return why the champion stays before anything is read; None if the retraining is to go on."""
+        """Return the reason to keep the champion without reading anything; None if the retraining is to go on."""
         del start
         return None
 
     @abstractmethod
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
-        """Read the listens: columns as of :func:`segue.listens.training_data.read_until`."""
+        """Read the listens, with the columns of :func:`segue.listens.training_data.read_until`."""
 
     @abstractmethod
     def decide(self, spark: SparkSession, start: Start, material: Material) -> PromotionDecision:
@@ -180,7 +184,8 @@ def retrain(
 def look_up(retraining: Retraining, database: Database[dict[str, Any]], settings: Settings) -> Start:
     """Look up what a retraining starts from: the topic, the champion and the removals."""
     registry = Registry(settings)
-    champion = registry.champion(NAME)  # before the topic, which then reaches at least as far as the champion
+    # The champion is looked up first. The topic's end then lies at or after all that the champion has learned.
+    champion = registry.champion(NAME)
     topic = OffsetWindow(settings.listens_topic, {})
     if retraining.reads_topic:
         topic = offsets.whole_topic(kafka.config(settings), topic.topic)

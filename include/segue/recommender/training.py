@@ -1,7 +1,8 @@
 """Train the recommender in full: choose everything anew, compare with the baselines, promote.
 
-Everything is chosen on a validation window and evaluated on the test window after it, against the baselines. What
-is promoted is then fitted to all listens. Between full trainings :mod:`.incremental` takes in new listens.
+All choices are made on a validation window. The result is compared with the baselines on the test window after it.
+The model that is promoted is then fitted to all listens. Between full trainings, :mod:`.incremental` learns the
+new listens.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ class FullTraining(Retraining):
     seed : int
         Seed for the random initial factors of ALS.
     trials : int
-        How many choices of ALS' parameters are tried.
+        How many sets of ALS parameters are tried.
     as_of : date, optional
-        Learn only from the lake's listens up to this day (UTC, inclusive). The result is kept as a version and is
-        not promoted.
+        Learn only from the lake's listens up to this day (UTC, inclusive). The result is registered as a version
+        but not promoted.
     """
 
     seed: int = 0
@@ -64,7 +65,10 @@ class FullTraining(Retraining):
         return training_data.read_until(spark, settings, start.window, start.topic)
 
     def decide(self, spark: SparkSession, start: Start, material: Material) -> PromotionDecision:
-        """Train in full, and count the forgotten users that the model still has, or no longer has, a trace of."""
+        """Train in full, and count the users that were forgotten since the last full training.
+
+        If the candidate is promoted, the model has no trace of them any more. If not, it may still have one.
+        """
         forgotten = forgotten_since_full_training(start)  # before the promotion, which may delete that version
         decision = train_in_full(spark, start, material, seed=self.seed, trials=self.trials, as_of=self.as_of)
         trace = "now out of the model" if decision.promoted else "with a trace in the model still"
@@ -94,8 +98,9 @@ def train_in_full(
 ) -> PromotionDecision:
     """Choose everything anew, compare with the baselines, and promote.
 
-    A candidate that ranks worse than popularity, beyond what chance explains (95 %), is not promoted. If no
-    version serves yet, or the champion is damaged, popularity serves until a training is better.
+    A candidate is not promoted if it ranks worse than popularity and the difference is significant (95 %
+    confidence). If no version serves yet, or the champion is damaged, popularity then serves until a training is
+    better.
 
     Parameters
     ----------
@@ -105,9 +110,9 @@ def train_in_full(
     seed : int
         Seed for the random initial factors of ALS.
     trials : int
-        How many choices of ALS' parameters are tried.
+        How many sets of ALS parameters are tried.
     as_of : date, optional
-        The past day up to which `material` has listens. The candidate is then kept as a version and not promoted.
+        The past day up to which `material` has listens. The candidate is then registered but not promoted.
 
     Raises
     ------
@@ -127,7 +132,7 @@ def train_in_full(
     html = page(comparison, material.interactions, passed=passed, champion=serving)
     recipe = comparison.recipe
     if not passed and as_of is None:
-        # Popularity is better than a champion that cannot be loaded, which would serve nobody.
+        # A champion that cannot be loaded would serve nobody, so even popularity is better.
         if start.champion is not None and load(start.champion) is not None:
             return start.keep(reason, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
@@ -163,7 +168,7 @@ def comparison_table(comparison: Comparison) -> str:
 def forgotten_since_full_training(start: Start) -> int:
     """Count the users who were forgotten after the full training that the champion descends from.
 
-    The champion's factors and relations may still have a trace of them.
+    The champion's factors and relations may still have a trace of these users.
     """
     made_at = 0.0
     if start.champion is not None:

@@ -1,12 +1,13 @@
-"""Update a recommender by new plays or new tracks without a training: half-steps of ALS from the factors it has.
+"""Update a recommender by new plays or new tracks, without a full training, by half-steps of ALS.
 
 ALS alternates between two least-squares problems: the listeners given the tracks, and the tracks given the
-listeners. Both have the solution that :mod:`.factors` states. So an update folds the listeners in, then solves the
-factors of the tracks whose plays have changed, with the weights and the regularisation of MLlib. Other tracks keep
-their factors.
+listeners. Both have the solution that :mod:`.factors` states. An update starts from the factors that the
+recommender has. It folds the listeners in, and then solves the factors of the tracks whose plays have changed,
+with the weights and the regularisation of MLlib. Other tracks keep their factors.
 
-In a small catalogue, relations by cosine and EASE are computed anew. In a large one that takes too long: they stay
-as they are until the next full training, and until then a new track is ranked by its audio.
+In a small catalogue, the update computes the relations by cosine and EASE anew. In a large catalogue this takes
+too long, so these relations stay as they are until the next full training. Until then, a new track is ranked by
+its audio.
 
 The factors of a track that nobody has played are predicted from its audio, by a map that is fitted to the factors
 of the other tracks.
@@ -35,7 +36,7 @@ SMALL_CATALOGUE = 2_000
 
 
 def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
-    """Arrange a recommender by another catalogue; factors and relations of tracks that it does not know are 0.
+    """Rearrange a recommender for another catalogue. Tracks that it does not know get factors and relations of 0.
 
     Parameters
     ----------
@@ -76,17 +77,17 @@ def fold_in_plays(
     Parameters
     ----------
     model : Recommender
-        Arranged by the catalogue: see :func:`reindex`.
+        Arranged for the current catalogue: see :func:`reindex`.
     before : csr_matrix, shape (n_listeners, n_tracks)
         Plays that the model has learned.
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the updated model is to have learned.
+        All plays that the updated model will have learned.
     audio : Audio
 
     Returns
     -------
     Recommender
-        Made by the same recipe.
+        It has the same recipe.
     """
     factors = cast(Factors, model.blend.components["factors"])
     new = np.asarray(~factors.item_factors.any(axis=1))
@@ -108,15 +109,15 @@ def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Au
     Parameters
     ----------
     model : Recommender
-        Arranged by the catalogue: see :func:`reindex`.
+        Arranged for the current catalogue: see :func:`reindex`.
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the model has learned. Those of a new track have not counted so far.
+        Plays that the model has learned. The plays of a new track have not counted so far.
     audio : Audio
 
     Returns
     -------
     Recommender
-        Made by the same recipe.
+        It has the same recipe.
     """
     known = cast(Factors, model.blend.components["factors"]).item_factors.any(axis=1)
     before = sparse.csr_matrix(play_counts @ sparse.diags_array(known.astype(np.float32)))

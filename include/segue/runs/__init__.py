@@ -1,1 +1,1 @@
-"""What a run leaves behind: the reports of its jobs, and its HTML report."""
+"""What is stored of a run: the reports of its jobs, and its HTML report."""

@@ -38,13 +38,13 @@ class TrainingReport(Report):
     seconds: float
 
     def shortfall(self) -> str | None:
-        """Say what a training that succeeded could not do.
+        """Return a sentence that says what a successful training could not do.
 
         Returns
         -------
         str or None
             A sentence if the corpus has nothing to learn from, or if retention had deleted events before they were
-            used. The run has not failed, since no retry would help; but it must not look as if all was well.
+            used. The run has not failed, because no retry would help. But it must not look as if all was well.
         """
         if self.decision == "skipped":
             return f"Nothing was trained. {self.reason}"

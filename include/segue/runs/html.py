@@ -1,6 +1,6 @@
-"""A report as one HTML page that loads nothing: it has no JavaScript and no files beside it.
+"""A report as one HTML page without JavaScript. It loads no other files.
 
-Figures are PNGs inside the page. So it can be kept as one document, mailed, and opened years later.
+Figures are PNGs inside the page. So the page can be stored as one document, mailed, and opened years later.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Table:
     rows : sequence of sequences of str, int, float or None
         Each as long as `headings`. Numbers are aligned, and None is shown as a dash.
     best : mapping of str to {"highest", "lowest"}
-        The columns whose best value is marked, by heading. In a tie, all the best are marked.
+        The columns in which the best value is marked, by heading. In a tie, all best values are marked.
     digits : int
         Decimals of a float.
 
     Raises
     ------
     ValueError
-        If a row is not as long as `headings`, or `best` names none of them.
+        If a row is not as long as `headings`, or `best` names a column that is not among them.
     """
 
     headings: Sequence[str]
@@ -57,7 +57,7 @@ class Table:
 
     @property
     def numeric(self) -> list[bool]:
-        """Return, for each column, whether it holds numbers."""
+        """Return for each column whether it contains numbers."""
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headings)
         return [any(isinstance(cell, int | float) for cell in column) for column in columns]
 
@@ -86,10 +86,10 @@ class Picture:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        Made without pyplot, which would keep it in memory; best about five inches wide. Its background becomes
-        that of the page. In dark mode its black becomes white.
+        Made without pyplot, which would keep the figure in memory. A good width is about five inches. The figure
+        gets the background of the page. In dark mode, black becomes white.
     alt : str
-        What the figure shows, not that it is a figure.
+        A text that says what the figure shows. It need not say that there is a figure.
 
     Raises
     ------
@@ -150,24 +150,24 @@ def render(
     facts: Mapping[str, Cell],
     links: Mapping[str, str] | None = None,
 ) -> str:
-    """Lay out a report.
+    """Render a report as HTML.
 
     Parameters
     ----------
     title : str
     verdict : str
-        The outcome and why, as the sentence that a hurried reader reads.
+        The outcome and its reason, in one sentence for readers in a hurry.
     sections : sequence of Section
     facts : mapping of str to str, int, float or None
         What the report is about: data, time range, versions.
     links : mapping of str to str, optional
-        Addresses by what is there, shown in full. They open in place, because Airflow shows a report in a frame
-        that may not open windows.
+        Addresses by their label. The page shows them in full. A link opens in the same frame, because Airflow
+        shows a report in a frame that must not open windows.
 
     Returns
     -------
     str
-        A whole page. Every text in it is escaped, whatever tags and names of the corpus say.
+        A whole page. Every text in it is escaped, so tags and names of the corpus cannot contain HTML.
 
     Raises
     ------

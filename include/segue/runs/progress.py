@@ -1,11 +1,11 @@
-"""Progress of long steps: a line every 15 seconds, and none for a step that is quick.
+"""Progress of long steps: a line every 15 seconds, and no line for a quick step.
 
     Merging and cleaning: 3 of 8 Spark tasks, 0:00:15 so far
     Item cosine: 25% after 0:01:00, about 0:03:00 left
     Item cosine: done in 0:03:52
 
-A step whose detail is known prints a line only if it has changed. Whoever watches the log, the demo among them,
-can then tell a job that works from one that hangs.
+A step prints a line only if it has made progress: more is done, or the job has used CPU time. So a reader of the
+log can tell a job that works from one that hangs. The demo reads the log for this, too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,15 @@ from datetime import timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
+import psutil
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 EVERY_S = 15.0
+
+BUSY = 0.05
+"""A job that uses this share of a core is working. Spark's JVM and driver take 0.7 % of a core when they wait."""
 
 Item = TypeVar("Item")
 Say = Callable[[str], None]
@@ -40,7 +45,7 @@ class Step:
     Attributes
     ----------
     share : float
-        Share done, 0 to 1; 0 where it is not known.
+        Share of the work that is done, 0 to 1. It is 0 if unknown.
     """
 
     def __init__(self, what: str, detail: Callable[[], str] | None = None) -> None:
@@ -55,7 +60,7 @@ class Step:
         return timedelta(seconds=round(time.monotonic() - self._started))
 
     def line(self) -> str:
-        """Return one line: what is done, how far it is, for how long, and the time left where that is known."""
+        """Return one line: the work, its progress, the time so far, and the time left if it is known."""
         elapsed = self.elapsed
         if self.detail:
             return f"{self.what}: {self.detail()}, {elapsed} so far"
@@ -64,41 +69,75 @@ class Step:
         left = timedelta(seconds=round(elapsed.total_seconds() * (1 - self.share) / self.share))
         return f"{self.what}: {self.share:.0%} after {elapsed}, about {left} left"
 
-    def mark(self) -> object:
-        """Return a value that changes when the work has moved, as far as can be told."""
-        return self.detail() if self.detail else self.elapsed
+    def done(self) -> object:
+        """Return what has been done so far: the detail, or else the share."""
+        return self.detail() if self.detail else self.share
+
+
+class Movement:
+    """Distinguish a job that works from one that hangs.
+
+    Parameters
+    ----------
+    done : callable
+        Returns what has been done so far. Any value that changes with the work will do.
+    """
+
+    def __init__(self, done: Callable[[], object]) -> None:
+        self._look = done
+        self._done, self._cpu_s, self._at = done(), cpu_s(), time.monotonic()
+
+    def since_last_look(self) -> bool:
+        """Return whether more has been done since the last look, or the job was `BUSY`."""
+        before, cpu_before, then = self._done, self._cpu_s, self._at
+        self._done, self._cpu_s, self._at = self._look(), cpu_s(), time.monotonic()
+        return self._done != before or self._cpu_s - cpu_before >= BUSY * (self._at - then)
+
+
+def cpu_s() -> float:
+    """Return the CPU time of this job in seconds: this process, Spark's JVM, and their children."""
+    process = psutil.Process()
+    parent = process.parent()
+    root = parent if parent and parent.name() == "java" else process  # spark-submit's JVM starts the driver
+    total = 0.0
+    for each in (root, *root.children(recursive=True)):
+        try:
+            times = each.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
 
 
 def note(line: str) -> None:
-    """Print a line to standard error at once, since standard output may carry results."""
+    """Print a line to standard error at once. Standard output may be used for results."""
     print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def step(what: str, detail: Callable[[], str] | None = None, say: Say = note) -> Iterator[Step]:
-    """Print a line every `EVERY_S` seconds while the body runs, and after a long one that it is done.
+    """Print a line every `EVERY_S` seconds while the body runs. After a long step, print that it is done.
 
     Parameters
     ----------
     what, detail
-        As of `Step`.
+        As for `Step`.
     say : callable
-        Gets each line.
+        Called with each line.
 
     Yields
     ------
     Step
-        Set its `share` to have the time left printed.
+        If the body sets its `share`, the lines show the time left.
     """
     running, ended = Step(what, detail), Event()
     said = 0
 
     def show() -> None:
         nonlocal said
-        seen = running.mark()
+        movement = Movement(running.done)
         while not ended.wait(EVERY_S):
-            if (now := running.mark()) != seen:
-                seen = now
+            if movement.since_last_look():
                 said += 1
                 say(running.line())
 
@@ -114,7 +153,7 @@ def step(what: str, detail: Callable[[], str] | None = None, say: Say = note) ->
 
 
 def parts(items: Iterable[Item], count: int, what: str) -> Iterator[Item]:
-    """Pass on `count` parts of about equal work, and print how far it is."""
+    """Yield `count` items, each about the same amount of work, and print the progress."""
     with step(what) as running:
         for number, item in enumerate(items):
             running.share = number / count
@@ -122,7 +161,7 @@ def parts(items: Iterable[Item], count: int, what: str) -> Iterator[Item]:
 
 
 def spark_tasks(spark: SparkSession) -> Callable[[], str]:
-    """Return a function for a step's `detail`: how many tasks of Spark's active stages are done."""
+    """Return a function for a step's `detail`. It returns how many tasks of Spark's active stages are done."""
     tracker = spark.sparkContext.statusTracker()
 
     def done() -> str:
@@ -134,7 +173,7 @@ def spark_tasks(spark: SparkSession) -> Callable[[], str]:
 
 
 class Tally:
-    """Counts what passes through it, for a step's `detail`.
+    """Count the items that pass through, for a step's `detail`.
 
     Examples
     --------
@@ -148,7 +187,7 @@ class Tally:
         self._count = 0
 
     def through(self, things: Iterable[Item]) -> Iterator[Item]:
-        """Pass things on."""
+        """Yield the items, and count them."""
         for thing in things:
             self._count += 1
             yield thing

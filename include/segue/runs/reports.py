@@ -1,7 +1,7 @@
-"""The HTML report of a DAG run, kept in MongoDB, from where Airflow's UI shows it (plugins/segue_reports.py).
+"""The HTML report of a DAG run. It is stored in MongoDB, and Airflow's UI shows it (plugins/segue_reports.py).
 
-One document a run in the collection ``reports``, ``_id`` = ``<dag_id>/<run_id>``. A job that runs again (a retry,
-a cleared task) replaces it. Of each DAG the newest `KEPT` stay.
+The collection ``reports`` has one document per run; its ``_id`` is ``<dag_id>/<run_id>``. A job that runs again (a
+retry, a cleared task) replaces the document. Only the newest `KEPT` reports of each DAG are kept.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from segue.errors import ReportError
 COLLECTION = "reports"
 
 KEPT = 100
-"""How many reports of a DAG are kept: three months of nights."""
+"""Number of reports that are kept for each DAG: three months of nightly runs."""
 
 MAX_BYTES = 16 * 1024 * 1024 - 4096
-"""Largest page: the size limit of a document in MongoDB, less the other fields."""
+"""Largest size of a page: MongoDB's limit for a document, less the space for the other fields."""
 
 
 def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
-    """Keep the report of a run, replacing an earlier one, and delete those of its DAG that are too old.
+    """Store the report of a run in place of an earlier one, and delete the oldest reports of its DAG.
 
     Parameters
     ----------
     run_id : str
         ``<dag_id>/<run_id>``.
     html : str
-        A page that needs nothing but itself, as :func:`segue.runs.html.render` makes it.
+        A page that loads no other files, such as the result of :func:`segue.runs.html.render`.
     into : pymongo.database.Database, optional
-        Where to; default the database of the settings.
+        Database to write to. Default: that of the settings.
 
     Raises
     ------
@@ -74,8 +74,8 @@ def links(run_id: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Empty if Airflow's address (``[api] base_url``) is not set. There is no link to MLflow: a store of files or
-        a database has no address, and the address of a server may be reachable only for the tasks.
+        Empty if Airflow's address (``[api] base_url``) is not set. There is no link to MLflow: files and databases
+        have no web address, and users may not be able to reach the address of a server.
     """
     airflow = os.environ.get("AIRFLOW__API__BASE_URL")
     dag, _, run = run_id.partition("/")
@@ -90,12 +90,12 @@ def read(run_id: str, *, source: Database[Any] | None = None) -> str | None:
     run_id : str
         ``<dag_id>/<run_id>``.
     source : pymongo.database.Database, optional
-        Where from; default the database of the settings.
+        Database to read from. Default: that of the settings.
 
     Returns
     -------
     str or None
-        The page; None if the run has none.
+        The page. None if the run has no report.
 
     Raises
     ------

@@ -33,7 +33,7 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Login:
-    """Where Airflow's UI and REST API are, and who may enter."""
+    """Address and login of Airflow's UI and REST API."""
 
     url: str
     username: str
@@ -41,12 +41,12 @@ class Login:
 
 
 def login(settings: Settings) -> Login:
-    """Return the login of a stack, whether it runs or not."""
+    """Return the login of a stack, even if it does not run."""
     return Login(_url(settings), secrets.USERNAME, secrets.load(settings).password)
 
 
 def services(settings: Settings) -> list[Service]:
-    """Describe the four components.
+    """Return the descriptions of the four components.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def services(settings: Settings) -> list[Service]:
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring the components up, the scheduler last: the tasks that it starts need the API server and the pool."""
+    """Start the components. The scheduler is last, because its tasks need the API server and the pool."""
     _migrate(settings)
     api_server, *others, scheduler = services(settings)
     with ThreadPoolExecutor() as pool:
@@ -78,7 +78,7 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
         started = [pool.submit(bring_up, service) for service in starting]
         bring_up(api_server)
         _make_pool(settings)
-        # Those that ran already are asked only now, since it is the API server that tells their health.
+        # Components that already run are checked only now, because the API server reports their health.
         for service in others:
             if service not in starting:
                 bring_up(service)
@@ -88,7 +88,7 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 
 
 def _migrate(settings: Settings) -> None:
-    """Make the metadata database, or bring an older Airflow's up to date."""
+    """Create the metadata database, or upgrade the one of an older Airflow."""
     home = settings.state_dir / "airflow"
     database, done = home / "airflow.db", home / "migrated"
     if database.exists() and done.exists() and done.read_text() == version("apache-airflow-core"):
@@ -108,12 +108,12 @@ def _migrate(settings: Settings) -> None:
     if answer.returncode != 0:
         raise StackError(f"Airflow cannot prepare its database. The log is {log}.")
     with closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the one writer; kept in the file
+        connection.execute("PRAGMA journal_mode=WAL")  # stored in the file; readers do not wait for the writer
     done.write_text(version("apache-airflow-core"))
 
 
 def _make_pool(settings: Settings) -> None:
-    """Make the pool ``spark``, whose one slot lets one Spark application run at a time."""
+    """Create the pool ``spark``. Its single slot lets one Spark application run at a time."""
     who = login(settings)
     with httpx.Client(base_url=who.url, timeout=120, trust_env=False) as client:
         token = client.post("/auth/token", json={"username": who.username, "password": who.password})
@@ -123,7 +123,7 @@ def _make_pool(settings: Settings) -> None:
         bearer = {"Authorization": f"Bearer {token.json()['access_token']}"}
         answer = client.post("/api/v2/pools", json=pool, headers=bearer)
     if answer.status_code not in {httpx.codes.CREATED, httpx.codes.CONFLICT}:
-        raise StackError(f"Airflow refuses to make the pool 'spark': {answer.status_code} {answer.text}")
+        raise StackError(f"Airflow refuses to create the pool 'spark': {answer.status_code} {answer.text}")
 
 
 def _check(settings: Settings, name: str) -> Callable[[datetime], bool]:
@@ -141,10 +141,10 @@ def _health(settings: Settings) -> dict[str, Any]:
     return answer.json() if answer.is_success else {}
 
 
-def _beats(told: dict[str, Any], component: str, started: datetime) -> bool:
-    """Tell whether a component has sent a heartbeat since `started`; older ones are its predecessor's."""
-    beat = told.get(f"latest_{component}_heartbeat")
-    return told.get("status") == "healthy" and beat is not None and datetime.fromisoformat(beat) > started
+def _beats(health: dict[str, Any], component: str, started: datetime) -> bool:
+    """Return whether a component has sent a heartbeat since `started`. Older ones are from its predecessor."""
+    beat = health.get(f"latest_{component}_heartbeat")
+    return health.get("status") == "healthy" and beat is not None and datetime.fromisoformat(beat) > started
 
 
 def _url(settings: Settings) -> str:
@@ -152,5 +152,5 @@ def _url(settings: Settings) -> str:
 
 
 def program() -> str:
-    """Name the file of Airflow's command line."""
+    """Return the path of Airflow's command line."""
     return str(Path(sys.prefix) / "bin" / "airflow")

@@ -10,7 +10,7 @@ PARALLELISM = 4
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the whole configuration of Airflow and its tasks. They read no file besides.
+    """Return the whole configuration of Airflow and its tasks. They read no configuration file.
 
     Returns
     -------
@@ -28,12 +28,12 @@ def environment(settings: Settings) -> dict[str, str]:
         **for_airflow.variables(settings),
         "AIRFLOW_HOME": str(settings.state_dir / "airflow"),
         "PYTHONUNBUFFERED": "1",  # a job's lines appear in its task's log as they are printed
-        "SPT_NOENV": "1",  # else setproctitle wipes the environment by which processes are found again
+        "SPT_NOENV": "1",  # otherwise setproctitle erases the environment by which processes are found
     }
 
 
 def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
-    """Choose Airflow's options; https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html."""
+    """Airflow's options (see https://airflow.apache.org/docs/apache-airflow/stable/configurations-ref.html)."""
     home, made = settings.state_dir / "airflow", secrets.load(settings)
     url = f"http://127.0.0.1:{settings.airflow_port}"
     return {
@@ -44,7 +44,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "executor": "LocalExecutor",
             "parallelism": PARALLELISM,
             "fernet_key": made.fernet_key,
-            "hostname_callable": "socket.gethostname",  # asks no name server
+            "hostname_callable": "socket.gethostname",  # needs no name server
             "execution_api_server_url": f"{url}/execution/",
             "simple_auth_manager_users": f"{secrets.USERNAME}:admin",
             "simple_auth_manager_passwords_file": secrets.passwords_file(settings),
@@ -72,7 +72,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "print_stats_interval": 0,
         },
         "scheduler": {
-            # After a kill: how soon the tasks of the scheduler that is gone are started again.
+            # Seconds until the tasks of a killed scheduler are started again.
             "orphaned_tasks_check_interval": 15,
         },
         "usage_data_collection": {"enabled": False},

@@ -1,4 +1,4 @@
-"""The document servers that Segue can start: which one a machine gets, and the command line of each."""
+"""The document servers that Segue can start: the choice among them, and the command line of each."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from segue.errors import ConfigurationError, PrerequisiteError
 from segue.settings import PROJECT_DIR
 
 BUILT = PROJECT_DIR / ".secantusdb" / "bin"
-"""Where ``make documents-server`` puts the Rust server."""
+"""Folder into which ``make documents-server`` installs the Rust server."""
 AUTOMATIC = "auto"
 WIREDTIGER_FILE = "WiredTiger.config"
 WIREDTIGER_CONFIG = "transaction_sync=(enabled=true,method=none)\n"
-"""Let each commit hand its log to the operating system, so that it survives the end of the server's process.
+"""With this option, each commit hands its log to the operating system, so it survives the end of the server.
 
-The Python server does so, and waits for the disk, for a write with ``j: true``. The Rust server ignores ``j``;
-its own option ``--sync-on-commit`` waits for the disk once for each new document, which made bulk
-writes 17 times as slow.
+For a write with ``j: true``, the Python server does so too and also waits for the disk. The Rust server ignores
+``j``. Its option ``--sync-on-commit`` waits for the disk once for each new document, which made bulk writes 17
+times as slow.
 """
 
 
 class Kind(StrEnum):
-    """The servers, the best first; each is named after its program."""
+    """The servers, the best first. Each value is the name of the program."""
 
     MONGOD = "mongod"
     RUST = "secantusd-rs"
@@ -35,14 +35,15 @@ class Kind(StrEnum):
     def reads(self) -> frozenset[Kind]:
         """The servers whose folders of documents this one can take over.
 
-        MongoDB's folders are different from SecantusDB's. The Python server opens a folder of the Rust server, but
-        then refuses to make an index that the Rust server has made already, as Segue does at each start.
+        MongoDB's folders have another format than SecantusDB's. The Python server opens a folder of the Rust
+        server, but then refuses to create an index that the Rust server has created. Segue asks for its indexes at
+        each start.
         """
         return frozenset({Kind.RUST, Kind.PYTHON} if self is Kind.RUST else {self})
 
     @property
     def good_for(self) -> str:
-        """What the server is good for, in a few words."""
+        """A few words on what the server is good for."""
         return {
             Kind.MONGOD: "MongoDB itself, for any size",
             Kind.RUST: "SecantusDB's Rust server, for 100,000 tracks and more",
@@ -51,7 +52,7 @@ class Kind(StrEnum):
 
     @property
     def better(self) -> str | None:
-        """How to get the next better server, in one sentence."""
+        """A sentence on how to get the next better server."""
         return {
             Kind.MONGOD: None,
             Kind.RUST: "MongoDB's own server takes its place for a new corpus once `mongod` is installed.",
@@ -67,7 +68,7 @@ class Server:
     program: Path
 
     def command(self, *, port: int, data: Path, config: Path, cache_mb: int) -> tuple[str, ...]:
-        """Write the command line.
+        """Return the command line.
 
         Parameters
         ----------
@@ -76,7 +77,7 @@ class Server:
         data : Path
             Folder of the documents.
         config : Path
-            Configuration file of SecantusDB; mongod needs none.
+            Configuration file for SecantusDB. mongod needs none.
         cache_mb : int
             Size of WiredTiger's cache, in MiB.
 
@@ -88,7 +89,7 @@ class Server:
         if self.kind is Kind.MONGOD:
             arguments = [
                 *("--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data)),
-                # mongod refuses a cache of less than 256 MiB.
+                # mongod refuses a cache below 256 MiB.
                 *("--wiredTigerCacheSizeGB", f"{max(cache_mb, 256) / 1024:g}", "--quiet"),
             ]
             return (str(self.program), *arguments)
@@ -107,12 +108,12 @@ def choose(wanted: str, written_by: Kind | None) -> Server:
     wanted : str
         ``auto`` for the best one that this machine has, the name of a server, or the path of its program.
     written_by : Kind or None
-        Whose folder of documents the server must take over; None where there is none yet.
+        Server whose folder of documents must be taken over. None if there is no folder yet.
 
     Returns
     -------
     Server
-        With ``auto`` always one that can read the folder.
+        With ``auto``, one that can read the folder.
 
     Raises
     ------
@@ -164,8 +165,7 @@ def _at(kind: Kind, path: str) -> Server | None:
 def find(kind: Kind) -> Server | None:
     """Return the server if this machine has it.
 
-    It is looked for beside this Python, where ``make documents-server`` and Cargo put what they build, and then
-    in PATH.
+    Look beside this Python, in the folders of ``make documents-server`` and Cargo, and then in PATH.
     """
     for folder in (Path(sys.prefix) / "bin", BUILT, Path.home() / ".cargo" / "bin"):
         if shutil.which(kind, path=str(folder)):

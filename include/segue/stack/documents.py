@@ -18,9 +18,9 @@ from segue.stack.service import Service, pid_file
 
 NAME = "mongo"
 MANY_TRACKS = 20_000
-"""From here on the Python server is slow enough to be noticed."""
+"""With more tracks, the Python server is noticeably slow."""
 ENVIRONMENT = {
-    # One arena for the threads of all connections: else each keeps the memory of its largest answer.
+    # One malloc arena for all threads. Otherwise each connection's thread keeps the memory of its largest answer.
     Kind.PYTHON: {"MALLOC_ARENA_MAX": "1"},
 }
 
@@ -31,21 +31,21 @@ def server(settings: Settings) -> Server:
     Returns
     -------
     Server
-        The one that `Settings.document_server` asks for; with ``auto`` the best of this machine that can read the
-        documents of this corpus.
+        The server that `Settings.document_server` names. With ``auto``, the best one of this machine that can read
+        the documents of this corpus.
 
     Raises
     ------
     ConfigurationError
-        If it cannot read them.
+        If the named server cannot read them.
     PrerequisiteError
-        If it is not on this machine.
+        If the server is not on this machine.
     """
     return choose(settings.document_server, written_by(settings))
 
 
 def service(settings: Settings) -> Service:
-    """Describe the document server.
+    """Return the description of the document server.
 
     Returns
     -------
@@ -71,9 +71,9 @@ def service(settings: Settings) -> Service:
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring the document server up, and note who writes the folder from now on.
+    """Start the document server, and record that it writes the folder from now on.
 
-    One that does not come to answer has been given nothing to write, so the one before can have the folder back.
+    If it does not become healthy, nothing was written through it. Then the record is reset to the previous server.
     """
     described, before = service(settings), written_by(settings)
     try:
@@ -90,8 +90,8 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 
 def _prepare(settings: Settings) -> None:
     config, data, kind = _config(settings), _data(settings), server(settings).kind
-    data.mkdir(parents=True, exist_ok=True)  # mongod makes no folder
-    config.touch()  # without an own file, though empty, the server takes a user's from the home folder
+    data.mkdir(parents=True, exist_ok=True)  # mongod does not create its folder
+    config.touch()  # without this file, even an empty one, the server reads the one in the user's home
     if written_by(settings) is not kind:
         _note(settings).write_text(f"{kind}\n")
     if kind is not Kind.MONGOD and not (data / WIREDTIGER_FILE).exists():
@@ -99,19 +99,19 @@ def _prepare(settings: Settings) -> None:
 
 
 def written_by(settings: Settings) -> Kind | None:
-    """Return which server has written this corpus' documents last; None where there are none yet."""
+    """Return the server that has written this corpus' documents last, or None if there are none yet."""
     if not _has_documents(settings):
         return None
     try:
         return Kind(_note(settings).read_text().strip())
-    except FileNotFoundError:  # made before there was a choice
+    except FileNotFoundError:  # the folder is from before there was a choice
         return Kind.PYTHON
     except ValueError as error:
-        raise StackError(f"{_note(settings)} must hold one of the words {', '.join(Kind)}.") from error
+        raise StackError(f"{_note(settings)} must contain one of the words {', '.join(Kind)}.") from error
 
 
 def remarks(settings: Settings) -> Iterator[str]:
-    """Say which server runs, what it is good for, how to get a better one, and what will be slow with it.
+    """Describe the running server: what it is good for, how to get a better one, and what is slow with it.
 
     Yields
     ------
@@ -154,7 +154,7 @@ def _has_documents(settings: Settings) -> bool:
 
 
 def _running(settings: Settings) -> Kind | None:
-    """Return which server runs, from the command line of its process."""
+    """Return the running server, according to the command line of its process."""
     record = PidFile.read(pid_file(settings.state_dir, NAME))
     process = record.process() if record else None
     names = {Path(argument).name for argument in process.cmdline()[:2]} if process else set()
@@ -166,7 +166,7 @@ def _tracks(settings: Settings) -> int:
         try:
             return client[settings.mongo_database]["tracks"].estimated_document_count()
         except PyMongoError:
-            return 0  # the table of services says that it does not answer
+            return 0  # the table of services shows that it does not answer
 
 
 def _is_ready(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The JVM jars: pinned in ``jars.lock`` with their SHA-256, fetched by the Ivy that pyspark ships."""
+"""The JVM jars. ``jars.lock`` pins them with their SHA-256, and the Ivy that pyspark ships fetches them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDERS = ("kafka", "spark")
 
 @dataclass(frozen=True)
 class Jar:
-    """One line of the list: which folder it belongs to, its Maven coordinates and its SHA-256."""
+    """A line of ``jars.lock``: the folder, the Maven coordinates and the SHA-256 of a jar."""
 
     folder: str
     group: str
@@ -40,31 +40,31 @@ class Jar:
 
 @cache
 def pinned() -> tuple[Jar, ...]:
-    """Read the committed list.
+    """Read ``jars.lock``.
 
     Returns
     -------
     tuple of Jar
-        The broker's jars, and what Spark needs beyond the jars of pyspark.
+        The broker's jars, and those that Spark needs in addition to pyspark's.
     """
     lines = (HERE / "jars.lock").read_text().splitlines()
     return tuple(Jar(*re.split("[ :]", line)) for line in lines if not line.startswith("#"))
 
 
 def paths(settings: Settings, folder: str) -> list[Path]:
-    """List where the jars of `folder` are, whether fetched yet or not."""
+    """Return the paths of the jars of `folder`, even if they are not fetched yet."""
     return [settings.jars_dir / folder / jar.file_name for jar in pinned() if jar.folder == folder]
 
 
 def missing(settings: Settings) -> list[str]:
-    """Name the folders that are not exactly what the list says."""
+    """Return the folders that differ from ``jars.lock``."""
     return [folder for folder in FOLDERS if not _complete(settings, folder)]
 
 
 def fetch(settings: Settings) -> list[str]:
-    """Bring ``<jars_dir>/kafka`` and ``<jars_dir>/spark`` in step with the list.
+    """Fetch the jars of ``<jars_dir>/kafka`` and ``<jars_dir>/spark``, where they differ from ``jars.lock``.
 
-    Each folder appears whole or not at all, and is left alone when it is complete.
+    A complete folder is left alone. Otherwise it is replaced as a whole.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def fetch(settings: Settings) -> list[str]:
     Raises
     ------
     StackError
-        If a jar cannot be fetched or is not the one that was pinned.
+        If a jar cannot be fetched or has another SHA-256.
     PrerequisiteError
         If Java is missing.
     """
@@ -82,14 +82,14 @@ def fetch(settings: Settings) -> list[str]:
         return []
     prerequisites.check_java()
     with locks.exclusive(settings.jars_dir / ".lock"):
-        fetched = missing(settings)  # someone else may have fetched them while this process waited
+        fetched = missing(settings)  # another process may have fetched them meanwhile
         for folder in fetched:
             _fetch(settings, folder)
     return fetched
 
 
 def spark_home() -> Path:
-    """Find the folder of pyspark, without the cost of importing it."""
+    """Return the folder of pyspark without importing it, which is slow."""
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise StackError("pyspark is not installed in this Python environment. Run `make setup`.")
@@ -111,14 +111,14 @@ def _fetch(settings: Settings, folder: str) -> None:
         if sha256 != jar.sha256:
             raise StackError(
                 f"{jar.file_name} has the SHA-256 {sha256} instead of the pinned {jar.sha256}. "
-                f"Remove {_ivy_cache()} and try again; if it stays so, do not trust the source."
+                f"Remove {_ivy_cache()} and try again. If this repeats, do not trust the source."
             )
     shutil.rmtree(final, ignore_errors=True)
     arriving.rename(final)
 
 
 def _run_ivy(jars: list[Jar], target: Path, log: Path) -> None:
-    """Retrieve `jars` into `target`; Ivy itself checks the repository's SHA-1."""
+    """Retrieve `jars` into `target`. Ivy itself checks the repository's SHA-1."""
     ivy_file = log.with_suffix(".xml")
     ivy_file.write_text(_ivy_module(jars))
     ivy_jar = next((spark_home() / "jars").glob("ivy-*.jar"))
@@ -135,7 +135,7 @@ def _run_ivy(jars: list[Jar], target: Path, log: Path) -> None:
 
 
 def _ivy_module(jars: list[Jar]) -> str:
-    """Build the module descriptor that asks for exactly `jars`."""
+    """Return the module descriptor that requests exactly `jars`."""
     dependencies = "".join(
         f"<dependency org={quoteattr(jar.group)} name={quoteattr(jar.artifact)} rev={quoteattr(jar.version)}"
         ' transitive="false"/>'
@@ -146,5 +146,5 @@ def _ivy_module(jars: list[Jar]) -> str:
 
 
 def _ivy_cache() -> Path:
-    """Choose Ivy's cache: not the shared ~/.ivy2, whose other users expect modules with their dependencies."""
+    """Return Ivy's cache. The shared ~/.ivy2 is not used: its other users expect modules with dependencies."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segue" / "ivy"

@@ -1,4 +1,4 @@
-"""Apache Kafka: one KRaft node, broker and controller at once."""
+"""Apache Kafka: one KRaft node that is broker and controller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segue.stack import jars, memory, prerequisites
 from segue.stack.service import Service
 
 JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxMetaspaceSize=128m")
-# Longer than any pause of an overloaded laptop; a broker that was killed waits for it when it comes back.
+# Longer than any pause of an overloaded laptop. After a kill, the restarted broker waits this long.
 SESSION_TIMEOUT_MS = 4000
 
 LOG4J2 = """\
@@ -32,7 +32,7 @@ logger.server.level = info
 
 
 def service(settings: Settings) -> Service:
-    """Describe the broker.
+    """Return the description of the broker.
 
     Returns
     -------
@@ -55,30 +55,30 @@ def service(settings: Settings) -> Service:
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring the broker up."""
+    """Start the broker."""
     prepare(settings)
     bring_up(service(settings))
 
 
 def prepare(settings: Settings) -> None:
-    """Write the broker's configuration, and before the first start format its log folder.
+    """Write the broker's configuration. Before the first start, format its log folder.
 
     Raises
     ------
     StackError
-        With the tool's own words.
+        If formatting fails. The message has the tool's output.
     """
     folder = settings.state_dir / "kafka"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log4j2.properties").write_text(LOG4J2)
     lines = [f"{key}={value}" for key, value in _properties(settings, folder).items()]
-    # Java reads properties as Latin-1, with \\u escapes for what that has not.
+    # Java reads properties as Latin-1, with \\u escapes for all other characters.
     (folder / "server.properties").write_text("\n".join(lines) + "\n", "latin-1", "backslashreplace")
     if (folder / "data" / "meta.properties").exists():
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-    # In one word with its option: one in 64 ids begins with a dash.
+    # One word with its option, because one in 64 ids begins with a dash.
     command += [f"--cluster-id={cluster_id}", "-c", str(folder / "server.properties")]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
@@ -92,7 +92,7 @@ def _java(settings: Settings, folder: Path) -> tuple[str, ...]:
 
 
 def _properties(settings: Settings, folder: Path) -> dict[str, object]:
-    """Choose the properties; https://kafka.apache.org/documentation/#brokerconfigs tells each."""
+    """Return the broker's properties (see https://kafka.apache.org/documentation/#brokerconfigs)."""
     one_replica = {
         f"{topic}.{what}": 1
         for topic in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
@@ -109,14 +109,14 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
         "broker.session.timeout.ms": SESSION_TIMEOUT_MS,
         "broker.heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
         "auto.create.topics.enable": "false",
-        # Models learn from the whole history, and a model that was not trained for a week still knows its offsets.
+        # Models learn from the whole history. Committed offsets must outlast a long pause between trainings.
         "log.retention.ms": -1,
         "offsets.retention.minutes": 10 * 365 * 24 * 60,
         **one_replica,
         "transaction.state.log.min.isr": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
-        # A handful of clients, a small heap.
+        # Small values, because there are few clients and the heap is small.
         "num.network.threads": 2,
         "num.io.threads": 4,
         "background.threads": 2,
@@ -125,7 +125,7 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
 
 
 def _is_ready(port: int) -> bool:
-    """Ask the broker for the cluster: it names itself once it takes requests."""
+    """Ask the broker for the brokers of its cluster. It lists itself as soon as it accepts requests."""
     broker = {"bootstrap_servers": f"127.0.0.1:{port}", "request_timeout_ms": 3000}
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.5).close()  # the client would log the refusal

@@ -1,4 +1,4 @@
-"""Up and down: the stack as a whole."""
+"""Start and stop the whole stack."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from segue.stack.service import Service, stop
 from segue.tracks import collection
 
 PARTS = ("kafka", "mongo", "airflow", "api", "live")
-BUSY = "Another `segue up`, `down` or `clean` is at work on {home}. Wait until it has finished."
+BUSY = "Another `segue up`, `down` or `clean` is running for {home}. Wait until it has finished."
 
 Say = Callable[[str], None]
 
 
 def services(settings: Settings, parts: Sequence[str] = PARTS) -> list[Service]:
-    """Describe the services of `parts`, in the order of a table."""
+    """Return the descriptions of the services of `parts`, in the order in which they are shown."""
     made = {
         "kafka": lambda: [kafka.service(settings)],
         "mongo": lambda: [documents.service(settings)],
@@ -53,7 +53,7 @@ def running(settings: Settings) -> Settings:
     Raises
     ------
     ConfigurationError
-        If that stack logs in to Kafka and the environment lacks the password, which is not stored.
+        If that stack logs in to Kafka but the password is not in the environment. It is not stored.
     """
     alive = processes.state_dirs(settings.home)
     if not alive:
@@ -63,21 +63,21 @@ def running(settings: Settings) -> Settings:
 
 
 def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: None) -> None:
-    """Make the services of `parts` run: those that do are left alone, the others are started.
+    """Start the services of `parts` that do not run. Leave the others alone.
 
     Parameters
     ----------
     settings : Settings
-        Which corpus, and the ports.
+        They choose the corpus and the ports.
     parts : sequence of str, optional
         Some of `PARTS`.
     say : callable, optional
-        Gets a sentence about each thing done.
+        Called with a sentence about each step.
 
     Raises
     ------
     StackError
-        If a port is taken or a service does not become healthy. Whatever this call started is stopped again.
+        If a port is taken or a service does not become healthy. The services that this call started are stopped.
     PrerequisiteError
         If Java is missing or too old.
     """
@@ -92,7 +92,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
 
 
 def down(settings: Settings, say: Say = lambda _: None) -> None:
-    """Stop the running stack of this home, with every process that belongs to it."""
+    """Stop the running stack of this home, with all its processes."""
     with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
         alive = processes.state_dirs(settings.home)
         if not alive:
@@ -162,7 +162,7 @@ def _start_documents(settings: Settings, bring_up: Callable[[Service], None], sa
 
 
 class _BringUp:
-    """Start one service and wait for it. A service that runs but does not answer is started anew."""
+    """Start one service and wait for it. A service that runs but does not answer is restarted."""
 
     def __init__(self, stale: list[Service], say: Say) -> None:
         self.stale = stale
@@ -185,7 +185,7 @@ class _BringUp:
 
 
 def _stop(state_dir: Path) -> None:
-    """Stop Airflow and the listens API before what they use, then whatever is left."""
+    """Stop Airflow and the listens API, then the services that they use, then all remaining processes."""
     recorded = {pid_file.stem for pid_file in (state_dir / "run").glob("*.json")}
     for names in (recorded - {"kafka", "mongo"}, recorded & {"kafka", "mongo"}):
         with ThreadPoolExecutor() as pool:

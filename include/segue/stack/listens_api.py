@@ -14,7 +14,7 @@ from segue.stack.service import Service
 
 
 def service(settings: Settings) -> Service:
-    """Describe the API.
+    """Return the description of the API.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def service(settings: Settings) -> Service:
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
-    """Bring the API up; it is healthy once Kafka and the document server are."""
+    """Start the API. It becomes healthy when Kafka and the document server are."""
     bring_up(service(settings))
 
 

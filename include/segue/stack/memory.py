@@ -1,4 +1,4 @@
-"""How much memory the services may hold: the limit of each, and the document server's cache."""
+"""Memory limits of the services, and the size of the document server's cache."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ LIMITS_MB = {
     "listens-api": 600,
     "live": 600,
 }
-"""By service, in MB, its child processes included; those of the scheduler and of MongoDB follow from settings."""
+"""Limit of each service with its child processes, in MB. Those of scheduler and MongoDB depend on settings."""
 TASKS_MB = 6000
-"""What the scheduler's tasks may hold beside the heap of the Spark application that one of them runs."""
+"""Memory for the scheduler's tasks, in addition to the heap of the one Spark application that they run."""
 TASKS_RUN_IN = "scheduler"
-"""Starting it anew would end its tasks, so that is left to whoever knows what they do."""
+"""This service is never restarted because of its memory, since its tasks would end with it."""
 SETTINGS = {"mongo": "SEGUE_MONGO_MEMORY_MB", "scheduler": "SEGUE_SPARK_DRIVER_MEMORY_MB"}
 CACHE_MINIMUM_MB = 128
 CACHE_SHARE_OF_MACHINE = 1 / 32
 CACHE_SHARE_OF_LIMIT = 1 / 6
-"""The rest is for answers: the servers build the answer to each query in memory before they send it."""
+"""The rest of the limit is for answers: the servers build each answer in memory before they send it."""
 CACHE_STEP_MB = 32
-"""Caches are multiples of it, so that a machine that reports a page less keeps its running server."""
+"""The cache is a multiple of this, so that a small change of the reported memory restarts no server."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What one service holds in memory (PSS, with its child processes), and what it may hold."""
+    """Memory of one service (PSS, with its child processes), and its limit."""
 
     service: str
     held_bytes: int
@@ -43,17 +43,17 @@ class Usage:
 
     @property
     def is_to_be_started_anew(self) -> bool:
-        """Whether `segue up` is to give its memory back."""
+        """Whether `segue up` restarts the service to free memory."""
         return bool(self.excess) and self.service != TASKS_RUN_IN
 
     @property
     def excess(self) -> str | None:
-        """A sentence if the service holds more than it may, else None."""
+        """A sentence if the service exceeds its limit, else None."""
         if self.limit_mb is None or self.held_bytes <= self.limit_mb * 10**6:
             return None
-        remedy = "`segue up` starts it anew"
+        remedy = "`segue up` restarts it"
         if self.service == TASKS_RUN_IN:
-            remedy = "`segue up` leaves it alone, as its tasks would end with it"
+            remedy = "`segue up` does not restart it, because its tasks would end with it"
         if self.service in SETTINGS:
             remedy += f", and {SETTINGS[self.service]} raises the limit"
         held = f"{self.held_bytes / 1e6:,.0f} MB of memory"
@@ -61,7 +61,7 @@ class Usage:
 
 
 def limit_mb(settings: Settings, service: str) -> int | None:
-    """Return how much memory a service may hold, in MB; None where there is no such service."""
+    """Return the memory limit of a service in MB, or None if there is no such service."""
     derived = {
         "mongo": settings.mongo_memory_mb,
         "scheduler": TASKS_MB + settings.spark_driver_memory_mb,
@@ -70,18 +70,18 @@ def limit_mb(settings: Settings, service: str) -> int | None:
 
 
 def usage(settings: Settings) -> list[Usage]:
-    """Measure every service of this stack that has a process, in the order of their names."""
+    """Measure every running service of this stack, sorted by name."""
     found = sorted(processes.by_service(settings.state_dir).items())
     return [Usage(name, processes.pss_bytes(its), limit_mb(settings, name)) for name, its in found]
 
 
 def document_cache_mb(settings: Settings) -> int:
-    """Choose the document server's cache, in MiB, from the memory of the machine and the server's limit."""
+    """Choose the size of the document server's cache in MiB, from the machine's memory and the server's limit."""
     share = min(machine_bytes() / 2**20 * CACHE_SHARE_OF_MACHINE, settings.mongo_memory_mb * CACHE_SHARE_OF_LIMIT)
     return max(CACHE_MINIMUM_MB, int(share) // CACHE_STEP_MB * CACHE_STEP_MB)
 
 
 def machine_bytes(groups: Iterable[Path] = (Path("/sys/fs/cgroup/memory.max"),)) -> int:
     """Return the memory of this machine, or of the container that this process runs in, in bytes."""
-    told = [group.read_text().strip() for group in groups if group.exists()]
-    return min([psutil.virtual_memory().total, *(int(limit) for limit in told if limit.isdigit())])
+    limits = [group.read_text().strip() for group in groups if group.exists()]
+    return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit.isdigit())])

@@ -1,4 +1,4 @@
-"""The record of a started process, by which a later command finds it again."""
+"""The record of a started process. Later commands find the process by it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from segue.stack import processes
 
 @dataclass(frozen=True)
 class PidFile:
-    """Pid and start time (together unique, though pids are used again), and what it was started with."""
+    """A process: its pid and start time (unique together, as pids are reused), and a digest of its settings."""
 
     pid: int
     created: float
@@ -23,7 +23,7 @@ class PidFile:
 
     @classmethod
     def read(cls, path: Path) -> PidFile | None:
-        """Read the record, or None where there is none that can be read."""
+        """Read the record. Return None if it is missing or damaged."""
         try:
             return cls(**json.loads(path.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
@@ -31,7 +31,7 @@ class PidFile:
 
     @classmethod
     def write(cls, path: Path, pid: int, fingerprint: str) -> None:
-        """Record the process `pid` in one step."""
+        """Write the record of the process `pid` atomically."""
         record = cls(pid, psutil.Process(pid).create_time(), fingerprint)
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")
@@ -49,6 +49,6 @@ class PidFile:
 
 
 def fingerprint(command: Sequence[str], environment: Mapping[str, str], ports: Mapping[str, int]) -> str:
-    """Digest what a process is started with, to notice later that other settings are wanted."""
-    told = json.dumps([list(command), sorted(environment.items()), sorted(ports.items())])
-    return hashlib.sha256(told.encode()).hexdigest()
+    """Compute a digest of a process's settings, to detect later that they have changed."""
+    content = json.dumps([list(command), sorted(environment.items()), sorted(ports.items())])
+    return hashlib.sha256(content.encode()).hexdigest()

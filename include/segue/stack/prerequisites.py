@@ -1,4 +1,4 @@
-"""What the machine must bring along."""
+"""Check what must be installed on the machine."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ INSTALL_JAVA = (
 
 
 def java() -> str:
-    """Return the Java that Segue takes, there or not: as for Spark JAVA_HOME's, else the first in PATH."""
+    """Return the path of Java, which may not exist. Like Spark, prefer JAVA_HOME to PATH."""
     home = os.environ.get("JAVA_HOME")
     return str(Path(home) / "bin" / "java") if home else shutil.which("java") or "java"
 
 
 def check_java() -> None:
-    """Make sure that Java is there, and new enough for Spark and Kafka.
+    """Check that Java is installed, and new enough for Spark and Kafka.
 
     Raises
     ------
     PrerequisiteError
-        If there is none, or it is older than Java 17.
+        If Java is missing or older than 17.
     """
     program = java()
     if shutil.which(program) is None:
@@ -37,12 +37,12 @@ def check_java() -> None:
         raise PrerequisiteError(f"Segue needs Java {JAVA_MINIMUM} or newer, and {place} has none. {INSTALL_JAVA}")
     version = _major_version(program)
     if version is None or version < JAVA_MINIMUM:
-        told = f"is Java {version}" if version else "does not tell its version"
-        raise PrerequisiteError(f"Segue needs Java {JAVA_MINIMUM} or newer, and {program} {told}. {INSTALL_JAVA}")
+        found = f"is Java {version}" if version else "does not state its version"
+        raise PrerequisiteError(f"Segue needs Java {JAVA_MINIMUM} or newer, and {program} {found}. {INSTALL_JAVA}")
 
 
 def _major_version(program: str) -> int | None:
-    """Read the feature release out of ``java -version``; 8 says ``1.8``, 17 says ``17.0.1``."""
+    """Parse the feature release from ``java -version``: 8 prints ``1.8``, 17 prints ``17.0.1``."""
     answer = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
     match = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
     return int(match[1]) if match else None

@@ -1,7 +1,7 @@
-"""Which processes belong to a stack, and how to end them: by pid, never by name.
+"""Find the processes of a stack, and end them by pid, never by name.
 
-Every process of a stack carries its state directory and the name of its service in its environment, and so do
-their children. That finds what a service left behind when it was killed, and nothing else.
+Every process of a stack has the stack's state directory and the name of its service in its environment. Its
+children inherit both. So the remaining processes of a killed service are found, and no other processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def marks(state_dir: Path, service: str) -> dict[str, str]:
 
 
 def of(state_dir: Path, service: str | None = None) -> list[psutil.Process]:
-    """Find the living processes of a stack, or of one service of it."""
+    """Find the running processes of a stack, or of one of its services."""
     return [
         process
         for process, environment in _marked()
@@ -31,7 +31,7 @@ def of(state_dir: Path, service: str | None = None) -> list[psutil.Process]:
 
 
 def by_service(state_dir: Path) -> dict[str, list[psutil.Process]]:
-    """Find the living processes of a stack, this one included, by the name of their service."""
+    """Find the running processes of a stack, including this one, by the name of their service."""
     found: dict[str, list[psutil.Process]] = {}
     for process, environment in _marked(itself=True):
         if environment[STACK_MARKER] == str(state_dir):
@@ -40,13 +40,13 @@ def by_service(state_dir: Path) -> dict[str, list[psutil.Process]]:
 
 
 def state_dirs(home: Path) -> set[Path]:
-    """Return the state directories under `home` of which a process lives."""
+    """Return the state directories under `home` that have a running process."""
     found = {Path(environment[STACK_MARKER]) for _, environment in _marked()}
     return {state_dir for state_dir in found if state_dir.parent == home}
 
 
 def end(processes: Iterable[psutil.Process], grace_s: float = 15) -> None:
-    """Ask `processes` to stop, and kill those that have not after `grace_s` seconds."""
+    """Ask `processes` to stop, and kill those that still run after `grace_s` seconds."""
     asked = list(processes)
     for process in asked:
         _signal(process, "terminate")
@@ -57,7 +57,7 @@ def end(processes: Iterable[psutil.Process], grace_s: float = 15) -> None:
 
 
 def alive(process: psutil.Process) -> bool:
-    """Tell whether `process` runs; one that has died and waits for its parent to notice does not."""
+    """Return whether `process` runs. A zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -65,13 +65,13 @@ def alive(process: psutil.Process) -> bool:
 
 
 def pss_bytes(processes: Iterable[psutil.Process]) -> int:
-    """Add up what `processes` hold in memory, pages they share counted once (where the system tells; else RSS)."""
+    """Add up the memory of `processes`: PSS, which counts shared pages once, or RSS where PSS is not available."""
     total = 0
     for process in processes:
         try:
             memory = process.memory_full_info()
         except psutil.Error:
-            continue  # it has just ended
+            continue  # the process has just ended
         total += getattr(memory, "pss", memory.rss)
     return total
 
@@ -82,7 +82,7 @@ def _marked(*, itself: bool = False) -> list[tuple[psutil.Process, dict[str, str
         try:
             environment = process.environ()
         except psutil.Error:
-            continue  # another user's, or it has just ended
+            continue  # the process is another user's, or has just ended
         if STACK_MARKER in environment and (itself or process.pid != os.getpid()) and alive(process):
             found.append((process, environment))
     return found

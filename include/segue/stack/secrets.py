@@ -1,4 +1,4 @@
-"""The secrets of one stack: made once, kept in its state folder, readable by their owner only."""
+"""The secrets of one stack: created once and stored in its state folder, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USERNAME = "admin"
 
 @dataclass(frozen=True)
 class Secrets:
-    """What Airflow's components share, and the login of its UI."""
+    """The secrets that Airflow's components share, and the password of its UI."""
 
     password: str
     jwt_secret: str
@@ -25,7 +25,7 @@ class Secrets:
 
 
 def load(settings: Settings) -> Secrets:
-    """Read the secrets, made at the first call."""
+    """Read the secrets. The first call creates them."""
     file = settings.state_dir / "airflow" / "secrets.json"
     if not file.exists():
         made = Secrets(
@@ -39,7 +39,7 @@ def load(settings: Settings) -> Secrets:
 
 
 def passwords_file(settings: Settings) -> Path:
-    """Return the file in which Airflow's simple auth manager looks up passwords, written if it is not there."""
+    """Return the passwords file of Airflow's simple auth manager. The first call writes it."""
     file = settings.state_dir / "airflow" / "passwords.json"
     if not file.exists():
         _write(file, {USERNAME: load(settings).password})

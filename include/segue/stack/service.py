@@ -1,4 +1,4 @@
-"""One embedded service: a process in a session of its own with a health check, a log file and a data folder."""
+"""One embedded service: a process in its own session, with a health check, a log file and a data folder."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ LOG_LIMIT_BYTES = 20_000_000
 STOP_GRACE_S = 15
 POLL_S = 0.25
 WORK_CPU_S = 15
-"""CPU time that tells a service at work from an idle one: a quarter of a core over a minute."""
+"""A service that uses this much CPU time in a minute is at work: a quarter of a core."""
 
-_started: list[subprocess.Popen[bytes]] = []  # kept, so that Python collects the ones that end
+_started: list[subprocess.Popen[bytes]] = []  # kept, so that Python reaps those that end
 
 
 class State(StrEnum):
-    """What a service is up to."""
+    """The state of a service."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
@@ -41,26 +41,26 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Service:
-    """A long-running process and how to tell that it works.
+    """A long-running process with its health check.
 
     Parameters
     ----------
     name : str
-        Its name in messages and in the names of its files.
+        Name in messages and in file names.
     state_dir : Path
-        The stack's folder, which holds ``logs/<name>.log`` and ``run/<name>.json``.
+        Folder of the stack, with ``logs/<name>.log`` and ``run/<name>.json``.
     data : Path
-        Where it runs and keeps what is its own.
+        Working folder of the process, for its data.
     command : tuple of str
         Program and arguments.
     check : callable
-        Gets the moment of the start; tells whether the service does its work since then.
+        Called with the time of the start. Returns whether the service has worked since then.
     environment : mapping of str to str
-        Variables on top of those of the caller.
+        Variables in addition to those of the caller.
     ports : mapping of str to int
-        The ports that it listens on, by the environment variable that changes them.
+        Ports on which it listens, by the environment variable that changes each.
     memory_limit_mb : int, optional
-        Above it, in MB (PSS, with its child processes), the service is unhealthy.
+        Memory limit in MB (PSS, with child processes). Above it the service is unhealthy.
     """
 
     name: str
@@ -74,21 +74,21 @@ class Service:
 
     @property
     def log(self) -> Path:
-        """What the process prints."""
+        """File with the output of the process."""
         return self.state_dir / "logs" / f"{self.name}.log"
 
     def process(self) -> psutil.Process | None:
-        """Return the main process if it lives."""
+        """Return the main process if it runs."""
         record = PidFile.read(pid_file(self.state_dir, self.name))
         return record.process() if record else None
 
     def state(self) -> State:
-        """Tell the state, asking the service itself."""
+        """Return the state, according to the health check and the memory limit."""
         answered = self._asked()
         return State.UNHEALTHY if answered is State.HEALTHY and self.usage().excess else answered
 
     def _asked(self) -> State:
-        """Tell the state, whatever memory it holds."""
+        """Return the state, according to the health check."""
         process = self.process()
         if process is None:
             return State.DEAD if pid_file(self.state_dir, self.name).exists() else State.STOPPED
@@ -100,12 +100,12 @@ class Service:
         return Usage(self.name, processes.pss_bytes(processes.of(self.state_dir, self.name)), self.memory_limit_mb)
 
     def runs_as_wanted(self) -> bool:
-        """Tell whether the process lives and was started with this command, environment and these ports."""
+        """Return whether the process runs and was started with this command, this environment and these ports."""
         record = PidFile.read(pid_file(self.state_dir, self.name))
         return record is not None and record.fingerprint == self._fingerprint and record.process() is not None
 
     def start(self) -> None:
-        """Start the process, detached: neither this process's end nor a Ctrl-C in its terminal ends it."""
+        """Start the process, detached from this process and from Ctrl-C in its terminal."""
         for folder in (self.log.parent, self.data):
             folder.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
@@ -126,19 +126,19 @@ class Service:
         PidFile.write(pid_file(self.state_dir, self.name), child.pid, self._fingerprint)
 
     def wait(self, called_off: Event, still_s: float = 600) -> None:
-        """Wait until the service answers, as long as it is at work.
+        """Wait until the service is healthy, as long as it makes progress.
 
         Parameters
         ----------
         called_off : Event
-            Ends the waiting early.
+            Ends the wait early.
         still_s : float
-            For how long it may neither log anything nor use `WORK_CPU_S` of CPU.
+            Longest time in which the service neither logs anything nor uses `WORK_CPU_S` of CPU.
 
         Raises
         ------
         StackError
-            If its process ends, nothing has moved for `still_s`, or the event is set.
+            If the process ends, makes no progress for `still_s`, or `called_off` is set.
         """
         patience = Patience(still_s)
         while (state := self._asked()) is State.UNHEALTHY and not patience.is_over(self._work()):
@@ -151,7 +151,7 @@ class Service:
         raise StackError(f"{self.name} {what}. The end of its log {self.log}:\n{self.last_lines(10)}")
 
     def _work(self) -> tuple[int, int]:
-        """Return how much it has logged and worked: both grow in a service that starts, or is busy."""
+        """Return the amounts of log and of CPU time. Both grow in a service that starts or is busy."""
         logged = self.log.stat().st_size if self.log.exists() else 0
         with suppress(psutil.Error):
             if process := self.process():
@@ -160,20 +160,20 @@ class Service:
         return logged, 0
 
     def stop(self) -> None:
-        """End the process and whatever it has started."""
+        """End the process and all its children."""
         stop(self.state_dir, self.name)
 
     def check_ports(self) -> None:
-        """Make sure that nobody else listens on the ports.
+        """Check that no other process listens on the ports.
 
         Raises
         ------
         StackError
-            Naming the port and the variable that changes it.
+            If one does. The message names the port and the variable that changes it.
         """
         for variable, port in self.ports.items():
             with socket.socket() as probe:
-                # As servers do: a port in TIME_WAIT is free.
+                # Like servers, regard a port in TIME_WAIT as free.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind(("127.0.0.1", port))
@@ -197,7 +197,7 @@ class Service:
 
 
 def stop(state_dir: Path, name: str) -> None:
-    """End the service `name` of a stack: its process first, then whatever that has left behind."""
+    """End the service `name` of a stack: its main process first, then its remaining processes."""
     record = PidFile.read(pid_file(state_dir, name))
     main = record.process() if record else None
     if main is not None:
@@ -207,13 +207,13 @@ def stop(state_dir: Path, name: str) -> None:
 
 
 def pid_file(state_dir: Path, name: str) -> Path:
-    """Return where a service's process is recorded; the file exists from the start to the orderly stop."""
+    """Return the file that records a service's process. It exists from the start to the orderly stop."""
     return state_dir / "run" / f"{name}.json"
 
 
 def surroundings() -> dict[str, str]:
-    """Return the caller's environment, less what configures another stack, with no proxy before loopback."""
+    """Return the caller's environment, without the settings of another stack, and without a proxy for loopback."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "AIRFLOW_"))}
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
-    # Whatever the locale of the terminal: Java could not open a file with an umlaut in its name in the locale C.
+    # In the locale C, Java cannot open a file with an umlaut in its name.
     return kept | {"NO_PROXY": direct, "no_proxy": direct, "LC_ALL": "C.UTF-8"}

@@ -1,4 +1,4 @@
-"""Spark's configuration folder: what every ``spark-submit`` and every session of this stack starts from."""
+"""Spark's configuration folder, which every ``spark-submit`` and every session of this stack uses."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ JVM = (
 )
 DRIVER_JVM = (
     "-XX:+UseParallelGC",
-    # Ten times HotSpot's: a job of a minute spent a fifth of its CPU on optimizing what was never hot.
+    # Ten times HotSpot's defaults. With the defaults, a job of one minute spent a fifth of its CPU time on
+    # optimizing code that was never hot.
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=400000",
-    # The connector's pool of clients keeps the JVM from ending so long; 5 s by default.
+    # The connector's pool of clients delays the end of the JVM by this time; the default is 5 s.
     "-Dmongodb.keep_alive_ms=500",
-    # MLlib multiplies in Java, as it does wherever Spark is installed by pip; so the search for a BLAS does not
-    # print that there is none.
+    # MLlib multiplies matrices in Java, as in every installation of Spark by pip. These paths suppress the warning
+    # that no native BLAS was found.
     "-Ddev.ludovic.netlib.blas.nativeLibPath=/none",
     "-Ddev.ludovic.netlib.lapack.nativeLibPath=/none",
 )
@@ -35,7 +36,7 @@ ONE_PARTITION = f"{PARTITIONERS}.SinglePartitionPartitioner"
 BY_SAMPLE = f"{PARTITIONERS}.SamplePartitioner"
 
 LOG4J2 = """\
-# Warnings and errors only: a task's log belongs to the job's own lines.
+# Warnings and errors only, so that the job's own lines stand out in a task's log.
 rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
@@ -50,16 +51,16 @@ logger.native.level = error
 # The 518 features make every plan longer than what Spark prints.
 logger.plans.name = org.apache.spark.util.SparkStringUtils
 logger.plans.level = error
-# The MongoDB connector gives its options in two spellings.
+# The MongoDB connector passes its options in two spellings.
 logger.options.name = org.apache.spark.sql.util.CaseInsensitiveStringMap
 logger.options.level = error
-# A plan of 518 features, or a model, is larger than the megabyte that Spark finds worth a warning.
+# Spark warns of tasks above a megabyte; a plan of 518 features, or a model, is larger.
 logger.tasks.name = org.apache.spark.scheduler.DAGScheduler
 logger.tasks.level = error
-# A local checkpoint truncates the lineage: that is what it is for.
+# Spark warns that a local checkpoint truncates the lineage, which is its purpose.
 logger.checkpoints.name = org.apache.spark.rdd.MapPartitionsRDD
 logger.checkpoints.level = error
-# Where a line search starts over, LBFGS calls it a failure; the search for a model goes on.
+# LBFGS logs a failure when a line search starts over, although the fit continues.
 logger.optimizers.name = breeze.optimize
 logger.optimizers.level = off
 """
@@ -71,7 +72,7 @@ def write(settings: Settings) -> Path:
     Returns
     -------
     Path
-        The folder, for SPARK_CONF_DIR. It is written anew at each call and depends on nothing but `settings`.
+        The folder, for SPARK_CONF_DIR. Each call writes it again. Its content depends only on `settings`.
     """
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ def write(settings: Settings) -> Path:
 
 
 def properties(settings: Settings) -> dict[str, str]:
-    """Choose Spark's properties; https://spark.apache.org/docs/latest/configuration.html tells each."""
+    """Return Spark's properties (see https://spark.apache.org/docs/latest/configuration.html)."""
     return {
         "spark.master": settings.spark_master,
         "spark.driver.memory": f"{settings.spark_driver_memory_mb}m",
@@ -91,27 +92,27 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.executor.extraJavaOptions": " ".join(JVM),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        # Small data on one machine: few partitions, since each costs more than the rows in it.
+        # Few partitions: with small data on one machine, a partition costs more than its rows.
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
-        # To what size small files are joined: a run of one day that is in it writes all of it anew.
+        # Size to which small files are joined. A run of one day rewrites the whole file with this day.
         "spark.databricks.delta.optimize.minFileSize": str(16 * 2**20),
         "spark.databricks.delta.optimize.maxFileSize": str(32 * 2**20),
-        # Hardly two features are alike, so a dictionary of them is work for nothing.
+        # Almost all values are different, so a dictionary saves no space.
         "spark.hadoop.parquet.enable.dictionary#features.list.element": "false",
-        # Else a VACUUM is two commits of each table, after which no day stands as published any more.
+        # Otherwise a VACUUM makes two commits per table, and then every day would be published again.
         "spark.databricks.delta.vacuum.logging.enabled": "false",
-        # Of VACUUM too, which else lists a folder in 10,000 tasks.
+        # VACUUM uses this option too. Otherwise it lists a folder in 10,000 tasks.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # 10,000 by default: of vectors, hundreds of megabytes in each Python worker.
+        # The default of 10,000 vectors would take hundreds of megabytes in each Python worker.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
         "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.mongodb.read.connection.uri": settings.mongo,
-        # Without sampling or statistics, which the embedded servers answer by reading everything, or not at all.
+        # Do not use sampling or statistics. For these, the embedded servers read all documents, or do not answer.
         "spark.mongodb.read.partitioner": ONE_PARTITION if settings.mongo_uri is None else BY_SAMPLE,
         "spark.mongodb.read.database": settings.mongo_database,
         "spark.mongodb.write.connection.uri": settings.mongo,
@@ -120,7 +121,7 @@ def properties(settings: Settings) -> dict[str, str]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Tell a process that starts Spark, by ``spark-submit`` or from Python, where everything is."""
+    """Return the variables for a process that starts Spark, by ``spark-submit`` or from Python."""
     python = str(Path(sys.prefix) / "bin" / "python")
     return {
         **settings.environment,
@@ -134,7 +135,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def remove_scratch(settings: Settings) -> None:
-    """Remove what applications that were killed have left on disk; to be called when none runs."""
+    """Remove the files of killed applications. Call this only while no application runs."""
     shutil.rmtree(_scratch(settings), ignore_errors=True)
 
 
@@ -147,7 +148,7 @@ def _folder(settings: Settings) -> Path:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Replace a file in one step, since a job may be reading it."""
+    """Replace a file atomically, because a job may be reading it."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     new.write_text(text)
     new.replace(path)

@@ -1,4 +1,4 @@
-"""The collection `tracks`: the form of its documents, its indexes, and the migration from the form before."""
+"""The collection `tracks`: the form of its documents, its indexes, and the migration from the previous form."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 
 FORM: Final = 1
-"""Number of the form of a document. Raise it when the same track is to give another document, such as with other
-`descriptors`: the next publication then replaces every document. A test pins what the number stands for."""
+"""Number of the form of a document. Raise it when the document of the same track is to change, such as its
+`descriptors`. The next publication then replaces every document. A test pins what the number stands for."""
 
 VALIDATOR: Final[dict[str, Any]] = {
     "$jsonSchema": {
@@ -39,31 +39,32 @@ VALIDATOR: Final[dict[str, Any]] = {
                 "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
             },
             "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
-            # Not a pattern: SecantusDB's Rust server compiles it for each document, five sixths of an insert.
+            # No pattern, because SecantusDB's Rust server would compile it for each document. This would take five
+            # sixths of the time of an insert.
             PARTITION: {"bsonType": "string", "minLength": 10, "maxLength": 10},
         },
     },
     "$expr": {"$eq": [{"$binarySize": "$features"}, SIZE_BYTES]},
 }
-"""What every reader of the collection may rely on; MongoDB refuses a document that is otherwise."""
+"""The form on which every reader may rely. MongoDB refuses other documents."""
 
 OF_DOUBLES: Final = {"features": {"$size": N_FEATURES}}
-"""Finds the documents of the form before, whose vector is an array of 518 doubles."""
+"""Finds documents of the previous form, whose vector is an array of 518 doubles."""
 
 MIGRATED_AT_ONCE: Final = 500
 
 
 def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None) -> Collection[Any]:
-    """Bring the collection, its indexes and its validator into today's form.
+    """Migrate the collection, its indexes and its validator to the current form.
 
-    The validator is set last, and documents are searched for only if it is another one. So a migration that was
-    killed is taken up again, and one that is done costs nothing.
+    The validator is set last, and old documents are searched for only if it differs. So the next call continues a
+    killed migration, and a finished migration costs nothing.
 
     Parameters
     ----------
     database : pymongo.database.Database
     say : callable, optional
-        Gets a sentence about what is done to documents of the form before.
+        Called with a sentence about the progress of the migration.
 
     Returns
     -------
@@ -79,18 +80,18 @@ def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None
 
 
 def is_of_doubles(database: Database[Any]) -> bool:
-    """Return whether the collection is of the form before; only its validator is looked at."""
+    """Return whether the collection has the previous form, according to its validator."""
     properties = _validator(database).get("$jsonSchema", {}).get("properties", {})
     return bool(properties.get("features", {}).get("bsonType") == "array")
 
 
 def require_form(database: Database[Any]) -> None:
-    """Refuse to read a collection of the form before.
+    """Refuse to read a collection of the previous form.
 
     Raises
     ------
     CorpusError
-        With what to do about it.
+        If the collection has the previous form. The message says what to do.
     """
     if is_of_doubles(database):
         raise CorpusError(WRONG_FORM)
@@ -104,14 +105,14 @@ def _validator(database: Database[Any]) -> dict[str, Any]:
 
 
 def _migrate(collection: Collection[Any], say: Callable[[str], None]) -> None:
-    """Replace documents of the form before, whole and page by page."""
+    """Replace documents of the previous form, page by page."""
     done = 0
     found = collection.find(OF_DOUBLES, batch_size=MIGRATED_AT_ONCE)
     while page := list(islice(found, MIGRATED_AT_ONCE)):
         vectors = pack([document["features"] for document in page])
         replaced = [
             ReplaceOne(
-                # Not one that was published anew since it was read.
+                # Skip a document that was published again since it was read.
                 {"_id": document["_id"], **OF_DOUBLES},
                 document | {"features": vector, "descriptors": describe(vector)},
             )

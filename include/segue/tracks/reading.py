@@ -1,4 +1,4 @@
-"""What the models read from MongoDB, through Spark's connector."""
+"""Read the tracks from MongoDB through Spark's connector, for the models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TRACKS = COLLECTION
 
 PARTITIONS = 8
-"""Of 106,574 tracks with their vectors, each then has 28 MB."""
+"""With 106,574 tracks and their vectors, each partition has 28 MB."""
 
 TRACK_FIELDS = {
     "title": "string",
@@ -36,32 +36,33 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     ----------
     spark : SparkSession
     *fields : str
-        What is needed and no more, of :data:`TRACK_FIELDS`. ``_id`` comes as ``track_id``, ``features`` as
-        `segue.tracks.vectors` says.
+        The needed fields of :data:`TRACK_FIELDS`. ``_id`` is returned as ``track_id``, and ``features`` as
+        described in `segue.tracks.vectors`.
 
     Returns
     -------
     DataFrame
-        In `PARTITIONS`. One task reads an embedded server, which would read everything for a range of ids, too.
+        It has `PARTITIONS` partitions. An embedded server reads all documents even for a range of ids, so one task
+        reads everything from it.
 
     Raises
     ------
     CorpusError
-        If the collection is of an older form.
+        If the collection has an older form.
     """
-    # A stated schema saves the connector from sampling the collection, and only these fields travel.
+    # With a schema, the connector does not sample the collection, and requests only these fields.
     schema = ", ".join(["_id string", *(f"{field} {TRACK_FIELDS[field]}" for field in fields)])
     with mongo.client(str(spark.conf.get("spark.mongodb.read.connection.uri"))) as client:
         require_form(client[str(spark.conf.get("spark.mongodb.read.database"))])
     source = spark.read.format("mongodb").schema(schema).option("collection", TRACKS)
-    # A task's result goes to Python in one piece: 106,574 vectors in one were too much for a heap of 1 GiB.
+    # A task's result goes to Python in one piece. 106,574 vectors in one piece exceeded a heap of 1 GiB.
     return source.load().withColumnRenamed("_id", "track_id").repartition(PARTITIONS, "track_id")
 
 
 def snapshot(tracks: DataFrame) -> dict[str, str]:
-    """Tell what was read: `mongo_tracks` (rows) and `mongo_digest`, the same for the same rows in any order."""
-    from pyspark.sql import functions as F  # noqa: N812
+    """Return `mongo_tracks` (number of rows) and `mongo_digest`, which is the same for any order of the rows."""
+    from pyspark.sql import functions as sf
 
-    digest = F.bit_xor(F.xxhash64(*sorted(tracks.columns)))
-    row = tracks.agg(F.count("*").alias("rows"), digest.alias("digest")).collect()[0]
+    digest = sf.bit_xor(sf.xxhash64(*sorted(tracks.columns)))
+    row = tracks.agg(sf.count("*").alias("rows"), digest.alias("digest")).collect()[0]
     return {"mongo_tracks": str(row["rows"]), "mongo_digest": f"{(row['digest'] or 0) & (2**64 - 1):016x}"}

@@ -11,8 +11,8 @@ pandas                   `frame`
 Spark                    `features_array`
 =======================  ==========================================================
 
-BSON's vector subtype (9) was not chosen. Spark's connector reads it with its two header bytes and writes it back
-as plain binary data, and pymongo's ``as_vector`` makes 518 Python floats of it.
+BSON's vector subtype (9) is not used. Spark's connector reads it with its two header bytes and writes it back as
+plain binary data. pymongo's ``as_vector`` converts it to 518 Python floats.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ DESCRIPTORS: Final = {
     "rms": index("rmse", "mean"),
     **{f"mfcc_{number:02d}": index("mfcc", "mean", number) for number in range(1, 6)},
 }
-"""Fields of the sub-document ``descriptors``, for queries by hand: means over time, and their positions in the
-vector. The zero-crossing rate is per sample, the RMS that of samples from -1 to 1."""
+"""Fields of the sub-document ``descriptors``, for queries by hand, with their positions in the vector.
+
+They are means over time. The zero-crossing rate is per sample, and the RMS is of samples from -1 to 1.
+"""
 
 WRONG_FORM: Final = (
     f"The field `features` of a track is not {SIZE_BYTES:,} bytes of float32 values: the collection `tracks` was "
@@ -50,7 +52,7 @@ WRONG_FORM: Final = (
 
 
 def pack(vectors: ArrayLike) -> list[bytes]:
-    """Turn vectors into the bytes that a document holds.
+    """Convert vectors to the bytes of a document.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def pack(vectors: ArrayLike) -> list[bytes]:
     Returns
     -------
     list of bytes
-        One of 2,072 bytes for each vector.
+        2,072 bytes for each vector.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def unpack(buffers: Sequence[bytes] | pa.Array | pa.ChunkedArray) -> NDArray[np.
     Parameters
     ----------
     buffers : sequence of bytes, or Arrow array of binary
-        The field ``features`` of each document. An Arrow array is copied once, without an object for each track.
+        Field ``features`` of each document. An Arrow array is copied once, without an object for each track.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def unpack(buffers: Sequence[bytes] | pa.Array | pa.ChunkedArray) -> NDArray[np.
     Raises
     ------
     CorpusError
-        If one is missing or not of 2,072 bytes: the collection is of an older form.
+        If a vector is missing or does not have 2,072 bytes, because the collection has an older form.
 
     Examples
     --------
@@ -117,17 +119,17 @@ def unpack(buffers: Sequence[bytes] | pa.Array | pa.ChunkedArray) -> NDArray[np.
 
 
 def frame(tracks: pd.DataFrame) -> pd.DataFrame:
-    """Give the features of documents in pandas a column each.
+    """Convert the features of documents to a pandas table with one column per feature.
 
     Parameters
     ----------
     tracks : pandas.DataFrame
-        With a column ``features``, such as ``pd.DataFrame(database.tracks.find({}, {"features": 1}))``.
+        Table with a column ``features``, such as ``pd.DataFrame(database.tracks.find({}, {"features": 1}))``.
 
     Returns
     -------
     pandas.DataFrame
-        518 columns of float32, named as in `segue.audio.definition.feature_names`; the index is that of `tracks`.
+        518 columns of float32, named by `segue.audio.definition.feature_names`, with the index of `tracks`.
 
     Raises
     ------
@@ -140,18 +142,18 @@ def frame(tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def features_array(column: Column | str) -> Column:
-    """Read the vectors in Spark, in the executors.
+    """Convert vectors to arrays in Spark's executors.
 
     Parameters
     ----------
     column : Column or str
-        Binary, such as ``features`` of a DataFrame read from `tracks`.
+        Binary column, such as ``features`` of a DataFrame read from `tracks`.
 
     Returns
     -------
     Column
-        ``array<float>`` of 518 values; null where there is none. `pyspark.ml.functions.array_to_vector` takes it.
-        A value of another length fails the query with the message of `CorpusError`.
+        ``array<float>`` of 518 values, or null. `pyspark.ml.functions.array_to_vector` accepts it. If a value has
+        another length, the query fails with the message of `CorpusError`.
     """
     from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]
 
@@ -160,7 +162,7 @@ def features_array(column: Column | str) -> Column:
 
 
 def _to_lists(array: pa.Array) -> pa.Array:
-    """Reinterpret binary values as lists of float32; only the offsets are computed."""
+    """Reinterpret binary values as lists of float32. Only the offsets are computed."""
     offsets, data = _binary(array)
     lengths = np.diff(offsets)
     if not np.isin(lengths[np.asarray(array.is_valid())], SIZE_BYTES).all():
@@ -171,7 +173,7 @@ def _to_lists(array: pa.Array) -> pa.Array:
 
 
 def _binary(array: pa.Array) -> tuple[NDArray[np.int32], memoryview]:
-    """Return where the values of a binary array begin and end, and the bytes that they lie in, without copying."""
+    """Return the offsets of a binary array and the bytes of its values, without copying them."""
     if not pa.types.is_binary(array.type):
         try:
             array = array.cast(pa.binary())

@@ -48,7 +48,7 @@ def scraped(client: httpx.Client) -> dict[tuple[str, str], float]:
 def test_the_lag_and_the_last_run_of_the_retraining_are_told(
     client: httpx.Client, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caching, "KEPT_S", 0.0)
+    monkeypatch.setattr(caching, "MAX_AGE_S", 0.0)
     before = scraped(client)["segue_retraining_lag", ""]
     listens = [
         {"listened_at": int(time.time()) - i, "track_metadata": {"artist_name": "Björk", "track_name": "Jóga"}}

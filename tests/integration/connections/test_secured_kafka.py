@@ -30,10 +30,10 @@ PASSWORD = "a-password"  # noqa: S105 - made up
 @pytest.fixture(scope="module")
 def secured(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Start a broker like the stack's, but with users; yield the settings that one of them needs."""
-    from tests.conftest import find_free_ports
+    from segue.stack import ports
 
     jars.fetch(settings)
-    port, controller = find_free_ports(2)
+    port, controller = ports.find_free(2)
     home = tmp_path_factory.mktemp("secured-kafka")
     own = Settings(
         home=home,

@@ -170,6 +170,17 @@ def test_listens_before_the_first_champion_are_not_lost_by_a_kill(
         eventually(lambda: because(database, "early") == {"t07"})
 
 
+def test_plays_of_the_version_before_are_ranked_from(
+    here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
+) -> None:
+    play = {"_id": "old", "user_name": "earlier", "track_id": "t05", "listened_at": AT}
+    database["plays"].insert_one(play)
+    with running(member(here)):
+        send(here, producer, listen("earlier", "t01", AT + 1))
+        eventually(lambda: because(database, "earlier") == {"t01", "t05"})
+    assert database.list_collection_names(filter={"name": "plays"}) == []
+
+
 def test_it_waits_for_the_document_server_and_catches_up(
     settings: Settings, here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
 ) -> None:

@@ -118,7 +118,7 @@ def test_a_read_only_home_and_package_are_no_error(tmp_path: Path) -> None:
     # Files where numba would make folders stand for read-only ones: the tests may run as root.
     package, home, temporary = tmp_path / "segue", tmp_path / "home", tmp_path / "tmp"
     shutil.copytree(Path(features.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "audio" / "__pycache__").touch()
+    (package / "audio" / "kernels" / "__pycache__").touch()
     home.touch()
     temporary.mkdir()
     program = """

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
 
+from segue.corpus import progress as progress_lines
 from segue.corpus.progress import Counters, Progress, pause_s
+from segue.runs import progress as runs_progress
 
 
 class Counter:
@@ -43,3 +46,12 @@ def test_the_last_line_is_printed_when_the_work_ends(capsys):
 @pytest.mark.parametrize(("elapsed_s", "expected"), [(0, 5), (75, 5), (150, 10), (900, 15), (86_400, 15)])
 def test_a_line_comes_every_few_seconds_however_long_the_work_takes(elapsed_s, expected):
     assert pause_s(elapsed_s) == expected
+
+
+def test_a_job_that_hangs_prints_no_new_line(monkeypatch, capsys):
+    monkeypatch.setattr(progress_lines, "pause_s", lambda _: 0.01)
+    monkeypatch.setattr(runs_progress, "cpu_s", lambda: 0.0)
+    lines = itertools.count()
+    with progress_lines.shown(lambda: f"line {next(lines)}", lambda: 0, time.monotonic()):
+        time.sleep(0.3)
+    assert capsys.readouterr().out == "line 0\n"

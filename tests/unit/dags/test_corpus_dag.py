@@ -13,19 +13,9 @@ from segue.errors import QualityGateError
 from segue.settings import PROJECT_DIR
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    """Import the DAG as Airflow does, from a home of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-        patch.setenv("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
-        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
-        from airflow.dag_processing.dagbag import DagBag
-
-        bag = DagBag(PROJECT_DIR / "dags" / "corpus.py")
-        assert bag.import_errors == {}
-        yield bag.dags["corpus"]
+@pytest.fixture
+def corpus(dags):
+    return dags["corpus"]
 
 
 def test_the_tasks_run_one_after_the_other(corpus):

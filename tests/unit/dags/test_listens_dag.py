@@ -5,19 +5,9 @@ import pytest
 from segue.settings import PROJECT_DIR
 
 
-@pytest.fixture(scope="module")
-def listens(tmp_path_factory):
-    """Import the DAG as Airflow does, from a home of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-        patch.setenv("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
-        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
-        from airflow.dag_processing.dagbag import DagBag
-
-        bag = DagBag(PROJECT_DIR / "dags" / "listens.py")
-        assert bag.import_errors == {}
-        yield bag.dags["listens"]
+@pytest.fixture
+def listens(dags):
+    return dags["listens"]
 
 
 def test_the_lake_is_brought_in_step_and_then_told_about(listens):

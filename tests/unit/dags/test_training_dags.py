@@ -6,8 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from segue.settings import PROJECT_DIR
-
 ORDER = {
     "genre_model": ["train", "summary"],
     "recommender": ["train", "find_learned_listens", "commit", "summary"],
@@ -21,23 +19,6 @@ SPARK_TASK = {
     "new_tracks": "place_new_tracks",
 }
 CONTINUOUS = {"incremental_retraining": "listens", "new_tracks": "tracks"}
-
-
-@pytest.fixture(scope="module")
-def dags(tmp_path_factory):
-    """Import the DAGs as Airflow does, from a home of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
-        from airflow.dag_processing.dagbag import DagBag
-
-        found = {}
-        for name in NAMES:
-            bag = DagBag(PROJECT_DIR / "dags" / f"{name}.py")
-            assert bag.import_errors == {}
-            found |= bag.dags
-        yield found
 
 
 @pytest.mark.parametrize("name", ORDER)

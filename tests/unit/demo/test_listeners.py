@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from segue.demo.listeners import SOURCE, Audience, CorpusTrack, Sounds, simulate
+from segue.demo.listeners import SOURCE, Audience, CorpusTrack, Sounds
 from segue.errors import CorpusError
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC)
@@ -37,9 +37,9 @@ def events(audience):
 
 
 def test_the_same_seed_gives_the_same_events(events):
-    again = list(simulate(corpus(), listeners=40, events=3000, seed=1, start=START, end=END))
+    again = list(Audience(corpus(), listeners=40, seed=1).play(events=3000, start=START, end=END))
     assert again == events
-    other = list(simulate(corpus(), listeners=40, events=3000, seed=2, start=START, end=END))
+    other = list(Audience(corpus(), listeners=40, seed=2).play(events=3000, start=START, end=END))
     assert other != events
 
 
@@ -113,7 +113,8 @@ def test_a_taste_by_sound_prefers_what_is_near():
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_tiny_corpus_is_played_all_the_same(count):
-    assert len(list(simulate(corpus(count=count), listeners=3, events=20, seed=0, start=START, end=END))) == 20
+    people = Audience(corpus(count=count), listeners=3, seed=0)
+    assert len(list(people.play(events=20, start=START, end=END))) == 20
 
 
 def test_a_listener_can_be_introduced(audience):

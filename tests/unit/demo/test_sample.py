@@ -204,7 +204,7 @@ def test_a_file_size_limit_stops_like_a_full_disk(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "my song.mp3").write_bytes(b"mine")
-    with pytest.raises(CorpusError, match=r"holds files that are no sample corpus\. Choose an empty folder"):
+    with pytest.raises(CorpusError, match=r"has files that are not a sample corpus\. Choose an empty folder"):
         sample.render(tmp_path, pieces=PIECES)
     assert everything(tmp_path) == {"my song.mp3": b"mine"}
 

@@ -71,7 +71,7 @@ def test_palestrinas_licence_forbids_redistribution(scores: dict[str, list[Score
     ("there", "call", "message"),
     [
         ([], "corpus_dir()", "needs music21, which is not installed. Run: uv sync --extra embedded"),
-        (["music21/__init__.py"], "corpus_dir()", "lacks its scores"),
+        (["music21/__init__.py"], "corpus_dir()", "has no scores"),
         (["pretty_midi/__init__.py"], "soundfont()", "needs tinysoundfont, which is not installed. Run: uv sync"),
         (["tinysoundfont/__init__.py"], "soundfont()", "needs pretty_midi, which is not installed. Run: uv sync"),
         (

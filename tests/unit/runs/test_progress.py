@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from segue.runs import progress
-from segue.runs.progress import Step, Tally, parts, spark_tasks, step
+from segue.runs.progress import Movement, Step, Tally, parts, spark_tasks, step
 
 
 def test_what_is_quick_prints_nothing(capsys):
@@ -16,7 +19,7 @@ def test_what_is_quick_prints_nothing(capsys):
 
 def test_a_long_step_says_that_it_goes_on_and_when_it_is_done(monkeypatch):
     monkeypatch.setattr(progress, "EVERY_S", 0.01)
-    monkeypatch.setattr(Step, "mark", lambda _: object())
+    monkeypatch.setattr(Step, "done", lambda _: object())
     lines, twice = [], threading.Event()
 
     def say(line):
@@ -33,8 +36,9 @@ def test_a_long_step_says_that_it_goes_on_and_when_it_is_done(monkeypatch):
     assert len(lines) == told
 
 
-def test_a_step_whose_detail_is_known_prints_only_what_has_moved(monkeypatch):
+def test_a_step_prints_only_what_has_moved(monkeypatch):
     monkeypatch.setattr(progress, "EVERY_S", 0.01)
+    monkeypatch.setattr(progress, "cpu_s", lambda: 0.0)
     looked, done, lines = threading.Event(), ["0 files", "0 files", "0 files", "9 files"], []
 
     def detail():
@@ -50,7 +54,7 @@ def test_a_step_whose_detail_is_known_prints_only_what_has_moved(monkeypatch):
 
 def test_a_step_that_fails_does_not_say_that_it_is_done(monkeypatch):
     monkeypatch.setattr(progress, "EVERY_S", 0.01)
-    monkeypatch.setattr(Step, "mark", lambda _: object())
+    monkeypatch.setattr(Step, "done", lambda _: object())
     lines, said = [], threading.Event()
 
     def say(line):
@@ -97,3 +101,30 @@ def test_tasks_of_spark_are_counted(spark):
     while thread.is_alive():
         spark.sparkContext.parallelize(range(4), 4).count()
     assert len(seen) == 1
+
+
+def test_work_moves_when_more_is_done_or_the_job_computes(monkeypatch):
+    done, cpu_s, now = [0], [0.0], [0.0]
+    monkeypatch.setattr(progress, "cpu_s", lambda: cpu_s[0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    movement = Movement(lambda: done[0])
+    moved = []
+    for more, seconds in ((1, 0.0), (0, 10.0), (0, 0.1), (0, 0.0)):
+        done[0] += more
+        cpu_s[0] += seconds
+        now[0] += 15
+        moved.append(movement.since_last_look())
+    assert moved == [True, True, False, False]
+
+
+def test_cpu_of_children_counts_as_the_jobs():
+    before = progress.cpu_s()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
+        try:
+            while progress.cpu_s() < before + 0.5:  # the test's own share of it is small: it sleeps
+                time.sleep(0.1)
+        finally:
+            child.kill()
+    program = "import time; from segue.runs.progress import cpu_s; a = cpu_s(); time.sleep(1); print(cpu_s() - a)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(run.stdout) < progress.BUSY, "a job that waits"

@@ -111,7 +111,7 @@ def test_the_first_start_notes_who_writes_the_folder(machine, settings):
     machine("secantusd-rs")
     assert documents.server(settings).kind is Kind.MONGOD
     (settings.state_dir / "mongo" / "written-by").write_text("somebody")
-    with pytest.raises(StackError, match="must hold one of the words mongod, secantusd-rs, secantusd-py"):
+    with pytest.raises(StackError, match="must contain one of the words mongod, secantusd-rs, secantusd-py"):
         documents.server(settings)
 
 

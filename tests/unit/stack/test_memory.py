@@ -33,7 +33,7 @@ def test_a_service_above_its_limit_is_unhealthy_and_says_so(tmp_path):
         limited = Service(**{**vars(greedy), "memory_limit_mb": 50})
         assert limited.state() is State.UNHEALTHY
         assert limited.usage().excess.endswith(
-            "MB of memory, more than its limit of 50 MB: `segue up` starts it anew, "
+            "MB of memory, more than its limit of 50 MB: `segue up` restarts it, "
             "and SEGUE_MONGO_MEMORY_MB raises the limit."
         )
     finally:
@@ -57,7 +57,7 @@ def test_up_does_not_end_the_tasks_of_a_scheduler_that_holds_too_much():
     assert mongo.is_to_be_started_anew
     assert scheduler.excess
     assert not scheduler.is_to_be_started_anew
-    assert "`segue up` leaves it alone" in scheduler.excess
+    assert "`segue up` does not restart it" in scheduler.excess
     assert not Usage("mongo", 1, 1500).is_to_be_started_anew
 
 

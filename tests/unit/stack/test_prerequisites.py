@@ -36,7 +36,7 @@ def test_older_java_is_named_with_the_command_that_installs_another(install_java
 
 def test_the_stub_of_macos_that_is_no_java_is_not_taken_for_one(install_java):
     install_java("Unable to locate a Java Runtime.")
-    with pytest.raises(PrerequisiteError, match="does not tell its version"):
+    with pytest.raises(PrerequisiteError, match="does not state its version"):
         prerequisites.check_java()
 
 

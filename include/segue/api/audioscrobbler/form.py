@@ -19,7 +19,7 @@ MAX_FORM_BYTES = 2_000_000
 """Size of fifty scrobbles with the longest names allowed, percent-encoded."""
 
 MAX_FIELDS = 1_000
-"""Fifty scrobbles of at most a dozen fields each are fewer."""
+"""Fifty scrobbles, each with at most a dozen fields, have fewer."""
 
 FORM = "application/x-www-form-urlencoded"
 

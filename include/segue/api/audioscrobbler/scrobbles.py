@@ -19,7 +19,7 @@ Scrobble = Mapping[str, str]
 """The fields of one play, by their names in Last.fm's protocol."""
 
 FEW = 10
-"""More scrobbles are processed in a thread, so that they do not block other requests."""
+"""More scrobbles than this are processed in a thread, so that they do not block other requests."""
 
 _INFO = {
     "duration": "duration",

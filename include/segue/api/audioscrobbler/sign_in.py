@@ -54,7 +54,7 @@ async def get_session(call: Call) -> Document:
         )
     key = session_key(token)
     await user_of(call.request, None)  # guesses count against the limit of the address
-    user_name = await run_in_threadpool(call.ctx.sessions.of, key)  # not cached: players ask until it exists
+    user_name = await run_in_threadpool(call.ctx.sessions.of, key)  # not cached: players ask again until it exists
     if user_name is None:
         raise LastfmError(Code.UNAUTHORIZED_TOKEN, "the user has not authorized it at /api/auth/.")
     return _session(user_name, key)

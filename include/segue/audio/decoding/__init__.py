@@ -1,1 +1,1 @@
-"""From a file to blocks of mono samples."""
+"""Decode a file to blocks of mono samples."""

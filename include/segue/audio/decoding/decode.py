@@ -1,7 +1,7 @@
 """The decoders, in the order in which they are tried.
 
-Both take the open file, never its name: what was checked and hashed is what is decoded, whatever the name is made
-of and whatever happens in the folder meanwhile.
+Both get the open file, not its name. So they decode the file that was checked and hashed, even if its name is
+unusual or the folder changes meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decode what libsndfile cannot with FFmpeg, through PyAV: M4A, AAC, ALAC, WMA and more, and damaged MP3s."""
+"""Decode with FFmpeg, through PyAV, what libsndfile cannot: M4A, AAC, ALAC, WMA and more, and damaged MP3s."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
 FORMATS = "mp3,mov,mp4,m4a,aac,asf,flac,ogg,wav,w64,aiff,caf,ape,wv,tta,dsf,matroska,webm,mpc,mpc8"
-"""What FFmpeg may take a file for. Playlists are left out: they make it open other files and the network."""
+"""Formats that FFmpeg may recognise. Playlists are not: they make it open other files and the network."""
 
 FORMATS_WITH_LENGTH = frozenset({"mov", "flac", "wav", "w64", "aiff", "caf", "ape", "wv", "tta", "dsf"})
-"""Those whose header states the length; for the others FFmpeg estimates it from the bit rate."""
+"""Formats whose header states the length. For the others, FFmpeg estimates it from the bit rate."""
 
 
 class _NamelessFile:
-    """What PyAV needs of a file. Without a name it can only go by the content."""
+    """The methods of a file that PyAV needs. Without a name, PyAV recognises the format by the content."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
@@ -37,7 +37,7 @@ def open_pyav(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
     Parameters
     ----------
     file
-        A seekable file, positioned at its start. It stays open.
+        A seekable file at its start. It stays open.
     limits
         Limits of sample rate and channels.
 
@@ -48,24 +48,24 @@ def open_pyav(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
     Raises
     ------
     RejectionError
-        UNREADABLE where FFmpeg does not know the format or finds no audio in it; BAD_RATE, BAD_CHANNELS.
+        UNREADABLE if FFmpeg does not know the format or finds no audio; BAD_RATE, BAD_CHANNELS.
     MemoryError
-        If FFmpeg cannot allocate what the file asks for.
+        If FFmpeg cannot allocate the memory that it needs.
     """
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
     try:
         with av.open(_NamelessFile(file), "r", options=options, metadata_errors="replace") as container:
             if not container.streams.audio:
-                raise RejectionError(Reason.UNREADABLE, "FFmpeg: there is no audio in it.")
+                raise RejectionError(Reason.UNREADABLE, "FFmpeg finds no audio in it.")
             stream = container.streams.audio[0]
             if stream.codec_context is None:
-                raise RejectionError(Reason.UNREADABLE, "FFmpeg: there is no decoder for its codec.")
+                raise RejectionError(Reason.UNREADABLE, "FFmpeg has no decoder for its codec.")
             stream.codec_context.thread_type = "NONE"
             frames = _frames(container, stream)
             first = next(frames, None)
             if first is None:
-                raise RejectionError(Reason.UNREADABLE, "FFmpeg: not one frame of it decodes.")
-            # The first frame knows better than the header, which gives half the rate for HE-AAC.
+                raise RejectionError(Reason.UNREADABLE, "FFmpeg cannot decode a single frame.")
+            # Use the first frame, not the header, which states half the rate for HE-AAC.
             sample_rate, channels = first.sample_rate, first.layout.nb_channels
             check_format(sample_rate, channels, limits)
             stated_frames = _stated_frames(container, stream, sample_rate, file)
@@ -82,17 +82,19 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
         try:
             yield from packet.decode()
         except av.InvalidDataError:
-            continue  # a damaged packet is left out, as players do; what is missing is counted at the end
+            continue  # leave a damaged packet out, as players do; the length is checked at the end
 
 
 def _blocks(frames: Iterator[av.AudioFrame], first: av.AudioFrame) -> Iterator[Samples]:
-    """Join decoded frames, which are often as short as 1,024, to blocks of at least BLOCK_FRAMES."""
+    """Join decoded frames, which often have only 1,024 samples, to blocks of at least BLOCK_FRAMES."""
     resampler = av.AudioResampler(format="fltp", layout=first.layout, rate=first.sample_rate)
     parts: list[Samples] = []
     gathered = 0
     for frame in frames:
         if (frame.sample_rate, frame.layout.name) != (first.sample_rate, first.layout.name):
-            raise RejectionError(Reason.UNREADABLE, "FFmpeg: the sample rate or the channels change on the way.")
+            raise RejectionError(
+                Reason.UNREADABLE, "FFmpeg: the sample rate or the channels change within the file."
+            )
         for converted in resampler.resample(frame):
             parts.append(mix(converted.to_ndarray().astype(np.float32, copy=False)))
             gathered += len(parts[-1])

@@ -17,14 +17,14 @@ from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
 STREAMED_SIZE = 0x7FFF_0000
-"""A size from here on in a WAV header is the placeholder of a program that wrote to a pipe."""
+"""If a WAV header states this size or a larger one, it is the placeholder of a program that wrote to a pipe."""
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc] # soundfile ships no types
     """A file that is read from its start to its end.
 
-    After each read of a file that it could seek in, soundfile seeks to where it is already, and libsndfile then
-    decodes some frames of an MP3 again: 2 ms a half-minute clip in blocks of 65,536 samples.
+    After each read of a seekable file, soundfile seeks to its current position. libsndfile then decodes some
+    frames of an MP3 again, which takes 2 ms for a half-minute clip in blocks of 65,536 samples.
     """
 
     def seekable(self) -> bool:
@@ -38,7 +38,7 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
     Parameters
     ----------
     file
-        An unbuffered, seekable file with a descriptor, positioned at its start. It stays open.
+        An unbuffered, seekable file with a descriptor, at its start. It stays open.
     limits
         Limits of sample rate and channels.
 
@@ -49,7 +49,7 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
     Raises
     ------
     RejectionError
-        UNREADABLE where libsndfile does not know the format or loses it on the way; BAD_RATE, BAD_CHANNELS.
+        UNREADABLE if libsndfile does not know the format or fails within the file; BAD_RATE, BAD_CHANNELS.
     """
     try:
         with _Sequential(file.fileno(), closefd=False) as sound:
@@ -65,13 +65,13 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
 def _blocks(sound: soundfile.SoundFile, stated_frames: int | None) -> Iterator[Samples]:
     buffer = np.empty((BLOCK_FRAMES, sound.channels), np.float32)
     frames = 0
-    # SoundFile.blocks() would yield stale samples where a file ends before its header says.
+    # SoundFile.blocks() would yield stale samples if a file is shorter than its header states.
     while len(block := sound.read(out=buffer)) > 0:
         frames += len(block)
         yield mix(block.T)
     if stated_frames is None and sound.format == "MP3" and frames == sound.frames:
-        # The number of frames is a guess by the first one's bit rate, and libsndfile reads no further than that.
-        raise RejectionError(Reason.UNREADABLE, "libsndfile: the length of the MP3 is not known.")
+        # libsndfile guesses the number of frames from the first one's bit rate, and reads no further.
+        raise RejectionError(Reason.UNREADABLE, "libsndfile cannot find the length of the MP3.")
 
 
 def _stated_frames(sound: soundfile.SoundFile, file: BinaryIO) -> int | None:
@@ -79,7 +79,7 @@ def _stated_frames(sound: soundfile.SoundFile, file: BinaryIO) -> int | None:
     if sound.format == "MP3":
         stated_s = stated_duration_s(file)
         return None if stated_s is None else round(stated_s * sound.samplerate)
-    # libsndfile silently takes the real size for the header's. Only its log tells what the header said.
+    # libsndfile silently uses the real size. Only its log has the size that the header stated.
     corrected = re.search(r"^ *(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE)
     if corrected is None:
         return frames

@@ -1,4 +1,4 @@
-"""The length that an MP3 states."""
+"""Read the length that an MP3 states."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from mutagen.mp3 import BitrateMode, MPEGInfo
 
 
 def stated_duration_s(file: BinaryIO) -> float | None:
-    """Duration by the Xing, Info or VBRI header of an MP3.
+    """Return the duration in the Xing, Info or VBRI header of an MP3.
 
-    Without such a header every decoder guesses the length from the size, tags and garbage included.
+    Without such a header, every decoder guesses the length from the size, which includes tags and garbage.
 
     Parameters
     ----------
     file
-        The open file; its position is kept.
+        The open file. Its position does not change.
 
     Returns
     -------
     float or None
-        Seconds; None where there is no such header.
+        Seconds, or None without such a header.
     """
     position = file.tell()
     try:

@@ -1,4 +1,4 @@
-"""What every decoder gives: blocks of mono samples and what the header says of them."""
+"""The output of every decoder: blocks of mono samples, and the properties in the header."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segue.audio.reasons import Reason, RejectionError
 Samples = NDArray[np.float32]
 
 BLOCK_FRAMES = 131_072
-"""Frames a block: small enough to stay in the cache between decoding and mixing."""
+"""Frames per block. A block stays in the cache between decoding and mixing."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class AudioStream:
     sample_rate
         In Hz.
     channels
-        Channels in the file; the blocks are their mean.
+        Channels in the file. The blocks are their mean.
     stated_frames
-        Length that the header states, in frames; None where it states none or only an estimate.
+        Length that the header states, in frames. None if it states none or only an estimate.
     blocks
         Mono float32 blocks, each a new array.
     """
@@ -43,7 +43,7 @@ class AudioStream:
 
 
 def check_format(sample_rate: int, channels: int, limits: Limits) -> None:
-    """Reject what no music has, before memory is taken for it.
+    """Reject implausible sample rates and channels, before memory is allocated.
 
     Raises
     ------

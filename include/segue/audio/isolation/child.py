@@ -1,6 +1,6 @@
 """The child's side of `isolation`: serves one file after the other until its pipe closes.
 
-Run as ``python -m segue.audio.isolation.child DESCRIPTOR LIMITS`` by `isolation.IsolatedExtractor` only.
+Only `isolation.IsolatedExtractor` runs it, as ``python -m segue.audio.isolation.child DESCRIPTOR LIMITS``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from segue.audio.reasons import Reason
 
 
 def main() -> None:
-    """Warm up, take on the limits, say ``ready``, and answer requests."""
+    """Warm up, set the limits, send ``ready``, then answer requests."""
     descriptor, limits_json = sys.argv[1:]
     limits = Limits(**json.loads(limits_json))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, whose end closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent; when the parent ends, the pipe closes
     _warm_up()
     _limit_resources(limits)
     with Connection(int(descriptor)) as pipe:
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _warm_up() -> None:
-    """Load compiled code and tables, which must count neither as the first file's time nor as its memory."""
+    """Load compiled code and tables, so that they do not count as time and memory of the first file."""
     accumulator = FeatureAccumulator(44_100)
     accumulator.add(np.random.default_rng(0).standard_normal(2 * 44_100).astype(np.float32))
     accumulator.finish()
@@ -61,7 +61,7 @@ def _limit_resources(limits: Limits) -> None:
 
 @contextmanager
 def _time_limits(limits: Limits) -> Iterator[None]:
-    """Let the kernel end this process when the time is over, even in native code, and even without a parent."""
+    """Let the kernel end this process when its time is over, even in native code or without a parent."""
     signal.setitimer(signal.ITIMER_PROF, limits.timeout_s)
     signal.setitimer(signal.ITIMER_REAL, limits.clock_timeout_s)
     yield
@@ -72,7 +72,7 @@ def _time_limits(limits: Limits) -> Iterator[None]:
 def _extract(path: str, limits: Limits) -> Track | Rejection:
     try:
         return extract(path, limits)
-    except Exception as error:  # noqa: BLE001 - a fault of ours costs one file, with its name, and not the job
+    except Exception as error:  # noqa: BLE001 - an error in Segue rejects one file and does not fail the job
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
         first_line = (str(error).splitlines() or [""])[0]
@@ -80,9 +80,9 @@ def _extract(path: str, limits: Limits) -> Track | Rejection:
 
 
 def _reply(result: Track | Rejection) -> bytes:
-    """Write a line of JSON and, of a track, the features behind it."""
-    known_or_behind = {"path", "features"}
-    head = json.dumps({name: value for name, value in vars(result).items() if name not in known_or_behind})
+    """Return a line of JSON, followed by the features if there are any."""
+    not_in_json = {"path", "features"}
+    head = json.dumps({name: value for name, value in vars(result).items() if name not in not_in_json})
     return head.encode() + b"\n" + (result.features.tobytes() if isinstance(result, Track) else b"")
 
 

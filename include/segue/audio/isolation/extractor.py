@@ -1,9 +1,9 @@
-"""Extraction that a damaged file cannot break: it runs in a warm child process, and only that child can die.
+"""Extraction in a warm child process, so that a damaged file can only crash the child.
 
-The whole extraction runs in the child, so that what crosses the pipe is a path there and 518 numbers back. The
-child is started once, by exec and not by fork (a Spark worker holds sockets and locks that a fork would copy),
-serves one file after the other, and is replaced when it fails. It ends when this process ends, however that
-happens: its pipe closes, and an alarm bounds the file in work.
+- The whole extraction runs in the child. A path goes through the pipe, and 518 numbers come back.
+- The child is started once, serves one file after the other, and is replaced when it fails.
+- It is started by exec, not by fork, because a fork would copy the sockets and locks of a Spark worker.
+- It ends when this process ends, whatever the cause: its pipe closes, and an alarm limits the current file.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from segue.audio.results import Rejection, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
-"""The first start on a machine compiles the extraction: a minute of CPU, far more by the clock of a busy one."""
+"""The first start on a machine compiles the extraction: a minute of CPU, and much more wall time if it is busy."""
 
 GRACE_S = 30.0
-"""How long the parent waits for a child that should end by itself, before it kills it."""
+"""Time that a child has to end by itself, before the parent kills it."""
 
 MAX_REPLY_BYTES = 2**16
 
 
 class IsolatedExtractor:
-    """Extracts features in a child process of its own. Use it as a context manager, one a thread.
+    """Extracts features in a separate child process. Use it as a context manager, one per thread.
 
     - The child starts with the first file, which takes some seconds.
-    - A crash, an endless loop or a huge allocation rejects the file at hand (DECODER_CRASHED, TIMED_OUT,
-      OUT_OF_MEMORY); the next file gets a new child.
-    - A crash or a lack of memory in a child that served other files before is tried once more in a new one, since
-      an earlier file may have done the damage.
+    - A crash, an endless loop or a huge allocation rejects the current file (DECODER_CRASHED, TIMED_OUT,
+      OUT_OF_MEMORY). The next file gets a new child.
+    - If the child has served other files before, a file that crashes it or exceeds its memory is tried once more
+      in a new child, because an earlier file may have done the damage.
 
     Parameters
     ----------
     limits
-        What is accepted, and the time and the memory of one file; default as configured, see `limits.configured`.
+        Accepted files, and time and memory for one file. Default: `limits.configured`.
 
     """
 
@@ -71,7 +71,7 @@ class IsolatedExtractor:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the child, or None while there is none."""
+        """Process id of the child, or None if there is none."""
         return self._child.pid if self._child else None
 
     def extract(self, path: str | Path) -> Track | Rejection:
@@ -88,7 +88,7 @@ class IsolatedExtractor:
         Raises
         ------
         ExtractionError
-            If the child does not start; the message ends with what it printed.
+            If the child does not start. The message ends with its output.
         """
         while True:
             if self._child is None:
@@ -97,7 +97,7 @@ class IsolatedExtractor:
             try:
                 result = self._child.extract(str(path))
             except BaseException:
-                self._discard()  # else its late reply would be taken for the next file's
+                self._discard()  # otherwise its late reply would be taken for that of the next file
                 raise
             if not isinstance(result, Rejection) or result.reason not in _CHILD_FAILURES:
                 return result
@@ -110,12 +110,12 @@ _CHILD_FAILURES = {Reason.DECODER_CRASHED, Reason.OUT_OF_MEMORY, Reason.TIMED_OU
 
 
 class _Child:
-    """One child process, from start to end. After one failure it is of no more use."""
+    """One child process, from start to end. After a failure it must be replaced."""
 
     def __init__(self, limits: Limits) -> None:
         self.served = 0
         self._limits = limits
-        # Takes what libraries print; read when the child fails.
+        # Receives the output of libraries. It is read when the child fails.
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed in stop()
         self._pipe, childs_end = Pipe()
         module = "segue.audio.isolation.child"
@@ -148,7 +148,7 @@ class _Child:
         self._output.truncate()
         try:
             self._pipe.send_bytes(json.dumps(path).encode())
-            # JSON and not pickle: what parses hostile files must not be able to run code here.
+            # JSON, not pickle: a process that parses hostile files must not be able to run code here.
             head, _, features = self._receive(self._limits.clock_timeout_s + GRACE_S).partition(b"\n")
             reply = json.loads(head)
             if features:
@@ -179,13 +179,13 @@ class _Child:
         return Rejection(path, Reason.DECODER_CRASHED, f"The decoder's process died of {cause}{last_line}.")
 
     def _printed(self) -> str:
-        """Give the end of what the child, or a library in it, printed about the current file."""
+        """Return the last output of the child, or of a library in it, for the current file."""
         descriptor = self._output.fileno()
         size = os.fstat(descriptor).st_size
         return os.pread(descriptor, 4096, max(0, size - 4096)).decode(errors="replace").strip()
 
     def _end(self) -> int:
-        """Wait for the child's end, which a closed pipe brings about, or bring it about; give its status."""
+        """Close the pipe, wait until the child ends, or kill it. Return its exit status."""
         self._pipe.close()
         try:
             return self._process.wait(GRACE_S)
@@ -194,13 +194,13 @@ class _Child:
             return self._process.wait()
 
     def stop(self) -> None:
-        """End the child and give back all that it held. May be called twice."""
+        """End the child and free its resources. May be called twice."""
         self._end()
         self._output.close()
 
 
 def _environment() -> dict[str, str]:
-    """Give the child this process's import path, and one thread, since Spark runs one worker a core."""
+    """Return the child's environment: the import path of this process, and one thread, as Spark uses all cores."""
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     import_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return os.environ | threads | {"PYTHONPATH": import_path}

@@ -1,4 +1,4 @@
-"""Extraction of many files on all cores of one machine, without Spark."""
+"""Extract many files on all cores of one machine, without Spark."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def extract_all(
     paths
         The files.
     limits
-        What is accepted; default as configured, see `limits.configured`.
+        Accepted files. Default: `limits.configured`.
     workers
-        Number of children; default one a core that this process may use.
+        Number of children. Default: one for each core that this process may use.
 
     Yields
     ------
     Track or Rejection
-        One a file, in the order of ``paths``.
+        One for each file, in the order of ``paths``.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Filter banks: librosa's formulas in numpy, so that a worker need not load librosa (2 s of CPU) to start.
+"""Filter banks by librosa's formulas, in numpy, because importing librosa costs a worker 2 s of CPU.
 
-Each depends on the sample rate and at most on the tuning, and is kept for the next file. Tests compare them with
+A bank depends only on the sample rate and the tuning, and is kept for the next file. Tests compare the banks with
 librosa's.
 """
 
@@ -12,18 +12,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.definition import N_BANDS, N_CHROMA, N_FFT, N_MELS
+from segue.audio.definition import N_BANDS, N_BINS, N_CHROMA, N_FFT, N_MELS
 
 Float32 = NDArray[np.float32]
-
-N_BINS: Final = N_FFT // 2 + 1
 
 _LOWEST_BAND_HZ: Final = 200.0
 _QUANTILE: Final = 0.02
 
 
 def mel(sample_rate: float) -> Float32:
-    """Triangles of equal area, evenly spaced on Slaney's mel scale, as ``librosa.filters.mel``.
+    """Return triangles of equal area, evenly spaced on Slaney's mel scale, as ``librosa.filters.mel``.
 
     Parameters
     ----------
@@ -33,9 +31,9 @@ def mel(sample_rate: float) -> Float32:
     Returns
     -------
     np.ndarray [shape=(128, 1025), dtype=float32]
-        The lowest may be empty: from 96 kHz on they are narrower than a bin.
+        The lowest triangles may be empty: from 96 kHz on they are narrower than a bin.
     """
-    # Linear to 1,000 Hz, which is 15 mel, logarithmic above.
+    # The scale is linear up to 1,000 Hz, which is 15 mel, and logarithmic above.
     step = np.log(6.4) / 27
     top = sample_rate / 2
     highest = 15 + np.log(top / 1000) / step if top >= 1000 else top * 3 / 200
@@ -51,7 +49,7 @@ def mel(sample_rate: float) -> Float32:
 
 @lru_cache(maxsize=256)
 def chroma(bins_rate: float, tuning: float) -> Float32:
-    """Gaussians about the pitch classes, as ``librosa.filters.chroma``.
+    """Return Gaussians around the pitch classes, as ``librosa.filters.chroma``.
 
     Parameters
     ----------
@@ -82,14 +80,14 @@ class Bands(NamedTuple):
     """Octave bands of the spectral contrast."""
 
     edges: NDArray[np.int64]
-    """First bin and end, shape (n_bands, 2)."""
+    """First bin, and the bin after the last, shape (n_bands, 2)."""
     counts: NDArray[np.int64]
-    """How many magnitudes are averaged at either end, shape (n_bands,)."""
+    """Number of smallest, and of largest, magnitudes that are averaged, shape (n_bands,)."""
 
 
 @lru_cache(maxsize=16)
 def contrast(bins_rate: float) -> Bands:
-    """Bands below half the sample rate, as ``librosa.feature.spectral_contrast`` draws them.
+    """Return the bands below half the sample rate, as in ``librosa.feature.spectral_contrast``.
 
     Parameters
     ----------
@@ -111,21 +109,21 @@ def contrast(bins_rate: float) -> Bands:
 
 
 class ConstantQ(NamedTuple):
-    """Filters of the top octave, which serve every octave below at its lower sample rate."""
+    """Filters of the top octave. The lower octaves use them too, at lower sample rates."""
 
     n_octaves: int
-    """Whole octaves from C1 that fit below half the sample rate, 7 at most."""
+    """Number of whole octaves from C1 that fit below half the sample rate, at most 7."""
     early_halvings: int
-    """How often the rate is halved before the top octave."""
+    """Number of halvings of the rate before the top octave."""
     even: Float32
-    """Real parts of the impulse responses of C to B, their later halves, shape (n_fft / 2, 12)."""
+    """Real parts of the later halves of the impulse responses of C to B, shape (n_fft / 2, 12)."""
     odd: Float32
-    """Imaginary parts, of the same shape."""
+    """Imaginary parts of the same."""
 
 
 @lru_cache(maxsize=256)
 def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: int) -> ConstantQ:
-    """Make the filters of ``librosa.cqt``.
+    """Compute the filters of ``librosa.cqt``.
 
     Parameters
     ----------
@@ -134,19 +132,19 @@ def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: 
     tuning : float
         In semitones.
     max_octaves : int
-        At most so many octaves.
+        Largest number of octaves.
     hop_halvings : int
-        How often the hop can be halved.
+        Number of times that the hop can be halved.
 
     Notes
     -----
-    The phase of a filter does not change its magnitude. Here it is 0 in the middle, so that real parts are even
-    and imaginary ones odd: sample ``n_fft / 2 + 1 + i`` equals ``n_fft / 2 - i`` but for the sign. The indices
-    are circular, the last is 0.
+    The phase of a filter does not affect the magnitude of its output. Here the phase is 0 in the middle, so real
+    parts are even and imaginary parts are odd. Sample ``n_fft / 2 + 1 + i`` equals sample ``n_fft / 2 - i``,
+    except for the sign of odd parts. Indices are circular: index ``n_fft`` is sample 0.
     """
     ratio = 2 ** (1 / 6)
     q = (ratio + 1) / (ratio - 1)
-    hann_bandwidth = 1.50018310546875  # in bins, librosa's constant
+    hann_bandwidth = 1.50018310546875  # in bins; librosa's constant
     c1 = 440 * 2 ** (-45 / 12) * 2 ** (tuning / 12)
     nyquist = sample_rate / 2
     for n_octaves in range(max_octaves, 0, -1):
@@ -165,7 +163,7 @@ def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: 
     basis *= lengths[:, np.newaxis] / n_fft
     spectra = np.zeros((12, n_fft), np.complex128)
     spectra[:, : n_fft // 2 + 1] = _largest_parts(np.fft.fft(basis)[:, : n_fft // 2 + 1])
-    # A product of spectra, summed over non-negative frequencies, is a product with this in time.
+    # A product of spectra, summed over non-negative frequencies, equals a product with this kernel in time.
     kernel = np.fft.fft(spectra) / np.sqrt(lengths)[:, np.newaxis]
     later = np.roll(kernel, -n_fft // 2 - 1, axis=1)[:, : n_fft // 2].T
     even, odd = (np.ascontiguousarray(part, dtype=np.float32) for part in (later.real, later.imag))
@@ -173,7 +171,7 @@ def constant_q(sample_rate: int, tuning: float, max_octaves: int, hop_halvings: 
 
 
 def _wavelet(frequency: float, length: float, n_fft: int) -> NDArray[np.complex64]:
-    """Hann-windowed tone of absolute sum 1 and ``frequency`` cycles a sample, centred in ``n_fft`` samples."""
+    """Return a Hann-windowed tone of ``frequency`` cycles per sample and absolute sum 1, centred in ``n_fft``."""
     times = np.arange(-length // 2, length // 2)
     n = len(times)
     tone = np.exp(2j * np.pi * frequency * (times + 0.5)) * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n))

@@ -1,4 +1,4 @@
-"""Chromagrams from pitch-class sums, and what follows from them."""
+"""Chromagrams from pitch-class sums, CENS and tonnetz."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segue.audio.kernels.vectors import WIDTH, load, splat, store
 Float32 = NDArray[np.float32]
 
 _SMOOTHING: Final = 41
-"""Frames that CENS smooths over."""
+"""Frames over which CENS smooths."""
 
 _WINDOW: Final = (np.hanning(_SMOOTHING + 2) / np.hanning(_SMOOTHING + 2).sum()).astype(np.float32)
 
@@ -22,7 +22,9 @@ _TINY: Final = np.finfo(np.float32).tiny
 
 
 def by_bin(filters: Float32) -> Float32:
-    """Lay a filter bank out as `pitch_classes` reads it: once for all spectra, it costs as much as half a fold.
+    """Arrange a filter bank for `pitch_classes`.
+
+    Do this once for all spectra, because it takes half as long as a fold.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def pitch_classes(magnitudes: Float32, weights: Float32) -> Float32:
     Parameters
     ----------
     magnitudes : np.ndarray [shape=(n, 1025 * 16), dtype=float32]
-        Of ``n`` times 16 frames, as :mod:`segue.audio.kernels.stft` lays them out.
+        Magnitudes of ``n`` times 16 frames, in the layout of :mod:`segue.audio.kernels.stft`.
     weights : np.ndarray [shape=(1025 * 12,), dtype=float32]
         From `by_bin`.
 
@@ -59,7 +61,7 @@ def pitch_classes(magnitudes: Float32, weights: Float32) -> Float32:
 
 @compiled
 def _fold(magnitudes: Float32, weights: Float32, sums: Float32) -> None:
-    """Keep the sums of 12 pitch classes in registers."""
+    """Add up the 12 pitch classes in registers."""
     zero = splat(np.float32(0))
     for i in range(len(magnitudes)):
         spectrum, out = magnitudes[i], sums[i]
@@ -84,7 +86,7 @@ def _fold(magnitudes: Float32, weights: Float32, sums: Float32) -> None:
 
 
 def normalise(chroma: Float32, norm: float) -> Float32:
-    """Scale each frame to norm 1; silent frames stay zero.
+    """Scale each frame to norm 1. Silent frames stay zero.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def normalise(chroma: Float32, norm: float) -> Float32:
 
 
 def cens(chroma: Float32) -> Float32:
-    """Energy normalised statistics: quantised and smoothed chroma.
+    """Compute chroma energy normalised statistics (CENS): quantised and smoothed chroma.
 
     Parameters
     ----------
@@ -124,7 +126,7 @@ def cens(chroma: Float32) -> Float32:
 
 
 def tonnetz(cens: Float32) -> Float32:
-    """Project on circles of fifths, minor thirds and major thirds.
+    """Project chroma on circles of fifths, minor thirds and major thirds.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How Segue compiles: numba, single-threaded, the machine code cached on disk."""
+"""Compile functions with numba, single-threaded, and cache the machine code on disk."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FASTMATH: Final = {"contract", "nsz", "nnan", "ninf", "arcp"}
-"""All but reassociation: sums keep librosa's order where that matters. Input is finite, `extract` sees to it."""
+"""All flags except reassociation, so that sums keep librosa's order. `extract` ensures that input is finite."""
 
 
 def _use_whole_vectors() -> None:
-    """Let LLVM use vectors of 512 bits where the processor has them: by default it keeps to 256.
+    """Let LLVM use vectors of 512 bits where the processor has them. By default it prefers 256.
 
-    That takes a tenth off the first pass. It holds for all that numba compiles in this process from here on.
+    This makes the first pass a tenth faster. It affects everything that numba compiles in this process from now
+    on.
     """
     features = numba.core.codegen.get_host_cpu_features()  # type: ignore[no-untyped-call]
     if numba.core.config.CPU_FEATURES is None and "+avx512f" in features:  # type: ignore[attr-defined]
@@ -38,19 +39,19 @@ _use_whole_vectors()
 def compiled(function: Function) -> Function:
     """Compile a function at its first call, or load it from the cache.
 
-    The cache lies beside the source, else in the user's cache folder; where neither can be written, in the
-    temporary folder, so that a read-only installation works.
+    The cache is beside the source, or else in the user's cache folder. If neither can be written, as in a
+    read-only installation, it is in the temporary folder.
     """
     return _compiled(function, _FASTMATH)
 
 
 def summing(function: Function) -> Function:
-    """Compile as `compiled` does, with sums in any order: for double precision, where that does not matter."""
+    """Compile like `compiled`, with sums in any order, for double precision, where the order does not matter."""
     return _compiled(function, _FASTMATH | {"reassoc"})
 
 
 def inlined(function: Function) -> Function:
-    """Compile a function into its callers, so that constant arguments shape its loops."""
+    """Compile a function into its callers, so that loops are specialised for constant arguments."""
     return cast(Function, numba.njit(fastmath=_FASTMATH, error_model="numpy", forceinline=True)(function))
 
 
@@ -58,7 +59,8 @@ class LockedCache(FunctionCache):
     """Let one process at a time add machine code.
 
     numba numbers the files of a function's signatures by an index that it reads, changes and writes without a
-    lock. Two workers that start at once can so leave an index that calls one signature's code for another's.
+    lock. Without this class, two workers that start at once can leave an index with the wrong code for a
+    signature.
     """
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -70,9 +72,9 @@ class LockedCache(FunctionCache):
 
 
 class _PackageCache(LockedCache):
-    """Compile anew when any module of `segue.audio` has changed.
+    """Compile again when any module of `segue.audio` has changed.
 
-    numba looks at the function's own file only, and would go on with the old code of what is compiled into it.
+    numba checks only the function's own file, and would keep old code of the functions that are compiled into it.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -93,19 +95,19 @@ def _package_stamp() -> tuple[tuple[str, int, int], ...]:
 def _compiled(function: Function, fastmath: set[str]) -> Function:
     try:
         return _compile(function, fastmath)
-    except RuntimeError:  # numba found no folder that it can write
+    except RuntimeError:  # numba found no writable folder
         numba.core.config.CACHE_DIR = str(_temporary_cache())  # type: ignore[attr-defined]
         return _compile(function, fastmath)
 
 
 def _compile(function: Function, fastmath: set[str]) -> Function:
     dispatcher: Any = numba.njit(fastmath=fastmath, error_model="numpy", nogil=True)(function)
-    dispatcher._cache = _PackageCache(function)  # what `cache=True` does, with numba's own class
+    dispatcher._cache = _PackageCache(function)  # like `cache=True`, which uses numba's own class
     return cast(Function, dispatcher)
 
 
 def _temporary_cache() -> Path:
-    """Folder of this user alone: code is loaded from it."""
+    """Return a folder that only this user can write, because code is loaded from it."""
     folder = Path(tempfile.gettempdir()) / f"segue-compiled-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -1,11 +1,12 @@
 """Chroma from the constant-Q transform, as ``librosa.cqt`` computes it, octave by octave from the top.
 
-Each octave below has half the sample rate of the one above, so that the same 12 filters serve all. What librosa
-multiplies in the frequency domain is a matrix product in the time domain here, of half the size: the filters are
-symmetric, so that the samples at either side of a frame's middle are added, and subtracted, before.
+Each octave has half the sample rate of the one above, so the same 12 filters serve all octaves. librosa multiplies
+in the frequency domain; here it is a matrix product in the time domain. The filters are symmetric. So the samples
+on both sides of a frame's middle are first added and subtracted, which halves the size of the product.
 
-What is above the top octave goes by a short filter, and between the octaves that of librosa's resampler halves the
-rate: there, what lies just below half the new rate is loud, and the filters of the octave do see a trace of it.
+A short filter removes frequencies above the top octave. Between the octaves, the rate is halved with the filter of
+librosa's resampler. A short filter would not do there: the frequencies just below half the new rate are loud, and
+the filters of the octave respond weakly to them.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from segue.audio.kernels.vectors import WIDTH, flipped, load, splat, square_root
 Float32 = NDArray[np.float32]
 
 _FRAMES_AT_ONCE: Final = 4
-"""Their eight sums, of 12 filters each, stay in registers."""
+"""Number of frames whose eight sums, of 12 filters each, stay in registers."""
 
 _SAMPLES_AT_ONCE: Final = 2**17
-"""What passes through the octaves before the next: stays in the second-level cache."""
+"""Samples that pass through all octaves at once. They stay in the second-level cache."""
 
 _HOP_HALVINGS: Final = HOP_LENGTH.bit_length() - 1
 
 
 class ConstantQChroma:
-    """Takes a signal in blocks and folds its constant-Q magnitudes into pitch classes.
+    """Folds the constant-Q magnitudes of a signal that comes in blocks into pitch classes.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class ConstantQChroma:
         self._chroma = np.zeros((n_frames, WIDTH), np.float32)
 
     def add(self, block: Float32) -> None:
-        """Take the next samples.
+        """Add the next samples.
 
         Parameters
         ----------
@@ -81,12 +82,12 @@ class ConstantQChroma:
         self._octaves[0].respond(samples, self._chroma, last=last)
         for halving, octave in zip(self._halvings, self._octaves[1:], strict=True):
             samples = halving.resample(samples, last=last)
-            if not len(samples) and not last:  # it waits for so many that a call is worth it
+            if not len(samples) and not last:  # the halving waits until it has a whole batch
                 return
             octave.respond(samples, self._chroma, last=last)
 
     def finish(self) -> Float32:
-        """Give the chroma.
+        """Return the chroma.
 
         Returns
         -------
@@ -97,7 +98,7 @@ class ConstantQChroma:
 
 
 class _Work:
-    """Filters, padded to a vector's width, and the memory in which all octaves work."""
+    """Filters, padded to the width of a vector, and the working memory of all octaves."""
 
     def __init__(self, filters: banks.ConstantQ) -> None:
         self.half = len(filters.even)
@@ -110,7 +111,7 @@ class _Work:
 
 
 class _Octave:
-    """The filters' responses in one octave, at every hop."""
+    """Computes the responses of the filters in one octave, at every hop."""
 
     def __init__(self, work: _Work, halvings: int, n_samples: int) -> None:
         self._work = work
@@ -121,12 +122,13 @@ class _Octave:
         self.n_frames = 1 + n_samples // self._hop
 
     def respond(self, samples: Float32, chroma: Float32, *, last: bool) -> None:
-        """Take the next samples and add the magnitudes of the frames that they complete to the pitch classes."""
+        """Add the next samples, and add the magnitudes of the completed frames to the pitch classes."""
         work = self._work
-        # `_fold` reads a sample beyond each frame.
+        # `_fold` reads one sample beyond each frame.
         end = [np.zeros(work.half + 1, np.float32)] if last else []
         signal = np.concatenate([self._pending, samples, *end])
-        # At low sample rates the hop is longer than the filters: it must be there, to be left out of what follows.
+        # At low sample rates the hop is longer than the filters. Wait for the whole hop, so that it can be
+        # skipped.
         needed = 2 * work.half + 1 if last else max(2 * work.half + 1, self._hop)
         n = min((len(signal) - needed) // self._hop + 1, len(chroma) - self._done)
         if n > 0:
@@ -139,7 +141,7 @@ class _Octave:
 
 @inlined
 def _fold(signal: Float32, at: int, folded: Float32, sums: int, differences: int, half: int) -> None:
-    """Add, and subtract, what lies at either side of a frame's middle, in the order of `banks.constant_q`."""
+    """Add and subtract the samples on both sides of a frame's middle, in the order of `banks.constant_q`."""
     for i in range(0, half, WIDTH):
         later, earlier = load(signal, at + half + 1 + i), flipped(load(signal, at + half + 1 - WIDTH - i))
         store(folded, sums + i, later + earlier)
@@ -159,7 +161,7 @@ def _add_magnitude(chroma: Float32, frame: int, real: Any, imaginary: Any, scale
 def _respond(
     signal: Float32, hop: int, even: Float32, odd: Float32, folded: Float32, scale: np.float32, chroma: Float32
 ) -> None:
-    """Add the magnitudes of one frame at every hop; a vector holds the 12 filters."""
+    """Add the magnitudes of one frame at every hop. A vector holds the 12 filters."""
     half, n_frames = len(even) // WIDTH, len(chroma) // WIDTH
     zero, scales = splat(np.float32(0)), splat(scale)
     for start in range(0, n_frames, _FRAMES_AT_ONCE):

@@ -1,7 +1,8 @@
-"""Means of the smallest and largest magnitudes in octave bands, of 16 frames at once.
+"""Means of the smallest and largest magnitudes in octave bands, for 16 frames at once.
 
-Magnitudes come 16 at a time, are sorted in registers, and merged into sorted lists of the smallest and largest so
-far by Batcher's bitonic networks, which branch on no data. Short lists, and what is left, are kept by insertion.
+16 magnitudes at a time are sorted in registers, then merged into sorted lists of the smallest and largest so far.
+Both use Batcher's bitonic networks, which do not branch on data. Short lists, and bins that do not fill a group of
+16, use insertion.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def _order(a: Any, b: Any) -> Any:
 
 @inlined
 def _bitonic4(a: Any, b: Any, c: Any, d: Any) -> Any:
-    """Sort values that rise and then fall; so do the larger networks, by halves."""
+    """Sort values that rise and then fall. The larger networks do the same by halves."""
     a, c = _order(a, c)
     b, d = _order(b, d)
     return _order(a, b) + _order(c, d)
@@ -167,7 +168,7 @@ def _larger(x: Any, y: Any) -> Any:
 
 @inlined
 def _absorb(lists: Float32, magnitude: Float32, size: int) -> None:
-    """Merge 16 bins into lists of 16 or 32; the sorted ones fall where the lists rise."""
+    """Merge 16 bins into lists of 16 or 32. The bins are sorted in falling order, the lists in rising order."""
     last = (size - 16) * LANES
     for lane in range(LANES):
         _write16(lists, _GROUP + lane, _sort16(_rows16(magnitude, lane))[::-1])
@@ -219,11 +220,11 @@ def extremes(magnitude: Float32, bands: Bands, lists: Float32, out: Float32) -> 
     magnitude : np.ndarray [shape=(1025 * 16,), dtype=float32]
         Magnitude spectra of 16 frames.
     bands : Bands
-        From `banks.contrast`; at most 32 magnitudes of each are averaged.
+        Result of `banks.contrast`. At most 32 magnitudes per end of a band are averaged.
     lists : np.ndarray
         From `workspace`.
     out : np.ndarray [shape=(2 * n_bands * 16,), dtype=float32]
-        Receives the bands' peaks, then their valleys.
+        Receives the peaks of the bands, then the valleys.
     """
     n_bands = len(bands.counts)
     for band in range(n_bands):

@@ -1,6 +1,6 @@
-"""What is read off the power spectra of 16 frames: moments and mel bands.
+"""Moments and mel bands of the power spectra of 16 frames.
 
-Spectra come as :mod:`segue.audio.kernels.stft` lays them out: bin after bin, each with 16 frames side by side.
+Spectra have the layout of :mod:`segue.audio.kernels.stft`: bin after bin, each with 16 frames side by side.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.definition import N_FFT, N_MELS
+from segue.audio.definition import N_BINS, N_FFT, N_MELS
 from segue.audio.kernels.compiled import compiled
-from segue.audio.kernels.stft import LANES, N_BINS
+from segue.audio.kernels.stft import LANES
 
 Float32 = NDArray[np.float32]
 Int64 = NDArray[np.int64]
@@ -23,22 +23,22 @@ BANDWIDTH: Final = 2
 ROLLOFF: Final = 3
 LARGEST: Final = 4
 N_MOMENTS: Final = 5
-"""Rows of what `moments` computes; centroid, bandwidth and rolloff in bins."""
+"""Rows of the result of `moments`. Centroid, bandwidth and rolloff are in bins."""
 
 N_MEL_ROWS: Final = N_MELS + 1
-"""The last receives what lies above the last band: nothing."""
+"""The bands and an additional row for the upper neighbour of the last band, which stays zero."""
 
 _STEP: Final = 8
-"""Bins taken at once, so that sums stay in registers for a while."""
+"""Bins per step, so that sums stay in registers."""
 
 N_LANES: Final = 9 * LANES
-"""Working memory of `moments`: nine sums of each frame."""
+"""Size of the working memory of `moments`: nine sums for each frame."""
 
 _TINY: Final = np.float32(np.finfo(np.float32).tiny)
 
 
 class Mel(NamedTuple):
-    """Triangular filters, as what eight bins at a time add to two neighbouring bands."""
+    """Triangular filters as steps. In each step, eight bins are added to two neighbouring bands."""
 
     first: Int64
     """First of the eight bins, shape (n_steps,)."""
@@ -49,12 +49,12 @@ class Mel(NamedTuple):
 
 
 def mel_steps(filters: Float32) -> Mel:
-    """Arrange a filter bank in steps.
+    """Divide a filter bank into steps.
 
     Parameters
     ----------
     filters : np.ndarray [shape=(128, 1025), dtype=float32]
-        From `banks.mel`: each bin has weight in at most two bands, which are neighbours.
+        Result of `banks.mel`. Each bin has weight in at most two bands, which are neighbours.
     """
     padded = np.vstack([filters, np.zeros_like(filters[:1])])
     used = np.flatnonzero(filters.any(axis=0))
@@ -65,7 +65,7 @@ def mel_steps(filters: Float32) -> Mel:
         for start in range(bins[0], bins[-1] + 1, _STEP):
             first = min(start, N_BINS - _STEP)
             weights = padded[band : band + 2, first : first + _STEP].copy()
-            # Only this band's bins, and only those that the step before did not take.
+            # Use only this band's bins, and only those that the previous step did not use.
             outside = lower[first : first + _STEP] != band
             outside[: start - first] = True
             weights[:, outside] = 0

@@ -1,4 +1,4 @@
-"""First pass over a signal: all that a frame gives before the recording's tuning and loudest frame are known."""
+"""First pass over a signal: all values of a frame that do not depend on the tuning or the loudest frame."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.definition import HOP_LENGTH, N_FFT
+from segue.audio.definition import HOP_LENGTH, N_BINS, N_FFT
 from segue.audio.kernels import banks, contrast, descriptors, stft
 from segue.audio.kernels.compiled import compiled
 from segue.audio.kernels.frames import CONTEXT, Framer, Run
-from segue.audio.kernels.signal import count_crossings
+from segue.audio.kernels.signal import SILENCE, count_crossings
 from segue.audio.kernels.spool import Spool
-from segue.audio.kernels.stft import LANES, N_BINS
+from segue.audio.kernels.stft import LANES
 from segue.audio.kernels.tuning import Range, find_peaks, peak_range
 
 Float32 = NDArray[np.float32]
@@ -23,10 +23,10 @@ Float64 = NDArray[np.float64]
 Int32 = NDArray[np.int32]
 
 _AT_ONCE: Final = 2**17
-"""Samples that pass at once: what is allocated for them is small."""
+"""Samples computed at once, which limits the allocated memory."""
 
 _KEPT_BATCHES: Final = 1280
-"""4 minutes at 44.1 kHz, 84 MB. The spectra of longer signals are computed again when the tuning is known."""
+"""Number of batches whose spectra are kept: 4 minutes at 44.1 kHz, 84 MB. Longer signals are transformed again."""
 
 
 class _Constants(NamedTuple):
@@ -38,7 +38,7 @@ class _Constants(NamedTuple):
 
 
 class _Memory(NamedTuple):
-    """Working memory, of which nothing is kept from one batch to the next."""
+    """Working memory. Its content is not used after a batch."""
 
     tile: Float32
     work: Float64
@@ -48,21 +48,21 @@ class _Memory(NamedTuple):
 
 
 class _Results(NamedTuple):
-    """What the frames of a run give: first the batch, then rows of 16 frames."""
+    """Results of a run. The first axis is the batch; each batch has rows of 16 frames."""
 
     magnitudes: Float32
-    """Of all batches, or of one in turn."""
+    """Magnitudes of all batches, or only of the current one."""
     moments: Float32
     mel: Float32
     extremes: Float32
     crossings: Int32
-    """On the way to each sample of a hop, and on the way to its first, shape (2, n_hops)."""
+    """Zero crossings of each hop, and those at its first sample, shape (2, n_hops). See `count_crossings`."""
     cqt_peaks: Float32
     stft_peaks: Float32
 
 
 class FirstPass:
-    """Takes a mono signal in blocks and keeps what its frames give.
+    """Computes the frames of a mono signal that comes in blocks, and stores the results.
 
     Parameters
     ----------
@@ -90,23 +90,23 @@ class FirstPass:
         self.extremes: list[Float32] = []
         self.mel = Spool()
         self.magnitudes: list[Float32] | None = []
-        """None if there were too many."""
+        """Magnitudes of all batches, or None if there are too many."""
 
     @property
     def n_samples(self) -> int:
-        """Samples taken so far."""
+        """Number of samples so far."""
         return self._framer.n_samples
 
     @property
     def n_frames(self) -> int:
-        """Frames of the signal, if it ends here."""
+        """Number of frames, if the signal ends here."""
         return 1 + self.n_samples // HOP_LENGTH
 
     def add(self, samples: Float32) -> None:
-        """Take the next samples, shape (n,)."""
+        """Add the next samples, shape (n,)."""
         for start in range(0, len(samples), _AT_ONCE):
             block = samples[start : start + _AT_ONCE]
-            self._ends_below_zero = bool(block[-1] < -1e-10)
+            self._ends_below_zero = bool(block[-1] < SILENCE)
             for run in self._framer.add(block):
                 self._compute(run)
 
@@ -140,16 +140,16 @@ class FirstPass:
             self.magnitudes.append(results.magnitudes)
 
     def zero_crossing_rate(self) -> Float32:
-        """Give the rate of each frame, shape (1, n_frames)."""
+        """Return the zero crossing rate of each frame, shape (1, n_frames)."""
         counts, at_start = np.concatenate(self._crossings, axis=1)
-        # The signal goes on with its first and last sample at either side, so that its ends are no crossings.
+        # The signal is padded with its first and last sample, so its ends are not crossings.
         counts[0] -= at_start[0]
         at_start[0] = 0
         end, within = divmod(self.n_samples, HOP_LENGTH)
         if self._ends_below_zero and end < len(counts):
             counts[end] -= 1
             at_start[end] -= within == 0
-        # Frame t reaches over the hops from t - 2 to t + 1, without the way to its first sample.
+        # Frame t covers the hops t - 2 to t + 1, without the crossing at its first sample.
         n = self.n_frames
         hops = np.zeros(n + 3, np.int32)
         hops[2 : 2 + len(counts)] = counts[: n + 1]
@@ -171,7 +171,7 @@ def _constants(sample_rate: int, bins_rate: int) -> _Constants:
 
 
 def _peaks_capacity(constants: _Constants, n_frames: int) -> int:
-    # No two neighbouring bins are both peaks.
+    # Of two neighbouring bins, at most one is a peak.
     return n_frames * max(
         (range_.end - range_.first + 1) // 2 for range_ in (constants.cqt_range, constants.stft_range)
     )
@@ -179,12 +179,12 @@ def _peaks_capacity(constants: _Constants, n_frames: int) -> int:
 
 @compiled
 def _compute(run: Run, constants: _Constants, memory: _Memory, results: _Results) -> tuple[int, int]:
-    """Compute a run batch by batch: all that is made of a spectrum while it is in the second-level cache.
+    """Compute a run batch by batch, so that a spectrum stays in the second-level cache while it is used.
 
     Returns
     -------
     (int, int)
-        Peaks found for the constant-Q transform, and for the spectrogram.
+        Number of peaks for the constant-Q transform, and for the spectrogram.
     """
     n_cqt = n_stft = 0
     power, squares = memory.power, memory.lanes[:LANES]
@@ -205,7 +205,7 @@ def _compute(run: Run, constants: _Constants, memory: _Memory, results: _Results
 
 
 def magnitudes_again(blocks: Iterable[Float32]) -> Iterator[Float32]:
-    """Compute the magnitudes of a whole signal that was not kept.
+    """Compute the magnitudes of a whole signal again.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def magnitudes_again(blocks: Iterable[Float32]) -> Iterator[Float32]:
     Yields
     ------
     np.ndarray [shape=(1, 1025 * 16), dtype=float32]
-        Of 16 frames, overwritten by the next.
+        Magnitudes of 16 frames. The next ones overwrite the array.
     """
     framer, tables, (tile, work) = Framer(), stft.tables(), stft.workspace()
     magnitudes = stft.aligned(1, N_BINS * LANES)

@@ -1,4 +1,4 @@
-"""Frames of a signal that comes in blocks, 16 at a time, and their series in the order of time."""
+"""Frames of a signal that comes in blocks, 16 frames at a time, and their series in the order of time."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ BATCH: Final = LANES * HOP_LENGTH
 """Samples from one batch of 16 frames to the next."""
 
 CONTEXT: Final = N_FFT // 2
-"""A frame begins that many samples before its time."""
+"""Number of samples by which a frame begins before its time."""
 
 
 class Run(NamedTuple):
-    """Frames in a row."""
+    """Consecutive frames."""
 
     signal: Float32
-    """Samples from the first frame's first on."""
+    """Samples, beginning with the first of the first frame."""
     n_batches: int
-    """Of 16 frames."""
+    """Number of batches of 16 frames."""
     n_frames: int
-    """How many of them count."""
+    """Number of valid frames; the others are padding."""
 
 
 class Framer:
-    """Cuts a signal that comes in blocks into runs of whole batches of 16 frames."""
+    """Divides a signal that comes in blocks into runs of whole batches of 16 frames."""
 
     def __init__(self) -> None:
         self.n_samples = 0
@@ -39,9 +39,9 @@ class Framer:
         self._n_frames = 0
 
     def add(self, samples: Float32) -> list[Run]:
-        """Take the next samples, shape (n,), and give the frames that they complete."""
+        """Add the next samples, shape (n,), and return the frames that they complete."""
         self.n_samples += len(samples)
-        # Only what begins before the new samples needs a copy of some of them.
+        # Only batches that begin before the new samples need a copy of some of them.
         n_begun = -(-len(self._pending) // BATCH)
         n_copied = n_begun * BATCH + N_FFT - HOP_LENGTH - len(self._pending)
         signal = np.concatenate([self._pending, samples[:n_copied]])
@@ -55,7 +55,7 @@ class Framer:
         return self._runs((signal, n_begun), (rest, n_batches))
 
     def finish(self) -> Run:
-        """Give the last frames, which reach beyond the end."""
+        """Return the last frames, which extend beyond the end."""
         n_frames = 1 + self.n_samples // HOP_LENGTH - self._n_frames
         n_batches = -(-n_frames // LANES)
         signal = np.zeros(n_batches * BATCH + N_FFT, np.float32)
@@ -69,14 +69,14 @@ class Framer:
 
 
 def series(parts: list[Float32], n_frames: int) -> Float32:
-    """Put batches in the order of time.
+    """Join batches to series in the order of time.
 
     Parameters
     ----------
     parts : list of np.ndarray [shape=(n, rows, 16) or (n, rows * 16)]
         Batches.
     n_frames : int
-        How many frames count.
+        Number of valid frames.
 
     Returns
     -------

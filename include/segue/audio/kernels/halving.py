@@ -1,4 +1,4 @@
-"""Halving of the sample rate for the constant-Q transform."""
+"""Halve the sample rate for the constant-Q transform."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ Float32 = NDArray[np.float32]
 _QUALITY: Final = "soxr_hq"
 
 _PAIRS: Final = 16
-"""Coefficients at either side of the half-band filter's middle; as many more are zero."""
+"""Non-zero coefficients on each side of the half-band filter's middle. The same number of coefficients is zero."""
 
 _KAISER_BETA: Final = 12.0
-"""Stop band of 118 dB, from 0.63 of half the sample rate on, which would fold to 0.37 and below."""
+"""Gives a stop band of 118 dB from 0.63 of half the sample rate on, which folds to 0.37 and below."""
 
 _REACH: Final = 2 * _PAIRS
-"""Samples at either side that an output depends on."""
+"""Samples on each side on which an output depends."""
 
 _BORDER: Final = 512
-"""Outputs at either end that soxr gives, the half farther inside fading to the filter's."""
+"""Outputs at each end that soxr computes. The inner half fades to the filter's outputs."""
 
 _CONTEXT: Final = 128
-"""Outputs beyond the border whose input soxr needs to know."""
+"""Outputs beyond the border whose input soxr needs."""
 
 _HELD: Final = _BORDER + _CONTEXT
-"""Outputs held back until it is known that the signal goes on."""
+"""Outputs held back until it is known whether the signal continues."""
 
 
 _BATCH: Final = overlap_save.SEGMENTS * overlap_save.KEPT
 """Outputs that `Exact` computes together."""
 
 _OVERLAP: Final = overlap_save.LENGTH - overlap_save.HOP
-"""Samples beyond its outputs' that a batch reads."""
+"""Samples that a batch reads beyond those of its outputs."""
 
 
 class Exact:
-    """Halving as in librosa, by soxr's filter: it keeps almost all below half the new rate.
+    """Halves the rate by soxr's filter, as librosa does. It keeps almost all frequencies below half the new rate.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Exact:
         self._pending = np.zeros(overlap_save.LEAD, np.float32)
 
     def resample(self, samples: Float32, *, last: bool) -> Float32:
-        """Take the next samples and give those of the lower rate that are ready."""
+        """Add the next samples and return the available samples of the lower rate."""
         n = len(self._pending) + len(samples)
         n_batches = -(-self._left // _BATCH) if last else max(0, n - _OVERLAP) // (2 * _BATCH)
         beyond = np.zeros(max(0, 2 * n_batches * _BATCH + _OVERLAP - n) if last else 0, np.float32)
@@ -73,11 +73,11 @@ class Exact:
 
 
 class Filtering:
-    """Division of the sample rate by a power of two, for what matters only up to 0.74 of half the new rate.
+    """Divides the sample rate by a power of two, for signals that matter only up to 0.74 of half the new rate.
 
-    Half-band filters of 63 taps weaken what lies above and fold some of it. The constant-Q filters of the top
-    octave hardly see that, and those of the others not at all, except where the signal begins or ends abruptly:
-    soxr computes what is near.
+    Half-band filters of 63 taps weaken higher frequencies and fold some of them. The constant-Q filters of the top
+    octave hardly respond to these, and the others not at all, except where the signal begins or ends abruptly. So
+    soxr computes the samples near the ends.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Filtering:
         self._pending = np.zeros(self._reach, np.float32)
 
     def resample(self, samples: Float32, *, last: bool) -> Float32:
-        """Take the next samples and give those of the lower rate that are ready."""
+        """Add the next samples and return the available samples of the lower rate."""
         factor, reach = self._factor, self._reach
         known = len(self._pending) + len(samples)
         beyond = np.zeros(reach + factor if last else 0, np.float32)
@@ -127,7 +127,7 @@ def _exact(signal: Float32, factor: int) -> Float32:
 
 
 def _coefficients() -> Float32:
-    """Windowed sinc: every other tap of a half-band filter, from its middle on; the middle itself is 1/2."""
+    """Return every other tap of a half-band filter (a windowed sinc) after its middle, which is 1/2."""
     times = np.arange(1, _REACH, 2)
     window = np.i0(_KAISER_BETA * np.sqrt(1 - (times / _REACH) ** 2))
     weights = np.sin(np.pi * times / 2) / times * window
@@ -141,7 +141,7 @@ _FADE: Final = np.concatenate([np.ones(_BORDER // 2), np.hanning(_BORDER)[_BORDE
 
 @compiled
 def _halve(signal: Float32, coefficients: Float32) -> Float32:
-    """Filter, and keep every other sample from sample `_REACH` on, up to as many before the end."""
+    """Filter, and keep every other sample, without `_REACH` samples at each end."""
     n = len(signal) // 2 - _REACH
     out = np.empty(n, np.float32)
     even, odd = np.empty(n + _PAIRS, np.float32), np.empty(n + _REACH, np.float32)
@@ -151,7 +151,7 @@ def _halve(signal: Float32, coefficients: Float32) -> Float32:
         odd[i] = signal[2 * i + 1]
     taps = coefficients[:_PAIRS]
     for i in range(n):
-        # A constant number of pairs: the sum of 16 outputs stays in a register.
+        # With a constant number of pairs, the sums of 16 outputs stay in a register.
         total = np.float32(0.5) * even[_PAIRS + i]
         for j in range(_PAIRS):
             total += taps[j] * (odd[i + _PAIRS - 1 - j] + odd[i + _PAIRS + j])

@@ -1,12 +1,13 @@
-"""Halving of the sample rate by a long filter, in the frequency domain, 32 segments of a signal at a time.
+"""Halve the sample rate by a long filter, in the frequency domain, 32 segments of a signal at a time.
 
 Overlap-save: a segment of 2,048 samples is transformed, multiplied by the filter's response, folded to half the
-rate and transformed back as 1,024 samples, of which the 828 that know all they depend on are kept. Each SIMD lane
-is a pair of segments, one as the real, one as the imaginary part of a complex signal: the response of a symmetric
-filter is real, so that they stay apart.
+rate, and transformed back to 1,024 samples. 828 of these depend only on samples of the segment, and are kept.
 
-The transforms are 64 x 32 and back 16 x 64 (Cooley-Tukey). In between nothing is put in order: what the second
-factor of the one gives is what the first of the other takes.
+Each SIMD lane is a pair of segments, one as the real and one as the imaginary part of a complex signal. The
+response of a symmetric filter is real, so the two do not mix.
+
+The transforms are 64 x 32, and 16 x 64 back (Cooley-Tukey). Between them nothing is reordered: the second factor
+of the first transform writes its results in the order in which the first factor of the other reads them.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ from segue.audio.kernels.vectors import WIDTH, load, splat, store
 Float32 = NDArray[np.float32]
 
 SEGMENTS: Final = 2 * WIDTH
-"""Computed together."""
+"""Segments computed together."""
 
 LENGTH: Final = 2048
 KEPT: Final = 828
-"""Outputs of a segment."""
+"""Outputs kept from a segment."""
 
 HOP: Final = 2 * KEPT
 LEAD: Final = 196
-"""Samples of a segment before the first output's time."""
+"""Samples of a segment before the time of the first output."""
 
 REACH: Final = 195
-"""Taps at either side of the filter's middle; even that of the last output lies within its segment."""
+"""Taps on each side of the filter's middle. Even those of the last output are within its segment."""
 
 _LONG: Final = 64
 _MIDDLE: Final = 32
 _SHORT: Final = 16
 _CELL: Final = 2 * WIDTH
-"""Floats of a complex vector: its real lanes, then its imaginary ones."""
+"""Floats of a complex vector: the real lanes, then the imaginary ones."""
 _PITCH: Final = (_MIDDLE + 1) * _CELL
 _BACK_PITCH: Final = (_LONG + 1) * _CELL
 _SCRATCH: Final = 0
@@ -52,10 +53,10 @@ _SIZE: Final = _TILE + LENGTH * _CELL
 
 
 class Tables(NamedTuple):
-    """Constants; cosines and sines lie side by side."""
+    """Constants of the transforms. Cosines and sines are side by side."""
 
     response: Float32
-    """Of the filter, with the transforms' scale, shape (64, 32)."""
+    """Response of the filter, including the scale of the transforms, shape (64, 32)."""
     of_64: Float32
     """exp(-2 pi i j k / 64), shape (8, 8, 2)."""
     of_32: Float32
@@ -69,7 +70,7 @@ class Tables(NamedTuple):
 
 
 def workspace() -> Float32:
-    """Allocate the working memory of `halve`: 0.7 MB, of which nothing is kept between calls."""
+    """Allocate the working memory of `halve`: 0.7 MB. Its content is not used after a call."""
     return aligned(_SIZE)
 
 
@@ -91,12 +92,14 @@ def tables() -> Tables:
 
 
 def taps() -> NDArray[np.float64]:
-    """Compute half the filter, from its middle on: soxr's at quality HQ, to 2e-8, found by its impulse response.
+    """Compute half of soxr's filter of quality HQ, from its middle on, to 2e-8.
+
+    The parameters were found from soxr's impulse response.
 
     Returns
     -------
     np.ndarray [shape=(196,), dtype=float64]
-        A sinc that cuts off at 0.47843591 of half the rate, in a Kaiser window of beta 13.04 and reach 194.5.
+        A sinc with cutoff 0.47843591 of half the rate, in a Kaiser window of beta 13.04 and reach 194.5.
     """
     cutoff, beta, reach = 0.47843591, 13.04, 194.5
     times = np.arange(REACH + 1)
@@ -149,7 +152,7 @@ def _fours(a: Any, b: Any, c: Any, d: Any) -> Any:
 
 @inlined
 def _turned_fours(a: Any, b: Any, c: Any, d: Any) -> Any:
-    """Transform 4 points, the third of which is still to be multiplied by -i."""
+    """Multiply the third of 4 points by -i, then transform them."""
     s, t, u = (a[0] + c[1], a[1] - c[0]), (a[0] - c[1], a[1] + c[0]), _sum(b, d)
     v = b[1] - d[1], d[0] - b[0]
     return _sum(s, u), _sum(t, v), _difference(s, u), _difference(t, v)
@@ -161,7 +164,7 @@ def _eights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> A
     even = _fours(_sum(a, e), _sum(b, f), _sum(c, g), _sum(d, h))
     half = splat(np.float32(2**-0.5))
     p, q, r, s = _difference(a, e), _difference(b, f), _difference(c, g), _difference(d, h)
-    # Turned by exp(-pi i / 4), -i and exp(-3 pi i / 4).
+    # Multiplied by exp(-pi i / 4), -i and exp(-3 pi i / 4).
     minus = splat(np.float32(-(2**-0.5)))
     odd = _turned_fours(
         p, ((q[0] + q[1]) * half, (q[1] - q[0]) * half), r, ((s[1] - s[0]) * half, (s[0] + s[1]) * minus)
@@ -171,13 +174,13 @@ def _eights(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> A
 
 @inlined
 def _fours_at(work: Float32, at: int, step: int) -> Any:
-    """Transform the 4 points that lie so far apart."""
+    """Transform 4 points at a distance of ``step``."""
     return _fours(_get(work, at), _get(work, at + step), _get(work, at + 2 * step), _get(work, at + 3 * step))
 
 
 @inlined
 def _eights_at(work: Float32, at: int, step: int) -> Any:
-    """Transform the 8 points that lie so far apart."""
+    """Transform 8 points at a distance of ``step``."""
     return _eights(
         _get(work, at),
         _get(work, at + step),
@@ -206,7 +209,7 @@ def _put_eight_turned(work: Float32, at: int, step: int, z: Any, turns: Float32)
 
 @inlined
 def _first_of_64(work: Float32, at: int, step: int, tables: Tables) -> None:
-    """Transform 64 points over their higher digit, to the scratch memory."""
+    """Transform 64 points over their higher digit into the scratch memory."""
     for r in range(8):
         z = _eights_at(work, at + r * step, 8 * step)
         _put_eight_turned(work, _SCRATCH + r * _CELL, 8 * _CELL, z, tables.of_64[r])
@@ -214,7 +217,7 @@ def _first_of_64(work: Float32, at: int, step: int, tables: Tables) -> None:
 
 @inlined
 def _there(work: Float32, tables: Tables) -> None:
-    """Transform the tile's columns of 64, to the front."""
+    """Transform the tile's columns of 64 points into the front."""
     for c in range(_MIDDLE):
         _first_of_64(work, _TILE + c * _CELL, _MIDDLE * _CELL, tables)
         for q in range(8):
@@ -224,14 +227,14 @@ def _there(work: Float32, tables: Tables) -> None:
 
 @inlined
 def _folded(low: Any, high: Any, response: Float32, k: int) -> Any:
-    """Filter, fold to half the rate, and exchange real and imaginary parts: so the way back is the way there."""
+    """Filter, fold to half the rate, and swap real and imaginary parts, so a forward transform is the inverse."""
     a, b = splat(response[k]), splat(response[k + _SHORT])
     return low[1] * a + high[1] * b, low[0] * a + high[0] * b
 
 
 @inlined
 def _rows(work: Float32, tables: Tables) -> None:
-    """Transform the front's rows of 32, filter, and transform back as rows of 16."""
+    """Transform the front's rows of 32 points, filter them, and transform them back as rows of 16."""
     for k in range(_LONG):
         at, response = _FRONT + k * _PITCH, tables.response[k]
         for c in range(8):
@@ -254,7 +257,7 @@ def _rows(work: Float32, tables: Tables) -> None:
 
 @inlined
 def _back(work: Float32, tables: Tables) -> None:
-    """Transform the rows of 64 at the back, to the tile."""
+    """Transform the back's rows of 64 points into the tile."""
     for c in range(_SHORT):
         _first_of_64(work, _BACK + c * _BACK_PITCH, _CELL, tables)
         for q in range(8):
@@ -282,7 +285,7 @@ def _fill(work: Float32, signal: Float32) -> None:
 def _empty(work: Float32, out: Float32) -> None:
     first = LEAD // 2
     for segment in range(SEGMENTS):
-        # Real and imaginary parts were exchanged.
+        # Real and imaginary parts were swapped.
         column = work[_TILE + first * _CELL + (segment + WIDTH) % SEGMENTS :]
         row = out[segment * KEPT : (segment + 1) * KEPT]
         for n in range(KEPT):

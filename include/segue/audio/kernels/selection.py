@@ -1,7 +1,8 @@
-"""Medians by counting: a pass that counts takes a vector an instruction.
+"""Find medians by counting the values below a limit. A counting pass handles a whole vector per instruction.
 
-Floats of one sign are ordered as their bits are. A few passes over 2,600 values, which lie in the fastest cache,
-leave so few between two limits that sorting them is nothing: a fraction of what a selection takes that moves them.
+Floats of one sign have the same order as their bits. After a few passes over 2,600 values in the fastest cache,
+only a few values are left between two limits, and these are sorted. This takes a fraction of the time of a
+selection that moves values.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]
 
 _FEW: Final = 32
-"""Values that are worth sorting."""
+"""Number of values up to which sorting is faster than another pass."""
 
 _MARGIN: Final = 1 / 32
-"""Share of the values that a limit is set beyond where the median seems to be: two such limits enclose it."""
+"""Share of the values by which a limit is set beyond the estimated median, so that two limits enclose it."""
 
 _INTERPOLATIONS: Final = 8
-"""Then the values are spread so oddly that bisection, which takes 32 passes at most, is better."""
+"""Number of interpolations. After them, bisection suits the distribution better. It takes at most 32 passes."""
 
 
 def medians(series: Float32, *, upper: bool = False) -> Float32:
@@ -32,9 +33,9 @@ def medians(series: Float32, *, upper: bool = False) -> Float32:
     Parameters
     ----------
     series : np.ndarray [shape=(n_rows, n), dtype=float32]
-        Finite values, at least one a row.
+        Finite values, at least one in each row.
     upper : bool
-        Of an even number, give the larger of the two in the middle, not their mean.
+        For an even number of values, return the larger of the two in the middle instead of their mean.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def medians(series: Float32, *, upper: bool = False) -> Float32:
 
 @inlined
 def _key(bits: Any) -> Any:
-    """Turn the bits of a float to an integer that is ordered as the float is, or that back."""
+    """Convert the bits of a float to an integer with the same order, or back."""
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
 
@@ -78,7 +79,7 @@ def _sort_between(keys: Int32, low: Any, high: Any, few: Int32) -> None:
 
 @compiled
 def _find(bits: Int32, number: Float32, number_bits: Int32, middles: Int32) -> None:
-    """Find the two values in the middle of each row; the smaller counts for even numbers only."""
+    """Find the two values in the middle of each row. The smaller one is used only for even numbers."""
     n = bits.shape[1]
     rank = n // 2
     keys, few = np.empty(n, np.int32), np.empty(_FEW + 1, np.int32)

@@ -1,4 +1,4 @@
-"""Arrays kept for a second pass: in memory while they are few, then in a temporary file."""
+"""Store arrays for a second pass: a few in memory, more in a temporary file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _IN_MEMORY_BYTES: Final = 48 * 2**20
 
 
 class Spool:
-    """Float32 arrays in the order in which they came.
+    """Float32 arrays in the order in which they were appended.
 
     Parameters
     ----------
     in_memory_bytes : int
-        What may stay in memory; with the first array beyond, all go to an unnamed temporary file.
+        Largest size in memory. When it is exceeded, all arrays go to an unnamed temporary file.
     """
 
     def __init__(self, in_memory_bytes: int | None = None) -> None:
@@ -35,7 +35,7 @@ class Spool:
         return len(self._shapes)
 
     def append(self, array: Float32) -> None:
-        """Keep an array, which must not change later."""
+        """Append an array. It must not change later."""
         self._shapes.append(array.shape)
         self._size += array.nbytes
         self._arrays.append(array)

@@ -1,4 +1,4 @@
-"""The seven statistics of each series over time."""
+"""Compute the seven statistics of each series over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from segue.audio.kernels.compiled import summing
 from segue.audio.kernels.selection import medians
 
 _RELATIVE_NOISE: Final = 1e-6
-"""Of the family's largest value: a series with a smaller standard deviation does not vary, that is rounding."""
+"""Share of the family's largest value. A smaller standard deviation is rounding error: the series is constant."""
 
 
 def statistics(series: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -25,8 +25,8 @@ def statistics(series: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns
     -------
     np.ndarray [shape=(7, n_rows), dtype=float32]
-        In the order of `definition.STATISTICS`. Standard deviation, skew and kurtosis are those of the population;
-        kurtosis is Fisher's, 0 for a normal distribution.
+        In the order of `definition.STATISTICS`. Standard deviation, skew and kurtosis are those of the population.
+        Kurtosis is Fisher's, which is 0 for a normal distribution.
     """
     series = np.ascontiguousarray(series)
     out = np.empty((7, len(series)), np.float32)

@@ -1,15 +1,16 @@
 """Power spectra of 16 frames at a time: a real FFT of 2048 points in which each SIMD lane is a frame.
 
-Consecutive frames lie in consecutive lanes, so that every step of the transform, and of what is computed from the
-spectrum later, is the same instruction on 16 frames and needs no shuffling. The tile holds 19 hops as columns, and
-quarter ``q`` of frame ``l`` is column ``l + q``.
+Consecutive frames are in consecutive lanes. So every step of the transform, and of later computations on the
+spectrum, is the same instruction on 16 frames, without shuffling. The tile has 19 hops as columns; quarter ``q``
+of frame ``l`` is column ``l + q``.
 
-The 2048 real samples are 1024 complex ones, ``z[n] = x[2n] + i x[2n + 1]``, transformed as 32 x 32 (Cooley-Tukey):
-first 32 transforms over ``r`` for ``n = c + 32 r``, then 32 over ``c``. Each works on 8 KB, in the fastest cache.
+The 2048 real samples are treated as 1024 complex ones, ``z[n] = x[2n] + i x[2n + 1]``, and transformed as 32 x 32
+(Cooley-Tukey): first 32 transforms over ``r`` for ``n = c + 32 r``, then 32 over ``c``. Each works on 8 KB, in the
+fastest cache.
 
-The transform is in double precision, as librosa's: rounding to float32 on the way would drown what an encoder's
-low-pass leaves above it, and show in the contrast of that band and in the bandwidth of a pure tone. It costs 3 ms
-a half-minute clip more than a float32 one, and with framing, window and squares still less than a library's.
+The transform is in double precision, as in librosa. Above an encoder's low-pass, float32 would leave only rounding
+errors, which would change the contrast of that band and the bandwidth of a pure tone. Double precision takes 3 ms
+more for a half-minute clip. With framing, window and squares, it is still faster than a library's transform.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from numpy.typing import NDArray
 
 from segue.audio.definition import HOP_LENGTH, N_FFT
 from segue.audio.kernels.compiled import compiled, inlined
+from segue.audio.kernels.vectors import WIDTH
 
-LANES: Final = 16
+LANES: Final = WIDTH
 """Frames computed together."""
 
-N_BINS: Final = N_FFT // 2 + 1
 N_COLUMNS: Final = LANES + N_FFT // HOP_LENGTH - 1
-"""Hops that 16 frames touch."""
+"""Hops that 16 frames cover."""
 
 _SIDE: Final = 32
 _HALF: Final = _SIDE * _SIDE
@@ -40,10 +41,10 @@ Float64 = NDArray[np.float64]
 
 
 class Tables(NamedTuple):
-    """Constants of the transform; cosines and sines lie side by side."""
+    """Constants of the transform. Cosines and sines are side by side."""
 
     window: Float64
-    """Half a Hann window, shape (2048,): `_split` need not halve."""
+    """A Hann window times 1/2, so that `_split` need not halve, shape (2048,)."""
     small: Float64
     """exp(-2 pi i j k / 32), shape (4, 8, 2)."""
     middle: Float64
@@ -53,7 +54,7 @@ class Tables(NamedTuple):
 
 
 def roots(exponents: NDArray[Any], n: int) -> Float64:
-    """Compute exp(-2 pi i exponents / n), cosines and sines side by side in a last axis."""
+    """Compute exp(-2 pi i exponents / n), with cosines and sines in a last axis."""
     phase = -2 * np.pi * exponents / n
     return np.stack([np.cos(phase), np.sin(phase)], axis=-1)
 
@@ -70,8 +71,8 @@ def tables() -> Tables:
     )
 
 
-# Where each part of the working memory begins, in doubles. One array with constant offsets lets the compiler see
-# that what it reads and what it writes lie apart.
+# Offsets of the parts of the working memory, in doubles. With one array and constant offsets, the compiler sees
+# that reads and writes do not overlap.
 _PLANE: Final = _SIDE * LANES
 _PITCH: Final = _PLANE + LANES
 _ROWS: Final = 0
@@ -84,7 +85,7 @@ _SIZE: Final = _MIDDLE + 2 * _IMAGINARY
 
 
 def aligned(*shape: int) -> Float32:
-    """Allocate an array that begins with a cache line: vectors across two lines would halve the speed."""
+    """Allocate an array that begins at a cache line. Vectors that cross cache lines would halve the speed."""
     size = math.prod(shape)
     memory = np.empty(size + LANES, np.float32)
     start = -(memory.__array_interface__["data"][0] // 4) % LANES
@@ -98,7 +99,7 @@ def workspace() -> tuple[Float32, Float64]:
 
 @inlined
 def _fill(tile: Float32, samples: Float32) -> None:
-    """Lay the hops side by side."""
+    """Write the hops side by side into the tile."""
     for n in range(HOP_LENGTH):
         row, column = tile[n * _TILE_WIDTH : (n + 1) * _TILE_WIDTH], samples[n:]
         for hop in range(N_COLUMNS):
@@ -107,7 +108,7 @@ def _fill(tile: Float32, samples: Float32) -> None:
 
 @inlined
 def _fours(ar: Any, ai: Any, br: Any, bi: Any, cr: Any, ci: Any, dr: Any, di: Any) -> Any:
-    """Transform of 4 points."""
+    """Transform 4 points."""
     sr, si, tr, ti = ar + cr, ai + ci, ar - cr, ai - ci
     ur, ui, vr, vi = br + dr, bi + di, bi - di, dr - br
     return sr + ur, si + ui, tr + vr, ti + vi, sr - ur, si - ui, tr - vr, ti - vi
@@ -115,7 +116,7 @@ def _fours(ar: Any, ai: Any, br: Any, bi: Any, cr: Any, ci: Any, dr: Any, di: An
 
 @inlined
 def _turn_to_rows(work: Float64, r: int, lane: int, y: Any, w: Any) -> None:
-    """Write 4 points, turned by ``w``, to rows ``8 j + r``."""
+    """Multiply 4 points by ``w`` and write them to rows ``8 j + r``."""
     at = _ROWS + r * LANES + lane
     work[at] = y[0]
     work[at + _PLANE] = y[1]
@@ -129,7 +130,7 @@ def _turn_to_rows(work: Float64, r: int, lane: int, y: Any, w: Any) -> None:
 
 @inlined
 def _eights(work: Float64, j: int, lane: int) -> Any:
-    """Transform of the 8 points in rows ``8 j`` to ``8 j + 7``: even outputs, then odd outputs."""
+    """Transform the 8 points in rows ``8 j`` to ``8 j + 7``; return even outputs, then odd outputs."""
     at = _ROWS + 8 * j * LANES + lane
     ar, ai = work[at], work[at + _PLANE]
     br, bi = work[at + LANES], work[at + LANES + _PLANE]
@@ -140,7 +141,7 @@ def _eights(work: Float64, j: int, lane: int) -> Any:
     gr, gi = work[at + 6 * LANES], work[at + 6 * LANES + _PLANE]
     hr, hi = work[at + 7 * LANES], work[at + 7 * LANES + _PLANE]
     even = _fours(ar + er, ai + ei, br + fr, bi + fi, cr + gr, ci + gi, dr + hr, di + hi)
-    # The odd ones turn by the powers of exp(-pi i / 4).
+    # The odd outputs are multiplied by the powers of exp(-pi i / 4).
     sr, si, tr, ti = br - fr, bi - fi, dr - hr, di - hi
     odd = _fours(
         ar - er,
@@ -157,7 +158,7 @@ def _eights(work: Float64, j: int, lane: int) -> Any:
 
 @inlined
 def _columns(tile: Float32, work: Float64, tables: Tables) -> None:
-    """Window the tile and transform over ``r``, to ``middle[k, c]``."""
+    """Window the tile and transform it over ``r`` into ``middle[k, c]``."""
     window, small, turn = tables.window, tables.small, tables.middle
     for c in range(_SIDE):
         for r in range(8):
@@ -204,7 +205,7 @@ def _turn(work: Float64, at: int, yr: Any, yi: Any, wr: Any, wi: Any) -> None:
 
 @inlined
 def _row(work: Float64, k: int, small: Float64, out: int) -> None:
-    """Transform ``middle[k]`` over ``c``, to ``out``."""
+    """Transform ``middle[k]`` over ``c`` into ``out``."""
     for r in range(8):
         w = small[1, r, 0], small[1, r, 1], small[2, r, 0], small[2, r, 1], small[3, r, 0], small[3, r, 1]
         for lane in range(LANES):
@@ -238,7 +239,7 @@ def _row(work: Float64, k: int, small: Float64, out: int) -> None:
 def _split(work: Float64, k: int, back: int, mirror: int, split: Float64, power: Float32) -> None:
     """Separate the spectra of even and odd samples and write the power of bins ``k + 32 i`` and their mirrors.
 
-    The mirror of row ``i`` is row ``mirror - i`` of what begins at ``back``.
+    The mirror of row ``i`` is row ``mirror - i`` of the part that begins at ``back``.
     """
     for i in range(_SIDE):
         bin_, mirrored = k + _SIDE * i, back + (mirror - i) % _SIDE * LANES
@@ -256,7 +257,7 @@ def _split(work: Float64, k: int, back: int, mirror: int, split: Float64, power:
 
 @compiled
 def power_spectra(samples: Float32, tables: Tables, tile: Float32, work: Float64, power: Float32) -> None:
-    """Compute the power spectra of 16 frames, the first of which begins with the first sample.
+    """Compute the power spectra of 16 frames. The first frame begins with the first sample.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Tuning of a recording, from the peaks of its spectra, as ``librosa.estimate_tuning`` finds it.
+"""Estimate the tuning of a recording from the peaks of its spectra, as ``librosa.estimate_tuning`` does.
 
-Both chromagrams need it: the constant-Q transform's from magnitudes, the spectrogram's from powers. The peaks are
-the same, their interpolated frequencies and heights are not.
+Both chromagrams need it. The constant-Q transform uses peaks of magnitudes, the spectrogram peaks of powers. The
+peaks are in the same bins, but their interpolated frequencies and heights differ.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Float32 = NDArray[np.float32]
 _MIN_HZ: Final = 150.0
 _MAX_HZ: Final = 4000.0
 _THRESHOLD: Final = np.float32(0.1)
-"""Of the frame's largest value: lower peaks do not count."""
+"""Share of the frame's largest value. Lower peaks do not count."""
 
 _A0_HZ: Final = np.float32(27.5)
 
 _EDGES: Final = np.linspace(-0.5, 0.5, 101)
-"""Of the histogram of deviations, in semitones."""
+"""Edges of the histogram of deviations, in semitones."""
 
 
 def estimate(peaks: list[Float32]) -> float:
-    """Find the deviation from A4 = 440 Hz that most peaks of at least median height share.
+    """Find the most frequent deviation from A4 = 440 Hz among the peaks of at least median height.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def estimate(peaks: list[Float32]) -> float:
     frequencies, heights = np.concatenate(peaks, axis=1)
     if not len(heights):
         return 0.0
-    # No height lies between the median and the larger of the two in the middle.
+    # The larger middle value works like the median, because no height is between the two.
     loud = np.compress(heights >= medians(heights[np.newaxis], upper=True), frequencies)
     semitones = np.float32(12) * np.log2(loud / _A0_HZ)
     deviations = semitones - np.floor(semitones)
@@ -65,7 +65,7 @@ class Range(NamedTuple):
 
 
 def peak_range(bins_rate: float) -> Range:
-    """Tell where peaks count.
+    """Return the range of bins in which peaks count.
 
     Parameters
     ----------
@@ -88,18 +88,18 @@ def find_peaks(spectrum: Float32, largest: Float32, n_frames: int, range_: Range
     largest : np.ndarray [shape=(16,), dtype=float32]
         Largest value of each frame.
     n_frames : int
-        How many frames count; the last lanes may hold none.
+        Number of valid frames; the last lanes may be padding.
     range_ : Range
         From `peak_range`.
     found : np.ndarray [shape=(2, any), dtype=float32]
-        Receives frequencies in Hz, and heights, in no order that matters.
+        Receives frequencies in Hz, and heights, in any order.
     n : int
-        Peaks that it holds already.
+        Number of peaks in ``found`` before.
 
     Returns
     -------
     int
-        Peaks that it holds now.
+        Number of peaks in ``found`` after.
     """
     half = np.float32(0.5)
     counted = (1 << max(0, min(LANES, n_frames))) - 1
@@ -124,7 +124,7 @@ def find_peaks(spectrum: Float32, largest: Float32, n_frames: int, range_: Range
 
 @compiled
 def _histogram(values: Float32, edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Count as `numpy.histogram` does in double precision."""
+    """Count like `numpy.histogram` in double precision."""
     n_bins = len(edges) - 1
     counts = np.zeros(n_bins, np.int64)
     for i in range(len(values)):

@@ -1,8 +1,8 @@
-"""Vectors of 16 float32 values for compiled functions: the arithmetic that must stay in registers.
+"""Vectors of 16 float32 values in compiled functions, for arithmetic that must stay in registers.
 
-LLVM turns most loops over 16 lanes into such vectors by itself. It does not where a product has several sums at
-once, or where it cannot see that what is read and what is written lie apart. Here a vector is a value like a
-number: one register of 512 bits, or two of 256, or four of 128, whatever the processor has.
+LLVM converts most loops over 16 lanes to such vectors by itself. It does not if a product has several sums at
+once, or if it cannot see that reads and writes do not overlap. Here a vector is a value like a number: one
+register of 512 bits, two of 256 or four of 128, depending on the processor.
 
 >>> @compiled
 ... def scale(x, factor):
@@ -33,7 +33,7 @@ _FLOAT_BYTES: Final = 4
 
 
 class Float32x16(types.Type):
-    """Type of a vector in compiled functions."""
+    """The type of a vector in compiled functions."""
 
     def __init__(self) -> None:
         super().__init__(name="float32x16")
@@ -49,7 +49,7 @@ class _Model(PrimitiveModel):
 
 
 def _define(operation: Any, instruction: str) -> None:
-    """Give vectors an operator, lane by lane."""
+    """Define an operator on vectors, lane by lane."""
     cases = {"cases": [signature(_TYPE, _TYPE, _TYPE)]}
     infer_global(operation)(type(f"_{instruction}", (ConcreteTemplate,), cases))
 
@@ -85,7 +85,7 @@ def _builtin(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @_builtin
 def load(_typing: Any, array: Any, index: Any) -> Any:
-    """Read 16 values of a contiguous float32 array from an index on; nothing checks the bounds."""
+    """Read 16 values of a contiguous float32 array from an index on. Bounds are not checked."""
 
     def lower(context: Any, builder: Any, signature_: Any, arguments: Any) -> Any:
         return builder.load(_address(context, builder, signature_, arguments), align=_FLOAT_BYTES)
@@ -95,7 +95,7 @@ def load(_typing: Any, array: Any, index: Any) -> Any:
 
 @_builtin
 def store(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
-    """Write 16 values to a contiguous float32 array from an index on; nothing checks the bounds."""
+    """Write 16 values to a contiguous float32 array from an index on. Bounds are not checked."""
 
     def lower(context: Any, builder: Any, signature_: Any, arguments: Any) -> Any:
         builder.store(arguments[2], _address(context, builder, signature_, arguments), align=_FLOAT_BYTES)
@@ -106,7 +106,7 @@ def store(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
 
 @_builtin
 def splat(_typing: Any, value: Any) -> Any:
-    """Make a vector of 16 times the same float32."""
+    """Return a vector with 16 times the same float32."""
 
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         first = builder.insert_element(_UNDEFINED, arguments[0], ir.Constant(ir.IntType(32), 0))
@@ -139,7 +139,7 @@ def square_root(_typing: Any, vector: Any) -> Any:
 
 @_builtin
 def above(_typing: Any, vector: Any, other: Any) -> Any:
-    """Tell in which lanes the first is larger: one bit a lane, the lowest for the first."""
+    """Return one bit per lane: 1 if the first vector is larger. The lowest bit is the first lane."""
 
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         lanes = builder.fcmp_ordered(">", *arguments)
@@ -150,7 +150,7 @@ def above(_typing: Any, vector: Any, other: Any) -> Any:
 
 @_builtin
 def first_lane(_typing: Any, lanes: Any) -> Any:
-    """Give the number of the lowest bit that is set; one must be."""
+    """Return the number of the lowest set bit. At least one bit must be set."""
 
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))

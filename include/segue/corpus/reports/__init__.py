@@ -1,7 +1,7 @@
-"""What the jobs of the DAG `corpus` report; `segue.runs.summaries` writes and reads these models.
+"""The reports of the jobs of the DAG `corpus`. `segue.runs.summaries` writes and reads these models.
 
-Version 0 is that of November 2026, when reports had no types. The methods `migrate` bring its documents into
-today's form.
+Version 0 is the format of November 2026, when reports had no types. The methods `migrate` convert its documents to
+the current format.
 """
 
 from __future__ import annotations

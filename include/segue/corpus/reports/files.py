@@ -1,4 +1,4 @@
-"""What the jobs `inventory` and `extract` report."""
+"""The reports of the jobs `inventory` and `extract`."""
 
 from __future__ import annotations
 

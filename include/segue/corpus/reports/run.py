@@ -1,4 +1,4 @@
-"""What the job `publish` reports, all reports of a run together, and what the run came to."""
+"""The report of the job `publish`, all reports of a run together, and the summary of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the job `integrate` and the quality gate report."""
+"""The reports of the job `integrate` and of the quality gate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from segue.runs.summaries import Part, Report, fields_of
 
 NO_GENRE = "(none)"
-"""What a report calls tracks without a genre."""
+"""Name in reports for tracks without a genre."""
 
 
 class DayCounts(Part):

@@ -5,10 +5,10 @@ decides which source it is:
 
 1. a folder with FMA's ``tracks.csv``: ``SEGUE_METADATA``, or ``fma_metadata`` in or beside the music folder;
 2. a CSV or Parquet table: ``SEGUE_METADATA``, or ``metadata.csv`` in the music folder;
-3. else the files' tags alone.
+3. otherwise, the files' tags alone.
 
-A ``genres.csv`` beside the table, or in the music folder, adds a hierarchy of genres to the second and the third.
-FMA's tables have their own.
+A ``genres.csv`` beside the table or in the music folder adds a hierarchy of genres to sources 2 and 3. FMA's
+tables have their own hierarchy.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class WithHierarchy:
         return f"{self.source}, genres {self.path}"
 
     def read(self, today: date) -> Metadata:
-        """Read both."""
+        """Read the source, and add the top genres of the hierarchy."""
         return replace(self.source.read(today), tops=read_hierarchy(self.path).tops)
 
 

@@ -1,7 +1,7 @@
 """The Free Music Archive's data set (Defferrard et al., 2017), as published at github.com/mdeff/fma.
 
 fma_full | fma_large | fma_medium | fma_small     000/000002.mp3, 155/155066.mp3, ...
-fma_metadata/tracks.csv                           one row a track; three rows of header
+fma_metadata/tracks.csv                           one row per track; three header rows
 fma_metadata/genres.csv                           163 genres, each with its parent and its root
 """
 
@@ -26,7 +26,7 @@ TRACKS = "tracks.csv"
 SUBSETS = ("fma_full", "fma_large", "fma_medium", "fma_small")
 
 HEADER_ROWS = 3
-"""Group of the column, name of the column, and a row that names only the index."""
+"""The header rows: the group of each column, its name, and a row that names only the index."""
 
 TEXTS = {
     "title": ("track", "title"),
@@ -65,9 +65,9 @@ class FmaMetadata:
     def read(self, today: date) -> Metadata:
         """Read the tables.
 
-        A track's genre is the root that FMA states, else the root that most of its own genres have; a tie gives
-        none. The stated duration is that of the whole track. So it is used only with ``fma_full``: the other
-        subsets hold clips of 30 seconds.
+        A track's genre is the root that FMA states, or else the root of most of its own genres. After a tie it has
+        no genre. FMA states the duration of the whole track, but only ``fma_full`` has whole tracks. The other
+        subsets have clips of 30 seconds, so the stated duration is not used for them.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class FmaMetadata:
         return replace(settled, counts={**settled.counts, **faults}, tops=hierarchy.tops)
 
     def _subset(self) -> str:
-        """Name the subset whose files are there."""
+        """Return the name of the subset whose files are in the music folder."""
         if self.music_dir.name in SUBSETS:
             return self.music_dir.name
         here = [name for name in SUBSETS if (self.music_dir / name).is_dir()]
@@ -149,6 +149,6 @@ def _numbers(listed: str) -> list[int]:
 
 
 def _majority(roots: Sequence[str]) -> str:
-    """Name the root that occurs most often; blank if there is none, or a tie."""
+    """Return the root that occurs most often. Blank if there is none, or a tie."""
     (first, votes), (_, runner_up) = [*Counter(roots).most_common(2), ("", 0), ("", 0)][:2]
     return first if votes > runner_up else ""

@@ -1,4 +1,4 @@
-"""A hierarchy of genres, in the form of FMA's ``genres.csv``: one row a genre, each with its top genre."""
+"""A hierarchy of genres, in the form of FMA's ``genres.csv``: one row per genre, with its top genre."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ GENRES = "genres.csv"
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """The top genre of each genre; a top genre is its own.
+    """The top genre of each genre. The top genre of a top genre is itself.
 
     Attributes
     ----------
     roots : mapping of int to str
         Title of the top genre, by the number of the genre.
     tops : mapping of str to str
-        The same by the title of the genre in lower case. Of genres with the same title the first counts.
+        The same, by the title of the genre in lower case. If several genres have the same title, the first counts.
     """
 
     roots: Mapping[int, str]
@@ -46,7 +46,7 @@ def read_hierarchy(path: Path | UPath) -> Hierarchy:
     Raises
     ------
     CorpusError
-        If it cannot be read, lacks a column or a title, or names a top genre that it does not have.
+        If the file cannot be read, lacks a column or a title, or refers to a top genre that it does not contain.
     """
     table = read_csv(path)
     try:

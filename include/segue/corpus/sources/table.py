@@ -1,4 +1,4 @@
-"""A metadata table: CSV or Parquet, with a header of Segue's names or a mapping from them."""
+"""A metadata table: CSV or Parquet. Its columns have Segue's names, or a setting maps Segue's names to them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from segue.errors import CorpusError
 
 @dataclass(frozen=True)
 class MetadataTable:
-    """A table with one row a track.
+    """A table with one row per track.
 
     Attributes
     ----------
     path : Path or UPath
         ``.parquet`` is Parquet; anything else CSV in UTF-8, with or without byte order mark, with a header.
     columns : mapping of str to str
-        The table's name of a column of `metadata.COLUMNS`, where it differs.
+        The table's name for a column of `metadata.COLUMNS`, if it differs.
     """
 
     path: Path | UPath
@@ -50,7 +50,7 @@ class MetadataTable:
         Raises
         ------
         CorpusError
-            If it cannot be read, is no table, or lacks a column that is required or named by the mapping.
+            If the file cannot be read, is no table, or lacks a column that is required or that the mapping names.
         """
         table = _read_parquet(self.path) if self.path.suffix == ".parquet" else read_csv(self.path)
         self._require([self.columns.get(name, name) for name in REQUIRED] + [*self.columns.values()], table)
@@ -110,7 +110,7 @@ def _read_parquet(path: Path | UPath) -> pd.DataFrame:
 
 
 def _place(path: Path | UPath) -> Path | str:
-    """Return the path as pandas takes it, which wants URLs as text."""
+    """Return the path in the form that pandas accepts: a URL must be text."""
     return path if isinstance(path, Path) else str(path)
 
 

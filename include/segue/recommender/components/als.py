@@ -24,7 +24,8 @@ class Hyperparameters:
     rank : int
         Number of factors.
     regularization : float
-        λ; MLlib multiplies it by the number of tracks of a listener, or of listeners of a track.
+        λ. For a listener, MLlib multiplies it by the number of their tracks; for a track, by the number of its
+        listeners.
     alpha : float
         α: how much a play adds to the confidence.
     iterations : int
@@ -86,4 +87,4 @@ def fit(
 
 
 BLOCKS = 2
-"""Blocks of listeners and of tracks, which MLlib works on in parallel."""
+"""Number of blocks of listeners, and of blocks of tracks. MLlib works on the blocks in parallel."""

@@ -17,13 +17,13 @@ WEIGHTINGS = 400
 """How many random weights are tried, besides equal weights and each component alone."""
 
 RESAMPLES = 100
-"""How many times the listeners are resampled; the best weights of each time are averaged."""
+"""How many times the listeners are resampled. The best weights of all samples are averaged."""
 
 POOL = 300
-"""How many of each component's highest tracks take part in fitting the weights."""
+"""The weights are fitted on this many tracks of each component: those with its highest scores."""
 
 LEARNING_SCORES = 100_000_000
-"""At most this many scores of one component are computed for a sample of listeners, which bounds the memory."""
+"""At most this many scores of one component are computed for a sample of listeners. This bounds the memory."""
 
 LEARNING_LISTENERS = 3_000
 """A sample has at most this many listeners."""
@@ -32,7 +32,7 @@ LEARNING_LISTENERS = 3_000
 def spread(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the root mean square of each listener's scores, shape (n_listeners, 1); 1 where all scores are 0.
 
-    Divided by it, the scores of different components are on one scale.
+    Each component's scores are divided by it. All components are then on one scale.
     """
     size = np.sqrt([np.dot(row, row) / len(row) for row in scores])
     return np.where(size > 0, size, 1).astype(np.float32)[:, None]
@@ -46,7 +46,7 @@ class Blend:
     ----------
     components : mapping of str to Scorer
     weights : mapping of str to float
-        By the same names; a component with weight 0 is left out.
+        By the names of the components. A component with weight 0 is left out.
     """
 
     components: Mapping[str, Scorer]
@@ -57,7 +57,7 @@ class Blend:
         return self.weigh(play_counts)[0]
 
     def weigh(self, play_counts: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-        """Score the catalogue, and return what each component was multiplied by, shape (n_listeners, 1)."""
+        """Return the scores of the catalogue, and the multiplier of each component, shape (n_listeners, 1)."""
         total = np.zeros(play_counts.shape, dtype=np.float32)
         factors: dict[str, NDArray[np.float32]] = {}
         for name, weight in self.weights.items():
@@ -85,7 +85,7 @@ def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
 def fit_weights(
     components: Mapping[str, Scorer], window: Window, task: Task = Task.NEW, *, seed: int = 0
 ) -> dict[str, float]:
-    """Fit the weights on a window: those with the highest NDCG@10, averaged over resamples of its listeners.
+    """Find the weights with the highest NDCG@10 on a window, averaged over resamples of its listeners.
 
     On a small window, the best of many weights are often just the luckiest. So the listeners are resampled with
     replacement, and the weights that are best for each sample are averaged (bagging, Breiman 1996). With few
@@ -120,7 +120,7 @@ def fit_weights(
 
 @dataclass(frozen=True)
 class _Pool:
-    """Each listener's highest candidates by any component, which is all that the search for weights needs.
+    """Each listener's highest candidates by any component. The search for weights needs no others.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class _Pool:
     hits : ndarray of bool, shape (n_listeners, n_pool)
         Whether a candidate is relevant.
     absent : ndarray of bool, shape (n_listeners, n_pool)
-        Places without a candidate.
+        Whether a place has no candidate.
     sizes : ndarray of int, shape (n_listeners,)
         How many tracks are relevant, whether in the pool or not.
     """

@@ -1,14 +1,16 @@
 """Factors of implicit ALS, and folding a listener into them by exact least squares.
 
-Spark MLlib minimises Σ c·(p − x·y)² + λ·n·|x|² over each listener's vector x, where a track of strength r has
-preference p = 1 and confidence c = 1 + α·r, every other track p = 0 and c = 1, and n is how many tracks the
-listener has played (Hu, Koren and Volinsky 2008, with the regularisation of ALS-WR, Zhou et al. 2008). With Y the
-factors of the catalogue and those of the played tracks in the rows of Yₚ, the solution is
+For each listener, Spark MLlib finds the vector x that minimises Σ c·(p − x·y)² + λ·n·|x|². The sum runs over all
+tracks y. A track of strength r has preference p = 1 and confidence c = 1 + α·r. Every other track has p = 0 and
+c = 1. The number n is how many tracks the listener has played (Hu, Koren and Volinsky 2008, with the
+regularisation of ALS-WR, Zhou et al. 2008). Let the rows of Y be the factors of the catalogue, and the rows of Yₚ
+those of the played tracks. The solution is
 
     x = (YᵀY + α·Yₚᵀ diag(r) Yₚ + λ·n·I)⁻¹ Yₚᵀ (1 + α·r)
 
-MLlib computes it in ``ALS.computeFactors``; a test compares the two. The strength is r = ln(1 + plays). As x is a
-sum over the played tracks, so is each score x·y. The reasons for a recommendation are the terms of this sum.
+MLlib computes it in ``ALS.computeFactors``, and a test compares MLlib's result with this module's. The strength is
+r = ln(1 + plays). The vector x is a sum over the played tracks, so each score x·y is such a sum, too. The reasons
+for a recommendation are the terms of this sum.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class Factors:
         tracks : ndarray of int, shape (n_played,)
             Positions of the tracks played.
         plays : ndarray of float32, shape (n_played,)
-            How often.
+            How often each was played.
 
         Returns
         -------

@@ -14,19 +14,19 @@ from scipy import linalg, sparse
 from segue.runs.progress import parts, step
 
 EASE_TRACKS = 12_000
-"""EASE relates only so many tracks, those with the most listeners, because it inverts a matrix of this size."""
+"""EASE relates only this many tracks, those with the most listeners, because it inverts a matrix of this size."""
 
 DOUBLE_PRECISION_TRACKS = 6_000
 """With more tracks the inverse is computed in single precision, which halves its memory."""
 
 KEPT = 200
-"""Relations that a track keeps in a model that serves."""
+"""Number of relations that a track keeps in a model that serves."""
 
 BLOCK = 256
-"""Tracks whose relations are computed together."""
+"""Number of tracks whose relations are computed together."""
 
 PLAYED = 5_000
-"""Played tracks whose relations are looked up at once: a listener may have played the whole catalogue."""
+"""Relations are looked up for this many played tracks at once. A listener may have played the whole catalogue."""
 
 _Column = tuple[NDArray[np.integer[Any]], NDArray[np.float32]]
 """Tracks, and how strongly each is related to the track of the column."""
@@ -66,7 +66,8 @@ class Neighbours:
         return np.concatenate(blocks) if blocks else np.zeros((0, len(targets)), dtype=np.float32)
 
     def _sparse_between(self, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
-        # The same as relations[tracks][:, targets], whose checks cost several times as much as the work.
+        # This computes relations[tracks][:, targets] without SciPy's checks. They cost several times as much as
+        # the work.
         relations: sparse.csr_matrix = self.relations
         begin = relations.indptr[tracks].astype(np.int64)
         sizes = relations.indptr[tracks + 1] - begin
@@ -80,7 +81,7 @@ class Neighbours:
         return part
 
     def truncated(self, kept: int = KEPT) -> Neighbours:
-        """Keep for each track the `kept` relations of the largest magnitude."""
+        """Return a copy that has, for each track, only the `kept` relations of the largest magnitude."""
         if isinstance(self.relations, np.ndarray):
             columns: Iterator[_Column] = ((np.arange(len(each)), each) for each in self.relations.T)
         else:
@@ -96,7 +97,7 @@ def cosine(play_counts: sparse.csr_matrix, *, balance: float = 0.5, kept: int | 
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
     balance : float
         Exponent of the asymmetric cosine (Aiolli 2013): the inner product is divided by
-        |played|^(2 − 2·balance) · |target|^(2·balance). 0.5 is the cosine; with less, popular targets score
+        |played|^(2 − 2·balance) · |target|^(2·balance). 0.5 is the cosine. Below 0.5, popular targets score
         higher.
     kept : int, optional
         Relations kept for each track; default all.
@@ -121,7 +122,7 @@ def cosine(play_counts: sparse.csr_matrix, *, balance: float = 0.5, kept: int | 
 
 @dataclass(frozen=True)
 class Ease:
-    """What EASE needs of the plays, from which it is fitted with any λ.
+    """What EASE needs to know of the plays. From this, it can be fitted with any λ.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ class Ease:
     chosen : ndarray of int, shape (n_chosen,)
         The tracks that take part, at most `EASE_TRACKS`.
     n_tracks : int
-        All tracks.
+        Number of all tracks.
     """
 
     gram: NDArray[np.floating]
@@ -162,7 +163,7 @@ class Ease:
         Returns
         -------
         Neighbours
-            Dense where all tracks took part; else cut to the strongest relations.
+            Dense if all tracks took part. Otherwise it has only the strongest relations.
         """
         relations = self.gram.copy()
         relations[np.diag_indices_from(relations)] += regularization
@@ -209,7 +210,10 @@ def _rows(matrix: sparse.csr_matrix | sparse.csc_matrix) -> Iterator[_Column]:
 
 
 def _strongest(tracks: NDArray[np.integer[Any]], values: NDArray[np.float32], kept: int) -> _Column:
-    """Keep of a column the `kept` elements of the largest magnitude; of equal ones those of the first tracks."""
+    """Keep the `kept` elements of a column with the largest magnitude.
+
+    Of equal elements, keep those of the first tracks.
+    """
     if len(values) > kept:
         size = np.abs(values)
         least = np.partition(size, len(size) - kept)[len(size) - kept]
@@ -223,7 +227,7 @@ def _strongest(tracks: NDArray[np.integer[Any]], values: NDArray[np.float32], ke
 
 def _joined(columns: Iterable[_Column], n_tracks: int) -> sparse.csr_matrix:
     """Join columns to a matrix of shape (n_tracks, n_tracks)."""
-    # A large catalogue's relations are a gigabyte: each list goes as soon as it is joined.
+    # The relations of a large catalogue take a gigabyte, so each list is freed as soon as it is joined.
     tracks, values = [], []
     for some, strengths in columns:
         tracks.append(some.astype(np.int32))

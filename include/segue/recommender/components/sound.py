@@ -18,27 +18,27 @@ DIMENSIONS = 64
 """Dimensions of the space of sound: principal components of the standardised features."""
 
 LARGEST_DEVIATION = 4.0
-"""Standard deviations at which a feature is clipped, so that one odd value does not decide."""
+"""A feature is clipped at this many standard deviations. Otherwise one odd value could decide the result."""
 
 ALIKE = 50
 """How many tracks a track is related to by sound."""
 
 SHARPNESS = 4
-"""Power of the cosine: it makes near tracks count much more than those halfway."""
+"""Power of the cosine. With it, near tracks count much more than tracks halfway."""
 
 PENALTIES = np.geomspace(1, 1e5, 11)
 FOLDS = 5
 ARTIST_PRIOR = 2.0
-"""How many tracks of an artist it takes to believe half of what distinguishes the artist."""
+"""With this many known tracks of an artist, half of what distinguishes the artist from others counts."""
 
 ROUNDING = 1e-9
-"""A track nearer to the centre than this is at the centre, but for rounding."""
+"""A track closer to the centre than this counts as at the centre. The distance is only a rounding error."""
 
 BLOCK = 2_000
-"""Tracks whose features are converted to float64 at a time."""
+"""Number of tracks whose features are converted to float64 at a time."""
 
 TOGETHER = 256
-"""Tracks that are compared with the catalogue at a time."""
+"""Number of tracks that are compared with the catalogue at a time."""
 
 
 def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,7 +62,8 @@ def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
         finite = np.where(np.isfinite(block), block, np.nan).astype(np.float64)
         return np.clip(np.nan_to_num((finite - centre) / width), -LARGEST_DEVIATION, LARGEST_DEVIATION)
 
-    # Principal components by the covariance, summed block by block: all features in float64 need much memory.
+    # The principal components are computed from the covariance. It is summed block by block, because all features
+    # in float64 need much memory.
     total, products = np.zeros(n_features), np.zeros((n_features, n_features))
     for block in blocks:
         part = scaled(block)
@@ -87,7 +88,7 @@ def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[ND
         count += finite.sum(axis=0)
         total += np.where(finite, block, 0).sum(axis=0, dtype=np.float64)
     mean = total / np.maximum(count, 1)
-    for block in blocks:  # a second pass: the difference of two large sums would lose the digits that matter
+    for block in blocks:  # second pass: the difference of two large sums would lose the significant digits
         away = np.where(np.isfinite(block), block - mean, 0)
         squares += (away * away).sum(axis=0)
     width = np.sqrt(squares / np.maximum(count, 1))
@@ -145,8 +146,8 @@ class ContentMap:
         """Fit to the tracks that enough listeners have played.
 
         Whole artists are held out. Otherwise a map that recognises artists by their recordings would look better
-        than it is for a new artist. What an artist's known tracks have in common beyond their sound is added to
-        the artist's other tracks, shrunk by ARTIST_PRIOR.
+        than it is for a new artist. The known tracks of an artist may have something in common beyond their sound.
+        It is shrunk by ARTIST_PRIOR and added to all tracks of the artist.
 
         Parameters
         ----------
@@ -194,7 +195,8 @@ class ContentMap:
         factors : Factors
         listeners : ndarray of int, shape (n_tracks,)
         prior : float
-            How many listeners the audio is worth. A track without listeners always gets the predicted factors.
+            The audio has the same weight as this many listeners. A track without listeners always gets the
+            predicted factors.
         """
         own = (
             np.where(listeners > 0, listeners / (listeners + prior), 0)[:, None]

@@ -1,4 +1,4 @@
-"""Will this listener play that track? The blend's score against a threshold, over every candidate pair."""
+"""Will this listener play that track? A classifier compares the blend's score with a threshold, for every pair."""
 
 from __future__ import annotations
 

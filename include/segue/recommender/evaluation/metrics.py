@@ -1,8 +1,9 @@
-"""How good rankings of the whole catalogue are: per listener first, then means with bootstrap intervals.
+"""Evaluate rankings of the whole catalogue: metrics of each listener, then means with bootstrap intervals.
 
-Relevance is binary. A hit at position p gains 1/log2(p + 1), and NDCG@k is the sum over the first k positions
-divided by that of the best possible list (Järvelin and Kekäläinen 2002). Recall is hits over all that is relevant.
-No candidate is left out: sampled metrics can order models wrongly (Krichene and Rendle 2020).
+Relevance is binary. A hit at position p gains 1/log2(p + 1). NDCG@k is the sum of these gains over the first k
+positions, divided by that of the best possible list (Järvelin and Kekäläinen 2002). Recall is the number of hits
+divided by the number of relevant tracks. No candidate is left out, because metrics on a sample of the candidates
+can order models wrongly (Krichene and Rendle 2020).
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ DEPTH = 100
 """Length of the rankings that are evaluated."""
 
 FEW = 5
-"""Tracks with fewer listeners, and listeners with fewer tracks, are cold."""
+"""A track with fewer listeners than this is cold, and so is a listener with fewer tracks."""
 
 _SAMPLED = 16
-"""One of this many scores is sampled to estimate how high the highest are."""
+"""One in this many scores is sampled. The sample estimates how high the highest scores are."""
 
 BATCH_SCORES = 8_000_000
 """How many scores each thread holds in memory at a time."""
@@ -90,7 +91,7 @@ class RankingMetrics:
     coverage: float
 
     def means(self) -> dict[str, float]:
-        """Average over listeners; 0 where there are none."""
+        """Average over listeners. The averages are 0 if there are no listeners."""
         return {name: float(v.mean()) if len(v) else 0.0 for name, v in self.values.items()} | {
             "coverage@10": self.coverage
         }
@@ -138,8 +139,8 @@ def evaluate_rankings(
     listeners : ndarray of int, optional
         Rows to evaluate; default all.
     familiar : callable, optional
-        Computes the scores of `Task.REPEAT` from the scorer's scores and the listeners' training plays. Default:
-        the scores stay.
+        Computes the scores of `Task.REPEAT` from the scorer's scores and the listeners' training plays. By
+        default, the scorer's scores are used.
     what : str
         First words of the progress lines.
 
@@ -155,7 +156,7 @@ def evaluate_rankings(
     rows = np.arange(n_listeners) if listeners is None else listeners
     rows = rows[np.any([np.diff(each.indptr)[rows] > 0 for each in relevant.values()], axis=0)]
     shown = {task: np.zeros(n_tracks, dtype=bool) for task in tasks}
-    # Candidates of one task are taken out of those of the one before.
+    # Each task removes candidates from the scores that the task before has left.
     ordered = sorted(tasks, key=[Task.REPEAT, Task.NEW, Task.COLD].index)
 
     def look(part: NDArray[Any]) -> dict[Task, tuple[NDArray[Any], Metrics]]:
@@ -223,7 +224,7 @@ def relevance(window: Window, task: Task, known_by_few: NDArray[np.bool_]) -> sp
 def candidates(
     scores: Matrix, play_counts: sparse.csr_matrix, task: Task, known_by_few: NDArray[np.bool_]
 ) -> Matrix:
-    """Set the scores of tracks that are no candidates to minus infinity.
+    """Set the scores of tracks that are not candidates to minus infinity.
 
     This changes `scores` itself, unless the task is `Task.REPEAT`.
     """
@@ -265,10 +266,10 @@ def best_played(scores: Matrix, play_counts: sparse.csr_matrix, k: int) -> NDArr
 
 
 def highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Return the positions of the k highest of a row of scores, in no order.
+    """Return the positions of the k highest of a row of scores, in no particular order.
 
-    A sample of the scores gives a bound that the highest exceed, so that only these are partitioned. With 106,574
-    scores that takes a tenth of the time of `numpy.argpartition` on all of them.
+    A sample of the scores gives a lower bound of the highest scores. Only the scores above this bound are
+    partitioned. With 106,574 scores, this takes a tenth of the time of `numpy.argpartition` on all of them.
     """
     sample = scores[::_SAMPLED]
     rank = len(sample) - (3 * k // _SAMPLED + 8)

@@ -17,7 +17,7 @@ VALIDATION_SHARE, TEST_SHARE = 0.2, 0.1
 """Shares of all plays. Validation has more: the best choice on a tenth of few plays is often just the luckiest."""
 
 HOLDOUT_SHARE = 0.2
-"""Share of each listener's tracks that is held out where the plays have no times."""
+"""Share of each listener's tracks that is held out if the plays have no times."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Split:
     Parameters
     ----------
     validation : Window
-        Everything is chosen on it.
+        All choices are made on it.
     test : Window
         Used once, at the end. Its training plays include those of the validation window.
     how : str
@@ -61,7 +61,7 @@ def by_time(interactions: Interactions) -> Split:
     Raises
     ------
     TrainingError
-        If there are no times, or they leave a part without plays.
+        If the plays have no times, or one of the parts would have no plays.
     """
     times = interactions.timestamp
     if times is None:
@@ -81,7 +81,7 @@ def by_time(interactions: Interactions) -> Split:
 def at_random(plays: sparse.csr_matrix, seed: int) -> Split:
     """Hold out a fifth of each listener's tracks at random for the test, then a fifth of the rest for validation.
 
-    From a listener with fewer than five tracks nothing is held out.
+    Nothing is held out from a listener with fewer than five tracks.
     """
     random = np.random.default_rng(seed)
     known, test = _hold_out(plays, random)

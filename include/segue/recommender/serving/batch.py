@@ -24,7 +24,7 @@ BATCH = 500
 def recommend_all(database: Database[dict[str, Any]], served: Served, listeners: Mapping[str, Listener]) -> None:
     """Replace every listener's recommendations, and remove those of users who are not among `listeners`.
 
-    A document that the live recommendations have written meanwhile is newer and stays.
+    The live recommendations may have written a newer document meanwhile. Such a document stays.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, listeners:
         hated = hated_by(database, names)
         page = {name: replace(listeners[name], hated=positions(served, hated.get(name, ()))) for name in names}
         replace_older(collection, documents(served, page, now=began, wishes=Wishes()))
-    # By now everybody among `listeners` has a list from this moment or a newer one.
+    # By now, each of `listeners` has a list made at `began` or later. Older lists belong to other users.
     collection.delete_many({"generated_at": {"$lt": datetime.fromtimestamp(began, UTC)}})
 
 
@@ -52,7 +52,7 @@ def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Do
         ReplaceOne({"_id": each["_id"], "generated_at": {"$lte": each["generated_at"]}}, each, upsert=True)
         for each in documents
     ]
-    with duplicates_ignored():  # where a newer document is, the upsert finds its id taken
+    with duplicates_ignored():  # if there is a newer document, the upsert fails because the id is taken
         collection.bulk_write(writes, ordered=False)
 
 

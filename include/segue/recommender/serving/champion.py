@@ -1,4 +1,4 @@
-"""Follow the registry: load the champion as soon as another version becomes it."""
+"""Follow the registry: load each new champion as soon as it is promoted."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Served:
 class Champion:
     """Asks the registry for the champion every few seconds.
 
-    While a new champion is loaded, the old one serves. A version that cannot be loaded does not serve: the one
-    before it goes on, and `error` says why. `looked` is set once the registry has been asked for the first time.
+    While a new champion is loaded, the old one serves. If a version cannot be loaded, the version before it goes
+    on serving, and `error` says why. `looked` is set once the registry has been asked for the first time.
 
     Parameters
     ----------
     settings
-        They say where the registry is.
+        Where the registry is.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -65,7 +65,7 @@ class Champion:
         self._thread.join()
 
     def look(self, registry: Registry) -> bool:
-        """Load the champion if another version serves; return whether a new one serves now."""
+        """Load the champion if the registry names another version; return whether a new version serves now."""
         found = registry.champion(NAME)
         if found is None or str(found) in (self.served and self.served.version, self._refused):
             return False

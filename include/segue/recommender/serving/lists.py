@@ -37,7 +37,7 @@ def documents(
         ``model_version``, ``generated_at`` and ``items``, best first. An item has rank, track_id, title, artist,
         score, reason (a sentence), because (the played tracks that add most to the score, and how much), others
         (how much all other played tracks add), popularity (how much the track's popularity adds) and sounds_like.
-        The score is the sum of what is added.
+        The score is the sum of these three amounts: because, others and popularity.
     """
     lists = recommend(served.model, list(listeners.values()), now=now, wishes=wishes)
     for user_name, items in zip(listeners, lists, strict=True):
@@ -56,7 +56,7 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
     Parameters
     ----------
     served
-        Whose catalogue.
+        The recommender whose catalogue is used.
     history
         What was played.
     hated
@@ -85,8 +85,9 @@ def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[st
     Returns
     -------
     dict of str to set of str
-        For each listener who hates anything: ids of recordings, and of the tracks that have such an id in the
-        corpus or were played by the listener under such an id.
+        For each listener who hates anything: the ids of the hated recordings, and the ids of their tracks. A track
+        belongs to a recording if it has the recording's id in the corpus, or if the listener has played it under
+        this id.
     """
     hated: dict[str, set[str]] = {}
     listens = ListenStore(database)

@@ -1,11 +1,17 @@
 """The live recommendations: a listen arrives, and its listener's recommendations follow.
 
-One member of a consumer group; as many may run as the topic of listens has partitions. For each batch of events:
-store the listens of tracks of the corpus (idempotent by event id), rank the catalogue for their listeners, replace
-their documents in MongoDB, announce them in Kafka, and only then commit the offsets. A batch whose processing was
-killed comes again, and leaves the same. Before the first recommender is trained, listens are stored, their
-listeners wait, and no offset is committed.
-Unreadable events are left to :mod:`segue.listens.follower`, which sends them to the dead letters.
+The process is one member of a consumer group. As many members may run as the topic of listens has partitions. For
+each batch of events, a member does the following:
+
+1. It stores the listens of tracks of the corpus (idempotent by event id).
+2. It ranks the catalogue for their listeners.
+3. It replaces the listeners' documents in MongoDB.
+4. It announces the new documents in Kafka.
+5. It commits the offsets.
+
+If the processing of a batch is killed, the batch is read again, and the result is the same. Before the first
+recommender is trained, listens are stored, their listeners wait, and no offset is committed. Unreadable events are
+left to :mod:`segue.listens.follower`, which sends them to the dead letters.
 """
 
 from __future__ import annotations
@@ -47,16 +53,19 @@ BATCH = 100
 """Listeners whose recommendations are written and announced together."""
 
 POLLED = 5_000
-"""Listens read at once at most: behind a burst, each listener is ranked once for all of theirs."""
+"""At most this many listens are read at once. After a burst, each listener is ranked once for all of theirs."""
 
 REMOVED_S = 60.0
-"""How long after a removal its listener is read anew: the note comes before what it is about has gone."""
+"""For this long after a removal, the listener's history is read from MongoDB again for each batch.
+
+A removal is recorded before the listens are deleted. A history that was read in between still has them.
+"""
 
 SESSION_S = 10
-"""Without heartbeats for so long, a member is out of the group."""
+"""A member that sends no heartbeat for this long is removed from the group."""
 
 COMMIT_S = SESSION_S + 5.0
-"""How often at least offsets are committed: only so a member hears that the group goes on without it."""
+"""Offsets are committed at least this often. Only a commit tells a member that the group goes on without it."""
 
 COMMIT_TIMEOUT_MS = 10_000
 RETRY_S = 1.0
@@ -72,7 +81,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
     settings
         Where Kafka, MongoDB and the registry are.
     champion
-        What ranks.
+        The recommender that serves.
     """
 
     def __init__(self, settings: Settings, champion: Champion) -> None:
@@ -89,7 +98,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        """Work, and wait for what is away."""
+        """Work until told to stop. If Kafka or MongoDB is away, wait for it."""
         while not self.stopping.is_set():
             try:
                 self._beat()
@@ -100,13 +109,13 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 create_topics(self._settings)
                 self._follow()
             except (ServiceUnavailableError, KafkaError, PyMongoError) as error:
-                # Nothing of the batch at hand was committed: the next round reads it again.
+                # No offset of the current batch was committed, so the next round reads it again.
                 log.warning("Waiting: %s: %s", type(error).__name__, error)
                 self._beat()
                 self.stopping.wait(RETRY_S)
 
     def on_partitions_assigned(self, _assigned: object) -> None:
-        """Forget what is in memory: another member may have served these listeners meanwhile."""
+        """Forget the histories in memory, because another member may have served these listeners meanwhile."""
         self._histories.forget()
 
     def on_partitions_revoked(self, _revoked: object) -> None:
@@ -140,13 +149,14 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                     self._recommend(served, list(self._waiting)[:BATCH], producer)
                     self._beat()
                 uncommitted |= bool(records)
-                # Also when nothing is new: once a broker has come back, kafka-python's heartbeats may be over for
-                # good. Then the member is no longer in the group, does not know it, and polls without a pause.
+                # Commit even when nothing is new. After a broker was away, kafka-python's heartbeats may have
+                # stopped for good. The member is then no longer in the group but does not know it, and polls
+                # without a pause.
                 if not self._waiting and (uncommitted or time.monotonic() - committed > COMMIT_S):
                     consumer.commit(timeout_ms=COMMIT_TIMEOUT_MS)
                     uncommitted, committed = False, time.monotonic()
         finally:
-            consumer.close()  # first: a producer that hangs does not close without an error
+            consumer.close()  # first, because closing a producer that hangs raises an error
             producer.close(timeout=5)
 
     def _keep(self, records: Sequence[Any]) -> None:
@@ -160,16 +170,16 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
         self._histories.forget(self._removals.since(now - REMOVED_S))
         listeners = {user: listener_of(served, self._histories.of(user), hated.get(user, ())) for user in users}
         made = documents(served, listeners, now=now, wishes=Wishes())
-        with ThreadPoolExecutor(1) as writer:  # what is ranked is written while the next are ranked
+        with ThreadPoolExecutor(1) as writer:  # one part is written while the next part is ranked
             parts = iter(lambda: list(islice(made, TOGETHER)), [])
-            # Where one part fails the rest is given up at once: they would wait for the same server in turn.
+            # If one part fails, give up the others at once. Each of them would wait for the same server in turn.
             list(writer.map(lambda part: self._publish(part, now, producer), parts))
         for user in users:
             del self._waiting[user]
 
     def _publish(self, made: Sequence[Document], now: float, producer: KafkaProducer) -> None:
         replace_older(self._database[COLLECTION], made)  # after a rebalance another member may be ahead
-        # Users who were forgotten while they were ranked have no listens.
+        # A user who was forgotten during the ranking has no listens left. Delete the list that was just written.
         for user in self._removals.forgotten(each["_id"] for each in made):
             if not self._listens.history(user).times:
                 self._database[COLLECTION].delete_one({"_id": user})
@@ -194,7 +204,7 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
 
 
 FRESH_S = 60.0
-"""If the heartbeat is older, the live recommendations hang or do not run."""
+"""If the heartbeat is older than this, the live recommendations hang or do not run."""
 
 
 def heartbeat(settings: Settings) -> Path:
@@ -233,7 +243,7 @@ def main() -> None:
     """Work with the settings of the environment."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("segue").setLevel(logging.INFO)
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # Segue tells what went wrong, once
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # Segue itself logs each error, and only once
     work(get_settings())
 
 

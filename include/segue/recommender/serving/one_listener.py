@@ -33,7 +33,7 @@ class Recommending:
         self.champion = champion
 
     def stored(self, user_name: str) -> Document | None:
-        """Read the stored list, without the tracks that the listener hates by now; None if there is no list."""
+        """Read the stored list, without the tracks that the listener hates now; None if there is no list."""
         found = self._database[COLLECTION].find_one({"_id": user_name})
         hated = hated_by(self._database, [user_name]).get(user_name)
         if found and hated:

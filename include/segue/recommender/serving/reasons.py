@@ -32,9 +32,9 @@ class Reason:
     popularity : float
         How much the track's popularity adds.
     sounds_like : int or None
-        The one of the listener's tracks that sounds most like this track.
+        Which of the listener's tracks sounds most like this track.
     sentence : str
-        The same in words.
+        The reason in words.
     """
 
     contributions: dict[int, float]
@@ -87,7 +87,7 @@ def explain(
             added += scale * component.contributions(tracks, plays, targets)
         elif isinstance(component, Popularity):
             popular += scale * component.values[targets]
-    # Only the largest become Python objects: a listener may have played very many tracks.
+    # A listener may have played very many tracks, so only the largest contributions become Python objects.
     first = np.argsort(-added, axis=0, kind="stable")[:NAMED]
     most = np.take_along_axis(added, first, axis=0)
     others = added.sum(axis=0) - most.sum(axis=0)

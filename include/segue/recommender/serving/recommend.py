@@ -16,7 +16,7 @@ from segue.recommender.serving import rules
 from segue.recommender.serving.reasons import Reason, explain
 
 TOGETHER = 16
-"""Listeners that are scored together: the catalogue's factors are read from memory once for all of them."""
+"""This many listeners are scored together. The catalogue's factors are read from memory once for all of them."""
 
 COUNT = 25
 """Default length of a list."""
@@ -33,9 +33,9 @@ class Wishes:
     discover : float
         Share of tracks that the listener has never played, from 0 to 1.
     recent_days : float
-        Tracks played within so many days are left out.
+        Tracks played within this many days before now are left out.
     per_artist : int
-        The most tracks by one artist; no limit if the catalogue has only one artist.
+        Largest number of tracks by one artist. There is no limit if the catalogue has only one artist.
     """
 
     count: int = COUNT
@@ -46,7 +46,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Listener:
-    """What is known of a listener.
+    """What is known about a listener.
 
     Parameters
     ----------

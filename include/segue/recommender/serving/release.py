@@ -47,7 +47,8 @@ def publish(
         return 0
     listeners = listeners_of(learned.interactions)
     recommend_all(database, Served(decision.version, decision.model), listeners)
-    # Forgetting a user notes the removal before it deletes the list. So a removal during the writing is seen here.
+    # When a user is forgotten, the removal is recorded before the list is deleted. So this read also finds the
+    # removals that came while the lists were written.
     noted = Removals(database).all()
     late = [name for name in listeners if noted.get(user_key(name)) != removed.get(user_key(name))]
     for names in batches(late):
@@ -61,12 +62,12 @@ def listeners_of(plays: Interactions) -> dict[str, Listener]:
     Parameters
     ----------
     plays : Interactions
-        They have times. Plays of a track by a listener in the same second count as one.
+        They must have times. Plays of a track by a listener in the same second count as one.
     """
     at = np.asarray(plays.timestamp).astype(np.int64)
     order = np.lexsort((at, plays.item, plays.user))
     user, item, at = plays.user[order], plays.item[order], at[order]
-    first = np.ones(len(order), dtype=bool)  # of a listener and a track
+    first = np.ones(len(order), dtype=bool)  # the first play of a track by a listener
     first[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
     counted = first.copy()
     counted[1:] |= at[1:] != at[:-1]

@@ -55,7 +55,7 @@ def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.integer[Any]]
 
 
 def mix(new: Iterable[int], familiar: Iterable[int], *, count: int, discover: float) -> list[int]:
-    """Interleave new and familiar tracks so that the share of new ones is right in any beginning of the list.
+    """Interleave new and familiar tracks. In every beginning of the list, the share of new tracks is right.
 
     Parameters
     ----------
