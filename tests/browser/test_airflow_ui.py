@@ -62,7 +62,9 @@ def test_corpus_triggered_with_its_form_turns_green_and_its_log_shows_progress(p
     page.wait_for_load_state("networkidle")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
-    expect(form.get_by_text("Day the tracks entered the corpus.", exact=False)).to_be_visible(timeout=PAGE_MS)
+    expect(form.get_by_text("First day on which tracks entered the corpus.", exact=False)).to_be_visible(
+        timeout=PAGE_MS
+    )
     form.locator("input[type=date]").first.fill("2026-10-01")
     form.get_by_role("button", name="Trigger").click()
     expect(form).to_be_hidden(timeout=PAGE_MS)
