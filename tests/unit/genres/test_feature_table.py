@@ -90,7 +90,7 @@ def test_what_is_no_table_is_refused(tmp_path):
     (tmp_path / "table.csv").write_text("")
     (tmp_path / "table.xlsx").write_text("x")
     pd.DataFrame({"genre": ["jig"], "name": ["x"]}).to_csv(tmp_path / "names.csv", index=False)
-    for name, message in (("table.csv", "is empty"), ("table.xlsx", "ends in"), ("absent.csv", "no file")):
+    for name, message in (("table.csv", "is empty"), ("table.xlsx", "must end in"), ("absent.csv", "no file")):
         with pytest.raises(CorpusError, match=message):
             table.read(tmp_path / name, "genre")
     with pytest.raises(TrainingError, match="no numeric column"):
