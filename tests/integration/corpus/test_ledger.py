@@ -32,6 +32,6 @@ def test_of_two_outcomes_of_a_file_that_which_is_of_its_present_state_stays(spar
     extracted(1, paths[:4])  # of the files as they were, before and after the other run
     extracted(2, paths)
     extracted(1, paths[4:])
-    assert ledger.balance(lake, [DAY])["features"] == 8
+    assert ledger.balance(lake, [DAY]).features == 8
     standing = lake.read("features").select("path", "mtime_ns").collect()
     assert sorted(map(tuple, standing)) == [(path, 2) for path in paths]
