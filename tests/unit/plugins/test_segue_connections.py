@@ -5,7 +5,7 @@ import json
 import pytest
 
 from segue.connections import for_airflow
-from segue.settings import PROJECT_DIR, Settings
+from segue.settings import Settings
 
 ELSEWHERE = {
     "kafka_default": (
@@ -21,9 +21,7 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def plugin(monkeypatch, tmp_path):
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+def plugin():
     import segue_connections
 
     return segue_connections

@@ -4,18 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from segue.settings import PROJECT_DIR
-
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory):
-    """Make the timetable as a DAG does, in a home of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
-        from segue_days import DayByDay
+def days():
+    """Make the timetable as a DAG does."""
+    from segue_days import DayByDay
 
-        yield DayByDay()
+    return DayByDay()
 
 
 def midnight(in_days):

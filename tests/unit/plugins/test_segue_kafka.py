@@ -10,13 +10,10 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaConfigurationError, UnrecognizedBrokerVersion
 
 from segue.connections import offsets
-from segue.settings import PROJECT_DIR
 
 
 @pytest.fixture
-def plugin(monkeypatch, tmp_path):
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+def plugin():
     import segue_kafka
 
     return segue_kafka

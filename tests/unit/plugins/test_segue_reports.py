@@ -17,13 +17,10 @@ print(json.dumps([segue_reports.SegueReports().external_views[0]["href"], light]
 
 
 @pytest.fixture(scope="module")
-def plugin(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
-        import segue_reports
+def plugin():
+    import segue_reports
 
-        yield segue_reports
+    return segue_reports
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from segue.connections.spark import REFUSED, TRY_AGAIN
-from segue.settings import PROJECT_DIR, Settings
+from segue.settings import Settings
 
 TRACEBACK = "Traceback (most recent call last):\nValueError: no such column"
 
@@ -13,7 +13,6 @@ TRACEBACK = "Traceback (most recent call last):\nValueError: no such column"
 @pytest.fixture(scope="module")
 def plugin():
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(PROJECT_DIR / "plugins"))
         patch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps({"conn_type": "spark", "host": "local[1]"}))
         import segue_spark
 

@@ -14,7 +14,6 @@ from segue.recommender.reports import (
     TrackPlacementReport,
 )
 from segue.runs import summaries
-from segue.settings import PROJECT_DIR
 
 KEPT = {"decision": "kept", "reason": "no better", "seconds": 3.0}
 PLACED = TrackPlacementReport(**KEPT, window="{}", days_announced=1)
@@ -24,9 +23,7 @@ GENRE = GenreReport(**KEPT, predictions=Predictions(reason="there is no genre ch
 
 
 @pytest.fixture
-def plugin(monkeypatch, tmp_path):
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
+def plugin():
     import segue_tasks
 
     return segue_tasks

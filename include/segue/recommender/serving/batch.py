@@ -37,7 +37,7 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, listeners:
     """
     began = time.time()
     collection = database[COLLECTION]
-    pages = list(batches(list(listeners)))
+    pages = list(pages_of(list(listeners)))
     for names in parts(pages, len(pages), f"Recommending to {len(listeners):,} listeners"):
         hated = hated_by(database, names)
         page = {name: replace(listeners[name], hated=positions(served, hated.get(name, ()))) for name in names}
@@ -56,6 +56,6 @@ def replace_older(collection: Collection[dict[str, Any]], documents: Iterable[Do
         collection.bulk_write(writes, ordered=False)
 
 
-def batches(names: list[str]) -> Iterator[list[str]]:
+def pages_of(names: list[str]) -> Iterator[list[str]]:
     """Divide names into pages of `BATCH`."""
     return (names[start : start + BATCH] for start in range(0, len(names), BATCH))

@@ -13,7 +13,7 @@ from segue.listens.removals import Removals, user_key
 from segue.recommender.candidate import PromotionDecision
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
-from segue.recommender.serving.batch import batches, recommend_all
+from segue.recommender.serving.batch import pages_of, recommend_all
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import COLLECTION
 from segue.recommender.serving.recommend import Listener
@@ -51,7 +51,7 @@ def publish(
     # removals that came while the lists were written.
     noted = Removals(database).all()
     late = [name for name in listeners if noted.get(user_key(name)) != removed.get(user_key(name))]
-    for names in batches(late):
+    for names in pages_of(late):
         database[COLLECTION].delete_many({"_id": {"$in": names}})
     return len(listeners) - len(late)
 
