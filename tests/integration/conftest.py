@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from pymongo.database import Database
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def quiet_topic() -> str:
+    """Return the name of a topic of listens that no other test has created."""
+    return f"quiet-{uuid4().hex[:8]}"
+
+
+@pytest.fixture
 def job(
+    quiet_topic: str,
     settings: Settings,
     spark: SparkSession,
     mongo: Database[dict[str, Any]],
@@ -31,7 +39,7 @@ def job(
     mongo.drop_collection("tracks")
     spark.catalog.clearCache()  # the tracks of the job before: a job has a session of its own
     own = {
-        "listens_topic": "quiet",
+        "listens_topic": quiet_topic,
         "lake": str(tmp_path / "lake"),
         "mlflow_tracking_uri": f"sqlite:///{tmp_path}/mlflow.db",
         "tuning_storage": f"sqlite:///{tmp_path}/tuning.db",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from segue import disk
@@ -79,5 +79,18 @@ def job(name: str) -> Iterator[SparkSession]:
 
 
 def _end(last_line: str, code: int, cause: Exception) -> NoReturn:
+    _silence_jvm()
     print(last_line, flush=True)
     raise SystemExit(code) from cause
+
+
+def _silence_jvm() -> None:
+    """Turn off the JVM's log: a shutdown hook that fails would print its stack trace after the last line."""
+    from py4j.protocol import Py4JError
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway  # an active session is not needed: Spark may have failed to start
+    if gateway is not None:
+        with suppress(Py4JError, OSError):  # the JVM has died
+            log4j = gateway.jvm.org.apache.logging.log4j
+            log4j.core.config.Configurator.setAllLevels("", log4j.Level.OFF)

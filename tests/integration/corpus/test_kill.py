@@ -167,6 +167,8 @@ def test_a_full_disk_ends_a_job_with_one_sentence_and_the_rerun_completes(
     assert "Traceback" not in output
 
     filler.unlink()
+    # Spark copies its jars to the scratch folder: 8 MB are too few for them.
+    subprocess.run(["mount", "-o", "remount,size=128m", str(small_disk)], check=True)
     process = submit(job, *arguments, **{disk[full]: str(small_disk / full)})
     output, _ = process.communicate()
     assert process.returncode == 0, output

@@ -15,17 +15,17 @@ pytestmark = pytest.mark.integration
 
 
 def test_no_topic_no_listens_and_no_corpus_are_told_apart(
-    job: Callable[[str], Callable[[], None]], kafka: str
+    job: Callable[[str], Callable[[], None]], kafka: str, quiet_topic: str
 ) -> None:
     main = job("train_recommender")
-    with pytest.raises(TrainingError, match="There is no Kafka topic 'quiet': `segue up` makes it"):
+    with pytest.raises(TrainingError, match=f"There is no Kafka topic '{quiet_topic}': `segue up` makes it"):
         main()
-    create_listens_topic({"bootstrap_servers": kafka}, "quiet")
-    with pytest.raises(TrainingError, match="Neither the Kafka topic 'quiet' nor the lake holds listens"):
+    create_listens_topic({"bootstrap_servers": kafka}, quiet_topic)
+    with pytest.raises(TrainingError, match=f"Neither the Kafka topic '{quiet_topic}' nor the lake holds listens"):
         main()
     with KafkaProducer(bootstrap_servers=kafka) as producer:
         producer.send(
-            "quiet", listen("somebody", "of no corpus", 1_700_000_000).model_dump_json().encode(), b"somebody"
+            quiet_topic, listen("somebody", "of no corpus", 1_700_000_000).model_dump_json().encode(), b"somebody"
         )
     with pytest.raises(
         TrainingError, match=r"0 listener\(s\) to 0 track\(s\) of the corpus: .* at least two of each"

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 START = datetime(2026, 1, 1, tzinfo=UTC)
-TOPIC = "quiet"
 DAYS = OffsetWindow("tracks", {0: (0, 2)})
 
 Job = Callable[..., Callable[[], None]]
@@ -44,6 +43,7 @@ Kind = TypeVar("Kind", bound=RetrainingReport)
 
 def test_train_update_and_place(
     job: Job,
+    quiet_topic: str,
     settings: Settings,
     spark: SparkSession,
     kafka: str,
@@ -51,14 +51,14 @@ def test_train_update_and_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config, audience = {"bootstrap_servers": kafka}, make_audience()
-    topics.create_listens_topic(config, TOPIC)
+    topics.create_listens_topic(config, quiet_topic)
 
     def listen(events: int, day: int) -> OffsetWindow:
         """Let listens of a day arrive; return all that the topic has then."""
         start = START + timedelta(days=day)
-        here = settings.model_copy(update={"listens_topic": TOPIC})
+        here = settings.model_copy(update={"listens_topic": quiet_topic})
         produce(here, audience.play(events=events, start=start, end=start + timedelta(days=20)))
-        return look(config, TOPIC)
+        return look(config, quiet_topic)
 
     asked: list[str] = []
     look, this_thread = offsets.whole_topic, threading.get_ident()
@@ -74,7 +74,7 @@ def test_train_update_and_place(
         asked.clear()
         job(kind.JOB, *arguments)()
         spark.catalog.clearCache()  # a job has a session of its own
-        assert asked == [TOPIC], "one look at the broker"
+        assert asked == [quiet_topic], "one look at the broker"
         return summaries.require("a/nothing", kind, source=mongo)
 
     documents = documents_of(audience)
@@ -96,7 +96,7 @@ def test_train_update_and_place(
     assert trained.compared.forgotten_users.keys() == {"now out of the model"}
 
     later = listen(200, day=30)
-    window = OffsetWindow(TOPIC, {p: (known.ends[p], end) for p, end in later.ends.items()})
+    window = OffsetWindow(quiet_topic, {p: (known.ends[p], end) for p, end in later.ends.items()})
     beyond = listen(30, day=60)
     monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
     done = run(IncrementalUpdateReport, "--window", window.to_json())
