@@ -1,12 +1,20 @@
-"""Limits of the number of requests of a user or an address, with ListenBrainz's headers."""
+"""Limits of the number of requests of a user or an address, with ListenBrainz's headers.
+
+The routes that check a token count their requests. A middleware counts all others against the limit of their
+address: pages, the documentation, and paths that do not exist.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from segue.api.errors import TOO_MANY, error_response
 
 WINDOW_S = 10
 
@@ -49,3 +57,42 @@ class RateLimits:
             "X-RateLimit-Reset-In": str(reset_in),
             "X-RateLimit-Reset": str(int(window.reset_time)),
         }
+
+
+class CountTheRest:
+    """ASGI middleware that counts the requests that no route has counted.
+
+    It does not count failures of the server, because a player that has to send its listens again must not get 429
+    for that. It does not count the paths of `uncounted` either.
+
+    Parameters
+    ----------
+    app
+        The application.
+    uncounted
+        Paths that the operator's programs request regularly.
+    """
+
+    def __init__(self, app: ASGIApp, uncounted: Iterable[str]) -> None:
+        self._app = app
+        self._uncounted = frozenset(uncounted)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] == "OPTIONS" or scope["path"] in self._uncounted:
+            await self._app(scope, receive, send)
+            return
+        state, refused = scope["state"], False
+
+        async def counting_send(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and "headers" not in state and message["status"] < 500:
+                limits: RateLimits = scope["app"].state.context.rate_limits
+                allowed, state["headers"] = limits.address((scope["client"] or [""])[0])
+                if not allowed:
+                    refused = True
+                    await error_response(429, TOO_MANY)(scope, receive, send)
+            if not refused:
+                await send(message)
+
+        await self._app(scope, receive, counting_send)
