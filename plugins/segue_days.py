@@ -15,7 +15,7 @@ from pendulum import now
 class DayByDay(CronPartitionTimetable):
     """Start a run every midnight (UTC). Its partition is the day that has just ended.
 
-    - Unpausing the DAG starts no run. For this, the DAG must not have a start_date either.
+    - Unpausing the DAG starts no run. This works only if the DAG has no start_date.
     - A backfill creates no runs for future days. Airflow would create such runs, and they would wait for their
       day. Until that day Airflow would start no nightly runs, because it continues from the latest day that has a
       run.

@@ -138,8 +138,8 @@ class KafkaBacklogSensor(BaseSensorOperator):
     """Wait until a consumer group's backlog on a topic is large enough.
 
     - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`.
-    - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when it fired. Messages
-      that arrive later belong to the next run.
+    - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when the trigger fired.
+      Messages that arrive later belong to the next run.
     - Never commits: see :class:`KafkaCommitOperator`. If a run fails, the next one gets its messages.
     - Skips its run if another run of its DAG is queued. Such a run was triggered by hand.
     - Does not wait if `replay_from` or `replay_offsets` is set. The window then reaches from there to the end of
