@@ -134,8 +134,8 @@ class Registry:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self._client.search_registered_models(max_results=1)
             except MlflowException as error:
-                said = str(error).partition("\n")[0]
                 where = make_url(uri).render_as_string(hide_password=True)
+                said = str(error).partition("\n")[0].replace(uri, where)
                 raise ServiceUnavailableError(
                     f"The registry of models cannot be reached at {where}: {said} Start MLflow, or correct "
                     "SEGUE_MLFLOW_TRACKING_URI. The present models go on serving."
