@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -95,7 +96,10 @@ class Version:
         try:
             return PipelineModel.load(self.location)
         except (Py4JJavaError, PySparkException) as error:
-            raise ModelError(f"{self} cannot be loaded from {self.location}: {error}") from error
+            raise ModelError(
+                f"{self} cannot be loaded from {self.location}. Train a new one with the DAG `genre_model`, or "
+                f"return to the version before with `segue models rollback {self.name}`. Spark says: {error}"
+            ) from error
 
 
 def _damaged(file: Path, why: str) -> ModelError:
