@@ -77,11 +77,11 @@ def _sentence(commit: Path, *, newest: bool) -> str:
     if newest:
         return (
             f"The newest commit of the table {table} is damaged: {commit.name} was cut short. Move the files of "
-            f"this commit away (mkdir DAMAGED; mv {commit.parent}/{{,.}}{number}* DAMAGED), and run the DAG `{dag}` "
-            "again: it writes the rows of this commit again."
+            f"this commit away (mkdir DAMAGED; mv {commit.parent}/{{,.}}{number}* DAMAGED), and run the DAG "
+            f"`{dag}` again: it writes the rows of this commit again."
         )
     return (
-        f"A commit of the table {table} is damaged: {commit} was cut short, and later commits build on it. Restore "
-        f"it from a backup. Without one, move {table} away and let the DAG `{dag}` write the table again: its page "
-        "in Airflow says how."
+        f"A commit of the table {table} is damaged: {commit} was cut short, and later commits build on it. "
+        f"Restore it from a backup. Without one, move {table} away and let the DAG `{dag}` write the table "
+        "again: its page in Airflow says how."
     )

@@ -1,4 +1,4 @@
-"""What Spark and Delta write is whole; a commit that was cut is named, and the table is as before it afterwards."""
+"""What Delta writes is whole. A commit that was cut is named, and the table can be written again."""
 
 from __future__ import annotations
 
