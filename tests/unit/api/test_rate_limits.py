@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
-from segue.api import errors
+from segue.api import errors, rate_limits
 from segue.api.errors import ApiError
 from segue.api.observability import RequestObserver
-from segue.api.rate_limits import CountTheRest, RateLimits
+from segue.api.rate_limits import WINDOW_S, CountTheRest, RateLimits
 
 
 @pytest.fixture
@@ -59,3 +60,31 @@ def test_what_is_counted_elsewhere_or_must_come_again_is_not_refused(
 
 def test_a_503_says_when_to_come_again(client: TestClient) -> None:
     assert client.post("/away").headers["Retry-After"] == errors.RETRY_AFTER_S
+
+
+@pytest.mark.parametrize("step_s", [-3_600, 3_600])
+def test_setting_the_clock_neither_ends_nor_prolongs_a_window(
+    monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    clock, passed = time.time(), [0.0]
+    monkeypatch.setattr(time, "time", lambda: clock + passed[0])
+    monkeypatch.setattr(time, "monotonic", lambda: passed[0])
+    limits = RateLimits(requests=300, anonymous_requests=1)
+    assert limits.address("192.0.2.7")[0]
+    clock += step_s
+    allowed, headers = limits.address("192.0.2.7")
+    assert (allowed, limits.may_ask("192.0.2.7"), headers["X-RateLimit-Reset-In"]) == (False, False, "10")
+    passed[0] += WINDOW_S
+    assert limits.may_ask("192.0.2.7")
+    assert limits.address("192.0.2.7")[0]
+
+
+def test_windows_that_have_ended_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "MANY_WINDOWS", 100)
+    passed = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: passed[0])
+    limits = RateLimits(requests=300, anonymous_requests=1)
+    for number in range(1_000):
+        passed[0] += 1
+        limits.address(str(number))
+    assert len(limits._addresses) <= 100
