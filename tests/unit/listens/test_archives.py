@@ -31,11 +31,9 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused(
             check_sizes(archive, opened, wanted)
 
 
-def test_no_more_is_read_than_the_stated_size(archive: Path) -> None:
+def test_a_file_that_is_larger_than_stated_is_not_read_whole(archive: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         stated = opened.getinfo("listens/2024/1.jsonl")
         stated.file_size = 1_000
-        with opened.open(stated) as member:
-            assert len(member.read(999)) == 999
-            with pytest.raises(zipfile.BadZipFile):
-                member.read()
+        with opened.open(stated) as member, pytest.raises(zipfile.BadZipFile):
+            member.read()
