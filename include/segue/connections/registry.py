@@ -64,8 +64,13 @@ class Version:
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
 
-    def folder(self) -> Path:
+    def folder(self, fetch_into: str | None = None) -> Path:
         """Return its folder on this machine. If the registry is elsewhere, fetch the folder first.
+
+        Parameters
+        ----------
+        fetch_into : str, optional
+            Existing folder to fetch into. Default: a new temporary folder, which the caller has to remove.
 
         Raises
         ------
@@ -75,8 +80,9 @@ class Version:
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
+        here = urlparse(self.location).scheme in ("", "file")  # with a target, MLflow would copy it
         try:
-            return Path(download_artifacts(artifact_uri=self.location))
+            return Path(download_artifacts(artifact_uri=self.location, dst_path=None if here else fetch_into))
         except (MlflowException, OSError) as error:
             raise ModelError(f"{self} cannot be fetched from {self.location}: {error}") from error
 
