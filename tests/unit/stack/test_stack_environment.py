@@ -55,7 +55,9 @@ def test_spark_samples_a_mongodb_of_the_users_own_and_reads_the_embedded_one_in_
     told = [spark_conf.properties(each) for each in (embedded, own)]
     kinds = [each["spark.mongodb.read.partitioner"].rpartition(".")[2] for each in told]
     assert kinds == ["SinglePartitionPartitioner", "SamplePartitioner"]
-    assert told[1]["spark.mongodb.read.connection.uri"] == "mongodb://one:27017"
+    for each, way in ((each, way) for each in told for way in ("read", "write")):
+        assert "socketTimeoutMS=300000" in each[f"spark.mongodb.{way}.connection.uri"]
+    assert told[1]["spark.mongodb.read.connection.uri"].startswith("mongodb://one:27017/?")
     assert told[0]["spark.master"] == "local[2,4]"
 
 
