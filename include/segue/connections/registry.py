@@ -309,9 +309,10 @@ class Registry:
             gone = [version for version in found if version.number not in stay and not spare(version)]
             for version in gone:
                 self._delete(version)
-            numbers = {str(version.number) for version in gone}
+            left = {str(version.number) for version in found} - {str(version.number) for version in gone}
+            # All tags of versions that are not stored any more, because a kill may have left some.
             for tag, before in replaced.items():
-                if before in numbers or tag.removeprefix(_REPLACED) in numbers:
+                if tag.startswith(_REPLACED) and not {before, tag.removeprefix(_REPLACED)} <= left:
                     self._client.delete_registered_model_tag(name, tag)
 
     def _alone(self) -> AbstractContextManager[None]:
@@ -334,11 +335,11 @@ class Registry:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         run = self._client.get_run(str(self._client.get_model_version(version.name, str(version.number)).run_id))
-        # Delete the files first. After a kill, the version is still listed, so the next call deletes it.
+        # Delete the version last. After a kill it is still listed, and the next call deletes the rest.
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=self._client.tracking_uri)
         files.delete_artifacts()  # type: ignore[no-untyped-call]
-        self._client.delete_model_version(version.name, str(version.number))
         self._client.delete_run(run.info.run_id)
+        self._client.delete_model_version(version.name, str(version.number))
 
     def _version(self, found: ModelVersion) -> Version:
         run = self._client.get_run(str(found.run_id))
