@@ -232,6 +232,10 @@ class Registry:
                 ) from error
             raise
 
+    def tag(self, version: Version, name: str, value: str) -> None:
+        """Set a tag of a version."""
+        self._client.set_model_version_tag(version.name, str(version.number), name, value)
+
     def promote(self, version: Version) -> None:
         """Make a version the champion, and record which version it replaced."""
         with self._alone():
