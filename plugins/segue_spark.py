@@ -31,7 +31,7 @@ class SparkJobOperator(SparkSubmitOperator):
       Spark are in SPARK_CONF_DIR.
     - The job gets the settings of this process as SEGUE_ variables, and ``--run-id <dag_id>/<run_id>`` before
       `arguments`. It stores its summary under that key.
-    - The task takes the one slot of the pool ``spark``, so that one Spark application runs at a time.
+    - The task takes the only slot of the pool ``spark``, so only one Spark application runs at a time.
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
       `REFUSED` the task fails at once. After `TRY_AGAIN` or a crash (any other code) it is retried.
     - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried. A hung job would otherwise keep
@@ -98,8 +98,8 @@ class SparkJobOperator(SparkSubmitOperator):
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()
-        # Not passed as `env_vars`: on YARN and Kubernetes, these stand on spark-submit's command line, passwords
-        # included.
+        # Not passed as `env_vars`: on YARN and Kubernetes, Airflow writes these on spark-submit's command line,
+        # passwords included.
         hook._env = get_settings().environment
         return hook
 

@@ -13,7 +13,7 @@ from segue.errors import SegueError, ServiceUnavailableError
 from segue_connections import mongo_database
 
 RUN_ID = "{{ dag.dag_id }}/{{ run_id }}"
-"""Template of the key under which the jobs and tasks of a run keep their reports."""
+"""Template of the key under which the jobs and tasks of a run store their reports."""
 
 STARTED = "{{ dag_run.start_date.isoformat() }}"
 """Template of the time at which the run started."""
@@ -47,7 +47,7 @@ def refusals_fail_at_once() -> Iterator[None]:
 
 @task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
 def training_summary(run: str, started: str, job: str, results: str) -> None:
-    """Print the report of a training, and keep the summary of its run.
+    """Print the report of a training, and store the summary of its run.
 
     The task ends as *skipped* if the training could not use everything: see
     :meth:`segue.runs.conclusion.TrainingReport.shortfall`.
@@ -57,7 +57,7 @@ def training_summary(run: str, started: str, job: str, results: str) -> None:
     run, started : str
         `RUN_ID` and `STARTED`.
     job : str
-        The Spark job that trained.
+        Name of the Spark job that trained.
     results : str
         Where the results are.
     """

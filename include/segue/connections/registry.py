@@ -122,6 +122,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.engine import make_url
 
         # MLflow logs the migrations of an empty database. They do not belong in a task's log.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
@@ -139,9 +140,10 @@ class Registry:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self._client.search_registered_models(max_results=1)
             except MlflowException as error:
-                said = str(error).partition("\n")[0]
+                where = make_url(uri).render_as_string(hide_password=True)
+                said = str(error).partition("\n")[0].replace(uri, where)
                 raise ServiceUnavailableError(
-                    f"The registry of models cannot be reached at {uri}: {said} Start MLflow, or correct "
+                    f"The registry of models cannot be reached at {where}: {said} Start MLflow, or correct "
                     "SEGUE_MLFLOW_TRACKING_URI. The present models go on serving."
                 ) from error
 

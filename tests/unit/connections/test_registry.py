@@ -31,13 +31,14 @@ def model(spark):
     )
 
 
-def test_a_registry_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch, free_ports):
+def test_a_registry_that_does_not_answer_is_one_sentence_without_its_password(tmp_path, monkeypatch, free_ports):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     [port] = free_ports(1)
     with pytest.raises(
-        ServiceUnavailableError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"
-    ):
-        Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
+        ServiceUnavailableError, match=rf"cannot be reached at http://me:\*+@127.0.0.1:{port}.*Start MLflow"
+    ) as told:
+        Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://me:hidden@127.0.0.1:{port}"))
+    assert "hidden" not in str(told.value)
 
 
 def register(registry, model, **changes):
