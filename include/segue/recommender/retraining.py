@@ -180,7 +180,7 @@ def retrain(
     tracks.unpersist()  # from here on ALS needs the memory of Spark
     decision = retraining.decide(spark, start, material)
     listeners = 0
-    # Only the material up to now has what a listener has just played, which the lists leave out.
+    # The lists leave out what was just played. The material of a past day cannot say what that is.
     if retraining.reads_topic and (
         served := release.unpublished(database, start.registry, decision, material.catalogue)
     ):

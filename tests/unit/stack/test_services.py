@@ -84,6 +84,18 @@ def test_what_a_killed_service_left_behind_is_ended_and_nothing_else(service):
         stranger.wait()
 
 
+def test_a_process_whose_start_was_killed_before_it_was_noted_is_ended(service, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(PidFile, "write", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            service.start()
+    family = processes.of(service.state_dir)
+    assert family
+    assert not service.runs_as_wanted()
+    service.stop()
+    assert not any(map(processes.alive, family))
+
+
 def test_a_pid_that_was_given_to_another_process_is_not_the_service(service):
     running(service)
     record = PidFile.read(pid_file(service.state_dir, "server"))
