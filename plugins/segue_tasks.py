@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from segue.errors import SegueError, ServiceUnavailableError
+from segue.errors import SegueError
 from segue_connections import mongo_database
 
 RUN_ID = "{{ dag.dag_id }}/{{ run_id }}"
@@ -28,7 +28,7 @@ TIME_LIMIT = timedelta(hours=1)
 
 @contextmanager
 def refusals_fail_at_once() -> Iterator[None]:
-    """End a task without a retry if Segue refuses its input. If a service is away, the task is retried.
+    """End a task without a retry, unless the error says that a retry may help.
 
     :class:`segue_spark.SparkJobOperator` makes the same decision from the exit code of a job.
 
@@ -39,9 +39,9 @@ def refusals_fail_at_once() -> Iterator[None]:
     """
     try:
         yield
-    except ServiceUnavailableError:
-        raise
     except SegueError as error:
+        if error.retry_may_help:
+            raise
         raise AirflowFailException(f"{error}") from None
 
 
