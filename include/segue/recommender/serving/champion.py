@@ -23,7 +23,6 @@ LOOK_EVERY_S = 3.0
 TRY_AGAIN_S = 60.0
 """Delay until a version that could not be loaded is tried again. Its download may have broken off."""
 
-
 NONE_YET = "no recommender has been trained yet: run the DAG `recommender`"
 
 
