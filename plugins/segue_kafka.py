@@ -26,6 +26,7 @@ from segue.connections import offsets as broker
 from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ServiceUnavailableError
 from segue_connections import checked
+from segue_tasks import TIME_LIMIT
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
@@ -137,7 +138,8 @@ class KafkaBacklogTrigger(BaseTrigger):
 class KafkaBacklogSensor(BaseSensorOperator):
     """Wait until a consumer group's backlog on a topic is large enough.
 
-    - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`.
+    - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`. Its time limit (`execution_timeout`) counts
+      only the time on a worker.
     - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when the trigger fired.
       Messages that arrive later belong to the next run.
     - Never commits: see :class:`KafkaCommitOperator`. If a run fails, the next one gets its messages.
@@ -187,7 +189,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
         kafka_conn_id: str = for_airflow.KAFKA,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"execution_timeout": TIME_LIMIT} | kwargs)
         self.topic = topic
         self.group = group
         self.min_events = min_events
@@ -293,7 +295,7 @@ class KafkaCommitOperator(BaseOperator):
     template_fields = ("window", "group", "kafka_conn_id")
 
     def __init__(self, *, window: str, group: str, kafka_conn_id: str = for_airflow.KAFKA, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"execution_timeout": TIME_LIMIT} | kwargs)
         self.window = window
         self.group = group
         self.kafka_conn_id = kafka_conn_id

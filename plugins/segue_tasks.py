@@ -1,4 +1,4 @@
-"""What the tasks of several DAGs share: the id of the run, retries, and how an error ends a task."""
+"""What the tasks of several DAGs share: the id of the run, retries, time limits, and how an error ends a task."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ RETRIES = 2
 RETRY_DELAY = timedelta(seconds=10)
 """Delay before a retry, because MongoDB may be away for a moment."""
 
+TIME_LIMIT = timedelta(hours=1)
+"""Longest run time of a task without Spark. The clients' own limits are shorter; this one ends any other hang."""
+
 
 @contextmanager
 def refusals_fail_at_once() -> Iterator[None]:
@@ -42,7 +45,7 @@ def refusals_fail_at_once() -> Iterator[None]:
         raise AirflowFailException(f"{error}") from None
 
 
-@task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY)
+@task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
 def training_summary(run: str, started: str, job: str, results: str) -> None:
     """Print the report of a training, and store the summary of its run.
 

@@ -15,7 +15,7 @@ from segue.stack import processes
 
 @dataclass(frozen=True)
 class PidFile:
-    """A process, and a digest of its settings.
+    """A process, and a digest of its settings and code.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class PidFile:
     created
         When the process started, in seconds since 1970. It identifies the process if there is no `born`.
     fingerprint
-        Digest of the settings.
+        Digest of the settings and of the code.
     born
         See `birth`. Empty in records of earlier versions.
     """
@@ -80,7 +80,9 @@ def birth(pid: int) -> str:
     return f"{boot} {after_name[19]}"  # field 22 of the line; the name, which may hold spaces, is field 2
 
 
-def fingerprint(command: Sequence[str], environment: Mapping[str, str], ports: Mapping[str, int]) -> str:
-    """Compute a digest of a process's settings, to detect later that they have changed."""
-    content = json.dumps([list(command), sorted(environment.items()), sorted(ports.items())])
+def fingerprint(
+    command: Sequence[str], environment: Mapping[str, str], ports: Mapping[str, int], loads: str
+) -> str:
+    """Compute a digest of a process's settings and code, to detect later that they have changed."""
+    content = json.dumps([list(command), sorted(environment.items()), sorted(ports.items()), loads])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -137,6 +137,32 @@ def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_i
         registry.rollback("toy")
 
 
+class Stopped(BaseException):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("step", ["delete_run", "delete_model_version", "delete_registered_model_tag"])
+def test_what_a_kill_leaves_of_old_versions_is_deleted_by_the_next_call(registry, monkeypatch, step):
+    versions = [register(registry, Path.mkdir) for _ in range(4)]
+    for version in versions:
+        registry.promote(version)
+
+    def stop(*_):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry._client, step, stop)
+        with pytest.raises(Stopped):
+            registry.prune("toy", keep=1)
+    assert registry.champion("toy") == versions[3]
+    registry.promote(register(registry, Path.mkdir))
+    registry.prune("toy", keep=1)
+    assert [version.number for version in registry.versions()] == [5, 4]
+    runs = registry._client.search_runs([registry._experiment("toy")])
+    assert len(runs) == 2, "a run for each version"
+    assert registry._client.get_registered_model("toy").tags == {"replaced_by_5": "4"}
+
+
 SUCCEED = """
 import sys, time
 from pathlib import Path
