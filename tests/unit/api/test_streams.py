@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -65,26 +67,29 @@ def ended(app: FastAPI) -> bool:
     return not app.state.streams["ann"]
 
 
-def test_streams_that_open_at_the_same_time_do_not_exceed_the_limit(app: FastAPI, url: str) -> None:
-    start, release, statuses = threading.Barrier(14), threading.Event(), []
+def test_streams_that_open_at_the_same_time_do_not_exceed_the_limit(app: FastAPI) -> None:
+    async def open_all() -> list[int]:
+        statuses: list[int] = []
 
-    def open_one() -> None:
-        with httpx.Client(timeout=30) as client:
-            start.wait()
-            with client.stream("GET", url + PATH) as stream:
-                statuses.append(stream.status_code)
-                release.wait()
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
 
-    threads = [threading.Thread(target=open_one) for _ in range(14)]
-    for thread in threads:
-        thread.start()
-    while len(statuses) < 14:
-        time.sleep(0.01)
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(60)
+            return {"type": "http.disconnect"}
+
+        scope = {"type": "http", "method": "GET", "path": PATH, "headers": [], "query_string": b"", "state": {}}
+        streams = [asyncio.create_task(app(dict(scope, state={}), receive, send)) for _ in range(14)]
+        while len(statuses) < 14:
+            await asyncio.sleep(0.01)
+        app.state.context.stopping.set()
+        await asyncio.gather(*streams)
+        return statuses
+
+    statuses = asyncio.run(open_all())
     assert sorted(statuses) == [200] * recommendations.MAX_STREAMS + [429] * (14 - recommendations.MAX_STREAMS)
-    release.set()
-    for thread in threads:
-        thread.join()
-    assert ended(app)
+    assert not app.state.streams["ann"]
 
 
 def test_a_stream_ends_with_its_token_and_is_no_longer_counted(app: FastAPI, url: str) -> None:
