@@ -294,7 +294,7 @@ def produce(settings: Settings, events: Iterable[Listen]) -> int:
     config = kafka.config(settings)
     create_listens_topic(config, settings.listens_topic)
     waiting, sent = iter(events), 0
-    with kafka.producer(config, linger_ms=20) as producer:
+    with kafka.producing(config, linger_ms=20) as producer:
         while batch := list(islice(waiting, SENT_TOGETHER)):
             futures = [
                 producer.send(
