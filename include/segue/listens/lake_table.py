@@ -4,9 +4,9 @@ The table notes the offsets up to which it follows a topic, in two places:
 
 - A property of the table has the present offsets. It is set after the rows are written, even if there was no row
   to write. If a run is killed in between, the next run reads the same messages again, and inserts no event twice.
-- Each commit that writes rows from Kafka has the offsets in Delta's ``userMetadata``. They tell which messages each
-  version of the table holds. Delta deletes commits after 30 days. The previous version of Segue had the offsets
-  only there.
+- Each commit that writes rows from Kafka has the offsets in Delta's ``userMetadata``. They tell which messages
+  each version of the table holds. Delta deletes commits after 30 days. The previous version of Segue had the
+  offsets only there.
 """
 
 from __future__ import annotations
