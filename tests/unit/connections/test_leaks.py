@@ -14,6 +14,7 @@ import pytest
 from kafka.errors import KafkaError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+from sqlalchemy.exc import DatabaseError
 from tests.support.leaks import grown, held
 
 from segue.api import retraining_metrics
@@ -30,7 +31,7 @@ from segue.stack import airflow, listens_api
 from segue.stack import kafka as broker
 
 FAILURES = 100
-UNAVAILABLE = (ServiceUnavailableError, KafkaError, PyMongoError)
+UNAVAILABLE = (ServiceUnavailableError, KafkaError, PyMongoError, DatabaseError)
 
 Attempt = Callable[[], object]
 
