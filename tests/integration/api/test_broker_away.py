@@ -117,7 +117,7 @@ def test_a_producer_that_fails_for_good_is_replaced_and_leaves_nothing_behind(ap
         await writer.write(topic, [(b"k", b"v")])
         before = held()
         for _ in range(100):
-            with pytest.raises(NotWritten, match="SIZE_TOO_LARGE"):
+            with pytest.raises(NotWritten, match="MessageSizeTooLarge"):
                 await writer.write(topic, [(b"k", b"v" * 2_000)])
             await writer.write(topic, [(b"k", b"v")])
         assert grown(before) < 20

@@ -116,8 +116,15 @@ def held_until(table: ListensTable, ends: dict[int, int]) -> tuple[int, Offsets]
 
 def delete_commits(spark: SparkSession, table: ListensTable) -> None:
     """Let Delta delete the commits up to now, as it does after 30 days."""
-    month_ago = time.time() - 40 * 24 * 3600
-    for commit in Path(table.location, "_delta_log").glob("*.json"):
-        os.utime(commit, (month_ago, month_ago))
-    for number in range(12):  # it does so after a checkpoint, which comes every ten commits
-        spark.sql(f"ALTER TABLE delta.`{table.location}` SET TBLPROPERTIES ('n' = '{number}')")
+
+    def commit(properties: str) -> None:
+        spark.sql(f"ALTER TABLE delta.`{table.location}` SET TBLPROPERTIES ({properties})")
+
+    # It does so after a checkpoint, and keeps what came after the last checkpoint of the time before.
+    commit("'delta.checkpointInterval' = '1'")
+    commit("'n' = '1'")
+    then = time.time() - 40 * 24 * 3600
+    for path in Path(table.location, "_delta_log").iterdir():
+        os.utime(path, (then, then))
+    commit("'n' = '2'")
+    commit("'n' = '3'")
