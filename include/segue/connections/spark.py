@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from segue import disk
+from segue.connections import delta_log
 from segue.errors import SegueError
 from segue.settings import get_settings
 
@@ -56,12 +57,14 @@ def job(name: str) -> Iterator[SparkSession]:
     Raises
     ------
     SystemExit
-        After an error whose cause is known. Its message is the last line of the output, without a traceback. The
-        code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is True. It is `REFUSED` after any other
-        `SegueError` and on a full disk. spark-submit ends with the same code, unless the driver runs on a cluster
-        (deploy mode ``cluster``). Any other exception is not caught; Python and spark-submit then end with 1.
+        After an error whose cause is known, such as a damaged commit of the lake. Its message is the last line of
+        the output, without a traceback. The code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is
+        True. It is `REFUSED` after any other `SegueError` and on a full disk. spark-submit ends with the same
+        code, unless the driver runs on a cluster (deploy mode ``cluster``). Any other exception is not caught;
+        Python and spark-submit then end with 1.
     """
     try:
+        delta_log.check(get_settings().lake_uri)
         spark = session(f"segue-{name}")
         try:
             yield spark
