@@ -39,6 +39,7 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
         tracks_out=published.tracks,
         rejects=outcomes.rejects,
         rejected=outcomes.rejected,
+        tags_unreadable=measured.changes.get("tags_unreadable", 0),
         duplicates=measured.flagged["duplicate"],
         outliers=measured.flagged["outlier"],
         genres=measured.genres,
