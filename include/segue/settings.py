@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     )
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
 
+    gate_max_gone: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Largest share of the known files that may be gone at once, if 20 or more are.",
+    )
     gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Largest share of files that may be rejected.")
     gate_max_duplicates: float = Field(
         0.5, ge=0, le=1, description="Largest share of tracks that may be duplicates."
