@@ -40,6 +40,7 @@ from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
+from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
@@ -221,7 +222,7 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
     def extract(batches: Batches) -> Batches:
         for batch in batches:
             for file in batch.to_pylist():
-                row = _extract_file(music_dir, file)
+                row = _extract_named(music_dir, file)
                 counters.tracks.add(1)
                 counters.rejected.add(row["reason"] is not None)
                 counters.size_bytes.add(file["size_bytes"])
@@ -246,6 +247,19 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
         save = ledger.replace if commit["stands"].any() else ledger.append
         save(lake, fresh, set(commit[PARTITION]))
     return extracting_s
+
+
+def _extract_named(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
+    """Extract a file. An error that ends the job names the file, because bad bytes are never its cause."""
+    try:
+        return _extract_file(music_dir, file)
+    except ExtractionError:
+        raise  # no file is at fault if the child process does not start
+    except Exception as error:
+        kind = (
+            ServiceUnavailableError if isinstance(error, OSError) else ExtractionError
+        )  # OSError: of the storage
+        raise kind(f"The extraction ended at {file['path']!r}: {type(error).__name__}: {error}") from error
 
 
 def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:

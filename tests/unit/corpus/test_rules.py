@@ -45,7 +45,7 @@ def test_placeholders_become_null(apply):
 
 def test_a_title_of_a_million_characters_is_cut(apply):
     (row,) = apply([rules.normalise_text], {"meta_title": "x" * 10**6})
-    assert len(row["meta_title"]) == rules.MAX_CHARACTERS
+    assert len(row["meta_title"]) == rules.MAX_TAG_CHARACTERS
 
 
 def test_the_metadata_goes_before_the_tag(apply):
