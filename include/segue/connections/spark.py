@@ -59,9 +59,9 @@ def job(name: str) -> Iterator[SparkSession]:
     SystemExit
         After an error whose cause is known, in this process or in a Python worker. Its message is the last line of
         the output, without a traceback. The code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is
-        True. It is `REFUSED` after any other `SegueError` and on a full disk. spark-submit ends with the same code,
-        unless the driver runs on a cluster (deploy mode ``cluster``). Any other exception is not caught; Python and
-        spark-submit then end with 1.
+        True. It is `REFUSED` after any other `SegueError` and on a full disk. spark-submit ends with the same
+        code, unless the driver runs on a cluster (deploy mode ``cluster``). Any other exception is not caught;
+        Python and spark-submit then end with 1.
     """
     try:
         spark = session(f"segue-{name}")
