@@ -119,6 +119,12 @@ class Settings(BaseSettings):
         24.0, gt=0, description="Time limit of one Spark job, in hours; a longer job is ended and tried again."
     )
 
+    gate_max_gone: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Largest share of the known files that may be gone at once, if 20 or more are.",
+    )
     gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Largest share of files that may be rejected.")
     gate_max_duplicates: float = Field(
         0.5, ge=0, le=1, description="Largest share of tracks that may be duplicates."

@@ -55,8 +55,7 @@ def replay(
     settings = get_settings()
     letters = [_one(settings, number)] if number is not None else list(_letters(settings))
     sent, left = 0, 0
-    producer = kafka.producer(kafka.config(settings))
-    try:
+    with kafka.producing(kafka.config(settings)) as producer:
         for dead in letters:
             wrong = None if number is not None else _wrong(dead)
             if wrong is None:
@@ -65,8 +64,6 @@ def replay(
             else:
                 typer.echo(f"{dead.name} still cannot be read: {wrong}")
                 left += 1
-    finally:
-        producer.close(timeout=10)
     typer.echo(f"{sent} dead letters replayed, {left} left.")
 
 

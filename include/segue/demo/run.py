@@ -97,7 +97,7 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
     if settings.music is None:
         _render_sample(settings, console, pieces)
     else:
-        say(f"{len(list_audio(settings.music_dir)):,} audio files in {settings.music_dir}.")
+        say(f"{len(list_audio(settings.music_dir).files):,} audio files in {settings.music_dir}.")
     lifecycle.up(settings, say=say)
     login = airflow.login(settings)
     say(f"Airflow is at {login.url}, login {login.username} / {login.password}")
