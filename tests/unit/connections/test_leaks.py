@@ -14,14 +14,13 @@ import pytest
 from kafka.errors import KafkaError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from sqlalchemy.exc import DatabaseError
 from tests.support.leaks import grown, held
 
 from segue.api import retraining_metrics
 from segue.connections import kafka, mongo, offsets
 from segue.connections.registry import Registry
 from segue.connections.topics import create_topics
-from segue.errors import ServiceUnavailableError
+from segue.errors import ModelError, ServiceUnavailableError
 from segue.listens import follower, writer
 from segue.listens.writer import EventWriter, NotWritten
 from segue.recommender.serving import live
@@ -31,7 +30,7 @@ from segue.stack import airflow, listens_api
 from segue.stack import kafka as broker
 
 FAILURES = 100
-UNAVAILABLE = (ServiceUnavailableError, KafkaError, PyMongoError, DatabaseError)
+UNAVAILABLE = (ServiceUnavailableError, KafkaError, PyMongoError, ModelError)
 
 Attempt = Callable[[], object]
 
