@@ -9,9 +9,9 @@ from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from segue.console import PlainColumn, PlainConsole
 from segue.errors import SegueError
 from segue.listens import importers
 from segue.listens.scrobbler_log import scrobbler_log
@@ -70,7 +70,7 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
     from segue.listens.matching import TrackIndex
     from segue.listens.writer import EventWriter
 
-    settings, console = get_settings(), Console(highlight=False)
+    settings, console = get_settings(), PlainConsole()
     with database() as opened:
         if not Accounts(opened).exists(user_name):
             raise SegueError(f"There is no user {user_name!r}. Create it with `segue users add {user_name}`.")
@@ -81,7 +81,7 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
     done, total = memory.done(key), sum(1 for _ in read(path))
     writer = EventWriter(kafka.config(settings))
     writer.start()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (PlainColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(path.name, total=total, completed=done)
@@ -101,4 +101,4 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
     if state.wrong:
         console.print(f"{state.wrong:,} lines are not plays:")
         for number, wrong in state.skipped:
-            console.print(f"  line {number:,}: {wrong}", markup=False)
+            console.print(f"  line {number:,}: {wrong}")

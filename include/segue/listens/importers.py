@@ -21,6 +21,7 @@ from pydantic_core import from_json
 
 from segue.errors import SegueError
 from segue.listens import limits
+from segue.listens.archives import check_sizes
 from segue.listens.plays import MAX_CLOCK_SKEW_S, Play
 
 T = TypeVar("T")
@@ -197,6 +198,7 @@ def _json_line_files(path: Path) -> Iterator[TextIO]:
         names = sorted(name for name in archive.namelist() if name.endswith(".jsonl") and "listens" in name)
         if not names:
             raise ImportFileError(f"{path} is not ListenBrainz's export: it contains no listens/….jsonl.")
+        check_sizes(path, archive, names)
         for name in names:
             with archive.open(name) as raw, io.TextIOWrapper(raw, "utf-8", "surrogateescape") as stream:
                 yield stream
