@@ -16,7 +16,7 @@ from segue.audio.definition import FEATURE_VERSION
 from segue.corpus import sources
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, digest, file_id, list_audio
-from segue.corpus.metadata import Metadata
+from segue.corpus.metadata import Metadata, misfit
 from segue.corpus.plan import behind
 from segue.corpus.reports import Comparison, InventoryReport
 from segue.corpus.schema import INVENTORY, PARTITION, columns
@@ -61,6 +61,10 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
     metadata = source.read(today)
     with step("Compare with the inventory", tasks):
         comparison = update(lake, files, metadata, night_of or today)
+    counts = (comparison.metadata, comparison.files, comparison.with_metadata)
+    warning = misfit(*counts, settings.metadata_min_share)
+    if warning:
+        print(f"WARNING: {warning}", flush=True)
     late: list[date] = []
     if night_of:
         with step("Find late days", tasks):
@@ -68,7 +72,11 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
         with step("Delete what no version needs", tasks):
             lake.vacuum()
     return InventoryReport(
-        music=str(settings.music_dir), source=str(source), found=comparison, late_days=tuple(late)
+        music=str(settings.music_dir),
+        source=str(source),
+        found=comparison,
+        metadata_warning=warning,
+        late_days=tuple(late),
     )
 
 
@@ -91,16 +99,22 @@ def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: 
     -------
     Comparison
         Compares the files with the inventory before the update.
+
+    Raises
+    ------
+    CorpusError
+        If no row of the metadata names a file.
     """
     table = lake.table("inventory")
     known = table.toDF()
-    described = metadata.to_spark(lake.spark)
+    located = metadata.located(file.path for file in files)
+    described = located.to_spark(lake.spark)
     # Counting and merging read these rows several times. The checkpoint computes the join only once.
     rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
     counts = _compare(rows, known, described)
     comparison = Comparison(
         **counts,
-        metadata={**metadata.counts, "rows_without_file": len(metadata.rows) - counts["with_metadata"]},
+        metadata={**located.counts, "rows_without_file": len(located.rows) - counts["with_metadata"]},
         files_digest=digest(files),
         metadata_digest=metadata.digest,
     )

@@ -53,6 +53,8 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
 
 def _note(reports: CorpusReports) -> str:
     measured = reports.integrate.measured
+    if reports.inventory.metadata_warning:
+        return reports.inventory.metadata_warning
     if not reports.extract.outcomes.files:
         return "No file entered the corpus on these days, so there was nothing to do."
     if measured.null["genre"] == measured.tracks:
