@@ -72,13 +72,14 @@ class Metadata:
         Raises
         ------
         CorpusError
-            If there are rows, none of them names a file, and none has a content hash. The message shows some names
-            of both sides.
+            If there are rows and files, no row names a file, and none has a content hash. The message shows some
+            names of both sides.
         """
         known = sorted(paths)
         names = self.rows["file"].tolist()
         found = pd.Series(locate(names, known), index=self.rows.index, dtype=object)
-        if len(names) and found.isna().all() and not self.rows["content_hash"].str.strip().any():
+        is_lost = bool(known) and bool(names) and found.isna().all()
+        if is_lost and not self.rows["content_hash"].str.strip().any():
             raise CorpusError(
                 f"None of the {len(names):,} rows of the metadata table names a file of the music folder. The "
                 f"table has {_some(names)}; the folder has {_some(known)}. Write the column file relative to the "
