@@ -98,10 +98,12 @@ def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyTy
     If the genre is in `tops` (which maps a genre in lower case to its top genre), `genre` is its top genre.
     """
 
+    known = dict(tops)  # a mapping proxy cannot be sent to the workers
+
     @pandas_udf("genres array<string>, top string")  # type: ignore[call-overload, untyped-decorator] # as `_tidy`
     def read(texts: pd.Series) -> pd.DataFrame:
         listed = [genres(text) if text else [] for text in texts]
-        return pd.DataFrame({"genres": listed, "top": [top(text, tops) if text else None for text in texts]})
+        return pd.DataFrame({"genres": listed, "top": [top(text, known) if text else None for text in texts]})
 
     named = rows.withColumn("read", read("genre")).select("*", "read.genres", "read.top").drop("read")
     named = named.withColumn("canonical", sf.coalesce("top", sf.get("genres", sf.lit(0))))
