@@ -97,7 +97,6 @@ def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyTy
 
     If the genre is in `tops` (which maps a genre in lower case to its top genre), `genre` is its top genre.
     """
-
     known = dict(tops)  # a mapping proxy cannot be sent to the workers
 
     @pandas_udf("genres array<string>, top string")  # type: ignore[call-overload, untyped-decorator] # as `_tidy`
