@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from segue.console import PlainColumn, PlainConsole
 from segue.errors import SegueError
 from segue.listens.exports import files, self_hosted
 from segue.listens.exports.lastfm import lastfm as lastfm_lines
@@ -112,7 +112,7 @@ def _import(
     from segue.listens.matching import TrackIndex
     from segue.listens.writer import EventWriter
 
-    settings, console = get_settings(), Console(highlight=False)
+    settings, console = get_settings(), PlainConsole()
     with database() as opened:
         if not Accounts(opened).exists(user_name):
             raise SegueError(f"There is no user {user_name!r}. Create it with `segue users add {user_name}`.")
@@ -123,7 +123,7 @@ def _import(
     done, total = memory.done(key), sum(1 for _ in read(path))
     writer = EventWriter(kafka.config(settings))
     writer.start()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (PlainColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(path.name, total=total, completed=done)
@@ -140,15 +140,14 @@ def _import(
     _report(state, done, console)
 
 
-def _report(state: importing.Imported, done: int, console: Console) -> None:
+def _report(state: importing.Imported, done: int, console: PlainConsole) -> None:
     console.print(f"{state.listens:,} listens sent, of which {state.matched:,} match a track of the corpus.")
     if done:
         console.print(f"{done:,} lines were skipped, because an earlier import has sent them.")
     if state.wrong:
         console.print(f"{state.wrong:,} lines are not plays:")
         for reason, (first, count) in state.reasons.items():
-            console.print(
-                f"  line {first:,}: {reason}", f"({count:,} such lines)" if count > 1 else "", markup=False
-            )
+            more = f" ({count:,} such lines)" if count > 1 else ""
+            console.print(f"  line {first:,}: {reason}{more}")
     if not state.listens and not done:
         raise SegueError("Nothing was sent, because no line of the file is a play.")

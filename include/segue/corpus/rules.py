@@ -20,8 +20,8 @@ from pyspark.sql import functions as sf
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
+from segue.audio.results import MAX_TAG_CHARACTERS
 from segue.corpus.genres import NO_GENRES, genres, top
-from segue.corpus.tags import MAX_CHARACTERS
 from segue.mojibake import repair
 
 Rule = Callable[[DataFrame], DataFrame]
@@ -74,10 +74,14 @@ def normalise_text(rows: DataFrame) -> DataFrame:
 
 
 def choose_source(rows: DataFrame) -> DataFrame:
-    """Take each text from the metadata, or else from the tag. If neither has a title, use the file's name."""
+    """Take each text from the metadata, or else from the tag. If neither has a title, use the file's name.
+
+    Tags that could not be read are noted, since they explain why texts are absent.
+    """
     chosen = rows.withColumns({name: sf.coalesce(f"meta_{name}", f"tag_{name}") for name in TAGGED})
     from_tag = {f"{name}_from_tag": sf.isnull(f"meta_{name}") & sf.isnotnull(name) for name in TAGGED}
     absent = {
+        "tags_unreadable": sf.isnotnull("tag_error"),
         "title_from_file_name": sf.isnull("title"),
         "artist_missing": sf.isnull("artist"),
         "genre_missing": sf.isnull("genre"),
@@ -116,12 +120,15 @@ def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyTy
 
 
 def convert_year(rows: DataFrame) -> DataFrame:
-    """Take the year from the date of the metadata or the tag. Drop years before `FIRST_YEAR` or in the future."""
+    """Take the year from the date of the metadata or the tag. Drop years before `FIRST_YEAR` or in the future.
+
+    A date is ``1999``, ``19990501``, or ``1999`` with anything but a digit after it.
+    """
     year = sf.lit(None).cast("int")
     stated = sf.lit(False)
     for name in ("tag_date", "meta_date"):
         text = sf.trim(name)
-        number = sf.regexp_extract(text, r"^(\d{4})(?!\d)", 1).try_cast("int")
+        number = sf.regexp_extract(text, r"^(\d{4})(?:(?!\d)|\d{4}(?!\d))", 1).try_cast("int")
         is_possible = number.between(FIRST_YEAR, sf.year(sf.current_date()))
         year = sf.when(is_possible, number).otherwise(year)
         stated = stated | ~sf.coalesce(sf.lower(text).isin(*PLACEHOLDERS), sf.lit(True))
@@ -178,7 +185,7 @@ def tidy(text: str) -> str:
     Returns
     -------
     str
-        At most `MAX_CHARACTERS` long, without blanks at its ends.
+        At most `MAX_TAG_CHARACTERS` long, without blanks at its ends.
 
     Examples
     --------
@@ -187,8 +194,8 @@ def tidy(text: str) -> str:
     >>> tidy("['rock', 'pop']"), tidy("[untitled]")
     ('rock; pop', '[untitled]')
     """
-    separated = _NUL.sub("; ", repair(text[: 2 * MAX_CHARACTERS]).strip(" \x00"))
-    plain = _SPACE.sub(" ", unicodedata.normalize("NFC", separated)).strip()[:MAX_CHARACTERS].rstrip()
+    separated = _NUL.sub("; ", repair(text[: 2 * MAX_TAG_CHARACTERS]).strip(" \x00"))
+    plain = _SPACE.sub(" ", unicodedata.normalize("NFC", separated)).strip()[:MAX_TAG_CHARACTERS].rstrip()
     return "; ".join(_values(plain)).strip() if _LIST.fullmatch(plain) else plain
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 4
+from segue.audio.results import TAG_NAMES
+
+SCHEMA_VERSION: Final = 5
 
 PARTITION: Final = "partition_date"
 """The day on which a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
@@ -19,9 +21,8 @@ INVENTORY: Final = f"{FILE}, first_seen timestamp, partition_date date"
 
 AUDIO: Final = "duration_s double, sample_rate int, channels int, decoder string"
 
-TAG_NAMES: Final = ("title", "artist", "album", "genre", "date")
-
-TAGS: Final = ", ".join(f"tag_{name} string" for name in TAG_NAMES)
+TAGS: Final = ", ".join(f"tag_{name} string" for name in (*TAG_NAMES, "error"))
+"""`tag_error` says why the tags of a file cannot be read."""
 
 CONTENT: Final = f"{FILE}, content_hash string, feature_version string"
 

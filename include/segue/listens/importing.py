@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from segue.listens.events import Listen, message, reason
-from segue.listens.exports.lines import Line
+from segue.listens.exports.lines import ImportFileError, Line
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import event_of
 from segue.listens.writer import Record
@@ -73,18 +73,27 @@ class Progress:
     def note(self, key: str, lines: int) -> None:
         """Record how many lines of an import are done."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps({**self._read(), key: lines}, indent=1))
-        new.replace(self._path)
+        self._write({**self._read(), key: lines})
 
     def forget(self, user_name: str) -> None:
         """Delete the progress of all imports of a user."""
         if self._path.exists():
             kept = {key: lines for key, lines in self._read().items() if not key.startswith(f"{user_name}/")}
-            self._path.write_text(json.dumps(kept, indent=1))
+            self._write(kept)
+
+    def _write(self, done: Mapping[str, Any]) -> None:
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(done, indent=1))
+        new.replace(self._path)
 
     def _read(self) -> Mapping[str, Any]:
-        found: dict[str, Any] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        try:
+            found: dict[str, Any] = json.loads(self._path.read_bytes()) if self._path.exists() else {}
+        except ValueError:
+            raise ImportFileError(
+                f"{self._path} is damaged. Delete it: imports then start from their first line, and listens that "
+                "were sent before count once."
+            ) from None
         return found
 
 

@@ -4,6 +4,7 @@ import pytest
 from tests.support.corpus_reports import run
 
 from segue.corpus.outcome import outcome
+from segue.corpus.reports import LeftOut
 from segue.errors import CorpusError
 
 
@@ -38,3 +39,15 @@ def test_says_whose_results_stand_when_nothing_has_changed():
     publish = again.publish.model_copy(update={"unchanged_since": "corpus/manual__1"})
     again = again.model_copy(update={"publish": publish})
     assert "Nothing has changed since corpus/manual__1" in outcome(again, 1.0).note
+
+
+def test_says_what_is_out_of_reach():
+    left_out = LeftOut(unreadable=("B: Permission denied",), unreadable_folders=2, held=30)
+    assert outcome(run(left_out=left_out), 1.0).note == (
+        "2 folders or links cannot be entered (B: Permission denied; …). "
+        "30 known files are out of reach and stay as they are."
+    )
+
+
+def test_counts_the_tracks_whose_tags_cannot_be_read():
+    assert outcome(run(changes={"tags_unreadable": 2}), 1.0).tags_unreadable == 2

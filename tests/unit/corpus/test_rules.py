@@ -7,7 +7,7 @@ import pytest
 from segue.corpus import rules
 
 STRINGS = [f"meta_{name}" for name in (*rules.TEXTS, "duration", "date")]
-STRINGS += [f"tag_{name}" for name in (*rules.TAGGED, "date")]
+STRINGS += [f"tag_{name}" for name in (*rules.TAGGED, "date", "error")]
 SCHEMA = ", ".join(f"{name} string" for name in [*STRINGS, "path"]) + ", duration_s double, changes array<string>"
 
 
@@ -45,7 +45,7 @@ def test_placeholders_become_null(apply):
 
 def test_a_title_of_a_million_characters_is_cut(apply):
     (row,) = apply([rules.normalise_text], {"meta_title": "x" * 10**6})
-    assert len(row["meta_title"]) == rules.MAX_CHARACTERS
+    assert len(row["meta_title"]) == rules.MAX_TAG_CHARACTERS
 
 
 def test_the_metadata_goes_before_the_tag(apply):
@@ -67,6 +67,8 @@ def test_the_metadata_goes_before_the_tag(apply):
         ("0000-00-00", None, None),
         ("May 1901", None, None),
         ("19560", None, None),
+        (None, "19990501", 1999),
+        ("199905011", None, None),
     ],
 )
 def test_the_year_is_that_of_the_first_date_that_can_be(apply, meta, tag, year):
@@ -80,6 +82,11 @@ def test_without_title_the_file_name_serves(apply):
     (row,) = apply([rules.choose_source], {"path": "Réels/01. Drowsy Maggie.mp3"})
     assert row["title"] == "01. Drowsy Maggie"
     assert row["changes"] == ["title_from_file_name", "artist_missing", "genre_missing"]
+
+
+def test_tags_that_cannot_be_read_are_noted(apply):
+    (row,) = apply([rules.choose_source], {"meta_title": "T", "meta_artist": "A", "tag_error": "The tags …"})
+    assert row["changes"] == ["tags_unreadable", "genre_missing"]
 
 
 def test_spellings_of_a_genre_get_one_name(apply):

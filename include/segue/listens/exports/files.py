@@ -13,6 +13,7 @@ from typing import TextIO
 
 from charset_normalizer import from_bytes
 
+from segue.listens.archives import check_sizes
 from segue.listens.exports.lines import ImportFileError
 
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -109,6 +110,7 @@ def _members(path: Path, is_wanted: Callable[[str], bool], what: str) -> Iterato
         names = sorted(filter(is_wanted, archive.namelist()))
         if not names:
             raise ImportFileError(f"{path} contains no {what}, so it is not this export.")
+        check_sizes(path, archive, names)
         for name in names:
             with archive.open(name) as member, io.TextIOWrapper(member, "utf-8-sig", "surrogateescape") as text:
                 yield text
