@@ -41,6 +41,12 @@ class Settings(BaseSettings):
         pattern=r"^([a-z_]+=[^,=]+(,[a-z_]+=[^,=]+)*)?$",
         description="Column names of the table, such as `track_id=id,artist=Artist Name`; default Segue's names.",
     )
+    metadata_min_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Smallest share of the table's rows with a file, or of files with a row, without a warning.",
+    )
     lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 

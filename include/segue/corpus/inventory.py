@@ -16,7 +16,7 @@ from segue.audio.definition import FEATURE_VERSION
 from segue.corpus import gate, sources
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, Listing, digest, file_id, list_audio
-from segue.corpus.metadata import Metadata
+from segue.corpus.metadata import Metadata, misfit
 from segue.corpus.plan import behind
 from segue.corpus.reports import Comparison, InventoryReport, LeftOut
 from segue.corpus.schema import INVENTORY, PARTITION, columns
@@ -62,6 +62,10 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
     with step("Compare with the inventory", tasks):
         comparison = update(lake, listing, metadata, night_of or today, settings)
     _print_left_out(comparison.left_out)
+    counts = (comparison.metadata, comparison.files, comparison.with_metadata)
+    warning = misfit(*counts, settings.metadata_min_share)
+    if warning:
+        print(f"WARNING: {warning}", flush=True)
     late: list[date] = []
     if night_of:
         with step("Find late days", tasks):
@@ -69,7 +73,11 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
         with step("Delete what no version needs", tasks):
             lake.vacuum()
     return InventoryReport(
-        music=str(settings.music_dir), source=str(source), found=comparison, late_days=tuple(late)
+        music=str(settings.music_dir),
+        source=str(source),
+        found=comparison,
+        metadata_warning=warning,
+        late_days=tuple(late),
     )
 
 
@@ -97,15 +105,18 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
 
     Raises
     ------
+    CorpusError
+        If no row of the metadata names a file.
     QualityGateError
         If so many files are gone that a disk is probably away. The inventory is then as before.
     """
     table = lake.table("inventory")
     known = table.toDF()
-    described = metadata.to_spark(lake.spark)
-    # Counting and merging read these rows several times. The checkpoint computes the join only once.
     held = _held(known, listing)
     files = {file.path: file for file in (*listing.files, *held)}.values()
+    located = metadata.located(file.path for file in files)
+    described = located.to_spark(lake.spark)
+    # Counting and merging read these rows several times. The checkpoint computes the join only once.
     rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
     counts = _compare(rows, known, described)
     if counts["gone"]:
@@ -113,7 +124,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
         gate.require_presence(before, counts["new"], _gone_from(rows, known), limits)
     comparison = Comparison(
         **counts,
-        metadata={**metadata.counts, "rows_without_file": len(metadata.rows) - counts["with_metadata"]},
+        metadata={**located.counts, "rows_without_file": len(located.rows) - counts["with_metadata"]},
         files_digest=digest(listing.files),
         metadata_digest=metadata.digest,
         left_out=_left_out(listing, len(held)),

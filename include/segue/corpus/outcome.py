@@ -54,8 +54,9 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
 
 def _note(reports: CorpusReports) -> str:
     measured = reports.integrate.measured
-    if warning := reports.inventory.found.left_out.warning:
-        return warning
+    warnings = (reports.inventory.found.left_out.warning, reports.inventory.metadata_warning)
+    if any(warnings):
+        return " ".join(filter(None, warnings))
     if not reports.extract.outcomes.files:
         return "No file entered the corpus on these days, so there was nothing to do."
     if measured.null["genre"] == measured.tracks:

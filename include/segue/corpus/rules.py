@@ -7,6 +7,7 @@ the metadata with the prefix ``meta_``.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
 from segue.audio.results import MAX_TAG_CHARACTERS
-from segue.corpus.genres import canonical, top
+from segue.corpus.genres import NO_GENRES, genres, top
+from segue.mojibake import repair
 
 Rule = Callable[[DataFrame], DataFrame]
 
@@ -40,6 +42,13 @@ TOLERANCE_SHARE = 0.05
 """Encoders add padding, so small differences are normal. If a stated duration differs by more than both
 tolerances, it is wrong or belongs to another recording."""
 
+_NUL = re.compile(r"\s*\x00+\s*")
+"""Between the values of a tag that has several. Some readers leave it in the text."""
+
+_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_LIST = re.compile(rf"\[ ?(?:(?:{_ITEM.pattern}) ?,? ?)*\]")
+"""A list as Python, numpy and JSON write it: ``['rock', 'pop']``, ``['rock' 'pop']``, ``["rock"]``."""
+
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
 
 
@@ -50,13 +59,13 @@ def note(rows: DataFrame, changes: Mapping[str, Column]) -> DataFrame:
 
 
 def normalise_text(rows: DataFrame) -> DataFrame:
-    """Normalise text to NFC, without control characters or surplus white space; placeholders become null."""
+    """Normalise text as `tidy` does; placeholders become null."""
     names = [f"meta_{name}" for name in TEXTS] + [f"tag_{name}" for name in TAGGED]
     tidied = rows.withColumns({f"tidy_{name}": _tidy(sf.col(name)) for name in names})
     changes, values = {}, {}
     for name in names:
         tidy = sf.col(f"tidy_{name}")
-        is_placeholder = sf.lower(tidy).isin(*PLACEHOLDERS)
+        is_placeholder = sf.lower(tidy).isin(*(NO_GENRES if name.endswith("genre") else PLACEHOLDERS))
         code = name.removeprefix("meta_")
         changes[f"{code}_placeholder"] = (tidy != "") & is_placeholder
         changes[f"{code}_normalised"] = ~is_placeholder & (tidy != sf.col(name))
@@ -88,16 +97,25 @@ def choose_source(rows: DataFrame) -> DataFrame:
 
 
 def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyType({})) -> DataFrame:
-    """Replace each spelling of a genre by one name. If there are several genres, only the first counts.
+    """Replace each spelling of a genre by one name. List all in `genres`; `genre` is the first.
 
-    A genre in `tops` (which maps a genre in lower case to its top genre) becomes its top genre.
+    If the genre is in `tops` (which maps a genre in lower case to its top genre), `genre` is its top genre.
     """
-    genre = sf.col("genre")
-    named = rows.withColumn("top", top(genre, tops))
-    named = named.withColumn("canonical", sf.coalesce("top", canonical(genre)))
-    changes = {"genre_renamed": sf.col("canonical") != genre}
+    known = dict(tops)  # a mapping proxy cannot be sent to the workers
+
+    @pandas_udf("genres array<string>, top string")  # type: ignore[call-overload, untyped-decorator] # as `_tidy`
+    def read(texts: pd.Series) -> pd.DataFrame:
+        listed = [genres(text) if text else [] for text in texts]
+        return pd.DataFrame({"genres": listed, "top": [top(text, known) if text else None for text in texts]})
+
+    named = rows.withColumn("read", read("genre")).select("*", "read.genres", "read.top").drop("read")
+    named = named.withColumn("canonical", sf.coalesce("top", sf.get("genres", sf.lit(0))))
+    changes = {
+        "genre_renamed": sf.col("canonical") != sf.col("genre"),
+        "genre_placeholder": sf.isnull("canonical") & sf.isnotnull("genre"),
+    }
     if tops:
-        changes["genre_not_in_hierarchy"] = sf.isnull("top") & sf.isnotnull("genre")
+        changes["genre_not_in_hierarchy"] = sf.isnull("top") & sf.isnotnull("canonical")
     return note(named, changes).withColumn("genre", sf.col("canonical")).drop("canonical", "top")
 
 
@@ -154,7 +172,11 @@ def _tidy(texts: pd.Series) -> pd.Series:
 
 
 def tidy(text: str) -> str:
-    r"""Normalise one text to NFC; each run of white space and control characters becomes one blank.
+    r"""Normalise one text.
+
+    - Each run of white space and control characters becomes one blank, and letters are composed (NFC).
+    - Several values, in a list or with NUL characters between them, are separated by ``"; "``.
+    - A wrong decoding is undone where that is certain, see `segue.mojibake`.
 
     Parameters
     ----------
@@ -169,5 +191,18 @@ def tidy(text: str) -> str:
     --------
     >>> tidy(" The\u0301\n Reel ")
     'Thé Reel'
+    >>> tidy("['rock', 'pop']"), tidy("[untitled]")
+    ('rock; pop', '[untitled]')
     """
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()[:MAX_TAG_CHARACTERS].rstrip()
+    separated = _NUL.sub("; ", repair(text[: 2 * MAX_TAG_CHARACTERS]).strip(" \x00"))
+    plain = _SPACE.sub(" ", unicodedata.normalize("NFC", separated)).strip()[:MAX_TAG_CHARACTERS].rstrip()
+    return "; ".join(_values(plain)).strip() if _LIST.fullmatch(plain) else plain
+
+
+def _values(listed: str) -> list[str]:
+    """Return the values of a text that matches `_LIST`."""
+    try:
+        values = json.loads(listed)
+    except ValueError:
+        return [re.sub(r"\\(.)", r"\1", item[1:-1]) for item in _ITEM.findall(listed)]
+    return list(map(str, values))

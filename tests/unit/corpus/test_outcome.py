@@ -28,6 +28,12 @@ def test_says_that_no_track_has_a_genre():
     assert "Tag the files" in outcome(run(without_genre=2), 1.0).note
 
 
+def test_says_that_the_metadata_fit_badly():
+    reports = run()
+    inventory = reports.inventory.model_copy(update={"metadata_warning": "Only 1 of 9 files"})
+    assert outcome(reports.model_copy(update={"inventory": inventory}), 1.0).note == "Only 1 of 9 files"
+
+
 def test_says_whose_results_stand_when_nothing_has_changed():
     again = run()
     publish = again.publish.model_copy(update={"unchanged_since": "corpus/manual__1"})

@@ -99,7 +99,10 @@ def test_spellings_of_a_genre_get_one_name(apply):
         "GERMAN folk Song": "German Folk Song",
         "Reel": "Reel",
         "汉族民歌": "汉族民歌",
-        "/": "/",
+        "rock\\\\pop": "Rock",
+        "Jazz • Folk": "Jazz",
+        "(17)": "Rock",
+        "Unknown Genre; Reel": "Reel",
         None: None,
     }
     cases = [{"meta_genre": genre, "meta_title": "t", "meta_artist": "a"} for genre in expected]
@@ -107,6 +110,22 @@ def test_spellings_of_a_genre_get_one_name(apply):
     assert {row["meta_genre"]: row["genre"] for row in rows} == expected
     for row in rows:
         assert ("genre_renamed" in row["changes"]) == (row["meta_genre"] != row["genre"])
+
+
+def test_all_genres_are_kept_and_the_first_is_the_genre(apply):
+    expected = {"rock; Hip-Hop/Rap, POP": ["Rock", "Hip-Hop", "Pop"], "/": [], None: []}
+    rows = apply([rules.choose_source, rules.canonicalise_genre], *({"tag_genre": genre} for genre in expected))
+    assert {row["tag_genre"]: row["genres"] for row in rows} == expected
+    assert [row["genre"] for row in rows] == ["Rock", None, None]
+    assert "genre_placeholder" in rows[1]["changes"]
+
+
+def test_a_genre_that_says_nothing_gives_way_to_the_tag(apply):
+    (row,) = apply(
+        [rules.normalise_text, rules.choose_source], {"meta_genre": "Unknown Genre", "tag_genre": "Jig"}
+    )
+    assert row["genre"] == "Jig"
+    assert row["changes"][:1] == ["genre_placeholder"]
 
 
 def test_a_genre_becomes_its_top_genre_where_the_hierarchy_has_it(apply):

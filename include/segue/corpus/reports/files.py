@@ -95,6 +95,8 @@ class InventoryReport(Report):
     music, source : str
         Where the files are, and where their metadata come from.
     found : Comparison
+    metadata_warning : str
+        Says that the metadata fit the files badly, if they do.
     late_days : tuple of date
         Earlier days that the nightly run processes again.
     """
@@ -104,6 +106,7 @@ class InventoryReport(Report):
     music: str
     source: str
     found: Comparison
+    metadata_warning: str = ""
     late_days: tuple[date, ...]
 
     @classmethod
