@@ -115,7 +115,7 @@ def test_history_is_imported_once_and_can_be_forgotten(
     nothing.write_text("a,b,c,01 Jan 1970 00:00\n")
     for _ in range(2):
         refused = run("import", "lastfm", str(nothing), "--user", "bert")
-        assert (refused.exit_code, "Nothing was sent" in str(refused.exception)) == (1, True)
+        assert (refused.exit_code, "Nothing was sent" in refused.output) == (1, True)
     imported = run("import", "lastfm", str(export), "--user", "bert")
     assert "1,200 listens sent" in imported.output
     assert "0 listens sent" in run("import", "lastfm", str(export), "--user", "bert").output
