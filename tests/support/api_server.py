@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -18,32 +19,37 @@ from segue.settings import Settings
 from segue.stack import ports
 
 
-class serving:  # noqa: N801 - read as a statement: with serving(settings) as url
-    """Run the API in a thread."""
+@contextmanager
+def in_thread(config: uvicorn.Config) -> Iterator[None]:
+    """Run a server in a thread."""
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: running.started)
+        yield
+    finally:
+        running.should_exit = True
+        thread.join()
 
-    def __init__(self, settings: Settings, *, healthy: bool = True) -> None:
-        self._server = uvicorn.Server(server.config(create_app(settings), settings))
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._url = f"http://127.0.0.1:{settings.api_port}"
-        self._wait_for = 200 if healthy else 503
 
-    def __enter__(self) -> str:
-        self._thread.start()
-        eventually(lambda: self._health() == self._wait_for)
-        return self._url
+@contextmanager
+def serving(settings: Settings, *, healthy: bool = True) -> Iterator[str]:
+    """Run the API in a thread; yield its address."""
+    url, wait_for = f"http://127.0.0.1:{settings.api_port}", 200 if healthy else 503
 
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-    def _health(self) -> int:
+    def answers() -> bool:
         try:
-            health = httpx.get(f"{self._url}/health", timeout=20)
+            health = httpx.get(f"{url}/health", timeout=20)
         except httpx.TransportError:
-            return 0
-        if self._wait_for == 200 and not health.json()["parts"]["catalogue"]["tracks"]:
-            return 0
-        return health.status_code
+            return False
+        if healthy and not health.json()["parts"]["catalogue"]["tracks"]:
+            return False
+        return health.status_code == wait_for
+
+    with in_thread(server.config(create_app(settings), settings)):
+        eventually(answers)
+        yield url
 
 
 def eventually(holds: Callable[[], Any], timeout_s: float = 60) -> Any:

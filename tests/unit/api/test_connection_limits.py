@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from tests.support.api_server import in_thread
 
 from segue.api import connection_limits, http_protocol, server
 from segue.settings import Settings
@@ -39,14 +38,8 @@ def served(**settings: Any) -> Iterator[int]:
     port = ports.find_free(1)[0]
     config = server.config(app, Settings(api_port=port, **settings))
     config.lifespan = "off"
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield port
-    running.should_exit = True
-    thread.join()
+    with in_thread(config):
+        yield port
 
 
 @pytest.fixture

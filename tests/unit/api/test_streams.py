@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request
+from tests.support.api_server import in_thread
 
 from segue.api import access, errors, recommendations, server
 from segue.settings import Settings
@@ -49,15 +49,9 @@ def url(app: FastAPI) -> Iterator[str]:
     port = ports.find_free(1)[0]
     config = server.config(app, Settings(api_port=port))
     config.lifespan = "off"
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    app.state.context.stopping.set()
-    running.should_exit = True
-    thread.join()
+    with in_thread(config):
+        yield f"http://127.0.0.1:{port}"
+        app.state.context.stopping.set()
 
 
 def ended(app: FastAPI) -> bool:
