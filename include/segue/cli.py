@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from segue import private
 from segue.commands import dlq, evaluate, importing, models, stack, train, users
 from segue.commands.demo import demo
 from segue.commands.extract import extract
@@ -62,7 +64,8 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Parse the options of all commands."""
+    """Parse the options of all commands. Let nobody else read the files that they write."""
+    os.umask(private.UMASK)
 
 
 for command in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segue import private
 from segue.connections import for_airflow
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import secrets, spark_conf
@@ -72,6 +73,9 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "base_log_folder": home / "logs",
             "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
             "colored_console_log": False,
+            # By default, every user may read the logs.
+            "file_task_handler_new_folder_permissions": f"{0o777 & ~private.UMASK:#o}",
+            "file_task_handler_new_file_permissions": f"{0o666 & ~private.UMASK:#o}",
             "namespace_levels": "http.access=warning kafka=critical",
         },
         "dag_processor": {

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from segue import locks
+from segue import locks, private
 from segue.connections import mongo
 from segue.errors import StackError
 from segue.settings import Settings, read_settings
@@ -93,7 +93,9 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
         If Java is missing or too old.
     """
     prerequisites.check_java()
-    with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
+    busy = BUSY.format(home=settings.home)
+    with private.umask(), locks.exclusive(settings.home / ".lock", busy=busy):
+        private.close(settings.state_dir, spare=settings.state_dir / "music")
         for folder in jars.fetch(settings):
             say(f"Fetched the jars of {folder}.")
         for other in sorted(processes.state_dirs(settings.home) - {settings.state_dir}):
@@ -211,8 +213,4 @@ def _saved(state_dir: Path) -> Path:
 
 
 def _save(settings: Settings) -> None:
-    saved = _saved(settings.state_dir)
-    saved.parent.mkdir(parents=True, exist_ok=True)
-    new = saved.with_suffix(".new")
-    new.write_text(settings.model_dump_json(indent=2, exclude={"kafka_sasl_password"}))
-    new.replace(saved)
+    private.write(_saved(settings.state_dir), settings.model_dump_json(indent=2, exclude={"kafka_sasl_password"}))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from segue import private
 from segue.stack import processes
 
 
@@ -46,10 +47,7 @@ class PidFile:
     def write(cls, path: Path, pid: int, fingerprint: str) -> None:
         """Write the record of the process `pid` atomically."""
         record = cls(pid, psutil.Process(pid).create_time(), fingerprint, birth(pid))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(".new")
-        new.write_text(json.dumps(asdict(record)))
-        new.replace(path)
+        private.write(path, json.dumps(asdict(record)))
 
     def process(self) -> psutil.Process | None:
         """Return the process if it still lives."""

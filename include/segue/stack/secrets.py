@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from segue import private
 from segue.errors import StackError
 from segue.settings import Settings
 
@@ -43,7 +43,7 @@ def load(settings: Settings) -> Secrets:
             api_secret_key=secrets.token_urlsafe(32),
             fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         )
-        _write(file, asdict(made))
+        private.write(file, json.dumps(asdict(made)))
     try:
         return Secrets(**json.loads(file.read_bytes()))
     except (ValueError, TypeError):
@@ -58,7 +58,7 @@ def passwords_file(settings: Settings) -> Path:
     """Return the passwords file of Airflow's simple auth manager. It is written if it is missing or damaged."""
     file = settings.state_dir / "airflow" / PASSWORDS
     if not _is_json(file):
-        _write(file, {USERNAME: load(settings).password})
+        private.write(file, json.dumps({USERNAME: load(settings).password}))
     return file
 
 
@@ -68,12 +68,3 @@ def _is_json(file: Path) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     return True
-
-
-def _write(file: Path, content: dict[str, str]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        json.dump(content, stream)
-    new.replace(file)

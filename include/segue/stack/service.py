@@ -15,6 +15,7 @@ from threading import Event
 
 import psutil
 
+from segue import private
 from segue.errors import StackError
 from segue.patience import Patience
 from segue.stack import processes
@@ -125,6 +126,7 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=private.UMASK,
             )
         _started.append(child)
         PidFile.write(pid_file(self.state_dir, self.name), child.pid, self._fingerprint)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
+from segue import private
 from segue.connections import mongo
 from segue.settings import Settings
 from segue.stack import jars
@@ -35,6 +35,11 @@ DRIVER_JVM = (
 PARTITIONERS = "com.mongodb.spark.sql.connector.read.partitioner"
 ONE_PARTITION = f"{PARTITIONERS}.SinglePartitionPartitioner"
 BY_SAMPLE = f"{PARTITIONERS}.SamplePartitioner"
+
+_PRIVATE = {
+    # Hadoop sets the modes of local files itself. A lake outside of the home may be shared with other users.
+    "spark.hadoop.fs.permissions.umask-mode": f"{private.UMASK:03o}",
+}
 
 LOG4J2 = """\
 # Warnings and errors only, so that the job's own lines stand out in a task's log.
@@ -76,10 +81,9 @@ def write(settings: Settings) -> Path:
         The folder, for SPARK_CONF_DIR. Each call writes it again. Its content depends only on `settings`.
     """
     folder = _folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{key} {value}" for key, value in properties(settings).items()]
-    _replace(folder / "spark-defaults.conf", "\n".join(lines) + "\n")
-    _replace(folder / "log4j2.properties", LOG4J2)
+    private.write(folder / "spark-defaults.conf", "\n".join(lines) + "\n")
+    private.write(folder / "log4j2.properties", LOG4J2)
     return folder
 
 
@@ -118,6 +122,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.mongodb.read.database": settings.mongo_database,
         "spark.mongodb.write.connection.uri": mongo.limited(settings.mongo),
         "spark.mongodb.write.database": settings.mongo_database,
+        **(_PRIVATE if settings.lake is None else {}),
     }
 
 
@@ -146,10 +151,3 @@ def _scratch(settings: Settings) -> Path:
 
 def _folder(settings: Settings) -> Path:
     return settings.state_dir / "spark" / "conf"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Replace a file atomically, because a job may be reading it."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_text(text)
-    new.replace(path)

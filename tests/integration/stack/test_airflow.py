@@ -6,6 +6,7 @@ import ipaddress
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
 from segue.runs import reports, summaries
 from segue.runs.conclusion import MissedDeadline
-from segue.stack import lifecycle, processes, secrets
+from segue.stack import lifecycle, processes, secrets, spark_conf
 from segue.stack.airflow import COMMANDS
 from segue.stack.service import State
 
@@ -62,6 +63,23 @@ def test_nothing_listens_beyond_loopback(settings, services):
     for address in listening:
         ip = ipaddress.ip_address(address.ip)
         assert (getattr(ip, "ipv4_mapped", None) or ip).is_loopback, address
+
+
+def test_nobody_else_can_read_the_state_and_no_password_is_shown(settings, services):
+    state, passwords = settings.state_dir, asdict(secrets.load(settings)).values()
+    of_the_stack = {service.data for service in services.values()} | {
+        *(state / name for name in ("logs", "run", "settings.json")),
+        spark_conf.write(settings),
+    }
+    found = [path for each in of_the_stack for path in (each, *each.rglob("*")) if not path.is_symlink()]
+    modes = {path: path.stat().st_mode for path in (state, *found) if path.exists()}
+    assert len(modes) > 100
+    assert not [f"{path}: {mode:o}" for path, mode in modes.items() if mode & 0o077]
+
+    shown = [" ".join(process.cmdline()) for process in processes.of(state)]
+    shown += [path.read_text(errors="replace") for path in modes if path.suffix == ".log"]
+    assert len(shown) > 2 * len(services)
+    assert not [text for text in shown if any(password in text for password in passwords)]
 
 
 def test_no_login_no_answer(stack):
