@@ -1,10 +1,13 @@
 # The commands for newcomers and CI. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check browser full-short lock
+.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check audit sbom browser \
+	full-short lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
-EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-annotate --no-header
+EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-annotate --no-header
+# Of the image `mlflow`. uv.lock has a part of mlflow only, so this file is a lock of its own.
+MLFLOW_SERVER = docker/mlflow-requirements.txt
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +55,14 @@ check: setup-dev ## Run the static checks
 	.venv/bin/lint-imports
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(EXPORT) | diff - requirements.txt || { echo "requirements.txt differs from uv.lock: run \`make lock\`." >&2; exit 1; }
+	@scripts/audit.sh || true # what was published today is no fault of this change
+
+audit: setup-dev ## Look for known vulnerabilities of the Python packages (needs Internet)
+	@scripts/audit.sh
+
+sbom: setup-dev ## Write sbom.json, which lists all Python packages and jars with their hashes (CycloneDX)
+	@$(UV) export --quiet --preview-features sbom-export --frozen --no-dev --extra embedded --format cyclonedx1.5 \
+		| .venv/bin/python scripts/sbom.py > sbom.json
 
 browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chromium
 	.venv/bin/pytest tests/browser
@@ -60,6 +71,8 @@ full-short: setup-dev ## Run the whole chain on a small corpus and check its cou
 	.venv/bin/python benchmarks/full.py --tracks 600 --clip-seconds 3 --pieces 64 --trials 2 --every 2 \
 		--only corpus listens lake genre_model recommender retraining live again
 
-lock: setup-dev ## Update uv.lock and requirements.txt from pyproject.toml
+lock: setup-dev ## Update uv.lock and the requirements of the images from pyproject.toml
 	@$(UV) lock
 	@$(EXPORT) > requirements.txt
+	@sed -n 's/.*"mlflow-skinny\(==[^"]*\)".*/mlflow\1/p' pyproject.toml | $(UV) pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --output-file $(MLFLOW_SERVER) -

@@ -93,7 +93,7 @@ def test_reading_a_score_writes_nothing_outside(scores: dict[str, list[Score]]) 
     before = {path.name for path in Path("/tmp").glob("music21*")}  # noqa: S108 - where music21 keeps its cache
     for genre in ("Chorale", "Mass", "Reel"):
         read_notes(corpus_dir(), scores[genre][5])
-    assert {path.name for path in Path("/tmp").glob("music21*")} == before  # noqa: S108
+    assert {path.name for path in Path("/tmp").glob("music21*")} == before  # noqa: S108 - as above
 
 
 def test_the_mp3_has_the_duration_of_the_samples(font: Path) -> None:
