@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from segue.cli import app
 from segue.settings import PROJECT_DIR, Settings
 
-PAGES = sorted([*(PROJECT_DIR / "docs").glob("*.md"), PROJECT_DIR / "README.md", PROJECT_DIR / "CONTRIBUTING.md"])
+PAGES = sorted([*(PROJECT_DIR / "docs").glob("*.md"), *PROJECT_DIR.glob("*.md")])
 ROOMS = ("dags", "plugins", "spark_jobs", "include", "benchmarks", "scripts", "docs", "docker", "tests")
 SOURCES = sorted(
     path for room in ("dags", "plugins", "spark_jobs", "include") for path in (PROJECT_DIR / room).rglob("*.py")
