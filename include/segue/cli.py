@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from segue import private
 from segue.commands import dlq, evaluate, importing, models, stack, train, users
 from segue.commands.demo import demo
+from segue.commands.doctor import doctor
 from segue.commands.extract import extract
 from segue.commands.live import live
 from segue.commands.recommend import recommend
@@ -70,6 +71,7 @@ def main(
 
 for command in (
     demo,
+    doctor,
     extract,
     live,
     recommend,

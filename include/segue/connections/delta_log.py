@@ -8,16 +8,57 @@ from __future__ import annotations
 
 import json
 import re
-import struct
-import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from segue.connections import hadoop_checksums
 from segue.errors import LakeError
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*parquet")
-_HEADER = b"crc\0"
+
+
+@dataclass(frozen=True)
+class DamagedCommit:
+    """A commit that was cut short.
+
+    Parameters
+    ----------
+    file
+        ``NUMBER.json`` in the log of its table.
+    is_newest
+        Whether no commit builds on it.
+    """
+
+    file: Path
+    is_newest: bool
+
+    @property
+    def files(self) -> list[Path]:
+        """The file of the commit, and those with its checksums."""
+        folder, number = self.file.parent, self.file.stem
+        return sorted([*folder.glob(f"{number}*"), *folder.glob(f".{number}*")])
+
+    @property
+    def dag(self) -> str:
+        """The DAG that writes the table."""
+        return "listens" if self.file.parent.parent.name == "listens" else "corpus"
+
+    def __str__(self) -> str:
+        """Say what happened and what to do."""
+        table = self.file.parent.parent
+        if self.is_newest:
+            return (
+                f"The newest commit of the table {table} is damaged: {self.file.name} was cut short. Run "
+                "`segue down`, `segue doctor --repair`, which moves its files away, and `segue up`. "
+                f"Then run the DAG `{self.dag}`, which writes the rows of this commit again."
+            )
+        return (
+            f"A commit of the table {table} is damaged: {self.file} was cut short, and later commits build on it. "
+            f"Restore it from a backup. Without one, move {table} away and let the DAG `{self.dag}` write the "
+            "table again: its page in Airflow says how."
+        )
 
 
 def check(lake: str) -> None:
@@ -33,11 +74,24 @@ def check(lake: str) -> None:
     LakeError
         If a commit is damaged.
     """
+    for commit in damaged(lake):
+        raise LakeError(str(commit))
+
+
+def damaged(lake: str) -> Iterator[DamagedCommit]:
+    """Yield the newest damaged commit of each table that has one.
+
+    Parameters
+    ----------
+    lake : str
+        As for `check`.
+    """
     for log in [] if "://" in lake else sorted(Path(lake).glob("*/_delta_log")):
         commits = list(_commits(log))
-        for commit in commits:
+        for commit in reversed(commits):
             if not _is_whole(commit):
-                raise LakeError(_sentence(commit, newest=commit == commits[-1]))
+                yield DamagedCommit(commit, commit == commits[-1])
+                break
 
 
 def _commits(log: Path) -> Iterator[Path]:
@@ -57,31 +111,4 @@ def _is_whole(commit: Path) -> bool:
         actions = [json.loads(line) for line in content.splitlines()]
     except ValueError:
         return False
-    return bool(actions) and content.endswith(b"\n") and _has_its_checksums(commit, content)
-
-
-def _has_its_checksums(file: Path, content: bytes) -> bool:
-    """Return whether the blocks of a file have the checksums that Hadoop has noted, if it has noted any."""
-    beside = file.with_name(f".{file.name}.crc")
-    noted = beside.read_bytes() if beside.exists() else b""
-    if not noted.startswith(_HEADER):
-        return True
-    [size] = struct.unpack_from(">i", noted, len(_HEADER))
-    blocks = (content[start : start + size] for start in range(0, len(content), size))
-    return noted[len(_HEADER) + 4 :] == b"".join(struct.pack(">I", zlib.crc32(block)) for block in blocks)
-
-
-def _sentence(commit: Path, *, newest: bool) -> str:
-    table, number = commit.parent.parent, commit.stem
-    dag = "listens" if table.name == "listens" else "corpus"
-    if newest:
-        return (
-            f"The newest commit of the table {table} is damaged: {commit.name} was cut short. Move the files of "
-            f"this commit away (mkdir DAMAGED; mv {commit.parent}/{{,.}}{number}* DAMAGED), and run the DAG "
-            f"`{dag}` again: it writes the rows of this commit again."
-        )
-    return (
-        f"A commit of the table {table} is damaged: {commit} was cut short, and later commits build on it. "
-        f"Restore it from a backup. Without one, move {table} away and let the DAG `{dag}` write the table "
-        "again: its page in Airflow says how."
-    )
+    return bool(actions) and content.endswith(b"\n") and hadoop_checksums.match(commit)

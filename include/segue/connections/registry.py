@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
+from segue.connections import sqlite_files
 from segue.errors import ModelError, ServiceUnavailableError
 from segue.locks import exclusive
 from segue.settings import Settings
@@ -108,11 +109,12 @@ class Version:
             ) from error
 
 
-def _damaged(file: Path, why: str) -> ModelError:
+def damaged(file: Path, why: str) -> ModelError:
+    """Return the error of a registry whose database is damaged."""
     return ModelError(
-        f"MLflow's database {file} is damaged: {why}. Restore it from a backup. Without one, stop the stack with "
-        "`segue down`, move the file away, and run `segue up` and the DAGs `recommender` and `genre_model`, which "
-        "train new models. Until then the recommendations stay as they are."
+        f"MLflow's database {file} is damaged: {why}. Restore it from a backup. Without one, run `segue down`, "
+        "`segue doctor --repair` and `segue up`. This restores the copy that Segue made when the last model was "
+        "promoted. Until then the recommendations stay as they are."
     )
 
 
@@ -150,17 +152,17 @@ class Registry:
             self._artifacts = (folder / "artifacts").as_uri()
         self._lock = folder / "lock"
         # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
+        self._file = file = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else None
         with self._alone():
-            file = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else None
             if file and file.is_file() and not file.stat().st_size:  # MLflow would begin anew in it
-                raise _damaged(file, "it is empty")
+                raise damaged(file, "it is empty")
             try:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self._client.search_registered_models(max_results=1)
             except DatabaseError as error:
                 if file is None or type(error.orig) is not sqlite3.DatabaseError:
                     raise
-                raise _damaged(file, str(error.orig)) from error
+                raise damaged(file, str(error.orig)) from error
             except MlflowException as error:
                 where = make_url(uri).render_as_string(hide_password=True)
                 said = str(error).partition("\n")[0].replace(uri, where)
@@ -304,14 +306,18 @@ class Registry:
             champion = self.champion(name)
             if champion is None:
                 raise ModelError(f"There is no champion of {name!r} to roll back.")
-            before = self._client.get_registered_model(name).tags.get(_replaced(champion))
-            if before is None:
+            version = self.replaced(champion)
+            if version is None:
                 raise ModelError(
                     f"{champion} replaced no version that is still stored, so there is nothing to go back to."
                 )
-            version = self.version(name, int(before))
             self._serve(version)
             return version
+
+    def replaced(self, champion: Version) -> Version | None:
+        """Return the version that a champion replaced; None if it replaced none that is still stored."""
+        before = self._client.get_registered_model(champion.name).tags.get(_replaced(champion))
+        return None if before is None else self.version(champion.name, int(before))
 
     def prune(self, name: str, spare: Callable[[Version], bool] = lambda _: False, *, keep: int = KEPT) -> None:
         """Delete old versions of a model and their files, but not the champion.
@@ -342,6 +348,7 @@ class Registry:
             for tag, before in replaced.items():
                 if tag.startswith(_REPLACED) and not {before, tag.removeprefix(_REPLACED)} <= left:
                     self._client.delete_registered_model_tag(name, tag)
+            self._copy()
 
     def _alone(self) -> AbstractContextManager[None]:
         """Keep other processes from changing this registry's files meanwhile. A server needs no such lock."""
@@ -354,6 +361,12 @@ class Registry:
 
     def _serve(self, version: Version) -> None:
         self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
+        self._copy()
+
+    def _copy(self) -> None:
+        """Keep a copy of MLflow's database, for a repair. A server looks after its own."""
+        if self._file and self._file.is_file():
+            sqlite_files.copy(self._file)
 
     def _versions(self, name: str) -> list[Version]:
         found = _pages(partial(self._client.search_model_versions, f"name = '{name}'"))

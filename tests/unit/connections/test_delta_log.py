@@ -39,9 +39,13 @@ def test_a_cut_commit_gives_one_sentence_with_a_remedy_that_works(log: Path, siz
     check(log)
     newest = log / f"{2:020}.json"
     newest.write_bytes(newest.read_bytes()[:size])
-    with pytest.raises(LakeError, match=r"listens is damaged: 0{19}2\.json was cut.*mv .*DAG `listens` again"):
+    with pytest.raises(
+        LakeError, match=r"listens is damaged: 0{19}2\.json was cut.*segue doctor --repair.*DAG `listens`"
+    ):
         check(log)
-    for file in [*log.glob(f"{2:020}*"), *log.glob(f".{2:020}*")]:  # what the shell makes of {,.}…*
+    [commit] = delta_log.damaged(str(log.parent.parent))
+    assert {file.name for file in commit.files} == {newest.name, f".{newest.name}.crc"}
+    for file in commit.files:
         file.unlink()
     check(log)
 

@@ -269,5 +269,5 @@ def test_a_cut_database_of_mlflow_gives_one_sentence_with_the_remedy(tmp_path, s
     run = [sys.executable, "-c", DAMAGED, str(tmp_path)]
     said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert f"{file} is damaged: " in said
-    assert "move the file away" in said
+    assert "`segue doctor --repair`" in said
     assert len(said.splitlines()) == 1

@@ -1,0 +1,41 @@
+"""``segue doctor``: find damaged files, and repair them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from segue.console import PlainConsole
+from segue.settings import get_settings
+
+
+def doctor(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair what can be repaired. The stack must be stopped.")
+    ] = False,
+) -> None:
+    """Look for files that a full disk or a loss of power has cut short, and say what to do.
+
+    It examines settings, secrets, the databases of Airflow and MLflow, the newest commits of the lake, and the
+    models that serve. It exits with 1 if something is damaged and was not repaired.
+    """
+    from segue.stack import doctor
+
+    settings, console = get_settings(), PlainConsole()
+
+    def say(sentence: str) -> None:
+        console.print(sentence, soft_wrap=True)
+
+    if repair:
+        whole = doctor.repair(settings, say)
+    else:
+        found = list(doctor.examine(settings))
+        for finding in found:
+            say(finding.sentence)
+        if any(finding.repair for finding in found):
+            say("`segue down` and `segue doctor --repair` repair what can be repaired.")
+        whole = not found
+    if not whole:
+        raise typer.Exit(1)
+    say("Everything that was examined is whole.")
