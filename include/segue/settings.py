@@ -51,6 +51,14 @@ class Settings(BaseSettings):
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 
     airflow_port: int = Field(18080, ge=1, le=65535, description="Port of the Airflow UI and REST API.")
+    airflow_database: str | None = Field(
+        None, description="Airflow's database, an SQLAlchemy URL; default SQLite in the state folder."
+    )
+    airflow_keep_days: int = Field(
+        90,
+        ge=14,
+        description="Days for which Airflow keeps runs and their logs; the DAG maintenance deletes older ones.",
+    )
     kafka_port: int = Field(19092, ge=1, le=65535, description="Port of the embedded Kafka broker.")
     kafka_controller_port: int = Field(19093, ge=1, le=65535, description="Port of the embedded KRaft controller.")
     mongo_port: int = Field(27117, ge=1, le=65535, description="Port of the embedded document server.")
@@ -253,6 +261,11 @@ class Settings(BaseSettings):
         waits = "serverMonitoringMode=poll&connectTimeoutMS=120000&socketTimeoutMS=300000"
         options = f"directConnection=true&w=majority&journal=true&{waits}"
         return self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?{options}"
+
+    @property
+    def airflow_uri(self) -> str:
+        """Airflow's database."""
+        return self.airflow_database or f"sqlite:///{self.state_dir / 'airflow' / 'airflow.db'}?timeout=30"
 
     @property
     def mlflow_uri(self) -> str:

@@ -91,8 +91,8 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 def _migrate(settings: Settings) -> None:
     """Create the metadata database, or upgrade the one of an older Airflow."""
     home = settings.state_dir / "airflow"
-    database, done = home / "airflow.db", home / "migrated"
-    if database.exists() and done.exists() and done.read_text() == version("apache-airflow-core"):
+    database, done, is_ours = home / "airflow.db", home / "migrated", settings.airflow_database is None
+    if is_ours and database.exists() and done.exists() and done.read_text() == version("apache-airflow-core"):
         return
     log = settings.state_dir / "logs" / "airflow-migration.log"
     for folder in (home, log.parent):
@@ -108,8 +108,9 @@ def _migrate(settings: Settings) -> None:
         )
     if answer.returncode != 0:
         raise StackError(f"Airflow cannot prepare its database. The log is {log}.")
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")  # stored in the file; readers do not wait for the writer
+    if is_ours:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")  # stored in the file; readers do not wait for the writer
     done.write_text(version("apache-airflow-core"))
 
 

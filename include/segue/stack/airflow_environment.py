@@ -68,7 +68,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
         },
         "api_auth": {"jwt_secret": made.jwt_secret},
         "execution_api": {"jwt_expiration_time": TOKEN_LIFETIME_S},
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=30"},
+        "database": {"sql_alchemy_conn": settings.airflow_uri},
         "logging": {
             "base_log_folder": home / "logs",
             "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",

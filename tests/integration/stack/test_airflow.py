@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -15,7 +16,7 @@ import jwt
 import psutil
 import pytest
 
-from segue.demo.airflow_api import AirflowApi
+from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import wait_for_dags
 from segue.runs import reports, summaries
 from segue.runs.conclusion import MissedDeadline
@@ -31,6 +32,9 @@ BODY = "<h1>Promoted: Björk</h1>"
 
 LATE_S = 120
 """Within which scheduler and triggerer note a missed deadline; it takes about ten."""
+
+MAINTENANCE_S = 240
+"""Within which a run of the DAG `maintenance` ends."""
 
 
 @pytest.fixture
@@ -201,3 +205,37 @@ def test_the_stack_comes_back_when_every_process_was_killed_at_once(settings, se
     lifecycle.up(settings)
     assert {service.state() for service in services.values()} == {State.HEALTHY}
     assert airflow.get("/api/v2/pools/spark").status_code == 200
+
+
+def in_database(settings, statement, *values):
+    file = settings.state_dir / "airflow" / "airflow.db"
+    with closing(sqlite3.connect(file, timeout=30)) as database, database:
+        return database.execute(statement, values).fetchall()
+
+
+def test_old_runs_and_logs_are_deleted_but_not_a_run_that_has_not_finished(settings, stack, airflow):
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        wait_for_dags(api, {"maintenance", "genre_model", "recommender"})
+        # Both DAGs are paused.
+        states = {api.trigger("genre_model", {}): "success", api.trigger("recommender", {}): "running"}
+        [finished, waiting] = states
+        for run, state in states.items():
+            aged = "UPDATE dag_run SET state = ?, start_date = '2026-01-01 00:00:00.000000' WHERE run_id = ?"
+            in_database(settings, aged, state, run)
+        log = (
+            settings.state_dir / "airflow" / "logs" / "dag_id=genre_model" / f"run_id={finished}" / "attempt=1.log"
+        )
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        os.utime(log, (0, 0))
+
+        run = api.trigger("maintenance", {"keep_days": 30})
+        give_up = time.monotonic() + MAINTENANCE_S
+        while (state := api.run_state("maintenance", run)) not in FINISHED:
+            assert time.monotonic() < give_up, state
+            time.sleep(1)
+    assert state == "success"
+    left = {each for [each] in in_database(settings, "SELECT run_id FROM dag_run")}
+    assert (finished in left, waiting in left, run in left) == (False, True, True)
+    assert not log.parent.exists()
+    assert airflow.delete(f"/api/v2/dags/recommender/dagRuns/{waiting}").status_code == 204

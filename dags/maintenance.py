@@ -1,0 +1,81 @@
+"""Delete what Airflow keeps of old runs.
+
+**What.** Airflow keeps every run, with the state of its tasks and a log file for each attempt. *clean_database*
+deletes the rows of old runs with `airflow db clean`, which keeps the last run of each DAG. A DAG is left alone as
+long as one of its old runs has not finished. *remove_logs* deletes the log files of tasks and of the DAG processor
+that are as old.
+
+**When.** Every Sunday at 04:00 (UTC). It is the only DAG that is not paused at first.
+
+**Inputs.** `SEGUE_AIRFLOW_KEEP_DAYS`: days for which Airflow keeps runs and logs, 90 by default. The form can set
+another number for one run.
+
+**Outputs.** None. Segue's own reports of runs stay in MongoDB. Documents, lake and models are not touched. A
+backfill of *missing* days regards a day whose run was deleted as missing.
+
+**When it fails.** The last line of the failed task's log says what and why. Nothing was lost; clear the task.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import CronTriggerTimetable, Param, dag, task
+
+from segue.settings import get_settings
+from segue_tasks import RETRIES, RETRY_DELAY, TIME_LIMIT, refusals_fail_at_once
+
+PARAMS = {
+    "keep_days": Param(
+        get_settings().airflow_keep_days,
+        type="integer",
+        minimum=1,
+        title="Days to keep",
+        description="Runs that started earlier, and logs that were written earlier, are deleted.",
+    ),
+}
+KEEP_DAYS = "{{ params.keep_days }}"
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC", run_immediately=timedelta(0)),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    params=PARAMS,
+    tags=["segue", "maintenance"],
+    doc_md=__doc__,
+)
+def maintenance() -> None:
+    """Wire the tasks."""
+    clean_database(KEEP_DAYS) >> remove_logs(KEEP_DAYS)
+
+
+@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+def clean_database(keep_days: str) -> None:
+    """Delete old rows of Airflow's database."""
+    from segue.stack import upkeep
+
+    with refusals_fail_at_once():
+        upkeep.clean_database(get_settings(), _days_ago(keep_days))
+
+
+@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+def remove_logs(keep_days: str) -> None:
+    """Delete old log files, and print how many they were."""
+    from pathlib import Path
+
+    from airflow.configuration import conf
+
+    from segue.stack import upkeep
+
+    folder = Path(conf.get("logging", "base_log_folder"))
+    files, size_bytes = upkeep.remove_logs(folder, _days_ago(keep_days))
+    print(f"Deleted {files:,} log files of {size_bytes / 1e6:,.1f} MB in {folder}.", flush=True)
+
+
+def _days_ago(keep_days: str) -> datetime:
+    return datetime.now(UTC) - timedelta(days=int(keep_days))
+
+
+maintenance()

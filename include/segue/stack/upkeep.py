@@ -1,0 +1,106 @@
+"""Delete what Airflow keeps of old runs: rows of its database, and log files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from segue.errors import StackError
+from segue.settings import Settings
+
+TABLES = (
+    "asset_event",
+    "callback",
+    "dag_run",
+    "dag_version",
+    "import_error",
+    "job",
+    "log",
+    "partitioned_asset_key_log",
+    "revoked_token",
+    "task_reschedule",
+)
+"""Tables that `airflow db clean` cleans, together with those that refer to them.
+
+Not `trigger`: Airflow itself deletes triggers that nothing waits for. Its command would also delete others.
+"""
+
+_UNFINISHED = "SELECT DISTINCT dag_id FROM dag_run WHERE state IN ('running', 'queued') AND start_date < :before"
+_CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+
+
+def clean_database(settings: Settings, before: datetime) -> None:
+    """Delete the rows of runs that started before a time. Airflow keeps the last run of each DAG.
+
+    A DAG with an older run that has not finished is left alone. Otherwise the tasks of that run would be deleted.
+
+    Parameters
+    ----------
+    settings : Settings
+    before : datetime
+        With a time zone.
+
+    Raises
+    ------
+    StackError
+        If Airflow's command fails. Its output is in the log of this process.
+    """
+    command = ["db", "clean", "--clean-before-timestamp", before.isoformat(), "--tables", ",".join(TABLES)]
+    command += ["--skip-archive", "--yes", "--error-on-cleanup-failure"]
+    if waiting := _unfinished(settings, before):
+        print(f"These DAGs are left alone, because an old run has not finished: {', '.join(waiting)}", flush=True)
+        command += ["--exclude-dag-ids", ",".join(waiting)]
+    # In a task, Airflow hides the database from this process. Its command must see it.
+    surroundings = os.environ | {_CONNECTION: settings.airflow_uri, "_AIRFLOW_PROCESS_CONTEXT": "server"}
+    surroundings.pop("AIRFLOW__CORE__SQL_ALCHEMY_CONN", None)
+    answer = subprocess.run([sys.executable, "-m", "airflow", *command], env=surroundings, check=False)
+    if answer.returncode:
+        raise StackError("`airflow db clean` failed. Its output above says why. Nothing is lost; run it again.")
+
+
+def _unfinished(settings: Settings, before: datetime) -> list[str]:
+    from sqlalchemy import TIMESTAMP, bindparam, create_engine, text
+
+    query = text(_UNFINISHED).bindparams(bindparam("before", type_=TIMESTAMP(timezone=True)))
+    engine = create_engine(settings.airflow_uri)
+    try:
+        with engine.connect() as connection:
+            return sorted(connection.scalars(query, {"before": before.astimezone(UTC)}))
+    finally:
+        engine.dispose()
+
+
+def remove_logs(folder: Path, before: datetime) -> tuple[int, int]:
+    """Delete log files that nobody has written to since a time, and the folders that this empties.
+
+    Parameters
+    ----------
+    folder : Path
+        Airflow's folder of logs.
+    before : datetime
+        With a time zone.
+
+    Returns
+    -------
+    tuple of (int, int)
+        Number of deleted files, and their size in bytes.
+    """
+    files = size_bytes = 0
+    gone: set[Path] = set()
+    for parent, folders, names in os.walk(folder, topdown=False):
+        here = Path(parent)
+        for path in (here / name for name in names):
+            status = path.lstat()
+            if status.st_mtime < before.timestamp():
+                path.unlink()
+                gone.add(path)
+                files, size_bytes = files + 1, size_bytes + status.st_size
+        # A folder that was empty before is left alone, because a task may be about to write into it.
+        has_lost_some = any(here / name in gone for name in (*folders, *names))
+        if has_lost_some and here != folder and not any(here.iterdir()):
+            here.rmdir()
+            gone.add(here)
+    return files, size_bytes
