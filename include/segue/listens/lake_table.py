@@ -12,10 +12,11 @@ The table notes the offsets up to which it follows a topic, in two places:
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from segue.connections.windows import Offsets
@@ -121,8 +122,9 @@ class ListensTable:
             return None
         found: tuple[Row, Offsets] | None = None
         rebuilt: Offsets | None = None
+        made_at = "unix_timestamp(timestamp) AS made_at"
         commits = (
-            self.delta().history().select("version", "timestamp", "userMetadata").orderBy("version").collect()
+            self.delta().history().selectExpr("version", made_at, "userMetadata").orderBy("version").collect()
         )
         # If Delta has deleted all commits with a note, no commit since then has changed the offsets.
         held = None if any(_noted(commit, topic) for commit in commits) else self._property(topic)
@@ -140,7 +142,7 @@ class ListensTable:
         if found is None:
             return None
         commit, held = found
-        if commit.timestamp < datetime.now() - _VERSIONS_KEPT and commit != commits[-1]:
+        if commit.made_at < time.time() - _VERSIONS_KEPT.total_seconds() and commit != commits[-1]:
             return None
         return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
 

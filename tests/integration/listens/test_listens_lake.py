@@ -98,9 +98,14 @@ def test_each_event_is_once_in_its_day_whenever_it_comes(bench: Bench) -> None:
 
     assert bench.ingest().messages == 0
     back_dated, late = heard("b", NOON - 400 * DAY_S), heard("b", NOON)
+    # The first and the last second of days that are shorter or longer somewhere, of a leap day, and after 32 bits.
+    edges = ["2026-03-29", "2026-10-25", "2024-02-29", "2038-01-20"]
+    starts = [int(datetime.fromisoformat(f"{day}T00:00:00Z").timestamp()) for day in edges]
     bench.send(back_dated, heard("a", NOON), late)
-    assert bench.ingest().messages == 3
+    bench.send(*(heard("c", start + second) for start in starts for second in (0, DAY_S - 1)))
+    assert bench.ingest().messages == 3 + 2 * len(edges)
     expected += Counter({("2025-01-29", "b", "Jóga"): 1, ("2026-03-05", "b", "Jóga"): 1})
+    expected += Counter({(day, "c", "Jóga"): 2 for day in edges})
     assert bench.rows() == expected
 
     assert bench.ingest(rebuild=(date(2026, 3, 5), date(2026, 3, 5))).events == 3

@@ -33,6 +33,19 @@ def test_january_looks_back_into_the_year_before() -> None:
     assert str(period("quarter", date(2026, 1, 31)).start) == "2025-10-01"
 
 
+def test_a_leap_day_belongs_to_its_week_month_and_year() -> None:
+    leap_day = date(2028, 2, 29)
+    for name in ("this_week", "this_month", "this_year", "all_time"):
+        assert period(name, leap_day).end == date(2028, 3, 1)
+    assert str(period("month", date(2028, 3, 31)).start) == "2028-02-01"
+    assert period("month", date(2028, 3, 31)).to_ts - period("month", date(2028, 3, 31)).from_ts == 29 * 86_400
+    assert str(period("year", leap_day).before) == "2026-01-01"
+
+
+def test_times_do_not_end_in_2038() -> None:
+    assert period("this_month", date(2038, 1, 20)).to_ts == 2**31 + 161_152  # 2038-01-21 00:00:00 UTC
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_fill_a_period_and_the_one_before_it_without_gaps(name: str) -> None:
     asked = period(name, SATURDAY)

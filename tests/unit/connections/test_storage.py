@@ -67,7 +67,11 @@ def test_metadata_lies_beside_the_objects(bucket):
 
 @pytest.mark.parametrize(
     "info",
-    [{"mtime": 1e9}, {"LastModified": datetime.fromtimestamp(1e9)}, {"updated": "2001-09-09T01:46:40Z"}],
+    [
+        {"mtime": 1e9},
+        {"LastModified": datetime.fromtimestamp(1e9)},  # noqa: DTZ006 - some stores state no time zone
+        {"updated": "2001-09-09T01:46:40Z"},
+    ],
 )
 def test_the_time_of_change_is_read_from_what_each_store_calls_it(bucket, info, monkeypatch):
     with monkeypatch.context() as patch:  # the fixture removes the bucket with its own `find`

@@ -59,3 +59,17 @@ def test_no_table_is_no_misfit():
 )
 def test_a_table_that_fits_neither_way_is_a_warning(rows, files, with_metadata, warns):
     assert bool(misfit({"rows": rows}, files, with_metadata, 0.5)) == warns
+
+
+def test_a_leap_day_is_a_day_and_one_that_the_calendar_lacks_is_none():
+    stated = settle(
+        pd.DataFrame(
+            {
+                "track_id": ["1", "2", "3", "4"],
+                "file": ["a", "b", "c", "d"],
+                "date_created": ["2024-02-29", "2023-02-29", "2024-03-31T02:30:00+01:00", "2038-01-20"],
+            }
+        ),
+        date(2040, 1, 1),
+    )
+    assert stated.rows["date_created"].tolist() == [date(2024, 2, 29), None, date(2024, 3, 31), date(2038, 1, 20)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -36,3 +37,29 @@ def test_it_begins_with_the_next_midnight_which_takes_the_day_that_ends(days):
 def test_the_scheduler_reads_it_as_it_was_written(days):
     assert type(days).deserialize(days.serialize()).serialize() == days.serialize()
     assert days.partitioned
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia"])
+@pytest.mark.parametrize(
+    "special",
+    [
+        pytest.param(date(2026, 3, 29), id="clocks go forward in Europe"),
+        pytest.param(date(2026, 10, 25), id="clocks go back in Europe"),
+        pytest.param(date(2026, 3, 8), id="clocks go forward in America"),
+        pytest.param(date(2011, 12, 30), id="the day that Samoa left out"),
+        pytest.param(date(2028, 2, 29), id="leap day"),
+        pytest.param(date(2100, 2, 28), id="no leap day"),
+        pytest.param(date(2038, 1, 19), id="the end of 32 bits"),
+    ],
+)
+def test_each_day_has_one_run_whatever_the_calendar_and_the_zone_of_the_machine(days, monkeypatch, zone, special):
+    monkeypatch.setattr("segue_days.now", lambda _: datetime(2101, 1, 1, tzinfo=UTC))
+    expected = [special + timedelta(days=each) for each in range(-2, 3)]
+    midnights = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in expected]
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        runs = list(days.iter_partition_dagrun_infos(earliest=midnights[0], latest=midnights[-1]))
+    time.tzset()
+    assert [run.partition_key for run in runs] == [str(day) for day in expected]
+    assert [run.run_after for run in runs] == [midnight + timedelta(days=1) for midnight in midnights]

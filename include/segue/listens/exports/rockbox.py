@@ -45,17 +45,19 @@ def rockbox(path: Path, zone: tzinfo | None = None) -> Iterator[Line]:
             raise ImportFileError(
                 f"{path} is not a .scrobbler.log: it does not begin with {HEADER}0 or {HEADER}1."
             )
-        number = 0
+        number = after = 0
         for text in stream:
             line = text.rstrip("\r\n")
             if line.upper().startswith("#TZ/UTC"):
                 zone = UTC
             if line.strip() and not line.startswith("#"):
                 number += 1
-                yield line_of(number, partial(_play, zone=zone), line.split("\t"))
+                found = line_of(number, partial(_play, zone=zone, after=after), line.split("\t"))
+                after = found.play.listened_at if found.play else after
+                yield found
 
 
-def _play(fields: list[str], zone: tzinfo | None) -> Play:
+def _play(fields: list[str], zone: tzinfo | None, after: int) -> Play:
     if len(fields) < len(_FIELDS) - 1:
         raise ValueError(f"{len(fields)} fields separated by tabs instead of {len(_FIELDS) - 1} or more")
     named = dict(zip(_FIELDS, (field.strip() for field in fields), strict=False))
@@ -63,7 +65,7 @@ def _play(fields: list[str], zone: tzinfo | None) -> Play:
         raise ValueError("skipped on the player" if named["rating"] == "S" else f"a rating {named['rating']!r}")
     if not _is_number(named["at"]):
         raise ValueError(f"{named['at']!r} is not a time")
-    clock = datetime.fromtimestamp(int(named["at"]), UTC).replace(tzinfo=zone)
+    listened_at = _moment(int(named["at"]), zone, after)
     info: dict[str, object] = {}
     if _is_number(named["length_s"]) and int(named["length_s"]):
         info["duration"] = int(named["length_s"])
@@ -71,7 +73,18 @@ def _play(fields: list[str], zone: tzinfo | None) -> Play:
         info["tracknumber"] = named["number"]
     with suppress(ValueError):
         info["track_mbid"] = str(UUID(named.get("mbid", "")))
-    return play_of(int(clock.timestamp()), named["artist"], named["track"], named["album"], info)
+    return play_of(listened_at, named["artist"], named["track"], named["album"], info)
+
+
+def _moment(clock: int, zone: tzinfo | None, after: int) -> int:
+    """Convert the time of a player's clock to seconds since 1970.
+
+    When clocks are set back, an hour occurs twice. A time of that hour which seems to be before the previous play,
+    at `after`, is in its second pass.
+    """
+    local = datetime.fromtimestamp(clock, UTC).replace(tzinfo=zone)
+    first, second = (int(local.replace(fold=fold).timestamp()) for fold in (0, 1))
+    return second if first < after <= second else first
 
 
 def _is_number(text: str) -> bool:

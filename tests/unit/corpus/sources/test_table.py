@@ -82,7 +82,7 @@ def test_a_mapping_to_a_column_that_is_not_there_is_refused(tmp_path):
 
 def test_parquet_is_read_with_its_types(tmp_path):
     path = tmp_path / "catalogue.parquet"
-    made = [datetime(2026, 2, 1, 10, 30), None, datetime(2099, 1, 1)]
+    made = [datetime(2026, 2, 1, 10, 30), None, datetime(2099, 1, 1)]  # noqa: DTZ001 - as Parquet has them
     columns = {"track_id": [1, 2, 3], "file": ["a", "b", "c"], "title": ["Ä", None, "nan"]}
     pd.DataFrame({**columns, "duration": [183.5, None, 3.0], "date_created": made}).to_parquet(path)
     rows = read(path).rows

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -59,6 +62,41 @@ def test_a_clock_of_a_zone_is_read_in_that_zone_and_utc_is_utc(tmp_path: Path) -
     assert times == [summer - 7_200, winter - 3_600]
     times = [line.play.listened_at for line in rockbox(log(tmp_path / "b", *lines), berlin) if line.play]
     assert times == [summer, winter]
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def moment(text: str, zone: tzinfo = UTC) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=zone).timestamp())
+
+
+@pytest.fixture(params=["named", "of this computer"])
+def berlin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tzinfo | None]:
+    """Read the player's clock in Berlin's zone, by its name or as that of this computer."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield BERLIN if request.param == "named" else None
+    time.tzset()
+
+
+def test_plays_in_the_hour_that_occurs_twice_stay_in_their_order(tmp_path: Path, berlin: tzinfo | None) -> None:
+    clock = ["01:50", "02:10", "02:50", "02:20", "02:50", "03:10"]
+    lines = [f"Björk\t\tJóga\t\t305\tL\t{moment(f'2023-10-29T{at}:00')}\t" for at in clock]
+    found = rockbox(log(tmp_path / "log", *lines, zone="UNKNOWN"), berlin)
+    utc = ["2023-10-28T23:50", *(f"2023-10-29T{at}" for at in ("00:10", "00:50", "01:20", "01:50", "02:10"))]
+    assert [line.play.listened_at for line in found if line.play] == [moment(at) for at in utc]
+
+
+def test_a_time_of_the_hour_that_is_left_out_is_read_by_the_rule_before_it(
+    tmp_path: Path, berlin: tzinfo | None
+) -> None:
+    lines = [f"Björk\t\tJóga\t\t305\tL\t{moment(f'2023-03-26T{at}:00')}\t" for at in ("01:50", "02:10", "03:10")]
+    found = rockbox(log(tmp_path / "log", *lines, zone="UNKNOWN"), berlin)
+    assert [line.play.listened_at for line in found if line.play] == [
+        moment(f"2023-03-26T{at}") for at in ("00:50", "01:10", "01:10")
+    ]
 
 
 def test_names_that_are_not_utf_8_are_named(tmp_path: Path) -> None:
