@@ -1,4 +1,4 @@
-"""Print to the terminal. Names of tracks, users and files are printed as they are, never read as rich's markup."""
+"""Print to the terminal. Names of tracks, users and files are printed unchanged, never read as rich's markup."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def passing() -> Column:
 def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str) -> DataFrame:
     """Find the days whose outcomes are not up to date.
 
-    Since then, files may have been added, changed or removed, or may have got another track id.
+    A day is returned if, after its extraction, a file was added, changed, removed or given another track id.
 
     Parameters
     ----------

@@ -246,8 +246,8 @@ def compare(one: GenreEvaluation, other: GenreEvaluation, seed: int = 0) -> Diff
 def bootstrap_weights(tracks: pd.DataFrame, seed: int) -> Iterator[NDArray[np.float64]]:
     """Draw artists with replacement.
 
-    If the model was trained on an artist, the genre was split by track. The artist's tracks are then drawn one by
-    one.
+    If the model was trained on an artist, the genre was split by track. This function then draws the artist's tracks
+    one by one.
 
     Parameters
     ----------

@@ -223,7 +223,7 @@ class _Child:
 
 
 def _environment() -> dict[str, str]:
-    """Return the child's environment: the import path of this process, and one thread, as Spark uses all cores."""
+    """Return the child's environment: this process's import path, and one thread, because Spark uses all cores."""
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     import_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return os.environ | threads | {"PYTHONPATH": import_path}

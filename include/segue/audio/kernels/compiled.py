@@ -46,7 +46,7 @@ def compiled(function: Function) -> Function:
 
 
 def summing(function: Function) -> Function:
-    """Compile like `compiled`, with sums in any order, for double precision, where the order does not matter."""
+    """Compile as `compiled` does, but allow sums in any order. In double precision the order does not matter."""
     return _compiled(function, _FASTMATH | {"reassoc"})
 
 
