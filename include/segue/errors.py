@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class SegueError(Exception):
-    """Base class of all. The command line prints its message without a traceback and exits with 1."""
+    """Base class of these errors. The command line prints its message without a traceback and exits with 1."""
 
     retry_may_help: ClassVar[bool] = False
 

@@ -158,8 +158,8 @@ def _from(topic: OffsetWindow, wanted: Mapping[int, int]) -> OffsetWindow:
 def commit(config: kafka.Config, group: str, window: OffsetWindow) -> bool:
     """Commit a window's ends to a group, after the work on the window has succeeded. Nothing else commits.
 
-    If the committed offset of a partition is already beyond the window's end, as after a replay by hand, it is not
-    changed.
+    If the committed offset of a partition is already beyond the window's end, it does not change. This happens
+    after a replay by hand.
 
     Returns
     -------

@@ -81,7 +81,7 @@ def ping(lake: Lake, music_dir: Path | UPath, days: Days) -> PingReport:
     Parameters
     ----------
     lake, music_dir, days
-        As of `run`.
+        As for `run`.
     """
     planned = _plan(lake, music_dir, days, Mode.PING)
     return PingReport(partitions=len(planned.days), would_extract=len(planned.todo), same_bytes=len(planned.same))
@@ -146,7 +146,7 @@ def lake_versions(uri: str) -> LakeVersions:
 
 
 def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:
-    """Extract the changes that another run has made to the inventory of these days since this run's extraction.
+    """Extract the files of these days that another run has changed in the inventory since this run's extraction.
 
     Parameters
     ----------

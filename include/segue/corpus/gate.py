@@ -95,7 +95,7 @@ def judge(
 
 
 def require_presence(known: int, new: int, gone_from: Mapping[str, int], limits: Settings) -> None:
-    """Raise an error if so many files are gone that a disk or share is probably away.
+    """Raise an error if so many files are gone that a disk or share is probably disconnected.
 
     A renamed file counts both as gone and as new. So the check subtracts the new files from the gone ones.
 

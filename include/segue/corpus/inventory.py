@@ -108,7 +108,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
     CorpusError
         If no row of the metadata names a file.
     QualityGateError
-        If so many files are gone that a disk is probably away. The inventory is then as before.
+        If so many files are gone that a disk is probably disconnected. The inventory is then unchanged.
     """
     table = lake.table("inventory")
     known = table.toDF()

@@ -20,7 +20,7 @@ from segue.corpus.paths import to_text
 from segue.errors import CorpusError
 
 MAX_SUFFIX = 8
-"""Characters. A longer text after the last dot of a name is not a suffix."""
+"""In characters. A longer text after the last dot of a name is not a suffix."""
 
 LATEST_NS, EARLIEST_NS = 2**63 - 1, -(2**63)
 """Bounds of a 64-bit integer: the years 1677 to 2262. Damaged file systems state times beyond them."""
@@ -46,7 +46,7 @@ class AudioFile:
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether the file system cannot report the file's properties, as for a link to a disk that is away."""
+        """Whether the file system cannot report the file's properties, as for a link to a disconnected disk."""
         return self.size_bytes == self.mtime_ns == 0
 
 

@@ -1,4 +1,4 @@
-"""The common form of metadata. Every source converts its own to this form: one row per track."""
+"""The common form of metadata: one row per track. Every source converts its metadata to this form."""
 
 from __future__ import annotations
 

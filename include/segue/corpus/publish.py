@@ -97,7 +97,7 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     Parameters
     ----------
     lake, database, days, settings
-        As of `run`.
+        As for `run`.
 
     Returns
     -------

@@ -56,7 +56,7 @@ class Dataset:
         - ``part``: train, validation or test;
         - those of `METADATA_COLUMNS` that the source has.
 
-        The rows that it is computed from are cached, with features in single precision. This halves the memory.
+        Spark caches the rows that it is computed from, with features in single precision. This halves the memory.
     genres : sequence of str
         The classes, in the order of ``label``.
     families : mapping of str to sequence of int

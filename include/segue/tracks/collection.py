@@ -40,8 +40,8 @@ VALIDATOR: Final[dict[str, Any]] = {
                 "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
             },
             "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
-            # No pattern: SecantusDB's Rust server would compile it for each document. This would take five sixths of
-            # the time of an insert.
+            # No pattern is set. SecantusDB's Rust server would compile it for each document. This would take five
+            # sixths of the time of an insert.
             PARTITION: {"bsonType": "string", "minLength": 10, "maxLength": 10},
         },
     },
