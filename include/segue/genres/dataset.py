@@ -4,7 +4,7 @@ No artist is in two parts. A model that has heard an artist recognises the artis
 score would be too high (the artist filter of Pampalk, Flexer and Widmer, 2005).
 
 If the source has a division of its own, that one is used. Otherwise a hash of the artist's name chooses the part.
-The part of a name never changes, so yesterday's test tracks do not become today's training tracks.
+A name always gets the same part, so yesterday's test tracks do not become today's training tracks.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ from segue.audio.results import Rejection, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
-"""The first start on a machine compiles the extraction. This takes a minute of CPU time, and much more wall time if
-the machine is busy."""
+"""The first start on a machine compiles the extraction. This takes a minute of CPU time, and much more wall time
+if the machine is busy."""
 
 GRACE_S = 30.0
 """Time that a child has to end by itself, before the parent kills it."""
