@@ -1,4 +1,4 @@
-"""Validate Kafka messages with the schema of the event and convert them to rows of the lake, in Spark's workers."""
+"""Validate Kafka messages with the event's schema and convert them to rows of the lake, in Spark's workers."""
 
 from __future__ import annotations
 
