@@ -17,11 +17,11 @@ _CYRILLIC_WORD = re.compile(rf"[{_HIGH}]{{4,}}")
 def repair(text: str) -> str:
     r"""Undo a wrong decoding.
 
-    - UTF-8 that was read as Latin-1, cp1252, cp1251 and the like is repaired by `ftfy.fix_encoding`, which leaves
-      text alone that may be meant.
-    - Russian of cp1251 that was read as Latin-1 has words of accented letters only. No language writes four
-      of them in a row, so the text is repaired if it has such a word, and no word that mixes them with other
-      letters.
+    - UTF-8 that was read as Latin-1, cp1252, cp1251 and the like is repaired by `ftfy.fix_encoding`. It does not
+      change text that may be correct.
+    - Russian in cp1251 that was read as Latin-1 has words of accented letters only. No language writes four
+      accented letters in a row. So the text is repaired if it has four in a row, and if no word mixes accented
+      letters with others.
 
     Parameters
     ----------
