@@ -190,7 +190,7 @@ async def owner(request: Request, user_name: str, asking: Annotated[str, Depends
 
 
 async def reader(request: Request, user_name: str) -> str:
-    """Return the user whose data is requested, if it is public or the token is the user's own.
+    """Return the user whose data is requested, if the data is public or the token is the user's own.
 
     Raises
     ------

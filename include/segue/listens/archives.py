@@ -1,4 +1,4 @@
-"""Limits of the zip files that users import, so that a small file cannot fill the memory."""
+"""Limits of the zip files that users import. Without them, a small file could unpack to more than the memory."""
 
 from __future__ import annotations
 

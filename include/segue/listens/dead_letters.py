@@ -108,7 +108,7 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
     Yields
     ------
     DeadLetter
-        The first dead letter of each position and content, ordered by number.
+        The dead letters, ordered by number. Of those with the same position and content, only the first.
 
     Raises
     ------

@@ -26,7 +26,7 @@ BATCH = 1_000
 
 READERS = 2
 """Version of the readers in `segue.listens.exports`. Raise it when a reader accepts lines that it refused before.
-Users can then import the same files again."""
+A file that is imported again is then read from its first line."""
 
 MOST_REASONS, LONGEST_REASON = 5, 200
 

@@ -33,7 +33,10 @@ _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _PROPERTY: Final = "segue.offsets."
 """Prefix of the topic's name in the name of the property."""
 _REBUILT: Final = "/rebuilt"
-"""Suffix of the topic's name in a note whose offsets hold for rebuilt days only. A topic's name has no slash."""
+"""Suffix of the topic's name in the note of a rebuild. Its offsets hold for the rebuilt days only.
+
+The name of a topic has no slash, so the suffix cannot be a part of it.
+"""
 _MANY_DAYS: Final = 366
 _VERSIONS_KEPT: Final = timedelta(days=6)
 """`ListensTable.until` reads versions up to this age. `ListensTable.vacuum` deletes files one day later."""

@@ -92,8 +92,8 @@ def _event(play: Document) -> Listen:
     """Create an event without names from a play, because a play has none.
 
     If the message of the play has names in Kafka, the API has not read it yet. When the API reads the message, it
-    stores the event with the names. So the event without names must have another id, or it would be in the way. A
-    history holds a track only once for each second, so the two events count once.
+    stores the event with the names. So the event without names must have another id. A history holds a track only
+    once for each second, so the two events count once.
     """
     named = play.get("recording_msid") is not None
     return Listen(

@@ -40,7 +40,7 @@ class Play:
 
 
 def recording_msid(artist: str, track: str, release: str | None) -> str:
-    """Derive the id of a recording of which only the names are known, as MessyBrainz does."""
+    """Derive the id of a recording that is known only by its names, as MessyBrainz does."""
     named = json.dumps([artist.casefold(), track.casefold(), (release or "").casefold()])
     return str(uuid.uuid5(_MSID_NAMESPACE, named))
 

@@ -1,4 +1,4 @@
-"""A recommender that may become the champion: what is kept with it, and how it takes the champion's place."""
+"""A recommender that may become the champion: what is stored with it, and how it replaces the champion."""
 
 from __future__ import annotations
 

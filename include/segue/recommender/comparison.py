@@ -81,9 +81,9 @@ class Comparison:
 
 
 def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
-    """Choose a recipe on the validation window, fit it to all plays before the test window, and compare it there.
+    """Choose a recipe on the validation window, and compare it with the baselines on the test window.
 
-    The comparison with the baselines is made on the test window.
+    For the comparison, the recipe is fitted to all plays before the test window.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from segue.settings import Settings
 
 TOLERANCE = 0.01
-"""The candidate's NDCG@10 may be lower than the champion's by this share of the champion's."""
+"""How much lower the candidate's NDCG@10 may be than the champion's, as a share of the champion's."""
 
 NEVER = int(np.iinfo(np.int64).max)
 """An offset that no listen has."""
@@ -113,7 +113,7 @@ class IncrementalUpdate(Retraining):
         return _update(start, champion, model, material, not_learned, replayed)
 
     def report(self, retrained: Retrained, seconds: float) -> IncrementalUpdateReport:
-        """Report what the window held, what waits behind it, and how long its first event took to be served."""
+        """Report what the window held, what waits after it, and the time from its first event to promotion."""
         decision, screened, figures = retrained.decision, retrained.screened, retrained.decision.figures
         first_event_to_promoted_s = None
         if decision.promoted and screened:

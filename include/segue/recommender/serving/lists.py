@@ -1,4 +1,4 @@
-"""A listener's recommendations as a document, in the form that MongoDB, Kafka and the API have."""
+"""A listener's recommendations as a document, in the form that MongoDB, Kafka and the API use."""
 
 from __future__ import annotations
 

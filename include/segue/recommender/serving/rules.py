@@ -55,7 +55,7 @@ def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.integer[Any]]
 
 
 def mix(new: Iterable[int], familiar: Iterable[int], *, count: int, discover: float) -> list[int]:
-    """Interleave new and familiar tracks. However short the list is cut, it has the wanted share of new tracks.
+    """Interleave new and familiar tracks. At every point of the list, the tracks so far have the wanted share.
 
     Parameters
     ----------
