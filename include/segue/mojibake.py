@@ -1,4 +1,4 @@
-"""Repair text that was decoded with the wrong encoding, where that is certain: ``BjÃ¶rk`` to ``Björk``."""
+"""Repair text that was decoded with the wrong encoding, if the repair is certain: ``BjÃ¶rk`` to ``Björk``."""
 
 from __future__ import annotations
 

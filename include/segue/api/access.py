@@ -64,8 +64,8 @@ async def user_of(request: Request, token: str | None, cache: TokenCache | None 
     """Return the user of a token, and count the request against a rate limit.
 
     A request with a valid token counts against the limit of its user; any other request counts against the limit
-    of its address. Once an address has exceeded its limit, the database is no longer queried for its tokens,
-    except those that were valid at their last query. So nobody can guess tokens quickly.
+    of its address. Once an address has exceeded its limit, its tokens are no longer looked up in the database,
+    except tokens that were valid at their last query. So nobody can guess tokens quickly.
 
     A submission is never answered with 429, because players would discard it. It is delayed instead. If the token
     of a submission is not looked up, the response is 503, because the token may be valid.

@@ -173,7 +173,7 @@ def send(
 def _event(
     line: Line, user_name: str, index: TrackIndex, source: str, state: Imported
 ) -> tuple[Listen, Record] | None:
-    """Create the event and the record of a line; return None, and count the line as wrong, if it is not a play."""
+    """Create the event and the record of a line. If the line is not a play, count it as wrong and return None."""
     wrong = line.wrong
     if line.play is not None:
         try:

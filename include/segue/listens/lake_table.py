@@ -149,7 +149,7 @@ class ListensTable:
         return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
 
     def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Offsets) -> None:
-        """Insert the events that the table does not have, and then note the offsets, even if there is no event.
+        """Insert the events that the table lacks. Then note the offsets, even if there is no event.
 
         Parameters
         ----------

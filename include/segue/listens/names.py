@@ -2,8 +2,8 @@
 
 There are two normal forms, because a suffix sometimes distinguishes two recordings and sometimes does not.
 `simple` folds case, accents, punctuation and leading articles. `core` also removes guest artists and suffixes such
-as "- Remastered 2011" and "(Live)". Suffixes of another performance or mix, such as "[Z Remix]" and
-"(Instrumental)", stay: `distinction` is what two titles of one recording must have in common.
+as "- Remastered 2011" and "(Live)". Neither removes suffixes of another performance or mix, such as "[Z Remix]"
+and "(Instrumental)". `distinction` is what two titles of one recording must have in common.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _JOINING = frozenset({"and", "vs", "with", "x"})
 def simple(name: str) -> str:
     """Fold differences without meaning: case, accents, script, punctuation, "&", a leading article, spaces.
 
-    Text that was decoded with the wrong encoding is repaired where that is certain.
+    Text that was decoded with the wrong encoding is repaired if the repair is certain.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Write events to Kafka for a service. An event counts as written after all replicas of the topic have it.
 
-The producer has a thread of its own. kafka-python blocks while it looks up a topic and while its buffer is full,
-and an event loop must not block. The producer sends all records that have gathered, so batches grow with the load.
+The producer has a thread of its own, because an event loop must not block. kafka-python blocks while it looks up a
+topic and while its buffer is full. The producer sends all records that have gathered, so batches grow with the
+load.
 """
 
 from __future__ import annotations

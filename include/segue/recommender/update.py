@@ -2,8 +2,8 @@
 
 ALS alternates between two least-squares problems: the listeners given the tracks, and the tracks given the
 listeners. Both have the solution that :mod:`.factors` states. An update starts from the factors that the
-recommender has. It folds the listeners in, and then solves the factors of the tracks whose plays have changed,
-with the weights and the regularisation of MLlib. Other tracks keep their factors.
+recommender has. It first folds the listeners in. It then solves the factors of the tracks whose plays have
+changed, with the weights and the regularisation of MLlib. Other tracks keep their factors.
 
 In a small catalogue, the update computes the relations by cosine and EASE anew. In a large catalogue this takes
 too long, so these relations stay as they are until the next full training. Until then, a new track is ranked by

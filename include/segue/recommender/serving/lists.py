@@ -34,10 +34,14 @@ def documents(
     ------
     dict
         One for each of `listeners`, with ``_id`` (the listener's name), ``schema_version``, ``model_version``,
-        ``generated_at`` and ``items``, best first. An item has rank, track_id, title, artist, score, reason (a
-        sentence), because (the played tracks that add most to the score, and how much), others (how much all other
-        played tracks add), popularity (how much the track's popularity adds) and sounds_like. The score is the sum
-        of the amounts in because, others and popularity.
+        ``generated_at`` and ``items``, best first. An item has:
+
+        - rank, track_id, title, artist, score, reason (a sentence) and sounds_like;
+        - because: the played tracks that add most to the score, and how much each adds;
+        - others: how much all other played tracks add;
+        - popularity: how much the track's popularity adds.
+
+        The score is the sum of the amounts in because, others and popularity.
     """
     lists = recommend(served.model, list(listeners.values()), now=now, wishes=wishes)
     for user_name, items in zip(listeners, lists, strict=True):
