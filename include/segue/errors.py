@@ -1,7 +1,7 @@
 """The errors that Segue raises on purpose. Each message says what happened, where, and what to do.
 
 The class decides what a task does. After an error whose `retry_may_help` is True, the task is retried. After any
-other it fails at once.
+other error, it fails at once.
 """
 
 from __future__ import annotations
