@@ -39,7 +39,7 @@ def test_the_scheduler_reads_it_as_it_was_written(days):
     assert days.partitioned
 
 
-@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Apia"])
 @pytest.mark.parametrize(
     "special",
     [
@@ -62,4 +62,4 @@ def test_each_day_has_one_run_whatever_the_calendar_and_the_zone_of_the_machine(
         runs = list(days.iter_partition_dagrun_infos(earliest=midnights[0], latest=midnights[-1]))
     time.tzset()
     assert [run.partition_key for run in runs] == [str(day) for day in expected]
-    assert [run.run_after for run in runs] == [midnight + timedelta(days=1) for midnight in midnights]
+    assert [run.partition_date for run in runs] == midnights
