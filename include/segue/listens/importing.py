@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from segue import private
 from segue.listens.events import Listen, message, reason
 from segue.listens.exports.lines import ImportFileError, Line
 from segue.listens.matching import TrackIndex
@@ -73,7 +74,6 @@ class Progress:
 
     def note(self, key: str, lines: int) -> None:
         """Record how many lines of an import are done."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._write({**self._read(), key: lines})
 
     def forget(self, user_name: str) -> None:
@@ -83,9 +83,7 @@ class Progress:
             self._write(kept)
 
     def _write(self, done: Mapping[str, Any]) -> None:
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(done, indent=1))
-        new.replace(self._path)
+        private.write(self._path, json.dumps(done, indent=1))
 
     def _read(self) -> Mapping[str, Any]:
         try:
