@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import sqlite3
+import stat
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -69,14 +71,21 @@ def test_nothing_listens_beyond_loopback(settings, services):
         assert (getattr(ip, "ipv4_mapped", None) or ip).is_loopback, address
 
 
+def modes_in(folder):
+    """Yield the modes of a folder and all that is in it, but for links, whose modes mean nothing."""
+    for parent, _, names in os.walk(folder):
+        for path in (Path(parent), *(Path(parent, name) for name in names)):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                if not stat.S_ISLNK(mode := path.lstat().st_mode):
+                    yield path, mode
+
+
 def test_nobody_else_can_read_the_state_and_no_password_is_shown(settings, services):
     state, passwords = settings.state_dir, asdict(secrets.load(settings)).values()
-    of_the_stack = {service.data for service in services.values()} | {
-        *(state / name for name in ("logs", "run", "settings.json")),
-        spark_conf.write(settings),
-    }
-    found = [path for each in of_the_stack for path in (each, *each.rglob("*")) if not path.is_symlink()]
-    modes = {path: path.stat().st_mode for path in (state, *found) if path.exists()}
+    folders = {service.data for service in services.values()} | {state / "logs", state / "run"}
+    modes = {path: mode for folder in folders for path, mode in modes_in(folder)}
+    modes |= {path: path.stat().st_mode for path in (state, state / "settings.json")}
+    modes |= dict(modes_in(spark_conf.write(settings)))
     assert len(modes) > 100
     assert not [f"{path}: {mode:o}" for path, mode in modes.items() if mode & 0o077]
 
