@@ -1,0 +1,199 @@
+"""A state folder of the version before one collection of listens and typed reports: Segue takes it over whole.
+
+The version before has written it: see `tests.support.make_state_before`, which makes it anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from kafka import KafkaProducer
+from pymongo import MongoClient
+from pymongo.database import Database
+from rich.console import Console
+from tests.support.api_server import eventually
+from tests.support.state_before import CORPUS, unpack
+
+from segue.connections.registry import Registry
+from segue.corpus.reports import (
+    CleaningReport,
+    CorpusSummary,
+    ExtractReport,
+    GateReport,
+    InventoryReport,
+    PublishReport,
+)
+from segue.demo.airflow_api import AirflowApi
+from segue.demo.watch import follow, wait_for_dags
+from segue.genres.reports import GenreReport
+from segue.listens.events import listen, message
+from segue.listens.reports import ListensReport
+from segue.listens.store import event_of
+from segue.recommender.candidate import Lineage
+from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
+from segue.runs import reports, summaries
+from segue.settings import Settings
+from segue.stack import airflow, lifecycle
+
+pytestmark = pytest.mark.integration
+
+Documents = Database[dict[str, Any]]
+Described = dict[str, Any]
+
+KINDS = {
+    kind.JOB: kind
+    for kind in (
+        *(InventoryReport, ExtractReport, CleaningReport, GateReport, PublishReport),
+        *(ListensReport, GenreReport, FullTrainingReport, IncrementalUpdateReport),
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def here(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    from segue.stack import ports
+
+    home = tmp_path_factory.mktemp("before")
+    return Settings(home=home, corpus=CORPUS, jars=settings.jars_dir, **ports.for_a_stack())
+
+
+@pytest.fixture(scope="module")
+def described(here: Settings) -> Iterator[Described]:
+    """Start the services on the state folder of the version before; yield what that version held and answered."""
+    told = unpack(here.state_dir)
+    lifecycle.up(here)
+    yield told
+    lifecycle.down(here)
+
+
+@pytest.fixture(scope="module")
+def database(here: Settings, described: Described) -> Iterator[Documents]:
+    assert described
+    with MongoClient[dict[str, Any]](here.mongo) as client:
+        yield client[here.mongo_database]
+
+
+@pytest.fixture(scope="module")
+def dags(here: Settings, described: Described) -> Iterator[AirflowApi]:
+    assert described
+    login = airflow.login(here)
+    with AirflowApi(login.url, login.username, login.password) as api:
+        wait_for_dags(api, {"corpus", "incremental_retraining"})
+        yield api
+
+
+@pytest.fixture(scope="module")
+def published(dags: AirflowApi) -> str:
+    """Run the DAG `corpus` without anything new; return the id of the run."""
+    return run(dags, "corpus", {})
+
+
+def run(dags: AirflowApi, dag_id: str, params: dict[str, Any]) -> str:
+    run_id = dags.trigger(dag_id, params)
+    dags.set_paused(dag_id, paused=False)
+    follow(dags, dag_id, run_id, Console())
+    dags.set_paused(dag_id, paused=True)
+    return f"{dag_id}/{run_id}"
+
+
+def get(here: Settings, path: str, token: str) -> Any:
+    url = f"http://127.0.0.1:{here.api_port}{path}"
+    return httpx.get(url, headers={"Authorization": f"Token {token}"}, timeout=60).raise_for_status().json()
+
+
+def ids(database: Documents, collection: str, query: dict[str, Any] | None = None) -> list[str]:
+    return sorted(found["_id"] for found in database[collection].find(query or {}, {"_id": 1}))
+
+
+def test_all_listens_are_in_one_collection_once_with_their_tracks(
+    described: Described, database: Documents
+) -> None:
+    eventually(lambda: not database.list_collection_names(filter={"name": "plays"}))
+    held = list(database["listens"].find())
+    matched = [[each["user_name"], each["listened_at"], each["track_id"]] for each in held if "track_id" in each]
+    assert sorted(matched) == described["plays"]
+    unmatched = [each for each in held if "track_id" not in each]
+    assert [event_of(each).track_name for each in unmatched] == ["Not in the corpus"] * 2
+    assert {each["user_name"] for each in held}.isdisjoint({"gone"})
+
+
+def test_tokens_histories_and_feedback_are_answered_as_before(here: Settings, described: Described) -> None:
+    for user, token in described["tokens"].items():
+        shown = get(here, f"/1/user/{user}/listens?count=100", token)["payload"]["listens"]
+        assert [relevant(each) for each in shown] == [relevant(each) for each in described["listens"][user]]
+        feedback = get(here, f"/1/feedback/user/{user}/get-feedback", token)["feedback"]
+        assert [(each["recording_msid"], each["score"], each["created"]) for each in feedback] == [
+            (each["recording_msid"], each["score"], each["created"]) for each in described["feedback"][user]
+        ]
+
+
+def relevant(shown: dict[str, Any]) -> tuple[Any, ...]:
+    track = shown.get("segue", {}).get("track_id")
+    return shown["listened_at"], shown["recording_msid"], shown["track_metadata"]["track_name"], track
+
+
+def test_recommendations_of_the_old_model_are_answered(here: Settings, described: Described) -> None:
+    for user, token in described["tokens"].items():
+        stored = get(here, f"/v1/users/{user}/recommendations", token)
+        assert [item["track_id"] for item in stored["items"]] == described["recommendations"][user]
+        ranked = get(here, f"/v1/users/{user}/recommendations?count=5", token)
+        assert len(ranked["items"]) == 5
+
+
+def test_old_reports_are_read(described: Described, database: Documents) -> None:
+    assert ids(database, "reports") == described["reports"]
+    for run_id in described["reports"]:
+        assert "<html" in str(reports.read(run_id, source=database))
+    assert set(described["run_summaries"]) <= set(ids(database, "run_summaries"))
+    read = set()
+    for key in described["run_summaries"]:
+        run_id, _, job = key.rpartition("/")
+        if kind := KINDS.get(job):
+            read.add(job)
+            assert summaries.render(job, summaries.require(run_id, kind, source=database))
+    assert read == KINDS.keys()
+
+
+def test_a_corpus_run_without_news_publishes_the_same_tracks_in_the_new_form(
+    described: Described, database: Documents, published: str
+) -> None:
+    extracted = summaries.require(published, ExtractReport, source=database)
+    assert (extracted.work.extracted, extracted.outcomes.rejects) == (0, 1)
+    report = summaries.require(published, PublishReport, source=database).published
+    assert (report.tracks, report.removed) == (len(described["tracks"]), 0)
+    assert summaries.require(published, CorpusSummary, source=database).tracks_out == report.tracks
+    assert ids(database, "tracks") == described["tracks"]
+    assert ids(database, "tracks", {"genre_predicted": {"$ne": None}}) == described["genre_predicted"]
+    assert {type(track["features"]) for track in database["tracks"].find()} == {bytes}
+
+
+def test_an_incremental_retraining_starts_from_the_old_model(
+    here: Settings, described: Described, database: Documents, dags: AirflowApi, published: str
+) -> None:
+    assert published  # the retraining needs the tracks in the new form
+    registry = Registry(here)
+    before = registry.champion("recommender")
+    assert before is not None
+    now = int(time.time())
+    new = [
+        listen(user, track, now - 60 * place)
+        for user in ("ann", "bob")
+        for place, track in enumerate(described["recommendations"][user][:5])
+    ]
+    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap) as producer:
+        for key, value in map(message, new):
+            producer.send(here.listens_topic, key=key, value=value).get(timeout=30)
+    retrained = run(dags, "incremental_retraining", {"min_events": 1, "max_wait_minutes": 0})
+    report = summaries.require(retrained, IncrementalUpdateReport, source=database)
+    assert report.updated is not None, report.reason
+    assert report.updated.listens == len(described["plays"]) + len(new)
+    assert report.updated.full_training_ndcg_at_10 is not None
+    after = registry.champion("recommender")
+    assert after is not None
+    if report.decision == "promoted":
+        assert Lineage.of(after).full_training == Lineage.of(before).full_training
+        assert Lineage.of(after).updates == Lineage.of(before).updates + 1
