@@ -5,13 +5,15 @@ The version before has written it: see `tests.support.make_state_before`, which 
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from kafka import KafkaProducer
 from pymongo import MongoClient
 from pymongo.database import Database
 from rich.console import Console
@@ -28,22 +30,26 @@ from segue.corpus.reports import (
     PublishReport,
 )
 from segue.demo.airflow_api import AirflowApi
-from segue.demo.watch import follow, wait_for_dags
+from segue.demo.listeners import produce
+from segue.demo.watch import follow
 from segue.genres.reports import GenreReport
-from segue.listens.events import listen, message
+from segue.listens.events import listen
 from segue.listens.reports import ListensReport
 from segue.listens.store import event_of
 from segue.recommender.candidate import Lineage
+from segue.recommender.model import NAME
 from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
 from segue.runs import reports, summaries
-from segue.settings import Settings
-from segue.stack import airflow, lifecycle
+from segue.settings import PROJECT_DIR, Settings
+from segue.stack import airflow, lifecycle, ports, spark_conf
 
 pytestmark = pytest.mark.integration
 
 Documents = Database[dict[str, Any]]
 Described = dict[str, Any]
 
+DAG = "incremental_retraining"
+WAITED_FOR = 250
 KINDS = {
     kind.JOB: kind
     for kind in (
@@ -55,8 +61,6 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def here(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    from segue.stack import ports
-
     home = tmp_path_factory.mktemp("before")
     return Settings(home=home, corpus=CORPUS, jars=settings.jars_dir, **ports.for_a_stack())
 
@@ -65,7 +69,7 @@ def here(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settin
 def described(here: Settings) -> Iterator[Described]:
     """Start the services on the state folder of the version before; yield what that version held and answered."""
     told = unpack(here.state_dir)
-    lifecycle.up(here)
+    lifecycle.up(here, ["kafka", "mongo", "api", "live"])
     yield told
     lifecycle.down(here)
 
@@ -79,25 +83,12 @@ def database(here: Settings, described: Described) -> Iterator[Documents]:
 
 @pytest.fixture(scope="module")
 def dags(here: Settings, described: Described) -> Iterator[AirflowApi]:
+    """Start Airflow on the database of the version before."""
     assert described
+    lifecycle.up(here)
     login = airflow.login(here)
     with AirflowApi(login.url, login.username, login.password) as api:
-        wait_for_dags(api, {"corpus", "incremental_retraining"})
         yield api
-
-
-@pytest.fixture(scope="module")
-def published(dags: AirflowApi) -> str:
-    """Run the DAG `corpus` without anything new; return the id of the run."""
-    return run(dags, "corpus", {})
-
-
-def run(dags: AirflowApi, dag_id: str, params: dict[str, Any]) -> str:
-    run_id = dags.trigger(dag_id, params)
-    dags.set_paused(dag_id, paused=False)
-    follow(dags, dag_id, run_id, Console())
-    dags.set_paused(dag_id, paused=True)
-    return f"{dag_id}/{run_id}"
 
 
 def get(here: Settings, path: str, token: str) -> Any:
@@ -159,40 +150,42 @@ def test_old_reports_are_read(described: Described, database: Documents) -> None
 
 
 def test_a_corpus_run_without_news_publishes_the_same_tracks_in_the_new_form(
-    described: Described, database: Documents, published: str
+    here: Settings, described: Described, database: Documents
 ) -> None:
-    extracted = summaries.require(published, ExtractReport, source=database)
+    run_id = "corpus/after"
+    command = [sys.executable, "-m", "tests.support.corpus_run", run_id]
+    subprocess.run(command, cwd=PROJECT_DIR, env=os.environ | spark_conf.environment(here), check=True)
+    extracted = summaries.require(run_id, ExtractReport, source=database)
     assert (extracted.work.extracted, extracted.outcomes.rejects) == (0, 1)
-    report = summaries.require(published, PublishReport, source=database).published
+    report = summaries.require(run_id, PublishReport, source=database).published
     assert (report.tracks, report.removed) == (len(described["tracks"]), 0)
-    assert summaries.require(published, CorpusSummary, source=database).tracks_out == report.tracks
+    assert summaries.require(run_id, CorpusSummary, source=database).tracks_out == report.tracks
     assert ids(database, "tracks") == described["tracks"]
     assert ids(database, "tracks", {"genre_predicted": {"$ne": None}}) == described["genre_predicted"]
     assert {type(track["features"]) for track in database["tracks"].find()} == {bytes}
 
 
-def test_an_incremental_retraining_starts_from_the_old_model(
-    here: Settings, described: Described, database: Documents, dags: AirflowApi, published: str
+def test_the_run_that_waited_for_listens_goes_on_and_starts_from_the_old_model(
+    here: Settings, described: Described, database: Documents, dags: AirflowApi
 ) -> None:
-    assert published  # the retraining needs the tracks in the new form
     registry = Registry(here)
-    before = registry.champion("recommender")
+    before = registry.champion(NAME)
     assert before is not None
-    now = int(time.time())
+    [waiting] = dags.runs(DAG, "running")
+    now, liked = int(time.time()), described["recommendations"]
     new = [
-        listen(user, track, now - 60 * place)
-        for user in ("ann", "bob")
-        for place, track in enumerate(described["recommendations"][user][:5])
+        listen(user, liked[user][place % 5], now - 60 * place)
+        for user in described["tokens"]
+        for place in range(WAITED_FOR)
     ]
-    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap) as producer:
-        for key, value in map(message, new):
-            producer.send(here.listens_topic, key=key, value=value).get(timeout=30)
-    retrained = run(dags, "incremental_retraining", {"min_events": 1, "max_wait_minutes": 0})
-    report = summaries.require(retrained, IncrementalUpdateReport, source=database)
+    produce(here, new)
+    follow(dags, DAG, waiting, Console())
+    dags.set_paused(DAG, paused=True)
+    report = summaries.require(f"{DAG}/{waiting}", IncrementalUpdateReport, source=database)
     assert report.updated is not None, report.reason
     assert report.updated.listens == len(described["plays"]) + len(new)
     assert report.updated.full_training_ndcg_at_10 is not None
-    after = registry.champion("recommender")
+    after = registry.champion(NAME)
     assert after is not None
     if report.decision == "promoted":
         assert Lineage.of(after).full_training == Lineage.of(before).full_training
