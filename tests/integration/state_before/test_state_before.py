@@ -140,13 +140,13 @@ def test_old_reports_are_read(described: Described, database: Documents) -> None
     for run_id in described["reports"]:
         assert "<html" in str(reports.read(run_id, source=database))
     assert set(described["run_summaries"]) <= set(ids(database, "run_summaries"))
-    read = set()
+    jobs = set()
     for key in described["run_summaries"]:
         run_id, _, job = key.rpartition("/")
+        jobs.add(job)
         if kind := KINDS.get(job):
-            read.add(job)
             assert summaries.render(job, summaries.require(run_id, kind, source=database))
-    assert read == KINDS.keys()
+    assert jobs >= KINDS.keys()
 
 
 def test_a_corpus_run_without_news_publishes_the_same_tracks_in_the_new_form(
