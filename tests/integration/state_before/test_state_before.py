@@ -16,11 +16,12 @@ import httpx
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
-from rich.console import Console
 from tests.support.api_server import eventually
 from tests.support.state_before import CORPUS, unpack
 
+from segue.connections import kafka, offsets
 from segue.connections.registry import Registry
+from segue.connections.windows import OffsetWindow
 from segue.corpus.reports import (
     CleaningReport,
     CorpusSummary,
@@ -29,9 +30,7 @@ from segue.corpus.reports import (
     InventoryReport,
     PublishReport,
 )
-from segue.demo.airflow_api import AirflowApi
 from segue.demo.listeners import produce
-from segue.demo.watch import follow
 from segue.genres.reports import GenreReport
 from segue.listens.events import listen
 from segue.listens.reports import ListensReport
@@ -41,15 +40,13 @@ from segue.recommender.model import NAME
 from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
 from segue.runs import reports, summaries
 from segue.settings import PROJECT_DIR, Settings
-from segue.stack import airflow, lifecycle, ports, spark_conf
+from segue.stack import lifecycle, ports, spark_conf
 
 pytestmark = pytest.mark.integration
 
 Documents = Database[dict[str, Any]]
 Described = dict[str, Any]
 
-DAG = "incremental_retraining"
-WAITED_FOR = 250
 KINDS = {
     kind.JOB: kind
     for kind in (
@@ -79,16 +76,6 @@ def database(here: Settings, described: Described) -> Iterator[Documents]:
     assert described
     with MongoClient[dict[str, Any]](here.mongo) as client:
         yield client[here.mongo_database]
-
-
-@pytest.fixture(scope="module")
-def dags(here: Settings, described: Described) -> Iterator[AirflowApi]:
-    """Start Airflow on the database of the version before."""
-    assert described
-    lifecycle.up(here)
-    login = airflow.login(here)
-    with AirflowApi(login.url, login.username, login.password) as api:
-        yield api
 
 
 def get(here: Settings, path: str, token: str) -> Any:
@@ -146,7 +133,7 @@ def test_old_reports_are_read(described: Described, database: Documents) -> None
         jobs.add(job)
         if kind := KINDS.get(job):
             assert summaries.render(job, summaries.require(run_id, kind, source=database))
-    assert jobs >= KINDS.keys()
+    assert jobs >= {"publish", "ingest_listens", "train_recommender"}
 
 
 def test_a_corpus_run_without_news_publishes_the_same_tracks_in_the_new_form(
@@ -165,28 +152,37 @@ def test_a_corpus_run_without_news_publishes_the_same_tracks_in_the_new_form(
     assert {type(track["features"]) for track in database["tracks"].find()} == {bytes}
 
 
-def test_the_run_that_waited_for_listens_goes_on_and_starts_from_the_old_model(
-    here: Settings, described: Described, database: Documents, dags: AirflowApi
+def test_an_incremental_retraining_starts_from_the_old_model(
+    here: Settings, described: Described, database: Documents
 ) -> None:
     registry = Registry(here)
     before = registry.champion(NAME)
     assert before is not None
-    [waiting] = dags.runs(DAG, "running")
     now, liked = int(time.time()), described["recommendations"]
     new = [
-        listen(user, liked[user][place % 5], now - 60 * place)
-        for user in described["tokens"]
-        for place in range(WAITED_FOR)
+        listen(user, liked[user][place], now - 60 * place) for user in described["tokens"] for place in range(5)
     ]
     produce(here, new)
-    follow(dags, DAG, waiting, Console())
-    dags.set_paused(DAG, paused=True)
-    report = summaries.require(f"{DAG}/{waiting}", IncrementalUpdateReport, source=database)
+    topic = offsets.whole_topic(kafka.config(here), here.listens_topic)
+    window = OffsetWindow(
+        topic.topic, {part: (Lineage.of(before).learned[part], end) for part, end in topic.ends.items()}
+    )
+    run_job(
+        here, "retrain_incrementally", "--run-id", "incremental_retraining/after", "--window", window.to_json()
+    )
+    report = summaries.require("incremental_retraining/after", IncrementalUpdateReport, source=database)
     assert report.updated is not None, report.reason
     assert report.updated.listens == len(described["plays"]) + len(new)
     assert report.updated.full_training_ndcg_at_10 is not None
     after = registry.champion(NAME)
     assert after is not None
     if report.decision == "promoted":
-        assert Lineage.of(after).full_training == Lineage.of(before).full_training
-        assert Lineage.of(after).updates == Lineage.of(before).updates + 1
+        learned = Lineage.of(before)
+        assert Lineage.of(after) == Lineage(
+            topic.ends, learned.full_training or before.number, learned.updates + 1
+        )
+
+
+def run_job(here: Settings, job: str, *arguments: str) -> None:
+    command = [sys.executable, str(PROJECT_DIR / "spark_jobs" / f"{job}.py"), *arguments]
+    subprocess.run(command, env=os.environ | spark_conf.environment(here), check=True)
