@@ -1,15 +1,16 @@
 """Learn the genre of a track from its audio features.
 
 **What.** Spark reads the published tracks from MongoDB. A search chooses classifier, features and parameters by
-the macro F1 on the validation part. The winner is fitted again, judged once on the test part, and compared with
-the champion, with MLlib's default, with scikit-learn's random forest and with guessing. It becomes the `champion`
-only if it is better than the champion beyond chance (bootstrap over artists, 95 %). Then the champion predicts the
-genre of tracks that have none. Each artist is in only one of train, validation and test. Genres with too few
-artists are the exception: they are split by track, and the summary names them. docs/models.md has the details.
+the macro F1 on the validation part. The winner is fitted again and evaluated once on the test part. There it is
+compared with the champion, with MLlib's default, with scikit-learn's random forest and with guessing. It becomes
+the `champion` only if it is significantly better than the present champion (bootstrap over artists, 95 %). Then
+the champion predicts the genre of tracks that have none. Each artist is in only one of train, validation and test.
+Genres with too few artists are the exception: they are split by track, and the summary names them. docs/models.md
+has the details.
 
 **When.** Every night at 02:00 (UTC), and by hand. On Sundays the search is wide; on other nights it starts from
-the best choice before. A run that has not succeeded three hours after it was queued has missed its deadline, and
-the triggerer's log says so.
+the best choices of earlier trainings. A run that has not succeeded three hours after it was queued has missed its
+deadline, and the triggerer's log says so.
 
 **Inputs.** The collection `tracks` in MongoDB, which the DAG `corpus` fills. Tracks without a genre, and genres of
 fewer than ten tracks, are left out and counted.
@@ -22,7 +23,7 @@ and slice, confusion matrix (`report.json`). In `tracks`: `genre_predicted`, `ge
 - *summary* is skipped: the corpus has nothing to learn from, such as no genre or only one. Its log says which.
   Nothing needs to be done. To get a genre model, tag the files or name genres in the metadata table, and run
   `corpus`.
-- *train*: it is retried once, and keeps the trials that have ended. If it fails again, clear it.
+- *train*: Airflow retries the task once, and it keeps the trials that have ended. If it fails again, clear it.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ PARAMS = {
     ),
 }
 DEADLINE_HOURS = 3
-"""The recommender's training at 03:00 waits for this one's slot, and should not start later than 05:00."""
+"""The recommender's training at 03:00 waits until this one frees the pool's slot. It should start by 05:00."""
 
 SEARCH = (
     "{{ params.search if params.search != 'by day' else "

@@ -1,21 +1,22 @@
 """Retrain the recommender as soon as enough new listens have arrived, without waiting for the night.
 
 **What.** A sensor waits, without taking a worker, until Kafka holds `min_events` listens that this DAG's consumer
-group has not committed, or one listen after `max_wait_minutes`. Spark reads all listens up to the offsets that the
-sensor saw, and none after them. The champion is not trained anew: its listeners are folded in, and the factors of
-tracks with new plays are solved again. Challenger and champion are judged by the later half of the listens that
-the champion has not seen. If the challenger's NDCG@10 is at most 1 % worse, it takes in all listens and becomes
-the `champion`, and every listener gets new recommendations. Otherwise the champion is kept, and the summary says
-so. The summary also counts the updates since the last full training (the DAG `recommender`) and shows that
-training's NDCG@10. Only after that are the offsets committed.
+group has not committed. After `max_wait_minutes`, one such listen suffices. Spark reads all listens up to the
+offsets that the sensor saw, and none after them. The update does not train from the beginning: it starts from the
+champion, folds the listeners in, and computes the factors of tracks with new plays again. Challenger and champion
+are compared on the later half of the listens that the champion has not seen. If the challenger's NDCG@10 is at
+most 1 % worse, it also learns from that half and becomes the `champion`, and every listener gets new
+recommendations. Otherwise the champion is kept, and the summary says so. The offsets are committed only after
+that. The summary also counts the updates since the last full training (the DAG `recommender`) and shows that
+training's NDCG@10.
 
-**When.** Always: when a run ends, the next one starts and waits. To stop it, pause the DAG. To process first what
-is in Kafka now, trigger it with 0 minutes as the longest wait, and pause it when that run has ended.
+**When.** Always: when a run ends, the next one starts and waits. To stop it, pause the DAG. If you first want to
+process what is in Kafka now, trigger it with 0 minutes as the longest wait, and pause it when that run has ended.
 
 **Replay.** Trigger it by hand with a time or with offsets. Such a run does not wait. Its window reaches from there
-to the end of the topic, and the listens in it that the champion has seen are processed once more. No listen counts
-twice, because every update starts from all plays; the tracks of the window are solved again. The committed offsets
-never go back. The run that is waiting is skipped in favour of the one that was triggered.
+to the end of the topic. The run processes the listens of this window again, even those that the champion has seen.
+No listen counts twice, because the update computes the factors of the window's tracks from all plays. The
+committed offsets never go back. If another run is waiting, it is skipped, and the triggered run goes first.
 
 **Inputs.** The Kafka topic `listens`, the collection `tracks` in MongoDB, the champion. Without a champion the
 training is a full one, as in the DAG `recommender`.

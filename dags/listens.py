@@ -1,8 +1,9 @@
 """From Kafka to the lake: every listen once, in the day it was listened to.
 
-**What.** Reads the topic `listens` from the offsets that are stored in the Delta table `listens` to the topic's
-end, and inserts the events that the table does not have. Late and back-dated listens land in their own day. Then
-it removes what users have taken back, and matches the unmatched listens with the present corpus.
+**What.** The DAG reads the topic `listens`, from the offsets that are stored in the Delta table `listens` to the
+topic's end. It inserts the events that the table does not have. Late and back-dated listens go into the day on
+which they were heard. Then the DAG removes the listens that users have deleted and those of forgotten users, and
+matches the unmatched listens with the present corpus.
 
 **When.** Every midnight (UTC), for the day that has just ended. That day is the run's *partition*, and the summary
 shows its figures. Messages of other days are ingested too.
@@ -13,12 +14,13 @@ shows its figures. Messages of other days are ingested too.
 |---|---|
 | ingest what is new in Kafka | trigger it without dates |
 | rebuild days from Kafka | trigger it with mode `rebuild` and the days, or *Backfill* with mode `rebuild` |
-| see what the table holds of some days | trigger it with the days |
+| see the table's figures for some days | trigger it with the days |
 
 **Inputs.** The topic `SEGUE_LISTENS_TOPIC`; MongoDB's `tracks` (the catalogue) and `removals`.
 
-**Outputs.** The Delta table `listens`, partitioned by `listened_on`. Messages that are no events go to
-`SEGUE_DEAD_LETTERS_TOPIC` (`segue dlq`). Offsets and rows are written in one commit; after a kill, run it again.
+**Outputs.** The Delta table `listens`, partitioned by `listened_on`. Messages that cannot be read as events go to
+`SEGUE_DEAD_LETTERS_TOPIC` (`segue dlq`). The job writes offsets and rows in one commit; after a kill, run it
+again.
 
 **When it fails.** The last line of the failed task's log says what and why. Nothing was lost; clear the task.
 """
@@ -30,7 +32,7 @@ from airflow.sdk import Param, dag, task
 from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, refusals_fail_at_once
+from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
     "day_from": Param(
@@ -73,7 +75,7 @@ def listens() -> None:
     ingest >> summary(RUN_ID)
 
 
-@task(retries=RETRIES, retry_delay=RETRY_DELAY)
+@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
 def summary(run: str) -> None:
     """Print the report of the run."""
     from segue.listens.reports import ListensReport

@@ -1,13 +1,13 @@
 """Let the models follow the corpus: new tracks can be recommended soon after they are published.
 
 **What.** A sensor waits, without taking a worker, until the DAG `corpus` announces days whose tracks are new or
-have changed. Then the recommender takes in the present catalogue: a track that nobody has played gets its place
-from its audio, and neighbours by sound are computed anew. No listens are taken in, and tracks that were played
-keep their place. If anything differs, the result is the new `champion`, and every listener gets new
-recommendations. The genre champion's choice of classifier and parameters is fitted to the present tracks and
-labels, without a search. Like the nightly training, it has to beat the champion. The champion then predicts the
-genre of tracks that have none. Neither of the two tasks waits for the other to succeed. The offsets are committed
-when both have.
+have changed. Then two tasks run. *place_new_tracks* gives the recommender the present catalogue: a track that
+nobody has played gets the factors that its audio predicts, and relations by sound are computed again. The task
+takes in no listens, and tracks that were played keep their factors. If anything differs, the result is the new
+`champion`, and every listener gets new recommendations. *refit_genre* fits the genre champion's choice of
+classifier and parameters to the present tracks and labels, without a search. As in the nightly training, the
+result has to beat the champion. The champion then predicts the genre of tracks that have none. Each task runs even
+if the other fails. The offsets are committed when both have succeeded.
 
 **When.** Always: when a run ends, the next one starts and waits. To stop it, pause the DAG.
 

@@ -1,22 +1,23 @@
-"""Learn from all listens what to recommend, and recommend to every listener, with reasons.
+"""Train the recommender on all listens, and recommend tracks to every listener, with reasons.
 
 **What.** Spark reads the listens of the lake, and from Kafka those that arrived after the DAG `listens` last
-updated the lake. The last tenth of the plays is the test, and the fifth before it decides all choices by the
-NDCG@10 of tracks that were not played before: the parameters of implicit ALS (MLlib), the weight of the audio, and
-the blend with EASE, item cosine, sound and popularity. The result is judged by the test once, beside its
-baselines; the table is in the log of the task *train*. Unless the result is worse than popularity beyond chance,
-it is fitted on all plays and becomes the `champion`, and every listener gets a new list. docs/recommender.md has
-the details.
+updated the lake. The last tenth of the plays is the test window. The fifth before it is the validation window, on
+which all choices are made by the NDCG@10 of tracks that were not played before. The choices are the parameters of
+implicit ALS (MLlib), the weight of the audio, and the blend with EASE, item cosine, sound and popularity. The
+result is evaluated once on the test window, beside its baselines; the table is in the log of the task *train*.
+Unless it is significantly worse than popularity, it is fitted on all plays and becomes the `champion`, and every
+listener gets a new list. docs/recommender.md has the details.
 
 **When.** Every night at 03:00 (UTC), and by hand.
 
-**As of a past day.** A run that is triggered with *As of* learns from the lake's listens up to that day. A
-backfilled run learns from those of the days before its own. Tracks, and what users have taken back, are always
-today's. The result is a version like any other, with its report, but it does not serve until you run `segue models
-promote recommender N`.
+**As of a past day.** A run that is triggered with *As of* learns from the lake's listens up to that day. A run of
+a backfill learns from those of the days before its own day. Such a run uses the tracks of today. It leaves out the
+listens that were deleted up to today, and those of users who were forgotten up to today. The result is a version
+like any other, with its report, but it does not serve until you run `segue models promote recommender N`.
 
-**Inputs.** The lake's `listens`, the Kafka topic `listens`, the collection `tracks` in MongoDB. Messages that are
-malformed, duplicates, or of tracks that are not in the corpus are not used, and are counted by reason.
+**Inputs.** The lake's `listens`, the Kafka topic `listens`, the collection `tracks` in MongoDB. The training does
+not use messages that are malformed, are duplicates, or name a track that is not in the corpus. It counts them by
+reason.
 
 **Outputs.** The collection `recommendations` in MongoDB, one document a listener; a version of the model
 `recommender` in MLflow; the page *Report* of the run. The offsets of the listens are committed for
@@ -39,7 +40,7 @@ from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_kafka import KafkaCommitOperator
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, STARTED, refusals_fail_at_once, training_summary
+from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
 
 PARAMS = {
     "seed": Param(
@@ -99,9 +100,9 @@ def recommender() -> None:
     )
 
 
-@task(retries=RETRIES, retry_delay=RETRY_DELAY)
+@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
 def find_learned_listens(run: str) -> str:
-    """Return the window of the listens that the champion now knows, which is empty if the champion was kept."""
+    """Return the window of the listens that the champion has learned. It is empty if the champion was kept."""
     from segue.recommender.reports import FullTrainingReport
     from segue.runs import summaries
 

@@ -15,13 +15,14 @@ from pendulum import now
 class DayByDay(CronPartitionTimetable):
     """Start a run every midnight (UTC). Its partition is the day that has just ended.
 
-    - Unpausing the DAG starts no run. For this, the DAG must not have a start_date either.
-    - A backfill creates no runs for future days. Airflow would let such runs wait for their day. Until then it
-      would skip the nightly runs, because it continues from the latest day that has a run.
+    - Unpausing the DAG starts no run. This works only if the DAG has no start_date.
+    - A backfill creates no runs for future days. Airflow would create such runs, and they would wait for their
+      day. Until that day Airflow would start no nightly runs, because it continues from the latest day that has a
+      run.
     """
 
     def __init__(self) -> None:
-        # Exactly at midnight, because a backfill leaves out its last day if the run of that day is due later.
+        # Exactly at midnight: if runs were due later in the day, a backfill would leave out its last day.
         super().__init__(
             "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=timedelta(0)
         )

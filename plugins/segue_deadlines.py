@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 async def note_missed_deadline(context: dict[str, Any], hours: float) -> None:
-    """Log in the triggerer that a run is late, and keep the message beside the run's reports.
+    """Log in the triggerer that a run is late, and store the message with the run's reports.
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ from segue.connections import offsets as broker
 from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ServiceUnavailableError
 from segue_connections import checked
+from segue_tasks import TIME_LIMIT
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
@@ -53,10 +54,12 @@ class KafkaBacklogTrigger(BaseTrigger):
     """Fire when a consumer group's backlog on a topic is large enough, or old enough.
 
     - Reads the offsets every `poll_interval_s`, in a thread because kafka-python blocks.
-    - If the topic, the broker or the connection is not there, waits for it and names it in the log.
+    - If the topic, the broker or the connection is missing or does not answer, waits for it and names it in the
+      log.
     - Joins no group and commits nothing. After a restart of the triggerer it starts again.
     - Fires without a window (None) if another run of its DAG is queued. Its DAG always has one active run, and
-      only one. Without this rule, a run that is triggered by hand would wait until the active run has its events.
+      only one. Without this rule, a run that is triggered by hand would have to wait until enough events arrive
+      for the active run.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ class KafkaBacklogTrigger(BaseTrigger):
     min_events : int
         Size of the backlog at which the trigger fires.
     deadline : float
-        Time in epoch seconds. From this time on, the trigger fires at a single event.
+        Time in seconds since 1970. From this time on, a single event suffices.
     poll_interval_s : float
     kafka_conn_id : str
     """
@@ -135,12 +138,14 @@ class KafkaBacklogTrigger(BaseTrigger):
 class KafkaBacklogSensor(BaseSensorOperator):
     """Wait until a consumer group's backlog on a topic is large enough.
 
-    - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`.
-    - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when it fired. Messages
-      that arrive later belong to the next run.
+    - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`. Its time limit (`execution_timeout`) counts
+      only the time on a worker.
+    - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when the trigger fired.
+      Messages that arrive later belong to the next run.
     - Never commits: see :class:`KafkaCommitOperator`. If a run fails, the next one gets its messages.
     - Skips its run if another run of its DAG is queued. Such a run was triggered by hand.
-    - Does not wait if it gets a position to replay from. The window then reaches from there to the end.
+    - Does not wait if `replay_from` or `replay_offsets` is set. The window then reaches from there to the end of
+      the topic.
     - If retention has deleted the first messages of the window, the log and the window say how many:
       ``{topic: {…, "lost": 3}}``.
 
@@ -184,7 +189,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
         kafka_conn_id: str = for_airflow.KAFKA,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"execution_timeout": TIME_LIMIT} | kwargs)
         self.topic = topic
         self.group = group
         self.min_events = min_events
@@ -242,7 +247,7 @@ def replay_start(replay_from: str, replay_offsets: str) -> datetime | Offsets:
     Parameters
     ----------
     replay_from, replay_offsets : str
-        As of :class:`KafkaBacklogSensor`.
+        As in :class:`KafkaBacklogSensor`.
 
     Returns
     -------
@@ -252,7 +257,7 @@ def replay_start(replay_from: str, replay_offsets: str) -> datetime | Offsets:
     Raises
     ------
     AirflowFailException
-        If both are given, or the one that is given cannot be read. The message names the param.
+        If both are given, or if the given one cannot be read. The message names the param.
     """
     if replay_from and replay_offsets:
         raise AirflowFailException("Give replay_from or replay_offsets, not both.")
@@ -290,7 +295,7 @@ class KafkaCommitOperator(BaseOperator):
     template_fields = ("window", "group", "kafka_conn_id")
 
     def __init__(self, *, window: str, group: str, kafka_conn_id: str = for_airflow.KAFKA, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"execution_timeout": TIME_LIMIT} | kwargs)
         self.window = window
         self.group = group
         self.kafka_conn_id = kafka_conn_id

@@ -83,7 +83,7 @@ class SegueReports(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override] # Airflow only reads it
-        """The app, created when it is first asked for.
+        """The app, created when Airflow first asks for it.
 
         Every task loads the plugins, but only the API server asks for the app.
         """

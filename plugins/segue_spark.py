@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from segue.connections import for_airflow, spark
 from segue.settings import get_settings
@@ -31,9 +31,11 @@ class SparkJobOperator(SparkSubmitOperator):
       Spark are in SPARK_CONF_DIR.
     - The job gets the settings of this process as SEGUE_ variables, and ``--run-id <dag_id>/<run_id>`` before
       `arguments`. It stores its summary under that key.
-    - The task takes the one slot of the pool ``spark``, so that one Spark application runs at a time.
+    - The task takes the only slot of the pool ``spark``, so only one Spark application runs at a time.
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
       `REFUSED` the task fails at once. After `TRY_AGAIN` or a crash (any other code) it is retried.
+    - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried. A hung job would otherwise keep
+      the only slot of the pool.
     - After a failure, the log ends with the job's last line, which says what went wrong. After a crash, it ends
       with the job's last lines.
 
@@ -44,7 +46,7 @@ class SparkJobOperator(SparkSubmitOperator):
     arguments : sequence of str, optional
         Command-line arguments of the job (templated). An argument that renders to an empty string is left out
         together with the option before it, so that ``["--from", "{{ params.start or '' }}"]`` needs no condition.
-    pool, retries, retry_delay
+    pool, retries, retry_delay, execution_timeout
         As in any operator, with the defaults of a Spark job.
     """
 
@@ -56,6 +58,7 @@ class SparkJobOperator(SparkSubmitOperator):
         pool: str = "spark",
         retries: int = 1,
         retry_delay: timedelta = RETRY_DELAY,
+        execution_timeout: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -67,6 +70,7 @@ class SparkJobOperator(SparkSubmitOperator):
             pool=pool,
             retries=retries,
             retry_delay=retry_delay,
+            execution_timeout=execution_timeout or timedelta(hours=get_settings().spark_job_hours),
             **kwargs,
         )
         self.job = job
@@ -77,6 +81,11 @@ class SparkJobOperator(SparkSubmitOperator):
         self.application_args = without_empty_options(self.application_args or [])
         try:
             super().execute(context)
+        except AirflowTaskTimeout:
+            raise AirflowTaskTimeout(
+                f"Spark job {self.job!r} took longer than {self.execution_timeout} and was ended. If it needs "
+                "longer, set SEGUE_SPARK_JOB_HOURS."
+            ) from None
         except AirflowException as error:
             output = str(error).rpartition("Last spark-submit output:\n")[2].strip()
             last_line = output.rpartition("\n")[2]
@@ -89,8 +98,8 @@ class SparkJobOperator(SparkSubmitOperator):
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()
-        # Not passed as `env_vars`: on YARN and Kubernetes, these stand on spark-submit's command line, passwords
-        # included.
+        # Not passed as `env_vars`: on YARN and Kubernetes, Airflow writes these on spark-submit's command line,
+        # passwords included.
         hook._env = get_settings().environment
         return hook
 

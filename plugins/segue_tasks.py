@@ -1,4 +1,4 @@
-"""What the tasks of several DAGs share: the id of the run, retries, and how an error ends a task."""
+"""What the tasks of several DAGs share: the id of the run, retries, time limits, and how an error ends a task."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from segue.errors import SegueError, ServiceUnavailableError
+from segue.errors import SegueError
 from segue_connections import mongo_database
 
 RUN_ID = "{{ dag.dag_id }}/{{ run_id }}"
-"""Template of the key under which the jobs and tasks of a run keep their reports."""
+"""Template of the key under which the jobs and tasks of a run store their reports."""
 
 STARTED = "{{ dag_run.start_date.isoformat() }}"
 """Template of the time at which the run started."""
@@ -22,10 +22,13 @@ RETRIES = 2
 RETRY_DELAY = timedelta(seconds=10)
 """Delay before a retry, because MongoDB may be away for a moment."""
 
+TIME_LIMIT = timedelta(hours=1)
+"""Longest run time of a task without Spark. The clients' own limits are shorter; this one ends any other hang."""
+
 
 @contextmanager
 def refusals_fail_at_once() -> Iterator[None]:
-    """End a task without a retry if Segue refuses its input. If a service is away, the task is retried.
+    """End a task without a retry, unless the error says that a retry may help.
 
     :class:`segue_spark.SparkJobOperator` makes the same decision from the exit code of a job.
 
@@ -36,15 +39,15 @@ def refusals_fail_at_once() -> Iterator[None]:
     """
     try:
         yield
-    except ServiceUnavailableError:
-        raise
     except SegueError as error:
+        if error.retry_may_help:
+            raise
         raise AirflowFailException(f"{error}") from None
 
 
-@task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY)
+@task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
 def training_summary(run: str, started: str, job: str, results: str) -> None:
-    """Print the report of a training, and keep the summary of its run.
+    """Print the report of a training, and store the summary of its run.
 
     The task ends as *skipped* if the training could not use everything: see
     :meth:`segue.runs.conclusion.TrainingReport.shortfall`.
@@ -54,7 +57,7 @@ def training_summary(run: str, started: str, job: str, results: str) -> None:
     run, started : str
         `RUN_ID` and `STARTED`.
     job : str
-        The Spark job that trained.
+        Name of the Spark job that trained.
     results : str
         Where the results are.
     """

@@ -52,7 +52,7 @@ def main() -> None:
     settings = get_settings()
 
     with spark.job("train-genre") as session, mongo.database() as database:
-        # The tracks are read three times. On disk, they take no memory from the training.
+        # The job reads the tracks three times. Persisted on disk, they take no memory from the training.
         tracks = reading.read_tracks(session, *FIELDS)
         tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)

@@ -1,14 +1,18 @@
 """The errors that Segue raises on purpose. Each message says what happened, where, and what to do.
 
-The class decides what a task does. After a `ServiceUnavailableError` it is retried; after any other it fails at
-once.
+The class decides what a task does. After an error whose `retry_may_help` is True, the task is retried. After any
+other it fails at once.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class SegueError(Exception):
     """Base class of all. The command line prints its message without a traceback and exits with 1."""
+
+    retry_may_help: ClassVar[bool] = False
 
 
 class ConfigurationError(SegueError):
@@ -24,11 +28,19 @@ class StackError(SegueError):
 
 
 class ServiceUnavailableError(SegueError):
-    """A service does not answer or refuses a request: Kafka, MongoDB or MLflow. A later attempt may succeed."""
+    """A service does not answer or refuses a request: Kafka, MongoDB or MLflow."""
+
+    retry_may_help = True
 
 
 class CorpusError(SegueError):
     """The corpus cannot be processed: there is no such folder, it holds no audio, or metadata are unreadable."""
+
+
+class CorpusChangedError(CorpusError):
+    """Audio files changed while the job that reads them ran. The next attempt reads them as they are then."""
+
+    retry_may_help = True
 
 
 class QualityGateError(SegueError):

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         "local[2,4]", description="Spark master URL; local[2,4] is two cores and four attempts per task."
     )
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
+    spark_job_hours: float = Field(
+        24.0, gt=0, description="Time limit of one Spark job, in hours; a longer job is ended and tried again."
+    )
 
     gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Largest share of files that may be rejected.")
     gate_max_duplicates: float = Field(

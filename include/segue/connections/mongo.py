@@ -43,7 +43,7 @@ def client(
         Its dates have the time zone UTC. Only `uri` sets ``connectTimeoutMS``, because pymongo drops its
         connections when a heartbeat takes longer than this limit.
     """
-    stated = {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
+    stated = _stated(uri)
     return MongoClient(
         uri,
         serverSelectionTimeoutMS=selection_timeout_ms
@@ -51,6 +51,30 @@ def client(
         socketTimeoutMS=socket_timeout_ms or int(stated.get("sockettimeoutms", SOCKET_TIMEOUT_MS)),
         tz_aware=True,
     )
+
+
+def limited(uri: str) -> str:
+    """Add the time limits that a connection string does not state, for clients that this module does not open.
+
+    Parameters
+    ----------
+    uri : str
+        Connection string, such as that of the settings.
+
+    Returns
+    -------
+    str
+        The same, with ``serverSelectionTimeoutMS`` and ``socketTimeoutMS``. Without ``socketTimeoutMS``, Java's
+        driver waits forever for the answer of a server that hangs.
+    """
+    limits = {"serverSelectionTimeoutMS": SELECTION_TIMEOUT_MS, "socketTimeoutMS": SOCKET_TIMEOUT_MS}
+    stated = _stated(uri)
+    missing = "&".join(f"{name}={limit}" for name, limit in limits.items() if name.lower() not in stated)
+    if not missing:
+        return uri
+    parts = urlsplit(uri)
+    joined = f"{parts.query}&{missing}" if parts.query else missing
+    return f"{parts.scheme}://{parts.netloc}{parts.path or '/'}?{joined}"
 
 
 @contextmanager
@@ -81,3 +105,8 @@ def database(uri: str | None = None) -> Iterator[Database[Any]]:
             raise ServiceUnavailableError(
                 f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
             ) from error
+
+
+def _stated(uri: str) -> dict[str, str]:
+    """Return the options of a connection string, by their names in lower case."""
+    return {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}

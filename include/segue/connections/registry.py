@@ -64,8 +64,13 @@ class Version:
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
 
-    def folder(self) -> Path:
+    def folder(self, fetch_into: str | None = None) -> Path:
         """Return its folder on this machine. If the registry is elsewhere, fetch the folder first.
+
+        Parameters
+        ----------
+        fetch_into : str, optional
+            Existing folder to fetch into. Default: a new temporary folder, which the caller has to remove.
 
         Raises
         ------
@@ -75,8 +80,9 @@ class Version:
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
+        here = urlparse(self.location).scheme in ("", "file")  # with a target, MLflow would copy it
         try:
-            return Path(download_artifacts(artifact_uri=self.location))
+            return Path(download_artifacts(artifact_uri=self.location, dst_path=None if here else fetch_into))
         except (MlflowException, OSError) as error:
             raise ModelError(f"{self} cannot be fetched from {self.location}: {error}") from error
 
@@ -116,6 +122,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.engine import make_url
 
         # MLflow logs the migrations of an empty database. They do not belong in a task's log.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
@@ -133,9 +140,10 @@ class Registry:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self._client.search_registered_models(max_results=1)
             except MlflowException as error:
-                said = str(error).partition("\n")[0]
+                where = make_url(uri).render_as_string(hide_password=True)
+                said = str(error).partition("\n")[0].replace(uri, where)
                 raise ServiceUnavailableError(
-                    f"The registry of models cannot be reached at {uri}: {said} Start MLflow, or correct "
+                    f"The registry of models cannot be reached at {where}: {said} Start MLflow, or correct "
                     "SEGUE_MLFLOW_TRACKING_URI. The present models go on serving."
                 ) from error
 
@@ -226,6 +234,10 @@ class Registry:
                 ) from error
             raise
 
+    def tag(self, version: Version, name: str, value: str) -> None:
+        """Set a tag of a version."""
+        self._client.set_model_version_tag(version.name, str(version.number), name, value)
+
     def promote(self, version: Version) -> None:
         """Make a version the champion, and record which version it replaced."""
         with self._alone():
@@ -303,9 +315,10 @@ class Registry:
             gone = [version for version in found if version.number not in stay and not spare(version)]
             for version in gone:
                 self._delete(version)
-            numbers = {str(version.number) for version in gone}
+            left = {str(version.number) for version in found} - {str(version.number) for version in gone}
+            # All tags of versions that are not stored any more, because a kill may have left some.
             for tag, before in replaced.items():
-                if before in numbers or tag.removeprefix(_REPLACED) in numbers:
+                if tag.startswith(_REPLACED) and not {before, tag.removeprefix(_REPLACED)} <= left:
                     self._client.delete_registered_model_tag(name, tag)
 
     def _alone(self) -> AbstractContextManager[None]:
@@ -328,11 +341,11 @@ class Registry:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         run = self._client.get_run(str(self._client.get_model_version(version.name, str(version.number)).run_id))
-        # Delete the files first. After a kill, the version is still listed, so the next call deletes it.
+        # Delete the version last. After a kill it is still listed, and the next call deletes the rest.
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=self._client.tracking_uri)
         files.delete_artifacts()  # type: ignore[no-untyped-call]
-        self._client.delete_model_version(version.name, str(version.number))
         self._client.delete_run(run.info.run_id)
+        self._client.delete_model_version(version.name, str(version.number))
 
     def _version(self, found: ModelVersion) -> Version:
         run = self._client.get_run(str(found.run_id))

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from segue import disk
-from segue.errors import SegueError, ServiceUnavailableError
+from segue.errors import SegueError
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ REFUSED = os.EX_DATAERR
 """Exit code of a job that refused its input or settings (65 in sysexits.h). A retry would fail again."""
 
 TRY_AGAIN = os.EX_TEMPFAIL
-"""Exit code of a job that could not use a service (75 in sysexits.h). A retry may succeed."""
+"""Exit code of a job after an error that a retry may mend (75 in sysexits.h): see `SegueError.retry_may_help`."""
 
 
 def session(app_name: str) -> SparkSession:
@@ -57,9 +57,9 @@ def job(name: str) -> Iterator[SparkSession]:
     ------
     SystemExit
         After an error whose cause is known. Its message is the last line of the output, without a traceback. The
-        code is `TRY_AGAIN` after a `ServiceUnavailableError`, and `REFUSED` after any other `SegueError` and on a
-        full disk. spark-submit ends with the same code, unless the driver runs on a cluster (deploy mode
-        ``cluster``). Any other exception is not caught; Python and spark-submit then end with 1.
+        code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is True. It is `REFUSED` after any other
+        `SegueError` and on a full disk. spark-submit ends with the same code, unless the driver runs on a cluster
+        (deploy mode ``cluster``). Any other exception is not caught; Python and spark-submit then end with 1.
     """
     try:
         spark = session(f"segue-{name}")
@@ -67,10 +67,8 @@ def job(name: str) -> Iterator[SparkSession]:
             yield spark
         finally:
             spark.stop()
-    except ServiceUnavailableError as error:
-        _end(f"{error}", TRY_AGAIN, error)
     except SegueError as error:
-        _end(f"{error}", REFUSED, error)
+        _end(f"{error}", TRY_AGAIN if error.retry_may_help else REFUSED, error)
     except Exception as error:
         explanation = disk.explanation(error, get_settings().state_dir / "mongo")
         if explanation is None:

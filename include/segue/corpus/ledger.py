@@ -18,7 +18,7 @@ from segue.corpus.lake import Lake
 from segue.corpus.plan import STATE
 from segue.corpus.reports import Outcomes
 from segue.corpus.schema import EXTRACTED, PARTITION
-from segue.errors import CorpusError
+from segue.errors import CorpusChangedError
 
 
 def of_days(lake: Lake, name: str, days: Collection[date]) -> DataFrame:
@@ -96,7 +96,7 @@ def balance(lake: Lake, days: Collection[date]) -> Outcomes:
 
     Raises
     ------
-    CorpusError
+    CorpusChangedError
         If features and rejects together are not as many as the files of the inventory.
     """
     counts = _count(lake, days)
@@ -114,7 +114,7 @@ def balance(lake: Lake, days: Collection[date]) -> Outcomes:
     outcomes = sum(row["outcomes"] for row in counts)
     features = outcomes - rejected.total()
     if outcomes != files:
-        raise CorpusError(
+        raise CorpusChangedError(
             f"{features:,} features and {rejected.total():,} rejects are not the {files:,} files of the "
             "inventory: files changed while the job ran. Run it again."
         )

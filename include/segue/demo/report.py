@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from rich.table import Table
 
@@ -109,10 +110,12 @@ def _model_rows(table: Table, dag_id: str, report: TrainingReport | None) -> Non
 
 def _place_rows(table: Table, settings: Settings) -> None:
     login = airflow.login(settings)
+    # Not the whole connection string: it may hold a password, and its options fill three lines.
+    servers = urlsplit(settings.mongo).netloc.rpartition("@")[2]
     places: dict[str, Any] = {
         "Music": settings.music_dir,
         "Lake (Delta)": settings.lake_uri,
-        "MongoDB": f"{settings.mongo} database {settings.mongo_database}",
+        "MongoDB": f"{servers} database {settings.mongo_database}",
         "Kafka": f"{settings.kafka_bootstrap} topic {settings.listens_topic}",
         "Logs": settings.state_dir / "logs",
         "Airflow": f"{login.url} login {login.username} / {login.password}",

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "genre"
 
+OUTCOME = "outcome"
+"""Tag of a version: whether it was promoted. It is set after the promotion, so a killed run leaves none."""
+
 MAX_PAST_CHOICES = 3
 """Number of choices of earlier versions that a search tries first."""
 
@@ -134,6 +137,7 @@ def release(
         version = _register(registry, trained, options, origin, page, differences)
     if difference.better:
         registry.promote(version)
+    registry.tag(version, OUTCOME, outcome)
     serving = str(version if difference.better else champion)
     return trained, ReleaseDecision(outcome, reason, serving, str(version), rival_name, difference, page)
 
@@ -189,6 +193,9 @@ def resplit_genres(champion: Version, data: Dataset) -> set[str]:
 def reason_not_to_refit(registry: Registry, data_versions: Mapping[str, str]) -> str | None:
     """Return the reason why it is pointless to fit the champion's choice again, or None if it is useful.
 
+    It is useful if the latest version was trained on other tracks, or by a run that was killed before it had
+    promoted or refused that version.
+
     Parameters
     ----------
     registry : Registry
@@ -198,7 +205,7 @@ def reason_not_to_refit(registry: Registry, data_versions: Mapping[str, str]) ->
     if registry.champion(MODEL_NAME) is None:
         return "there is no genre model yet; the nightly training makes the first"
     latest = next(version for version in registry.versions() if version.name == MODEL_NAME)
-    if data_versions.items() <= latest.tags.items():
+    if OUTCOME in latest.tags and data_versions.items() <= latest.tags.items():
         return f"{latest} was trained on the same tracks and genres"
     return None
 

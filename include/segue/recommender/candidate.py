@@ -183,7 +183,7 @@ class Candidate:
 def load(version: Version) -> Recommender | None:
     """Load a version. If it is missing or damaged, log a line and return None."""
     try:
-        return Recommender.load(version.folder())
+        return Recommender.fetch(version)
     except ModelError as error:
         say(f"{version} cannot be used. {error}")
         return None

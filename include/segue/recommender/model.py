@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,9 @@ from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
 from segue.recommender.evaluation.metrics import Scorer
 from segue.recommender.recipe import Recipe
+
+if TYPE_CHECKING:
+    from segue.connections.registry import Version
 
 NAME = "recommender"
 """Name of the model in the registry."""
@@ -134,6 +138,21 @@ class Recommender:
                     np.save(folder / f"{name}.{part}.npy", getattr(relations, part))
         manifest["files"] = {path.name: _digest(path) for path in sorted(folder.iterdir())}
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+
+    @classmethod
+    def fetch(cls, version: Version) -> Recommender:
+        """Load a version of the registry.
+
+        Files that are fetched from a registry elsewhere are removed afterwards. The mapped arrays stay readable,
+        and the space on the disk is free as soon as the recommender is not used any more.
+
+        Raises
+        ------
+        ModelError
+            As :meth:`load`, and if the files cannot be fetched.
+        """
+        with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:
+            return cls.load(version.folder(folder))
 
     @classmethod
     def load(cls, folder: Path) -> Recommender:

@@ -147,6 +147,8 @@ def retrain(
 ) -> Retrained:
     """Run a retraining. It commits no offsets.
 
+    A run that was stopped between promotion and publication is completed by the next run, whatever it decides.
+
     Parameters
     ----------
     retraining : Retraining
@@ -177,8 +179,13 @@ def retrain(
     material = Material.read(screened.listens, tracks)
     tracks.unpersist()  # from here on ALS needs the memory of Spark
     decision = retraining.decide(spark, start, material)
-    served = release.publish(database, decision, material, start.removed)
-    return Retrained(start, decision, screened, served)
+    listeners = 0
+    # The lists leave out what was just played. The material of a past day cannot say what that is.
+    if retraining.reads_topic and (
+        served := release.unpublished(database, start.registry, decision, material.catalogue)
+    ):
+        listeners = release.publish(database, served, material, start.removed)
+    return Retrained(start, decision, screened, listeners)
 
 
 def look_up(retraining: Retraining, database: Database[dict[str, Any]], settings: Settings) -> Start:

@@ -18,7 +18,7 @@ import httpx
 
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import memory, processes, secrets
+from segue.stack import code, memory, processes, secrets
 from segue.stack.airflow_environment import environment
 from segue.stack.service import Service, surroundings
 
@@ -63,6 +63,7 @@ def services(settings: Settings) -> list[Service]:
             check=_check(settings, name),
             environment=variables,
             ports={"SEGUE_AIRFLOW_PORT": settings.airflow_port} if name == API_SERVER else {},
+            loads=code.installed(),
             memory_limit_mb=memory.limit_mb(settings, name),
         )
         for name, arguments in COMMANDS.items()

@@ -8,6 +8,14 @@ from segue.stack import secrets, spark_conf
 
 PARALLELISM = 4
 
+TOKEN_LIFETIME_S = 5 * 24 * 60 * 60
+"""Lifetime of the token by which Airflow knows a running task.
+
+With its heartbeats, the task gets a new token in the last fifth of this lifetime. So it may be suspended for at
+least a fifth of it, which is a day, such as while a laptop is asleep. By default, a token lives for 10 minutes. A
+task whose token has expired is ended after three heartbeats.
+"""
+
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the whole configuration of Airflow and its tasks. They read no configuration file.
@@ -58,6 +66,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "instance_name": f"Segue: {settings.corpus}",
         },
         "api_auth": {"jwt_secret": made.jwt_secret},
+        "execution_api": {"jwt_expiration_time": TOKEN_LIFETIME_S},
         "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=30"},
         "logging": {
             "base_log_folder": home / "logs",

@@ -11,7 +11,7 @@ from segue import disk
 from segue.connections import mongo
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import memory
+from segue.stack import code, memory
 from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, Kind, Server, choose
 from segue.stack.pidfile import PidFile
 from segue.stack.service import Service, pid_file
@@ -66,6 +66,7 @@ def service(settings: Settings) -> Service:
         check=lambda _: _is_ready(settings.mongo_port),
         environment=ENVIRONMENT.get(chosen.kind, {}),
         ports={"SEGUE_MONGO_PORT": settings.mongo_port},
+        loads=code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program),
         memory_limit_mb=memory.limit_mb(settings, NAME),
     )
 

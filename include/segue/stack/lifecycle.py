@@ -147,6 +147,8 @@ def _stop_stale(settings: Settings, parts: Sequence[str], say: Say) -> list[Serv
             say(used.excess)
         if used.is_to_be_started_anew or not service.runs_as_wanted():
             stale.append(service)
+            if service.process() and not service.runs_as_wanted():
+                say(f"{service.name} runs with older code or other settings, and is restarted.")
     for service in stale:
         service.stop()
     for service in stale:

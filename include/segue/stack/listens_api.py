@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from segue.settings import Settings
-from segue.stack import memory
+from segue.stack import code, memory
 from segue.stack.service import Service
 
 
@@ -29,6 +29,7 @@ def service(settings: Settings) -> Service:
         check=lambda _: _is_ready(settings.api_port),
         environment=settings.environment,
         ports={"SEGUE_API_PORT": settings.api_port},
+        loads=code.installed(),
         memory_limit_mb=memory.limit_mb(settings, "listens-api"),
     )
 

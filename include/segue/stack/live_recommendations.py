@@ -10,7 +10,7 @@ from pathlib import Path
 
 from segue.recommender.serving.live import FRESH_S, heartbeat
 from segue.settings import Settings
-from segue.stack import memory
+from segue.stack import code, memory
 from segue.stack.service import Service
 
 
@@ -29,6 +29,7 @@ def service(settings: Settings) -> Service:
         command=(str(Path(sys.prefix) / "bin" / "segue"), "live"),
         check=lambda started: _beats(heartbeat(settings), started),
         environment=settings.environment,
+        loads=code.installed(),
         memory_limit_mb=memory.limit_mb(settings, "live"),
     )
 

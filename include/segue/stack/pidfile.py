@@ -15,7 +15,7 @@ from segue.stack import processes
 
 @dataclass(frozen=True)
 class PidFile:
-    """A process: its pid and start time (unique together, as pids are reused), and a digest of its settings."""
+    """A process: its pid and start time (together unique), and a digest of its settings and code."""
 
     pid: int
     created: float
@@ -48,7 +48,9 @@ class PidFile:
         return process if same and processes.alive(process) else None
 
 
-def fingerprint(command: Sequence[str], environment: Mapping[str, str], ports: Mapping[str, int]) -> str:
-    """Compute a digest of a process's settings, to detect later that they have changed."""
-    content = json.dumps([list(command), sorted(environment.items()), sorted(ports.items())])
+def fingerprint(
+    command: Sequence[str], environment: Mapping[str, str], ports: Mapping[str, int], loads: str
+) -> str:
+    """Compute a digest of a process's settings and code, to detect later that they have changed."""
+    content = json.dumps([list(command), sorted(environment.items()), sorted(ports.items()), loads])
     return hashlib.sha256(content.encode()).hexdigest()

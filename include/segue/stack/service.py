@@ -59,6 +59,9 @@ class Service:
         Variables in addition to those of the caller.
     ports : mapping of str to int
         Ports on which it listens, by the environment variable that changes each.
+    loads : str
+        Describes the code and the configuration files that the process loads at its start. A process that was
+        started with other ones does not run as wanted.
     memory_limit_mb : int, optional
         Memory limit in MB (PSS, with child processes). Above it the service is unhealthy.
     """
@@ -70,6 +73,7 @@ class Service:
     check: Callable[[datetime], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
+    loads: str = ""
     memory_limit_mb: int | None = None
 
     @property
@@ -100,7 +104,7 @@ class Service:
         return Usage(self.name, processes.pss_bytes(processes.of(self.state_dir, self.name)), self.memory_limit_mb)
 
     def runs_as_wanted(self) -> bool:
-        """Return whether the process runs and was started with this command, this environment and these ports."""
+        """Return whether the process runs and was started with these settings and this code."""
         record = PidFile.read(pid_file(self.state_dir, self.name))
         return record is not None and record.fingerprint == self._fingerprint and record.process() is not None
 
@@ -185,7 +189,7 @@ class Service:
 
     @property
     def _fingerprint(self) -> str:
-        return fingerprint(self.command, self.environment, self.ports)
+        return fingerprint(self.command, self.environment, self.ports, self.loads)
 
     def last_lines(self, count: int) -> str:
         """Return the last lines of the log."""

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from segue.connections import mongo
 from segue.settings import Settings
 from segue.stack import jars
 
@@ -111,11 +112,11 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.mongodb.read.connection.uri": settings.mongo,
+        "spark.mongodb.read.connection.uri": mongo.limited(settings.mongo),
         # Do not use sampling or statistics. For these, the embedded servers read all documents, or do not answer.
         "spark.mongodb.read.partitioner": ONE_PARTITION if settings.mongo_uri is None else BY_SAMPLE,
         "spark.mongodb.read.database": settings.mongo_database,
-        "spark.mongodb.write.connection.uri": settings.mongo,
+        "spark.mongodb.write.connection.uri": mongo.limited(settings.mongo),
         "spark.mongodb.write.database": settings.mongo_database,
     }
 

@@ -12,6 +12,7 @@ from segue.audio.definition import FEATURE_VERSION
 from segue.corpus import ledger
 from segue.corpus.lake import Lake
 from segue.corpus.schema import EXTRACTED, INVENTORY, columns
+from segue.errors import CorpusChangedError
 
 pytestmark = pytest.mark.integration
 
@@ -35,3 +36,12 @@ def test_of_two_outcomes_of_a_file_that_which_is_of_its_present_state_stays(spar
     assert ledger.balance(lake, [DAY]).features == 8
     standing = lake.read("features").select("path", "mtime_ns").collect()
     assert sorted(map(tuple, standing)) == [(path, 2) for path in paths]
+
+
+def test_a_file_without_an_outcome_is_an_error_after_which_the_task_is_retried(spark: Any, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path))
+    lake.append("inventory", spark.createDataFrame([("t", "new.mp3", 1, 2, None, DAY)], INVENTORY), [DAY])
+    ledger.append(lake, spark.createDataFrame([], EXTRACTED), [DAY])
+    with pytest.raises(CorpusChangedError, match="0 features and 0 rejects are not the 1 files") as told:
+        ledger.balance(lake, [DAY])
+    assert told.value.retry_may_help

@@ -26,6 +26,7 @@ from segue.recommender.reports import (
     TrackPlacementReport,
 )
 from segue.recommender.retraining import look_up
+from segue.recommender.serving import release
 from segue.recommender.training import FullTraining
 from segue.runs import summaries
 from segue.settings import Settings
@@ -122,6 +123,61 @@ def test_train_update_and_place(
     assert placed.screened is not None
     assert placed.screened.messages == beyond.size, "the lists leave out what was just played"
     assert placed.listeners_served == mongo["recommendations"].count_documents({})
+
+
+class Stopped(BaseException):
+    """In place of a kill: no handler of the code catches it."""
+
+
+def stop(*_: object) -> None:
+    raise Stopped
+
+
+def test_each_job_that_is_stopped_between_promotion_and_publication_is_completed_by_its_retry(
+    job: Job,
+    quiet_topic: str,
+    settings: Settings,
+    spark: SparkSession,
+    kafka: str,
+    mongo: Database[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config, audience = {"bootstrap_servers": kafka}, make_audience()
+    here = settings.model_copy(update={"listens_topic": quiet_topic})
+    topics.create_listens_topic(config, quiet_topic)
+    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    for name in ("recommendations", release.NOTES):
+        mongo[name].delete_many({})
+
+    def listen(events: int, day: int) -> OffsetWindow:
+        start = START + timedelta(days=day)
+        produce(here, audience.play(events=events, start=start, end=start + timedelta(days=20)))
+        return offsets.whole_topic(config, quiet_topic)
+
+    def stopped_and_run_again(kind: type[Kind], *arguments: str) -> tuple[str, str | None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(release, "publish", stop)
+            with pytest.raises(Stopped):
+                job(kind.JOB, *arguments)()
+        job(kind.JOB, *arguments)()
+        spark.catalog.clearCache()
+        report = summaries.require("a/nothing", kind, source=mongo)
+        lists = list(mongo["recommendations"].find({}, {"model_version": 1}))
+        assert report.listeners_served == len(lists) > 0
+        assert {each["model_version"] for each in lists} == {report.model}
+        return report.decision, report.model
+
+    documents = documents_of(audience)
+    mongo["tracks"].insert_many(documents[:-1])
+    known = listen(2_000, day=0)
+    trained = stopped_and_run_again(FullTrainingReport, "--trials", "1")
+    assert trained == ("promoted", "recommender/2"), "a full training starts anew"
+    later = listen(200, day=30)
+    window = OffsetWindow(quiet_topic, {p: (known.ends[p], end) for p, end in later.ends.items()})
+    updated = stopped_and_run_again(IncrementalUpdateReport, "--window", window.to_json())
+    assert updated == ("kept", "recommender/3")
+    mongo["tracks"].insert_one(documents[-1])
+    assert stopped_and_run_again(TrackPlacementReport, "--window", DAYS.to_json()) == ("kept", "recommender/4")
 
 
 def test_a_training_as_of_a_past_day_does_not_ask_kafka(

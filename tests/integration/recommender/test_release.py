@@ -39,6 +39,7 @@ from segue.recommender.model import NAME, Recommender
 from segue.recommender.reports import ComparisonFigures, FullTrainingReport, UpdateFigures
 from segue.recommender.retraining import Start
 from segue.recommender.serving import release
+from segue.recommender.serving.champion import Served
 from segue.runs import reports, summaries
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import documents, lifecycle, spark_conf
@@ -127,8 +128,13 @@ def trained(
     window = topic_of(here)
     material, screened = read(window)
     decision = training.train_in_full(spark, start_of(here, window), material, trials=2)
-    release.publish(database, decision, material, Removals(database).all())
+    release.publish(database, served_by(decision), material, Removals(database).all())
     return decision, screened, window
+
+
+def served_by(decision: PromotionDecision) -> Served:
+    assert decision.model is not None
+    return Served(decision.version, decision.model)
 
 
 def champion_of(here: Settings) -> Version:
@@ -248,7 +254,7 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
     assert decision.promoted
     monkeypatch.setattr(forgetting, "CACHED_S", 0)
     forget_in_database(database, leaving)  # while the training runs
-    served = release.publish(database, decision, material, removed)
+    served = release.publish(database, served_by(decision), material, removed)
     assert served == len(material.interactions.users) - 1
     assert database["recommendations"].count_documents({"_id": {"$in": [gone, leaving]}}) == 0
     assert database["recommendations"].count_documents({}) == served

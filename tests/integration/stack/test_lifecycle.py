@@ -9,7 +9,7 @@ import pytest
 
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import lifecycle, processes
+from segue.stack import kafka, lifecycle, processes
 from segue.stack.service import State
 
 pytestmark = pytest.mark.integration
@@ -62,6 +62,21 @@ def test_status_asks_where_the_stack_runs_though_the_settings_have_changed(own):
     lifecycle.up(own, PARTS)
     changed = own.model_copy(update={"corpus": "other", "mongo_port": own.airflow_port})
     assert lifecycle.running(changed) == own
+
+
+def test_up_after_an_upgrade_restarts_only_what_has_changed(own, monkeypatch):
+    def running() -> dict[str, int]:
+        return {service.name: service.process().pid for service in lifecycle.services(own, PARTS)}
+
+    lifecycle.up(own, PARTS)
+    before, said = running(), []
+    monkeypatch.setattr(kafka, "LOG4J2", kafka.LOG4J2 + "# of the next version\n")
+    lifecycle.up(own, PARTS, said.append)
+    after = running()
+    assert after["mongo"] == before["mongo"]
+    assert after["kafka"] != before["kafka"]
+    assert said[0] == "kafka runs with older code or other settings, and is restarted."
+    assert states(own) == {State.HEALTHY}
 
 
 def test_a_taken_port_starts_nothing(own):

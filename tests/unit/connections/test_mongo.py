@@ -39,6 +39,20 @@ def test_a_connection_string_states_how_long_a_server_is_waited_for() -> None:
     assert limits("mongodb://host")[0] == 10
 
 
+@pytest.mark.parametrize(
+    ("uri", "added"),
+    [
+        ("mongodb://a", "/?serverSelectionTimeoutMS=10000&socketTimeoutMS=300000"),
+        ("mongodb://u:p%40ss@a,b:1/db", "?serverSelectionTimeoutMS=10000&socketTimeoutMS=300000"),
+        ("mongodb+srv://a/?w=1", "&serverSelectionTimeoutMS=10000&socketTimeoutMS=300000"),
+        ("mongodb://a/?sockettimeoutms=7", "&serverSelectionTimeoutMS=10000"),
+        ("mongodb://a/?serverSelectionTimeoutMS=1&socketTimeoutMS=7", ""),
+    ],
+)
+def test_a_connection_string_for_sparks_connector_states_every_limit(uri: str, added: str) -> None:
+    assert mongo.limited(uri) == uri + added
+
+
 def test_a_connection_that_breaks_is_a_service_that_is_away(free_ports):
     [port] = free_ports(1)
     told = f"MongoDB does not answer at 127.0.0.1:{port}"

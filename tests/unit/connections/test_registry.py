@@ -31,13 +31,14 @@ def model(spark):
     )
 
 
-def test_a_registry_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch, free_ports):
+def test_a_registry_that_does_not_answer_is_one_sentence_without_its_password(tmp_path, monkeypatch, free_ports):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     [port] = free_ports(1)
     with pytest.raises(
-        ServiceUnavailableError, match=f"cannot be reached at http://127.0.0.1:{port}.*Start MLflow"
-    ):
-        Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
+        ServiceUnavailableError, match=rf"cannot be reached at http://me:\*+@127.0.0.1:{port}.*Start MLflow"
+    ) as told:
+        Registry(Settings(home=tmp_path, mlflow_tracking_uri=f"http://me:hidden@127.0.0.1:{port}"))
+    assert "hidden" not in str(told.value)
 
 
 def register(registry, model, **changes):
@@ -134,6 +135,32 @@ def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_i
     assert registry.rollback("toy") == versions[2]
     with pytest.raises(ModelError, match="replaced no version that is still stored"):
         registry.rollback("toy")
+
+
+class Stopped(BaseException):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("step", ["delete_run", "delete_model_version", "delete_registered_model_tag"])
+def test_what_a_kill_leaves_of_old_versions_is_deleted_by_the_next_call(registry, monkeypatch, step):
+    versions = [register(registry, Path.mkdir) for _ in range(4)]
+    for version in versions:
+        registry.promote(version)
+
+    def stop(*_):
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry._client, step, stop)
+        with pytest.raises(Stopped):
+            registry.prune("toy", keep=1)
+    assert registry.champion("toy") == versions[3]
+    registry.promote(register(registry, Path.mkdir))
+    registry.prune("toy", keep=1)
+    assert [version.number for version in registry.versions()] == [5, 4]
+    runs = registry._client.search_runs([registry._experiment("toy")])
+    assert len(runs) == 2, "a run for each version"
+    assert registry._client.get_registered_model("toy").tags == {"replaced_by_5": "4"}
 
 
 SUCCEED = """

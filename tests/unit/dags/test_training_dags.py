@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -63,6 +63,14 @@ def test_never_two_spark_applications_at_once(dags, name, task):
     job = dags[name].get_task(task)
     assert (job.pool, job.pool_slots) == ("spark", 1)
     assert dags[name].max_active_runs == 1
+
+
+def test_no_task_can_hang_for_ever_and_a_large_corpus_has_a_day(dags):
+    limits = {(name, task.task_id): task.execution_timeout for name in dags for task in dags[name].tasks}
+    assert [task for task, limit in limits.items() if limit is None] == []
+    of_spark = {limit for (name, task), limit in limits.items() if dags[name].get_task(task).pool == "spark"}
+    assert of_spark == {timedelta(days=1)}
+    assert set(limits.values()) - of_spark == {timedelta(hours=1)}
 
 
 def test_nightly_trainings_do_not_catch_up(dags):

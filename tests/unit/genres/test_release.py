@@ -83,6 +83,7 @@ def test_a_crash_before_the_promotion_leaves_the_old_champion_serving(
             train(corpus(), registry)
     assert registry.champion("genre") == old
     assert old.folder().exists()
+    assert release.reason_not_to_refit(registry, {"mongo_digest": "d"}) is None, "the retry completes it"
     registry.promote(registry.version("genre", 2))
     assert registry.rollback("genre") == old
 

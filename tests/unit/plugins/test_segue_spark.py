@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
+import psutil
 import pytest
 
 from segue.connections.spark import REFUSED, TRY_AGAIN
@@ -87,6 +89,27 @@ def test_any_other_failure_ends_with_the_jobs_traceback_and_is_tried_again(run):
     assert not isinstance(error.value, AirflowFailException)
     assert str(error.value).startswith("Spark job 'extract' failed. Its last output:\n")
     assert str(error.value).endswith(TRACEBACK)
+
+
+def test_a_job_that_hangs_is_ended_and_is_tried_again(plugin, tmp_path):
+    from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
+    from airflow.sdk.execution_time.task_runner import _run_execute_callable
+
+    program, pid = tmp_path / "spark-submit", tmp_path / "pid"
+    program.write_text(f"#!/bin/sh\necho $$ >{pid}\necho starting\nexec sleep 600\n")
+    program.chmod(0o755)
+    operator = plugin.SparkJobOperator(task_id="t", job="extract", execution_timeout=timedelta(seconds=2))
+    operator._spark_binary = str(program)
+    with pytest.raises(AirflowTaskTimeout, match=r"'extract' took longer than 0:00:02.*SEGUE_SPARK_JOB_HOURS"):
+        _run_execute_callable({}, operator.execute, operator)
+    assert not issubclass(AirflowTaskTimeout, AirflowException)  # an except clause of the job must not catch it
+    operator._hook._submit_sp.wait(30)
+    assert not psutil.pid_exists(int(pid.read_text()))
+
+
+def test_how_long_a_job_may_take_is_a_setting(plugin, monkeypatch):
+    monkeypatch.setattr(plugin, "get_settings", lambda: Settings(spark_job_hours=60))
+    assert plugin.SparkJobOperator(task_id="t", job="extract").execution_timeout == timedelta(hours=60)
 
 
 def test_defaults_can_be_overridden_by_the_dag(plugin):

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import socket
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from threading import Event
 
 import psutil
@@ -81,6 +84,18 @@ def test_what_a_killed_service_left_behind_is_ended_and_nothing_else(service):
         stranger.wait()
 
 
+def test_a_process_whose_start_was_killed_before_it_was_noted_is_ended(service, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(PidFile, "write", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            service.start()
+    family = processes.of(service.state_dir)
+    assert family
+    assert not service.runs_as_wanted()
+    service.stop()
+    assert not any(map(processes.alive, family))
+
+
 def test_a_pid_that_was_given_to_another_process_is_not_the_service(service):
     running(service)
     record = PidFile.read(pid_file(service.state_dir, "server"))
@@ -98,6 +113,21 @@ def test_a_service_that_runs_with_other_settings_is_not_as_wanted(service):
     assert service.runs_as_wanted()
     other = Service("server", service.state_dir, service.data, service.command, service.check, {"LEVEL": "debug"})
     assert not other.runs_as_wanted()
+
+
+def test_a_service_that_runs_older_code_is_not_as_wanted(service):
+    running(service)
+    assert not replace(service, loads="the code after an upgrade").runs_as_wanted()
+
+
+def test_a_service_of_a_version_that_did_not_note_its_code_is_not_as_wanted(service):
+    running(service)
+    record = pid_file(service.state_dir, "server")
+    noted = json.loads(record.read_text())
+    before = json.dumps([list(service.command), [], sorted(service.ports.items())])
+    record.write_text(json.dumps(noted | {"fingerprint": hashlib.sha256(before.encode()).hexdigest()}))
+    assert service.process()
+    assert not service.runs_as_wanted()
 
 
 def test_a_service_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path):

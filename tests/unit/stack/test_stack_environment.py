@@ -6,12 +6,14 @@ import stat
 import subprocess
 import sys
 
+import jwt
 import pytest
+import yaml
 from pymongo import MongoClient
 
 from segue.connections import for_airflow
 from segue.errors import ConfigurationError
-from segue.settings import Settings
+from segue.settings import PROJECT_DIR, Settings
 from segue.stack import lifecycle, processes, secrets, spark_conf
 from segue.stack.airflow_environment import environment
 
@@ -50,12 +52,30 @@ def test_airflow_gets_the_connections_that_follow_the_settings(tmp_path):
     assert for_airflow.variables(settings).items() <= environment(settings).items()
 
 
+@pytest.mark.parametrize("stack", ["embedded", "compose"])
+def test_a_task_that_sleeps_with_the_laptop_overnight_is_still_known_to_airflow(tmp_path, monkeypatch, stack):
+    """A token that is older than four fifths of its lifetime is renewed at a heartbeat."""
+    from airflow.executors.local_executor import LocalExecutor
+
+    variables = environment(Settings(home=tmp_path))
+    if stack == "compose":
+        compose = yaml.safe_load((PROJECT_DIR / "docker-compose.yml").read_text())
+        variables |= compose["x-segue"]["environment"]
+    for name in ("EXECUTION_API__JWT_EXPIRATION_TIME", "API_AUTH__JWT_SECRET"):
+        monkeypatch.setenv(f"AIRFLOW__{name}", variables[f"AIRFLOW__{name}"])
+    token = LocalExecutor().jwt_generator.generate({"sub": "a task"})
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["exp"] - claims["iat"]) / 5 >= 24 * 3600
+
+
 def test_spark_samples_a_mongodb_of_the_users_own_and_reads_the_embedded_one_in_a_piece(tmp_path):
     embedded, own = Settings(home=tmp_path), Settings(home=tmp_path, mongo_uri="mongodb://one:27017")
     told = [spark_conf.properties(each) for each in (embedded, own)]
     kinds = [each["spark.mongodb.read.partitioner"].rpartition(".")[2] for each in told]
     assert kinds == ["SinglePartitionPartitioner", "SamplePartitioner"]
-    assert told[1]["spark.mongodb.read.connection.uri"] == "mongodb://one:27017"
+    for each, way in ((each, way) for each in told for way in ("read", "write")):
+        assert "socketTimeoutMS=300000" in each[f"spark.mongodb.{way}.connection.uri"]
+    assert told[1]["spark.mongodb.read.connection.uri"].startswith("mongodb://one:27017/?")
     assert told[0]["spark.master"] == "local[2,4]"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,11 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 3.0
 """How often the registry is asked for the champion."""
+
+TRY_AGAIN_S = 60.0
+"""Delay until a version that could not be loaded is tried again. Its download may have broken off."""
+
+NONE_YET = "no recommender has been trained yet: run the DAG `recommender`"
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Champion:
     """Asks the registry for the champion every few seconds.
 
     While a new champion is loaded, the old one serves. If a version cannot be loaded, the version before it goes
-    on serving, and `error` says why. `looked` is set once the registry has been asked for the first time.
+    on serving, `error` says why, and the version is tried again every `TRY_AGAIN_S`. `looked` is set once the
+    registry has been asked for the first time.
 
     Parameters
     ----------
@@ -51,9 +58,10 @@ class Champion:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
         self._refused: str | None = None
+        self._refused_until = 0.0  # by the monotonic clock
         self.looked = threading.Event()
         self.served: Served | None = None
-        self.error: str | None = "no recommender has been trained yet: run the DAG `recommender`"
+        self.error: str | None = NONE_YET
 
     def start(self) -> None:
         """Start the thread that asks."""
@@ -67,12 +75,16 @@ class Champion:
     def look(self, registry: Registry) -> bool:
         """Load the champion if the registry names another version; return whether a new version serves now."""
         found = registry.champion(NAME)
-        if found is None or str(found) in (self.served and self.served.version, self._refused):
+        if found is None or str(found) == (self.served and self.served.version):
+            self.error = None if self.served else NONE_YET  # the registry answers again, or was rolled back
+            return False
+        if str(found) == self._refused and time.monotonic() < self._refused_until:
             return False
         try:
-            self.served = Served(str(found), Recommender.load(found.folder()))
+            self.served = Served(str(found), Recommender.fetch(found))
         except SegueError as error:
             self._refused, self.error = str(found), str(error)
+            self._refused_until = time.monotonic() + TRY_AGAIN_S
             log.error("%s does not serve: %s", found, error)  # noqa: TRY400 - the message says it all
             return False
         self._refused = self.error = None
