@@ -70,10 +70,9 @@ import sys
 from multiprocessing import Pool
 from pathlib import Path
 from segue.audio.extract import Track, extract
-from segue.corpus.tags import read_tags
 
 def one(path):
-    return isinstance(extract(path), Track) and bool(read_tags(path))
+    return isinstance(extract(path), Track)
 
 with Pool(int(sys.argv[2])) as pool:
     print(sum(pool.imap_unordered(one, sorted(map(str, Path(sys.argv[1]).iterdir())))))

@@ -3,16 +3,18 @@
     .venv/bin/python benchmarks/matching.py [--tracks 100000] [--listens 20000] [--seed 1]
 
 The catalogue is made up, because no real catalogue of that size may be shipped. It has Zipf-distributed words,
-artists with many tracks, titles that many artists share, numbered parts, and live versions beside studio ones.
-Seven in ten listens are a track of the catalogue as another player would write it, with one to three
-perturbations. Three in ten are a track that the catalogue lacks: another title of a known artist, or a known title
-by another artist.
+artists with many tracks, titles that many artists share, numbered parts, titles of signs only, Russian names,
+tracks tagged with several artists, and remixes, instrumentals and the like beside or instead of the originals.
+Six in ten listens are a track of the catalogue as another player would write it, with one to three perturbations.
+The others are tracks that the catalogue lacks: another title of a known artist, a known title by another artist,
+another version of a known track, or the original of a known version.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +36,16 @@ mind voice silence noise machine radio television telephone letter story waltz m
 nocturne sonata quartet minuet ballad hymn carol reel jig hornpipe polka rag blues
 """.split()  # noqa: SIM905 - a list of 130 lines reads worse
 ACCENTS = {"a": "áàâäåã", "e": "éèêë", "i": "íîï", "o": "óôöø", "u": "úûü", "n": "ñ", "c": "ç", "s": "š", "z": "ž"}
-NEGATIVE_SHARE = 0.3
+RUSSIAN = """
+кино группа крови звезда имени солнце аквариум город золотой песня ночь любовь дорога ветер река осень
+весна время небо земля сердце окно дождь снег огонь вода поезд утро вечер музыка танец слово друг
+""".split()  # noqa: SIM905 - as above
+SIGNS = ("( )", "???", "!!!", "...", "÷", "∞", "=", "+", "-", "?", "★", "♥", "†", "%", "@", "####")
+NEGATIVE_SHARE = 0.4
+VERSION_SHARE = 0.2
+VERSION = re.compile(
+    r" (?:[(\[][^()\[\]]*(?:Remix|Mix|Instrumental|Acoustic|Demo)[)\]]|- .*(?:Remix|Instrumental|Version))$"
+)
 THRESHOLDS = (74, 78, 80, 82, 84, 86, 88, 90, 92, 94)
 
 
@@ -65,9 +76,24 @@ class Maker:
             return self.random.choice(self.invented).title()
         return self.random.choices(WORDS, self.weights)[0].title()
 
+    def russian(self) -> str:
+        """Make a Russian name."""
+        return " ".join(self.random.choices(RUSSIAN, k=self.random.choice((1, 2, 2, 3)))).title()
+
+    def version(self) -> str:
+        """Make a suffix of another recording of the same piece."""
+        who = self.random.choice(self.invented).title()
+        kinds = (f" ({who} Remix)", f" [{who} Remix]", f" - {who} Remix", " (Instrumental)", " - Instrumental")
+        others = (" - Live Acoustic Version", " (Acoustic)", " (Demo)", " - Karaoke Version", f" ({who} Mix)")
+        return self.random.choice(kinds + others)
+
     def artist(self) -> str:
         """Make an artist's name."""
         shape = self.random.random()
+        if shape < 0.02:
+            return self.russian()
+        if shape < 0.03:
+            return f"{self.random.choice(self.invented).title()} Feat"
         if shape < 0.5:
             name = " ".join(self.random.choice(self.invented).title() for _ in range(2))
         elif shape < 0.75:
@@ -79,10 +105,14 @@ class Maker:
     def title(self) -> str:
         """Make a title."""
         shape = self.random.random()
+        if shape < 0.005:
+            return self.random.choice(SIGNS)
+        if shape < 0.025:
+            return self.russian()
         words = " ".join(self.word() for _ in range(self.random.choice((1, 1, 2, 2, 3, 3, 4, 5))))
-        if shape < 0.08:
+        if shape < 0.1:
             return f"{words} No. {self.random.randint(1, 12)}"
-        if shape < 0.12:
+        if shape < 0.14:
             return f"{words}, Part {self.random.choice(('I', 'II', 'III', 'IV'))}"
         return self.accented(words) if shape > 0.9 else words
 
@@ -114,10 +144,18 @@ def catalogue(maker: Maker, tracks: int) -> list[CatalogueEntry]:
     entries: list[CatalogueEntry] = []
     while len(entries) < tracks:
         artist = maker.random.choice(artists)
+        if maker.random.random() < 0.05:
+            artist = "; ".join([artist, *maker.random.sample(artists, maker.random.choice((1, 2)))])
         title = maker.random.choice(common) if maker.random.random() < 0.05 else maker.title()
-        entries.append(CatalogueEntry(f"t{len(entries):06}", artist, title))
-        if maker.random.random() < 0.03:
-            entries.append(CatalogueEntry(f"t{len(entries):06}", artist, f"{title} (Live)"))
+        shape = maker.random.random()
+        titles = [title]
+        if shape < 0.03:
+            titles = [title, f"{title} (Live)"]
+        elif shape < 0.06:
+            titles = [title, title + maker.version()]
+        elif shape < 0.09:
+            titles = [title + maker.version()]
+        entries += [CatalogueEntry(f"t{len(entries) + n:06}", artist, each) for n, each in enumerate(titles)]
     return entries[:tracks]
 
 
@@ -138,7 +176,48 @@ def perturbations(maker: Maker) -> dict[str, Callable[[str, str], tuple[str, str
         "two typos": lambda a, t: (maker.typo(a), maker.typo(t)),
         "name turned": lambda a, t: (", ".join(reversed(a.split(" ", 1))) if " " in a else a, t),
         "punctuation": lambda a, t: (a, t.replace(" ", choice(("  ", "-", "_")))),
+        "one of several artists": lambda a, t: (choice(a.split("; ")), t),
+        "artists joined": lambda a, t: (joined(maker, a), t),
+        "guest in brackets": lambda a, t: (a, f"{t} (feat. {maker.artist()})"),
+        "wrong encoding": lambda a, t: (misread(a), misread(t)),
     }
+
+
+def joined(maker: Maker, artist: str) -> str:
+    """Write several artists as a player does: "A & B", in any order, or "A feat. B & C"."""
+    artists = artist.split("; ") if ";" in artist else artist.split(" & ")
+    if len(artists) == 1:
+        return artist
+    if maker.random.random() < 0.5:
+        return f"{artists[0]} feat. {' & '.join(artists[1:])}"
+    return " & ".join(maker.random.sample(artists, len(artists)))
+
+
+def misread(text: str) -> str:
+    """Decode a text with the wrong encoding: UTF-8 as cp1252, or Russian cp1251 as cp1252."""
+    try:
+        if re.fullmatch(r"[\u0410-\u044f ]+", text) and len(max(text.split(), key=len)) > 3:
+            return text.encode("cp1251").decode("cp1252")
+        return text.encode().decode("cp1252")
+    except UnicodeDecodeError:
+        return text
+
+
+def missing(maker: Maker, entries: list[CatalogueEntry], known: set[tuple[str, str]]) -> Query | None:
+    """Make a listen of a track that the catalogue lacks; return None if it happens to have it."""
+    entry, other = maker.random.sample(entries, 2)
+    artist, title, kind = entry.artist, entry.title, "not in the catalogue"
+    share = maker.random.random()
+    if share < VERSION_SHARE:
+        kind, title = "another version", title if VERSION.search(title) else title + maker.version()
+    elif share < 2 * VERSION_SHARE:
+        kind, title = "the original of a version", VERSION.sub("", title)
+    elif share < 0.75:
+        title = maker.title()
+    else:
+        artist = other.artist
+    forms = {(names.core(each), names.core(title)) for each in (artist, *artist.split("; "))}
+    return None if forms & known else Query(artist, title, frozenset(), kind)
 
 
 def queries(maker: Maker, entries: list[CatalogueEntry], count: int) -> list[Query]:
@@ -146,22 +225,26 @@ def queries(maker: Maker, entries: list[CatalogueEntry], count: int) -> list[Que
     ways = perturbations(maker)
     groups: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
-        groups.setdefault((names.core(entry.artist), names.core(entry.title)), set()).add(entry.track_id)
-    made = []
+        for artist in {entry.artist, *entry.artist.split("; ")}:
+            groups.setdefault((names.core(artist), names.core(entry.title)), set()).add(entry.track_id)
+    known, made = set(groups), list[Query]()
     while len(made) < count:
-        entry = maker.random.choice(entries)
-        artist, title, kind = entry.artist, entry.title, ""
-        right = frozenset(groups[names.core(artist), names.core(title)])
         if maker.random.random() < NEGATIVE_SHARE:
-            other = maker.random.choice(entries)
-            artist, title = (artist, maker.title()) if maker.random.random() < 0.7 else (other.artist, title)
-            if (names.core(artist), names.core(title)) in groups:
+            query = missing(maker, entries, known)
+            if query is None:
                 continue
-            right, kind = frozenset(), "not in the catalogue"
+        else:
+            entry = maker.random.choice(entries)
+            right = frozenset(groups[names.core(entry.artist), names.core(entry.title)])
+            query = Query(entry.artist, entry.title, right, "")
+        found = VERSION.search(query.title)
+        suffix = found[0] if found else ""  # players take it from a catalogue, and never mistype it
+        artist, title = query.artist, query.title.removesuffix(suffix)
         chosen = maker.random.sample(list(ways), maker.random.choice((1, 1, 2, 3)))
         for way in chosen:
             artist, title = ways[way](artist, title)
-        made.append(Query(artist, title, right, kind or (chosen[0] if len(chosen) == 1 else "several")))
+        kind = query.kind or (chosen[0] if len(chosen) == 1 else "several")
+        made.append(Query(artist, title + suffix, query.right, kind))
     return made
 
 
@@ -179,7 +262,7 @@ def main() -> None:
     index = TrackIndex(entries, threshold=min(THRESHOLDS))
     console.print(f"Index of {len(index):,} tracks: {time.process_time() - began:.1f} CPU-seconds")
 
-    for cache in (names.simple, names.core):
+    for cache in (names.simple, names.core, names.artists, names.words, names.stem, names.distinction):
         cache.cache_clear()
     began = time.process_time()
     found = [index.match(query.artist, query.title) for query in listens]

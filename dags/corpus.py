@@ -30,6 +30,7 @@ from which these days were published. If nothing has changed, it skips all tasks
 **When it fails.** The last line of the failed task's log says what and why.
 
 - *inventory*: there is no such folder, no audio in it, or metadata cannot be read. Correct what the message names.
+  If many files are gone at once, a disk or share is probably away: bring it back, then clear the task.
 - *extract*: clear the task. It keeps what it has committed, unless the mode is `force`. A file that cannot be used
   does not make it fail; the file becomes a row of `rejects`.
 - *quality_gate*: the log shows a table of the checks that failed. Nothing was published, and the collection

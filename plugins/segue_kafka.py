@@ -281,7 +281,8 @@ class KafkaCommitOperator(BaseOperator):
     """Commit the end of a window to a consumer group, after the work on the window has succeeded.
 
     - It never moves a group back.
-    - For an empty window it commits nothing.
+    - It commits nothing if the window is empty, or if the topic was deleted and created again since the window was
+      found.
 
     Parameters
     ----------
@@ -303,5 +304,12 @@ class KafkaCommitOperator(BaseOperator):
     def execute(self, context: Context) -> None:  # noqa: ARG002
         """Commit."""
         window = OffsetWindow.from_json(self.window)
-        broker.commit(client_config(BaseHook.get_connection(self.kafka_conn_id)), self.group, window)
-        self.log.info("Group %r has committed %s up to %s", self.group, window.topic, window.ends)
+        if broker.commit(client_config(BaseHook.get_connection(self.kafka_conn_id)), self.group, window):
+            self.log.info("Group %r has committed %s up to %s", self.group, window.topic, window.ends)
+        else:
+            self.log.warning(
+                "Group %r has committed nothing: %s was deleted and created again. The next run reads it from its "
+                "beginning.",
+                self.group,
+                window.topic,
+            )

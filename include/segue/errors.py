@@ -43,6 +43,10 @@ class CorpusChangedError(CorpusError):
     retry_may_help = True
 
 
+class LakeError(SegueError):
+    """A table of the lake is damaged. The message names the file and the repair."""
+
+
 class QualityGateError(SegueError):
     """The days of a run do not pass the quality gate. The message is the table of the checks that failed."""
 

@@ -6,6 +6,7 @@ The code is the same on one machine and on a cluster; only these values differ.
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +41,12 @@ class Settings(BaseSettings):
         pattern=r"^([a-z_]+=[^,=]+(,[a-z_]+=[^,=]+)*)?$",
         description="Column names of the table, such as `track_id=id,artist=Artist Name`; default Segue's names.",
     )
+    metadata_min_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Smallest share of the table's rows with a file, or of files with a row, without a warning.",
+    )
     lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 
@@ -50,6 +57,11 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="Address that the listens API binds to.")
     api_port: int = Field(18100, ge=1, le=65535, description="Port of the listens API.")
+    api_proxies: str = Field(
+        "",
+        description="Addresses or networks of reverse proxies in front of the listens API, separated by commas. "
+        "Only their X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
     api_requests_per_window: int = Field(
         300,
         ge=1,
@@ -113,6 +125,12 @@ class Settings(BaseSettings):
         24.0, gt=0, description="Time limit of one Spark job, in hours; a longer job is ended and tried again."
     )
 
+    gate_max_gone: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Largest share of the known files that may be gone at once, if 20 or more are.",
+    )
     gate_max_rejected: float = Field(0.5, ge=0, le=1, description="Largest share of files that may be rejected.")
     gate_max_duplicates: float = Field(
         0.5, ge=0, le=1, description="Largest share of tracks that may be duplicates."
@@ -157,6 +175,14 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths absolute, so that they mean the same in every process."""
         return path.expanduser().resolve() if path else None
+
+    @field_validator("api_proxies")
+    @classmethod
+    def _addresses(cls, proxies: str) -> str:
+        """Refuse what is not an address, because a proxy that is not recognised stands for all of its clients."""
+        for proxy in filter(None, (each.strip() for each in proxies.split(","))):
+            ip_network(proxy)  # its ValueError says what is wrong
+        return proxies
 
     @model_validator(mode="after")
     def _one_port_each(self) -> Settings:

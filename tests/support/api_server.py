@@ -11,8 +11,8 @@ import httpx
 import uvicorn
 from kafka import KafkaConsumer
 
+from segue.api import server
 from segue.api.app import create_app
-from segue.api.http_protocol import PlayerHttpProtocol
 from segue.listens.events import Listen
 from segue.settings import Settings
 from segue.stack import ports
@@ -22,9 +22,7 @@ class serving:  # noqa: N801 - read as a statement: with serving(settings) as ur
     """Run the API in a thread."""
 
     def __init__(self, settings: Settings, *, healthy: bool = True) -> None:
-        app = create_app(settings)
-        config = uvicorn.Config(app, port=settings.api_port, log_level="warning", http=PlayerHttpProtocol)
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(server.config(create_app(settings), settings))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._url = f"http://127.0.0.1:{settings.api_port}"
         self._wait_for = 200 if healthy else 503

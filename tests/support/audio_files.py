@@ -34,10 +34,11 @@ def write_ffmpeg(
     *,
     sample_rate: int = SAMPLE_RATE,
     container: str | None = None,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Encode samples (n, channels) with one of FFmpeg's encoders."""
     layout = {1: "mono", 2: "stereo"}[samples.shape[1]]
-    with av.open(str(path), "w", format=container) as output:
+    with av.open(str(path), "w", format=container, options=options or {}) as output:
         stream = output.add_stream(codec, rate=sample_rate, layout=layout)
         stream.bit_rate = 128_000
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)

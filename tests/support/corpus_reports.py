@@ -12,6 +12,7 @@ from segue.corpus.reports import (
     ExtractReport,
     InventoryReport,
     LakeVersions,
+    LeftOut,
     Measured,
     Outcomes,
     Published,
@@ -65,7 +66,14 @@ def cleaning(**changes: Any) -> CleaningReport:
     return CleaningReport(**(report | {"counts": totals, "measured": figures} | changes))
 
 
-def run(*, files: int = 3, published: int = 2, without_genre: int = 0) -> CorpusReports:
+def run(
+    *,
+    files: int = 3,
+    published: int = 2,
+    without_genre: int = 0,
+    left_out: LeftOut | None = None,
+    changes: dict[str, int] | None = None,
+) -> CorpusReports:
     """The reports of a run on some files."""
     rejects = files - published
     found = Comparison(
@@ -79,6 +87,7 @@ def run(*, files: int = 3, published: int = 2, without_genre: int = 0) -> Corpus
         metadata={"rows": files, "rows_without_file": 0},
         files_digest="files",
         metadata_digest="metadata",
+        left_out=left_out or LeftOut(),
     )
     rejected = {"SILENT": rejects} if rejects else {}
     return CorpusReports(
@@ -100,6 +109,7 @@ def run(*, files: int = 3, published: int = 2, without_genre: int = 0) -> Corpus
             null={"title": 0, "genre": without_genre},
             flagged={"duplicate": 0, "outlier": 0},
             genres={"Reel": published},
+            changes=changes or {},
         ),
         publish=PublishReport(
             published=Published(

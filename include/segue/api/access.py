@@ -6,6 +6,7 @@ import asyncio
 import base64
 import math
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, NoReturn
 
@@ -15,7 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from segue.api.accounts import TokenCache
 from segue.api.context import Context
-from segue.api.errors import ApiError, bad_request, not_found, unauthorized
+from segue.api.errors import TOO_MANY, ApiError, bad_request, not_found, unauthorized
 from segue.api.optional_fields import canonical_uuid
 from segue.api.rate_limits import WINDOW_S
 from segue.api.throttle import Slot
@@ -91,9 +92,9 @@ async def user_of(request: Request, token: str | None, cache: TokenCache | None 
     ctx = context(request)
     address = _address(request)
     cache = cache or ctx.token_cache
-    fresh, user_name = cache.cached(token) if token else (True, None)
+    fresh, user_name = cache.fresh(token) if token else (True, None)
     if token and not fresh:
-        if user_name is not None or ctx.rate_limits.may_ask(address):
+        if cache.was_valid(token) or ctx.rate_limits.may_ask(address):
             user_name = await run_in_threadpool(cache.look_up, token)
         elif request.method == "POST":
             _, request.state.headers = ctx.rate_limits.address(address)
@@ -102,15 +103,26 @@ async def user_of(request: Request, token: str | None, cache: TokenCache | None 
                 WINDOW_S,
                 "Your token cannot be checked now, because this address sends too many requests.",
             )
-    if user_name is None:
+    if token is None or user_name is None:
         _count(request, *ctx.rate_limits.address(address))
-    else:
-        request.state.user = user_name
-        if request.method == "POST":
-            await _wait(request, ctx.throttle.take(user_name), ctx.throttle.requests)
-        else:
-            _count(request, *ctx.rate_limits.user(user_name))
-    return user_name
+        return None
+    request.state.user = user_name
+    request.state.current_user = partial(_current_user, cache, token)
+    if request.method != "POST":
+        _count(request, *ctx.rate_limits.user(user_name))
+        return user_name
+    await _wait(request, ctx.throttle.take(user_name), ctx.throttle.requests)
+    return user_name if await is_still(request, user_name) else None
+
+
+async def is_still(request: Request, user_name: str) -> bool:
+    """Return whether the token of a request is still valid, for a request that takes longer than a moment."""
+    return bool(await request.state.current_user() == user_name)
+
+
+async def _current_user(cache: TokenCache, token: str) -> str | None:
+    fresh, user_name = cache.fresh(token)
+    return user_name if fresh else await run_in_threadpool(cache.look_up, token)
 
 
 async def _wait(request: Request, slot: Slot, requests: int) -> None:
@@ -139,11 +151,7 @@ def _address(request: Request) -> str:
 def _count(request: Request, allowed: bool, headers: dict[str, str]) -> None:
     request.state.headers = headers
     if not allowed:
-        raise ApiError(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            "You have exceeded your rate limit. See the X-RateLimit-* response headers for more information on "
-            "your current rate limit.",
-        )
+        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
 
 
 async def authorized(request: Request) -> str:
@@ -200,34 +208,57 @@ async def reader(request: Request, user_name: str) -> str:
     return await owner(request, user_name, asking)
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, max_bytes: int = limits.MAX_BODY_BYTES) -> bytes:
     """Read the body, limited in size and time.
+
+    Parameters
+    ----------
+    request
+    max_bytes
+        Largest size. Default: what ListenBrainz accepts.
 
     Raises
     ------
     ApiError
-        400, if the body is larger than ListenBrainz accepts or the client disconnects; 408, if it takes too long.
+        400, if the body is too large or the client disconnects; 408, if it takes too long; 503, if too many other
+        large bodies arrive.
     """
     chunks, size = [], 0
     try:
         async with asyncio.timeout(limits.BODY_TIMEOUT_S):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size <= limits.MAX_BODY_BYTES:
+                if size <= max_bytes:
                     chunks.append(chunk)
-                elif size > _DISCARDED_BODIES * limits.MAX_BODY_BYTES:
+                elif size > _DISCARDED_BODIES * max_bytes:
                     break
     except TimeoutError:
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.") from None
     except ClientDisconnect:
         raise bad_request("The request was cut off.") from None  # only the metrics show it
-    if size > limits.MAX_BODY_BYTES:
-        raise bad_request(f"Payload too large. Payload cannot exceed {limits.MAX_BODY_BYTES} bytes")
+    if size > max_bytes:
+        raise bad_request(f"Payload too large. Payload cannot exceed {max_bytes} bytes")
     return b"".join(chunks)
 
 
 User = Annotated[str, Depends(authorized)]
 Owner = Annotated[str, Depends(owner)]
 Reader = Annotated[str, Depends(reader)]
-Body = Annotated[bytes, Depends(read_body)]
+
+
+async def body_of_user(request: Request, user: User) -> bytes:
+    """Read the body of a user's request. The token must still be valid when the last byte has arrived.
+
+    Raises
+    ------
+    ApiError
+        As `read_body`. 401, if the token has been revoked meanwhile.
+    """
+    body = await read_body(request)
+    if not await is_still(request, user):
+        raise unauthorized("Invalid authorization token.")
+    return body
+
+
+Body = Annotated[bytes, Depends(body_of_user)]
 Ctx = Annotated[Context, Depends(context)]

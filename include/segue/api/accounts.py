@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import time
 import uuid
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import pymongo
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -24,7 +26,7 @@ from segue.errors import SegueError
 COLLECTION = "accounts"
 USER_NAME = re.compile(r"[\w][\w .-]{0,63}")
 CACHED_S = 5.0
-"""How long the API caches the user of a token. A revoked token works at most this long."""
+"""How long the API trusts the answer of the database about a token. A revoked token works at most this long."""
 
 _UNSET_SESSIONS = {"sessions": "", "token_md5": ""}
 """Fields that are deleted with a token, see `segue.api.sessions`."""
@@ -196,28 +198,44 @@ class TokenCache:
         self._size = size
         self._tokens: dict[bytes, tuple[float, str | None]] = {}
 
-    def cached(self, token: str) -> tuple[bool, str | None]:
-        """Return what is cached of a token.
+    def fresh(self, token: str) -> tuple[bool, str | None]:
+        """Return the cached user of a token.
 
         Returns
         -------
         fresh : bool
-            Whether the entry is fresh enough to be trusted.
+            Whether there is an entry that has not expired.
         user_name : str or None
-            The user at the last query, even if the entry has expired; None if the token was invalid.
+            The user. None if the token is invalid or there is no fresh entry.
         """
-        until, user_name = self._tokens.get(digest(token), (0.0, None))
-        return until > time.monotonic(), user_name
+        asked_at, user_name = self._tokens.get(digest(token), (-math.inf, None))
+        fresh = time.monotonic() - asked_at < CACHED_S
+        return fresh, user_name if fresh else None
+
+    def was_valid(self, token: str) -> bool:
+        """Return whether the token was valid at its last query, however long ago that was."""
+        return self._tokens.get(digest(token), (0.0, None))[1] is not None
 
     def look_up(self, token: str) -> str | None:
-        """Query the database for the user of a token, and cache the answer."""
-        user_name = self._find_user(token)
+        """Query the database for the user of a token, and cache the answer.
+
+        The entry expires `CACHED_S` after the beginning of the query, because the token may be revoked while the
+        query is under way. A longer query fails, so that its answer is never older than an entry of the cache.
+
+        Raises
+        ------
+        pymongo.errors.PyMongoError
+            If the database does not answer within `CACHED_S`.
+        """
+        asked_at = time.monotonic()
+        with pymongo.timeout(CACHED_S):
+            user_name = self._find_user(token)
         if len(self._tokens) >= self._size:
-            # Evict invalid tokens first, so that guesses do not evict the tokens of users. A token that is cached
-            # for a user is always looked up again, even if its address has exceeded its limit.
+            # Evict invalid tokens first, so that guesses do not evict the tokens of users. A token that was valid
+            # is always looked up again, even if its address has exceeded its limit.
             users = {hashed: found for hashed, found in self._tokens.items() if found[1] is not None}
             self._tokens = users if len(users) < self._size else {}
-        self._tokens[digest(token)] = (time.monotonic() + CACHED_S, user_name)
+        self._tokens[digest(token)] = (asked_at, user_name)
         return user_name
 
 

@@ -30,7 +30,9 @@ from segue.api import (
 from segue.api.base_urls import AnyBaseUrl
 from segue.api.caching import CachedValue
 from segue.api.context import Context
+from segue.api.large_bodies import LargeBodies
 from segue.api.observability import RequestObserver
+from segue.api.rate_limits import CountTheRest
 from segue.settings import Settings, get_settings
 
 DESCRIPTION = """Configure your scrobbler to use this server instead of `api.listenbrainz.org`, with a token that
@@ -93,6 +95,8 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
         expose_headers=http_protocol.HEADER_NAMES,
         max_age=86_400,
     )
+    app.add_middleware(LargeBodies)
+    app.add_middleware(CountTheRest, uncounted=health.PATHS)
     app.add_middleware(RequestObserver)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from segue.api.accounts import Accounts, TokenCache
+from segue.api.large_bodies import Processing
 from segue.api.rate_limits import WINDOW_S, RateLimits
 from segue.api.refused_listens import RefusedListens
 from segue.api.sessions import Sessions
@@ -46,6 +47,7 @@ class Context:
     session_cache: TokenCache
     rate_limits: RateLimits
     throttle: Throttle
+    processing: Processing
     store: ListenStore
     removals: Removals
     feedback: FeedbackStore
@@ -73,6 +75,7 @@ class Context:
             session_cache=TokenCache(sessions.of),
             rate_limits=RateLimits(settings.api_requests_per_window, settings.api_anonymous_requests_per_window),
             throttle=Throttle(settings.api_requests_per_window, WINDOW_S),
+            processing=Processing(),
             store=ListenStore(database),
             removals=Removals(database),
             feedback=FeedbackStore(database),

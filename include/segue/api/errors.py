@@ -19,6 +19,11 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "5"
 
+TOO_MANY = (
+    "You have exceeded your rate limit. See the X-RateLimit-* response headers for more information on your "
+    "current rate limit."
+)
+
 
 class ApiError(Exception):
     """A request is refused; the message says why."""
@@ -55,12 +60,17 @@ def error_response(
     return JSONResponse({"code": status, "error": message} | dict(more or {}), status_code=status, headers=headers)
 
 
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Token"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": RETRY_AFTER_S},
+}
+
+
 def install(app: FastAPI) -> None:
     """Make `app` answer every error in this form."""
 
     async def refused(_: Request, error: ApiError) -> JSONResponse:
-        headers = {"WWW-Authenticate": "Token"} if error.status is HTTPStatus.UNAUTHORIZED else None
-        return error_response(error.status, error.message, headers)
+        return error_response(error.status, error.message, _HEADERS.get(error.status))
 
     async def not_written(_: Request, error: NotWritten) -> JSONResponse:
         log.warning("%s", error)

@@ -14,6 +14,9 @@ from segue.listens.playing_now import PlayingNow
 from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
 
+UNDER_WAY_S = 5.0
+"""How long the API may take to create the events of a request whose token it has just checked."""
+
 
 def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> dict[str, int]:
     """Delete a user, and record that events of the user that are still in Kafka no longer count.
@@ -21,7 +24,8 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     The order matters: nothing that is on its way may be stored again.
 
     1. The account is deleted.
-    2. The API's cache of the token expires, which takes `CACHED_S` seconds. Then no new event can arrive.
+    2. The API's cache of the token expires, which takes `CACHED_S` seconds, and requests that were accepted until
+       then are finished. Then no new event can arrive.
     3. The removal is recorded, so older events are ignored.
     4. What is stored is deleted.
 
@@ -31,7 +35,7 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
         Number of deleted items by kind.
     """
     account = Accounts(database).remove(user_name)
-    time.sleep(CACHED_S)
+    time.sleep(CACHED_S + UNDER_WAY_S)
     Removals(database).add(user_key(user_name))
     PlayingNow(database).clear(user_name)
     return {

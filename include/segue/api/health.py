@@ -22,6 +22,7 @@ from segue.errors import ServiceUnavailableError
 from segue.recommender.serving.live import FRESH_S, heartbeat
 
 KAFKA_TIMEOUT_MS = 2_000
+PATHS = ("/health", "/metrics")
 THREADS = frozenset({"event-writer", "listen-store", "catalogue"})
 
 
@@ -53,7 +54,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 router = APIRouter(tags=["operation"], lifespan=_lifespan)
 
 
-@router.get("/health", summary="Health of each part", responses={503: {"description": "A part is unavailable."}})
+@router.get(PATHS[0], summary="Health of each part", responses={503: {"description": "A part is unavailable."}})
 async def health(request: Request, ctx: Ctx) -> JSONResponse:
     """Report the health of each part. Kafka and MongoDB are checked at most every two seconds.
 
@@ -76,7 +77,7 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
     return JSONResponse(state, status_code=200 if healthy else 503)
 
 
-@router.get("/metrics", summary="Metrics for Prometheus")
+@router.get(PATHS[1], summary="Metrics for Prometheus")
 async def prometheus(request: Request, ctx: Ctx) -> Response:
     """Return the metrics in Prometheus' text format. Those of the retraining are at most two seconds old."""
     metrics.PENDING.set(ctx.writer.pending)

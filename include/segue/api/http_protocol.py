@@ -12,7 +12,7 @@ import asyncio
 import re
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from segue.api.connection_limits import WRITE_S, LimitedHttpProtocol
 
 HEADER_NAMES: Final = (
     "X-RateLimit-Limit",
@@ -28,7 +28,10 @@ _LINE_START: Final = re.compile(b"(?<=\r\n)(?:" + b"|".join(_SPELLING) + b")(?=:
 
 
 class _Transport:
-    """Wrap a transport: restore the case of header names, and leave everything else to the wrapped transport."""
+    """Wrap a transport: restore the case of header names, and end a closed connection whose client does not read.
+
+    Everything else is left to the wrapped transport.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -42,9 +45,15 @@ class _Transport:
             data = _LINE_START.sub(lambda found: _SPELLING[found[0]], data)
         self._transport.write(data)
 
+    def close(self) -> None:
+        """Close the connection after the client has read what is waiting, or at the end of its time."""
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(WRITE_S, self._transport.abort)
 
-class PlayerHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol. It writes `HEADER_NAMES` with their case and removes offers of HTTP/2."""
+
+class PlayerHttpProtocol(LimitedHttpProtocol):
+    """Uvicorn's HTTP protocol with limits. It keeps the case of `HEADER_NAMES` and removes offers of HTTP/2."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Accept a connection."""

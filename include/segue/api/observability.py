@@ -1,16 +1,18 @@
 """What surrounds every request: the access log, the metrics, and the rate-limit headers of the response.
 
-The access log is written to standard output, one JSON object per line. It contains neither tokens nor query
-strings, because ListenBrainz's validate-token accepts a token in the query.
+The access log has one JSON object per line. It contains neither tokens nor query strings, because ListenBrainz's
+validate-token accepts a token in the query.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import sys
+import os
 import time
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,9 +21,33 @@ from segue.api import metrics
 access_log = logging.getLogger("segue.access")
 
 
-def log_to_stdout() -> None:
-    """Write the access log to standard output, one JSON object per line."""
-    handler = logging.StreamHandler(sys.stdout)
+LOGGED_PATH_CHARACTERS = 200
+"""Longest part of a path that is logged. All routes are shorter."""
+
+
+class _RotatingOutput(RotatingFileHandler):
+    """A handler that writes to the file of this process' output, and takes the output along when it rotates."""
+
+    def doRollover(self) -> None:  # noqa: N802 - the name in the library
+        """Begin a new file."""
+        super().doRollover()
+        if self.stream is not None:
+            for descriptor in (1, 2):
+                os.dup2(self.stream.fileno(), descriptor)
+
+
+def rotating_output(log: Path, limit_bytes: int) -> logging.Handler:
+    """Return a handler that writes to a file which is also standard output and standard error of this process.
+
+    At the limit, the file is renamed to ``….old.log`` and replaced. Everything that the process prints follows.
+    """
+    handler = _RotatingOutput(log, maxBytes=limit_bytes, backupCount=1, encoding="utf-8")
+    handler.namer = lambda _: str(log.with_suffix(".old.log"))
+    return handler
+
+
+def write_access_log(handler: logging.Handler) -> None:
+    """Write the access log, one JSON object per line."""
     handler.setFormatter(logging.Formatter("%(message)s"))
     access_log.handlers = [handler]
     access_log.setLevel(logging.INFO)
@@ -52,8 +78,9 @@ class RequestObserver:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                extra = [(k.lower().encode(), v.encode()) for k, v in state.get("headers", {}).items()]
-                message["headers"] = [*message["headers"], *extra]
+                extra = {k.lower().encode(): v.encode() for k, v in state.get("headers", {}).items()}
+                kept = [header for header in message["headers"] if header[0].lower() not in extra]
+                message["headers"] = [*kept, *extra.items()]
             await send(message)
 
         try:
@@ -74,7 +101,7 @@ def _line(scope: Scope, status: int, seconds: float) -> str:
             "client": (scope.get("client") or [None])[0],
             "user": scope["state"].get("user"),
             "method": scope["method"],
-            "path": scope["path"],
+            "path": scope["path"][:LOGGED_PATH_CHARACTERS],
             "status": status,
             "ms": round(seconds * 1000, 1),
             "listens": scope["state"].get("listens"),

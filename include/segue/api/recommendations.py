@@ -17,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 
 from segue.api import schemas
-from segue.api.access import Ctx, Owner, User, context, header_token
+from segue.api.access import Ctx, Owner, User, context, is_still
 from segue.api.errors import ApiError, bad_request, not_found
 from segue.errors import ModelError
 from segue.recommender.serving.champion import Champion
@@ -31,7 +31,7 @@ ARTIST_TYPES = ("top", "similar", "raw")
 POLL_INTERVAL_S = 0.25
 KEEPALIVE_INTERVAL_S = 15.0
 CHECK_INTERVAL_S = 5.0
-"""How often a stream checks that its token is still valid, and that the user hates no track of the list."""
+"""How often a stream checks that the user hates no track of the list."""
 
 MAX_STREAMS = 6
 """Largest number of streams of one user at a time: as many connections as a browser opens to one host."""
@@ -125,26 +125,32 @@ async def recommendations(
     return JSONResponse(_as_json(found, explain=explain))
 
 
-@router.get("/v1/users/{user_name}/recommendations/events", summary="Stream of the recommendations as they change")
+async def _slot(request: Request, user: Owner) -> AsyncIterator[None]:
+    """Count the stream of a request from before its start to its end."""
+    streams: Counter[str] = request.app.state.streams
+    if streams[user] >= MAX_STREAMS:
+        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, f"You already have {MAX_STREAMS} of these streams open.")
+    streams[user] += 1
+    try:
+        yield
+    finally:
+        streams[user] -= 1
+
+
+@router.get(
+    "/v1/users/{user_name}/recommendations/events",
+    summary="Stream of the recommendations as they change",
+    dependencies=[Depends(_slot)],
+)
 async def events(request: Request, user: Owner, source: Source) -> StreamingResponse:
     """Send the recommendations now and after every change, as server-sent events.
 
     The stream ends when the token becomes invalid.
     """
-    streams: Counter[str] = request.app.state.streams
-    if streams[user] >= MAX_STREAMS:
-        raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, f"You already have {MAX_STREAMS} of these streams open.")
-
-    async def counted() -> AsyncIterator[str]:
-        streams[user] += 1
-        try:
-            async for event in _changes(request, user, source):
-                yield event
-        finally:
-            streams[user] -= 1
-
     return StreamingResponse(
-        counted(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        _changes(request, user, source),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
@@ -153,11 +159,10 @@ async def _changes(request: Request, user: str, source: Recommending) -> AsyncIt
     sent: Document | None = None
     written_s = checked_s = time.monotonic()
     while not await request.is_disconnected() and not context(request).stopping.is_set():
-        check = time.monotonic() - checked_s > CHECK_INTERVAL_S
-        if check:
+        if not await is_still(request, user):
+            return
+        if check := time.monotonic() - checked_s > CHECK_INTERVAL_S:
             checked_s = time.monotonic()
-            if not await _is_still_valid(request, user):
-                return
         newest = await run_in_threadpool(source.newest, user)
         if newest is not None and (check or newest != seen):
             found = await run_in_threadpool(source.stored, user)
@@ -168,13 +173,6 @@ async def _changes(request: Request, user: str, source: Recommending) -> AsyncIt
             written_s = time.monotonic()
             yield ": still here\n\n"
         await asyncio.sleep(POLL_INTERVAL_S)
-
-
-async def _is_still_valid(request: Request, user: str) -> bool:
-    token = header_token(request) or ""
-    tokens = context(request).token_cache
-    fresh, owner = tokens.cached(token)
-    return user == (owner if fresh else await run_in_threadpool(tokens.look_up, token))
 
 
 @router.get("/v1/tracks/{track_id}/similar", summary="Tracks that sound similar")

@@ -61,8 +61,9 @@ async def submit_listens(request: Request, user: User, body: Body, ctx: Ctx, ret
     every listen is refused, the status is 400.
     """
     large = len(body) > LARGE_BODY_BYTES
-    submission = await run_in_threadpool(parse_submission, body) if large else parse_submission(body)
-    events = await keep(request, ctx, user, submission, large=large)
+    async with ctx.processing.slot(len(body)):
+        submission = await run_in_threadpool(parse_submission, body) if large else parse_submission(body)
+        events = await keep(request, ctx, user, submission, large=large)
     if not events:
         return _all_refused(submission)
     if submission.refused:

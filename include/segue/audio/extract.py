@@ -1,4 +1,4 @@
-"""Extract the 518 features of a file, or find the reason why it has none."""
+"""Extract the 518 features and the tags of a file, or find the reason why it has none."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 from segue.audio.results import Rejection, Track
+from segue.audio.tags import read_tags
 
 __all__ = ["Rejection", "Track", "extract"]
 
@@ -27,7 +28,7 @@ LARGEST_SAMPLE = 2.0**32
 
 
 def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection:
-    """Extract the features of one file, in this process.
+    """Extract the features and tags of one file, in this process.
 
     A damaged file can crash a decoder and this process. `isolation.IsolatedExtractor` does the same safely.
 
@@ -134,8 +135,17 @@ def _decode(path: str, file: FileIO, content_hash: str, limits: Limits) -> Track
     attempt = _best_attempt(file, limits)
     _check_signal(attempt, limits)
     features = attempt.accumulator.finish()
+    tags = read_tags(file, path)
     return Track(
-        path, features, attempt.duration_s, attempt.sample_rate, attempt.channels, attempt.decoder, content_hash
+        path,
+        features,
+        attempt.duration_s,
+        attempt.sample_rate,
+        attempt.channels,
+        attempt.decoder,
+        content_hash,
+        tags.texts,
+        tags.error,
     )
 
 

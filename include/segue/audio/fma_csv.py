@@ -38,12 +38,18 @@ def write_fma_csv(tracks: Iterable[Track], path: Path) -> None:
             writer.writerow(["statistics", *statistics])
             writer.writerow(["number", *numbers])
             writer.writerow(["path", *[""] * len(COLUMNS)])
-            writer.writerows([printable(track.path), *track.features] for track in tracks)
+            writer.writerows([_cell(track.path), *track.features] for track in tracks)
         except BaseException:
             Path(file.name).unlink()
             raise
     Path(file.name).chmod(0o666 & ~_umask())
     Path(file.name).replace(path)
+
+
+def _cell(path: str) -> str:
+    """Write a path so that no spreadsheet takes it for a formula: ``=1+1.mp3`` becomes ``./=1+1.mp3``."""
+    text = printable(path)
+    return f"./{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _umask() -> int:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.audio.reasons import Reason
+
+TAG_NAMES: Final = ("title", "artist", "album", "genre", "date")
+
+MAX_TAG_CHARACTERS: Final = 1_000
+"""Longer texts are cut, since a tag may hold a whole book."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +36,10 @@ class Track:
         ``soundfile`` (libsndfile) or ``pyav`` (FFmpeg).
     content_hash
         BLAKE2b of the file's bytes, 32 hexadecimal digits.
+    tags
+        Text of each tag, by the names of `TAG_NAMES`. None for an absent tag.
+    tags_error
+        One sentence if the file has tags that cannot be read, else None.
     """
 
     path: str
@@ -39,6 +49,8 @@ class Track:
     channels: int
     decoder: str
     content_hash: str
+    tags: dict[str, str | None] = field(default_factory=dict)
+    tags_error: str | None = None
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from segue.console import PlainConsole
 from segue.settings import get_settings
 
 
@@ -37,7 +37,7 @@ def demo(
     from segue.demo.report import show
     from segue.demo.run import run
 
-    console = Console()
+    console = PlainConsole()
     settings = get_settings()
     outcome = run(settings, console, pieces=pieces)
     show(settings, outcome, console)

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 
 from segue.connections import kafka
+from segue.console import PlainConsole
 from segue.listens import dead_letters
 from segue.listens.dead_letters import DeadLetter, DeadLetterError
 from segue.listens.events import Listen, reason
@@ -31,7 +31,7 @@ def list_() -> None:
     for dead in _letters(get_settings()):
         size, failed_at = len(dead.value or b""), datetime.fromtimestamp(dead.failed_at, UTC)
         table.add_row(str(dead.number), dead.name, dead.error, str(size), f"{failed_at:%Y-%m-%d %H:%M:%S}")
-    Console().print(table if table.row_count else "There are no dead letters.")
+    PlainConsole().print(table if table.row_count else "There are no dead letters.")
 
 
 @app.command()
@@ -55,8 +55,7 @@ def replay(
     settings = get_settings()
     letters = [_one(settings, number)] if number is not None else list(_letters(settings))
     sent, left = 0, 0
-    producer = kafka.producer(kafka.config(settings))
-    try:
+    with kafka.producing(kafka.config(settings)) as producer:
         for dead in letters:
             wrong = None if number is not None else _wrong(dead)
             if wrong is None:
@@ -65,8 +64,6 @@ def replay(
             else:
                 typer.echo(f"{dead.name} still cannot be read: {wrong}")
                 left += 1
-    finally:
-        producer.close(timeout=10)
     typer.echo(f"{sent} dead letters replayed, {left} left.")
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from segue.console import PlainConsole
 from segue.stack.spark_session import spark_session
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def recommender(
     """
     from segue.recommender.interactions import read_interactions
 
-    console, progress = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, progress = PlainConsole(), PlainConsole(stderr=True)
     data = read_interactions(interactions).core(min_interactions)
     console.print(
         f"{interactions.name}: {data.matrix().nnz:,} pairs of {len(data.users):,} listeners "
         f"and {len(data.items):,} tracks, {data.plays.sum():,.0f} plays"
     )
     with progress.status("Starting Spark…") as status, spark_session() as spark:
-        outcome = _compare(spark, data, status.update)
+        outcome = _compare(spark, data, lambda line: status.update(Text(line)))
     console.print(f"Divided by {outcome.how}. Every track is ranked; no metric is sampled.")
     console.print(table_of(outcome))
     console.print(conclusion_of(outcome))
@@ -78,8 +79,8 @@ def fma(
 
     if subset not in published.SUBSETS:
         raise typer.BadParameter(f"{subset!r} is none of {', '.join(published.SUBSETS)}.", param_hint="--subset")
-    table, console = published.read(metadata, subset), Console(highlight=False)
-    progress = Console(stderr=True, highlight=False)
+    table, console = published.read(metadata, subset), PlainConsole()
+    progress = PlainConsole(stderr=True)
     with spark_session() as spark:
         segue = train.train(spark, table, trials=trials, minutes=minutes, seed=0)
         own = segue.evaluation.metrics()
@@ -140,7 +141,7 @@ def table_of(outcome: Comparison) -> Table:
     for task in dict.fromkeys(row.task for row in outcome.rows):
         rows = [row for row in outcome.rows if row.task == task]
         table.add_section()
-        table.add_row(f"[bold]{task}[/] ({rows[0].listeners:,} listeners)")
+        table.add_row(Text.assemble((task, "bold"), f" ({rows[0].listeners:,} listeners)"))
         highest = max(row.metrics["ndcg@10"] for row in rows)
         for row in rows:
             figures = [f"{row.metrics[name]:.4f}" for name in COLUMNS]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from segue.console import PlainColumn, PlainConsole
 from segue.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def extract(
     if output is not None and tracks:
         write_fma_csv(tracks, output)
     if not as_json:
-        console = Console()
+        console = PlainConsole()
         if len(results) == 1 and tracks:
             console.print(_feature_table(tracks[0]))
         console.print(_file_table(results))
@@ -76,10 +76,10 @@ def extract(
 
 
 def _progress(as_json: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (PlainColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(
         *columns,
-        console=Console(stderr=True),
+        console=PlainConsole(stderr=True),
         transient=True,
         redirect_stdout=False,  # results go to stdout, even if only stderr is a terminal
         disable=as_json and sys.stdout.isatty(),
@@ -142,7 +142,6 @@ def _file_table(results: list[Track | Rejection]) -> Table:
 
     table = Table("file", "outcome", "detail", box=box.SIMPLE_HEAD, pad_edge=False)
     for result in results:
-        # Text, because rich would interpret parts of a file name as markup.
         name = Text(printable(result.path), overflow="fold")
         if isinstance(result, Track):
             detail = f"{result.duration_s:.2f} s, {result.sample_rate} Hz, {result.channels} ch, {result.decoder}"

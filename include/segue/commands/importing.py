@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from segue.console import PlainColumn, PlainConsole
 from segue.errors import SegueError
-from segue.listens import importers
-from segue.listens.scrobbler_log import scrobbler_log
+from segue.listens.exports import files, self_hosted
+from segue.listens.exports.lastfm import lastfm as lastfm_lines
+from segue.listens.exports.lines import Line
+from segue.listens.exports.listenbrainz import listenbrainz as listenbrainz_lines
+from segue.listens.exports.rockbox import rockbox as rockbox_lines
+from segue.listens.exports.spotify import spotify as spotify_lines
 from segue.settings import get_settings
 
-app = typer.Typer(no_args_is_help=True, help="Import a listening history from ListenBrainz, Last.fm or Rockbox.")
+if TYPE_CHECKING:
+    from segue.listens import importing
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Import a listening history.\n\nAn import can be interrupted and run again. A play that is imported "
+    "twice counts once. If no play could be sent, the exit code is 1.",
+)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The exported file.")]
 User = Annotated[str, typer.Option("--user", help="The user whose history it is, see `segue users`.")]
@@ -25,20 +36,52 @@ User = Annotated[str, typer.Option("--user", help="The user whose history it is,
 
 @app.command()
 def listenbrainz(file: File, user: User) -> None:
-    """Import an export of ListenBrainz: the zip file, or a .jsonl file from it.
-
-    It can be interrupted and run again. A file that is imported twice counts once.
-    """
-    _import("listenbrainz", file, user, importers.listenbrainz)
+    """Import an export of ListenBrainz: the zip file, a .jsonl file from it, or an older .json file."""
+    _import("listenbrainz", file, user, listenbrainz_lines)
 
 
 @app.command()
-def lastfm(file: File, user: User) -> None:
+def lastfm(
+    file: File,
+    user: User,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the file, such as cp1251. Default: what it looks like.")
+    ] = None,
+) -> None:
     """Import a Last.fm history as CSV, with the columns artist,album,track,date or a header that names them.
 
-    It can be interrupted and run again. A file that is imported twice counts once.
+    Comma, semicolon, tab or bar separate the columns. Numbers in the column of times are seconds, milliseconds or
+    microseconds since 1970.
     """
-    _import("lastfm", file, user, importers.lastfm)
+    try:
+        "".encode(encoding or "utf-8")
+    except LookupError as error:
+        raise SegueError(f"There is no encoding {encoding!r}. Write it as utf-8 or cp1251.") from error
+    read_as = encoding or files.encoding_of(file)
+    if not read_as.startswith("utf") and not encoding:
+        print(f"{file} is not UTF-8 and was read as {read_as}. If names look wrong, name its --encoding.")
+    _import("lastfm", file, user, partial(lastfm_lines, encoding=read_as), read_as)
+
+
+@app.command()
+def spotify(file: File, user: User) -> None:
+    """Import Spotify's streaming history: a Streaming_History_Audio_….json file, or the zip file that has them.
+
+    Songs that were skipped within 30 seconds, podcasts and audiobooks are counted and left out.
+    """
+    _import("spotify", file, user, spotify_lines)
+
+
+@app.command()
+def maloja(file: File, user: User) -> None:
+    """Import an export of Maloja, maloja_export_….json."""
+    _import("maloja", file, user, self_hosted.maloja)
+
+
+@app.command()
+def koito(file: File, user: User) -> None:
+    """Import an export of Koito, koito_export_….json."""
+    _import("koito", file, user, self_hosted.koito)
 
 
 @app.command()
@@ -50,18 +93,17 @@ def rockbox(
         typer.Option(help="Time zone of the player's clock, such as Europe/Berlin. Default: this computer's."),
     ] = None,
 ) -> None:
-    """Import the .scrobbler.log of a portable player, such as one with Rockbox.
-
-    It can be interrupted and run again. A file that is imported twice counts once.
-    """
+    """Import the .scrobbler.log of a portable player, such as one with Rockbox."""
     try:
         zone = ZoneInfo(time_zone) if time_zone else None
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise SegueError(f"There is no time zone {time_zone!r}. Write it as Europe/Berlin or UTC.") from error
-    _import("rockbox", file, user, partial(scrobbler_log, zone=zone))
+    _import("rockbox", file, user, partial(rockbox_lines, zone=zone), time_zone or "")
 
 
-def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterator[importers.Line]]) -> None:
+def _import(
+    kind: str, path: Path, user_name: str, read: Callable[[Path], Iterator[Line]], options: str = ""
+) -> None:
     from segue.api.accounts import Accounts
     from segue.connections import kafka
     from segue.connections.mongo import database
@@ -70,18 +112,18 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
     from segue.listens.matching import TrackIndex
     from segue.listens.writer import EventWriter
 
-    settings, console = get_settings(), Console(highlight=False)
+    settings, console = get_settings(), PlainConsole()
     with database() as opened:
         if not Accounts(opened).exists(user_name):
             raise SegueError(f"There is no user {user_name!r}. Create it with `segue users add {user_name}`.")
         index = TrackIndex(catalogue.entries(opened))
     create_topics(settings)
-    key = importing.key_of(user_name, path)
+    key = importing.key_of(user_name, path, f"{kind} {options}")
     memory = importing.Progress(settings.state_dir / "imports.json")
     done, total = memory.done(key), sum(1 for _ in read(path))
     writer = EventWriter(kafka.config(settings))
     writer.start()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (PlainColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(path.name, total=total, completed=done)
@@ -95,10 +137,17 @@ def _import(kind: str, path: Path, user_name: str, read: Callable[[Path], Iterat
             state = importing.send(lines, user_name, index, write, source=kind, done=done, note=note)
     finally:
         writer.close()
+    _report(state, done, console)
+
+
+def _report(state: importing.Imported, done: int, console: PlainConsole) -> None:
     console.print(f"{state.listens:,} listens sent, of which {state.matched:,} match a track of the corpus.")
     if done:
         console.print(f"{done:,} lines were skipped, because an earlier import has sent them.")
     if state.wrong:
         console.print(f"{state.wrong:,} lines are not plays:")
-        for number, wrong in state.skipped:
-            console.print(f"  line {number:,}: {wrong}", markup=False)
+        for reason, (first, count) in state.reasons.items():
+            more = f" ({count:,} such lines)" if count > 1 else ""
+            console.print(f"  line {first:,}: {reason}{more}")
+    if not state.listens and not done:
+        raise SegueError("Nothing was sent, because no line of the file is a play.")

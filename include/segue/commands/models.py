@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from segue.console import PlainConsole
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def list_() -> None:
         measured = ", ".join(f"{name} {version.metrics[name]:.3f}" for name in SHOWN if name in version.metrics)
         role = "champion" if str(version) in champions else ""
         table.add_row(str(version), role, f"{version.made_at:%Y-%m-%d %H:%M}", measured)
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 @app.command()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from segue.console import PlainConsole
 from segue.settings import get_settings
 
 
@@ -37,4 +37,4 @@ def recommend(
         table.add_column(heading, overflow="fold")
     for item in found["items"]:
         table.add_row(str(item["rank"]), item["title"] or item["track_id"], item["artist"], item["reason"])
-    Console().print(table)
+    PlainConsole().print(table)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from segue.console import PlainConsole
 from segue.errors import StackError
 from segue.settings import get_settings
 
@@ -30,7 +31,7 @@ def up() -> None:
     """
     from segue.stack import airflow, documents, lifecycle
 
-    settings, console = get_settings(), Console(highlight=False)
+    settings, console = get_settings(), PlainConsole()
     with console.status("Starting the stack…"):
         lifecycle.up(settings, say=console.print)
     for remark in documents.remarks(settings):
@@ -43,7 +44,7 @@ def down() -> None:
     """Stop all processes of the stack. Its data stay."""
     from segue.stack import lifecycle
 
-    console = Console(highlight=False)
+    console = PlainConsole()
     with console.status("Stopping the stack…"):
         lifecycle.down(get_settings(), say=console.print)
 
@@ -53,7 +54,7 @@ def status() -> None:
     from segue.stack import airflow, documents, lifecycle
 
     settings = lifecycle.running(get_settings())
-    console = Console(highlight=False)
+    console = PlainConsole()
     if not settings.state_dir.exists():
         console.print("Nothing is running. Start it with `segue up`.")
         return
@@ -75,14 +76,11 @@ def status() -> None:
     total = sum(usage.held_bytes for usage in used)
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
     for trouble in filter(None, (usage.excess for usage in used)):
-        console.print(f"[yellow]{trouble}[/]", soft_wrap=True)
+        console.print(trouble, style="yellow", soft_wrap=True)
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
     if any(service.process() for service in services):
-        login = airflow.login(settings)
-        console.print(
-            f"Airflow: [link={login.url}]{login.url}[/]  user {login.username}, password {login.password}"
-        )
+        console.print(_airflow(airflow.login(settings)))
     else:
         console.print("Nothing is running. Start it with `segue up`.")
 
@@ -138,7 +136,7 @@ def jars() -> None:
     """Download the missing JVM jars of Kafka and Spark. `segue up` does this too."""
     from segue.stack import jars
 
-    settings, console = get_settings(), Console(highlight=False)
+    settings, console = get_settings(), PlainConsole()
     with console.status("Downloading the JVM jars…"):
         for folder in jars.fetch(settings):
             console.print(f"Downloaded the jars of {folder} to {settings.jars_dir / folder}.")
@@ -160,11 +158,11 @@ def _airflow(login: Login) -> str:
     return f"Airflow: {login.url}  user {login.username}, password {login.password}"
 
 
-def _row(service: Service, usage: Usage) -> list[str]:
+def _row(service: Service, usage: Usage) -> list[str | Text]:
     state, process = service.state(), service.process()
     return [
         service.name,
-        f"[{COLOURS[state]}]{state}[/]",
+        Text(state, style=COLOURS[state]),
         str(process.pid) if process else "",
         " ".join(map(str, service.ports.values())),
         f"{usage.held_bytes / 1e6:,.0f} MB" if process else "",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from segue.console import PlainConsole
 from segue.stack.spark_session import spark_session
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def genre(
     facts = {"Table": str(features), "Label": label, "Group": group, "No features": read.left_out_text or None}
     with spark_session() as spark:
         trained = train(spark, read, trials=trials, minutes=minutes, seed=seed)
-        Console(highlight=False).print(table_of(trained))
+        PlainConsole().print(table_of(trained))
         typer.echo(trained.evaluation.confusion.table())
         if report:
             write_report(trained, report, facts, seed)

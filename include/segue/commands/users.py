@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from segue.api.accounts import Accounts
+from segue.console import PlainConsole
 from segue.listens.lake_table import TABLE, ListensTable
 from segue.listens.removals import user_key
 from segue.settings import Settings
@@ -55,7 +55,7 @@ def list_() -> None:
                 "valid" if account.active else "revoked",
                 "by everybody" if account.public else "by the user",
             )
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 @app.command()

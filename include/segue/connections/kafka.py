@@ -7,11 +7,11 @@ client before it raises the error.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError, RetriableError
+from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
 from kafka.net.compat import KafkaNetClient
 
 from segue.errors import ServiceUnavailableError
@@ -19,6 +19,9 @@ from segue.settings import Settings
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
 """Longest wait for a broker when a client is opened. A `Config` may set another limit."""
+
+END_S = 1.0
+"""How long :func:`end` waits for the thread of a producer. It usually ends within milliseconds."""
 
 Config = Mapping[str, Any]
 """Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
@@ -135,6 +138,28 @@ def admin(config: Config) -> Iterator[KafkaAdminClient]:
         raise ServiceUnavailableError(f"The Kafka broker at {servers} refused: {error}") from error
     finally:
         client.close()
+
+
+@contextmanager
+def producing(config: Config, **more: Any) -> Iterator[KafkaProducer]:
+    """Open a producer as :func:`producer` does, and end it afterwards.
+
+    The body must wait for the acknowledgement of its records. Afterwards nobody waits for records any more. The
+    wait would have no end if the producer hangs.
+    """
+    opened = producer(config, **more)
+    try:
+        yield opened
+    finally:
+        end(opened)
+
+
+def end(producer: KafkaProducer) -> None:
+    """Close a producer at once. Records that are not acknowledged yet fail."""
+    producer._sender.force_close()
+    producer._sender.join(END_S)
+    with suppress(KafkaTimeoutError):  # the thread has not ended yet, and will not wait for records
+        producer.close(timeout=0)
 
 
 def producer(config: Config, **more: Any) -> KafkaProducer:

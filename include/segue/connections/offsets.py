@@ -2,6 +2,10 @@
 
 All functions use the admin client. No consumer joins the group, so its committed offsets change only in
 :func:`commit`.
+
+A topic that was deleted and created again has the same name and other messages. Kafka gives it another id. So
+windows have the id of their topic, and committed offsets have it as their metadata. Offsets of an earlier topic
+are ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ from kafka.structs import OffsetAndMetadata
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from segue.connections import kafka
-from segue.connections.windows import Offsets, OffsetWindow
+from segue.connections.positions import topic_id
+from segue.connections.windows import OffsetWindow, differ
 from segue.errors import ServiceUnavailableError
 
 
@@ -30,23 +35,27 @@ def _patiently() -> Retrying:
     )
 
 
-def _partitions(admin: KafkaAdminClient, topic: str) -> list[TopicPartition]:
+def _whole(admin: KafkaAdminClient, topic: str) -> OffsetWindow:
     [description] = admin.describe_topics([topic])
-    return [TopicPartition(topic, partition["partition_index"]) for partition in description["partitions"]]
+    partitions = [TopicPartition(topic, partition["partition_index"]) for partition in description["partitions"]]
+    first, end = (_offsets(admin, partitions, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
+    spans = {partition: (first[partition], offset) for partition, offset in end.items()}
+    return OffsetWindow(topic, spans, topic_id=topic_id(description.get("topic_id")))
 
 
-def _offsets(admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int) -> Offsets:
+def _offsets(
+    admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec | int
+) -> Mapping[int, int]:
     if not partitions:
-        return Offsets({})
+        return {}
     listed = _patiently()(admin.list_partition_offsets, dict.fromkeys(partitions, spec))
-    return Offsets({where.partition: found.offset for where, found in sorted(listed.items())})
+    return {where.partition: found.offset for where, found in sorted(listed.items())}
 
 
 def whole_topic(config: kafka.Config, topic: str) -> OffsetWindow:
     """Return the window of all messages that a topic holds now. It has no partitions if there is no such topic."""
     with kafka.admin(config) as admin:
-        first_offsets, end_offsets = _bounds(admin, topic)
-    return _from(topic, {}, first_offsets, end_offsets)
+        return _whole(admin, topic)
 
 
 def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
@@ -61,7 +70,7 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
     group
         Name of the consumer group. The backlog starts at the topic's first offset if the group has committed no
         offset, or one that the topic no longer holds. Retention may have deleted it, or the topic may be a new one
-        with the same name.
+        of the same name.
 
     Returns
     -------
@@ -75,9 +84,8 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
-        first_offsets, end_offsets = _bounds(admin, topic)
-        committed = _committed(admin, topic, group, end_offsets)
-    return _from(topic, committed, first_offsets, end_offsets)
+        whole = _whole(admin, topic)
+        return _from(whole, _committed(admin, whole, group))
 
 
 def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:
@@ -105,7 +113,8 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
         If no broker answers, or it refuses.
     """
     with kafka.admin(config) as admin:
-        first_offsets, end_offsets = _bounds(admin, topic)
+        whole = _whole(admin, topic)
+        end_offsets = whole.ends
         if not end_offsets:
             raise ValueError(f"there is no topic {topic!r}")
         if isinstance(start, datetime):
@@ -114,8 +123,8 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
             since = _offsets(admin, partitions, max(int(start.timestamp() * 1000), 0))
             # Kafka returns -1 for a partition without messages since then.
             wanted = {p: min(since[p], end) if since[p] >= 0 else end for p, end in end_offsets.items()}
-            return _from(topic, wanted, first_offsets, end_offsets)
-        committed = _committed(admin, topic, group, end_offsets)
+            return _from(whole, wanted)
+        committed = _committed(admin, whole, group)
     for partition, offset in start.items():
         if partition not in end_offsets:
             raise ValueError(f"{topic!r} has no partition {partition}, only {', '.join(map(str, end_offsets))}")
@@ -123,35 +132,39 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
             raise ValueError(
                 f"partition {partition} of {topic!r} goes up to {end_offsets[partition]}, not to {offset}"
             )
-    return _from(topic, {**committed, **start}, first_offsets, end_offsets)
+    return _from(whole, {**committed, **start})
 
 
-def _bounds(admin: KafkaAdminClient, topic: str) -> tuple[Offsets, Offsets]:
-    partitions = _partitions(admin, topic)
-    return _offsets(admin, partitions, OffsetSpec.EARLIEST), _offsets(admin, partitions, OffsetSpec.LATEST)
-
-
-def _committed(admin: KafkaAdminClient, topic: str, group: str, end_offsets: Offsets) -> Offsets:
-    if not end_offsets:
-        return Offsets({})
-    partitions = [TopicPartition(topic, partition) for partition in end_offsets]
+def _committed(admin: KafkaAdminClient, topic: OffsetWindow, group: str) -> Mapping[int, int]:
+    if not topic.spans:
+        return {}
+    partitions = [TopicPartition(topic.topic, partition) for partition in topic.spans]
     answer = _patiently()(admin.list_group_offsets, {group: partitions})[group]
     # Kafka returns -1 if nothing is committed. Offsets beyond the end belong to a topic that was deleted.
-    held = {at.partition: told.offset for at, told in answer.items()}
-    return Offsets({p: offset for p, offset in held.items() if 0 <= offset <= end_offsets[p]})
+    return {
+        at.partition: told.offset
+        for at, told in answer.items()
+        if 0 <= told.offset <= topic.ends[at.partition] and not differ(told.metadata, topic.topic_id)
+    }
 
 
-def _from(topic: str, wanted: Mapping[int, int], first_offsets: Offsets, end_offsets: Offsets) -> OffsetWindow:
-    first = first_offsets
-    spans = {p: (max(wanted.get(p, first[p]), first[p]), end) for p, end in end_offsets.items()}
-    return OffsetWindow(topic, spans, sum(max(first[p] - offset, 0) for p, offset in wanted.items()))
+def _from(topic: OffsetWindow, wanted: Mapping[int, int]) -> OffsetWindow:
+    first = topic.starts
+    spans = {p: (max(wanted.get(p, first[p]), first[p]), end) for p, end in topic.ends.items()}
+    lost = sum(max(first[p] - offset, 0) for p, offset in wanted.items())
+    return OffsetWindow(topic.topic, spans, lost, topic.topic_id)
 
 
-def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
+def commit(config: kafka.Config, group: str, window: OffsetWindow) -> bool:
     """Commit a window's ends to a group, after the work on the window has succeeded. Nothing else commits.
 
     If the committed offset of a partition is already beyond the window's end, as after a replay by hand, it is not
     changed.
+
+    Returns
+    -------
+    bool
+        False if the window belongs to an earlier topic of the same name. Then nothing is committed.
 
     Raises
     ------
@@ -160,11 +173,14 @@ def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
     """
     partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
     if not partitions:
-        return
+        return True
     with kafka.admin(config) as admin:
-        committed = _committed(admin, window.topic, group, _bounds(admin, window.topic)[1])
+        whole = _whole(admin, window.topic)
+        if not window.is_of(whole):
+            return False
+        committed = _committed(admin, whole, group)
         ahead = {
-            where: OffsetAndMetadata(window.ends[where.partition], "", -1)
+            where: OffsetAndMetadata(window.ends[where.partition], whole.topic_id or "", -1)
             for where in partitions
             if committed.get(where.partition, -1) < window.ends[where.partition]
         }
@@ -175,3 +191,4 @@ def commit(config: kafka.Config, group: str, window: OffsetWindow) -> None:
                     raise ServiceUnavailableError(
                         f"Group {group!r} could not commit {where.topic}/{where.partition}: {answer()}"
                     )
+    return True

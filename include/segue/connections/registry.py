@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -101,7 +102,18 @@ class Version:
         try:
             return PipelineModel.load(self.location)
         except (Py4JJavaError, PySparkException) as error:
-            raise ModelError(f"{self} cannot be loaded from {self.location}: {error}") from error
+            raise ModelError(
+                f"{self} cannot be loaded from {self.location}. Train a new one with the DAG `genre_model`, or "
+                f"return to the version before with `segue models rollback {self.name}`. Spark says: {error}"
+            ) from error
+
+
+def _damaged(file: Path, why: str) -> ModelError:
+    return ModelError(
+        f"MLflow's database {file} is damaged: {why}. Restore it from a backup. Without one, stop the stack with "
+        "`segue down`, move the file away, and run `segue up` and the DAGs `recommender` and `genre_model`, which "
+        "train new models. Until then the recommendations stay as they are."
+    )
 
 
 class Registry:
@@ -117,12 +129,15 @@ class Registry:
     ------
     ServiceUnavailableError
         If MLflow cannot be reached, or its database cannot be opened.
+    ModelError
+        If the database is a damaged file of SQLite.
     """
 
     def __init__(self, settings: Settings) -> None:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
         from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import DatabaseError
 
         # MLflow logs the migrations of an empty database. They do not belong in a task's log.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
@@ -136,9 +151,16 @@ class Registry:
         self._lock = folder / "lock"
         # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
         with self._alone():
+            file = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else None
+            if file and file.is_file() and not file.stat().st_size:  # MLflow would begin anew in it
+                raise _damaged(file, "it is empty")
             try:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self._client.search_registered_models(max_results=1)
+            except DatabaseError as error:
+                if file is None or type(error.orig) is not sqlite3.DatabaseError:
+                    raise
+                raise _damaged(file, str(error.orig)) from error
             except MlflowException as error:
                 where = make_url(uri).render_as_string(hide_password=True)
                 said = str(error).partition("\n")[0].replace(uri, where)

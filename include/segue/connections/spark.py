@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from segue import disk
+from segue import disk, errors
+from segue.connections import delta_log
 from segue.errors import SegueError
 from segue.settings import get_settings
 
@@ -56,24 +58,53 @@ def job(name: str) -> Iterator[SparkSession]:
     Raises
     ------
     SystemExit
-        After an error whose cause is known. Its message is the last line of the output, without a traceback. The
-        code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is True. It is `REFUSED` after any other
-        `SegueError` and on a full disk. spark-submit ends with the same code, unless the driver runs on a cluster
-        (deploy mode ``cluster``). Any other exception is not caught; Python and spark-submit then end with 1.
+        After an error whose cause is known, in this process or in a Python worker. Its message is the last line of
+        the output, without a traceback. The code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is
+        True. It is `REFUSED` after any other `SegueError` and on a full disk. spark-submit ends with the same
+        code, unless the driver runs on a cluster (deploy mode ``cluster``). Any other exception is not caught;
+        Python and spark-submit then end with 1.
     """
     try:
+        delta_log.check(get_settings().lake_uri)
         spark = session(f"segue-{name}")
         try:
             yield spark
         finally:
             spark.stop()
     except SegueError as error:
-        _end(f"{error}", TRY_AGAIN if error.retry_may_help else REFUSED, error)
+        _end(f"{error}", _code(error), error)
     except Exception as error:
+        if of_worker := workers_error(error):
+            _end(f"{of_worker}", _code(of_worker), error)
         explanation = disk.explanation(error, get_settings().state_dir / "mongo")
         if explanation is None:
             raise
         _end(explanation, REFUSED, error)
+
+
+def workers_error(error: Exception) -> SegueError | None:
+    """Find the error that Segue raised in a Python worker, in the traces of Python and Java around it.
+
+    Parameters
+    ----------
+    error : Exception
+        What Spark raised in the driver.
+
+    Returns
+    -------
+    SegueError or None
+        An error of the same class and with the same message. None if Segue did not raise it.
+    """
+    found = _WORKERS_ERROR.search(str(error))
+    kind = getattr(errors, found[1], None) if found else None
+    return kind(found[2].strip()) if found and kind else None
+
+
+_WORKERS_ERROR = re.compile(r"^segue\.errors\.(\w+): (.+?)(?=\n\s+at |\n\n|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def _code(error: SegueError) -> int:
+    return TRY_AGAIN if error.retry_may_help else REFUSED
 
 
 def _end(last_line: str, code: int, cause: Exception) -> NoReturn:

@@ -48,7 +48,7 @@ def announce(settings: Settings, days: Mapping[str, int]) -> None:
         return
     create_topics(settings)
     try:
-        with kafka.producer(
+        with kafka.producing(
             kafka.config(settings),
             delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
             request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,

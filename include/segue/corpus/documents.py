@@ -16,6 +16,7 @@ FIELDS = (
     "artist",
     "album",
     "genre",
+    "genres",
     "type",
     "language",
     "split",

@@ -40,7 +40,7 @@ from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
-from segue.corpus.tags import read_tags
+from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
@@ -222,7 +222,7 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
     def extract(batches: Batches) -> Batches:
         for batch in batches:
             for file in batch.to_pylist():
-                row = _extract_file(music_dir, file)
+                row = _extract_named(music_dir, file)
                 counters.tracks.add(1)
                 counters.rejected.add(row["reason"] is not None)
                 counters.size_bytes.add(file["size_bytes"])
@@ -249,17 +249,30 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
     return extracting_s
 
 
+def _extract_named(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
+    """Extract a file. An error that ends the job names the file, because bad bytes are never its cause."""
+    try:
+        return _extract_file(music_dir, file)
+    except ExtractionError:
+        raise  # no file is at fault if the child process does not start
+    except Exception as error:
+        kind = (
+            ServiceUnavailableError if isinstance(error, OSError) else ExtractionError
+        )  # OSError: of the storage
+        raise kind(f"The extraction ended at {file['path']!r}: {type(error).__name__}: {error}") from error
+
+
 def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
     with local_copy(music_dir, from_text(file["path"])) as path:
         outcome = _extractor().extract(path)
-        tags = {} if isinstance(outcome, Rejection) else read_tags(path)
     row = {name: file[name] for name in ("track_id", "path", "size_bytes", "mtime_ns", PARTITION)}
     row |= {"content_hash": outcome.content_hash, "feature_version": FEATURE_VERSION}
     if isinstance(outcome, Rejection):
         message = outcome.message.encode("utf-8", "replace").decode()
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
-    return row | {f"tag_{name}": value for name, value in tags.items()} | {"reason": None}
+    tags = {f"tag_{name}": text for name, text in outcome.tags.items()}
+    return row | tags | {"tag_error": outcome.tags_error, "reason": None}
 
 
 @cache

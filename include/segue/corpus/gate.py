@@ -6,7 +6,7 @@ It reads the cleaning report and needs no Spark. Thresholds that users may want 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from segue.corpus import drift
@@ -17,7 +17,13 @@ from segue.settings import Settings
 MIN_FILES = 5
 """Shares are not checked if there are fewer files. They would say little: one bad file of two is half of them."""
 
+SHOWN_FOLDERS = 5
+"""Number of folders that the message about missing files names."""
+
 MIN_DURATION_S = 1.0
+
+MIN_GONE = 20
+"""Fewer files may be gone at once, whatever their share: an album that was deleted from a small collection."""
 
 FILES = "files, of those at the extraction"
 
@@ -86,6 +92,40 @@ def judge(
         *_days(report, limits),
     ]
     return [*checks, *_drift(report.measured, reference.measured, limits)] if reference else checks
+
+
+def require_presence(known: int, new: int, gone_from: Mapping[str, int], limits: Settings) -> None:
+    """Raise an error if so many files are gone that a disk or share is probably away.
+
+    Files that were renamed are gone and new, so only the difference counts.
+
+    Parameters
+    ----------
+    known : int
+        Files of the inventory so far.
+    new : int
+        Files that the inventory does not have yet.
+    gone_from : mapping of str to int
+        Number of files that are gone, by the top folder.
+    limits : Settings
+        ``gate_max_gone`` is the limit.
+
+    Raises
+    ------
+    QualityGateError
+        With the folders that have lost most files.
+    """
+    gone = sum(gone_from.values())
+    lost = gone - new
+    if lost < MIN_GONE or lost <= limits.gate_max_gone * known:
+        return
+    worst = sorted(gone_from.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_FOLDERS]
+    raise QualityGateError(
+        f"Of {known:,} known files {gone:,} are gone and {new:,} are new, so nothing was changed or unpublished. "
+        f"Gone from: {', '.join(f'{folder} ({files:,})' for folder, files in worst)}. If a disk or share is away, "
+        "bring it back and clear this task. If the files were meant to go, set "
+        f"SEGUE_GATE_MAX_GONE={math.ceil(100 * lost / known) / 100:g} for this run."
+    )
 
 
 def table(checks: Sequence[Check]) -> str:

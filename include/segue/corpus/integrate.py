@@ -60,7 +60,8 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
     in_range = [day for day in affected if day not in days.late]
     if affected:
         with step("Merge and clean", tasks):
-            tracks = integrate(features, metadata.to_spark(lake.spark), days, metadata.tops)
+            paths = [row[0] for row in lake.read("inventory").select("path").collect()]
+            tracks = integrate(features, metadata.located(paths).to_spark(lake.spark), days, metadata.tops)
         with step("Write the tracks", tasks):
             lake.replace("tracks", tracks, affected)
     with step("Count and measure", tasks):

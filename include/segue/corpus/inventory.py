@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import astuple
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,12 +13,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.corpus import sources
+from segue.corpus import gate, sources
 from segue.corpus.lake import Lake
-from segue.corpus.listing import AudioFile, digest, file_id, list_audio
-from segue.corpus.metadata import Metadata
+from segue.corpus.listing import AudioFile, Listing, digest, file_id, list_audio
+from segue.corpus.metadata import Metadata, misfit
 from segue.corpus.plan import behind
-from segue.corpus.reports import Comparison, InventoryReport
+from segue.corpus.reports import Comparison, InventoryReport, LeftOut
 from segue.corpus.schema import INVENTORY, PARTITION, columns
 from segue.runs.progress import Tally, spark_tasks, step
 from segue.settings import Settings
@@ -55,12 +55,17 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
     """
     today, found, tasks = datetime.now(UTC).date(), Tally("files"), spark_tasks(lake.spark)
     with step("List the music", found):
-        files = list_audio(settings.music_dir, found.through)
+        listing = list_audio(settings.music_dir, found.through)
     source = sources.find(settings)
-    print(f"music: {len(files):,} files in {settings.music_dir}; metadata: {source}", flush=True)
+    print(f"music: {len(listing.files):,} files in {settings.music_dir}; metadata: {source}", flush=True)
     metadata = source.read(today)
     with step("Compare with the inventory", tasks):
-        comparison = update(lake, files, metadata, night_of or today)
+        comparison = update(lake, listing, metadata, night_of or today, settings)
+    _print_left_out(comparison.left_out)
+    counts = (comparison.metadata, comparison.files, comparison.with_metadata)
+    warning = misfit(*counts, settings.metadata_min_share)
+    if warning:
+        print(f"WARNING: {warning}", flush=True)
     late: list[date] = []
     if night_of:
         with step("Find late days", tasks):
@@ -68,41 +73,61 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
         with step("Delete what no version needs", tasks):
             lake.vacuum()
     return InventoryReport(
-        music=str(settings.music_dir), source=str(source), found=comparison, late_days=tuple(late)
+        music=str(settings.music_dir),
+        source=str(source),
+        found=comparison,
+        metadata_warning=warning,
+        late_days=tuple(late),
     )
 
 
-def update(lake: Lake, files: Sequence[AudioFile], metadata: Metadata, seen_on: date) -> Comparison:
+def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limits: Settings) -> Comparison:
     """Update the inventory to match the music folder.
 
     A file's `partition_date` is its `date_created` in the metadata table, or else `seen_on`. It is assigned when
-    the file is first seen, and never changes. A file that no longer exists is removed from the inventory.
+    the file is first seen, and never changes. A file that no longer exists is removed from the inventory. A known
+    file that is out of reach stays as it is, since nobody can say whether it is gone.
 
     Parameters
     ----------
     lake : Lake
-    files : sequence of AudioFile
-        All files of the corpus.
+    listing : Listing
     metadata : Metadata
     seen_on : date
         The day on which files without a date enter.
+    limits : Settings
+        ``gate_max_gone`` is used.
 
     Returns
     -------
     Comparison
         Compares the files with the inventory before the update.
+
+    Raises
+    ------
+    CorpusError
+        If no row of the metadata names a file.
+    QualityGateError
+        If so many files are gone that a disk is probably away. The inventory is then as before.
     """
     table = lake.table("inventory")
     known = table.toDF()
-    described = metadata.to_spark(lake.spark)
+    held = _held(known, listing)
+    files = {file.path: file for file in (*listing.files, *held)}.values()
+    located = metadata.located(file.path for file in files)
+    described = located.to_spark(lake.spark)
     # Counting and merging read these rows several times. The checkpoint computes the join only once.
     rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
     counts = _compare(rows, known, described)
+    if counts["gone"]:
+        before = counts["files"] - counts["new"] + counts["gone"]
+        gate.require_presence(before, counts["new"], _gone_from(rows, known), limits)
     comparison = Comparison(
         **counts,
-        metadata={**metadata.counts, "rows_without_file": len(metadata.rows) - counts["with_metadata"]},
-        files_digest=digest(files),
+        metadata={**located.counts, "rows_without_file": len(located.rows) - counts["with_metadata"]},
+        files_digest=digest(listing.files),
         metadata_digest=metadata.digest,
+        left_out=_left_out(listing, len(held)),
     )
     if comparison.new or comparison.gone or comparison.changed:
         _merge(table, rows)
@@ -166,7 +191,7 @@ def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: dat
     )
 
 
-def _to_spark(lake: Lake, files: Sequence[AudioFile]) -> DataFrame:
+def _to_spark(lake: Lake, files: Iterable[AudioFile]) -> DataFrame:
     rows = pd.DataFrame([astuple(file) for file in files], columns=["path", "size_bytes", "mtime_ns"])
     rows["file_id"] = rows["path"].map(file_id)
     return lake.spark.createDataFrame(rows, "path string, size_bytes bigint, mtime_ns bigint, file_id string")
@@ -197,6 +222,44 @@ def _compare(rows: DataFrame, known: DataFrame, described: DataFrame) -> dict[st
         )
     )
     return counts.collect()[0].asDict()
+
+
+def _held(known: DataFrame, listing: Listing) -> list[AudioFile]:
+    """Return the known files that are out of reach, as the inventory has them.
+
+    They are below a folder that cannot be entered, or are now links that lead nowhere.
+    """
+    out_of_reach = {file.path for file in listing.files if file.is_out_of_reach}
+    if not (out_of_reach or listing.unreadable):
+        return []
+    rows = known.where("size_bytes > 0").select("path", "size_bytes", "mtime_ns").collect()
+    return [AudioFile(*row) for row in rows if row["path"] in out_of_reach or listing.hides(row["path"])]
+
+
+def _left_out(listing: Listing, held: int) -> LeftOut:
+    unreadable = tuple(f"{folder}: {reason}" for folder, reason in sorted(listing.unreadable.items()))
+    return LeftOut(
+        unreadable=unreadable[: LeftOut.SHOWN_FOLDERS],
+        unreadable_folders=len(unreadable),
+        held=held,
+        by_suffix=dict(listing.left_out.most_common(LeftOut.SHOWN_SUFFIXES)),
+        files=listing.left_out.total(),
+        system_folders=listing.system_folders,
+    )
+
+
+def _print_left_out(left_out: LeftOut) -> None:
+    suffixes = ", ".join(f"{suffix} {files:,}" for suffix, files in left_out.by_suffix.items())
+    print(f"left out: {left_out.files:,} files that are no audio ({suffixes or 'none'})", flush=True)
+    if left_out.warning:
+        print(f"WARNING: {left_out.warning}", flush=True)
+
+
+def _gone_from(rows: DataFrame, known: DataFrame) -> dict[str, int]:
+    """Count the files that are gone by their top folder; ``.`` stands for the music folder itself."""
+    top = sf.when(sf.contains("path", sf.lit("/")), sf.substring_index("path", "/", 1)).otherwise(".")
+    gone = known.join(rows, "path", "left_anti").groupBy(top.alias("folder")).count()
+    return {row["folder"]: row["count"] for row in gone.collect()}
 
 
 def _merge(table: DeltaTable, rows: DataFrame) -> None:

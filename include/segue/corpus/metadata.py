@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 
 from segue.corpus.listing import file_id
+from segue.corpus.locating import locate
 from segue.corpus.paths import to_text
+from segue.errors import CorpusError
 
 REQUIRED = ("track_id", "file")
 DESCRIPTIVE = ("title", "artist", "album", "type", "duration", "genre", "language", "split", "date")
@@ -22,6 +24,9 @@ SCHEMA = ", ".join(f"{name} string" for name in COLUMNS[:-1]) + ", date_created 
 
 DAY = r"^\s*(\d{4}-\d{2}-\d{2})(?:[T ].*)?$"
 """A date. A time of day after it is ignored."""
+
+SHOWN_NAMES = 3
+"""Number of names of the table and of the corpus that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,45 @@ class Metadata:
         made = hashlib.sha256(pd.util.hash_pandas_object(self.rows, index=False).to_numpy().tobytes())
         made.update(json.dumps(self.tops, sort_keys=True).encode())
         return made.hexdigest()
+
+    def located(self, paths: Iterable[str]) -> Metadata:
+        """Replace the names of files by the paths that they mean, see `segue.corpus.locating`.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            All files of the corpus.
+
+        Returns
+        -------
+        Metadata
+            If several rows mean the same file, the one with its exact path is kept, or else the first. A row
+            without a track id gets that of the path.
+
+        Raises
+        ------
+        CorpusError
+            If there are rows and files, no row names a file, and none has a content hash. The message shows some
+            names of both sides.
+        """
+        known = sorted(paths)
+        names = self.rows["file"].tolist()
+        found = pd.Series(locate(names, known), index=self.rows.index, dtype=object)
+        is_lost = bool(known) and bool(names) and found.isna().all()
+        if is_lost and not self.rows["content_hash"].str.strip().any():
+            raise CorpusError(
+                f"None of the {len(names):,} rows of the metadata table names a file of the music folder. The "
+                f"table has {_some(names)}; the folder has {_some(known)}. Write the column file relative to the "
+                "music folder, or correct SEGUE_METADATA or SEGUE_MUSIC."
+            )
+        file = found.where(found.notna(), self.rows["file"])
+        is_made = self.rows["track_id"] == self.rows["file"].map(file_id)
+        rows = self.rows.assign(file=file, track_id=self.rows["track_id"].mask(is_made, file.map(file_id)))
+        first_exact = (self.rows["file"] != file).sort_values(kind="stable").index
+        repeated = file[first_exact].duplicated().reindex(self.rows.index)
+        counts = dict(self.counts)
+        counts["repeated_files"] = counts.get("repeated_files", 0) + int(repeated.sum())
+        return replace(self, rows=rows[~repeated], counts=counts)
 
     def to_spark(self, spark: SparkSession) -> DataFrame:
         """Return the rows as a DataFrame of Spark."""
@@ -92,3 +136,36 @@ def settle(stated: pd.DataFrame, today: date) -> Metadata:
             "unusable_dates": unusable_dates,
         },
     )
+
+
+def misfit(found: Mapping[str, int], files: int, with_metadata: int, smallest_share: float) -> str:
+    """Warn about a table that fits the corpus badly.
+
+    Parameters
+    ----------
+    found : mapping of str to int
+        `Metadata.counts`.
+    files, with_metadata : int
+        Number of files, and of those that a row names.
+    smallest_share : float
+        Smallest share, 0 to 1, of the rows that must have a file, or of the files that must have a row. A table of
+        a larger corpus has many rows without a file, and a table of some tracks only leaves many files without a
+        row. Neither is a fault.
+
+    Returns
+    -------
+    str
+        A sentence, or "" if the table fits or has no rows.
+    """
+    rows = found.get("rows", 0)
+    if not rows or max(with_metadata / rows, with_metadata / max(files, 1)) >= smallest_share:
+        return ""
+    return (
+        f"Only {with_metadata:,} of {files:,} files have one of the {rows:,} rows of the metadata table. Compare "
+        "its column file with the names of the files. SEGUE_METADATA_MIN_SHARE sets the share below which this is "
+        "said."
+    )
+
+
+def _some(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in list(names)[:SHOWN_NAMES])

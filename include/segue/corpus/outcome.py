@@ -39,6 +39,7 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
         tracks_out=published.tracks,
         rejects=outcomes.rejects,
         rejected=outcomes.rejected,
+        tags_unreadable=measured.changes.get("tags_unreadable", 0),
         duplicates=measured.flagged["duplicate"],
         outliers=measured.flagged["outlier"],
         genres=measured.genres,
@@ -53,6 +54,9 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
 
 def _note(reports: CorpusReports) -> str:
     measured = reports.integrate.measured
+    warnings = (reports.inventory.found.left_out.warning, reports.inventory.metadata_warning)
+    if any(warnings):
+        return " ".join(filter(None, warnings))
     if not reports.extract.outcomes.files:
         return "No file entered the corpus on these days, so there was nothing to do."
     if measured.null["genre"] == measured.tracks:

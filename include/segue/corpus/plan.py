@@ -15,9 +15,9 @@ from segue.corpus.schema import PARTITION
 STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
 """A file is unchanged if these columns are. If only its modification time differs, a hash of its bytes decides."""
 
-PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED)
-"""Reasons that say nothing about the bytes of a file. Examples are a storage that was offline, or a missing
-permission."""
+PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED, Reason.KILLED)
+"""Reasons that say nothing about the bytes of a file. Examples are a storage that was offline, a missing
+permission, or a machine that ran out of memory."""
 
 COMMIT_BYTES = 2 * 2**30
 """Audio between two commits to the lake. A killed run loses at most this much work."""

@@ -7,6 +7,7 @@ the metadata with the prefix ``meta_``.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -19,8 +20,9 @@ from pyspark.sql import functions as sf
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
-from segue.corpus.genres import canonical, top
-from segue.corpus.tags import MAX_CHARACTERS
+from segue.audio.results import MAX_TAG_CHARACTERS
+from segue.corpus.genres import NO_GENRES, genres, top
+from segue.mojibake import repair
 
 Rule = Callable[[DataFrame], DataFrame]
 
@@ -40,6 +42,13 @@ TOLERANCE_SHARE = 0.05
 """Encoders add padding, so small differences are normal. If a stated duration differs by more than both
 tolerances, it is wrong or belongs to another recording."""
 
+_NUL = re.compile(r"\s*\x00+\s*")
+"""Between the values of a tag that has several. Some readers leave it in the text."""
+
+_ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_LIST = re.compile(rf"\[ ?(?:(?:{_ITEM.pattern}) ?,? ?)*\]")
+"""A list as Python, numpy and JSON write it: ``['rock', 'pop']``, ``['rock' 'pop']``, ``["rock"]``."""
+
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
 
 
@@ -50,13 +59,13 @@ def note(rows: DataFrame, changes: Mapping[str, Column]) -> DataFrame:
 
 
 def normalise_text(rows: DataFrame) -> DataFrame:
-    """Normalise text to NFC, without control characters or surplus white space; placeholders become null."""
+    """Normalise text as `tidy` does; placeholders become null."""
     names = [f"meta_{name}" for name in TEXTS] + [f"tag_{name}" for name in TAGGED]
     tidied = rows.withColumns({f"tidy_{name}": _tidy(sf.col(name)) for name in names})
     changes, values = {}, {}
     for name in names:
         tidy = sf.col(f"tidy_{name}")
-        is_placeholder = sf.lower(tidy).isin(*PLACEHOLDERS)
+        is_placeholder = sf.lower(tidy).isin(*(NO_GENRES if name.endswith("genre") else PLACEHOLDERS))
         code = name.removeprefix("meta_")
         changes[f"{code}_placeholder"] = (tidy != "") & is_placeholder
         changes[f"{code}_normalised"] = ~is_placeholder & (tidy != sf.col(name))
@@ -65,10 +74,14 @@ def normalise_text(rows: DataFrame) -> DataFrame:
 
 
 def choose_source(rows: DataFrame) -> DataFrame:
-    """Take each text from the metadata, or else from the tag. If neither has a title, use the file's name."""
+    """Take each text from the metadata, or else from the tag. If neither has a title, use the file's name.
+
+    Tags that could not be read are noted, since they explain why texts are absent.
+    """
     chosen = rows.withColumns({name: sf.coalesce(f"meta_{name}", f"tag_{name}") for name in TAGGED})
     from_tag = {f"{name}_from_tag": sf.isnull(f"meta_{name}") & sf.isnotnull(name) for name in TAGGED}
     absent = {
+        "tags_unreadable": sf.isnotnull("tag_error"),
         "title_from_file_name": sf.isnull("title"),
         "artist_missing": sf.isnull("artist"),
         "genre_missing": sf.isnull("genre"),
@@ -84,26 +97,38 @@ def choose_source(rows: DataFrame) -> DataFrame:
 
 
 def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyType({})) -> DataFrame:
-    """Replace each spelling of a genre by one name. If there are several genres, only the first counts.
+    """Replace each spelling of a genre by one name. List all in `genres`; `genre` is the first.
 
-    A genre in `tops` (which maps a genre in lower case to its top genre) becomes its top genre.
+    If the genre is in `tops` (which maps a genre in lower case to its top genre), `genre` is its top genre.
     """
-    genre = sf.col("genre")
-    named = rows.withColumn("top", top(genre, tops))
-    named = named.withColumn("canonical", sf.coalesce("top", canonical(genre)))
-    changes = {"genre_renamed": sf.col("canonical") != genre}
+    known = dict(tops)  # a mapping proxy cannot be sent to the workers
+
+    @pandas_udf("genres array<string>, top string")  # type: ignore[call-overload, untyped-decorator] # as `_tidy`
+    def read(texts: pd.Series) -> pd.DataFrame:
+        listed = [genres(text) if text else [] for text in texts]
+        return pd.DataFrame({"genres": listed, "top": [top(text, known) if text else None for text in texts]})
+
+    named = rows.withColumn("read", read("genre")).select("*", "read.genres", "read.top").drop("read")
+    named = named.withColumn("canonical", sf.coalesce("top", sf.get("genres", sf.lit(0))))
+    changes = {
+        "genre_renamed": sf.col("canonical") != sf.col("genre"),
+        "genre_placeholder": sf.isnull("canonical") & sf.isnotnull("genre"),
+    }
     if tops:
-        changes["genre_not_in_hierarchy"] = sf.isnull("top") & sf.isnotnull("genre")
+        changes["genre_not_in_hierarchy"] = sf.isnull("top") & sf.isnotnull("canonical")
     return note(named, changes).withColumn("genre", sf.col("canonical")).drop("canonical", "top")
 
 
 def convert_year(rows: DataFrame) -> DataFrame:
-    """Take the year from the date of the metadata or the tag. Drop years before `FIRST_YEAR` or in the future."""
+    """Take the year from the date of the metadata or the tag. Drop years before `FIRST_YEAR` or in the future.
+
+    A date is ``1999``, ``19990501``, or ``1999`` with anything but a digit after it.
+    """
     year = sf.lit(None).cast("int")
     stated = sf.lit(False)
     for name in ("tag_date", "meta_date"):
         text = sf.trim(name)
-        number = sf.regexp_extract(text, r"^(\d{4})(?!\d)", 1).try_cast("int")
+        number = sf.regexp_extract(text, r"^(\d{4})(?:(?!\d)|\d{4}(?!\d))", 1).try_cast("int")
         is_possible = number.between(FIRST_YEAR, sf.year(sf.current_date()))
         year = sf.when(is_possible, number).otherwise(year)
         stated = stated | ~sf.coalesce(sf.lower(text).isin(*PLACEHOLDERS), sf.lit(True))
@@ -147,7 +172,11 @@ def _tidy(texts: pd.Series) -> pd.Series:
 
 
 def tidy(text: str) -> str:
-    r"""Normalise one text to NFC; each run of white space and control characters becomes one blank.
+    r"""Normalise one text.
+
+    - Each run of white space and control characters becomes one blank, and letters are composed (NFC).
+    - Several values, in a list or with NUL characters between them, are separated by ``"; "``.
+    - A wrong decoding is undone where that is certain, see `segue.mojibake`.
 
     Parameters
     ----------
@@ -156,11 +185,24 @@ def tidy(text: str) -> str:
     Returns
     -------
     str
-        At most `MAX_CHARACTERS` long, without blanks at its ends.
+        At most `MAX_TAG_CHARACTERS` long, without blanks at its ends.
 
     Examples
     --------
     >>> tidy(" The\u0301\n Reel ")
     'Thé Reel'
+    >>> tidy("['rock', 'pop']"), tidy("[untitled]")
+    ('rock; pop', '[untitled]')
     """
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()[:MAX_CHARACTERS].rstrip()
+    separated = _NUL.sub("; ", repair(text[: 2 * MAX_TAG_CHARACTERS]).strip(" \x00"))
+    plain = _SPACE.sub(" ", unicodedata.normalize("NFC", separated)).strip()[:MAX_TAG_CHARACTERS].rstrip()
+    return "; ".join(_values(plain)).strip() if _LIST.fullmatch(plain) else plain
+
+
+def _values(listed: str) -> list[str]:
+    """Return the values of a text that matches `_LIST`."""
+    try:
+        values = json.loads(listed)
+    except ValueError:
+        return [re.sub(r"\\(.)", r"\1", item[1:-1]) for item in _ITEM.findall(listed)]
+    return list(map(str, values))

@@ -32,6 +32,7 @@ SOURCE = "simulated"
 
 PAGE = 1_000  # tracks read from MongoDB at a time
 SENT_TOGETHER = 10_000  # events sent before their acknowledgements are awaited
+FLUSH_S = 150.0  # longest wait for these; kafka-python gives a record up after 120 s, unless it hangs
 
 MOODS = 3  # tastes of a listener
 GENRE_SHARE = 0.6  # share of moods that are a genre; the others are a sound
@@ -294,7 +295,7 @@ def produce(settings: Settings, events: Iterable[Listen]) -> int:
     config = kafka.config(settings)
     create_listens_topic(config, settings.listens_topic)
     waiting, sent = iter(events), 0
-    with kafka.producer(config, linger_ms=20) as producer:
+    with kafka.producing(config, linger_ms=20) as producer:
         while batch := list(islice(waiting, SENT_TOGETHER)):
             futures = [
                 producer.send(
@@ -302,8 +303,8 @@ def produce(settings: Settings, events: Iterable[Listen]) -> int:
                 )
                 for event in batch
             ]
-            producer.flush()
+            producer.flush(timeout=FLUSH_S)
             for future in futures:
-                future.get()
+                future.get(timeout=0)
             sent += len(batch)
     return sent

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rich.table import Table
+from rich.text import Text
 
 from segue.connections import mongo
 from segue.corpus.reports import CorpusSummary
@@ -17,8 +18,7 @@ from segue.runs.conclusion import TrainingReport
 from segue.stack import airflow
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from segue.console import PlainConsole
     from segue.settings import Settings
 
 SHOWN = 5  # recommendations
@@ -31,7 +31,7 @@ REPORTS: dict[str, type[TrainingReport]] = {
 """What each training of the demo reports, by DAG."""
 
 
-def show(settings: Settings, outcome: Outcome, console: Console) -> None:
+def show(settings: Settings, outcome: Outcome, console: PlainConsole) -> None:
     """Print the results of a demo.
 
     Parameters
@@ -40,7 +40,7 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
         Settings of the stack that ran the demo.
     outcome : Outcome
         Result of `segue.demo.run.run`.
-    console : rich.console.Console
+    console : segue.console.PlainConsole
         Console to print to.
 
     Raises
@@ -65,14 +65,14 @@ def show(settings: Settings, outcome: Outcome, console: Console) -> None:
     for dag_id in REPORTS:
         table.add_section()
         if dag_id in outcome.failures:
-            table.add_row(dag_id, "[red]failed, see above[/red]")
+            table.add_row(dag_id, Text("failed, see above", style="red"))
         else:
             _model_rows(table, dag_id, done.get(dag_id))
     table.add_section()
     if outcome.answered_s is not None:
         table.add_row("Live", f"new recommendations {outcome.answered_s:.1f} s after a listen")
     elif ANSWER in outcome.failures:
-        table.add_row("Live", "[red]no new recommendations, see above[/red]")
+        table.add_row("Live", Text("no new recommendations, see above", style="red"))
     if listener:
         table.add_row("Recommended", f"to {listener['_id']}, by {listener['model_version']}")
         for item in listener["items"][:SHOWN]:

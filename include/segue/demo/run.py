@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from segue.connections import kafka, offsets
+from segue.console import PlainColumn
 from segue.corpus.listing import list_audio
 from segue.corpus.reports import CorpusSummary
 from segue.demo import listeners, sample
@@ -24,8 +25,7 @@ from segue.runs import summaries
 from segue.stack import airflow, lifecycle
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from segue.console import PlainConsole
     from segue.settings import Settings
 
 CORPUS = "corpus"
@@ -67,14 +67,14 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
+def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
     """Start the stack and run four DAGs one after the other.
 
     Parameters
     ----------
     settings : Settings
         `Settings.music` is the user's folder, or None for the sample corpus.
-    console : rich.console.Console
+    console : segue.console.PlainConsole
         Console to print to.
     pieces : int
         Size of the sample corpus. Ignored for a user's own music.
@@ -92,12 +92,12 @@ def run(settings: Settings, console: Console, *, pieces: int) -> Outcome:
     began = time.monotonic()
 
     def say(sentence: str) -> None:
-        console.print(sentence, highlight=False, markup=False)
+        console.print(sentence)
 
     if settings.music is None:
         _render_sample(settings, console, pieces)
     else:
-        say(f"{len(list_audio(settings.music_dir)):,} audio files in {settings.music_dir}.")
+        say(f"{len(list_audio(settings.music_dir).files):,} audio files in {settings.music_dir}.")
     lifecycle.up(settings, say=say)
     login = airflow.login(settings)
     say(f"Airflow is at {login.url}, login {login.username} / {login.password}")
@@ -159,8 +159,8 @@ def _tracks(run_id: str) -> int:
     return summaries.require(f"{CORPUS}/{run_id}", CorpusSummary).tracks_in_collection
 
 
-def _render_sample(settings: Settings, console: Console, pieces: int) -> None:
-    columns = TextColumn("Rendering the sample corpus"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+def _render_sample(settings: Settings, console: PlainConsole, pieces: int) -> None:
+    columns = PlainColumn("Rendering the sample corpus"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("", total=None, visible=False)
 
@@ -169,9 +169,7 @@ def _render_sample(settings: Settings, console: Console, pieces: int) -> None:
 
         made = sample.render(Path(str(settings.music_dir)), pieces=pieces, progress=show)
     action = f"Rendered {made.rendered} files in {made.seconds:.0f} s" if made.rendered else "Found"
-    console.print(
-        f"{action}: {made.pieces} pieces of {len(made.genres)} genres in {made.music_dir}", highlight=False
-    )
+    console.print(f"{action}: {made.pieces} pieces of {len(made.genres)} genres in {made.music_dir}")
 
 
 def _send_past_listens(settings: Settings, audience: listeners.Audience, say: Say) -> None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
+from segue.console import PlainColumn
 from segue.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from segue.errors import StackError
 from segue.patience import Patience
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import TaskID
+
+    from segue.console import PlainConsole
 
 POLL_S = 1.5
 STILL_S = 15 * 60
@@ -27,17 +29,17 @@ SHOWN_CHARACTERS = 60
 class _TaskLines:
     """The lines of one run. A terminal shows them live; a log file gets one line per finished task."""
 
-    def __init__(self, dag_id: str, console: Console) -> None:
+    def __init__(self, dag_id: str, console: PlainConsole) -> None:
         self._dag_id = dag_id
         self._console = console
         self._lines: dict[str, TaskID] = {}
         self._done: set[str] = set()
         self.progress = Progress(
             SpinnerColumn(finished_text="✓"),
-            TextColumn("{task.description}"),
-            TextColumn("{task.fields[state]:<10}"),
+            PlainColumn("{task.description}"),
+            PlainColumn("{task.fields[state]:<10}"),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[log]}"),
+            PlainColumn("{task.fields[log]}", style="dim"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -58,7 +60,7 @@ class _TaskLines:
             self.progress.stop_task(line)
             if not self._console.is_terminal:
                 seconds = f"{task.duration_s:.0f} s" if task.duration_s is not None else ""
-                self._console.print(f"{self._dag_id}.{task.task_id}: {task.state} {seconds}", highlight=False)
+                self._console.print(f"{self._dag_id}.{task.task_id}: {task.state} {seconds}")
 
 
 def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:
@@ -108,7 +110,7 @@ def wait_until_deferred(api: AirflowApi, dag_id: str) -> str:
         time.sleep(POLL_S)
 
 
-def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
+def follow(api: AirflowApi, dag_id: str, run_id: str, console: PlainConsole) -> None:
     """Show the tasks of a run until it ends.
 
     Parameters
@@ -117,7 +119,7 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: Console) -> None:
         API of the Airflow with the run.
     dag_id, run_id : str
         The run.
-    console : rich.console.Console
+    console : segue.console.PlainConsole
         Console to print to.
 
     Raises

@@ -2,7 +2,7 @@
 
 Events are processed at least once. Offsets are committed only after MongoDB has journaled the events and Kafka has
 acknowledged the dead letters of the unreadable ones. An event that comes again changes nothing. While Kafka or
-MongoDB is away, the follower waits.
+MongoDB is away, the follower waits. A topic that was deleted and created again is read from its beginning.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from segue.connections import kafka
+from segue.connections.positions import Positions
 from segue.listens import dead_letters
 from segue.listens.events import Listen, reason
 from segue.listens.migration import prepare
@@ -33,6 +34,7 @@ GROUP = "segue-listen-store"
 BATCH = 500
 FETCH_BYTES, FETCH_MS = 64 * 1024, 200
 """Kafka answers when it has this many bytes, or after this time: single listens would keep MongoDB busy."""
+BOOTSTRAP_TIMEOUT_MS = 2_000
 RETRY_S = 1.0
 LAG_EVERY_S = 5.0
 
@@ -83,7 +85,7 @@ class Follower:
     def _follow(self) -> None:
         prepare(self._database)
         consumer = kafka.consumer(
-            kafka.config(self._settings) | {"bootstrap_timeout_ms": 2_000},
+            kafka.config(self._settings) | {"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS},
             group_id=GROUP,
             auto_offset_reset="earliest",
             max_poll_records=BATCH,
@@ -102,18 +104,19 @@ class Follower:
                 self._stopping.wait(RETRY_S)
                 return
             consumer.assign(partitions)  # the group has only one reader, so it needs no rebalancing
+            positions = Positions(consumer, topic)
             self.error, looked = None, 0.0
             while not self._stopping.is_set():
-                records = [record for batch in consumer.poll(timeout_ms=1_000).values() for record in batch]
+                records = positions.poll(1_000)
                 if records:
                     self._take(records)
-                    consumer.commit()
+                    positions.commit()
                 if time.monotonic() - looked > LAG_EVERY_S:
                     ends = consumer.end_offsets(partitions)
                     self.lag = sum(end - consumer.position(partition) for partition, end in ends.items())
                     looked = time.monotonic()
                     if consumer.partitions_for_topic(topic) != numbers:
-                        return  # partitions were added, or the topic was created again: start again
+                        return  # partitions were added, or the topic was deleted: start again
         finally:
             consumer.close()
 
@@ -125,9 +128,6 @@ class Follower:
             except ValidationError as error:
                 unreadable.append(dead_letters.letter(record, reason(error)))
         if unreadable:
-            producer = kafka.producer(kafka.config(self._settings))
-            try:
+            with kafka.producing(kafka.config(self._settings)) as producer:
                 dead_letters.send(producer, self._settings.dead_letters_topic, unreadable)
-            finally:
-                producer.close(timeout=5)
         self._removals.store(events, self._store.put, self._store.discard)

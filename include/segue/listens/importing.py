@@ -17,12 +17,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from segue.listens.events import Listen, message, reason
-from segue.listens.importers import Line
+from segue.listens.exports.lines import ImportFileError, Line
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import event_of
 from segue.listens.writer import Record
 
 BATCH = 1_000
+
+READERS = 2
+"""Version of the readers in `segue.listens.exports`. Raise it when they read lines that they refused before. The
+files of earlier imports are then read again."""
+
+MOST_REASONS, LONGEST_REASON = 5, 200
 
 
 @dataclass
@@ -35,17 +41,17 @@ class Imported:
         Number of lines of the file that are done.
     listens, matched
         Number of listens sent, and of those that match a track of the corpus.
-    skipped
-        The first lines that are not plays: number and reason.
     wrong
         Number of lines that are not plays.
+    reasons
+        The first reasons why lines are not plays. For each: the first such line, and how many there are.
     """
 
     lines: int = 0
     listens: int = 0
     matched: int = 0
-    skipped: list[tuple[int, str]] = field(default_factory=list)
     wrong: int = 0
+    reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Progress:
@@ -67,25 +73,48 @@ class Progress:
     def note(self, key: str, lines: int) -> None:
         """Record how many lines of an import are done."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps({**self._read(), key: lines}, indent=1))
-        new.replace(self._path)
+        self._write({**self._read(), key: lines})
 
     def forget(self, user_name: str) -> None:
         """Delete the progress of all imports of a user."""
         if self._path.exists():
             kept = {key: lines for key, lines in self._read().items() if not key.startswith(f"{user_name}/")}
-            self._path.write_text(json.dumps(kept, indent=1))
+            self._write(kept)
+
+    def _write(self, done: Mapping[str, Any]) -> None:
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(done, indent=1))
+        new.replace(self._path)
 
     def _read(self) -> Mapping[str, Any]:
-        found: dict[str, Any] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        try:
+            found: dict[str, Any] = json.loads(self._path.read_bytes()) if self._path.exists() else {}
+        except ValueError:
+            raise ImportFileError(
+                f"{self._path} is damaged. Delete it: imports then start from their first line, and listens that "
+                "were sent before count once."
+            ) from None
         return found
 
 
-def key_of(user_name: str, path: Path) -> str:
-    """Return the key of an import. It depends on the user and the content of the file, not on its name."""
+def key_of(user_name: str, path: Path, how: str) -> str:
+    """Return the key of an import.
+
+    Parameters
+    ----------
+    user_name
+        The user whose history it is.
+    path
+        The file. Its content counts, and its name does not.
+    how
+        Kind of the export, and the options with which it is read. If an option is corrected, the file is read
+        again.
+    """
+    digest = hashlib.blake2b(f"{READERS} {how}".encode(), digest_size=16)
     with path.open("rb") as stream:
-        return f"{user_name}/{hashlib.file_digest(stream, 'blake2b').hexdigest()[:32]}"
+        while block := stream.read(2**20):
+            digest.update(block)
+    return f"{user_name}/{digest.hexdigest()}"
 
 
 def send(
@@ -115,7 +144,8 @@ def send(
     done
         Number of lines that an earlier run has done. They are skipped.
     note
-        Called with the progress after each batch.
+        Called with the progress after each batch, once a listen was sent. So a file of which nothing could be sent
+        is read again next time.
 
     Returns
     -------
@@ -134,7 +164,8 @@ def send(
         state.lines += len(batch)
         state.listens += len(events)
         state.matched += sum(event.track_id is not None for event, _ in events)
-        note(state)
+        if state.listens:
+            note(state)
     return state
 
 
@@ -152,6 +183,8 @@ def _event(
         except ValueError as error:
             wrong = str(error)
     state.wrong += 1
-    if len(state.skipped) < 5:
-        state.skipped.append((line.number, wrong or ""))
+    reason_shown = (wrong or "")[:LONGEST_REASON]
+    if reason_shown in state.reasons or len(state.reasons) < MOST_REASONS:
+        first, count = state.reasons.get(reason_shown, (line.number, 0))
+        state.reasons[reason_shown] = (first, count + 1)
     return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from segue.connections import kafka, offsets
-from segue.connections.windows import OffsetWindow
+from segue.connections.windows import OffsetWindow, differ
 from segue.listens.decoding import EVENT, decode
 from segue.listens.lake_table import DAY, ListensTable, standing
 from segue.listens.reports import Held, Ingested
@@ -20,16 +21,19 @@ if TYPE_CHECKING:
 def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
     """Find the messages that the table lacks: from the offsets noted in the table to the end of the topic.
 
-    A topic that was deleted and created anew may end before a noted offset. It is then read from its beginning.
+    A topic that was deleted and created again is read from its beginning. It has another id; if the noted offsets
+    have none, it ends before one of them.
     """
     topic = settings.listens_topic
     held = offsets.whole_topic(kafka.config(settings), topic)
     noted = table.offsets(topic)
+    if differ(noted.topic_id, held.topic_id):
+        return held
     spans = {}
     for partition, (first, end) in held.spans.items():
         start = noted.get(partition, first)
         spans[partition] = (start if first <= start <= end else first, end)
-    return OffsetWindow(topic, spans)
+    return replace(held, spans=spans)
 
 
 def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataFrame:

@@ -1,14 +1,18 @@
 """The table ``listens`` of the lake: one row per event, partitioned by the day of listening (UTC).
 
-Each commit that writes rows from Kafka also notes the offsets that the table has reached (Delta's
-``userMetadata``). So data and offsets become visible together or not at all. A run that was killed at any moment
-is simply run again.
+The table notes the offsets up to which it follows a topic, in two places:
+
+- A property of the table has the present offsets. It is set after the rows are written, even if there was no row
+  to write. If a run is killed in between, the next run reads the same messages again, and inserts no event twice.
+- Each commit that writes rows from Kafka has the offsets in Delta's ``userMetadata``. They tell which messages
+  each version of the table holds. Delta deletes commits after 30 days. The previous version of Segue had the
+  offsets only there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -26,6 +30,8 @@ DAY: Final = "listened_on"
 SCHEMA: Final = f"{EVENT}, {DAY} date"
 
 _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
+_PROPERTY: Final = "segue.offsets."
+"""Prefix of the topic's name in the name of the property."""
 _REBUILT: Final = "/rebuilt"
 """Suffix of the topic's name in a note whose offsets hold for rebuilt days only. A topic's name has no slash."""
 _MANY_DAYS: Final = 366
@@ -83,12 +89,17 @@ class ListensTable:
         """Read the next offset of each partition, up to which the table follows a topic; empty if not known."""
         if not self.exists():
             return Offsets({})
-        commits = self.delta().history().where("userMetadata is not null").orderBy("version", ascending=False)
-        for commit in commits.select("userMetadata").toLocalIterator():
-            noted = json.loads(commit.userMetadata).get(topic)
-            if noted is not None:
-                return Offsets(noted)
-        return Offsets({})
+        noted = self._property(topic)
+        if noted is None:
+            commits = self.delta().history().where("userMetadata is not null").orderBy("version", ascending=False)
+            notes = (_noted(commit, topic) for commit in commits.select("userMetadata").toLocalIterator())
+            noted = next((each for each in notes if each is not None), None)
+        return noted or Offsets({})
+
+    def _property(self, topic: str) -> Offsets | None:
+        [detail] = self.delta().detail().select("properties").collect()
+        stated = detail.properties.get(_PROPERTY + topic)
+        return None if stated is None else Offsets.from_json(stated)
 
     def until(self, topic: str, ends: Offsets, now: Offsets) -> tuple[DataFrame, Offsets] | None:
         """Read the newest version of the table that holds nothing of a topic from some offsets on.
@@ -98,8 +109,8 @@ class ListensTable:
         topic, ends
             The topic, and by partition the offset after the last one that the version may hold.
         now
-            Where the topic ends now. If a version has noted higher offsets, they are those of an earlier topic of
-            the same name. Such a version holds nothing of the present topic.
+            Where the topic ends now. If a version has noted higher offsets, or those of another topic id, they are
+            those of an earlier topic of the same name. Such a version holds nothing of the present topic.
 
         Returns
         -------
@@ -109,17 +120,17 @@ class ListensTable:
         if not self.exists():
             return None
         found: tuple[Row, Offsets] | None = None
-        held: Offsets | None = None
         rebuilt: Offsets | None = None
         commits = (
             self.delta().history().select("version", "timestamp", "userMetadata").orderBy("version").collect()
         )
+        # If Delta has deleted all commits with a note, no commit since then has changed the offsets.
+        held = None if any(_noted(commit, topic) for commit in commits) else self._property(topic)
         for commit in commits:
-            noted = json.loads(commit.userMetadata or "{}")
-            if topic in noted:
-                held, rebuilt = Offsets(noted[topic]), None
-            elif topic + _REBUILT in noted:
-                rebuilt = Offsets(noted[topic + _REBUILT])
+            if noted := _noted(commit, topic):
+                held, rebuilt = noted, None
+            elif noted := _noted(commit, topic + _REBUILT):
+                rebuilt = noted
             if not held or (rebuilt and rebuilt.ahead_of(ends) and not rebuilt.ahead_of(now)):
                 continue
             if held.ahead_of(now):
@@ -133,8 +144,8 @@ class ListensTable:
             return None
         return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
 
-    def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Mapping[int, int]) -> None:
-        """Insert the events that the table does not have, and note the offsets, in one commit.
+    def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Offsets) -> None:
+        """Insert the events that the table does not have, and then note the offsets, even if there is no event.
 
         Parameters
         ----------
@@ -152,9 +163,12 @@ class ListensTable:
         # kill after it would leave offsets without rows.
         table = self.delta()
         with self._noting(topic, ends):
-            table.alias("old").merge(events.alias("new"), same).whenNotMatchedInsertAll().execute()
+            if days:
+                table.alias("old").merge(events.alias("new"), same).whenNotMatchedInsertAll().execute()
+            stated = f"'{_PROPERTY}{topic}' = '{ends.to_json()}'"
+            self.spark.sql(f"ALTER TABLE delta.`{self.location}` SET TBLPROPERTIES ({stated})")
 
-    def replace(self, events: DataFrame, days: Collection[date], topic: str, ends: Mapping[int, int]) -> None:
+    def replace(self, events: DataFrame, days: Collection[date], topic: str, ends: Offsets) -> None:
         """Replace whole days by `events`, in one commit.
 
         The offsets up to which the table follows the topic stay the same, because other days have no more than
@@ -203,13 +217,18 @@ class ListensTable:
         self.delta().alias("old").merge(matches.alias("found"), same).whenMatchedUpdate(set=given).execute()
 
     @contextmanager
-    def _noting(self, topic: str, ends: Mapping[int, int]) -> Iterator[None]:
-        note = json.dumps({topic: {str(partition): end for partition, end in ends.items()}})
-        self.spark.conf.set(_METADATA, note)
+    def _noting(self, topic: str, ends: Offsets) -> Iterator[None]:
+        self.spark.conf.set(_METADATA, json.dumps({topic: json.loads(ends.to_json())}))
         try:
             yield
         finally:
             self.spark.conf.unset(_METADATA)
+
+
+def _noted(commit: Row, topic: str) -> Offsets | None:
+    """Read the offsets that a commit notes; None if it notes none for the topic."""
+    note = json.loads(commit.userMetadata or "{}").get(topic)
+    return None if note is None else Offsets.from_json(json.dumps(note))
 
 
 def mark_taken_back(listens: DataFrame, keys: DataFrame) -> DataFrame:

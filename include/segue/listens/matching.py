@@ -1,5 +1,7 @@
 """Match a listen with a track of the corpus: by id, otherwise by equal names, otherwise by similar names.
 
+A track that is tagged with several artists has a name with all of them, and one with each of them.
+
 The index is an object in memory, built from the catalogue. Hash tables find equal ids and names. For similar
 names, an inverted index of trigrams proposes candidates: the entries that share the rarest trigrams of the listen.
 Only these few candidates are compared with rapidfuzz, never the whole catalogue.
@@ -9,9 +11,10 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,13 +83,20 @@ class TrackIndex:
         identified = [number for number, entry in enumerate(listed) if entry.recording_mbid]
         self._mbids = Lookup([str(listed[number].recording_mbid).lower() for number in identified], identified)
         named = [number for number, entry in enumerate(listed) if entry.artist and entry.title]
-        artists = {listed[number].artist: "" for number in named}  # one string for all of an artist's tracks
-        self._simple = Lookup(_pairs(listed, named, names.simple, dict(artists)), named)
+        forms = _ArtistForms()
+        titles = {number: names.core(listed[number].title) for number in named}
         core: dict[tuple[str, str], int] = {}
-        for pair, number in zip(_pairs(listed, named, names.core, artists), named, strict=True):
-            core.setdefault(pair, number)
+        for number in named:
+            core.setdefault((forms.core(listed[number].artist), titles[number]), number)
+        for number in named:
+            for artist in forms.each(listed[number].artist):
+                core.setdefault((artist, titles[number]), number)
+        simple = ((forms.simple(listed[number].artist), names.simple(listed[number].title)) for number in named)
+        words = ((forms.words(listed[number].artist), titles[number]) for number in named)
+        self._simple, self._words = Lookup(simple, named), Lookup(words, named)
         self._names = list(core)
-        self._numbers = [names.numbers(title) for _, title in self._names]
+        self._distinctions = [names.distinction(listed[number].title) for number in core.values()]
+        self._stems = [names.stem(listed[number].title) for number in core.values()]
         self._tracks = np.fromiter(core.values(), dtype=np.int32, count=len(core))
         self._core = Lookup(self._names)
         self._postings = _postings(self._names)
@@ -118,20 +128,28 @@ class TrackIndex:
             return Match(track_id, Method.ID)
         if recording_mbid and (found := self._mbids.get(recording_mbid.lower())) is not None:
             return Match(self._track_ids[found], Method.MBID)
-        core = (names.core(artist), names.core(title))
-        found = self._simple.get((names.simple(artist), names.simple(title)))
-        if found is None and (named := self._core.get(core)) is not None:
-            found = int(self._tracks[named])
+        found = self._equal(artist, title)
         if found is not None:
             return Match(self._track_ids[found], Method.NAME)
-        return self._similar(*core)
+        return self._similar(names.core(artist), title)
+
+    def _equal(self, artist: str, title: str) -> int | None:
+        """Find a track with an equal name: the least changed form of the names first."""
+        core = names.core(title)
+        found = self._simple.get((names.simple(artist), names.simple(title)))
+        for form in dict.fromkeys((names.core(artist), *names.artists(artist)[:1])):
+            if found is None and (named := self._core.get((form, core))) is not None:
+                found = int(self._tracks[named])
+        return self._words.get((names.words(artist), core)) if found is None else found
 
     def _similar(self, artist: str, title: str) -> Match | None:
-        wanted, best, best_score = names.numbers(title), None, self.threshold
-        for candidate in self._candidates(artist, title):
-            if self._numbers[candidate] != wanted:
+        distinction, stem = names.distinction(title), names.stem(title)
+        best, best_score = None, self.threshold
+        for candidate in self._candidates(artist, names.core(title)):
+            if self._distinctions[candidate] != distinction:
                 continue
-            score = similarity((artist, title), self._names[candidate])
+            # The suffixes are equal. Titles are compared without them, since a long suffix would make all similar.
+            score = similarity((artist, stem), (self._names[candidate][0], self._stems[candidate]))
             if score >= best_score:
                 best, best_score = candidate, score
         if best is None:
@@ -149,14 +167,12 @@ class TrackIndex:
         return [int(entry) for entry in found[most]]
 
 
-def _pairs(
-    entries: Sequence[CatalogueEntry], chosen: Iterable[int], form: Callable[[str], str], artists: dict[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Yield artist and title of entries in a normal form. `artists` caches the normal forms of the artists."""
-    for number in chosen:
-        entry = entries[number]
-        artist = artists[entry.artist] = artists[entry.artist] or form(entry.artist)
-        yield artist, form(entry.title)
+class _ArtistForms:
+    """The normal forms of artists. All tracks of an artist share the same strings."""
+
+    def __init__(self) -> None:
+        self.simple, self.core, self.words = cache(names.simple), cache(names.core), cache(names.words)
+        self.each = cache(names.artists)
 
 
 def similarity(one: tuple[str, str], other: tuple[str, str]) -> float:

@@ -1,8 +1,9 @@
 """Normalise artists and titles, so that different spellings of the same recording are equal.
 
-There are two normal forms, because a version suffix sometimes distinguishes two recordings and sometimes does not.
-`simple` folds case, accents, punctuation and leading articles. `core` also removes suffixes such as "feat. …",
-"- Remastered 2011" and "(Live)".
+There are two normal forms, because a suffix sometimes distinguishes two recordings and sometimes does not.
+`simple` folds case, accents, punctuation and leading articles. `core` also removes guest artists and suffixes such
+as "- Remastered 2011" and "(Live)". Suffixes of another performance or mix, such as "[Z Remix]" and
+"(Instrumental)", stay: `distinction` is what two titles of one recording must have in common.
 """
 
 from __future__ import annotations
@@ -13,26 +14,53 @@ from functools import lru_cache
 
 from anyascii import anyascii
 
+from segue.mojibake import repair
+
 LONGEST_COMPARED = 256
 """Number of characters of a name that are used. No real title is longer, and the cost of a malicious one is
 bounded."""
 
 _ARTICLE = re.compile(r"^(?:the|an|a|die|der|das|le|la|les|el|los|las) (?=\S)")
 _ARTICLE_LAST = re.compile(r"^(.+), (the|an|a|die|der|das|le|la|les|el|los|las)$", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]")
 _NOT_WORD = re.compile(r"[\W_]+")
-_FEATURING = re.compile(r"[\s(\[]+(?:feat|ft|featuring)(?:\.|\b).*$", re.IGNORECASE)
-_VERSION_WORDS = (
-    r"(?:\d{4} )?(?:digital(?:ly)? )?remaster(?:ed)?(?: version)?(?: \d{4})?|live(?: (?:at|in|from|on)\b.*)?"
-    r"|(?:single|album|radio|original|mono|stereo|extended|full length)(?: (?:version|edit|mix))?"
-    r"|(?:radio|single) edit|bonus track|deluxe(?: edition| version)?|\d{4} (?:mix|version)"
+
+_GUEST = r"(?:feat|ft|featuring)(?:\.|\b)\s*(?!(?:feat|ft|featuring|and)\b|[&+])(?=[^\s()\[\]{}])"
+"""A guest follows. So "Little Feat", "Little Feat & Friends" and "Little Feat feat. X" keep their name."""
+_GUEST_BRACKETED = re.compile(rf"\s*[(\[{{]\s*{_GUEST}[^()\[\]{{}}]*[)\]}}]", re.IGNORECASE)
+_GUEST_MARK = re.compile(rf"[\s(\[{{]+{_GUEST}", re.IGNORECASE)
+_GUEST_LAST = re.compile(rf"{_GUEST_MARK.pattern}.*$", re.IGNORECASE)
+
+_SEGMENT = re.compile(
+    r"\s*[(\[{]([^()\[\]{}]*)[)\]}]\s*$"
+    r"|\s+[-\u2013\u2014/]\s+((?:(?!\s[-\u2013\u2014/]\s)[^()\[\]{}])+)$"
 )
-_VERSION_BRACKETED = re.compile(rf"\s*[(\[](?:{_VERSION_WORDS})[)\]]\s*$", re.IGNORECASE)
-_VERSION_DASHED = re.compile(rf"\s+[-\u2013\u2014/]\s+(?:{_VERSION_WORDS})\s*$", re.IGNORECASE)
+"""The last segment of a title: in brackets, or after a dash or slash between blanks."""
+
+_SAME_RECORDING = re.compile(
+    r"\s*(?:(?:\d{4} )?(?:digital(?:ly)? )?remaster(?:ed)?(?: version)?(?: \d{4})?|live(?: (?:at|in|from|on)\b.*)?"
+    r"|(?:single|album|radio|original|mono|stereo|extended|full length)(?: (?:version|edit|mix))?"
+    r"|(?:radio|single) edit|bonus track|deluxe(?: edition| version)?|\d{4} (?:mix|version))\s*",
+    re.IGNORECASE,
+)
+_OTHER_RECORDING = re.compile(
+    r"\b(?:re-?mix(?:ed)?|rmx|re-?work(?:ed)?|bootleg|mash-?up|dub|acoustic|unplugged|instrumental|karaoke|demo"
+    r"|a ?cappella|acapella|cover|orchestral|symphonic|piano|reprise|rehearsal|outtake|alternat(?:e|ive)|session"
+    r"|slowed|sped up|nightcore)\b",
+    re.IGNORECASE,
+)
+_ARTISTS = re.compile(r"\s*(?:[;\u2022\u00b7|]|\s/\s)\s*")
+"""Separators that are never a part of a name. Comma and "&" may be: "Earth, Wind & Fire"."""
+
+_JOINING = frozenset({"and", "vs", "with", "x"})
+"""Words that join two artists, if they are neither the first nor the last word."""
 
 
 @lru_cache(maxsize=65_536)
 def simple(name: str) -> str:
     """Fold differences without meaning: case, accents, script, punctuation, "&", a leading article, spaces.
+
+    Text that was decoded with the wrong encoding is repaired where that is certain.
 
     Parameters
     ----------
@@ -42,10 +70,13 @@ def simple(name: str) -> str:
     Returns
     -------
     str
-        Lower-case ASCII words separated by single spaces. A name of punctuation only ("???") stays as it is, so
-        the result is never empty for a name with a visible character.
+        Lower-case ASCII words separated by single spaces. A name of signs only ("???", "÷") keeps its signs
+        without spaces, so the result is never empty for a name with a visible character.
     """
-    text = anyascii(unicodedata.normalize("NFKC", name[:LONGEST_COMPARED])).casefold().replace("'", "")
+    composed = unicodedata.normalize("NFKC", repair(name[:LONGEST_COMPARED]))
+    if not _WORD.search(composed):
+        return "".join(composed.split())
+    text = anyascii(composed).casefold().replace("'", "")
     text = _ARTICLE_LAST.sub(r"\2 \1", text.strip())
     words = _NOT_WORD.sub(" ", text.replace("&", " and ").replace("+", " and ")).strip()
     return _ARTICLE.sub("", words) or text.strip()
@@ -60,21 +91,85 @@ def core(name: str) -> str:
     str
         The shortest form. It equals `simple` if there is nothing to remove, or nothing would be left.
     """
-    text = name[:LONGEST_COMPARED]
-    while True:
-        shorter = _FEATURING.sub("", _VERSION_DASHED.sub("", _VERSION_BRACKETED.sub("", text)))
-        if shorter == text or not shorter.strip():
-            return simple(text)
-        text = shorter
+    return simple(_without_suffixes(name))
+
+
+@lru_cache(maxsize=65_536)
+def stem(title: str) -> str:
+    """Return `core` without the suffixes that it keeps: "x" for "X (feat. Y) [Z Remix]"."""
+    return simple(_split(title)[0])
+
+
+@lru_cache(maxsize=65_536)
+def artists(name: str) -> tuple[str, ...]:
+    """List the artists of a name that has several, such as "Daft Punk; Pharrell Williams feat. Nile Rodgers".
+
+    Returns
+    -------
+    tuple of str
+        The `core` of each, at least one. "Simon & Garfunkel" is one artist.
+    """
+    parts = [core(part) for part in _ARTISTS.split(name[:LONGEST_COMPARED]) if part.strip()]
+    return tuple(dict.fromkeys(parts)) or (core(name),)
+
+
+@lru_cache(maxsize=65_536)
+def words(name: str) -> str:
+    """Return the words of an artist in alphabetical order, so that "B & A" equals "A feat. B" and "A; B".
+
+    Returns
+    -------
+    str
+        The words of `simple`, without those that join artists.
+    """
+    first, *others = simple(_GUEST_MARK.sub(" ", name[:LONGEST_COMPARED])).split(" ")
+    joined = [word for word in others[:-1] if word not in _JOINING]
+    return " ".join(sorted([first, *joined, *others[-1:]]))
+
+
+@lru_cache(maxsize=65_536)
+def distinction(title: str) -> tuple[str, ...]:
+    """Return what distinguishes a title from similar ones of other recordings.
+
+    Returns
+    -------
+    tuple of str
+        Sorted:
+
+        - the numbers, Arabic or Roman: "Symphony No. 1" is not "No. 2";
+        - the suffixes that `core` keeps, in brackets or after a dash: "z remix" for "X (feat. Y) [Z Remix]";
+        - words such as "instrumental", wherever they are;
+        - the whole title, if it has signs only.
+    """
+    normal = core(title)
+    if not _WORD.search(normal):
+        return (normal,)
+    found = {f"suffix {simple(each)}" for each in _split(title)[1]}
+    found |= {f"word {each.lower()}" for each in _OTHER_RECORDING.findall(normal)}
+    return (*sorted(found), *sorted(_ROMAN.get(number, number) for number in _NUMBER.findall(normal)))
 
 
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _NUMBER = re.compile(r"\b(?:\d+|[ivx]+)\b")
 
 
-def numbers(normal: str) -> tuple[str, ...]:
-    """Return the numbers in a normal form, Arabic or Roman, sorted: ("2", "3") for "no 2 part iii".
+def _without_suffixes(name: str) -> str:
+    text, kept = _split(name)
+    return text + "".join(f" ({each})" for each in kept)
 
-    Titles that differ only in a number ("Symphony No. 1", "Symphony No. 2") are different recordings.
-    """
-    return tuple(sorted(_ROMAN.get(found, found) for found in _NUMBER.findall(normal)))
+
+def _split(name: str) -> tuple[str, list[str]]:
+    """Split a name into its stem and its last segments. Leave out guests and segments of the same recording."""
+    text, kept = repair(name[:LONGEST_COMPARED]), list[str]()
+    while True:
+        shorter = _GUEST_BRACKETED.sub("", text)
+        if (segment := _SEGMENT.search(shorter)) and segment.start():
+            said = _GUEST_LAST.sub("", segment[1] or segment[2] or "")
+            shorter = shorter[: segment.start()]
+            if _OTHER_RECORDING.search(said) or not _SAME_RECORDING.fullmatch(said):
+                kept.insert(0, said)
+        else:
+            shorter = _GUEST_LAST.sub("", shorter)
+        if shorter == text or not shorter.strip():
+            return text, kept
+        text = shorter

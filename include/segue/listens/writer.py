@@ -12,11 +12,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
 
 from segue.connections import kafka
 from segue.errors import SegueError
@@ -82,10 +84,11 @@ class _Batch:
 
 
 @dataclass(frozen=True)
-class _Stuck:
-    """The notice that a producer does not answer."""
+class _Unusable:
+    """The notice that a producer writes nothing any more, and why."""
 
     producer: KafkaProducer | None
+    reason: str
 
 
 class EventWriter:
@@ -106,7 +109,7 @@ class EventWriter:
     def __init__(self, config: Mapping[str, Any], max_pending: int = 50_000) -> None:
         self._config = dict(config)
         self._max_pending = max_pending
-        self._queue: queue.SimpleQueue[_Batch | _Stuck | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Batch | _Unusable | None] = queue.SimpleQueue()
         self._producer: KafkaProducer | None = None
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self.pending = 0
@@ -141,7 +144,7 @@ class EventWriter:
         try:
             await asyncio.wait_for(asyncio.shield(batch.done), STUCK_AFTER_S)
         except TimeoutError:
-            self._queue.put(_Stuck(batch.producer))
+            self._queue.put(_Unusable(batch.producer, "does not answer"))
             batch.give_up()
             await batch.done
 
@@ -154,21 +157,22 @@ class EventWriter:
 
     def _run(self) -> None:
         while (work := self._queue.get()) is not None:
-            if isinstance(work, _Stuck):
-                self._replace(work.producer)
+            if isinstance(work, _Unusable):
+                self._replace(work)
             else:
                 self._send(work)
         if self._producer is not None:
-            self._producer.close(timeout=DELIVERY_TIMEOUT_MS / 1000)
+            with suppress(KafkaTimeoutError):  # their callers hear that they are not written
+                self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000)
+            kafka.end(self._producer)
 
-    def _replace(self, stuck: Any) -> None:
-        """Abandon a stuck producer, but only once, even if several callers have waited for it."""
-        if self._producer is None or stuck is not self._producer:
+    def _replace(self, unusable: _Unusable) -> None:
+        """Abandon a producer, but only once, even if several callers have met its error."""
+        if self._producer is None or unusable.producer is not self._producer:
             return
-        log.error("The Kafka producer does not answer: making another one.")
+        log.error("The Kafka producer %s: making another one.", unusable.reason)
         self._producer = None
-        # close() would wait for the records. If they cannot be sent, it would not end the producer.
-        stuck._sender.force_close()
+        kafka.end(unusable.producer)
 
     def _send(self, batch: _Batch) -> None:
         if time.monotonic() > batch.deadline:
@@ -181,11 +185,17 @@ class EventWriter:
                 future = producer.send(batch.topic, key=key, value=value)
                 sent += 1
                 future.add_callback(lambda _: batch.answered(None))
-                future.add_errback(batch.answered)
+                future.add_errback(partial(self._failed, batch))
         except Exception as error:  # of any kind: the caller gets it, and the thread goes on
             if not isinstance(error, KafkaError):
                 log.exception("Events could not be sent.")
             batch.answered(error, len(batch.records) - sent)
+
+    def _failed(self, batch: _Batch, error: BaseException) -> None:
+        # After most other errors, kafka-python's idempotent producer refuses all further records for ever.
+        if not isinstance(error, RetriableError):
+            self._queue.put(_Unusable(batch.producer, f"has failed ({error})"))
+        batch.answered(error)
 
     def _connected(self) -> KafkaProducer:
         if self._producer is None:

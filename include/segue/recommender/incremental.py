@@ -73,6 +73,15 @@ class IncrementalUpdate(Retraining):
         del topic
         return self.window
 
+    def nothing_to_do(self, start: Start) -> str | None:
+        """Refuse a window of a topic that is no longer there: the messages at its offsets are others now."""
+        if self.window.is_of(start.topic):
+            return None
+        return (
+            f"{self.window.topic!r} was deleted and created again after this window was found; the next run reads "
+            "it from its beginning"
+        )
+
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
         """Read all listens up to the window's end.
 

@@ -46,6 +46,10 @@ READABLE = (1, FORMAT)
 PARTS = ("data", "indices", "indptr")
 """Arrays of a CSR matrix."""
 
+REMEDY = (
+    "Train a new one with the DAG `recommender`, or return to the version before with `segue models rollback "
+    "recommender`."
+)
 MANIFEST = "recommender.json"
 
 
@@ -173,11 +177,11 @@ class Recommender:
             damaged = [name for name, digest in manifest["files"].items() if _digest(folder / name) != digest]
             if damaged:
                 raise ModelError(
-                    f"The recommender in {folder} is damaged: {', '.join(damaged)} has changed since."
+                    f"The recommender in {folder} is damaged: {', '.join(damaged)} has changed since. {REMEDY}"
                 )
             return cls._read(folder, manifest)
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise ModelError(f"The recommender in {folder} cannot be read: {error!r}.") from error
+            raise ModelError(f"The recommender in {folder} cannot be read: {error!r}. {REMEDY}") from error
 
     @classmethod
     def _read(cls, folder: Path, manifest: dict[str, Any]) -> Recommender:

@@ -54,12 +54,23 @@ def running(settings: Settings) -> Settings:
     ------
     ConfigurationError
         If that stack logs in to Kafka but the password is not in the environment. It is not stored.
+    StackError
+        If the file with the settings is damaged.
     """
     alive = processes.state_dirs(settings.home)
     if not alive:
         return settings
     saved = _saved(settings.state_dir if settings.state_dir in alive else min(alive))
-    return read_settings(**json.loads(saved.read_text())) if saved.exists() else settings
+    if not saved.exists():
+        return settings
+    try:
+        written = json.loads(saved.read_bytes())
+    except ValueError as error:
+        raise StackError(
+            f"{saved} is damaged ({error}). It has the settings of the running stack. `segue up`, with these "
+            "settings in the environment, writes it again."
+        ) from None
+    return read_settings(**written)
 
 
 def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: None) -> None:

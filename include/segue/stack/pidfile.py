@@ -15,11 +15,24 @@ from segue.stack import processes
 
 @dataclass(frozen=True)
 class PidFile:
-    """A process: its pid and start time (together unique), and a digest of its settings and code."""
+    """A process, and a digest of its settings and code.
+
+    Parameters
+    ----------
+    pid
+        Id of the process. The system uses it again after the process has ended.
+    created
+        When the process started, in seconds since 1970. It identifies the process if there is no `born`.
+    fingerprint
+        Digest of the settings and of the code.
+    born
+        See `birth`. Empty in records of earlier versions.
+    """
 
     pid: int
     created: float
     fingerprint: str
+    born: str = ""
 
     @classmethod
     def read(cls, path: Path) -> PidFile | None:
@@ -32,7 +45,7 @@ class PidFile:
     @classmethod
     def write(cls, path: Path, pid: int, fingerprint: str) -> None:
         """Write the record of the process `pid` atomically."""
-        record = cls(pid, psutil.Process(pid).create_time(), fingerprint)
+        record = cls(pid, psutil.Process(pid).create_time(), fingerprint, birth(pid))
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         new.write_text(json.dumps(asdict(record)))
@@ -42,10 +55,29 @@ class PidFile:
         """Return the process if it still lives."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < 1
+            same = birth(self.pid) == self.born if self.born else abs(process.create_time() - self.created) < 1
         except psutil.NoSuchProcess:
             return None
         return process if same and processes.alive(process) else None
+
+
+def birth(pid: int) -> str:
+    """Return when a process started: the id of the boot, and the clock ticks from then on.
+
+    No change of the system's clock changes either. Linux computes the start time in seconds since 1970 from the
+    present clock, so that time moves when the clock is set.
+
+    Returns
+    -------
+    str
+        Empty on a system without ``/proc``, or if the process has ended.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return f"{boot} {after_name[19]}"  # field 22 of the line; the name, which may hold spaces, is field 2
 
 
 def fingerprint(

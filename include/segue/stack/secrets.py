@@ -9,9 +9,11 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from segue.errors import StackError
 from segue.settings import Settings
 
 USERNAME = "admin"
+PASSWORDS = "passwords.json"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,14 @@ class Secrets:
 
 
 def load(settings: Settings) -> Secrets:
-    """Read the secrets. The first call creates them."""
+    """Read the secrets. The first call creates them.
+
+    Raises
+    ------
+    StackError
+        If the file is damaged. It is not replaced without a question, because Airflow's database has passwords of
+        connections that only the key in this file can decrypt.
+    """
     file = settings.state_dir / "airflow" / "secrets.json"
     if not file.exists():
         made = Secrets(
@@ -35,15 +44,30 @@ def load(settings: Settings) -> Secrets:
             fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         )
         _write(file, asdict(made))
-    return Secrets(**json.loads(file.read_text()))
+    try:
+        return Secrets(**json.loads(file.read_bytes()))
+    except (ValueError, TypeError):
+        raise StackError(
+            f"{file} is damaged. Restore it from a backup. Without one, stop the stack with `segue down`, delete "
+            f"{file} and {file.with_name(PASSWORDS)}, and run `segue up`: it creates new secrets and a new "
+            "password. Connections and variables that you have entered in Airflow must then be entered again."
+        ) from None
 
 
 def passwords_file(settings: Settings) -> Path:
-    """Return the passwords file of Airflow's simple auth manager. The first call writes it."""
-    file = settings.state_dir / "airflow" / "passwords.json"
-    if not file.exists():
+    """Return the passwords file of Airflow's simple auth manager. It is written if it is missing or damaged."""
+    file = settings.state_dir / "airflow" / PASSWORDS
+    if not _is_json(file):
         _write(file, {USERNAME: load(settings).password})
     return file
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _write(file: Path, content: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ COLLECTION: Final = "tracks"
 PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 
-FORM: Final = 1
+FORM: Final = 2
 """Number of the form of a document. Raise it when the document of the same track is to change, such as its
 `descriptors`. The next publication then replaces every document. A test pins what the number stands for."""
 

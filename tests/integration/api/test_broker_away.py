@@ -8,9 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from kafka import KafkaAdminClient
 from tests.support.api_server import free_port, serving
+from tests.support.leaks import grown, held
 
 from segue.api.accounts import Accounts
+from segue.connections import kafka
 from segue.connections.topics import create_listens_topic
 from segue.listens.writer import EventWriter, NotWritten
 from segue.settings import Settings
@@ -99,6 +102,29 @@ def test_a_producer_that_hangs_is_replaced_and_its_callers_are_told(kafka: str) 
         writer.close()
 
     asyncio.run(attempt())
+
+
+def test_a_producer_that_fails_for_good_is_replaced_and_leaves_nothing_behind(api_settings: Settings) -> None:
+    """As kafka-python's does after a record that is larger than the topic allows."""
+    topic, small = f"small-{time.monotonic_ns()}", {"max.message.bytes": "1000"}
+    with KafkaAdminClient(bootstrap_servers=api_settings.kafka_bootstrap) as admin:
+        layout = {"num_partitions": 1, "replication_factor": 1, "configs": small}
+        admin.create_topics({topic: layout}, wait_for_metadata=True)
+
+    async def attempts() -> None:
+        writer = EventWriter(kafka.config(api_settings))
+        writer.start()
+        await writer.write(topic, [(b"k", b"v")])
+        before = held()
+        for _ in range(100):
+            with pytest.raises(NotWritten, match="MessageSizeTooLarge"):
+                await writer.write(topic, [(b"k", b"v" * 2_000)])
+            await writer.write(topic, [(b"k", b"v")])
+        assert grown(before) < 20
+        assert writer.pending == 0
+        writer.close()
+
+    asyncio.run(attempts())
 
 
 def test_too_many_requests_are_told_when_to_go_on(api_settings: Settings, database: Any) -> None:

@@ -24,8 +24,9 @@ from segue.connections import kafka as kafka_clients
 from segue.connections.topics import create_topics
 from segue.listens import dead_letters, importing
 from segue.listens.events import Listen
+from segue.listens.exports.lastfm import lastfm
+from segue.listens.exports.lines import Line
 from segue.listens.follower import Follower
-from segue.listens.importers import Line, lastfm
 from segue.listens.matching import TrackIndex
 from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
@@ -98,6 +99,7 @@ def test_a_scrobbler_log_is_imported(run: Any, settings: Settings, tmp_path: Pat
     imported = run("import", "rockbox", str(log), "--user", "rocky", "--time-zone", "Europe/Berlin")
     assert "1 listens sent" in imported.output
     assert "skipped on the player" in imported.output
+    assert imported.exit_code == 0
     [event] = in_kafka(settings, "rocky")
     assert (event.listened_at, event.source) == (noon - 7_200, "rockbox")
     assert run("import", "rockbox", str(log), "--user", "rocky", "--time-zone", "Mars").exit_code == 1
@@ -109,6 +111,11 @@ def test_history_is_imported_once_and_can_be_forgotten(
     export = history(tmp_path / "history.csv", 1_200)
     assert run("import", "lastfm", str(export), "--user", "bert").exit_code == 1
     run("users", "add", "bert")
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text("a,b,c,01 Jan 1970 00:00\n")
+    for _ in range(2):
+        refused = run("import", "lastfm", str(nothing), "--user", "bert")
+        assert (refused.exit_code, "Nothing was sent" in str(refused.exception)) == (1, True)
     imported = run("import", "lastfm", str(export), "--user", "bert")
     assert "1,200 listens sent" in imported.output
     assert "0 listens sent" in run("import", "lastfm", str(export), "--user", "bert").output

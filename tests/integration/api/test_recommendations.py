@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -202,7 +203,6 @@ def test_a_stream_ends_with_its_token(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(accounts, "CACHED_S", 0.2)
-    monkeypatch.setattr(recommendations, "CHECK_INTERVAL_S", 0.2)
     with client.stream("GET", f"/v1/users/{user[0]}/recommendations/events") as stream:
         Accounts(documents).revoke(user[0])
         assert list(stream.iter_lines()) == []  # an end, and no timeout
@@ -236,6 +236,28 @@ def test_a_user_has_only_so_many_streams(
             return stream.status_code == 200
 
     eventually(opened)
+
+
+def test_streams_that_open_at_the_same_time_are_counted_before_they_open(
+    client: httpx.Client, user: tuple[str, str]
+) -> None:
+    path, start, ended = f"/v1/users/{user[0]}/recommendations/events", threading.Barrier(14), threading.Event()
+    statuses: list[int] = []
+
+    def open_one() -> None:
+        start.wait()
+        with client.stream("GET", path) as stream:
+            statuses.append(stream.status_code)
+            ended.wait()
+
+    threads = [threading.Thread(target=open_one) for _ in range(14)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(statuses) == 14)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] * recommendations.MAX_STREAMS + [429] * (14 - recommendations.MAX_STREAMS)
 
 
 def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.Client) -> None:

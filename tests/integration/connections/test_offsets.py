@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
+from tests.support.topics import make_anew
 
 from segue.connections import kafka as kafka_clients
 from segue.connections import offsets, topics
@@ -92,6 +93,20 @@ def test_a_replayed_window_does_not_move_the_group_back(config, topic):
 
 def test_an_empty_window_commits_nothing(config, topic):
     offsets.commit(config, GROUP, OffsetWindow(topic, {}))
+    assert offsets.backlog(config, topic, GROUP).size == 0
+
+
+def test_a_topic_that_was_made_anew_is_the_backlog_though_it_is_longer_than_what_was_committed(config, topic):
+    send(config, topic, 0, 0)
+    earlier = offsets.backlog(config, topic, GROUP)
+    assert offsets.commit(config, GROUP, earlier)
+    make_anew(config, topic)
+    send(config, topic, *[0] * 5)
+    assert offsets.backlog(config, topic, GROUP).spans[0] == (0, 5)
+    assert not offsets.commit(config, GROUP, earlier), "a run of the earlier topic ends now"
+    present = offsets.backlog(config, topic, GROUP)
+    assert present.spans[0] == (0, 5)
+    assert offsets.commit(config, GROUP, present)
     assert offsets.backlog(config, topic, GROUP).size == 0
 
 

@@ -97,7 +97,7 @@ class Pipeline:
         return MetadataTable(self.music / "metadata.csv").read(SEEN_ON)
 
     def inventory(self, seen_on: date = SEEN_ON) -> Comparison:
-        return inventory.update(self.lake, list_audio(self.music), self.metadata(), seen_on)
+        return inventory.update(self.lake, list_audio(self.music), self.metadata(), seen_on, get_settings())
 
     def extract(self, days: Days | None = None, mode: Mode = Mode.SKIP) -> ExtractReport:
         return extraction.run(self.lake, self.music, days or Days(), mode)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import unicodedata
 from datetime import date
 
 import pytest
@@ -14,6 +15,7 @@ from segue.corpus.lake import Lake
 from segue.corpus.outcome import outcome
 from segue.corpus.plan import Mode
 from segue.corpus.reports import DayCounts
+from segue.errors import CorpusError
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -60,6 +62,7 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
     )
     assert (reel["partition_date"], len(reel["features"]), reel["flags"]) == ("2026-03-01", 2072, [])
     assert reel["path"] == "Réels/tune no. 0.mp3"
+    assert reel["genres"] == ["Reel"]
     untitled = [document for document in documents.values() if document["title"] == "no tags"]
     assert [document["genre"] for document in untitled] == [None]
     flags = sorted(flag.split(":")[0] for document in documents.values() for flag in document["flags"])
@@ -255,6 +258,25 @@ def test_a_moved_file_and_a_copy_take_the_metadata_of_their_content(integrated):
     assert [rows[path]["type"] for path in ("moved.mp3", "copy.mp3")] == ["instrumental"] * 2
     assert [rows[path]["title"] for path in ("moved.mp3", "copy.mp3")] == ["Tune 0", "Tune 1"]
     assert rows["no tags.flac"]["type"] is None
+
+
+def test_a_table_that_spells_files_in_another_way_gives_the_same_tracks(integrated):
+    before = integrated.rows("tracks")
+    table = integrated.music / "metadata.csv"
+    text = unicodedata.normalize("NFD", table.read_text())
+    table.write_text(text.replace("Réels/tune".replace("é", "e\u0301"), ".\\RE\u0301ELS\\Tune"))
+    assert "RE\u0301ELS" in table.read_text()
+    again = integrated.inventory()
+    assert (again.with_metadata, again.changed, again.gone) == (5, 0, 0)
+    integrated.integrate()
+    assert integrated.rows("tracks") == before
+
+
+def test_a_table_of_which_no_row_finds_a_file_is_refused(pipeline):
+    (pipeline.music / "metadata.csv").write_text("track_id,file\n1,nowhere.mp3\n")
+    with pytest.raises(CorpusError, match=r"None of the 1 rows .* 'nowhere.mp3'; the folder has "):
+        pipeline.inventory()
+    assert pipeline.rows("inventory") == []
 
 
 def test_files_that_were_away_while_they_were_to_be_read_are_extracted_when_they_are_back(pipeline):

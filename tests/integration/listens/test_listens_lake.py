@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from pymongo.database import Database
+from tests.support.topics import make_anew
 
 from segue.connections import kafka as kafka_clients
 from segue.connections import offsets
@@ -91,8 +92,9 @@ def test_each_event_is_once_in_its_day_whenever_it_comes(bench: Bench) -> None:
         (value, b"somebody", bench.settings.listens_topic) for value in poison
     }
 
-    noted = bench.table.delta().history().where("userMetadata is not null").select("operation").collect()
-    assert [row.operation for row in noted] == ["MERGE"]  # offsets come with the rows, not with the empty table
+    noted = bench.table.delta().history().where("userMetadata is not null").orderBy("version").collect()
+    # Offsets come with the rows, not with the empty table.
+    assert [row.operation for row in noted] == ["MERGE", "SET TBLPROPERTIES"]
 
     assert bench.ingest().messages == 0
     back_dated, late = heard("b", NOON - 400 * DAY_S), heard("b", NOON)
@@ -247,6 +249,31 @@ def test_of_a_topic_that_was_made_anew_trainings_read_all_and_of_the_lake_what_t
     assert training_data.read_until(bench.spark, bench.settings, window, window_of(bench)).count() == 9, (
         "a retry reads the same"
     )
+
+
+def test_a_topic_that_was_made_anew_is_read_whole_though_it_is_longer_than_the_one_before(bench: Bench) -> None:
+    topic = bench.settings.listens_topic
+    bench.send(*(heard("a", NOON + 300 * i) for i in range(3)))
+    assert bench.ingest().messages == 3
+    make_anew(kafka_clients.config(bench.settings), topic)
+    bench.send(*(heard("a", NOON + DAY_S + 300 * i) for i in range(7)))
+    window = window_of(bench)
+    read = training_data.read_until(bench.spark, bench.settings, window, window_of(bench), since=window.starts)
+    assert sorted(row.offset for row in read.collect()) == [-1] * 3 + [*range(7)]
+    assert bench.ingest().messages == 7
+    assert bench.rows().total() == 10
+    assert bench.ingest().messages == 0
+
+
+def test_messages_that_bring_nothing_new_are_read_once(bench: Bench) -> None:
+    bench.send(heard("a", NOON))
+    bench.ingest()
+    bench.send(heard("a", NOON), b"no json")
+    assert bench.ingest().messages == 2, "a repeat and garbage"
+    assert bench.ingest().messages == 0
+    bench.send(b"no json either")
+    assert bench.ingest().unreadable == 1
+    assert bench.ingest().messages == 0
 
 
 def test_a_retry_reads_the_same_though_days_have_been_rebuilt_in_between(bench: Bench) -> None:

@@ -10,6 +10,7 @@ import time
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
+from tests.support.topics import make_anew
 
 from segue.connections import kafka as kafka_clients
 from segue.connections import offsets, topics
@@ -69,7 +70,10 @@ async def fire(trigger, meanwhile=None):
         assert not waiting.done()
         await asyncio.to_thread(meanwhile)
     event = await asyncio.wait_for(waiting, 60)
-    return json.loads(event.payload)
+    window = json.loads(event.payload)
+    for partitions in window.values():
+        assert partitions.pop("topic_id")
+    return window
 
 
 def test_it_waits_until_there_are_enough_and_returns_exactly_those(kafka, topic, trigger):
@@ -164,6 +168,19 @@ def test_what_was_committed_of_a_topic_that_was_made_anew_does_not_hold_the_grou
 
 
 @pytest.mark.usefixtures("plugins")
+def test_a_run_of_an_earlier_topic_commits_nothing(kafka, topic):
+    from segue_kafka import KafkaCommitOperator
+
+    config = {"bootstrap_servers": kafka}
+    send(kafka, topic, 0, 0)
+    window = offsets.backlog(config, topic, GROUP).to_json()
+    make_anew(config, topic)
+    send(kafka, topic, 0, 0, 0)
+    KafkaCommitOperator(task_id="commit", window=window, group=GROUP).execute({})
+    assert offsets.backlog(config, topic, GROUP).size == 3
+
+
+@pytest.mark.usefixtures("plugins")
 def test_a_replay_returns_at_once_and_its_commit_does_not_move_the_group_back(kafka, topic):
     from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
 
@@ -172,7 +189,9 @@ def test_a_replay_returns_at_once_and_its_commit_does_not_move_the_group_back(ka
     offsets.commit(config, GROUP, offsets.backlog(config, topic, GROUP))
 
     def replayed(**start):
-        return KafkaBacklogSensor(task_id="wait", topic=topic, group=GROUP, **start).execute({})
+        window = KafkaBacklogSensor(task_id="wait", topic=topic, group=GROUP, **start).execute({})
+        assert window[topic].pop("topic_id")
+        return window
 
     window = replayed(replay_offsets='{"0": 1}')
     assert window == {topic: {"0": [1, 3], "1": [1, 1], "2": [0, 0], "3": [0, 0]}}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,15 +18,17 @@ import psutil
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.coordinator.base import BaseCoordinator
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorNotAvailableError, KafkaConnectionError
 from pymongo import MongoClient
 from pymongo.database import Database
 from tests.support.api_server import eventually
+from tests.support.leaks import grown, held
 from tests.support.live_corpus import TRACKS, environment, model, promote, settings_of
 from typer.testing import CliRunner
 
 from segue.api import forgetting
 from segue.cli import app
+from segue.connections import kafka, offsets
 from segue.connections.topics import create_topics
 from segue.demo import answer
 from segue.demo.listeners import Audience, CorpusTrack
@@ -261,6 +264,55 @@ def test_a_member_whose_heartbeats_have_ended_joins_again_though_nobody_listens(
             patch.setattr(BaseCoordinator, "_do_heartbeat", _never)
             eventually(lambda: first not in members(), timeout_s=40)
         assert eventually(members, timeout_s=40) != [first]
+
+
+def test_a_member_that_ranks_for_longer_than_the_poll_interval_stays_in_its_group(
+    here: Settings, producer: KafkaProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its commit would be refused, and it would rank the same listeners again, for ever."""
+    slow = here.model_copy(update={"live_group": "slow"})
+    ranked: Counter[str] = Counter()
+    consumer, recommend = kafka.consumer, Live._recommend
+
+    def impatient(config: kafka.Config, **more: Any) -> Any:
+        return consumer(config, **more, max_poll_interval_ms=3_000)
+
+    def slowly(live: Live, served: Served, users: list[str], to: KafkaProducer) -> None:
+        ranked.update(users)
+        time.sleep(0.5)
+        recommend(live, served, users, to)
+
+    monkeypatch.setattr(kafka, "consumer", impatient)
+    monkeypatch.setattr(Live, "_recommend", slowly)
+    monkeypatch.setattr("segue.recommender.serving.live.BATCH", 1)
+    names = [f"many-{i}" for i in range(12)]
+    send(slow, producer, *(listen(name, "t01", AT) for name in names))
+    config = kafka.config(slow)
+    with running(member(slow)):
+        eventually(lambda: not offsets.backlog(config, slow.listens_topic, "slow").size)
+    assert {name: ranked[name] for name in names} == dict.fromkeys(names, 1)
+
+
+@pytest.mark.parametrize("client", ["consumer", "producer"])
+def test_a_round_that_opens_only_one_of_its_clients_closes_it(
+    here: Settings, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise KafkaConnectionError("no broker answers")
+
+    live = member(here)
+    monkeypatch.setattr(kafka, client, away)
+
+    def fail() -> None:
+        with pytest.raises(KafkaConnectionError):
+            live._follow()
+
+    fail()
+    before = held()
+    for _ in range(100):
+        fail()
+    assert grown(before) < 20
+    live._database.client.close()
 
 
 async def _never(coordinator: BaseCoordinator) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -12,12 +15,14 @@ from pymongo.database import Database
 from tests.support.live_corpus import TRACKS, model
 
 from segue.connections.registry import Registry
-from segue.connections.windows import Offsets
+from segue.connections.windows import Offsets, OffsetWindow
+from segue.recommender import retraining
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Catalogue
 from segue.recommender.recipe import Audio
+from segue.recommender.retraining import Retraining, Start
 from segue.recommender.serving import batch, release
 from segue.settings import Settings
 
@@ -136,6 +141,43 @@ def test_the_champion_is_published_for_the_tracks_that_the_corpus_has_now(
     shown = {item["track_id"] for each in database["recommendations"].find() for item in each["items"]}
     assert shown <= set(rest.track_ids)
     assert len(shown) > TRACKS // 2
+
+
+@dataclass(frozen=True)
+class Keeping(Retraining):
+    """Keeps the champion, from all listens up to now or from those of a past day."""
+
+    reads_topic: bool = True  # type: ignore[misc]  # a property of the class above
+
+    def read(self, *_: object) -> Any:
+        return None
+
+    def decide(self, spark: object, start: Start, material: Material) -> PromotionDecision:  # noqa: ARG002
+        return start.keep("it has learned these listens")
+
+    def report(self, *_: object) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("up_to_now", "served"), [(True, LISTENERS), (False, 0)])
+def test_a_retraining_that_keeps_the_champion_publishes_it_but_not_from_the_listens_of_a_past_day(
+    database: Database[dict[str, Any]],
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    up_to_now: bool,
+    served: int,
+) -> None:
+    promote(registry, 0)
+    topic = OffsetWindow("listens", {0: (0, 10)})
+    start = Start(registry, registry.champion(NAME), topic, topic)
+    learned = material(model(0).catalogue)
+    # In place of Spark.
+    monkeypatch.setattr(retraining, "look_up", lambda *_: start)
+    monkeypatch.setattr(retraining, "read_tracks", lambda *_: MagicMock())
+    monkeypatch.setattr(retraining, "screen", lambda *_: SimpleNamespace(read=10, listens=None))
+    monkeypatch.setattr(Material, "read", lambda *_: learned)
+    done = retraining.retrain(Keeping(up_to_now), MagicMock(), database, Settings())
+    assert done.listeners_served == len(versions(database)) == served
 
 
 def test_a_champion_that_cannot_be_loaded_is_not_published(

@@ -253,6 +253,7 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
     decision = update(spark, here, material, window)
     assert decision.promoted
     monkeypatch.setattr(forgetting, "CACHED_S", 0)
+    monkeypatch.setattr(forgetting, "UNDER_WAY_S", 0)
     forget_in_database(database, leaving)  # while the training runs
     served = release.publish(database, served_by(decision), material, removed)
     assert served == len(material.interactions.users) - 1

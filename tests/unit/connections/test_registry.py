@@ -245,3 +245,29 @@ def test_another_process_finds_the_champion(registry, model, tmp_path):
     registry.promote(register(registry, model))
     again = Registry(Settings(home=tmp_path / "a home", corpus="test"))
     assert again.champion("toy") == registry.champion("toy")
+
+
+DAMAGED = """
+import sys
+from pathlib import Path
+from segue.connections.registry import Registry
+from segue.errors import ModelError
+from segue.settings import Settings
+try:
+    Registry(Settings(home=Path(sys.argv[1]), corpus="test"))
+except ModelError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 50, 400_000], ids=["empty", "header", "half"])
+def test_a_cut_database_of_mlflow_gives_one_sentence_with_the_remedy(tmp_path, size):
+    Registry(Settings(home=tmp_path, corpus="test"))
+    file = tmp_path / "test" / "mlflow" / "mlflow.db"
+    file.write_bytes(file.read_bytes()[:size])
+    # In a process of its own, because MLflow keeps what it has opened.
+    run = [sys.executable, "-c", DAMAGED, str(tmp_path)]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert f"{file} is damaged: " in said
+    assert "move the file away" in said
+    assert len(said.splitlines()) == 1

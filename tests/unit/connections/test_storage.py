@@ -24,11 +24,11 @@ def bucket():
 
 
 def test_audio_below_a_url_is_listed_like_that_in_a_folder(bucket, tmp_path):
-    found = list_audio(bucket)
+    found = list_audio(bucket).files
     assert [(file.path, file.size_bytes) for file in found] == [("Choräle/one, 100%.MP3", 5), ("two.flac", 5)]
     assert all(file.mtime_ns > 1e18 for file in found)
     (tmp_path / "two.flac").write_bytes(b"12345")
-    [there], [here] = list_audio(UPath(f"file://{tmp_path}")), list_audio(tmp_path)
+    [there], [here] = list_audio(UPath(f"file://{tmp_path}")).files, list_audio(tmp_path).files
     assert (there.path, there.size_bytes) == (here.path, here.size_bytes)
     assert there.mtime_ns == pytest.approx(here.mtime_ns)
 
@@ -72,4 +72,4 @@ def test_metadata_lies_beside_the_objects(bucket):
 def test_the_time_of_change_is_read_from_what_each_store_calls_it(bucket, info, monkeypatch):
     with monkeypatch.context() as patch:  # the fixture removes the bucket with its own `find`
         patch.setattr(bucket.fs, "find", lambda *_, **__: {"/bucket/music/x.mp3": info | {"size": 1}})
-        assert list_audio(bucket) == [AudioFile("x.mp3", 1, 10**18)]
+        assert list_audio(bucket).files == [AudioFile("x.mp3", 1, 10**18)]

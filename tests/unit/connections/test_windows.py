@@ -24,6 +24,22 @@ def test_json_tells_what_retention_took_only_where_it_took_something():
     assert (lacking.size, lacking.starts) == (4, {0: 5})
 
 
+def test_json_brings_back_the_topic_that_a_window_belongs_to():
+    known = OffsetWindow("listens", {0: (5, 9)}, topic_id="one")
+    assert known.to_json() == '{"listens": {"0": [5, 9], "topic_id": "one"}}'
+    assert OffsetWindow.from_json(known.to_json()).ends.topic_id == known.starts.topic_id == "one"
+    assert Offsets.from_json(known.ends.to_json()).topic_id == "one"
+
+
+def test_a_window_of_an_earlier_topic_is_told_from_one_whose_topic_is_not_known():
+    present = OffsetWindow("listens", {}, topic_id="two")
+    assert [OffsetWindow("listens", {}, topic_id=each).is_of(present) for each in ("one", "two", None)] == [
+        False,
+        True,
+        True,
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -57,6 +73,12 @@ def test_offsets_ahead_of_others_are_counted_and_those_behind_are_not():
     assert Offsets({0: 120, 1: 5}).ahead_of({0: 100, 1: 50}) == 20
     assert Offsets({0: 100}).ahead_of({0: 100}) == 0
     assert Offsets({2: 3}).ahead_of({}) == 3
+
+
+def test_offsets_of_another_topic_count_as_none():
+    assert Offsets({0: 100}, "two").ahead_of(Offsets({0: 120}, "one")) == 100
+    assert Offsets({0: 100}, "two").ahead_of(Offsets({0: 120}, "two")) == 0
+    assert Offsets({0: 100}, "two").ahead_of(Offsets({0: 120})) == 0, "of the version before: not known"
 
 
 @pytest.mark.parametrize("text", ["", "null", "[1]", "7", '{"x": 1}', '{"0": 1.5}', '{"0": "1"}', '{"0": true}'])

@@ -179,3 +179,29 @@ def test_few_tracks_are_not_compared():
 def test_the_thresholds_are_settings():
     checks = judge(many(null={"title": 0, "genre": 50}), limits=Settings(gate_min_labelled=0.9))
     assert [check.name for check in checks if not check.passed] == ["share of tracks with a genre"]
+
+
+AWAY = {"B": 300, "A": 100}
+
+
+def test_files_that_are_gone_all_at_once_are_refused_with_folders_and_setting():
+    with pytest.raises(QualityGateError) as refused:
+        gate.require_presence(1_000, 5, AWAY, Settings())
+    message = str(refused.value)
+    assert "Of 1,000 known files 400 are gone and 5 are new, so nothing was changed or unpublished" in message
+    assert "Gone from: B (300), A (100)." in message
+    remedy = re.search(r"SEGUE_GATE_MAX_GONE=([0-9.]+)", message)
+    assert remedy
+    gate.require_presence(1_000, 5, AWAY, Settings(gate_max_gone=float(remedy[1])))
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "gone"),
+    [
+        (1_000, 0, 200),  # exactly the share that is allowed
+        (20, 0, 19),  # few files, whatever their share
+        (1_000, 1_000, 1_000),  # renamed
+    ],
+)
+def test_files_that_go_now_and_then_or_are_renamed_pass(known, new, gone):
+    gate.require_presence(known, new, {"A": gone}, Settings())

@@ -4,6 +4,7 @@ import pytest
 from tests.support.corpus_reports import run
 
 from segue.corpus.outcome import outcome
+from segue.corpus.reports import LeftOut
 from segue.errors import CorpusError
 
 
@@ -27,8 +28,26 @@ def test_says_that_no_track_has_a_genre():
     assert "Tag the files" in outcome(run(without_genre=2), 1.0).note
 
 
+def test_says_that_the_metadata_fit_badly():
+    reports = run()
+    inventory = reports.inventory.model_copy(update={"metadata_warning": "Only 1 of 9 files"})
+    assert outcome(reports.model_copy(update={"inventory": inventory}), 1.0).note == "Only 1 of 9 files"
+
+
 def test_says_whose_results_stand_when_nothing_has_changed():
     again = run()
     publish = again.publish.model_copy(update={"unchanged_since": "corpus/manual__1"})
     again = again.model_copy(update={"publish": publish})
     assert "Nothing has changed since corpus/manual__1" in outcome(again, 1.0).note
+
+
+def test_says_what_is_out_of_reach():
+    left_out = LeftOut(unreadable=("B: Permission denied",), unreadable_folders=2, held=30)
+    assert outcome(run(left_out=left_out), 1.0).note == (
+        "2 folders or links cannot be entered (B: Permission denied; …). "
+        "30 known files are out of reach and stay as they are."
+    )
+
+
+def test_counts_the_tracks_whose_tags_cannot_be_read():
+    assert outcome(run(changes={"tags_unreadable": 2}), 1.0).tags_unreadable == 2

@@ -7,7 +7,7 @@ import pytest
 from segue.corpus import rules
 
 STRINGS = [f"meta_{name}" for name in (*rules.TEXTS, "duration", "date")]
-STRINGS += [f"tag_{name}" for name in (*rules.TAGGED, "date")]
+STRINGS += [f"tag_{name}" for name in (*rules.TAGGED, "date", "error")]
 SCHEMA = ", ".join(f"{name} string" for name in [*STRINGS, "path"]) + ", duration_s double, changes array<string>"
 
 
@@ -45,7 +45,7 @@ def test_placeholders_become_null(apply):
 
 def test_a_title_of_a_million_characters_is_cut(apply):
     (row,) = apply([rules.normalise_text], {"meta_title": "x" * 10**6})
-    assert len(row["meta_title"]) == rules.MAX_CHARACTERS
+    assert len(row["meta_title"]) == rules.MAX_TAG_CHARACTERS
 
 
 def test_the_metadata_goes_before_the_tag(apply):
@@ -67,6 +67,8 @@ def test_the_metadata_goes_before_the_tag(apply):
         ("0000-00-00", None, None),
         ("May 1901", None, None),
         ("19560", None, None),
+        (None, "19990501", 1999),
+        ("199905011", None, None),
     ],
 )
 def test_the_year_is_that_of_the_first_date_that_can_be(apply, meta, tag, year):
@@ -82,6 +84,11 @@ def test_without_title_the_file_name_serves(apply):
     assert row["changes"] == ["title_from_file_name", "artist_missing", "genre_missing"]
 
 
+def test_tags_that_cannot_be_read_are_noted(apply):
+    (row,) = apply([rules.choose_source], {"meta_title": "T", "meta_artist": "A", "tag_error": "The tags …"})
+    assert row["changes"] == ["tags_unreadable", "genre_missing"]
+
+
 def test_spellings_of_a_genre_get_one_name(apply):
     expected = {
         "hip hop": "Hip-Hop",
@@ -92,7 +99,10 @@ def test_spellings_of_a_genre_get_one_name(apply):
         "GERMAN folk Song": "German Folk Song",
         "Reel": "Reel",
         "汉族民歌": "汉族民歌",
-        "/": "/",
+        "rock\\\\pop": "Rock",
+        "Jazz • Folk": "Jazz",
+        "(17)": "Rock",
+        "Unknown Genre; Reel": "Reel",
         None: None,
     }
     cases = [{"meta_genre": genre, "meta_title": "t", "meta_artist": "a"} for genre in expected]
@@ -100,6 +110,22 @@ def test_spellings_of_a_genre_get_one_name(apply):
     assert {row["meta_genre"]: row["genre"] for row in rows} == expected
     for row in rows:
         assert ("genre_renamed" in row["changes"]) == (row["meta_genre"] != row["genre"])
+
+
+def test_all_genres_are_kept_and_the_first_is_the_genre(apply):
+    expected = {"rock; Hip-Hop/Rap, POP": ["Rock", "Hip-Hop", "Pop"], "/": [], None: []}
+    rows = apply([rules.choose_source, rules.canonicalise_genre], *({"tag_genre": genre} for genre in expected))
+    assert {row["tag_genre"]: row["genres"] for row in rows} == expected
+    assert [row["genre"] for row in rows] == ["Rock", None, None]
+    assert "genre_placeholder" in rows[1]["changes"]
+
+
+def test_a_genre_that_says_nothing_gives_way_to_the_tag(apply):
+    (row,) = apply(
+        [rules.normalise_text, rules.choose_source], {"meta_genre": "Unknown Genre", "tag_genre": "Jig"}
+    )
+    assert row["genre"] == "Jig"
+    assert row["changes"][:1] == ["genre_placeholder"]
 
 
 def test_a_genre_becomes_its_top_genre_where_the_hierarchy_has_it(apply):

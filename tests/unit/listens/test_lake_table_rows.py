@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
+from segue.connections.windows import Offsets
 from segue.listens import ingestion
 from segue.listens.decoding import decode
 from segue.listens.events import Listen
@@ -17,6 +20,8 @@ from segue.listens.matching import CatalogueEntry, TrackIndex
 from segue.listens.plays import Play, event_of
 from segue.listens.rematching import rematch
 
+DAY_OF_NOON = date(2026, 3, 5)
+OLD, NEW = Offsets({0: 2}), Offsets({0: 3})
 NOON = int(datetime(2026, 3, 5, 12, tzinfo=UTC).timestamp())
 
 
@@ -28,7 +33,7 @@ def heard(user: str, track: str) -> Listen:
 def table(spark: SparkSession, tmp_path: Path) -> ListensTable:
     """A table with the listens of ann and bob."""
     found = ListensTable(spark, str(tmp_path))
-    found.insert_new(events(spark, heard("ann", "Jóga"), heard("bob", "Hunter")), {date(2026, 3, 5)}, "t", {0: 2})
+    found.insert_new(events(spark, heard("ann", "Jóga"), heard("bob", "Hunter")), {DAY_OF_NOON}, "t", OLD)
     return found
 
 
@@ -59,5 +64,67 @@ def test_rematched_events_are_handed_on_with_their_track_before_the_table_has_it
 def test_a_rebuild_keeps_what_kafka_holds_no_more(spark: SparkSession, table: ListensTable) -> None:
     held = ingestion._with_rest(table, events(spark, heard("bob", "Hunter"), heard("cyd", "Jóga")), None, None)
     days = {row[DAY] for row in held.select(DAY).distinct().collect()}
-    table.replace(held, days, "t", {0: 3})
+    table.replace(held, days, "t", NEW)
     assert sorted(row.user_name for row in table.read().collect()) == ["ann", "bob", "cyd"]
+
+
+def test_messages_that_bring_no_row_are_noted_too(spark: SparkSession, table: ListensTable) -> None:
+    table.insert_new(events(spark, heard("bob", "Hunter")), {DAY_OF_NOON}, "t", Offsets({0: 3}, "one"))
+    assert table.offsets("t") == {0: 3}, "a repeat"
+    table.insert_new(events(spark), set(), "t", Offsets({0: 4}, "one"))
+    assert (table.offsets("t"), table.offsets("t").topic_id) == ({0: 4}, "one"), "no event at all"
+    assert table.read().count() == 2
+    assert held_until(table, {0: 4}) == (2, {0: 4})
+
+
+def test_the_offsets_outlive_the_commits_that_noted_them(spark: SparkSession, table: ListensTable) -> None:
+    delete_commits(spark, table)
+    assert all(row.userMetadata is None for row in table.delta().history().collect()), "the notes are gone"
+    assert table.offsets("t") == OLD
+    assert held_until(table, {0: 9}) == (2, OLD)
+    assert held_until(table, {0: 1}) is None
+    table.insert_new(events(spark, heard("cyd", "Jóga")), {DAY_OF_NOON}, "t", NEW)
+    assert held_until(table, {0: 9}) == (3, NEW)
+
+
+def test_the_notes_of_the_version_before_are_read(spark: SparkSession, table: ListensTable) -> None:
+    spark.sql(f"ALTER TABLE delta.`{table.location}` UNSET TBLPROPERTIES ('segue.offsets.t')")
+    assert table.offsets("t") == OLD
+    assert held_until(table, {0: 9}) == (2, OLD)
+    assert table.offsets("another topic") == {}
+
+
+def test_offsets_of_an_earlier_topic_are_told_apart_though_the_present_one_is_longer(
+    spark: SparkSession, table: ListensTable
+) -> None:
+    table.insert_new(events(spark, heard("cyd", "Jóga")), {DAY_OF_NOON}, "t", Offsets({0: 3}, "one"))
+    now = Offsets({0: 50}, "two")
+    found = table.until("t", Offsets({0: 40}, "two"), now)
+    assert found is not None
+    assert (found[0].count(), found[1]) == (3, {}), "nothing of the present topic"
+    table.insert_new(events(spark, heard("dan", "Jóga")), {DAY_OF_NOON}, "t", now)
+    found = table.until("t", now, now)
+    assert found is not None
+    assert (found[0].count(), found[1]) == (4, now)
+
+
+def held_until(table: ListensTable, ends: dict[int, int]) -> tuple[int, Offsets] | None:
+    """How many rows the newest version up to some offsets has, and the offsets it follows."""
+    found = table.until("t", Offsets(ends), Offsets({0: 100}))
+    return found and (found[0].count(), found[1])
+
+
+def delete_commits(spark: SparkSession, table: ListensTable) -> None:
+    """Let Delta delete the commits up to now, as it does after 30 days."""
+
+    def commit(properties: str) -> None:
+        spark.sql(f"ALTER TABLE delta.`{table.location}` SET TBLPROPERTIES ({properties})")
+
+    # It does so after a checkpoint, and keeps what came after the last checkpoint of the time before.
+    commit("'delta.checkpointInterval' = '1'")
+    commit("'n' = '1'")
+    then = time.time() - 40 * 24 * 3600
+    for path in Path(table.location, "_delta_log").iterdir():
+        os.utime(path, (then, then))
+    commit("'n' = '2'")
+    commit("'n' = '3'")

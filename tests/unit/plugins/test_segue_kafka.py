@@ -10,6 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaConfigurationError, UnrecognizedBrokerVersion
 
 from segue.connections import offsets
+from segue.connections.windows import OffsetWindow
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_the_trigger_waits_out_whatever_kafka_and_the_connection_answer(plugin, 
     monkeypatch.setattr(plugin.BaseHook, "aget_connection", connection)
     monkeypatch.setattr(KafkaAdminClient, "__init__", client)
     monkeypatch.setattr(KafkaAdminClient, "close", lambda _: None)
-    monkeypatch.setattr(offsets, "_bounds", lambda *_: ({0: 0}, {0: 3}))
+    monkeypatch.setattr(offsets, "_whole", lambda *_: OffsetWindow("t", {0: (0, 3)}))
     monkeypatch.setattr(offsets, "_committed", lambda *_: {})
     trigger = plugin.KafkaBacklogTrigger(
         topic="t", group="g", min_events=1, deadline=0, poll_interval_s=0, kafka_conn_id="k"

@@ -86,6 +86,26 @@ def factors_of(model: Recommender | None) -> np.ndarray:
     return factors.item_factors
 
 
+def test_a_champion_has_learned_nothing_of_a_topic_that_was_made_anew_though_it_is_longer(
+    model: Recommender, registry: Registry
+) -> None:
+    Candidate(model, Lineage(Offsets({0: 100}, "one")), "trained in full").promote(registry)
+
+    def learned(topic_id: str | None) -> Offsets:
+        topic = OffsetWindow("listens", {0: (0, 500)}, topic_id=topic_id)
+        return Start(registry, registry.champion(NAME), topic, topic).learned
+
+    assert (learned("one"), learned("two"), learned(None)) == ({0: 100}, {}, {0: 100})
+
+
+def test_a_window_of_a_topic_that_is_no_longer_there_changes_nothing(registry: Registry) -> None:
+    window, topic = (OffsetWindow("listens", {0: (0, 5)}, topic_id=each) for each in ("one", "two"))
+    reason = IncrementalUpdate(window).nothing_to_do(Start(registry, None, topic, window))
+    assert reason is not None
+    assert "'listens' was deleted and created again" in reason
+    assert IncrementalUpdate(topic).nothing_to_do(Start(registry, None, topic, topic)) is None
+
+
 def test_what_the_champion_has_seen_changes_nothing(
     material: Material, model: Recommender, registry: Registry
 ) -> None:

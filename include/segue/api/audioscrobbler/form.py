@@ -60,27 +60,26 @@ async def read_form(request: Request) -> Form:
     Raises
     ------
     LastfmError
-        Code 6, if the body is no form, is too large or has too many fields; code 16, if it takes too long.
+        Code 6, if the body is no form, is too large or has too many fields; code 16, if it takes too long, or too
+        many other large bodies arrive.
     """
     query = request.scope["query_string"]
     if request.method != "POST":
         return Form(_pairs(query))
     content_type = (request.headers.get("content-type") or FORM).partition(";")[0].strip().lower()
     try:
-        body = await read_body(request)
+        body = await read_body(request, MAX_FORM_BYTES)
     except ApiError as error:
-        if error.status is HTTPStatus.REQUEST_TIMEOUT:
-            raise LastfmError(Code.TRY_AGAIN, "the request took too long to arrive.", error.status) from None
-        raise invalid("the request is too large.", error.status) from None
+        if error.status is HTTPStatus.BAD_REQUEST:
+            raise invalid(
+                f"the request is too large, at most {MAX_FORM_BYTES} bytes are allowed.",
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            ) from None
+        raise LastfmError(Code.TRY_AGAIN, error.message, error.status) from None
     if body and content_type != FORM:
         raise invalid(
             f"send them as {FORM}, because {content_type[:100]} is not supported.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        )
-    if len(body) > MAX_FORM_BYTES:
-        raise invalid(
-            f"the request is too large, at most {MAX_FORM_BYTES} bytes are allowed.",
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
     return Form(_pairs(query) | _pairs(body))
 

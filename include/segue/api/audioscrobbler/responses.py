@@ -11,6 +11,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fastapi.responses import JSONResponse, Response
 
+from segue.api.errors import RETRY_AFTER_S
+
 Document = Mapping[str, Any]
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -92,6 +94,8 @@ def failed(error: LastfmError, *, json: bool) -> Response:
     else:
         document = {"code": int(error.code), "#text": error.message}
         answer = _xml("failed", {"error": document}, error.status)
+    if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = RETRY_AFTER_S
     return answer
 
 

@@ -15,7 +15,7 @@ from segue.api.audioscrobbler.form import Form, read_form
 from segue.api.audioscrobbler.methods import METHODS, POSTED
 from segue.api.audioscrobbler.responses import Code, Document, LastfmError, failed, invalid, ok
 from segue.api.context import Context
-from segue.api.errors import RETRY_AFTER_S, ApiError
+from segue.api.errors import ApiError
 from segue.listens.writer import NotWritten
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,8 @@ async def web_service(request: Request, ctx: Ctx) -> Response:
         return failed(_too_many(error), json=json)
     except (NotWritten, PyMongoError) as error:
         log.warning("%s", error)
-        answer = failed(
-            LastfmError(Code.TRY_AGAIN, "listens cannot be stored right now, so send this again."), json=json
-        )
-        answer.headers["Retry-After"] = RETRY_AFTER_S
-        return answer
+        away = LastfmError(Code.TRY_AGAIN, "listens cannot be stored right now, so send this again.")
+        return failed(away, json=json)
 
 
 async def _call(request: Request, ctx: Context, form: Form) -> Document:

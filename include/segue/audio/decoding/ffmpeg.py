@@ -22,6 +22,8 @@ FORMATS = "mp3,mov,mp4,m4a,aac,asf,flac,ogg,wav,w64,aiff,caf,ape,wv,tta,dsf,matr
 FORMATS_WITH_LENGTH = frozenset({"mov", "flac", "wav", "w64", "aiff", "caf", "ape", "wv", "tta", "dsf"})
 """Formats whose header states the length. For the others, FFmpeg estimates it from the bit rate."""
 
+CHANGES = "the sample rate or the channels change within the file."
+
 
 class _NamelessFile:
     """The methods of a file that PyAV needs. Without a name, PyAV recognises the format by the content."""
@@ -52,9 +54,8 @@ def open_pyav(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
     MemoryError
         If FFmpeg cannot allocate the memory that it needs.
     """
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
     try:
-        with av.open(_NamelessFile(file), "r", options=options, metadata_errors="replace") as container:
+        with _opened(file) as container:
             if not container.streams.audio:
                 raise RejectionError(Reason.UNREADABLE, "FFmpeg finds no audio in it.")
             stream = container.streams.audio[0]
@@ -73,8 +74,39 @@ def open_pyav(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
             yield AudioStream("pyav", sample_rate, channels, stated_frames, blocks)
     except MemoryError:
         raise
+    except av.PatchWelcomeError as error:  # what its demuxer of Ogg raises then
+        raise RejectionError(Reason.UNREADABLE, f"FFmpeg: {CHANGES}") from error
     except av.FFmpegError as error:
         raise RejectionError(Reason.UNREADABLE, f"FFmpeg: {error.strerror}.") from error
+
+
+def container_tags(file: BinaryIO) -> dict[str, str]:
+    """Read the tags that FFmpeg finds in a file and in its first audio stream.
+
+    Parameters
+    ----------
+    file
+        A seekable file. It stays open, and its position changes.
+
+    Returns
+    -------
+    dict of str to str
+        Text by FFmpeg's name of the tag, such as ``title``, in lower case.
+
+    Raises
+    ------
+    FFmpegError
+        If FFmpeg does not know the format.
+    """
+    file.seek(0)
+    with _opened(file) as container:
+        sources = [container.metadata, *(stream.metadata for stream in container.streams.audio[:1])]
+        return {key.lower(): text for source in reversed(sources) for key, text in source.items()}
+
+
+def _opened(file: BinaryIO) -> av.container.InputContainer:
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+    return av.open(_NamelessFile(file), "r", options=options, metadata_errors="replace")
 
 
 def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
@@ -92,9 +124,7 @@ def _blocks(frames: Iterator[av.AudioFrame], first: av.AudioFrame) -> Iterator[S
     gathered = 0
     for frame in frames:
         if (frame.sample_rate, frame.layout.name) != (first.sample_rate, first.layout.name):
-            raise RejectionError(
-                Reason.UNREADABLE, "FFmpeg: the sample rate or the channels change within the file."
-            )
+            raise RejectionError(Reason.UNREADABLE, f"FFmpeg: {CHANGES}")
         for converted in resampler.resample(frame):
             parts.append(mix(converted.to_ndarray().astype(np.float32, copy=False)))
             gathered += len(parts[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from segue.audio.decoding.mp3_header import stated_duration_s
+from segue.audio.decoding.mp3_header import has_frames_after, stated_duration_s
 from segue.audio.decoding.stream import BLOCK_FRAMES, AudioStream, Samples, check_format
 from segue.audio.kernels.signal import mix
 from segue.audio.limits import Limits
@@ -18,6 +19,12 @@ from segue.audio.reasons import Reason, RejectionError
 
 STREAMED_SIZE = 0x7FFF_0000
 """If a WAV header states this size or a larger one, it is the placeholder of a program that wrote to a pipe."""
+
+UNKNOWN_FRAMES = 2**62
+"""libsndfile states 2**63 - 1 if the length is unknown, as in a FLAC that was written to a pipe."""
+
+LARGEST_OGG_PAGE = 65_307
+"""Bytes. So the next page begins within this distance."""
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc] # soundfile ships no types
@@ -55,23 +62,37 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
         with _Sequential(file.fileno(), closefd=False) as sound:
             check_format(sound.samplerate, sound.channels, limits)
             stated_frames = _stated_frames(sound, file)
-            yield AudioStream(
-                "soundfile", sound.samplerate, sound.channels, stated_frames, _blocks(sound, stated_frames)
-            )
+            yield AudioStream("soundfile", sound.samplerate, sound.channels, stated_frames, _blocks(sound, file))
     except soundfile.LibsndfileError as error:
         raise RejectionError(Reason.UNREADABLE, f"libsndfile: {error.error_string}") from error
 
 
-def _blocks(sound: soundfile.SoundFile, stated_frames: int | None) -> Iterator[Samples]:
+def _blocks(sound: soundfile.SoundFile, file: BinaryIO) -> Iterator[Samples]:
     buffer = np.empty((BLOCK_FRAMES, sound.channels), np.float32)
-    frames = 0
-    # SoundFile.blocks() would yield stale samples if a file is shorter than its header states.
-    while len(block := sound.read(out=buffer)) > 0:
-        frames += len(block)
+    left = sound.frames
+    # SoundFile.blocks() would yield stale samples if a file is shorter than its header states. If more frames than
+    # are left were asked for, libsndfile would read on and drop them, and `_check_end` would not see them.
+    while len(block := sound.read(min(left, BLOCK_FRAMES), out=buffer)) > 0:
+        left -= len(block)
         yield mix(block.T)
-    if stated_frames is None and sound.format == "MP3" and frames == sound.frames:
-        # libsndfile guesses the number of frames from the first one's bit rate, and reads no further.
-        raise RejectionError(Reason.UNREADABLE, "libsndfile cannot find the length of the MP3.")
+    _check_end(sound, file)
+
+
+def _check_end(sound: soundfile.SoundFile, file: BinaryIO) -> None:
+    """Reject a file that libsndfile has read only in part. FFmpeg may read it whole.
+
+    - libsndfile stops at the length in the header of an MP3, or guesses the length from the first bit rate. The
+      length is too short if MP3s were joined, or if the header was never completed.
+    - It reads only the first stream of a chained Ogg.
+    """
+    descriptor = file.fileno()
+    position = os.lseek(descriptor, 0, os.SEEK_CUR)
+    if position >= os.fstat(descriptor).st_size:
+        return
+    if sound.format == "MP3" and has_frames_after(file, position):
+        raise RejectionError(Reason.UNREADABLE, "libsndfile: the MP3 is longer than its header suggests.")
+    if sound.format == "OGG" and b"OggS" in os.pread(descriptor, LARGEST_OGG_PAGE, position):
+        raise RejectionError(Reason.UNREADABLE, "libsndfile: several Ogg streams were joined.")
 
 
 def _stated_frames(sound: soundfile.SoundFile, file: BinaryIO) -> int | None:
@@ -79,6 +100,8 @@ def _stated_frames(sound: soundfile.SoundFile, file: BinaryIO) -> int | None:
     if sound.format == "MP3":
         stated_s = stated_duration_s(file)
         return None if stated_s is None else round(stated_s * sound.samplerate)
+    if frames >= UNKNOWN_FRAMES:
+        return None
     # libsndfile silently uses the real size. Only its log has the size that the header stated.
     corrected = re.search(r"^ *(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE)
     if corrected is None:

@@ -1,4 +1,4 @@
-"""Read the length that an MP3 states."""
+"""Read the length that an MP3 states, and find frames beyond it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stated_duration_s(file: BinaryIO) -> float | None:
     Returns
     -------
     float or None
-        Seconds, or None without such a header.
+        Seconds. None without such a header, or if it states no length.
     """
     position = file.tell()
     try:
@@ -31,4 +31,20 @@ def stated_duration_s(file: BinaryIO) -> float | None:
         return None
     finally:
         file.seek(position)
-    return None if info.bitrate_mode == BitrateMode.UNKNOWN else float(info.length)
+    return None if info.bitrate_mode == BitrateMode.UNKNOWN else float(info.length) or None
+
+
+def has_frames_after(file: BinaryIO, position: int) -> bool:
+    """Return whether at least four MP3 frames follow each other after a position.
+
+    Parameters
+    ----------
+    file
+        The open file. Its position changes.
+    position
+        Offset in bytes. Up to a mebibyte of other data may come before the frames.
+    """
+    try:
+        return not MPEGInfo(file, offset=position).sketchy
+    except MutagenError:
+        return False

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from multiprocessing import Pipe
 from pathlib import Path
@@ -33,7 +34,14 @@ START_TIMEOUT_S = 900.0
 GRACE_S = 30.0
 """Time that a child has to end by itself, before the parent kills it."""
 
-MAX_REPLY_BYTES = 2**16
+ATTEMPTS = 3
+"""How often a file is tried if its child is killed from outside."""
+
+PAUSE_S = 2.0
+"""Seconds before the second attempt; twice as many before the third. Meanwhile, memory may become free."""
+
+MAX_REPLY_BYTES = 2**17
+"""Features take 2 KB, and tags at most 60 KB, if JSON escapes every character."""
 
 
 class IsolatedExtractor:
@@ -44,6 +52,8 @@ class IsolatedExtractor:
       OUT_OF_MEMORY). The next file gets a new child.
     - If the child has served other files before, a file that crashes it or exceeds its memory is tried once more
       in a new child, because an earlier file may have done the damage.
+    - If the child is killed from outside, for example because the machine has run out of memory, the file is tried
+      `ATTEMPTS` times, with pauses. Then it is rejected as KILLED, and the next run tries it again.
 
     Parameters
     ----------
@@ -90,6 +100,7 @@ class IsolatedExtractor:
         ExtractionError
             If the child does not start. The message ends with its output.
         """
+        kills = 0
         while True:
             if self._child is None:
                 self._child = _Child(self._limits)
@@ -102,11 +113,19 @@ class IsolatedExtractor:
             if not isinstance(result, Rejection) or result.reason not in _CHILD_FAILURES:
                 return result
             self._discard()
-            if fresh or result.reason is Reason.TIMED_OUT:
+            if result.reason is Reason.KILLED:
+                kills += 1
+                if kills == ATTEMPTS:
+                    return result
+                time.sleep(PAUSE_S * kills)
+            elif fresh or result.reason is Reason.TIMED_OUT:
                 return result
 
 
-_CHILD_FAILURES = {Reason.DECODER_CRASHED, Reason.OUT_OF_MEMORY, Reason.TIMED_OUT}
+_CHILD_FAILURES = {Reason.DECODER_CRASHED, Reason.KILLED, Reason.OUT_OF_MEMORY, Reason.TIMED_OUT}
+
+_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
+"""No decoder ends its own process by one of these signals."""
 
 
 class _Child:
@@ -174,6 +193,10 @@ class _Child:
         status = self._end()
         if -status in {signal.SIGPROF, signal.SIGALRM}:
             return self._timed_out(path)
+        if -status in _FROM_OUTSIDE:
+            killer = signal.Signals(-status).name
+            message = f"The decoder's process was killed from outside by {killer}, {ATTEMPTS} times."
+            return Rejection(path, Reason.KILLED, message)
         cause = signal.Signals(-status).name if status < 0 else f"exit code {status}"
         last_line = f" ({printed.splitlines()[-1][-200:]})" if printed else ""
         return Rejection(path, Reason.DECODER_CRASHED, f"The decoder's process died of {cause}{last_line}.")

@@ -6,9 +6,51 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 
-from pydantic import computed_field
+from pydantic import Field, computed_field
 
 from segue.runs.summaries import Part, Report, fields_of
+
+
+class LeftOut(Part):
+    """What is in the music folder besides the files that were listed.
+
+    Attributes
+    ----------
+    unreadable : tuple of str
+        Folders that cannot be entered, each with the reason; at most `SHOWN_FOLDERS`.
+    unreadable_folders : int
+        Number of all such folders.
+    held : int
+        Known files that are out of reach: below such a folder, or links that lead nowhere. They stay as they are.
+    by_suffix : dict of str to int
+        Files that are no audio by their suffix; at most `SHOWN_SUFFIXES` suffixes, the most frequent.
+    files : int
+        Number of all such files.
+    system_folders : int
+        Folders such as ``lost+found``.
+    """
+
+    SHOWN_FOLDERS: ClassVar[int] = 20
+    SHOWN_SUFFIXES: ClassVar[int] = 50
+
+    unreadable: tuple[str, ...] = ()
+    unreadable_folders: int = 0
+    held: int = 0
+    by_suffix: dict[str, int] = Field(default_factory=dict)
+    files: int = 0
+    system_folders: int = 0
+
+    @property
+    def warning(self) -> str:
+        """One or two sentences about what is out of reach; empty if all is within reach."""
+        folders, held = "", ""
+        if self.unreadable_folders:
+            more = "; …" if self.unreadable_folders > len(self.unreadable) else ""
+            listed = "; ".join(self.unreadable) + more
+            folders = f"{self.unreadable_folders:,} folders or links cannot be entered ({listed}). "
+        if self.held:
+            held = f"{self.held:,} known files are out of reach and stay as they are."
+        return (folders + held).strip()
 
 
 class Comparison(Part):
@@ -29,6 +71,7 @@ class Comparison(Part):
         What the metadata held and what of it was left out; `rows_without_file` is among them.
     files_digest, metadata_digest : str
         `segue.corpus.listing.digest`, and that of `segue.corpus.metadata.Metadata`.
+    left_out : LeftOut
     """
 
     files: int
@@ -41,6 +84,7 @@ class Comparison(Part):
     metadata: dict[str, int]
     files_digest: str
     metadata_digest: str
+    left_out: LeftOut = LeftOut()
 
 
 class InventoryReport(Report):
@@ -51,6 +95,8 @@ class InventoryReport(Report):
     music, source : str
         Where the files are, and where their metadata come from.
     found : Comparison
+    metadata_warning : str
+        Says that the metadata fit the files badly, if they do.
     late_days : tuple of date
         Earlier days that the nightly run processes again.
     """
@@ -60,6 +106,7 @@ class InventoryReport(Report):
     music: str
     source: str
     found: Comparison
+    metadata_warning: str = ""
     late_days: tuple[date, ...]
 
     @classmethod

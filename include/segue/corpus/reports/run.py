@@ -114,6 +114,8 @@ class CorpusSummary(Report):
         Files that are no tracks.
     rejected : dict of str to int
         These by reason.
+    tags_unreadable : int
+        Tracks whose tags cannot be read. The column `tag_error` of the lake's table `features` says why.
     duplicates, outliers : int
         Tracks with such a flag.
     genres : dict of str to int
@@ -138,6 +140,7 @@ class CorpusSummary(Report):
     tracks_out: int
     rejects: int
     rejected: dict[str, int]
+    tags_unreadable: int = 0
     duplicates: int
     outliers: int
     genres: dict[str, int]

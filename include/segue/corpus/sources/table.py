@@ -89,6 +89,7 @@ def read_csv(path: Path | UPath, **options: Any) -> pd.DataFrame:
         table: pd.DataFrame = pd.read_csv(
             _place(path), dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, **options
         )
+        table = _without_trailing_commas(table)
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path} is not UTF-8 (byte {error.start}). Save it as CSV UTF-8.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -96,6 +97,24 @@ def read_csv(path: Path | UPath, **options: Any) -> pd.DataFrame:
     except OSError as error:
         raise _unreadable(path, error) from error
     return table
+
+
+def _without_trailing_commas(table: pd.DataFrame) -> pd.DataFrame:
+    """Undo what pandas does if rows have more cells than the header: it takes the first ones as names of the rows.
+
+    Raises
+    ------
+    pandas.errors.ParserError
+        If the cells beyond the header are not blank.
+    """
+    surplus = 0 if isinstance(table.index, pd.RangeIndex) else table.index.nlevels
+    if not surplus:
+        return table
+    cells = table.reset_index()
+    beyond = cells.iloc[:, -surplus:].fillna("").to_numpy()
+    if (beyond != "").any():
+        raise pd.errors.ParserError(f"rows have more than the {len(table.columns)} cells of the header")
+    return cells.iloc[:, :-surplus].set_axis(table.columns, axis=1)
 
 
 def _read_parquet(path: Path | UPath) -> pd.DataFrame:

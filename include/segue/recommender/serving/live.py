@@ -24,16 +24,18 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaProducer
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
 from segue.connections import kafka, mongo
+from segue.connections.positions import Positions
 from segue.connections.topics import create_topics
 from segue.errors import ServiceUnavailableError
 from segue.listens.events import Listen
@@ -67,13 +69,13 @@ SESSION_S = 10
 COMMIT_S = SESSION_S + 5.0
 """Offsets are committed at least this often. Only a commit tells a member that the group goes on without it."""
 
-COMMIT_TIMEOUT_MS = 10_000
+BOOTSTRAP_TIMEOUT_MS = 2_000
 RETRY_S = 1.0
 POLL_MS = 200
 MONGO_TIMEOUT_MS = 5_000
 
 
-class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types
+class Live:
     """Reads listens and writes recommendations until told to stop.
 
     Parameters
@@ -114,50 +116,48 @@ class Live(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python shi
                 self._beat()
                 self.stopping.wait(RETRY_S)
 
-    def on_partitions_assigned(self, _assigned: object) -> None:
-        """Forget the histories in memory, because another member may have served these listeners meanwhile."""
-        self._histories.forget()
-
-    def on_partitions_revoked(self, _revoked: object) -> None:
-        """Do nothing: every batch is committed when it is done."""
-
     def _follow(self) -> None:
-        config = kafka.config(self._settings) | {"bootstrap_timeout_ms": 2_000}
-        consumer = kafka.consumer(
-            config,
-            group_id=self._settings.live_group,
-            auto_offset_reset="earliest",
-            max_poll_records=POLLED,
-            fetch_max_wait_ms=POLL_MS,
-            session_timeout_ms=SESSION_S * 1000,
-            heartbeat_interval_ms=2_000,
-            reconnect_backoff_max_ms=1_000,
-        )
-        producer = kafka.producer(config, reconnect_backoff_max_ms=1_000)
-        uncommitted, committed = False, time.monotonic()
-        try:
-            consumer.subscribe([self._settings.listens_topic], listener=self)
+        config = kafka.config(self._settings) | {"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS}
+        topic = self._settings.listens_topic
+        with ExitStack() as clients:
+            producer = clients.enter_context(kafka.producing(config, reconnect_backoff_max_ms=1_000))
+            consumer = kafka.consumer(
+                config,
+                group_id=self._settings.live_group,
+                auto_offset_reset="earliest",
+                max_poll_records=POLLED,
+                fetch_max_wait_ms=POLL_MS,
+                session_timeout_ms=SESSION_S * 1000,
+                heartbeat_interval_ms=2_000,
+                reconnect_backoff_max_ms=1_000,
+                metadata_max_age_ms=30_000,
+            )
+            clients.callback(consumer.close)
+            # After an assignment, another member may have served these listeners meanwhile.
+            positions = Positions(consumer, topic, on_assigned=self._histories.forget)
+            consumer.subscribe([topic], listener=positions)
+            uncommitted, committed = False, time.monotonic()
             while not self.stopping.is_set():
                 self._beat()
                 if not self._champion.looked.wait(POLL_MS / 1000):
                     continue
-                records = [r for batch in consumer.poll(timeout_ms=POLL_MS).values() for r in batch]
+                served = self._champion.served
+                busy = served is not None and bool(self._waiting)
+                # A member that does not poll for five minutes is put out of its group. So it polls while listeners
+                # wait, too, but gets no records of the partitions that it has.
+                (consumer.pause if busy else consumer.resume)(*consumer.assignment())
+                records = positions.poll(0 if busy else POLL_MS)
                 if records:
                     self._keep(records)
-                served = self._champion.served
-                while served is not None and self._waiting:
+                if served is not None and self._waiting:
                     self._recommend(served, list(self._waiting)[:BATCH], producer)
-                    self._beat()
                 uncommitted |= bool(records)
                 # Commit even when nothing is new. After a broker was away, kafka-python's heartbeats may have
                 # stopped for good. The member is then no longer in the group but does not know it, and polls
                 # without a pause.
                 if not self._waiting and (uncommitted or time.monotonic() - committed > COMMIT_S):
-                    consumer.commit(timeout_ms=COMMIT_TIMEOUT_MS)
+                    positions.commit()
                     uncommitted, committed = False, time.monotonic()
-        finally:
-            consumer.close()  # first, because closing a producer that hangs raises an error
-            producer.close(timeout=5)
 
     def _keep(self, records: Sequence[Any]) -> None:
         matched = [event for event in map(_event, records) if event is not None and event.track_id is not None]

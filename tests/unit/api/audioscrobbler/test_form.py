@@ -53,7 +53,7 @@ def test_the_last_of_two_values_counts() -> None:
     [
         (b"a=1&" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", 400, "too many"),
         (b"a=" + b"x" * MAX_FORM_BYTES, "application/x-www-form-urlencoded", 413, "too large"),
-        (b"a=" + b"x" * 11_000_000, "application/x-www-form-urlencoded", 400, "too large"),
+        (b"a=" + b"x" * 11_000_000, "application/x-www-form-urlencoded", 413, "too large"),
         (b'{"method": "track.scrobble"}', "application/json", 415, "application/json"),
         (b'<!DOCTYPE x [<!ENTITY a "&b;">]><x>&a;</x>', "text/xml; charset=utf-8", 415, "text/xml"),
     ],

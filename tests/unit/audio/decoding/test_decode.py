@@ -27,7 +27,8 @@ from segue.audio.decoding.stream import BLOCK_FRAMES
 from segue.audio.extract import extract
 from segue.audio.kernels.signal import mix
 from segue.audio.limits import Limits
-from segue.audio.results import Track
+from segue.audio.reasons import Reason
+from segue.audio.results import Rejection, Track
 
 
 def decoded(path: Path, opener: object) -> NDArray[np.float32]:
@@ -133,6 +134,106 @@ def test_junk_before_the_first_frame_of_an_mp3_is_skipped(tmp_path: Path) -> Non
     path = tmp_path / "a.mp3"
     path.write_bytes(np.random.default_rng(1).bytes(3_000) + write_any(tmp_path / "whole.mp3").read_bytes())
     assert extracted(path).duration_s == pytest.approx(2.0, abs=0.1)
+
+
+def with_xing_frames(mp3: bytes, frames: int) -> bytes:
+    """Change the number of frames in the Xing header."""
+    changed = bytearray(mp3)
+    position = max(mp3.find(b"Xing"), mp3.find(b"Info")) + 8
+    changed[position : position + 4] = frames.to_bytes(4, "big")
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("duration_s", [2.0, 10.0])
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.75])
+def test_a_xing_header_of_too_few_frames_cuts_nothing(tmp_path: Path, duration_s: float, share: float) -> None:
+    whole = write_any(tmp_path / "whole.mp3", music(duration_s)).read_bytes()
+    path = tmp_path / "a.mp3"
+    path.write_bytes(with_xing_frames(whole, round(share * duration_s * SAMPLE_RATE / 1_152)))
+    assert extracted(path).duration_s == pytest.approx(duration_s, abs=0.06)
+
+
+def test_joined_mp3s_are_read_whole(tmp_path: Path) -> None:
+    """The Xing header is that of the first."""
+    first = write_any(tmp_path / "first.mp3", music(2.0)).read_bytes()
+    path = tmp_path / "a.mp3"
+    path.write_bytes(first * 3)
+    assert extracted(path).duration_s == pytest.approx(6.0, abs=0.2)
+
+
+@pytest.mark.parametrize("states_length", [True, False])
+def test_an_mp3_that_is_cut_after_its_header_is_still_truncated(tmp_path: Path, states_length: bool) -> None:
+    whole = write_any(tmp_path / "whole.mp3", music(10.0)).read_bytes()
+    path = tmp_path / "a.mp3"
+    path.write_bytes((whole if states_length else without_xing_frame(whole))[: len(whole) // 2])
+    result = extract(path)
+    if states_length:
+        assert isinstance(result, Rejection)
+        assert result.reason is Reason.TRUNCATED
+    else:
+        assert isinstance(result, Track)
+        assert result.duration_s == pytest.approx(5.0, abs=0.3), "without a length, a cut cannot be seen"
+
+
+def test_a_free_format_mp3_is_read_whole(tmp_path: Path) -> None:
+    """At 48 kHz and 128 kbit/s, each frame has 384 bytes. Without a bit rate in its header it is free format."""
+    samples = music(6.0, 48_000)
+    constant = bytearray(without_xing_frame(write_mp3_of_constant_rate(tmp_path / "whole.mp3", samples)))
+    for frame in range(0, len(constant) - 3, 384):
+        assert constant[frame] == 0xFF
+        constant[frame + 2] &= 0x0F
+    path = tmp_path / "a.mp3"
+    path.write_bytes(constant)
+    assert extracted(path).duration_s == pytest.approx(6.0, abs=0.06)
+
+
+def write_mp3_of_constant_rate(path: Path, samples: NDArray[np.float32]) -> bytes:
+    return write_ffmpeg(path, samples, "libmp3lame", sample_rate=48_000).read_bytes()
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_a_chained_ogg_is_read_whole(tmp_path: Path, subtype: str) -> None:
+    parts = [ogg(tmp_path / f"{duration_s}.ogg", subtype, duration_s) for duration_s in (2.0, 4.0)]
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"".join(parts))
+    assert extracted(path).duration_s == pytest.approx(6.0, abs=0.1)
+
+
+@pytest.mark.parametrize("second", [{"sample_rate": 24_000}, {"channels": 1}])
+def test_a_chained_ogg_whose_form_changes_is_refused_with_the_reason(
+    tmp_path: Path, second: dict[str, int]
+) -> None:
+    parts = (ogg(tmp_path / "first.ogg", "VORBIS", 2.0), ogg(tmp_path / "second.ogg", "VORBIS", 4.0, **second))
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"".join(parts))
+    result = extract(path)
+    assert isinstance(result, Rejection)
+    assert result.reason is Reason.UNREADABLE
+    assert "several Ogg streams were joined" in result.message
+    assert "the sample rate or the channels change within the file" in result.message
+
+
+def ogg(path: Path, subtype: str, duration_s: float, sample_rate: int = 48_000, channels: int = 2) -> bytes:
+    samples = music(duration_s, sample_rate, channels)
+    return write_soundfile(path, samples, sample_rate, format="OGG", subtype=subtype).read_bytes()
+
+
+def test_a_flac_written_to_a_pipe_does_not_state_its_length(tmp_path: Path) -> None:
+    content = bytearray(write_any(tmp_path / "whole.flac").read_bytes())
+    content[21] &= 0xF0  # the 36 bits of the number of samples in STREAMINFO
+    content[22:26] = bytes(4)
+    path = tmp_path / "a.flac"
+    path.write_bytes(content)
+    assert extracted(path).duration_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe+empty_moov", "frag_keyframe", "dash"])
+def test_an_m4a_in_fragments_is_read_whole(tmp_path: Path, flags: str) -> None:
+    path = tmp_path / "a.m4a"
+    options = {"movflags": flags, "frag_duration": "1000000"}
+    assert extracted(write_ffmpeg(path, music(6.0), "aac", options=options)).duration_s == pytest.approx(
+        6.0, abs=0.1
+    )
 
 
 @pytest.mark.parametrize("claimed_size", [0, 0x7FFF_FFFF, 0xFFFF_FFFF])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from segue.corpus.listing import file_id
 from segue.corpus.sources.table import MetadataTable
 from segue.errors import CorpusError
+
+REPORTED = Path(__file__).parent / "reported"
 
 TODAY = date(2026, 3, 1)
 
@@ -106,3 +109,30 @@ def test_a_missing_table_is_refused_with_the_remedy(tmp_path):
     for name in ("none.csv", "none.parquet"):
         with pytest.raises(CorpusError, match="Correct SEGUE_METADATA"):
             read(tmp_path / name)
+
+
+def test_a_reported_table_whose_rows_end_with_a_comma():
+    rows = read(REPORTED / "trailing_comma.csv").rows
+    assert rows[["track_id", "file", "title", "genre"]].to_numpy().tolist() == [
+        ["1", "0.flac", "Zero", "Rock"],
+        ["2", "1.flac", "One", "Jazz"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ("track_id,file\n1,a.mp3,,\n2,b.mp3,\n", True),
+        ("track_id,file,\n1,a.mp3,\n2,b.mp3,\n", True),
+        ("track_id,file\n1,a.mp3\n2,b.mp3,\n", False),
+        ("track_id,file\n1,a.mp3,x\n2,b.mp3,\n", False),
+        ("track_id,file\n1,a.mp3,\n2,b.mp3,x\n", False),
+    ],
+)
+def test_columns_never_shift(tmp_path, text, is_read):
+    path = write(tmp_path, text)
+    if is_read:
+        assert read(path).rows[["track_id", "file"]].to_numpy().tolist() == [["1", "a.mp3"], ["2", "b.mp3"]]
+    else:
+        with pytest.raises(CorpusError, match="is not a CSV table"):
+            read(path)

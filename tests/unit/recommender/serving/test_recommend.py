@@ -158,7 +158,19 @@ def test_a_catalogue_of_one_artist_fills_a_list(model: Recommender, plays: spars
 def test_a_damaged_recommender_is_refused(model: Recommender, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     (tmp_path / "m" / "factors.npy").write_bytes(b"\0" * 100)
-    with pytest.raises(ModelError, match=r"damaged: factors\.npy"):
+    with pytest.raises(ModelError, match=r"damaged: factors\.npy .*DAG `recommender`.*segue models rollback"):
+        Recommender.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("file", ["recommender.json", "catalogue.parquet", "popularity.npy"])
+@pytest.mark.parametrize("size", [0, 20])
+def test_a_cut_file_of_a_recommender_gives_the_remedy(
+    model: Recommender, tmp_path: Path, file: str, size: int
+) -> None:
+    model.save(tmp_path / "m")
+    cut = tmp_path / "m" / file
+    cut.write_bytes(cut.read_bytes()[:size])
+    with pytest.raises(ModelError, match=r"DAG `recommender`.*segue models rollback recommender"):
         Recommender.load(tmp_path / "m")
 
 

@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from segue.listens.importers import ImportFileError, Line, line_of, play_of
+from segue.listens.exports.lines import ImportFileError, Line, line_of, play_of
 from segue.listens.plays import Play
 
 HEADER = "#AUDIOSCROBBLER/1."
 _FIELDS = ("artist", "album", "track", "number", "length_s", "rating", "at", "mbid")
 
 
-def scrobbler_log(path: Path, zone: tzinfo | None = None) -> Iterator[Line]:
+def rockbox(path: Path, zone: tzinfo | None = None) -> Iterator[Line]:
     """Read a log.
 
     Parameters

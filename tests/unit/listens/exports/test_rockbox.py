@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from segue.listens.importers import ImportFileError, Line
+from segue.listens.exports.lines import ImportFileError, Line
+from segue.listens.exports.rockbox import rockbox
 from segue.listens.plays import Play
-from segue.listens.scrobbler_log import scrobbler_log
 
 MBID = "98255a8c-017a-4bc7-8dd6-1fa36124572b"
 
@@ -21,9 +21,9 @@ def log(path: Path, *lines: str, zone: str = "UTC", version: str = "1.1") -> Pat
 def test_plays_of_both_versions(tmp_path: Path) -> None:
     play = f"Björk\tHomogenic\tJóga\t2\t305\tL\t1700000000\t{MBID}"
     expected = {"duration": 305, "tracknumber": "2"}
-    [found] = scrobbler_log(log(tmp_path / "a", play))
+    [found] = rockbox(log(tmp_path / "a", play))
     assert found == Line(1, Play(1_700_000_000, "Björk", "Jóga", "Homogenic", {**expected, "track_mbid": MBID}))
-    [found] = scrobbler_log(log(tmp_path / "b", play.rpartition("\t")[0], version="1.0"))
+    [found] = rockbox(log(tmp_path / "b", play.rpartition("\t")[0], version="1.0"))
     assert found == Line(1, Play(1_700_000_000, "Björk", "Jóga", "Homogenic", expected))
 
 
@@ -39,7 +39,7 @@ def test_what_is_no_play_is_named(tmp_path: Path) -> None:
         "",
         "Björk\tHomogenic\tHunter\t1\t255\tL\t" + "9" * 30 + "\t",
     ]
-    found = list(scrobbler_log(log(tmp_path / "log", *lines)))
+    found = list(rockbox(log(tmp_path / "log", *lines)))
     assert [line.number for line in found] == [1, 2, 3, 4, 5, 6, 7]
     assert found[1].play == Play(1_700_000_600, "Björk", "Hunter", None, {})
     wrong = [line.wrong or "" for line in found]
@@ -54,19 +54,17 @@ def test_a_clock_of_a_zone_is_read_in_that_zone_and_utc_is_utc(tmp_path: Path) -
     lines = [f"Björk\t\tJóga\t\t305\tL\t{at}\t" for at in (summer, winter)]
     berlin = ZoneInfo("Europe/Berlin")
     times = [
-        line.play.listened_at
-        for line in scrobbler_log(log(tmp_path / "a", *lines, zone="UNKNOWN"), berlin)
-        if line.play
+        line.play.listened_at for line in rockbox(log(tmp_path / "a", *lines, zone="UNKNOWN"), berlin) if line.play
     ]
     assert times == [summer - 7_200, winter - 3_600]
-    times = [line.play.listened_at for line in scrobbler_log(log(tmp_path / "b", *lines), berlin) if line.play]
+    times = [line.play.listened_at for line in rockbox(log(tmp_path / "b", *lines), berlin) if line.play]
     assert times == [summer, winter]
 
 
 def test_names_that_are_not_utf_8_are_named(tmp_path: Path) -> None:
     path = log(tmp_path / "log")
     path.write_bytes(path.read_bytes() + "Björk\t\tJóga\t\t305\tL\t1700000000\t\n".encode("latin-1"))
-    [found] = scrobbler_log(path)
+    [found] = rockbox(path)
     assert (found.play, found.wrong) == (None, "a name that is not UTF-8")
 
 
@@ -75,4 +73,4 @@ def test_another_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(
         ImportFileError, match=r"x\.csv is not a \.scrobbler\.log: it does not begin with #AUDIOSCROBBLER"
     ):
-        list(scrobbler_log(tmp_path / "x.csv"))
+        list(rockbox(tmp_path / "x.csv"))

@@ -1,0 +1,1 @@
+"""Read listening histories that other services and players have exported, one module each."""
