@@ -50,7 +50,7 @@ def service(settings: Settings) -> Service:
             "SEGUE_KAFKA_PORT": settings.kafka_port,
             "SEGUE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port,
         },
-        loads=_properties(settings, folder) + LOG4J2,
+        loads=_text(settings, folder) + LOG4J2,
         memory_limit_mb=memory.limit_mb(settings, "kafka"),
     )
 
@@ -73,7 +73,7 @@ def prepare(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log4j2.properties").write_text(LOG4J2)
     # Java reads properties as Latin-1, with \\u escapes for all other characters.
-    (folder / "server.properties").write_text(_properties(settings, folder), "latin-1", "backslashreplace")
+    (folder / "server.properties").write_text(_text(settings, folder), "latin-1", "backslashreplace")
     if (folder / "data" / "meta.properties").exists():
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -91,14 +91,19 @@ def _java(settings: Settings, folder: Path) -> tuple[str, ...]:
     return (prerequisites.java(), *JVM, log4j2, "-cp", classpath)
 
 
-def _properties(settings: Settings, folder: Path) -> str:
-    """Return the text of the broker's properties (see https://kafka.apache.org/documentation/#brokerconfigs)."""
+def _text(settings: Settings, folder: Path) -> str:
+    """Return the text of the file ``server.properties``."""
+    return "".join(f"{key}={value}\n" for key, value in _properties(settings, folder).items())
+
+
+def _properties(settings: Settings, folder: Path) -> dict[str, object]:
+    """Return the broker's properties (see https://kafka.apache.org/documentation/#brokerconfigs)."""
     one_replica = {
         f"{topic}.{what}": 1
         for topic in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
         for what in ("replication.factor", "num.partitions")
     }
-    properties = {
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{settings.kafka_controller_port}",
@@ -122,7 +127,6 @@ def _properties(settings: Settings, folder: Path) -> str:
         "background.threads": 2,
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }
-    return "".join(f"{key}={value}\n" for key, value in properties.items())
 
 
 def _is_ready(port: int) -> bool:
