@@ -80,7 +80,9 @@ def database(here: Settings, described: Described) -> Iterator[Documents]:
 
 def get(here: Settings, path: str, token: str) -> Any:
     url = f"http://127.0.0.1:{here.api_port}{path}"
-    return httpx.get(url, headers={"Authorization": f"Token {token}"}, timeout=60).raise_for_status().json()
+    response = httpx.get(url, headers={"Authorization": f"Token {token}"}, timeout=60)
+    assert response.is_success, response.text
+    return response.json()
 
 
 def ids(database: Documents, collection: str, query: dict[str, Any] | None = None) -> list[str]:
@@ -115,6 +117,8 @@ def relevant(shown: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def test_recommendations_of_the_old_model_are_answered(here: Settings, described: Described) -> None:
+    api = f"http://127.0.0.1:{here.api_port}"
+    eventually(lambda: httpx.get(f"{api}/health").json()["recommendations"]["champion"]["version"])
     for user, token in described["tokens"].items():
         stored = get(here, f"/v1/users/{user}/recommendations", token)
         assert [item["track_id"] for item in stored["items"]] == described["recommendations"][user]
