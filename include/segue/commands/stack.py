@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from segue.stack.memory import Usage
     from segue.stack.service import Service
 
-COLOURS = {"healthy": "green", "unhealthy": "yellow", "dead": "red", "stopped": "dim"}
+COLOURS = {"healthy": "green", "unhealthy": "yellow", "suspended": "yellow", "dead": "red", "stopped": "dim"}
 NO_LOGS = "There are no logs yet. Start the stack with `segue up`."
 
 
@@ -51,7 +52,7 @@ def down() -> None:
 
 def status() -> None:
     """Show process, port, health, memory and log file of each service."""
-    from segue.stack import airflow, documents, lifecycle
+    from segue.stack import airflow, documents, lifecycle, suspensions
 
     settings = lifecycle.running(get_settings())
     console = PlainConsole()
@@ -77,6 +78,8 @@ def status() -> None:
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
     for trouble in filter(None, (usage.excess for usage in used)):
         console.print(trouble, style="yellow", soft_wrap=True)
+    for suspension in suspensions.recent(settings.state_dir, time.time()):
+        console.print(str(suspension), soft_wrap=True)
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
     if any(service.process() for service in services):

@@ -153,6 +153,8 @@ def _stop_stale(settings: Settings, parts: Sequence[str], say: Say) -> list[Serv
     """Stop the services that do not run as they should, and return them."""
     stale = []
     for service in services(settings, parts):
+        if service.resume():
+            say(f"{service.name} was suspended, and continues.")
         used = service.usage()
         if used.excess:
             say(used.excess)
