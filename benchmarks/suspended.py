@@ -128,6 +128,12 @@ def recover(settings: Settings) -> None:
             break
         time.sleep(1)
     console.print(f"all services are healthy after {time.monotonic() - began:.0f} s")
+    for service in lifecycle.services(settings, ["api", "live"]):
+        family = processes.of(settings.state_dir, service.name)
+        held = (
+            f"{sum(each.num_fds() for each in family)} file handles, {sum(each.num_threads() for each in family)}"
+        )
+        console.print(f"{service.name} has {held} threads")
 
 
 def finish_run(settings: Settings, run_id: str) -> bool:

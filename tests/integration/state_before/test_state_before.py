@@ -59,7 +59,9 @@ KINDS = {
 @pytest.fixture(scope="module")
 def here(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("before")
-    return Settings(home=home, corpus=CORPUS, jars=settings.jars_dir, **ports.for_a_stack())
+    return Settings(
+        home=home, corpus=CORPUS, jars=settings.jars_dir, spark_driver_memory_mb=1024, **ports.for_a_stack()
+    )
 
 
 @pytest.fixture(scope="module")
