@@ -162,7 +162,7 @@ def _stop_stale(settings: Settings, parts: Sequence[str], say: Say) -> list[Serv
             stale.append(service)
             if service.process() and not service.runs_as_wanted():
                 say(f"{service.name} runs with older code or other settings, and is restarted.")
-    for service in stale:
+    for service in reversed(stale):  # those that use others first, so that tasks are interrupted and do not fail
         service.stop()
     for service in stale:
         service.check_ports()
