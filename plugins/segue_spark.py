@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sysconfig
 from collections.abc import Sequence
 from datetime import timedelta
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
 
+TERMINATED = {-signal.SIGTERM, 128 + signal.SIGTERM}
+"""Exit codes of a job that was asked to end, as by ``segue down`` or an upgrade: its own, and that of its JVM."""
+
 
 class SparkJobOperator(SparkSubmitOperator):
     """Run ``spark_jobs/<job>.py`` with spark-submit.
@@ -34,7 +38,7 @@ class SparkJobOperator(SparkSubmitOperator):
     - The task takes the only slot of the pool ``spark``, so only one Spark application runs at a time.
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
       `REFUSED` the task fails at once. After `TRY_AGAIN` it is retried for a quarter of an hour, because a service
-      is away. After a crash (any other code) it is retried once.
+      is away, and also after SIGTERM. After a crash (any other code) it is retried once.
     - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried once. A hung job would otherwise
       keep the only slot of the pool.
     - After a failure, the log ends with the job's last line, which says what went wrong. After a crash, it ends
@@ -99,7 +103,7 @@ class SparkJobOperator(SparkSubmitOperator):
                 case spark.TRY_AGAIN:
                     raise AirflowException(last_line) from None
             crash = AirflowException(f"Spark job {self.job!r} failed. Its last output:\n{output}")
-            raise self._last_of_two(context, crash) from None
+            raise (crash if self._exit_code() in TERMINATED else self._last_of_two(context, crash)) from None
 
     def _last_of_two(self, context: Context, error: BaseException) -> BaseException:
         """Return the error. From the second try on, make it one that ends the task.
