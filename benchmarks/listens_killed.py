@@ -111,8 +111,8 @@ def in_kafka(settings: Settings) -> list[tuple[str, int]]:
     return [(event.user_name, event.listened_at) for event in events]
 
 
-def in_mongodb(settings: Settings, wanted: int) -> Played:
-    """Read the matched listens in MongoDB once it has caught up or stopped growing."""
+def in_mongodb(settings: Settings, wanted: int, *, matched: bool = True) -> Played:
+    """Read the listens in MongoDB, or only the matched ones, once it has caught up or stopped growing."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
         listens = client[settings.mongo_database][COLLECTION]
         began = grown = time.monotonic()
@@ -125,7 +125,7 @@ def in_mongodb(settings: Settings, wanted: int) -> Played:
             console.print(f"MongoDB: {wanted - first:,} behind; {count - first:,} in {grown - began:.0f} s")
         return {
             (str(d["user_name"]), int(str(d["listened_at"])))
-            for d in listens.find({"track_id": {"$exists": True}})
+            for d in listens.find({"track_id": {"$exists": True}} if matched else {})
         }
 
 
@@ -209,10 +209,10 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
     return each_listen_is_there(settings, load, log if "lake" in parts else None)
 
 
-def each_listen_is_there(settings: Settings, load: Load, lake_log: Path | None) -> bool:
+def each_listen_is_there(settings: Settings, load: Load, lake_log: Path | None, *, matched: bool = True) -> bool:
     """Compare the listens that were answered with those in Kafka, MongoDB and, if there is a log, the lake."""
     messages = in_kafka(settings)
-    found = {"Kafka": set(messages), "MongoDB": in_mongodb(settings, len(load.answered))}
+    found = {"Kafka": set(messages), "MongoDB": in_mongodb(settings, len(load.answered), matched=matched)}
     rows: list[tuple[str, int]] = []
     if lake_log:
         run_spark_job(settings, lake_log, *LAKE_JOB)
