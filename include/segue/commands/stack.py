@@ -66,7 +66,9 @@ def status() -> None:
         title=f"Corpus {settings.corpus} in {settings.state_dir}",
         title_justify="left",
     )
-    for heading in ("Service", "State", "PID", "Port"):
+    table.add_column("Service", no_wrap=True)
+    table.add_column("State", no_wrap=True, min_width=max(map(len, COLOURS)))
+    for heading in ("PID", "Port"):
         table.add_column(heading, no_wrap=True)
     table.add_column("Memory", justify="right", no_wrap=True)
     table.add_column("Log", no_wrap=True)

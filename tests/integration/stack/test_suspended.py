@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -119,6 +123,15 @@ def test_each_listen_that_was_answered_is_stored_once_and_all_is_well_again_with
 def test_up_resumes_what_is_suspended(here: Settings) -> None:
     before = {each.name: each.process() for each in lifecycle.services(here, PARTS)}
     suspend(here, ["kafka", "live"])
+    shown = subprocess.run(
+        [Path(sys.prefix) / "bin" / "segue", "status"],
+        env=os.environ | here.environment | {"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line.split() for line in shown.stdout.splitlines()]
+    assert {row[0] for row in rows if "suspended" in row} == {"kafka", "live"}
     said: list[str] = []
     lifecycle.up(here, PARTS, said.append)
     assert said == [f"{name} was suspended, and continues." for name in ("kafka", "live")]
