@@ -1,8 +1,7 @@
 """Record when services were suspended, for `segue status`.
 
 A suspended process notices nothing, and the system keeps no record. So ``segue live`` looks at all services of its
-stack every few seconds. When it was suspended itself, such as with the whole machine, it finds the time by its own
-clock, and the other services by their CPU time, which has not grown.
+stack every few seconds. When it was suspended itself, its clock shows it. Then the whole machine probably was.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,20 +59,16 @@ def watch(state_dir: Path, itself: str, ended: Event, poll_s: float = POLL_S, st
         As `POLL_S` and `STILL_S`.
     """
     looked, at = _clock(), time.time()
-    used: dict[str, float] = {}
     since: dict[str, float] = {}
     while not ended.wait(poll_s):
         before, asleep_s = at, _clock() - looked
-        services = dict(_services(state_dir))
         looked, at = _clock(), time.time()
         if asleep_s > still_s:
-            still = {name for name, process in services.items() if used.get(name) == _cpu_s(process)} | {itself}
-            since |= dict.fromkeys(still - since.keys(), before)
-        stopped = {name for name, process in services.items() if processes.suspended(process)}
+            _record(state_dir, Suspension(f"{itself}, or the whole machine,", before, at))
+        stopped = {name for name, process in _services(state_dir) if processes.suspended(process)}
         for name in since.keys() - stopped:
             _record(state_dir, Suspension(name, since.pop(name), at))
         since |= dict.fromkeys(stopped - since.keys(), at)
-        used = {name: _cpu_s(process) for name, process in services.items()}
 
 
 def _clock() -> float:
@@ -87,13 +81,6 @@ def _services(state_dir: Path) -> Iterator[tuple[str, psutil.Process]]:
         record = PidFile.read(path)
         if record and (process := record.process()):
             yield path.stem, process
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    with suppress(psutil.Error):
-        times = process.cpu_times()
-        return times.user + times.system
-    return -1.0
 
 
 def _file(state_dir: Path) -> Path:

@@ -24,59 +24,57 @@ from threading import Event
 from segue.stack.suspensions import watch
 watch(Path(sys.argv[1]), "watcher", Event(), poll_s=0.1, still_s=1.0)
 """
-BUSY = "while True: pass"
 IDLE = "import time; time.sleep(600)"
 
 
 @pytest.fixture
-def watcher(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    for name, program in {"busy": BUSY, "idle": IDLE}.items():
-        Service(name, tmp_path, tmp_path, (sys.executable, "-c", program), check=lambda _: True).start()
-    process = subprocess.Popen([sys.executable, "-c", WATCH, str(tmp_path)])
+def service(tmp_path: Path) -> Iterator[Service]:
+    made = Service("idle", tmp_path, tmp_path, (sys.executable, "-c", IDLE), check=lambda _: True)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def watcher(service: Service) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-c", WATCH, str(service.state_dir)])
     yield process
     process.kill()
     process.wait()
-    for name in ("busy", "idle"):
-        Service(name, tmp_path, tmp_path, (), check=lambda _: True).stop()
 
 
-def pid_of(name: str, state_dir: Path) -> int:
-    process = Service(name, state_dir, state_dir, (), check=lambda _: True).process()
-    assert process
-    return process.pid
-
-
-def test_a_service_that_was_suspended_is_recorded(watcher: subprocess.Popen[bytes], tmp_path: Path) -> None:
+def test_a_service_that_was_suspended_is_recorded(
+    watcher: subprocess.Popen[bytes], service: Service, tmp_path: Path
+) -> None:
     assert watcher.poll() is None
-    began = time.time()
+    began, process = time.time(), service.process()
+    assert process
 
     def suspended_for_a_moment() -> list[Suspension]:
-        os.kill(pid_of("busy", tmp_path), signal.SIGSTOP)
+        process.suspend()
         time.sleep(0.5)
-        os.kill(pid_of("busy", tmp_path), signal.SIGCONT)
+        process.resume()
         time.sleep(0.3)
         return recent(tmp_path, time.time())
 
     found = eventually(suspended_for_a_moment)  # the watcher takes a moment to start
-    assert {each.service for each in found} == {"busy"}
+    assert {each.service for each in found} == {"idle"}
     assert began <= found[0].since < found[0].until <= time.time()
     assert recent(tmp_path, time.time() + 2 * suspensions.SHOWN_S) == []
 
 
-def test_a_watcher_that_was_suspended_too_finds_who_has_done_nothing_meanwhile(
+def test_a_watcher_that_was_suspended_itself_records_that(
     watcher: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    def both_suspended() -> list[Suspension]:
-        for pid in (watcher.pid, pid_of("idle", tmp_path)):
-            os.kill(pid, signal.SIGSTOP)
+    def suspended() -> list[Suspension]:
+        os.kill(watcher.pid, signal.SIGSTOP)
         time.sleep(2)
-        for pid in (pid_of("idle", tmp_path), watcher.pid):
-            os.kill(pid, signal.SIGCONT)
+        os.kill(watcher.pid, signal.SIGCONT)
         time.sleep(0.5)
         return recent(tmp_path, time.time())
 
-    found = eventually(both_suspended)
-    assert {each.service for each in found} == {"idle", "watcher"}
+    found = eventually(suspended)
+    assert {each.service for each in found} == {"watcher, or the whole machine,"}
     assert all(each.until - each.since > 1 for each in found)
 
 
