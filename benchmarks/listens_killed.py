@@ -17,6 +17,7 @@ import random
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -45,7 +46,8 @@ Played = set[tuple[str, int]]
 class Load:
     """Clients that send listens until the block ends. They repeat each listen until it is answered with 200."""
 
-    def __init__(self, settings: Settings, users: dict[str, str]) -> None:
+    def __init__(self, settings: Settings, users: dict[str, str], pause_s: float = PAUSE_S) -> None:
+        self._pause_s = pause_s
         self._url = f"http://127.0.0.1:{settings.api_port}/1/submit-listens"
         self._stopping = threading.Event()
         self.answered: Played = set()
@@ -79,7 +81,7 @@ class Load:
                     time.sleep(0.2)
                 self.answered.update((name, t) for t in times)
                 self.last[name] = time.time()
-                time.sleep(PAUSE_S)
+                time.sleep(self._pause_s)
 
     def _accepted(self, client: httpx.Client, body: object) -> bool:
         self.tries += 1
@@ -109,8 +111,8 @@ def in_kafka(settings: Settings) -> list[tuple[str, int]]:
     return [(event.user_name, event.listened_at) for event in events]
 
 
-def in_mongodb(settings: Settings, wanted: int) -> Played:
-    """Read the matched listens in MongoDB once it has caught up or stopped growing."""
+def in_mongodb(settings: Settings, wanted: int, *, matched: bool = True) -> Played:
+    """Read the listens in MongoDB, or only the matched ones, once it has caught up or stopped growing."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
         listens = client[settings.mongo_database][COLLECTION]
         began = grown = time.monotonic()
@@ -123,7 +125,7 @@ def in_mongodb(settings: Settings, wanted: int) -> Played:
             console.print(f"MongoDB: {wanted - first:,} behind; {count - first:,} in {grown - began:.0f} s")
         return {
             (str(d["user_name"]), int(str(d["listened_at"])))
-            for d in listens.find({"track_id": {"$exists": True}})
+            for d in listens.find({"track_id": {"$exists": True}} if matched else {})
         }
 
 
@@ -164,11 +166,16 @@ def main() -> None:
     sys.exit(0 if ok else 1)
 
 
-def compare(settings: Settings, parts: list[str], kills: int) -> bool:
-    """Kill under load, then compare the listens that were answered with those that are stored."""
+def add_users(settings: Settings, count: int) -> dict[str, str]:
+    """Add accounts. Return their tokens by name."""
     with MongoClient[dict[str, object]](settings.mongo) as client:
         accounts = Accounts(client[settings.mongo_database])  # type: ignore[arg-type]  # documents of any kind
-        users = {f"listener-{i}": accounts.add(f"listener-{i}") for i in range(CLIENTS)}
+        return {f"listener-{i}": accounts.add(f"listener-{i}") for i in range(count)}
+
+
+def compare(settings: Settings, parts: list[str], kills: int) -> bool:
+    """Kill under load, then compare the listens that were answered with those that are stored."""
+    users = add_users(settings, CLIENTS)
     victims = {
         "broker": kafka.service(settings),
         "mongo": documents.service(settings),
@@ -199,11 +206,16 @@ def compare(settings: Settings, parts: list[str], kills: int) -> bool:
                     done = " (it had ended)" if job.poll() is not None else ""
                 console.print(f"killed lake after {moment:.0f} of {usual_s:.0f} s{done}")
         time.sleep(2)
+    return each_listen_is_there(settings, load, log if "lake" in parts else None)
+
+
+def each_listen_is_there(settings: Settings, load: Load, lake_log: Path | None, *, matched: bool = True) -> bool:
+    """Compare the listens that were answered with those in Kafka, MongoDB and, if there is a log, the lake."""
     messages = in_kafka(settings)
-    found = {"Kafka": set(messages), "MongoDB": in_mongodb(settings, len(load.answered))}
+    found = {"Kafka": set(messages), "MongoDB": in_mongodb(settings, len(load.answered), matched=matched)}
     rows: list[tuple[str, int]] = []
-    if "lake" in parts:
-        run_spark_job(settings, log, *LAKE_JOB)
+    if lake_log:
+        run_spark_job(settings, lake_log, *LAKE_JOB)
         rows = in_lake(settings)
         found["lake"] = set(rows)
     console.print(

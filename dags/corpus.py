@@ -51,7 +51,7 @@ from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import RETRYING, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once
 
 DAYS = [
     *("--from", "{{ params.partition_from or partition_key or '' }}"),
@@ -131,9 +131,7 @@ def corpus() -> None:
     )
 
 
-@task.short_circuit(
-    ignore_downstream_trigger_rules=False, retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT
-)
+@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRYING, execution_timeout=TIME_LIMIT)
 def skip_unless_changed(run: str, days: str, mode: str) -> bool:
     """Skip to the summary if nothing has changed since these days were published. This needs no Spark job."""
     from segue.corpus import steps
@@ -142,13 +140,13 @@ def skip_unless_changed(run: str, days: str, mode: str) -> bool:
         return steps.has_changed(database, run, days, mode, get_settings())
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False, execution_timeout=TIME_LIMIT)
+@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRYING, execution_timeout=TIME_LIMIT)
 def skip_if_ping(mode: str) -> bool:
     """Skip to the summary after a ping."""
     return mode != "ping"
 
 
-@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+@task(**RETRYING, execution_timeout=TIME_LIMIT)
 def quality_gate(run: str) -> None:
     """Check the report of `integrate`. If a check fails, nothing is published."""
     from segue.corpus import steps
@@ -157,7 +155,7 @@ def quality_gate(run: str) -> None:
         steps.check_quality(database, run, get_settings())
 
 
-@task(trigger_rule="none_failed", retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+@task(trigger_rule="none_failed", **RETRYING, execution_timeout=TIME_LIMIT)
 def summary(run: str, days: str, started: str) -> None:
     """Print and keep the summary of the run; fail if nothing was published."""
     from segue.corpus import steps

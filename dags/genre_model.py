@@ -23,7 +23,7 @@ and slice, confusion matrix (`report.json`). In `tracks`: `genre_predicted`, `ge
 - *summary* is skipped: the corpus has nothing to learn from, such as no genre or only one. Its log says which.
   Nothing needs to be done. To get a genre model, tag the files or name genres in the metadata table, and run
   `corpus`.
-- *train*: Airflow retries the task once, and it keeps the trials that have ended. If it fails again, clear it.
+- *train*: a retry keeps the trials that have ended. If the task fails, clear it.
 """
 
 from __future__ import annotations

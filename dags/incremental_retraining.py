@@ -102,7 +102,7 @@ def incremental_retraining() -> None:
     retrain = SparkJobOperator(
         task_id="retrain", job="retrain_incrementally", arguments=["--window", WINDOW, "--replay", REPLAY]
     )
-    commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.retraining_group, retries=3)
+    commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.retraining_group)
     (
         wait
         >> retrain

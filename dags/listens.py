@@ -32,7 +32,7 @@ from airflow.sdk import Param, dag, task
 from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import RETRYING, RUN_ID, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
     "day_from": Param(
@@ -75,7 +75,7 @@ def listens() -> None:
     ingest >> summary(RUN_ID)
 
 
-@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+@task(**RETRYING, execution_timeout=TIME_LIMIT)
 def summary(run: str) -> None:
     """Print the report of the run."""
     from segue.listens.reports import ListensReport

@@ -80,7 +80,7 @@ def new_tracks() -> None:
         task_id="place_new_tracks", job="place_new_tracks", arguments=["--window", WINDOW], priority_weight=9
     )
     refit = SparkJobOperator(task_id="refit_genre", job="train_genre", arguments=["--search", "refit"])
-    commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group, retries=3)
+    commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group)
     summary = training_summary(RUN_ID, STARTED, "place_new_tracks", "MongoDB collection `recommendations`")
     wait >> [place, refit] >> commit >> summary
 

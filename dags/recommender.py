@@ -40,7 +40,7 @@ from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_kafka import KafkaCommitOperator
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRIES, RETRY_DELAY, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
+from segue_tasks import RETRYING, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
 
 PARAMS = {
     "seed": Param(
@@ -90,7 +90,6 @@ def recommender() -> None:
         task_id="commit",
         window="{{ ti.xcom_pull('find_learned_listens') }}",
         group=get_settings().retraining_group,
-        retries=3,
     )
     (
         train
@@ -100,7 +99,7 @@ def recommender() -> None:
     )
 
 
-@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+@task(**RETRYING, execution_timeout=TIME_LIMIT)
 def find_learned_listens(run: str) -> str:
     """Return the window of the listens that the champion has learned. It is empty if the champion was kept."""
     from segue.recommender.reports import FullTrainingReport

@@ -26,7 +26,7 @@ from segue.connections import offsets as broker
 from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ServiceUnavailableError
 from segue_connections import checked
-from segue_tasks import TIME_LIMIT
+from segue_tasks import RETRYING, TIME_LIMIT
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
@@ -189,7 +189,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
         kafka_conn_id: str = for_airflow.KAFKA,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"execution_timeout": TIME_LIMIT} | kwargs)
+        super().__init__(**{"execution_timeout": TIME_LIMIT, **RETRYING} | kwargs)
         self.topic = topic
         self.group = group
         self.min_events = min_events
@@ -296,7 +296,7 @@ class KafkaCommitOperator(BaseOperator):
     template_fields = ("window", "group", "kafka_conn_id")
 
     def __init__(self, *, window: str, group: str, kafka_conn_id: str = for_airflow.KAFKA, **kwargs: Any) -> None:
-        super().__init__(**{"execution_timeout": TIME_LIMIT} | kwargs)
+        super().__init__(**{"execution_timeout": TIME_LIMIT, **RETRYING} | kwargs)
         self.window = window
         self.group = group
         self.kafka_conn_id = kafka_conn_id

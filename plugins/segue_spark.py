@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sysconfig
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,13 +16,16 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from segue.connections import for_airflow, spark
 from segue.settings import get_settings
 from segue_connections import checked
-from segue_tasks import RETRY_DELAY, RUN_ID
+from segue_tasks import RETRYING, RUN_ID
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
 
 JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
+
+TERMINATED = {-signal.SIGTERM, 128 + signal.SIGTERM}
+"""Exit codes of a job that was asked to end, as by ``segue down`` or an upgrade: its own, and that of its JVM."""
 
 
 class SparkJobOperator(SparkSubmitOperator):
@@ -33,9 +37,10 @@ class SparkJobOperator(SparkSubmitOperator):
       `arguments`. It stores its summary under that key.
     - The task takes the only slot of the pool ``spark``, so only one Spark application runs at a time.
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
-      `REFUSED` the task fails at once. After `TRY_AGAIN` or a crash (any other code) it is retried.
-    - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried. A hung job would otherwise keep
-      the only slot of the pool.
+      `REFUSED` the task fails at once. After `TRY_AGAIN` it is retried for a quarter of an hour, because a service
+      is away, and also after SIGTERM. After a crash (any other code) it is retried once.
+    - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried once. A hung job would otherwise
+      keep the only slot of the pool.
     - After a failure, the log ends with the job's last line, which says what went wrong. After a crash, it ends
       with the job's last lines.
 
@@ -56,8 +61,8 @@ class SparkJobOperator(SparkSubmitOperator):
         job: str,
         arguments: Sequence[str] = (),
         pool: str = "spark",
-        retries: int = 1,
-        retry_delay: timedelta = RETRY_DELAY,
+        retries: int = RETRYING["retries"],
+        retry_delay: timedelta = RETRYING["retry_delay"],
         execution_timeout: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
@@ -71,7 +76,7 @@ class SparkJobOperator(SparkSubmitOperator):
             retries=retries,
             retry_delay=retry_delay,
             execution_timeout=execution_timeout or timedelta(hours=get_settings().spark_job_hours),
-            **kwargs,
+            **{name: RETRYING[name] for name in ("retry_exponential_backoff", "max_retry_delay")} | kwargs,
         )
         self.job = job
 
@@ -82,9 +87,12 @@ class SparkJobOperator(SparkSubmitOperator):
         try:
             super().execute(context)
         except AirflowTaskTimeout:
-            raise AirflowTaskTimeout(
-                f"Spark job {self.job!r} took longer than {self.execution_timeout} and was ended. If it needs "
-                "longer, set SEGUE_SPARK_JOB_HOURS."
+            raise self._last_of_two(
+                context,
+                AirflowTaskTimeout(
+                    f"Spark job {self.job!r} took longer than {self.execution_timeout} and was ended. If it needs "
+                    "longer, set SEGUE_SPARK_JOB_HOURS."
+                ),
             ) from None
         except AirflowException as error:
             output = str(error).rpartition("Last spark-submit output:\n")[2].strip()
@@ -94,7 +102,18 @@ class SparkJobOperator(SparkSubmitOperator):
                     raise AirflowFailException(last_line) from None
                 case spark.TRY_AGAIN:
                     raise AirflowException(last_line) from None
-            raise AirflowException(f"Spark job {self.job!r} failed. Its last output:\n{output}") from None
+            crash = AirflowException(f"Spark job {self.job!r} failed. Its last output:\n{output}")
+            raise (crash if self._exit_code() in TERMINATED else self._last_of_two(context, crash)) from None
+
+    def _last_of_two(self, context: Context, error: BaseException) -> BaseException:
+        """Return the error. From the second try on, make it one that ends the task.
+
+        When a task is cleared, Airflow continues to count its tries, and raises their largest number.
+        """
+        instance = context.get("ti")
+        if instance and instance.try_number > instance.max_tries - (self.retries or 0) + 1:
+            return AirflowFailException(f"{error}")
+        return error
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()

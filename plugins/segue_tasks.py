@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -18,9 +19,16 @@ RUN_ID = "{{ dag.dag_id }}/{{ run_id }}"
 STARTED = "{{ dag_run.start_date.isoformat() }}"
 """Template of the time at which the run started."""
 
-RETRIES = 2
-RETRY_DELAY = timedelta(seconds=10)
-"""Delay before a retry, because MongoDB may be away for a moment."""
+RETRYING: dict[str, Any] = {
+    "retries": 7,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+}
+"""Arguments of a task that needs a service. The delays begin at 10 seconds and add up to a quarter of an hour.
+
+A service may be suspended, or be started again by hand. The night's run must not fail before that.
+"""
 
 TIME_LIMIT = timedelta(hours=1)
 """Longest run time of a task without Spark. The clients' own limits are shorter; this one ends any other hang."""
@@ -45,7 +53,7 @@ def refusals_fail_at_once() -> Iterator[None]:
         raise AirflowFailException(f"{error}") from None
 
 
-@task(task_id="summary", retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+@task(task_id="summary", **RETRYING, execution_timeout=TIME_LIMIT)
 def training_summary(run: str, started: str, job: str, results: str) -> None:
     """Print the report of a training, and store the summary of its run.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,9 +19,9 @@ from segue.settings import get_settings
 if TYPE_CHECKING:
     from segue.stack.airflow import Login
     from segue.stack.memory import Usage
-    from segue.stack.service import Service
+    from segue.stack.service import Service, State
 
-COLOURS = {"healthy": "green", "unhealthy": "yellow", "dead": "red", "stopped": "dim"}
+COLOURS = {"healthy": "green", "unhealthy": "yellow", "suspended": "yellow", "dead": "red", "stopped": "dim"}
 NO_LOGS = "There are no logs yet. Start the stack with `segue up`."
 
 
@@ -51,7 +52,8 @@ def down() -> None:
 
 def status() -> None:
     """Show process, port, health, memory and log file of each service."""
-    from segue.stack import airflow, documents, lifecycle
+    from segue.connections import kafka, offsets
+    from segue.stack import airflow, documents, lifecycle, suspensions
 
     settings = lifecycle.running(get_settings())
     console = PlainConsole()
@@ -64,19 +66,27 @@ def status() -> None:
         title=f"Corpus {settings.corpus} in {settings.state_dir}",
         title_justify="left",
     )
-    for heading in ("Service", "State", "PID", "Port"):
+    table.add_column("Service", no_wrap=True)
+    table.add_column("State", no_wrap=True, min_width=max(map(len, COLOURS)))
+    for heading in ("PID", "Port"):
         table.add_column(heading, no_wrap=True)
     table.add_column("Memory", justify="right", no_wrap=True)
     table.add_column("Log", no_wrap=True)
     services = lifecycle.services(settings)
     used = [service.usage() for service in services]
-    for service, usage in zip(services, used, strict=True):
-        table.add_row(*_row(service, usage))
+    states = [service.state() for service in services]
+    for service, state, usage in zip(services, states, used, strict=True):
+        table.add_row(*_row(service, state, usage))
     console.print(table)
     total = sum(usage.held_bytes for usage in used)
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
     for trouble in filter(None, (usage.excess for usage in used)):
         console.print(trouble, style="yellow", soft_wrap=True)
+    for suspension in suspensions.recent(settings.state_dir, time.time()):
+        console.print(str(suspension), soft_wrap=True)
+    if dict(zip((service.name for service in services), states, strict=True))["kafka"] == "healthy":
+        waiting = offsets.backlog(kafka.config(settings), settings.listens_topic, settings.live_group).size
+        console.print(f"{waiting:,} listens wait for the live recommendations.")
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
     if any(service.process() for service in services):
@@ -158,8 +168,8 @@ def _airflow(login: Login) -> str:
     return f"Airflow: {login.url}  user {login.username}, password {login.password}"
 
 
-def _row(service: Service, usage: Usage) -> list[str | Text]:
-    state, process = service.state(), service.process()
+def _row(service: Service, state: State, usage: Usage) -> list[str | Text]:
+    process = service.process()
     return [
         service.name,
         Text(state, style=COLOURS[state]),

@@ -17,6 +17,15 @@ least a fifth of the lifetime, for example while a laptop is asleep. This is one
 10 minutes. A task whose token has expired is ended after three heartbeats.
 """
 
+AWAY_S = 30 * 60
+"""How long a task waits for the API server, and the scheduler for a task's heartbeat.
+
+Either may be suspended, or be started again by hand. By default, the scheduler waits for five minutes, and a task
+for half a minute: an API server that was away for ten minutes then ended all runs, retries included. A task whose
+supervisor was killed is retried only after this time.
+"""
+RETRY_WAIT_S = 15
+
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the whole configuration of Airflow and its tasks. They read no configuration file.
@@ -87,6 +96,13 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
         "scheduler": {
             # Seconds until the tasks of a killed scheduler are started again.
             "orphaned_tasks_check_interval": 15,
+            "task_instance_heartbeat_timeout": AWAY_S,
+            "task_queued_timeout": AWAY_S,
+        },
+        "workers": {
+            # Each wait is random, from one second up to the longest one.
+            "execution_api_retry_wait_max": RETRY_WAIT_S,
+            "execution_api_retries": AWAY_S // RETRY_WAIT_S,
         },
         "usage_data_collection": {"enabled": False},
     }

@@ -155,6 +155,8 @@ def _stop_stale(settings: Settings, parts: Sequence[str], say: Say) -> list[Serv
     """Stop the services that do not run as they should, and return them."""
     stale = []
     for service in services(settings, parts):
+        if service.resume():
+            say(f"{service.name} was suspended, and continues.")
         used = service.usage()
         if used.excess:
             say(used.excess)
@@ -162,7 +164,7 @@ def _stop_stale(settings: Settings, parts: Sequence[str], say: Say) -> list[Serv
             stale.append(service)
             if service.process() and not service.runs_as_wanted():
                 say(f"{service.name} runs with older code or other settings, and is restarted.")
-    for service in stale:
+    for service in reversed(stale):  # those that use others first, so that tasks are interrupted and do not fail
         service.stop()
     for service in stale:
         service.check_ports()

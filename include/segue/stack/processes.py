@@ -50,6 +50,7 @@ def end(processes: Iterable[psutil.Process], grace_s: float = 15) -> None:
     asked = list(processes)
     for process in asked:
         _signal(process, "terminate")
+        _signal(process, "resume")  # a suspended process does not end before it continues
     _, stubborn = psutil.wait_procs(asked, timeout=grace_s)
     for process in stubborn:
         _signal(process, "kill")
@@ -62,6 +63,22 @@ def alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def suspended(process: psutil.Process) -> bool:
+    """Return whether `process` is suspended, such as by SIGSTOP. It continues after SIGCONT."""
+    try:
+        return process.status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
+
+
+def resume(processes: Iterable[psutil.Process]) -> bool:
+    """Let suspended processes continue. Return whether there were any."""
+    found = [process for process in processes if suspended(process)]
+    for process in found:
+        _signal(process, "resume")
+    return bool(found)
 
 
 def pss_bytes(processes: Iterable[psutil.Process]) -> int:

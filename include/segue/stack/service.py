@@ -36,6 +36,7 @@ class State(StrEnum):
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+    SUSPENDED = "suspended"
     DEAD = "dead"
     STOPPED = "stopped"
 
@@ -97,6 +98,8 @@ class Service:
         process = self.process()
         if process is None:
             return State.DEAD if pid_file(self.state_dir, self.name).exists() else State.STOPPED
+        if processes.suspended(process):
+            return State.SUSPENDED
         answers = self.check(datetime.fromtimestamp(process.create_time(), UTC))
         return State.HEALTHY if answers else State.UNHEALTHY
 
@@ -147,13 +150,14 @@ class Service:
             If the process ends, makes no progress for `still_s`, or `called_off` is set.
         """
         patience = Patience(still_s)
-        while (state := self._asked()) is State.UNHEALTHY and not patience.is_over(self._work()):
+        slow = {State.UNHEALTHY, State.SUSPENDED}
+        while (state := self._asked()) in slow and not patience.is_over(self._work()):
             if called_off.wait(POLL_S):
                 raise StackError(f"The start of {self.name} was called off.")
         if state is State.HEALTHY:
             return
         still = f"does not answer, and has logged nothing and hardly used a CPU for {still_s:.0f} s"
-        what = still if state is State.UNHEALTHY else "ended while starting"
+        what = still if state in slow else "ended while starting"
         raise StackError(f"{self.name} {what}. The end of its log {self.log}:\n{self.last_lines(10)}")
 
     def _work(self) -> tuple[int, int]:
@@ -164,6 +168,10 @@ class Service:
                 times = process.cpu_times()
                 return logged, int((times.user + times.system) / WORK_CPU_S)
         return logged, 0
+
+    def resume(self) -> bool:
+        """Let the process and its children continue if they are suspended. Return whether any was."""
+        return processes.resume(processes.of(self.state_dir, self.name))
 
     def stop(self) -> None:
         """End the process and all its children."""

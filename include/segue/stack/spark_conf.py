@@ -89,7 +89,13 @@ def write(settings: Settings) -> Path:
 
 def properties(settings: Settings) -> dict[str, str]:
     """Return Spark's properties (see https://spark.apache.org/docs/latest/configuration.html)."""
+    local = {
+        # The executor's heartbeats come from the driver's own process. After a suspension, they would be too late,
+        # and all running tasks would fail.
+        "spark.storage.blockManagerHeartbeatTimeoutMs": "365d",
+    }
     return {
+        **(local if settings.spark_master.startswith("local") else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": f"{settings.spark_driver_memory_mb}m",
         "spark.jars": ",".join(str(path) for path in jars.paths(settings, "spark")),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -25,7 +26,7 @@ def plugin():
 def run(plugin, tmp_path):
     """Execute the operator with a program in place of spark-submit that prints something and ends with a code."""
 
-    def execute(output, code, arguments=()):
+    def execute(output, code, arguments=(), **context):
         (tmp_path / "output").write_text(output + "\n")
         program = tmp_path / "spark-submit"
         keep = f'echo "$@" >{tmp_path}/arguments\nenv >{tmp_path}/environment'
@@ -33,7 +34,7 @@ def run(plugin, tmp_path):
         program.chmod(0o755)
         operator = plugin.SparkJobOperator(task_id="t", job="extract", arguments=arguments)
         operator._spark_binary = str(program)
-        operator.execute({})
+        operator.execute(context)
         return (tmp_path / "arguments").read_text().strip()
 
     return execute
@@ -89,6 +90,36 @@ def test_any_other_failure_ends_with_the_jobs_traceback_and_is_tried_again(run):
     assert not isinstance(error.value, AirflowFailException)
     assert str(error.value).startswith("Spark job 'extract' failed. Its last output:\n")
     assert str(error.value).endswith(TRACEBACK)
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "is_last"),
+    [(1, 7, False), (2, 7, True), (3, 9, False), (4, 9, True)],
+    ids=["first", "second", "first after it was cleared", "second after it was cleared"],
+)
+def test_a_crash_is_tried_again_once_and_a_service_that_is_away_more_often(run, try_number, max_tries, is_last):
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    ti = SimpleNamespace(try_number=try_number, max_tries=max_tries)
+    with pytest.raises(AirflowException) as crash:
+        run(TRACEBACK, 1, ti=ti)
+    assert isinstance(crash.value, AirflowFailException) is is_last
+    assert str(crash.value).endswith(TRACEBACK)
+    for code in (TRY_AGAIN, 143):  # MongoDB does not answer; `segue down`
+        with pytest.raises(AirflowException) as interrupted:
+            run("the last line", code, ti=ti)
+        assert not isinstance(interrupted.value, AirflowFailException)
+
+
+def test_the_retries_last_for_a_quarter_of_an_hour(plugin):
+    task = plugin.SparkJobOperator(task_id="t", job="extract")
+    delays = [
+        min(
+            task.retry_delay.total_seconds() * task.retry_exponential_backoff**number, task.max_retry_delay.seconds
+        )
+        for number in range(task.retries)
+    ]
+    assert sum(delays) >= 15 * 60
 
 
 def test_a_job_that_hangs_is_ended_and_is_tried_again(plugin, tmp_path):

@@ -108,6 +108,39 @@ def test_a_pid_that_was_given_to_another_process_is_not_the_service(service):
     assert processes.of(service.state_dir) == []
 
 
+def test_a_suspended_service_is_shown_as_such_and_can_be_resumed(service):
+    process = running(service).process()
+    assert not service.resume()
+    process.suspend()
+    assert service.state() is State.SUSPENDED
+    assert service.resume()
+    service.wait(Event(), still_s=30)
+    assert service.state() is State.HEALTHY
+    assert service.process() == process
+
+
+def test_a_suspended_service_ends_in_order(tmp_path):
+    """Its handler for SIGTERM runs once it continues; it would be killed after 15 seconds otherwise."""
+    ended = tmp_path / "ended"
+    program = f"""
+import signal, sys, time
+from pathlib import Path
+def end(*_):
+    Path({str(ended)!r}).touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+time.sleep(600)
+"""
+    service = Service("orderly", tmp_path, tmp_path, (sys.executable, "-c", program), check=lambda _: True)
+    service.start()
+    while "ready" not in service.log.read_text():
+        pass
+    service.process().suspend()
+    service.stop()
+    assert ended.exists()
+
+
 def test_a_service_that_runs_with_other_settings_is_not_as_wanted(service):
     running(service)
     assert service.runs_as_wanted()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 
 from segue.cli import app
 from segue.settings import get_settings
+from segue.stack.suspensions import Suspension
 
 
 @pytest.fixture
@@ -43,6 +47,22 @@ def test_nothing_running_is_told_as_that(home):
 def test_the_services_of_a_stopped_stack_are_shown(home):
     (home / "sample").mkdir()
     assert "stopped" in CliRunner().invoke(app, ["status"]).output
+
+
+def test_a_service_that_was_suspended_today_is_told(home):
+    (home / "sample").mkdir()
+    now = time.time()
+    recorded = [Suspension("kafka", now - 200_000, now - 190_000), Suspension("scheduler", now - 720, now - 60)]
+    (home / "sample" / "suspensions.json").write_text(json.dumps([asdict(each) for each in recorded]))
+    told = CliRunner().invoke(app, ["status"]).output
+    assert "scheduler was suspended for 11.0 minutes, from " in told
+    assert "kafka was" not in told
+
+
+def test_a_damaged_record_of_suspensions_is_left_aside(home):
+    (home / "sample").mkdir()
+    (home / "sample" / "suspensions.json").write_text("[{")
+    assert CliRunner().invoke(app, ["status"]).exit_code == 0
 
 
 def test_logs_of_a_service_that_does_not_exist_names_those_that_do(home):

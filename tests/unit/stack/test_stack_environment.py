@@ -68,6 +68,27 @@ def test_a_task_that_sleeps_with_the_laptop_overnight_is_still_known_to_airflow(
     assert (claims["exp"] - claims["iat"]) / 5 >= 24 * 3600
 
 
+def test_a_task_waits_for_an_api_server_that_is_away_for_a_quarter_of_an_hour(tmp_path):
+    """The containers wait as long as the embedded stack."""
+    embedded = environment(Settings(home=tmp_path))
+    compose = yaml.safe_load((PROJECT_DIR / "docker-compose.yml").read_text())["x-segue"]["environment"]
+    for section, options in {
+        "SCHEDULER": ("TASK_INSTANCE_HEARTBEAT_TIMEOUT", "TASK_QUEUED_TIMEOUT"),
+        "WORKERS": ("EXECUTION_API_RETRY_WAIT_MAX", "EXECUTION_API_RETRIES"),
+    }.items():
+        for name in (f"AIRFLOW__{section}__{option}" for option in options):
+            assert compose[name] == embedded[name]
+    retries = int(embedded["AIRFLOW__WORKERS__EXECUTION_API_RETRIES"])
+    assert retries * float(embedded["AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX"]) / 2 >= 15 * 60
+    assert int(embedded["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"]) > 15 * 60
+
+
+def test_the_executor_in_sparks_own_process_is_not_lost_while_both_are_suspended(tmp_path):
+    name = "spark.storage.blockManagerHeartbeatTimeoutMs"
+    assert spark_conf.properties(Settings(home=tmp_path))[name] == "365d"
+    assert name not in spark_conf.properties(Settings(home=tmp_path, spark_master="spark://cluster:7077"))
+
+
 def test_spark_samples_a_mongodb_of_the_users_own_and_reads_the_embedded_one_in_a_piece(tmp_path):
     embedded, own = Settings(home=tmp_path), Settings(home=tmp_path, mongo_uri="mongodb://one:27017")
     told = [spark_conf.properties(each) for each in (embedded, own)]

@@ -41,6 +41,9 @@ ATTEMPTS = 3
 PAUSE_S = 2.0
 """Seconds before the second attempt; twice as many before the third. Meanwhile, memory may become free."""
 
+STEP_S = 1.0
+"""How often the parent counts the time for which it waits for a reply."""
+
 MAX_REPLY_BYTES = 2**17
 """Features take 2 KB, and tags at most 60 KB, if JSON escapes every character."""
 
@@ -54,7 +57,8 @@ class IsolatedExtractor:
     - If the child has served other files before, a file that crashes it or exceeds its memory is tried once more
       in a new child, because an earlier file may have done the damage.
     - If the child is killed from outside, for example because the machine has run out of memory, the file is tried
-      `ATTEMPTS` times, with pauses. Then it is rejected as KILLED, and the next run tries it again.
+      `ATTEMPTS` times, with pauses. Then it is rejected as KILLED, and the next run tries it again. The same holds
+      if the child's time is over because it was suspended.
 
     Parameters
     ----------
@@ -181,8 +185,12 @@ class _Child:
             return self._post_mortem(path)
 
     def _receive(self, timeout_s: float) -> bytes:
-        if not self._pipe.poll(timeout_s):
-            raise TimeoutError
+        self._waited_s = 0.0
+        # In short steps: a suspension, such as of the whole machine, then counts as one step at most.
+        while not self._pipe.poll(STEP_S):
+            self._waited_s += STEP_S
+            if self._waited_s >= timeout_s:
+                raise TimeoutError
         return self._pipe.recv_bytes(MAX_REPLY_BYTES)
 
     def _timed_out(self, path: str) -> Rejection:
@@ -192,9 +200,11 @@ class _Child:
     def _post_mortem(self, path: str) -> Rejection:
         printed = self._printed()
         status = self._end()
-        if -status in {signal.SIGPROF, signal.SIGALRM}:
+        # The clock of the child's alarm runs on while the machine or this service is suspended.
+        too_early = -status == signal.SIGALRM and self._waited_s < self._limits.clock_timeout_s / 2
+        if -status in {signal.SIGPROF, signal.SIGALRM} and not too_early:
             return self._timed_out(path)
-        if -status in _FROM_OUTSIDE:
+        if too_early or -status in _FROM_OUTSIDE:
             killer = signal.Signals(-status).name
             message = f"The decoder's process was killed from outside by {killer}, {ATTEMPTS} times."
             return Rejection(path, Reason.KILLED, message)

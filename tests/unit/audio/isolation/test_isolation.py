@@ -165,6 +165,16 @@ def test_a_child_that_stands_still_is_killed(long_clip: Path, monkeypatch: pytes
     assert not any(psutil.pid_exists(pid) for pid in assailant.victims)
 
 
+def test_a_file_whose_time_was_over_because_it_was_suspended_is_tried_again(
+    long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child's alarm rings although the parent has not waited for long, because both were suspended."""
+    monkeypatch.setattr("segue.audio.isolation.extractor.PAUSE_S", 0.0)
+    with IsolatedExtractor() as extractor, Assailant(extractor, long_clip, signal.SIGALRM, most=1) as assailant:
+        assert isinstance(extractor.extract(long_clip), Track)
+    assert len(assailant.victims) == 1
+
+
 def test_a_huge_allocation_rejects_that_one_file(clip: Path, tmp_path: Path) -> None:
     """The ALAC header asks FFmpeg for 64 MB of buffer for each of several purposes."""
     path = write_ffmpeg(tmp_path / "a.m4a", music(), "alac")
