@@ -1,4 +1,4 @@
-"""Extract the 518 features and the tags of a file, or find the reason why it has none."""
+"""Extract the 518 features and the tags of a file, or find the reason why it has none. Identify a file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from segue.audio.decoding.decode import DECODERS, Opener
+from segue.audio.decoding.ffmpeg import audio_hash
 from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
-from segue.audio.results import Rejection, Track
+from segue.audio.results import Identity, Rejection, Track
 from segue.audio.tags import read_tags
 
-__all__ = ["Rejection", "Track", "extract"]
+__all__ = ["Identity", "Rejection", "Track", "extract", "identify"]
 
 LARGEST_SAMPLE = 2.0**32
 """Full scale is 1. 32-bit integers stored as floats reach 2**31. Larger samples could overflow the spectrum."""
@@ -55,6 +56,27 @@ def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection
         message = "The decoder needs more memory than it may use."
         return Rejection(str(path), Reason.OUT_OF_MEMORY, message, content_hash)
     return track
+
+
+def identify(path: str | Path, limits: Limits | None = None) -> Identity:
+    """Hash the audio of one file and read its tags, without decoding, in this process.
+
+    Parameters
+    ----------
+    path, limits
+        As for `extract`. A damaged file is as dangerous here.
+
+    Returns
+    -------
+    Identity
+        Without hash and tags if the file cannot be read.
+    """
+    try:
+        with _opened(path, limits or Limits()) as file:
+            tags = read_tags(file, str(path))
+            return Identity(audio_hash(file), tags.texts, tags.error)
+    except RejectionError:
+        return Identity("")
 
 
 _OPEN_ERRORS = {
@@ -146,6 +168,7 @@ def _decode(path: str, file: FileIO, content_hash: str, limits: Limits) -> Track
         content_hash,
         tags.texts,
         tags.error,
+        audio_hash(file),
     )
 
 

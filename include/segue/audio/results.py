@@ -1,4 +1,4 @@
-"""The result of an extraction: a track or a rejection."""
+"""The result of an extraction (a track or a rejection), and of an identification."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class Track:
         Text of each tag, by the names of `TAG_NAMES`. None for an absent tag.
     tags_error
         One sentence if the file has tags that cannot be read, else None.
+    audio_hash
+        As in `Identity`.
     """
 
     path: str
@@ -49,6 +51,24 @@ class Track:
     channels: int
     decoder: str
     content_hash: str
+    tags: dict[str, str | None] = field(default_factory=dict)
+    tags_error: str | None = None
+    audio_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What identifies the audio of a file, whatever its tags are, and the tags.
+
+    Parameters
+    ----------
+    audio_hash
+        `decoding.ffmpeg.audio_hash` of the file; "" if FFmpeg cannot read it.
+    tags, tags_error
+        As in `Track`.
+    """
+
+    audio_hash: str
     tags: dict[str, str | None] = field(default_factory=dict)
     tags_error: str | None = None
 

@@ -55,19 +55,19 @@ class Metadata:
         made.update(json.dumps(self.tops, sort_keys=True).encode())
         return made.hexdigest()
 
-    def located(self, paths: Iterable[str]) -> Metadata:
+    def located(self, ids: Mapping[str, str]) -> Metadata:
         """Replace the names of files by the paths that they mean, see `segue.corpus.locating`.
 
         Parameters
         ----------
-        paths : iterable of str
-            All files of the corpus.
+        ids : mapping of str to str
+            Track id by path of all files of the corpus. A blank id is not known yet.
 
         Returns
         -------
         Metadata
             If several rows mean the same file, the one with its exact path is kept, or else the first. A row
-            without a track id gets that of the path.
+            without a track id gets that of the file.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Metadata:
             If there are rows and files, no row names a file, and none has a content hash. The message shows some
             names of both sides.
         """
-        known = sorted(paths)
+        known = sorted(ids)
         names = self.rows["file"].tolist()
         found = pd.Series(locate(names, known), index=self.rows.index, dtype=object)
         is_lost = bool(known) and bool(names) and found.isna().all()
@@ -87,7 +87,8 @@ class Metadata:
             )
         file = found.where(found.notna(), self.rows["file"])
         is_made = self.rows["track_id"] == self.rows["file"].map(file_id)
-        rows = self.rows.assign(file=file, track_id=self.rows["track_id"].mask(is_made, file.map(file_id)))
+        of_file = [ids.get(path, track_id) for path, track_id in zip(file, self.rows["track_id"], strict=True)]
+        rows = self.rows.assign(file=file, track_id=self.rows["track_id"].mask(is_made, of_file))
         first_exact = (self.rows["file"] != file).sort_values(kind="stable").index
         repeated = file[first_exact].duplicated().reindex(self.rows.index)
         counts = dict(self.counts)

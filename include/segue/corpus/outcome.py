@@ -26,7 +26,7 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
     CorpusError
         If there were files but no track was published.
     """
-    work, outcomes = reports.extract.work, reports.extract.outcomes
+    found, work, outcomes = reports.inventory.found, reports.extract.work, reports.extract.outcomes
     measured, published = reports.integrate.measured, reports.publish.published
     if outcomes.files and not published.tracks:
         raise CorpusError(
@@ -44,6 +44,9 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
         outliers=measured.flagged["outlier"],
         genres=measured.genres,
         extracted=work.extracted,
+        moved=found.moved,
+        retagged=found.retagged,
+        hashed=found.hashed,
         tracks_per_s=work.tracks_per_s,
         collection=published.collection,
         tracks_in_collection=published.tracks_in_collection,

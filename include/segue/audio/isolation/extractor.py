@@ -25,7 +25,7 @@ import numpy as np
 
 from segue.audio.limits import Limits, configured
 from segue.audio.reasons import Reason
-from segue.audio.results import Rejection, Track
+from segue.audio.results import Identity, Rejection, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
@@ -100,13 +100,39 @@ class IsolatedExtractor:
         ExtractionError
             If the child does not start. The message ends with its output.
         """
+        result = self._ask("extract", str(path))
+        if isinstance(result, Identity):
+            raise TypeError("The child has identified the file instead of extracting it.")
+        return result
+
+    def identify(self, path: str | Path) -> Identity:
+        """Hash the audio of one file and read its tags, without decoding.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Identity
+            Without hash and tags if the file cannot be read, or makes the child fail.
+
+        Raises
+        ------
+        ExtractionError
+            As `extract`.
+        """
+        result = self._ask("identify", str(path))
+        return result if isinstance(result, Identity) else Identity("")
+
+    def _ask(self, operation: str, path: str) -> Track | Identity | Rejection:
         kills = 0
         while True:
             if self._child is None:
                 self._child = _Child(self._limits)
             fresh = self._child.served == 0
             try:
-                result = self._child.extract(str(path))
+                result = self._child.ask(operation, path)
             except BaseException:
                 self._discard()  # otherwise its late reply would be taken for that of the next file
                 raise
@@ -161,17 +187,19 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def extract(self, path: str) -> Track | Rejection:
+    def ask(self, operation: str, path: str) -> Track | Identity | Rejection:
         self.served += 1
         self._output.seek(0)
         self._output.truncate()
         try:
-            self._pipe.send_bytes(json.dumps(path).encode())
+            self._pipe.send_bytes(json.dumps([operation, path]).encode())
             # JSON, not pickle: a process that parses hostile files must not be able to run code here.
             head, _, features = self._receive(self._limits.clock_timeout_s + GRACE_S).partition(b"\n")
             reply = json.loads(head)
             if features:
                 return Track(path, np.frombuffer(features, np.float32), **reply)
+            if operation == "identify" and "reason" not in reply:
+                return Identity(**reply)
             return Rejection(path, Reason(reply["reason"]), reply["message"], reply["content_hash"])
         except TimeoutError:
             self._process.kill()

@@ -122,6 +122,8 @@ class CorpusSummary(Report):
         Tracks by genre.
     extracted : int
         Files that this run has extracted itself.
+    moved, retagged, hashed : int
+        As in `Comparison`: known tracks that were not extracted again, and files read to recognise them.
     tracks_per_s : float
         How fast.
     collection : str
@@ -145,6 +147,9 @@ class CorpusSummary(Report):
     outliers: int
     genres: dict[str, int]
     extracted: int
+    moved: int = 0
+    retagged: int = 0
+    hashed: int = 0
     tracks_per_s: float
     collection: str
     tracks_in_collection: int
