@@ -75,7 +75,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Rejection:
-    """The reason for which a file has no features.
+    """The reason why a file has no features.
 
     Parameters
     ----------

@@ -93,8 +93,8 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
     """Update the inventory to match the music folder.
 
     A track's `partition_date` is its `date_created` in the metadata table, or else `seen_on`. It is assigned when
-    the track is first seen, and never changes. A file that no longer exists is removed from the inventory; the
-    table `departed` keeps its track. A known file that is out of reach stays as it is, since nobody can say
+    the track is first seen, and never changes. A file that no longer exists is removed from the inventory, and the
+    table `departed` keeps its track. A known file that is out of reach keeps its row, because nobody can say
     whether it is gone. New and changed files are recognised by their content, see `segue.corpus.identity`.
 
     Parameters
@@ -117,7 +117,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
     CorpusError
         If no row of the metadata names a file.
     QualityGateError
-        If so many files are gone that a disk is probably away. The inventory is then as before.
+        If so many files are gone that a disk is probably disconnected. The inventory is then unchanged.
     """
     table = lake.table("inventory")
     before = _in_pandas(table.toDF())
@@ -255,9 +255,9 @@ def _unmerged(features: DataFrame, tracks: DataFrame) -> DataFrame:
 
 
 def _held(before: pd.DataFrame, listing: Listing) -> list[AudioFile]:
-    """Return the known files that are out of reach, as the inventory has them.
+    """Return the known files that are out of reach, with their size and time from the inventory.
 
-    They are below a folder that cannot be entered, or are now links that lead nowhere.
+    A file is out of reach if it is below a folder that cannot be entered, or is now a link that leads nowhere.
     """
     out_of_reach = {file.path for file in listing.files if file.is_out_of_reach}
     if not (out_of_reach or listing.unreadable):

@@ -122,7 +122,7 @@ class InventoryReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Convert version 0, whose figures were not grouped into parts."""
         found = {**document, "size_mb": document.get("megabytes") or 0.0}
         return {
             **fields_of(cls, document),
@@ -254,7 +254,7 @@ class ExtractReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side, and version 1, which counted touched files, too."""
+        """Convert version 0, whose figures were not grouped into parts, and version 1, which counted touched files."""
         if document.get("version", 0) == 1:
             return {**document, "work": fields_of(Work, document["work"])}
         extracting_s = document["seconds_extracting"]
