@@ -18,10 +18,10 @@ from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
-from segue.audio.results import Rejection, Track
+from segue.audio.results import Rejection, Tags, Track
 from segue.audio.tags import read_tags
 
-__all__ = ["Rejection", "Track", "extract"]
+__all__ = ["Rejection", "Tags", "Track", "extract", "tags_of"]
 
 LARGEST_SAMPLE = 2.0**32
 """Full scale is 1. 32-bit integers stored as floats reach 2**31. Larger samples could overflow the spectrum."""
@@ -55,6 +55,26 @@ def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection
         message = "The decoder needs more memory than it may use."
         return Rejection(str(path), Reason.OUT_OF_MEMORY, message, content_hash)
     return track
+
+
+def tags_of(path: str | Path, limits: Limits) -> Tags | Rejection:
+    """Read the tags of one file in this process, without decoding it.
+
+    Parameters
+    ----------
+    path, limits
+        As for `extract`.
+
+    Returns
+    -------
+    Tags or Rejection
+        A rejection if the file cannot be opened, or if it changes meanwhile.
+    """
+    try:
+        with _opened(path, limits) as file:
+            return read_tags(file, str(path))
+    except RejectionError as error:
+        return Rejection(str(path), error.reason, error.message)
 
 
 _OPEN_ERRORS = {
