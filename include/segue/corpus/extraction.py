@@ -16,7 +16,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,9 @@ from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.audio.hashing import content_hash
-from segue.audio.isolation.extractor import IsolatedExtractor
-from segue.audio.results import Rejection
+from segue.audio.results import TAGS_VERSION, Rejection
 from segue.connections.storage import local_copy
-from segue.corpus import ledger
+from segue.corpus import ledger, retagging
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake, versions
 from segue.corpus.paths import from_text
@@ -40,6 +38,7 @@ from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
+from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
 
@@ -115,6 +114,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
         same = lake.spark.createDataFrame(planned.same, SAME)
         ledger.replace(lake, fresh, set(planned.same[PARTITION]), same)
     extracting_s = _extract(lake, music_dir, planned.todo) if len(planned.todo) else 0.0
+    read_again = retagging.run(lake, music_dir, planned.days)
     with step("Count files and their outcomes", spark_tasks(lake.spark)):
         outcomes = ledger.balance(lake, planned.days)
     return ExtractReport(
@@ -127,6 +127,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
         work=Work(
             extracted=len(planned.todo),
             same_bytes=len(planned.same),
+            tags_read_again=read_again,
             extracted_mb=planned.size_mb,
             extracting_s=extracting_s,
             seconds=time.monotonic() - started,
@@ -264,7 +265,7 @@ def _extract_named(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, A
 
 def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
     with local_copy(music_dir, from_text(file["path"])) as path:
-        outcome = _extractor().extract(path)
+        outcome = extractor().extract(path)
     row = {name: file[name] for name in ("track_id", "path", "size_bytes", "mtime_ns", PARTITION)}
     row |= {"content_hash": outcome.content_hash, "feature_version": FEATURE_VERSION}
     if isinstance(outcome, Rejection):
@@ -272,16 +273,7 @@ def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, An
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
     tags = {f"tag_{name}": text for name, text in outcome.tags.items()}
-    return row | tags | {"tag_error": outcome.tags_error, "reason": None}
-
-
-@cache
-def _extractor() -> IsolatedExtractor:
-    """Return the extractor of this Python worker, and start it at the first call.
-
-    Spark reuses workers, and a start takes seconds. The child process of the extractor ends with the worker.
-    """
-    return IsolatedExtractor().__enter__()
+    return row | tags | {"tag_error": outcome.tags_error, "tags_version": TAGS_VERSION, "reason": None}
 
 
 def _plan(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> Planned:

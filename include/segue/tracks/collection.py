@@ -18,7 +18,19 @@ COLLECTION: Final = "tracks"
 PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 
-FORM: Final = 2
+OPTIONAL: Final = (
+    "album_artist",
+    "track_number",
+    "disc_number",
+    "recording_mbid",
+    "release_mbid",
+    "artist_mbids",
+    "isrc",
+    "acoustid",
+)
+"""Fields that a document has only if the track's tags have them. Other unknown values are null."""
+
+FORM: Final = 3
 """Number of the form of a document. Raise it when the document of the same track is to change, such as its
 `descriptors`. The next publication then replaces every document. A test pins what the number stands for."""
 

@@ -149,6 +149,8 @@ class Work(Part):
         Files.
     same_bytes : int
         Files of another time of change that hold the same bytes as before.
+    tags_read_again : int
+        Files whose tags an older version had read.
     extracted_mb : float
         Size of the files that were extracted, megabytes.
     extracting_s : float
@@ -159,6 +161,7 @@ class Work(Part):
 
     extracted: int = 0
     same_bytes: int = 0
+    tags_read_again: int = 0
     extracted_mb: float = 0.0
     extracting_s: float = 0.0
     seconds: float = 0.0
