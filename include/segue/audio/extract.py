@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
-from segue.audio.results import Identity, Rejection, Track
+from segue.audio.results import Rejection, Tags, Track
 from segue.audio.tags import read_tags
 
-__all__ = ["Identity", "Rejection", "Track", "extract", "identify"]
+__all__ = ["Rejection", "Tags", "Track", "extract", "tags_of"]
 
 LARGEST_SAMPLE = 2.0**32
 """Full scale is 1. 32-bit integers stored as floats reach 2**31. Larger samples could overflow the spectrum."""
@@ -58,25 +58,24 @@ def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection
     return track
 
 
-def identify(path: str | Path, limits: Limits | None = None) -> Identity:
-    """Hash the audio of one file and read its tags, without decoding, in this process.
+def tags_of(path: str | Path, limits: Limits) -> Tags | Rejection:
+    """Read the tags of one file and hash its audio in this process, without decoding it.
 
     Parameters
     ----------
     path, limits
-        As for `extract`. A damaged file is as dangerous here.
+        As for `extract`.
 
     Returns
     -------
-    Identity
-        Without hash and tags if the file cannot be read.
+    Tags or Rejection
+        A rejection if the file cannot be opened, or if it changes meanwhile.
     """
     try:
-        with _opened(path, limits or Limits()) as file:
-            tags = read_tags(file, str(path))
-            return Identity(audio_hash(file), tags.texts, tags.error)
-    except RejectionError:
-        return Identity("")
+        with _opened(path, limits) as file:
+            return replace(read_tags(file, str(path)), audio_hash=audio_hash(file))
+    except RejectionError as error:
+        return Rejection(str(path), error.reason, error.message)
 
 
 _OPEN_ERRORS = {

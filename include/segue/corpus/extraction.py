@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,9 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.audio.isolation.extractor import IsolatedExtractor
-from segue.audio.results import Rejection
+from segue.audio.results import TAGS_VERSION, Rejection
 from segue.connections.storage import local_copy
-from segue.corpus import ledger
+from segue.corpus import ledger, retagging
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake, versions
 from segue.corpus.paths import from_text
@@ -38,6 +36,7 @@ from segue.corpus.plan import Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
+from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
 
@@ -104,6 +103,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
     started = time.monotonic()
     planned = _plan(lake, days, mode)
     extracting_s = _extract(lake, music_dir, planned.todo) if len(planned.todo) else 0.0
+    read_again = retagging.run(lake, music_dir, planned.days)
     with step("Count files and their outcomes", spark_tasks(lake.spark)):
         outcomes = ledger.balance(lake, planned.days)
     return ExtractReport(
@@ -115,6 +115,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
         to_retry=ledger.of_days(lake, "rejects", planned.days).where(passing()).count(),
         work=Work(
             extracted=len(planned.todo),
+            tags_read_again=read_again,
             extracted_mb=planned.size_mb,
             extracting_s=extracting_s,
             seconds=time.monotonic() - started,
@@ -234,16 +235,7 @@ def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, An
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
     tags = {f"tag_{name}": text for name, text in outcome.tags.items()}
-    return row | tags | {"tag_error": outcome.tags_error, "reason": None}
-
-
-@cache
-def extractor() -> IsolatedExtractor:
-    """Return the extractor of this Python worker, and start it at the first call.
-
-    Spark reuses workers, and a start takes seconds. The child process of the extractor ends with the worker.
-    """
-    return IsolatedExtractor().__enter__()
+    return row | tags | {"tag_error": outcome.tags_error, "tags_version": TAGS_VERSION, "reason": None}
 
 
 def _plan(lake: Lake, days: Days, mode: Mode) -> Planned:

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.corpus import gate, sources
+from segue.corpus import gate, retagging, sources
 from segue.corpus.identity import assign_ids
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, Listing, digest, list_audio
@@ -36,7 +36,7 @@ IN_PANDAS = (
 )
 """The inventory in pandas. `first_seen_us` is in microseconds since 1970."""
 
-MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version")
+MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version", "tags_version")
 """Columns that a row of `tracks` takes unchanged from its row of `features`."""
 
 
@@ -160,8 +160,8 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
 def late_days(lake: Lake, day: date) -> list[date]:
     """Find the days before `day` that have to be processed again.
 
-    A day is late if files were added, changed or removed since its run, or if its run ended before the features
-    were merged.
+    A day is late if files were added, changed or removed since its run, if its run ended before the features were
+    merged, or if an older version of Segue has read its tags.
 
     Parameters
     ----------
@@ -179,6 +179,7 @@ def late_days(lake: Lake, day: date) -> list[date]:
         lake.read(name).where(sf.col(PARTITION) < sf.lit(day)) for name in names
     )
     late = behind(inventory, features, rejects, FEATURE_VERSION).union(_unmerged(features, tracks))
+    late = late.union(retagging.outdated_days(features))
     return sorted(row[0] for row in late.distinct().collect())
 
 

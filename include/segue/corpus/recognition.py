@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -20,16 +21,16 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 from upath import UPath
 
-from segue.audio.definition import FEATURE_VERSION
 from segue.audio.hashing import content_hash
+from segue.audio.results import TAGS_VERSION, Rejection
 from segue.connections.storage import local_copy
-from segue.corpus.extraction import extractor
 from segue.corpus.identity import Absent, Content, recognise
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile
 from segue.corpus.paths import from_text
 from segue.corpus.plan import TASKS_PER_CORE
 from segue.corpus.schema import DEPARTED, FEATURES, PARTITION, TAGS, columns
+from segue.corpus.worker import extractor
 
 HASHED = f"path string, content_hash string, audio_hash string, {TAGS}"
 """Hashes and tags of a file. `content_hash` is null if the file cannot be read. `audio_hash` and the tags are null
@@ -52,11 +53,11 @@ class Hashed(Content):
 
     Attributes
     ----------
-    tags : mapping of str to (str or None)
+    tags : mapping of str to value
         Columns of `schema.TAGS`.
     """
 
-    tags: Mapping[str, str | None] = field(default_factory=dict)
+    tags: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,7 @@ def follow(
 ) -> Recognised:
     """Find the tracks of new and changed files, and update the outcomes of those whose content is known.
 
-    A new file is read only if some track is without its file. Once, the audio of files is hashed that an older
-    version has extracted.
+    A new file is read only if some track is without its file.
 
     Parameters
     ----------
@@ -107,18 +107,11 @@ def follow(
     tracks = _absent_tracks(lake, absent, {*same["track_id"], *absent["track_id"]})
     known_bytes = {track.content_hash for track in tracks if track.content_hash}
     arrived = files.keys() - set(same.index) if known_bytes else files.keys() & set(absent.index)
-    unhashed = _paths_without_audio_hash(lake) & set(same.index)
-    hashed = _hash(lake, music_dir, [files[path] for path in sorted(arrived | unhashed)], known_bytes)
-    found = recognise([hashed[path] for path in arrived], tracks)
+    hashed = _hash(lake, music_dir, [files[path] for path in sorted(arrived)], known_bytes)
+    found = recognise(hashed.values(), tracks)
     known = {path: track for path, track in found.items() if track.is_of(hashed[path])}
-    present = [(track.track_id, files[path], hashed[path]) for path, track in known.items()]
-    present += [
-        (str(same.loc[path, "track_id"]), files[path], hashed[path])
-        for path in unhashed
-        if hashed[path].content_hash
-    ]
-    if present:
-        _carry(lake, present)
+    if known:
+        _carry(lake, [(track.track_id, files[path], hashed[path]) for path, track in known.items()])
     found_ids = {track.track_id for track in found.values()}
     gone = absent[~absent["track_id"].isin(found_ids)]
     if len(gone):
@@ -143,18 +136,22 @@ def hash_files(music_dir: Path | UPath, known_bytes: Collection[str]) -> Callabl
     """
     schema = to_arrow_schema(StructType.fromDDL(HASHED))  # type: ignore[arg-type] # fromDDL's type is too wide
 
-    def hash_file(path: str) -> dict[str, str | None]:
+    def hash_file(path: str) -> dict[str, Any]:
         with local_copy(music_dir, from_text(path)) as place:
             try:
                 with open(place, "rb", 0) as file:  # noqa: PTH123 - names that are not UTF-8
-                    row: dict[str, str | None] = {"path": path, "content_hash": content_hash(file)}
+                    row = {"path": path, "content_hash": content_hash(file)}
             except OSError:
                 return {"path": path}  # removed or not readable: the extraction will reject it
             if row["content_hash"] in known_bytes:
                 return row
-            identity = extractor().identify(place)
-        tags = {f"tag_{name}": text for name, text in identity.tags.items()}
-        return row | tags | {"audio_hash": identity.audio_hash, "tag_error": identity.tags_error}
+            found = extractor().read_tags(place)
+        if isinstance(found, Rejection):
+            return row
+        tags = {f"tag_{name}": text for name, text in found.texts.items()}
+        return (
+            row | tags | {"tag_error": found.error, "tags_version": TAGS_VERSION, "audio_hash": found.audio_hash}
+        )
 
     def hash_all(batches: Batches) -> Batches:
         for batch in batches:
@@ -179,12 +176,6 @@ def _absent_tracks(lake: Lake, absent: pd.DataFrame, ids: Collection[str]) -> li
         Absent(path, partition_date=day, first_seen_us=seen, **hashes.get(track_id, {"track_id": track_id}))
         for path, track_id, day, seen in rows
     ]
-
-
-def _paths_without_audio_hash(lake: Lake) -> set[str]:
-    """Return the paths of tracks that an older version of Segue has extracted."""
-    current = lake.read("features").where(sf.col("feature_version") == FEATURE_VERSION)
-    return {row["path"] for row in current.where("audio_hash IS NULL").select("path").collect()}
 
 
 def _hash(

@@ -10,7 +10,6 @@ import mutagen
 import pytest
 
 from segue.corpus import inventory
-from segue.corpus.days import Days
 
 pytestmark = pytest.mark.integration
 
@@ -109,22 +108,3 @@ def test_a_file_that_was_away_for_a_night_is_itself_again(published):
         track_id: same(document) for track_id, document in before.items() if track_id != "t2"
     }
     assert after["t3"]["path"] == "three.mp3"
-
-
-def test_a_lake_of_an_older_version_gets_its_audio_hashes_once_and_decodes_nothing(integrated):
-    hashes = {row["track_id"]: row["audio_hash"] for row in integrated.rows("features")}
-    assert all(hashes.values())
-    ids = {row["path"]: row["track_id"] for row in integrated.rows("inventory")}
-    features = f"delta.`{integrated.lake.uri}/features`"
-    spark = integrated.lake.spark
-    spark.sql(f"ALTER TABLE {features} SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name')")
-    spark.sql(f"ALTER TABLE {features} DROP COLUMN audio_hash")
-    shutil.rmtree(f"{integrated.lake.uri}/departed")
-    integrated.lake = type(integrated.lake)(spark, integrated.lake.uri)
-
-    found = integrated.inventory()
-    assert (found.hashed, found.changed, found.moved, found.retagged) == (8, 0, 0, 0)
-    assert {row["path"]: row["track_id"] for row in integrated.rows("inventory")} == ids
-    assert {row["track_id"]: row["audio_hash"] for row in integrated.rows("features")} == hashes
-    assert integrated.extract(Days()).work.extracted == 0
-    assert integrated.inventory().hashed == 0

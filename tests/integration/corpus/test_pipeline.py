@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 from pymongo.errors import WriteError
+from tests.integration.corpus.conftest import RECORDING
 
 from segue.corpus import extraction, gate, plan
 from segue.corpus.days import Days
@@ -16,6 +17,8 @@ from segue.corpus.outcome import outcome
 from segue.corpus.plan import Mode
 from segue.corpus.reports import DayCounts
 from segue.errors import CorpusError
+from segue.listens.catalogue import entries
+from segue.listens.matching import Match, Method, TrackIndex
 from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -63,6 +66,11 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
     assert (reel["partition_date"], len(reel["features"]), reel["flags"]) == ("2026-03-01", 2072, [])
     assert reel["path"] == "Réels/tune no. 0.mp3"
     assert reel["genres"] == ["Reel"]
+    assert (reel["recording_mbid"], reel["track_number"], reel.get("isrc")) == (RECORDING, 3, None)
+    assert report.measured.changes["isrc_invalid"] == 1
+    assert not {"recording_mbid", "isrc", "artist_mbids"} & documents["t1"].keys()
+    listened = TrackIndex(entries(pipeline.database)).match("?", "?", recording_mbid=RECORDING.upper())
+    assert listened == Match("t0", Method.MBID)
     untitled = [document for document in documents.values() if document["title"] == "no tags"]
     assert [document["genre"] for document in untitled] == [None]
     flags = sorted(flag.split(":")[0] for document in documents.values() for flag in document["flags"])

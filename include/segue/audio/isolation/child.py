@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.audio.extract import Identity, Rejection, Track, extract, identify
+from segue.audio.extract import Rejection, Tags, Track, extract, tags_of
 from segue.audio.features import FeatureAccumulator
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason
 
-Operation = Callable[[str, Limits], Track | Identity | Rejection]
+Operation = Callable[[str, Limits], Track | Tags | Rejection]
 
-OPERATIONS: dict[str, Operation] = {"extract": extract, "identify": identify}
+OPERATIONS: dict[str, Operation] = {"extract": extract, "read_tags": tags_of}
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def _time_limits(limits: Limits) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _run(operation: Operation, path: str, limits: Limits) -> Track | Identity | Rejection:
+def _run(operation: Operation, path: str, limits: Limits) -> Track | Tags | Rejection:
     try:
         return operation(path, limits)
     except Exception as error:  # noqa: BLE001 - an error in Segue rejects one file and does not fail the job
@@ -83,7 +83,7 @@ def _run(operation: Operation, path: str, limits: Limits) -> Track | Identity | 
         return Rejection(path, Reason.EXTRACTION_FAILED, f"The extraction itself failed: {what}: {first_line}.")
 
 
-def _reply(result: Track | Identity | Rejection) -> bytes:
+def _reply(result: Track | Tags | Rejection) -> bytes:
     """Return a line of JSON, followed by the features if there are any."""
     not_in_json = {"path", "features"}
     head = json.dumps({name: value for name, value in vars(result).items() if name not in not_in_json})

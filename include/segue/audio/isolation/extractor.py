@@ -19,13 +19,13 @@ from dataclasses import asdict
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
 from segue.audio.limits import Limits, configured
 from segue.audio.reasons import Reason
-from segue.audio.results import Identity, Rejection, Track
+from segue.audio.results import Rejection, Tags, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
@@ -41,8 +41,8 @@ ATTEMPTS = 3
 PAUSE_S = 2.0
 """Seconds before the second attempt; twice as many before the third. Meanwhile, memory may become free."""
 
-MAX_REPLY_BYTES = 2**17
-"""Features take 2 KB, and tags at most 60 KB, if JSON escapes every character."""
+MAX_REPLY_BYTES = 2**18
+"""Features take 2 KB, and tags at most 156 KB, if JSON escapes every character."""
 
 
 class IsolatedExtractor:
@@ -101,13 +101,10 @@ class IsolatedExtractor:
         ExtractionError
             If the child does not start. The message ends with its output.
         """
-        result = self._ask("extract", str(path))
-        if isinstance(result, Identity):
-            raise TypeError("The child has identified the file instead of extracting it.")
-        return result
+        return cast("Track | Rejection", self._ask("extract", str(path)))
 
-    def identify(self, path: str | Path) -> Identity:
-        """Hash the audio of one file and read its tags, without decoding.
+    def read_tags(self, path: str | Path) -> Tags | Rejection:
+        """Read the tags of one file and hash its audio, without decoding it.
 
         Parameters
         ----------
@@ -115,18 +112,16 @@ class IsolatedExtractor:
 
         Returns
         -------
-        Identity
-            Without hash and tags if the file cannot be read, or makes the child fail.
+        Tags or Rejection
 
         Raises
         ------
         ExtractionError
             As `extract`.
         """
-        result = self._ask("identify", str(path))
-        return result if isinstance(result, Identity) else Identity("")
+        return cast("Tags | Rejection", self._ask("read_tags", str(path)))
 
-    def _ask(self, operation: str, path: str) -> Track | Identity | Rejection:
+    def _ask(self, operation: str, path: str) -> Track | Tags | Rejection:
         kills = 0
         while True:
             if self._child is None:
@@ -188,7 +183,7 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, operation: str, path: str) -> Track | Identity | Rejection:
+    def ask(self, operation: str, path: str) -> Track | Tags | Rejection:
         self.served += 1
         self._output.seek(0)
         self._output.truncate()
@@ -199,8 +194,8 @@ class _Child:
             reply = json.loads(head)
             if features:
                 return Track(path, np.frombuffer(features, np.float32), **reply)
-            if operation == "identify" and "reason" not in reply:
-                return Identity(**reply)
+            if operation == "read_tags" and "reason" not in reply:
+                return Tags(**reply)
             return Rejection(path, Reason(reply["reason"]), reply["message"], reply["content_hash"])
         except TimeoutError:
             self._process.kill()

@@ -161,6 +161,8 @@ class Work(Part):
     ----------
     extracted : int
         Files.
+    tags_read_again : int
+        Files whose tags an older version had read.
     extracted_mb : float
         Size of the files that were extracted, megabytes.
     extracting_s : float
@@ -170,6 +172,7 @@ class Work(Part):
     """
 
     extracted: int = 0
+    tags_read_again: int = 0
     extracted_mb: float = 0.0
     extracting_s: float = 0.0
     seconds: float = 0.0
@@ -254,7 +257,7 @@ class ExtractReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert version 0, whose figures were not grouped into parts, and version 1, which counted touched files."""
+        """Convert version 0, whose figures were not grouped into parts, and version 1, which had more figures."""
         if document.get("version", 0) == 1:
             return {**document, "work": fields_of(Work, document["work"])}
         extracting_s = document["seconds_extracting"]

@@ -7,13 +7,15 @@ from pathlib import Path
 import mutagen
 import numpy as np
 import pytest
+import soundfile
 from mutagen.apev2 import APEv2
 from mutagen.id3 import APIC, ID3, TIT2
 from tests.support.audio_files import music, write_any
 
 from segue.audio.decoding.ffmpeg import audio_hash
-from segue.audio.extract import Track, extract, identify
+from segue.audio.extract import Tags, Track, tags_of
 from segue.audio.isolation.extractor import IsolatedExtractor
+from segue.audio.limits import Limits
 
 
 def hash_of(path: Path) -> str:
@@ -67,8 +69,6 @@ def test_tags_at_the_end_of_an_mp3_do_not_change_its_hash(tmp_path):
 
 
 def test_the_same_samples_at_another_rate_have_another_hash(tmp_path):
-    import soundfile
-
     silence = np.zeros(8_000, np.float32)
     soundfile.write(tmp_path / "a.wav", silence, 8_000)
     soundfile.write(tmp_path / "b.wav", silence, 16_000)
@@ -82,17 +82,13 @@ def test_what_is_no_audio_has_no_hash(tmp_path, content):
     assert hash_of(path) == ""
 
 
-def test_a_file_is_identified_in_the_child_as_at_its_extraction(tmp_path):
+def test_the_child_hashes_the_audio_with_the_tags_as_at_the_extraction(tmp_path):
     path = write_any(tmp_path / "music.flac")
     retag(path, "One")
-    extracted = extract(path)
-    assert isinstance(extracted, Track)
     with IsolatedExtractor() as extractor:
-        identity = extractor.identify(path)
-        assert identity == identify(path)
-        assert (identity.audio_hash, identity.tags) == (extracted.audio_hash, extracted.tags)
-        assert identity.tags["title"] == "One"
-        assert extractor.identify(tmp_path / "gone.flac").audio_hash == ""
-        again = extractor.extract(path)
-    assert isinstance(again, Track)
-    assert again.audio_hash == extracted.audio_hash
+        extracted, tags = extractor.extract(path), extractor.read_tags(path)
+    assert isinstance(extracted, Track)
+    assert isinstance(tags, Tags)
+    assert tags == tags_of(path, Limits())
+    assert tags.texts["title"] == "One"
+    assert tags.audio_hash == extracted.audio_hash == hash_of(path)
