@@ -127,7 +127,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
     if gone_from:
         new = len(files) + gone_from.total() - len(before)
         gate.require_presence(len(before), new, gone_from, limits)
-    located = metadata.located(dict.fromkeys(files, ""))
+    located = metadata.located(dict.fromkeys(files, ""), gone=set(before["track_id"]))
     rows = zip(before.index, before["size_bytes"], before["mtime_ns"], strict=True)
     same = before[[AudioFile(*row) == files.get(row[0]) for row in rows]]
     recognised = follow(lake, listing.root, files, same, before.drop(index=same.index))

@@ -236,4 +236,4 @@ def _depart(lake: Lake, gone: pd.DataFrame) -> None:
 def _outcomes(lake: Lake) -> DataFrame:
     """Return features and rejects as one table, with nulls where a reject has no such column."""
     rejects = lake.read("rejects").drop("reason", "message")
-    return lake.read("features").unionByName(rejects, allowMissingColumns=True)
+    return rejects.unionByName(lake.read("features"), allowMissingColumns=True)

@@ -35,6 +35,21 @@ def test_of_rows_that_mean_the_same_file_the_exact_one_counts():
     assert located.counts["repeated_files"] == 2
 
 
+def test_a_row_follows_the_track_whose_file_has_moved_unless_the_file_has_a_row_of_its_own():
+    stated = table(
+        {"track_id": "", "file": "old"}, {"track_id": "t1", "file": "gone"}, {"track_id": "", "file": "x"}
+    )
+    assert stated.located({"new": file_id("old")}).rows["track_id"].tolist() == [
+        file_id("old"),
+        "t1",
+        file_id("x"),
+    ]
+    assert stated.located({"new": ""}, gone=["t1"]).rows["track_id"].tolist()[1] == "t1"
+    moved = stated.located({"x": "t1"})
+    assert dict(zip(moved.rows["file"], moved.rows["track_id"], strict=True)) == {"old": file_id("old"), "x": "t1"}
+    assert moved.counts["repeated_track_ids"] == 1
+
+
 def test_a_table_of_which_no_row_finds_a_file_is_refused_with_names_of_both_sides():
     stated = table(*({"track_id": str(number), "file": f"x{number}.mp3"} for number in range(5)))
     message = r"None of the 5 rows .* 'x0.mp3', 'x1.mp3', 'x2.mp3'; the folder has 'a.mp3', 'b.mp3'\. Write"
