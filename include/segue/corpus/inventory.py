@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pandas as pd
 from delta.tables import DeltaTable
@@ -14,14 +12,14 @@ from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.corpus import gate, retagging, sources
-from segue.corpus.identity import assign_ids
+from segue.corpus.assignment import assign, in_pandas, in_spark
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, Listing, digest, list_audio
 from segue.corpus.metadata import Metadata, misfit
 from segue.corpus.plan import behind
-from segue.corpus.recognition import Recognised, follow
+from segue.corpus.recognition import follow
 from segue.corpus.reports import Comparison, InventoryReport, LeftOut
-from segue.corpus.schema import INVENTORY, PARTITION, columns
+from segue.corpus.schema import PARTITION
 from segue.runs.progress import Tally, spark_tasks, step
 from segue.settings import Settings
 
@@ -30,11 +28,6 @@ IDENTITY = ("track_id", "size_bytes", "mtime_ns")
 
 CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in (*IDENTITY, PARTITION))
 """Another file may lie at the path now, so the day may change, too."""
-
-IN_PANDAS = (
-    "path string, track_id string, size_bytes bigint, mtime_ns bigint, first_seen_us bigint, partition_date date"
-)
-"""The inventory in pandas. `first_seen_us` is in microseconds since 1970."""
 
 MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version", "tags_version")
 """Columns that a row of `tracks` takes unchanged from its row of `features`."""
@@ -120,7 +113,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
         If so many files are gone that a disk is probably disconnected. The inventory is then unchanged.
     """
     table = lake.table("inventory")
-    before = _in_pandas(table.toDF())
+    before = in_pandas(table.toDF())
     held = _held(before, listing)
     files = {file.path: file for file in (*listing.files, *held)}
     gone_from = Counter(map(_top_folder, before.index.difference(list(files))))
@@ -133,7 +126,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
     recognised = follow(lake, listing.root, files, same, before.drop(index=same.index))
     assigned = assign(files.values(), located.rows, same, recognised, seen_on, datetime.now(UTC))
     if not assigned.equals(before):
-        _merge(table, lake.spark.createDataFrame(assigned.reset_index(), IN_PANDAS))
+        _merge(table, in_spark(assigned, lake.spark))
     known = same.index.union(list(recognised.tracks))
     both = assigned.index.intersection(before.index).intersection(known)
     is_changed = (assigned.loc[both, list(IDENTITY)] != before.loc[both, list(IDENTITY)]).any(axis=1)
@@ -181,66 +174,6 @@ def late_days(lake: Lake, day: date) -> list[date]:
     late = behind(inventory, features, rejects, FEATURE_VERSION).union(_unmerged(features, tracks))
     late = late.union(retagging.outdated_days(features))
     return sorted(row[0] for row in late.distinct().collect())
-
-
-def assign(
-    files: Collection[AudioFile],
-    metadata: pd.DataFrame,
-    same: pd.DataFrame,
-    recognised: Recognised,
-    seen_on: date,
-    now: datetime,
-) -> pd.DataFrame:
-    """Assign each file its track id and its partition.
-
-    Parameters
-    ----------
-    files : collection of AudioFile
-    metadata : pandas.DataFrame
-        Rows of `segue.corpus.metadata.Metadata.located`; the track id is blank if the table states none.
-    same : pandas.DataFrame
-        Rows of the inventory of files that have not changed.
-    recognised : Recognised
-        The tracks of other files that are known.
-    seen_on : date
-        The day on which files without a date enter.
-    now : datetime
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns of `IN_PANDAS` with the paths as index, one row for each of `files`, sorted.
-    """
-    rows = zip(metadata["file"], metadata["track_id"], metadata["date_created"], strict=True)
-    described = {path: (track_id, created) for path, track_id, created in rows}
-    known = {
-        path: (track.track_id, track.partition_date, track.first_seen_us)
-        for path, track in recognised.tracks.items()
-    }
-    known |= dict(
-        zip(same.index, same[["track_id", PARTITION, "first_seen_us"]].itertuples(index=False), strict=True)
-    )
-    ids = assign_ids(
-        paths=[file.path for file in files],
-        kept={path: track_id for path, (track_id, _, _) in known.items()},
-        stated={path: track_id for path, (track_id, _) in described.items() if track_id},
-        reserved=recognised.without_file,
-    )
-
-    def row(file: AudioFile) -> tuple[Any, ...]:
-        _, created = described.get(file.path, ("", None))
-        _, day, first_seen_us = known.get(file.path, ("", created or seen_on, int(now.timestamp() * 1e6)))
-        return (file.path, ids[file.path], file.size_bytes, file.mtime_ns, first_seen_us, day)
-
-    return pd.DataFrame(map(row, files), columns=columns(IN_PANDAS)).set_index("path").sort_index()
-
-
-def _in_pandas(inventory: DataFrame) -> pd.DataFrame:
-    """Read the inventory into a table with the columns of `IN_PANDAS` and the paths as index."""
-    # As numbers, because pandas and Spark understand times without a zone differently.
-    first_seen = sf.coalesce(sf.unix_micros("first_seen"), sf.lit(0))
-    rows = inventory.withColumn("first_seen_us", first_seen).select(columns(IN_PANDAS))
-    return rows.toPandas().set_index("path").sort_index()
 
 
 def _count_described(files: pd.DataFrame, metadata: Metadata) -> int:
@@ -293,10 +226,9 @@ def _top_folder(path: str) -> str:
 
 
 def _merge(table: DeltaTable, rows: DataFrame) -> None:
-    files = rows.withColumn("first_seen", sf.timestamp_micros("first_seen_us")).select(columns(INVENTORY))
     (
         table.alias("then")
-        .merge(files.alias("now"), "then.path = now.path")
+        .merge(rows.alias("now"), "then.path = now.path")
         .whenMatchedUpdateAll(condition=CHANGED)
         .whenNotMatchedInsertAll()
         .whenNotMatchedBySourceDelete()

@@ -97,8 +97,8 @@ def follow(
     files : mapping of str to AudioFile
         All files of the corpus by path.
     same, absent : pandas.DataFrame
-        Rows of the inventory so far, as `segue.corpus.inventory.IN_PANDAS`, with the paths as index: of files that
-        have not changed, and all others.
+        The inventory so far, as `segue.corpus.assignment.in_pandas` reads it: rows of files that have not changed,
+        and all others.
 
     Returns
     -------
