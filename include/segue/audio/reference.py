@@ -44,7 +44,7 @@ def compute(samples: Array, sample_rate: int, *, fma_compatible: bool = False) -
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
-        )  # warnings of empty mel filters, short signals and silence: all results are defined
+        )  # librosa warns of empty mel filters, short signals and silence, but its results are defined
         series = frame_series(samples, sample_rate, fma_compatible=fma_compatible)
         return np.concatenate([_statistics(series[family]).ravel() for family in definition.FAMILIES])
 

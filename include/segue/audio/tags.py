@@ -90,7 +90,7 @@ def read_tags(file: FileIO, name: str) -> Tags:
 def _kinds(
     file: BufferedReader[FileIO], name: str, texts: Mapping[str, str | None]
 ) -> Iterator[Mapping[str, Any] | Exception]:
-    """Yield the tags of each kind that the file may have, the best first, or the errors of their parsers.
+    """Yield the tags of each kind that the file may have, best kind first. Yield a parser's error in its place.
 
     The caller fills `texts` with the tags. FFmpeg is asked only if title or artist are still absent.
     """
@@ -98,7 +98,7 @@ def _kinds(
     try:
         file.seek(0)
         found = mutagen.File(fileobj=file, filename=name)
-    except Exception as error:  # noqa: BLE001 - damaged files make its parsers fail in every way
+    except Exception as error:  # noqa: BLE001 - damaged files make mutagen's parsers raise any error
         yield error
     tags = getattr(found, "tags", None) or {}
     is_id3v1 = isinstance(tags, ID3) and tags.version < (2,)

@@ -46,7 +46,7 @@ def compiled(function: Function) -> Function:
 
 
 def summing(function: Function) -> Function:
-    """Compile like `compiled`, with sums in any order, for double precision, where the order does not matter."""
+    """Compile as `compiled` does, but allow sums in any order. In double precision the order does not matter."""
     return _compiled(function, _FASTMATH | {"reassoc"})
 
 
@@ -58,9 +58,9 @@ def inlined(function: Function) -> Function:
 class LockedCache(FunctionCache):
     """Let one process at a time add machine code.
 
-    numba numbers the files of a function's signatures by an index that it reads, changes and writes without a
-    lock. Without this class, two workers that start at once can leave an index with the wrong code for a
-    signature.
+    numba stores a file of machine code for each signature of a function, and numbers these files in an index. It
+    reads, changes and writes the index without a lock. Without this class, two workers that start at once can
+    leave an index with the wrong code for a signature.
     """
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -74,7 +74,8 @@ class LockedCache(FunctionCache):
 class _PackageCache(LockedCache):
     """Compile again when any module of `segue.audio` has changed.
 
-    numba checks only the function's own file, and would keep old code of the functions that are compiled into it.
+    numba checks only the file of the function itself. It would keep old code of other functions that are compiled
+    into this one.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
