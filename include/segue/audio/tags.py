@@ -3,7 +3,8 @@
 mutagen reads most tags. Three kinds need more:
 
 - An MP3 may have APEv2 tags, for which mutagen does not look. They go before ID3v1 tags, which cut long texts.
-- FLAC and ADTS may have ID3v2 tags in front, which mutagen skips.
+- FLAC and ADTS may have ID3v2 tags in front, for which mutagen does not look. Because of them, it even takes ADTS
+  for a damaged MP3.
 - RIFF INFO and AIFF text chunks are read by FFmpeg, if the other kinds have no title or no artist.
 """
 
@@ -15,9 +16,7 @@ from io import BufferedReader, FileIO
 from typing import Any, Final
 
 import mutagen
-from mutagen.aac import AAC
 from mutagen.apev2 import APENoHeaderError, APEv2
-from mutagen.flac import FLAC
 from mutagen.id3 import ID3, ID3NoHeaderError
 from mutagen.mp3 import MP3
 from mutagen.wave import WAVE
@@ -104,11 +103,9 @@ def _kinds(
     is_id3v1 = isinstance(tags, ID3) and tags.version < (2,)
     if not is_id3v1:
         yield tags
-    if isinstance(found, MP3):
-        yield _read(_apev2, file)
-    elif isinstance(found, FLAC | AAC):
-        yield _read(_id3_in_front, file)
-    if not isinstance(found, MP3) and not (texts["title"] and texts["artist"]):
+    is_mp3 = isinstance(found, MP3)
+    yield _read(_apev2 if is_mp3 else _id3_in_front, file)
+    if not is_mp3 and not (texts["title"] and texts["artist"]):
         yield _read(_riff_info if isinstance(found, WAVE) else container_tags, file)
     if is_id3v1:
         yield tags
