@@ -2,9 +2,10 @@
 
 mutagen reads most tags. Three kinds need more:
 
-- mutagen does not look for APEv2 tags in an MP3. They are preferred to ID3v1 tags, which cut long texts.
-- FLAC and ADTS may have ID3v2 tags in front, which mutagen skips.
-- FFmpeg reads RIFF INFO and AIFF text chunks, if the other kinds have no title or no artist.
+- An MP3 may have APEv2 tags, for which mutagen does not look. They go before ID3v1 tags, which cut long texts.
+- FLAC and ADTS may have ID3v2 tags in front, for which mutagen does not look. Because of them, it even takes ADTS
+  for a damaged MP3.
+- RIFF INFO and AIFF text chunks are read by FFmpeg, if the other kinds have no title or no artist.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from io import BufferedReader, FileIO
 from typing import Any, Final
 
 import mutagen
-from mutagen.aac import AAC
 from mutagen.apev2 import APENoHeaderError, APEv2
-from mutagen.flac import FLAC
 from mutagen.id3 import ID3, ID3NoHeaderError
 from mutagen.mp3 import MP3
 from mutagen.wave import WAVE
@@ -90,7 +89,7 @@ def read_tags(file: FileIO, name: str) -> Tags:
 def _kinds(
     file: BufferedReader[FileIO], name: str, texts: Mapping[str, str | None]
 ) -> Iterator[Mapping[str, Any] | Exception]:
-    """Yield the tags of each kind that the file may have, the best first, or the errors of their parsers.
+    """Yield the tags of each kind that the file may have, best kind first. Yield a parser's error in its place.
 
     The caller fills `texts` with the tags. FFmpeg is asked only if title or artist are still absent.
     """
@@ -104,11 +103,9 @@ def _kinds(
     is_id3v1 = isinstance(tags, ID3) and tags.version < (2,)
     if not is_id3v1:
         yield tags
-    if isinstance(found, MP3):
-        yield _read(_apev2, file)
-    elif isinstance(found, FLAC | AAC):
-        yield _read(_id3_in_front, file)
-    if not isinstance(found, MP3) and not (texts["title"] and texts["artist"]):
+    is_mp3 = isinstance(found, MP3)
+    yield _read(_apev2 if is_mp3 else _id3_in_front, file)
+    if not is_mp3 and not (texts["title"] and texts["artist"]):
         yield _read(_riff_info if isinstance(found, WAVE) else container_tags, file)
     if is_id3v1:
         yield tags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segue.audio.results import IDENTIFIERS
 from segue.corpus.reports import CorpusReports, CorpusSummary
 from segue.errors import CorpusError
 
@@ -40,6 +41,7 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
         rejects=outcomes.rejects,
         rejected=outcomes.rejected,
         tags_unreadable=measured.changes.get("tags_unreadable", 0),
+        invalid_ids={name: rows for name in IDENTIFIERS if (rows := measured.changes.get(f"{name}_invalid", 0))},
         duplicates=measured.flagged["duplicate"],
         outliers=measured.flagged["outlier"],
         genres=measured.genres,
