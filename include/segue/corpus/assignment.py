@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -44,6 +44,13 @@ def in_spark(rows: pd.DataFrame, spark: SparkSession) -> DataFrame:
     """Return rows of `in_pandas` or `assign` with the columns of `schema.INVENTORY`."""
     files = spark.createDataFrame(rows.reset_index(), IN_PANDAS)
     return files.withColumn("first_seen", sf.timestamp_micros("first_seen_us")).select(columns(INVENTORY))
+
+
+def unchanged(before: pd.DataFrame, files: Mapping[str, AudioFile]) -> pd.DataFrame:
+    """Return the rows of `in_pandas` whose file has the same size and modification time as before."""
+    rows = zip(before.index, before["size_bytes"], before["mtime_ns"], strict=True)
+    is_same = [AudioFile(*row) == files.get(row[0]) for row in rows]
+    return before[pd.Series(is_same, before.index, dtype=bool)]
 
 
 def assign(

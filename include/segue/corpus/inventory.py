@@ -12,7 +12,7 @@ from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
 from segue.corpus import gate, retagging, sources
-from segue.corpus.assignment import assign, in_pandas, in_spark
+from segue.corpus.assignment import assign, in_pandas, in_spark, unchanged
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, Listing, digest, list_audio
 from segue.corpus.metadata import Metadata, misfit
@@ -121,8 +121,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
         new = len(files) + gone_from.total() - len(before)
         gate.require_presence(len(before), new, gone_from, limits)
     located = metadata.located(dict.fromkeys(files, ""), gone=set(before["track_id"]))
-    rows = zip(before.index, before["size_bytes"], before["mtime_ns"], strict=True)
-    same = before[[AudioFile(*row) == files.get(row[0]) for row in rows]]
+    same = unchanged(before, files)
     recognised = follow(lake, listing.root, files, same, before.drop(index=same.index))
     assigned = assign(files.values(), located.rows, same, recognised, seen_on, datetime.now(UTC))
     if not assigned.equals(before):

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 
-from segue.corpus.assignment import IN_PANDAS, assign
+from segue.corpus.assignment import IN_PANDAS, assign, unchanged
 from segue.corpus.identity import Absent
 from segue.corpus.listing import AudioFile, file_id
 from segue.corpus.recognition import Recognised
@@ -21,6 +21,16 @@ def inventory(*rows):
 
 def described(*rows):
     return pd.DataFrame(rows, columns=["file", "track_id", "date_created"], dtype=object)
+
+
+def test_a_file_of_the_same_path_size_and_time_is_unchanged():
+    before = inventory(*((path, path, 1, 2, 3, TODAY) for path in ("same", "larger", "touched", "gone")))
+    files = {
+        file.path: file
+        for file in (AudioFile("same", 1, 2), AudioFile("larger", 9, 2), AudioFile("touched", 1, 9))
+    }
+    assert unchanged(before, files).index.tolist() == ["same"]
+    assert unchanged(inventory(), files).columns.tolist() == before.columns.tolist(), "the first run"
 
 
 def test_an_inventory_without_changes_is_as_before():
