@@ -21,7 +21,7 @@ def main() -> None:
         lake, music = Lake(session, settings.lake_uri), settings.music_dir
         chosen = days.chosen(arguments, summaries.find(arguments.run_id, InventoryReport))
         if arguments.mode is Mode.PING:
-            summaries.finish(arguments.run_id, extraction.ping(lake, music, chosen))
+            summaries.finish(arguments.run_id, extraction.ping(lake, chosen))
         else:
             summaries.finish(arguments.run_id, extraction.run(lake, music, chosen, arguments.mode))
 

@@ -35,15 +35,16 @@ def _found(ctx: Context, artist_name: str, recording_name: str) -> dict[str, Any
     if match is None:
         return {}
     tracks = ctx.mongo[ctx.settings.mongo_database]["tracks"]
-    wanted = {"title": 1, "artist": 1, "album": 1, "recording_mbid": 1}
+    ids = ("recording_mbid", "release_mbid", "artist_mbids")
+    wanted = dict.fromkeys(("title", "artist", "album", *ids), 1)
     track = tracks.find_one({"_id": match.track_id}, wanted) or {}
     if not track.get("recording_mbid"):
         return {}
     return {
         "artist_credit_name": track.get("artist"),
-        "artist_mbids": [],
+        "artist_mbids": track.get("artist_mbids") or [],
         "recording_mbid": track["recording_mbid"],
         "recording_name": track.get("title"),
-        "release_mbid": None,
+        "release_mbid": track.get("release_mbid"),
         "release_name": track.get("album"),
     }

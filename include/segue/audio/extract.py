@@ -1,4 +1,4 @@
-"""Extract the 518 features and the tags of a file, or find the reason why it has none."""
+"""Extract the 518 features and the tags of a file, or find the reason why it has none. Identify a file."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
 import numpy as np
 
 from segue.audio.decoding.decode import DECODERS, Opener
+from segue.audio.decoding.ffmpeg import audio_hash
 from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
-from segue.audio.results import Rejection, Track
+from segue.audio.results import Rejection, Tags, Track
 from segue.audio.tags import read_tags
 
-__all__ = ["Rejection", "Track", "extract"]
+__all__ = ["Rejection", "Tags", "Track", "extract", "tags_of"]
 
 LARGEST_SAMPLE = 2.0**32
 """Full scale is 1. 32-bit integers stored as floats reach 2**31. Larger samples could overflow the spectrum."""
@@ -55,6 +56,26 @@ def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection
         message = "The decoder needs more memory than it may use."
         return Rejection(str(path), Reason.OUT_OF_MEMORY, message, content_hash)
     return track
+
+
+def tags_of(path: str | Path, limits: Limits) -> Tags | Rejection:
+    """Read the tags of one file and hash its audio in this process, without decoding it.
+
+    Parameters
+    ----------
+    path, limits
+        As for `extract`.
+
+    Returns
+    -------
+    Tags or Rejection
+        A rejection if the file cannot be opened, or if it changes meanwhile.
+    """
+    try:
+        with _opened(path, limits) as file:
+            return replace(read_tags(file, str(path)), audio_hash=audio_hash(file))
+    except RejectionError as error:
+        return Rejection(str(path), error.reason, error.message)
 
 
 _OPEN_ERRORS = {
@@ -146,6 +167,7 @@ def _decode(path: str, file: FileIO, content_hash: str, limits: Limits) -> Track
         content_hash,
         tags.texts,
         tags.error,
+        audio_hash(file),
     )
 
 

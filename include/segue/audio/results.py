@@ -1,4 +1,4 @@
-"""The result of an extraction: a track or a rejection."""
+"""The result of an extraction: a track, its tags, or a rejection."""
 
 from __future__ import annotations
 
@@ -10,10 +10,39 @@ from numpy.typing import NDArray
 
 from segue.audio.reasons import Reason
 
-TAG_NAMES: Final = ("title", "artist", "album", "genre", "date")
+IDENTIFIERS: Final = ("recording_mbid", "release_mbid", "artist_mbids", "isrc", "acoustid")
+"""Tags that identify a recording, its release and its artists in MusicBrainz and elsewhere."""
+
+TAG_NAMES: Final = (
+    *("title", "artist", "album", "genre", "date", "album_artist", "track_number", "disc_number"),
+    *IDENTIFIERS,
+)
+
+TAGS_VERSION: Final = 1
+"""Raise it when more tags are read, or other values. The next run then reads the tags of known files again."""
 
 MAX_TAG_CHARACTERS: Final = 1_000
 """Longer texts are cut, since a tag may hold a whole book."""
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The tags of a file.
+
+    Parameters
+    ----------
+    texts
+        Text of each tag, by the names of `TAG_NAMES`. Different values of one tag are joined by ``"; "``.
+        A blank or absent tag is None.
+    error
+        One sentence if the file has tags that cannot be read, else None.
+    audio_hash
+        `decoding.ffmpeg.audio_hash` of the file; None if it was not computed.
+    """
+
+    texts: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(TAG_NAMES))
+    error: str | None = None
+    audio_hash: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +69,8 @@ class Track:
         Text of each tag, by the names of `TAG_NAMES`. None for an absent tag.
     tags_error
         One sentence if the file has tags that cannot be read, else None.
+    audio_hash
+        `decoding.ffmpeg.audio_hash` of the file.
     """
 
     path: str
@@ -51,6 +82,7 @@ class Track:
     content_hash: str
     tags: dict[str, str | None] = field(default_factory=dict)
     tags_error: str | None = None
+    audio_hash: str = ""
 
 
 @dataclass(frozen=True)

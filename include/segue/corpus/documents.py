@@ -9,7 +9,7 @@ from pyspark.sql import functions as sf
 
 from segue.corpus.days import Days
 from segue.corpus.schema import PARTITION
-from segue.tracks.collection import FORM
+from segue.tracks.collection import FORM, OPTIONAL
 
 FIELDS = (
     "title",
@@ -27,6 +27,7 @@ FIELDS = (
     "sample_rate",
     "features",
     "flags",
+    *OPTIONAL,
 )
 
 

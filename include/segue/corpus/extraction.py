@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +26,22 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.audio.hashing import content_hash
-from segue.audio.isolation.extractor import IsolatedExtractor
-from segue.audio.results import Rejection
+from segue.audio.results import TAGS_VERSION, Rejection
 from segue.connections.storage import local_copy
-from segue.corpus import ledger
+from segue.corpus import ledger, retagging
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake, versions
 from segue.corpus.paths import from_text
-from segue.corpus.plan import TASKS_PER_CORE, Mode, divide, passing, plan
+from segue.corpus.plan import Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
+from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
 
-MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "features")
+MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "audio_hash", "features")
 """Columns of `schema.EXTRACTED` that come from the outcome of a file."""
-
-SAME = "path string, mtime_ns bigint, partition_date date, known_hash string"
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -61,13 +56,10 @@ class Planned:
         Days that have files or outcomes.
     todo : pandas.DataFrame
         Files to extract: columns of the inventory, and `stands` of `plan.plan`.
-    same : pandas.DataFrame
-        Files whose modification time has changed but whose bytes have not: columns of `SAME`.
     """
 
     days: list[date]
     todo: pd.DataFrame
-    same: pd.DataFrame
 
     @property
     def size_mb(self) -> float:
@@ -75,16 +67,16 @@ class Planned:
         return float(self.todo["size_bytes"].sum()) / 1e6
 
 
-def ping(lake: Lake, music_dir: Path | UPath, days: Days) -> PingReport:
+def ping(lake: Lake, days: Days) -> PingReport:
     """Report what `run` would do, without doing it.
 
     Parameters
     ----------
-    lake, music_dir, days
+    lake, days
         As for `run`.
     """
-    planned = _plan(lake, music_dir, days, Mode.PING)
-    return PingReport(partitions=len(planned.days), would_extract=len(planned.todo), same_bytes=len(planned.same))
+    planned = _plan(lake, days, Mode.PING)
+    return PingReport(partitions=len(planned.days), would_extract=len(planned.todo))
 
 
 def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractReport:
@@ -109,12 +101,9 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
         If features and rejects do not add up to the inventory after the extraction.
     """
     started = time.monotonic()
-    planned = _plan(lake, music_dir, days, mode)
-    if len(planned.same):
-        fresh = lake.spark.createDataFrame([], EXTRACTED)
-        same = lake.spark.createDataFrame(planned.same, SAME)
-        ledger.replace(lake, fresh, set(planned.same[PARTITION]), same)
+    planned = _plan(lake, days, mode)
     extracting_s = _extract(lake, music_dir, planned.todo) if len(planned.todo) else 0.0
+    read_again = retagging.run(lake, music_dir, planned.days)
     with step("Count files and their outcomes", spark_tasks(lake.spark)):
         outcomes = ledger.balance(lake, planned.days)
     return ExtractReport(
@@ -126,7 +115,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
         to_retry=ledger.of_days(lake, "rejects", planned.days).where(passing()).count(),
         work=Work(
             extracted=len(planned.todo),
-            same_bytes=len(planned.same),
+            tags_read_again=read_again,
             extracted_mb=planned.size_mb,
             extracting_s=extracting_s,
             seconds=time.monotonic() - started,
@@ -174,32 +163,6 @@ def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: Extract
     )
     later = run(lake, music_dir, days, Mode.SKIP)
     return later.model_copy(update={"mode": extracted.mode, "work": extracted.work + later.work})
-
-
-def same_bytes(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
-    """Return the function that finds, in one Spark task, the files whose bytes were extracted before.
-
-    Parameters
-    ----------
-    music_dir : Path or UPath
-
-    Returns
-    -------
-    callable
-        For `mapInArrow`. It takes batches of `SAME` and yields the rows whose file has the hash `known_hash`.
-    """
-
-    def is_same(path: str, known_hash: str) -> bool:
-        with local_copy(music_dir, from_text(path)) as place, suppress(OSError), open(place, "rb", 0) as file:  # noqa: PTH123 - names that are not UTF-8
-            return content_hash(file) == known_hash
-        return False  # removed or not readable: the extraction will reject it
-
-    def find(batches: Batches) -> Batches:
-        for batch in batches:
-            rows = batch.select(["path", "known_hash"]).to_pylist()
-            yield batch.filter(pa.array([is_same(**row) for row in rows], pa.bool_()))
-
-    return find
 
 
 def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batches], Batches]:
@@ -264,7 +227,7 @@ def _extract_named(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, A
 
 def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
     with local_copy(music_dir, from_text(file["path"])) as path:
-        outcome = _extractor().extract(path)
+        outcome = extractor().extract(path)
     row = {name: file[name] for name in ("track_id", "path", "size_bytes", "mtime_ns", PARTITION)}
     row |= {"content_hash": outcome.content_hash, "feature_version": FEATURE_VERSION}
     if isinstance(outcome, Rejection):
@@ -272,45 +235,21 @@ def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, An
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
     tags = {f"tag_{name}": text for name, text in outcome.tags.items()}
-    return row | tags | {"tag_error": outcome.tags_error, "reason": None}
+    return row | tags | {"tag_error": outcome.tags_error, "tags_version": TAGS_VERSION, "reason": None}
 
 
-@cache
-def _extractor() -> IsolatedExtractor:
-    """Return the extractor of this Python worker, and start it at the first call.
-
-    Spark reuses workers, and a start takes seconds. The child process of the extractor ends with the worker.
-    """
-    return IsolatedExtractor().__enter__()
-
-
-def _plan(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> Planned:
+def _plan(lake: Lake, days: Days, mode: Mode) -> Planned:
     """Plan the extraction, and print how much work it is."""
     affected = days.among(*(lake.read(name) for name in LakeVersions.model_fields))
     with step("Find what is to do", spark_tasks(lake.spark)):
         todo = _todo(lake, affected, mode)
-    same = _same(lake, music_dir, todo)
-    planned = Planned(affected, todo[~todo["path"].isin(same["path"])].drop(columns="known_hash"), same)
+    planned = Planned(affected, todo)
     amount = f"{len(affected):,} partitions, {len(planned.todo):,} files to extract, {planned.size_mb:,.1f} MB"
-    print(f"plan: {days}, {amount} (mode {mode}); {len(same):,} others hold the same bytes as before", flush=True)
+    print(f"plan: {days}, {amount} (mode {mode})", flush=True)
     return planned
 
 
 def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
     inventory, features, rejects = (ledger.of_days(lake, name, days) for name in LakeVersions.model_fields)
     planned = plan(inventory, features, rejects, FEATURE_VERSION, mode)
-    return planned.where("todo").select(*columns(INVENTORY), "known_hash", "stands").toPandas()
-
-
-def _same(lake: Lake, music_dir: Path | UPath, planned: pd.DataFrame) -> pd.DataFrame:
-    """Find the files whose modification time has changed but whose bytes have not."""
-    is_touched = planned["known_hash"].notna()
-    touched = planned[is_touched][columns(SAME)]
-    if touched.empty:
-        return touched
-    megabytes = planned[is_touched]["size_bytes"].sum() / 1e6
-    print(f"hashing {len(touched):,} files of another time of change, {megabytes:,.1f} MB", flush=True)
-    files = lake.spark.createDataFrame(touched, SAME).repartition(
-        min(len(touched), lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE)
-    )
-    return files.mapInArrow(same_bytes(music_dir), SAME).toPandas()
+    return planned.where("todo").select(*columns(INVENTORY), "stands").toPandas()

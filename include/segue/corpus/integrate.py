@@ -60,8 +60,8 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
     in_range = [day for day in affected if day not in days.late]
     if affected:
         with step("Merge and clean", tasks):
-            paths = [row[0] for row in lake.read("inventory").select("path").collect()]
-            tracks = integrate(features, metadata.located(paths).to_spark(lake.spark), days, metadata.tops)
+            ids = {row["path"]: row["track_id"] for row in lake.read("inventory").collect()}
+            tracks = integrate(features, metadata.located(ids).to_spark(lake.spark), days, metadata.tops)
         with step("Write the tracks", tasks):
             lake.replace("tracks", tracks, affected)
     with step("Count and measure", tasks):

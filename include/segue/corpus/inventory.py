@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import astuple
+from collections import Counter
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pandas as pd
 from delta.tables import DeltaTable
@@ -13,22 +11,25 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.corpus import gate, sources
+from segue.corpus import gate, retagging, sources
+from segue.corpus.assignment import assign, in_pandas, in_spark, unchanged
 from segue.corpus.lake import Lake
-from segue.corpus.listing import AudioFile, Listing, digest, file_id, list_audio
+from segue.corpus.listing import AudioFile, Listing, digest, list_audio
 from segue.corpus.metadata import Metadata, misfit
 from segue.corpus.plan import behind
+from segue.corpus.recognition import follow
 from segue.corpus.reports import Comparison, InventoryReport, LeftOut
-from segue.corpus.schema import INVENTORY, PARTITION, columns
+from segue.corpus.schema import PARTITION
 from segue.runs.progress import Tally, spark_tasks, step
 from segue.settings import Settings
 
 IDENTITY = ("track_id", "size_bytes", "mtime_ns")
 """Columns that may change while the path of a file stays the same."""
 
-CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in IDENTITY)
+CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in (*IDENTITY, PARTITION))
+"""Another file may lie at the path now, so the day may change, too."""
 
-MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version")
+MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version", "tags_version")
 """Columns that a row of `tracks` takes unchanged from its row of `features`."""
 
 
@@ -84,9 +85,10 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
 def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limits: Settings) -> Comparison:
     """Update the inventory to match the music folder.
 
-    A file's `partition_date` is its `date_created` in the metadata table, or else `seen_on`. It is assigned when
-    the file is first seen, and never changes. A file that no longer exists is removed from the inventory. A known
-    file that is out of reach keeps its row, because nobody can say whether it is gone.
+    A track's `partition_date` is its `date_created` in the metadata table, or else `seen_on`. It is assigned when
+    the track is first seen, and never changes. A file that no longer exists is removed from the inventory, and the
+    table `departed` keeps its track. A known file that is out of reach keeps its row, because nobody can say
+    whether it is gone. New and changed files are recognised by their content, see `segue.corpus.identity`.
 
     Parameters
     ----------
@@ -111,34 +113,47 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
         If so many files are gone that a disk is probably disconnected. The inventory is then unchanged.
     """
     table = lake.table("inventory")
-    known = table.toDF()
-    held = _held(known, listing)
-    files = {file.path: file for file in (*listing.files, *held)}.values()
-    located = metadata.located(file.path for file in files)
-    described = located.to_spark(lake.spark)
-    # Counting and merging read these rows several times. The checkpoint computes the join only once.
-    rows = assign(_to_spark(lake, files), described, known, seen_on, datetime.now(UTC)).localCheckpoint()
-    counts = _compare(rows, known, described)
-    if counts["gone"]:
-        before = counts["files"] - counts["new"] + counts["gone"]
-        gate.require_presence(before, counts["new"], _gone_from(rows, known), limits)
-    comparison = Comparison(
-        **counts,
-        metadata={**located.counts, "rows_without_file": len(located.rows) - counts["with_metadata"]},
+    before = in_pandas(table.toDF())
+    held = _held(before, listing)
+    files = {file.path: file for file in (*listing.files, *held)}
+    gone_from = Counter(map(_top_folder, before.index.difference(list(files))))
+    if gone_from:
+        new = len(files) + gone_from.total() - len(before)
+        gate.require_presence(len(before), new, gone_from, limits)
+    located = metadata.located(dict.fromkeys(files, ""), gone=set(before["track_id"]))
+    same = unchanged(before, files)
+    recognised = follow(lake, listing.root, files, same, before.drop(index=same.index))
+    assigned = assign(files.values(), located.rows, same, recognised, seen_on, datetime.now(UTC))
+    if not assigned.equals(before):
+        _merge(table, in_spark(assigned, lake.spark))
+    known = same.index.union(list(recognised.tracks))
+    both = assigned.index.intersection(before.index).intersection(known)
+    is_changed = (assigned.loc[both, list(IDENTITY)] != before.loc[both, list(IDENTITY)]).any(axis=1)
+    found = recognised.tracks.items()
+    with_metadata = _count_described(assigned, located)
+    return Comparison(
+        files=len(assigned),
+        size_mb=float(assigned["size_bytes"].sum()) / 1e6,
+        partitions=assigned[PARTITION].nunique(),
+        new=len(files) - len(known),
+        gone=len(before) - len(same) - sum(not track.has_departed for _, track in found),
+        changed=int(is_changed.sum()),
+        moved=sum(track.has_departed or track.path != path for path, track in found),
+        retagged=recognised.retagged,
+        hashed=recognised.hashed,
+        with_metadata=with_metadata,
+        metadata={**located.counts, "rows_without_file": len(located.rows) - with_metadata},
         files_digest=digest(listing.files),
         metadata_digest=metadata.digest,
         left_out=_left_out(listing, len(held)),
     )
-    if comparison.new or comparison.gone or comparison.changed:
-        _merge(table, rows)
-    return comparison
 
 
 def late_days(lake: Lake, day: date) -> list[date]:
     """Find the days before `day` that have to be processed again.
 
-    A day is late if files were added, changed or removed since its run, or if its run ended before the features
-    were merged.
+    A day is late if files were added, changed or removed since its run, if its run ended before the features were
+    merged, or if an older version of Segue has read its tags.
 
     Parameters
     ----------
@@ -156,45 +171,14 @@ def late_days(lake: Lake, day: date) -> list[date]:
         lake.read(name).where(sf.col(PARTITION) < sf.lit(day)) for name in names
     )
     late = behind(inventory, features, rejects, FEATURE_VERSION).union(_unmerged(features, tracks))
+    late = late.union(retagging.outdated_days(features))
     return sorted(row[0] for row in late.distinct().collect())
 
 
-def assign(files: DataFrame, metadata: DataFrame, known: DataFrame, seen_on: date, now: datetime) -> DataFrame:
-    """Assign each file its track id and its partition.
-
-    Parameters
-    ----------
-    files : DataFrame
-        Columns `path`, `size_bytes`, `mtime_ns`, and `file_id`: the track id of a file without metadata.
-    metadata : DataFrame
-        Columns of `segue.corpus.metadata.SCHEMA`.
-    known : DataFrame
-        The inventory so far.
-    seen_on : date
-        The day on which files without a date enter.
-    now : datetime
-
-    Returns
-    -------
-    DataFrame
-        Columns of `schema.INVENTORY`, one row for each of `files`.
-    """
-    described = metadata.select(sf.col("file").alias("path"), "track_id", "date_created")
-    earlier = known.select("path", sf.col("partition_date").alias("assigned"), "first_seen")
-    return (
-        files.join(described, "path", "left")
-        .join(earlier, "path", "left")
-        .withColumn("track_id", sf.coalesce("track_id", "file_id"))
-        .withColumn("first_seen", sf.coalesce("first_seen", sf.lit(now)))
-        .withColumn("partition_date", sf.coalesce("assigned", "date_created", sf.lit(seen_on)))
-        .select(columns(INVENTORY))
-    )
-
-
-def _to_spark(lake: Lake, files: Iterable[AudioFile]) -> DataFrame:
-    rows = pd.DataFrame([astuple(file) for file in files], columns=["path", "size_bytes", "mtime_ns"])
-    rows["file_id"] = rows["path"].map(file_id)
-    return lake.spark.createDataFrame(rows, "path string, size_bytes bigint, mtime_ns bigint, file_id string")
+def _count_described(files: pd.DataFrame, metadata: Metadata) -> int:
+    """Count the files that a row of the metadata describes, by its track id or its path."""
+    rows = metadata.rows
+    return int((files["track_id"].isin(set(rows["track_id"]) - {""}) | files.index.isin(rows["file"])).sum())
 
 
 def _unmerged(features: DataFrame, tracks: DataFrame) -> DataFrame:
@@ -203,28 +187,7 @@ def _unmerged(features: DataFrame, tracks: DataFrame) -> DataFrame:
     return extracted.subtract(merged).union(merged.subtract(extracted)).select(PARTITION)
 
 
-def _compare(rows: DataFrame, known: DataFrame, described: DataFrame) -> dict[str, Any]:
-    """Count the files, and those that differ from the inventory so far."""
-    now, then = rows.alias("now"), known.alias("then")
-    row = described.select("track_id", sf.lit(True).alias("described"))
-    here, there = sf.col("now.track_id").isNotNull(), sf.col("then.track_id").isNotNull()
-    counts = (
-        now.join(then, "path", "full")
-        .join(row, sf.col("now.track_id") == row.track_id, "left")
-        .agg(
-            sf.count_if(here).alias("files"),
-            (sf.sum("now.size_bytes") / 1e6).alias("size_mb"),
-            sf.count_distinct("now.partition_date").alias("partitions"),
-            sf.count_if(here & ~there).alias("new"),
-            sf.count_if(there & ~here).alias("gone"),
-            sf.count_if(here & there & sf.expr(CHANGED)).alias("changed"),
-            sf.count_if("described").alias("with_metadata"),
-        )
-    )
-    return counts.collect()[0].asDict()
-
-
-def _held(known: DataFrame, listing: Listing) -> list[AudioFile]:
+def _held(before: pd.DataFrame, listing: Listing) -> list[AudioFile]:
     """Return the known files that are out of reach, with their size and time from the inventory.
 
     A file is out of reach if it is below a folder that cannot be entered, or is now a link that leads nowhere.
@@ -232,8 +195,8 @@ def _held(known: DataFrame, listing: Listing) -> list[AudioFile]:
     out_of_reach = {file.path for file in listing.files if file.is_out_of_reach}
     if not (out_of_reach or listing.unreadable):
         return []
-    rows = known.where("size_bytes > 0").select("path", "size_bytes", "mtime_ns").collect()
-    return [AudioFile(*row) for row in rows if row["path"] in out_of_reach or listing.hides(row["path"])]
+    rows = before[before["size_bytes"] > 0][["size_bytes", "mtime_ns"]].itertuples()
+    return [AudioFile(*row) for row in rows if row[0] in out_of_reach or listing.hides(row[0])]
 
 
 def _left_out(listing: Listing, held: int) -> LeftOut:
@@ -255,18 +218,17 @@ def _print_left_out(left_out: LeftOut) -> None:
         print(f"WARNING: {left_out.warning}", flush=True)
 
 
-def _gone_from(rows: DataFrame, known: DataFrame) -> dict[str, int]:
-    """Count, by top folder, the files that are gone. ``.`` stands for the music folder itself."""
-    top = sf.when(sf.contains("path", sf.lit("/")), sf.substring_index("path", "/", 1)).otherwise(".")
-    gone = known.join(rows, "path", "left_anti").groupBy(top.alias("folder")).count()
-    return {row["folder"]: row["count"] for row in gone.collect()}
+def _top_folder(path: str) -> str:
+    """Return the first folder of a path; ``.`` stands for the music folder itself."""
+    folder, slash, _ = path.partition("/")
+    return folder if slash else "."
 
 
 def _merge(table: DeltaTable, rows: DataFrame) -> None:
     (
         table.alias("then")
         .merge(rows.alias("now"), "then.path = now.path")
-        .whenMatchedUpdate(condition=CHANGED, set={name: f"now.{name}" for name in IDENTITY})
+        .whenMatchedUpdateAll(condition=CHANGED)
         .whenNotMatchedInsertAll()
         .whenNotMatchedBySourceDelete()
         .execute()

@@ -134,15 +134,26 @@ class Lake:
         """
         self._save(name, rows, days, {"mode": "append"})
 
+    def upsert(self, name: str, rows: DataFrame) -> None:
+        """Replace the rows of some tracks in a table, or add them, in one atomic commit.
+
+        Parameters
+        ----------
+        name : str
+            A table of `schema.TABLES`.
+        rows : DataFrame
+            All columns of the table; at most one row for each track id.
+        """
+        if not rows.isEmpty():
+            merge = self.table(name).alias("then").merge(rows.alias("now"), "then.track_id = now.track_id")
+            _retrying()(merge.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute)
+
     def _save(self, name: str, rows: DataFrame, days: Collection[date], how: dict[str, str]) -> None:
         if name not in self._tidy:
             self._tidy_up(name)
             self._tidy.add(name)
         writer = _writer(rows.select(columns(TABLES[name])), days)
-        retrying = Retrying(
-            retry=retry_if_exception_type(OVERTAKEN), stop=stop_after_attempt(ATTEMPTS), reraise=True
-        )
-        retrying(writer.save, f"{self.uri}/{name}", **how)
+        _retrying()(writer.save, f"{self.uri}/{name}", **how)
 
     def _tidy_up(self, name: str) -> None:
         """Rewrite a table of an older lake, or join small files. A job checks this once, since it is slow."""
@@ -172,6 +183,10 @@ class Lake:
         rows = self.read(name)
         days = [row[0] for row in rows.select(PARTITION).distinct().collect()]
         _writer(rows, days).save(f"{self.uri}/{name}", mode="overwrite", overwriteSchema="true")
+
+
+def _retrying() -> Retrying:
+    return Retrying(retry=retry_if_exception_type(OVERTAKEN), stop=stop_after_attempt(ATTEMPTS), reraise=True)
 
 
 def _writer(rows: DataFrame, days: Collection[date]) -> DataFrameWriter:

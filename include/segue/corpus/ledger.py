@@ -44,7 +44,7 @@ def append(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
     lake.append("rejects", fresh.where("reason IS NOT NULL"), days)
 
 
-def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFrame | None = None) -> None:
+def replace(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
     """Replace the partitions `days`: keep the outcomes that are still valid, and add `fresh`.
 
     The two tables need two commits. If a run is killed between them, a file may be in both tables or in neither.
@@ -54,28 +54,21 @@ def replace(lake: Lake, fresh: DataFrame, days: Collection[date], same: DataFram
     ----------
     lake, fresh, days
         As for `append`.
-    same : DataFrame, optional
-        Files whose modification time has changed but whose bytes have not: `path`, `known_hash`, and the new
-        `mtime_ns`. Their outcomes stay valid and get the new time.
     """
     inventory = of_days(lake, "inventory", days).select(*STATE, "track_id")
-    features = _standing(of_days(lake, "features", days), inventory, same).join(fresh, "path", "left_anti")
+    features = _standing(of_days(lake, "features", days), inventory).join(fresh, "path", "left_anti")
     lake.replace("features", features.unionByName(fresh.where("reason IS NULL").drop("reason", "message")), days)
-    rejects = _standing(of_days(lake, "rejects", days), inventory, same).join(fresh, "path", "left_anti")
+    rejects = _standing(of_days(lake, "rejects", days), inventory).join(fresh, "path", "left_anti")
     rejects = rejects.join(of_days(lake, "features", days), [PARTITION, "path"], "left_anti")
     lake.replace("rejects", rejects.unionByName(fresh.where("reason IS NOT NULL").select(rejects.columns)), days)
 
 
-def _standing(outcomes: DataFrame, inventory: DataFrame, same: DataFrame | None) -> DataFrame:
-    """Return the outcomes of files that have not changed, with their current track id and modification time.
+def _standing(outcomes: DataFrame, inventory: DataFrame) -> DataFrame:
+    """Return the outcomes of files that have not changed, with their current track id.
 
     If two runs at the same time have both appended an outcome of a file, one of the two is kept.
     """
     current = outcomes.where(sf.col("feature_version") == FEATURE_VERSION)
-    if same is not None:
-        touched = same.select("path", sf.col("known_hash").alias("content_hash"), sf.col("mtime_ns").alias("now"))
-        current = current.join(touched, ["path", "content_hash"], "left")
-        current = current.withColumn("mtime_ns", sf.coalesce("now", "mtime_ns"))
     standing = current.drop("track_id").join(inventory, list(STATE)).select(outcomes.columns)
     return standing.dropDuplicates([PARTITION, "path"])
 

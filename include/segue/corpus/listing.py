@@ -56,6 +56,8 @@ class Listing:
 
     Attributes
     ----------
+    root : Path or UPath
+        The folder.
     files : list of AudioFile
         Sorted by path.
     unreadable : dict of str to str
@@ -67,6 +69,7 @@ class Listing:
         Folders that are left out, see `segue.audio.files.SYSTEM_FOLDERS`.
     """
 
+    root: Path | UPath
     files: list[AudioFile] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -84,7 +87,7 @@ class Listing:
 
 
 def file_id(path: str) -> str:
-    """Return the track id of a file that no metadata table names.
+    """Return the track id of a new file that no metadata table names.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ def file_id(path: str) -> str:
     Returns
     -------
     str
-        ``f`` and 16 hexadecimal digits. The same path always has the same id.
+        ``f`` and 16 hexadecimal digits, the same for the same path. The track keeps it if the file is moved.
     """
     return "f" + blake2b(path.encode(), digest_size=8).hexdigest()
 
@@ -154,7 +157,7 @@ def list_audio(
             f"The folder {music_dir} {what}. Put files of these types into it, or set SEGUE_MUSIC to "
             f"another folder: {', '.join(sorted(SUFFIXES))}."
         )
-    return Listing(files, walk.unreadable, walk.left_out, walk.system_folders)
+    return Listing(music_dir, files, walk.unreadable, walk.left_out, walk.system_folders)
 
 
 class _Walk:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -55,31 +56,36 @@ class Metadata:
         made.update(json.dumps(self.tops, sort_keys=True).encode())
         return made.hexdigest()
 
-    def located(self, paths: Iterable[str]) -> Metadata:
+    def located(self, ids: Mapping[str, str], gone: Collection[str] = ()) -> Metadata:
         """Replace the names of files by the paths of these files, see `segue.corpus.locating`.
 
         Parameters
         ----------
-        paths : iterable of str
-            All files of the corpus.
+        ids : mapping of str to str
+            Track id by path of all files of the corpus. A blank id is not known yet.
+        gone : collection of str
+            Ids of tracks whose file is gone, or has a path that is not known yet.
 
         Returns
         -------
         Metadata
             If several rows name the same file, the one with its exact path is kept, or else the first. A row
-            without a track id gets that of the path.
+            without a track id gets that of the file. If another row states this id for a file that is gone, only
+            the row of the file is kept.
 
         Raises
         ------
         CorpusError
-            If there are rows and files, no row names a file, and none has a content hash. The message shows some
-            names of both sides.
+            If there are rows and files, but no row names a file, states the id of a known track, or has a content
+            hash. The message shows some names of both sides.
         """
-        known = sorted(paths)
+        known = sorted(ids)
         names = self.rows["file"].tolist()
         found = pd.Series(locate(names, known), index=self.rows.index, dtype=object)
-        is_lost = bool(known) and bool(names) and found.isna().all()
-        if is_lost and not self.rows["content_hash"].str.strip().any():
+        of_known = self.rows["track_id"].isin({*ids.values(), *gone}) | (
+            self.rows["content_hash"].str.strip() != ""
+        )
+        if known and names and found.isna().all() and not of_known.any():
             raise CorpusError(
                 f"None of the {len(names):,} rows of the metadata table names a file of the music folder. The "
                 f"table has {_some(names)}; the folder has {_some(known)}. Write the column file relative to the "
@@ -87,12 +93,16 @@ class Metadata:
             )
         file = found.where(found.notna(), self.rows["file"])
         is_made = self.rows["track_id"] == self.rows["file"].map(file_id)
-        rows = self.rows.assign(file=file, track_id=self.rows["track_id"].mask(is_made, file.map(file_id)))
+        of_file = [ids.get(path, track_id) for path, track_id in zip(file, self.rows["track_id"], strict=True)]
+        rows = self.rows.assign(file=file, track_id=self.rows["track_id"].mask(is_made, of_file))
         first_exact = (self.rows["file"] != file).sort_values(kind="stable").index
-        repeated = file[first_exact].duplicated().reindex(self.rows.index)
-        counts = dict(self.counts)
-        counts["repeated_files"] = counts.get("repeated_files", 0) + int(repeated.sum())
-        return replace(self, rows=rows[~repeated], counts=counts)
+        repeated = file[first_exact].duplicated().reindex(rows.index)
+        first_found = found[~repeated].isna().sort_values(kind="stable").index
+        of_other = rows.loc[first_found, "track_id"]
+        of_other = (of_other.duplicated() & (of_other != "")).reindex(rows.index, fill_value=False)
+        counts = Counter(self.counts)
+        counts.update(repeated_files=int(repeated.sum()), repeated_track_ids=int(of_other.sum()))
+        return replace(self, rows=rows[~repeated & ~of_other], counts=counts)
 
     def to_spark(self, spark: SparkSession) -> DataFrame:
         """Return the rows as a DataFrame of Spark."""

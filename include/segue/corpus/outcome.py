@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segue.audio.results import IDENTIFIERS
 from segue.corpus.reports import CorpusReports, CorpusSummary
 from segue.errors import CorpusError
 
@@ -26,7 +27,7 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
     CorpusError
         If there were files but no track was published.
     """
-    work, outcomes = reports.extract.work, reports.extract.outcomes
+    found, work, outcomes = reports.inventory.found, reports.extract.work, reports.extract.outcomes
     measured, published = reports.integrate.measured, reports.publish.published
     if outcomes.files and not published.tracks:
         raise CorpusError(
@@ -40,10 +41,14 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
         rejects=outcomes.rejects,
         rejected=outcomes.rejected,
         tags_unreadable=measured.changes.get("tags_unreadable", 0),
+        invalid_ids={name: rows for name in IDENTIFIERS if (rows := measured.changes.get(f"{name}_invalid", 0))},
         duplicates=measured.flagged["duplicate"],
         outliers=measured.flagged["outlier"],
         genres=measured.genres,
         extracted=work.extracted,
+        moved=found.moved,
+        retagged=found.retagged,
+        hashed=found.hashed,
         tracks_per_s=work.tracks_per_s,
         collection=published.collection,
         tracks_in_collection=published.tracks_in_collection,

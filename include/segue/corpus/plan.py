@@ -13,7 +13,7 @@ from segue.audio.reasons import Reason
 from segue.corpus.schema import PARTITION
 
 STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
-"""A file is unchanged if these columns are. If only its modification time differs, a hash of its bytes decides."""
+"""A file is unchanged if these columns are."""
 
 PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED, Reason.KILLED)
 """Reasons that do not depend on the bytes of a file. Examples are a storage that was offline, a missing
@@ -53,31 +53,28 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version:
     Returns
     -------
     DataFrame
-        The rows of the inventory with three more columns:
+        The rows of the inventory with two more columns:
 
         - `todo` (boolean): whether the file is to be extracted.
-        - `known_hash` (string): hash of the bytes that were extracted last. Null if the size of the file has
-          changed since then, or if the file is extracted in any case.
         - `stands` (boolean): whether one of the tables already has an outcome of the path.
     """
     of_version = sf.col("feature_version") == version
     tables = ((features, of_version), (rejects, of_version & ~passing()))
-    outcomes = reduce(
-        DataFrame.union, (each.select(*STATE, "content_hash", final.alias("is_final")) for each, final in tables)
-    )
+    outcomes = reduce(DataFrame.union, (each.select(*STATE, final.alias("is_final")) for each, final in tables))
     key = ["path", PARTITION]
     earlier = outcomes.groupBy(key).agg(
-        sf.collect_list(sf.struct("size_bytes", "mtime_ns", "content_hash", "is_final")).alias("earlier")
+        sf.collect_list(sf.struct("size_bytes", "mtime_ns", "is_final")).alias("earlier")
     )
     joined = inventory.join(earlier, key, "left")
-    same_size = sf.filter("earlier", lambda outcome: outcome.is_final & (outcome.size_bytes == joined.size_bytes))
-    known_hash = sf.array_max(sf.transform(same_size, lambda outcome: outcome.content_hash))
-    is_done = sf.exists(same_size, lambda outcome: outcome.mtime_ns == joined.mtime_ns)
-    is_forced = sf.lit(mode is Mode.FORCE)
+    is_done = sf.exists(
+        "earlier",
+        lambda outcome: (
+            outcome.is_final & (outcome.size_bytes == joined.size_bytes) & (outcome.mtime_ns == joined.mtime_ns)
+        ),
+    )
     planned = joined.withColumns(
         {
-            "todo": is_forced | ~sf.coalesce(is_done, sf.lit(False)),
-            "known_hash": sf.when(~is_forced, known_hash),
+            "todo": sf.lit(mode is Mode.FORCE) | ~sf.coalesce(is_done, sf.lit(False)),
             "stands": sf.isnotnull("earlier"),
         }
     )

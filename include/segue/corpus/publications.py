@@ -155,8 +155,9 @@ def record(database: Database[Any], days: str, key: str, run_id: str, reports: C
     reports : CorpusReports
         Reports of the run.
     """
+    found = reports.inventory.found.model_copy(update={"moved": 0, "retagged": 0, "hashed": 0})
     standing = CorpusReports(
-        inventory=reports.inventory,
+        inventory=reports.inventory.model_copy(update={"found": found}),
         extract=reports.extract.model_copy(update={"work": Work()}),
         integrate=reports.integrate,
         publish=reports.publish.model_copy(update={"unchanged_since": run_id}),

@@ -36,7 +36,7 @@ from segue.corpus.reports import Published, PublishReport
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
 from segue.settings import Settings
-from segue.tracks.collection import COLLECTION, prepare
+from segue.tracks.collection import COLLECTION, OPTIONAL, prepare
 from segue.tracks.vectors import describe, pack
 
 if TYPE_CHECKING:
@@ -194,7 +194,8 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
     """Write documents. Return the id of each document that MongoDB has refused, with the reason."""
     vectors = pack(np.asarray(rows["features"].flatten()))
     made = [
-        fields | {"features": vector, "descriptors": describe(vector)}
+        {name: value for name, value in fields.items() if value is not None or name not in OPTIONAL}
+        | {"features": vector, "descriptors": describe(vector)}
         for fields, vector in zip(rows.drop_columns(["features"]).to_pylist(), vectors, strict=True)
     ]
     new: list[dict[str, Any]] = []

@@ -20,7 +20,7 @@ from pyspark.sql import functions as sf
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import StringType
 
-from segue.audio.results import MAX_TAG_CHARACTERS
+from segue.audio.results import IDENTIFIERS, MAX_TAG_CHARACTERS
 from segue.corpus.genres import NO_GENRES, genres, top
 from segue.mojibake import repair
 
@@ -28,6 +28,17 @@ Rule = Callable[[DataFrame], DataFrame]
 
 TEXTS = ("title", "artist", "album", "genre", "type", "language", "split")
 TAGGED = ("title", "artist", "album", "genre")
+TAG_ONLY = ("album_artist",)
+"""Texts that are taken from the tags only."""
+
+UUID = r"^(?!0{8}-0{4}-0{4}-0{4}-0{12})[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+"""An MBID or AcoustID. The UUID of zeros identifies nothing."""
+
+ISRC = r"^[A-Z]{2}[A-Z0-9]{3}[0-9]{7}$"
+"""An ISRC without hyphens: country, registrant, year, number."""
+
+MAX_NUMBER = 9_999
+"""Largest number of a track or disc."""
 
 PLACEHOLDERS = ("", "-", "?", "n/a", "none", "null", "unknown", "unknown artist", "<unknown>")
 """Texts that stand for an unknown value. They are compared in lower case."""
@@ -60,7 +71,7 @@ def note(rows: DataFrame, changes: Mapping[str, Column]) -> DataFrame:
 
 def normalise_text(rows: DataFrame) -> DataFrame:
     """Normalise text as `tidy` does; placeholders become null."""
-    names = [f"meta_{name}" for name in TEXTS] + [f"tag_{name}" for name in TAGGED]
+    names = [f"meta_{name}" for name in TEXTS] + [f"tag_{name}" for name in (*TAGGED, *TAG_ONLY)]
     tidied = rows.withColumns({f"tidy_{name}": _tidy(sf.col(name)) for name in names})
     changes, values = {}, {}
     for name in names:
@@ -92,6 +103,7 @@ def choose_source(rows: DataFrame) -> DataFrame:
         "type": sf.lower("meta_type"),
         "language": sf.lower("meta_language"),
         "split": sf.lower("meta_split"),
+        **{name: sf.col(f"tag_{name}") for name in TAG_ONLY},
     }
     return note(chosen, from_tag | absent).withColumns(final)
 
@@ -154,6 +166,38 @@ def reconcile_duration(rows: DataFrame) -> DataFrame:
     return note(rows, {"duration_disagrees": distance > tolerance})
 
 
+def convert_identifiers(rows: DataFrame) -> DataFrame:
+    """Read MBIDs, ISRC and AcoustID from the tags. Values that are no such ids are dropped and noted.
+
+    If a tag has several ids, all artists are kept, and the first id of any other kind.
+    """
+    changes, values = {}, {}
+    for name in IDENTIFIERS:
+        stated, valid = _ids(name)
+        changes[f"{name}_invalid"] = sf.size(valid) < sf.size(stated)
+        first = sf.get(valid, sf.lit(0))
+        values[name] = sf.when(sf.isnotnull(first), valid if name == "artist_mbids" else first)
+    return note(rows, changes).withColumns(values)
+
+
+def _ids(name: str) -> tuple[Column, Column]:
+    """Return the values of a tag, and those of them that are valid ids in their canonical form, each once."""
+    text, pattern = sf.lower(f"tag_{name}"), UUID
+    if name == "isrc":
+        text, pattern = sf.upper(sf.regexp_replace(f"tag_{name}", r"[-\s]", "")), ISRC
+    stated = sf.array_distinct(sf.filter(sf.split(text, r"[\s;,/\x00]+"), lambda each: each != ""))
+    return stated, sf.filter(stated, lambda each: each.rlike(pattern))
+
+
+def convert_numbers(rows: DataFrame) -> DataFrame:
+    """Read the numbers of track and disc: ``3``, ``03`` or ``3/12``. Others, such as ``A1``, become null."""
+    numbers = {}
+    for name in ("track_number", "disc_number"):
+        number = sf.regexp_extract(f"tag_{name}", r"^\s*(\d{1,9})\s*(?:$|[/;])", 1).try_cast("int")
+        numbers[name] = sf.when(number.between(1, MAX_NUMBER), number)
+    return rows.withColumns(numbers)
+
+
 def rules(tops: Mapping[str, str]) -> tuple[Rule, ...]:
     """List the rules in the order in which they run.
 
@@ -163,7 +207,8 @@ def rules(tops: Mapping[str, str]) -> tuple[Rule, ...]:
         As in `segue.corpus.metadata.Metadata`.
     """
     to_top = partial(canonicalise_genre, tops=tops)
-    return (normalise_text, choose_source, to_top, convert_year, convert_duration, reconcile_duration)
+    of_tags = (convert_identifiers, convert_numbers)
+    return (normalise_text, choose_source, to_top, convert_year, *of_tags, convert_duration, reconcile_duration)
 
 
 @pandas_udf(StringType())  # type: ignore[call-overload, untyped-decorator] # PySpark types it for other signatures

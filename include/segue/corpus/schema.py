@@ -9,7 +9,7 @@ from typing import Final
 
 from segue.audio.results import TAG_NAMES
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 PARTITION: Final = "partition_date"
 """The day on which a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
@@ -19,10 +19,13 @@ FILE: Final = "track_id string, path string, size_bytes bigint, mtime_ns bigint"
 
 INVENTORY: Final = f"{FILE}, first_seen timestamp, partition_date date"
 
-AUDIO: Final = "duration_s double, sample_rate int, channels int, decoder string"
+AUDIO: Final = "duration_s double, sample_rate int, channels int, decoder string, audio_hash string"
+"""`audio_hash` does not change with the tags. It is blank if FFmpeg cannot read the file. It is null in rows of an
+older lake."""
 
-TAGS: Final = ", ".join(f"tag_{name} string" for name in (*TAG_NAMES, "error"))
-"""`tag_error` says why the tags of a file cannot be read."""
+TAGS: Final = ", ".join(f"tag_{name} string" for name in (*TAG_NAMES, "error")) + ", tags_version int"
+"""`tag_error` says why the tags of a file cannot be read. `tags_version` is the `TAGS_VERSION` of the code that
+read them. It is null in rows of an older lake."""
 
 CONTENT: Final = f"{FILE}, content_hash string, feature_version string"
 
@@ -33,21 +36,32 @@ REJECTS: Final = f"{CONTENT}, reason string, message string, partition_date date
 EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>"
 """Result of extracting a file: a row of `FEATURES` if `reason` is null, else one of `REJECTS`."""
 
+DEPARTED: Final = f"{FEATURES}, first_seen timestamp"
+"""Tracks whose file is gone, as they were. `features` is null if the file was rejected."""
+
 TRACKS: Final = (
     "track_id string, title string, artist string, album string, genre string, genres array<string>, type string,"
     " language string, split string, year int, duration_s double, path string, feature_version string,"
     " sample_rate int, content_hash string, features array<float>, flags array<string>, changes array<string>,"
-    " partition_date date"
+    " album_artist string, track_number int, disc_number int, recording_mbid string, release_mbid string,"
+    " artist_mbids array<string>, isrc string, acoustid string, tags_version int, partition_date date"
 )
 """The integrated dataset.
 
 `flags` are reasons to distrust a track, such as ``duplicate_content:<track_id>`` or
 ``outlier:spectral_centroid``. `changes` say what cleaning did to the row, such as ``title_from_tag``. `genres` are
 all genres that a track names, and `genre` is the first of them or its top genre. `year` is that of the release.
-`split` is the source's own division into training, validation and test tracks, if it has one.
+`split` is the source's own division into training, validation and test tracks, if it has one. MBIDs and AcoustIDs
+are UUIDs in lower case, and an ISRC has 12 capital letters and digits.
 """
 
-TABLES: Final = {"inventory": INVENTORY, "features": FEATURES, "rejects": REJECTS, "tracks": TRACKS}
+TABLES: Final = {
+    "inventory": INVENTORY,
+    "features": FEATURES,
+    "rejects": REJECTS,
+    "departed": DEPARTED,
+    "tracks": TRACKS,
+}
 
 
 def columns(schema: str) -> list[str]:

@@ -18,7 +18,19 @@ COLLECTION: Final = "tracks"
 PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 
-FORM: Final = 2
+OPTIONAL: Final = (
+    "album_artist",
+    "track_number",
+    "disc_number",
+    "recording_mbid",
+    "release_mbid",
+    "artist_mbids",
+    "isrc",
+    "acoustid",
+)
+"""Fields that a document has only if the track's tags have them. Other unknown values are null."""
+
+FORM: Final = 3
 """Number of the form of a document. Raise it if the same track gets a different document, for example other
 `descriptors`. The next publication then replaces every document. A test fails if the form changes and the number
 does not."""

@@ -34,6 +34,9 @@ from segue.corpus.sources.table import MetadataTable
 from segue.settings import get_settings
 
 SEEN_ON = date(2026, 3, 5)
+RECORDING = "b1a9c0e9-d987-4042-ae91-78d6a3267d69"
+"""Recording id of the first tune."""
+
 HEADER = ["track_id", "file", "title", "artist", "type", "duration", "genre", "language", "date_created"]
 
 
@@ -62,7 +65,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = []
     for number in range(4):
         name = f"Réels/tune no. {number}.mp3"
-        sound(folder / name, number, title=f"Tune {number}", artist="Anon", genre="reel")
+        ids = {} if number else {"musicbrainz_trackid": RECORDING, "isrc": "none", "tracknumber": "3/12"}
+        sound(folder / name, number, title=f"Tune {number}", artist="Anon", genre="reel", **ids)
         rows.append([f"t{number}", name, f" Tune {number} ", "Anon", "Instrumental", "0:02", "REEL", "en"])
         rows[-1].append(f"2026-03-0{1 + number // 2}")
     sound(folder / "same tags 1.mp3", 5, title="Twin", artist="Both")

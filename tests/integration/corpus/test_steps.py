@@ -68,7 +68,7 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_chan
 
 def test_a_ping_ends_with_its_report_and_leaves_no_summary(pipeline, conclude, capsys):
     pipeline.inventory()
-    ping = extraction.ping(pipeline.lake, pipeline.music, Days())
+    ping = extraction.ping(pipeline.lake, Days())
     summaries.keep("corpus/pinged", ping, into=pipeline.database)
     conclude("pinged")
     assert "would_extract ............. 11" in capsys.readouterr().out

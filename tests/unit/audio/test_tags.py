@@ -11,13 +11,14 @@ import mutagen
 import numpy as np
 import pytest
 from mutagen.apev2 import APEv2
-from mutagen.id3 import ID3, TCON, TIT2, TPE1, TXXX
+from mutagen.asf import ASFDWordAttribute
+from mutagen.id3 import ID3, TCON, TIT2, TPE1, TPE2, TPOS, TRCK, TSRC, TXXX, UFID
 from tests.support.audio_files import music, write_any, write_ffmpeg
 
 from segue.audio.isolation.extractor import IsolatedExtractor
 from segue.audio.limits import Limits
-from segue.audio.results import MAX_TAG_CHARACTERS, TAG_NAMES, Rejection, Track
-from segue.audio.tags import Tags, read_tags
+from segue.audio.results import MAX_TAG_CHARACTERS, TAG_NAMES, Rejection, Tags, Track
+from segue.audio.tags import read_tags
 
 FILES = Path(__file__).parent / "files"
 """Small files as other programs write them."""
@@ -65,7 +66,8 @@ def test_reads_the_tags_that_mutagen_writes(copy, suffix: str) -> None:
         file.add_tags()
     file.update(title=["Réel"], artist=["A", "B"], genre=["Reel"], date=["1883"])
     file.save()
-    assert texts_of(path) == {"title": "Réel", "artist": "A; B", "album": None, "genre": "Reel", "date": "1883"}
+    expected = {"title": "Réel", "artist": "A; B", "genre": "Reel", "date": "1883"}
+    assert texts_of(path) == NOTHING | expected
 
 
 @pytest.mark.parametrize("suffix", ["wav", "aiff"])
@@ -76,6 +78,127 @@ def test_reads_id3_frames_of_uncompressed_files(copy, suffix: str) -> None:
     file.tags.setall("T", [TIT2(text=["Jig"]), TPE1(text=["A"]), TCON(text=["(17)"])])
     file.save()
     assert texts_of(path) == NOTHING | {"title": "Jig", "artist": "A", "genre": "Rock"}
+
+
+RECORDING, RELEASE = "b1a9c0e9-d987-4042-ae91-78d6a3267d69", "2f3a57a4-54a4-4f4c-8a3a-0d3d4c2f6a11"
+ONE, TWO = "87c5dedd-371d-4a53-9f7f-80522fb7f3cb", "f27ec8db-af05-4f36-916e-3d57f91ecf5e"
+ACOUSTID, ISRC = "9ff43b6a-4f16-427c-93c2-92307ca505e0", "GBAYE9300106"
+
+IDENTIFIED = {
+    "album_artist": "Various",
+    "track_number": "3",
+    "disc_number": "2",
+    "recording_mbid": RECORDING,
+    "release_mbid": RELEASE,
+    "artist_mbids": f"{ONE}; {TWO}",
+    "isrc": ISRC,
+    "acoustid": ACOUSTID,
+}
+
+
+def id3_of_picard() -> ID3:
+    tags = ID3()
+    tags.add(UFID(owner="http://musicbrainz.org", data=RECORDING.encode()))
+    tags.add(UFID(owner="http://www.example.org", data=b"another"))
+    for name, values in {
+        "MusicBrainz Album Id": [RELEASE],
+        "MusicBrainz Artist Id": [ONE, TWO],
+        "MusicBrainz Album Artist Id": [TWO],
+        "MusicBrainz Release Track Id": [RELEASE],
+        "Acoustid Id": [ACOUSTID],
+    }.items():
+        tags.add(TXXX(desc=name, text=values))
+    for frame, text in ((TPE2, "Various"), (TRCK, "3"), (TPOS, "2"), (TSRC, ISRC)):
+        tags.add(frame(text=[text]))
+    return tags
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "wav", "aiff", "flac", "aac"])
+def test_reads_identifiers_of_id3(copy, suffix: str) -> None:
+    """In FLAC and ADTS, ID3 is in front of the file."""
+    path = copy(suffix)
+    if suffix in ("flac", "aac"):
+        id3_of_picard().save(path)
+    else:
+        file = mutagen.File(path)
+        file.add_tags()
+        file.tags.update(id3_of_picard())
+        file.save()
+    assert texts_of(path) == NOTHING | IDENTIFIED
+
+
+VORBIS = {
+    "albumartist": ["Various"],
+    "tracknumber": ["3"],
+    "discnumber": ["2"],
+    "MUSICBRAINZ_TRACKID": [RECORDING],
+    "MUSICBRAINZ_RELEASETRACKID": [RELEASE],
+    "MUSICBRAINZ_ALBUMID": [RELEASE],
+    "MUSICBRAINZ_ARTISTID": [ONE, TWO],
+    "MUSICBRAINZ_ALBUMARTISTID": [TWO],
+    "ISRC": [ISRC],
+    "ACOUSTID_ID": [ACOUSTID],
+}
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "opus"])
+def test_reads_identifiers_of_vorbis_comments(copy, suffix: str) -> None:
+    path = copy(suffix)
+    file = mutagen.File(path)
+    file.update(VORBIS)
+    file.save()
+    assert texts_of(path) == NOTHING | IDENTIFIED
+
+
+def test_reads_identifiers_of_apev2_behind_an_mp3_with_id3(copy) -> None:
+    path = copy("mp3")
+    id3 = ID3()
+    id3.add(TIT2(text=["T"]))
+    id3.add(TPE1(text=["A"]))
+    id3.save(path)
+    named = {"Album Artist": ["Various"], "Track": ["3"], "Disc": ["2"]}
+    ape = APEv2()
+    ape.update(named | {name: values for name, values in VORBIS.items() if name.isupper()})
+    ape.save(path)
+    assert texts_of(path) == NOTHING | IDENTIFIED | {"title": "T", "artist": "A"}
+
+
+def test_reads_identifiers_of_mp4(copy) -> None:
+    path = copy("m4a")
+    file = mutagen.File(path)
+    own = {
+        "MusicBrainz Track Id": [RECORDING],
+        "MusicBrainz Release Track Id": [RELEASE],
+        "MusicBrainz Album Id": [RELEASE],
+        "MusicBrainz Artist Id": [ONE, TWO],
+        "ISRC": [ISRC],
+        "Acoustid Id": [ACOUSTID],
+    }
+    file["aART"], file["trkn"], file["disk"] = ["Various"], [(3, 12)], [(2, 2)]
+    for name, values in own.items():
+        file[f"----:com.apple.iTunes:{name}"] = [value.encode() for value in values]
+    file.save()
+    assert texts_of(path) == NOTHING | IDENTIFIED
+
+
+def test_reads_identifiers_of_asf(copy) -> None:
+    path = copy("wma")
+    file = mutagen.File(path)
+    file["WM/AlbumArtist"], file["WM/PartOfSet"], file["WM/ISRC"] = "Various", "2", ISRC
+    file["WM/TrackNumber"] = ASFDWordAttribute(3)
+    file["MusicBrainz/Track Id"], file["MusicBrainz/Album Id"] = RECORDING, RELEASE
+    file["MusicBrainz/Artist Id"], file["Acoustid/Id"] = [ONE, TWO], ACOUSTID
+    file.save()
+    assert texts_of(path) == NOTHING | IDENTIFIED
+
+
+def test_reads_identifiers_under_the_names_of_other_programs(copy) -> None:
+    path = copy("mp3")
+    tags = ID3()
+    for name, text in (("MUSICBRAINZ_TRACKID", RECORDING), ("musicbrainz_albumid", RELEASE)):
+        tags.add(TXXX(desc=name, text=[text]))
+    tags.save(path)
+    assert texts_of(path) == NOTHING | {"recording_mbid": RECORDING, "release_mbid": RELEASE}
 
 
 def test_reads_apev2_of_an_mp3() -> None:
@@ -116,6 +239,7 @@ def test_reads_riff_info(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     with av.open(str(path), "w") as output:
         output.metadata.update(title="Info Title", artist="Info Artist", genre="Jazz", date="1999")
+        output.metadata.update(track="7", ISRC="A friend's tape")
         stream = output.add_stream("pcm_s16le", rate=44_100, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 4_410), np.int16), format="s16", layout="mono")
         frame.sample_rate = 44_100
@@ -125,6 +249,7 @@ def test_reads_riff_info(tmp_path: Path) -> None:
         "artist": "Info Artist",
         "genre": "Jazz",
         "date": "1999",
+        "track_number": "7",
     }
 
 
@@ -181,7 +306,9 @@ def test_a_book_in_a_tag_is_cut(copy) -> None:
 def test_all_tags_at_their_largest_come_back_from_the_child(copy) -> None:
     path = copy("flac")
     file = mutagen.File(path)
-    file.update({name: ["\U0001d11e" * 2_000] for name in TAG_NAMES})
+    names = {"recording_mbid": "musicbrainz_trackid", "release_mbid": "musicbrainz_albumid"}
+    names |= {"artist_mbids": "musicbrainz_artistid", "acoustid": "acoustid_id"}
+    file.update({names.get(name, name): ["\U0001d11e" * 2_000] for name in TAG_NAMES})
     file.save()
     with IsolatedExtractor() as extractor:
         track = extractor.extract(path)

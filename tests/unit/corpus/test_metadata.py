@@ -18,9 +18,9 @@ def test_rows_get_the_paths_and_ids_of_the_files_that_they_mean():
     stated = table(
         {"track_id": "1", "file": "./A.flac"}, {"track_id": "", "file": "B.FLAC"}, {"track_id": "", "file": "c"}
     )
-    rows = stated.located(["a.flac", "b.flac"]).rows
+    rows = stated.located({"a.flac": "f1", "b.flac": "f2"}).rows
     assert rows["file"].tolist() == ["a.flac", "b.flac", "c"]
-    assert rows["track_id"].tolist() == ["1", file_id("b.flac"), file_id("c")]
+    assert rows["track_id"].tolist() == ["1", "f2", file_id("c")]
     assert stated.digest == table(*stated.rows.to_dict("records")).digest
 
 
@@ -30,26 +30,41 @@ def test_of_rows_that_mean_the_same_file_the_exact_one_counts():
         {"track_id": "2", "file": "a.flac"},
         {"track_id": "3", "file": "./a.flac"},
     )
-    located = stated.located(["a.flac"])
+    located = stated.located({"a.flac": ""})
     assert located.rows["track_id"].tolist() == ["2"]
     assert located.counts["repeated_files"] == 2
+
+
+def test_a_row_follows_the_track_whose_file_has_moved_unless_the_file_has_a_row_of_its_own():
+    stated = table(
+        {"track_id": "", "file": "old"}, {"track_id": "t1", "file": "gone"}, {"track_id": "", "file": "x"}
+    )
+    assert stated.located({"new": file_id("old")}).rows["track_id"].tolist() == [
+        file_id("old"),
+        "t1",
+        file_id("x"),
+    ]
+    assert stated.located({"new": ""}, gone=["t1"]).rows["track_id"].tolist()[1] == "t1"
+    moved = stated.located({"x": "t1"})
+    assert dict(zip(moved.rows["file"], moved.rows["track_id"], strict=True)) == {"old": file_id("old"), "x": "t1"}
+    assert moved.counts["repeated_track_ids"] == 1
 
 
 def test_a_table_of_which_no_row_finds_a_file_is_refused_with_names_of_both_sides():
     stated = table(*({"track_id": str(number), "file": f"x{number}.mp3"} for number in range(5)))
     message = r"None of the 5 rows .* 'x0.mp3', 'x1.mp3', 'x2.mp3'; the folder has 'a.mp3', 'b.mp3'\. Write"
     with pytest.raises(CorpusError, match=message):
-        stated.located(["b.mp3", "a.mp3"])
+        stated.located({"b.mp3": "", "a.mp3": ""})
 
 
 def test_rows_with_a_content_hash_may_have_no_file_of_their_name():
     stated = table({"track_id": "1", "file": "moved.mp3", "content_hash": "ab"})
-    assert stated.located(["a.mp3"]).rows["track_id"].tolist() == ["1"]
+    assert stated.located({"a.mp3": ""}).rows["track_id"].tolist() == ["1"]
 
 
 def test_no_table_is_no_misfit():
     empty = settle(pd.DataFrame(columns=list(COLUMNS), dtype=str), date(2026, 3, 1))
-    assert empty.located(["a.mp3"]).rows.empty
+    assert empty.located({"a.mp3": ""}).rows.empty
     assert misfit(empty.counts, 10, 0, 0.5) == ""
 
 

@@ -49,5 +49,6 @@ def test_says_what_is_out_of_reach():
     )
 
 
-def test_counts_the_tracks_whose_tags_cannot_be_read():
+def test_counts_the_tracks_whose_tags_cannot_be_read_or_are_no_ids():
     assert outcome(run(changes={"tags_unreadable": 2}), 1.0).tags_unreadable == 2
+    assert outcome(run(changes={"isrc_invalid": 3, "genre_missing": 1}), 1.0).invalid_ids == {"isrc": 3}

@@ -92,9 +92,3 @@ def test_extracts_what_the_mode_asks_for(tables, mode, expected):
 def test_knows_which_files_have_an_outcome_of_whatever_state_and_version(tables):
     rows = plan(*tables, version="2", mode=Mode.SKIP)
     assert sorted(row["path"] for row in rows.where("NOT stands").collect()) == ["004.mp3"]
-
-
-@pytest.mark.parametrize(("mode", "expected"), [(Mode.SKIP, {"003.mp3": "h"}), (Mode.FORCE, {})])
-def test_a_file_of_the_same_size_can_be_told_by_its_hash(tables, mode, expected):
-    rows = plan(*tables, version="2", mode=mode).where("todo").collect()
-    assert {row["path"]: row["known_hash"] for row in rows if row["known_hash"]} == expected

@@ -4,10 +4,11 @@ from functools import partial
 
 import pytest
 
+from segue.audio.results import TAG_NAMES
 from segue.corpus import rules
 
 STRINGS = [f"meta_{name}" for name in (*rules.TEXTS, "duration", "date")]
-STRINGS += [f"tag_{name}" for name in (*rules.TAGGED, "date", "error")]
+STRINGS += [f"tag_{name}" for name in (*TAG_NAMES, "error")]
 SCHEMA = ", ".join(f"{name} string" for name in [*STRINGS, "path"]) + ", duration_s double, changes array<string>"
 
 
@@ -178,3 +179,49 @@ def test_the_decoded_duration_is_kept_and_a_difference_noted(apply):
     cases = [{"meta_duration": stated, "duration_s": decoded} for stated, decoded in expected]
     rows = apply([rules.convert_duration, rules.reconcile_duration], *cases)
     assert {(row["meta_duration"], row["duration_s"]): row["changes"] for row in rows} == expected
+
+
+ONE, TWO = "87c5dedd-371d-4a53-9f7f-80522fb7f3cb", "f27ec8db-af05-4f36-916e-3d57f91ecf5e"
+
+
+def test_identifiers_are_canonical_and_values_that_are_none_are_noted(apply):
+    cases = {
+        ("recording_mbid", ONE.upper()): (ONE, False),
+        ("recording_mbid", f"{ONE}; {TWO}"): (ONE, False),
+        ("recording_mbid", f"x; {TWO}"): (TWO, True),
+        ("recording_mbid", ONE.replace("-", "")): (None, True),
+        ("recording_mbid", "00000000-0000-0000-0000-000000000000"): (None, True),
+        ("release_mbid", "9ff43b6a"): (None, True),
+        ("acoustid", ONE): (ONE, False),
+        ("artist_mbids", f"{ONE}/{TWO}"): ([ONE, TWO], False),
+        ("artist_mbids", f"{ONE}; {ONE};{TWO}"): ([ONE, TWO], False),
+        ("artist_mbids", "-"): (None, True),
+        ("isrc", "gb-aye-93-00106"): ("GBAYE9300106", False),
+        ("isrc", "GB AYE 93 00106; GBAYE9300107"): ("GBAYE9300106", False),
+        ("isrc", "GBAYE93001066"): (None, True),
+        ("isrc", "  "): (None, False),
+        ("isrc", None): (None, False),
+    }
+    rows = apply([rules.convert_identifiers], *({f"tag_{name}": text} for name, text in cases))
+    found = {
+        case: (row[case[0]], f"{case[0]}_invalid" in row["changes"]) for case, row in zip(cases, rows, strict=True)
+    }
+    assert found == cases
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("3", 3), ("03", 3), ("3/12", 3), (" 3 ", 3), ("0", None), ("A1", None), ("123456", None), (None, None)],
+)
+def test_numbers_of_track_and_disc(apply, text, number):
+    (row,) = apply([rules.convert_numbers], {"tag_track_number": text, "tag_disc_number": text})
+    assert (row["track_number"], row["disc_number"]) == (number, number)
+
+
+def test_the_artist_of_the_album_is_taken_from_the_tag(apply):
+    first, second = apply(
+        [rules.normalise_text, rules.choose_source],
+        {"tag_album_artist": "Various\n Artists"},
+        {"tag_album_artist": "<unknown>"},
+    )
+    assert (first["album_artist"], second["album_artist"]) == ("Various Artists", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -12,6 +13,7 @@ import numpy as np
 
 from segue.audio.decoding.mp3_header import stated_duration_s
 from segue.audio.decoding.stream import BLOCK_FRAMES, AudioStream, Samples, check_format
+from segue.audio.hashing import DIGEST_BYTES
 from segue.audio.kernels.signal import mix
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
@@ -102,6 +104,40 @@ def container_tags(file: BinaryIO) -> dict[str, str]:
     with _opened(file) as container:
         sources = [container.metadata, *(stream.metadata for stream in container.streams.audio[:1])]
         return {key.lower(): text for source in reversed(sources) for key, text in source.items()}
+
+
+def audio_hash(file: BinaryIO) -> str:
+    """Compute a hash of the audio in a file. Other tags, pictures or padding do not change it.
+
+    The packets of the first audio stream are hashed as they are, without decoding.
+
+    Parameters
+    ----------
+    file
+        A seekable file. It stays open, and its position changes.
+
+    Returns
+    -------
+    str
+        BLAKE2b of codec, sample rate, channels and packets, 32 hexadecimal digits. "" if FFmpeg cannot read the
+        file to its end or finds no audio in it.
+    """
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    size = 0
+    file.seek(0)
+    try:
+        with _opened(file) as container:
+            for stream in container.streams.audio[:1]:
+                codec = stream.codec_context
+                if codec is None:
+                    return ""
+                digest.update(f"{codec.name} {codec.sample_rate} {codec.channels} ".encode())
+                for packet in container.demux(stream):
+                    digest.update(packet)
+                    size += packet.size
+    except (av.FFmpegError, MemoryError):
+        return ""
+    return digest.hexdigest() if size else ""
 
 
 def _opened(file: BinaryIO) -> av.container.InputContainer:

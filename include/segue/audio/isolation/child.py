@@ -10,17 +10,21 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
-from segue.audio.extract import Rejection, Track, extract
+from segue.audio.extract import Rejection, Tags, Track, extract, tags_of
 from segue.audio.features import FeatureAccumulator
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason
+
+Operation = Callable[[str, Limits], Track | Tags | Rejection]
+
+OPERATIONS: dict[str, Operation] = {"extract": extract, "read_tags": tags_of}
 
 
 def main() -> None:
@@ -34,11 +38,11 @@ def main() -> None:
         pipe.send_bytes(b"ready")
         while True:
             try:
-                path = json.loads(pipe.recv_bytes())
+                operation, path = json.loads(pipe.recv_bytes())
             except EOFError:
                 return
             with _time_limits(limits):
-                pipe.send_bytes(_reply(_extract(path, limits)))
+                pipe.send_bytes(_reply(_run(OPERATIONS[operation], path, limits)))
 
 
 def _warm_up() -> None:
@@ -69,9 +73,9 @@ def _time_limits(limits: Limits) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _extract(path: str, limits: Limits) -> Track | Rejection:
+def _run(operation: Operation, path: str, limits: Limits) -> Track | Tags | Rejection:
     try:
-        return extract(path, limits)
+        return operation(path, limits)
     except Exception as error:  # noqa: BLE001 - an error in Segue rejects one file and does not fail the job
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
@@ -79,7 +83,7 @@ def _extract(path: str, limits: Limits) -> Track | Rejection:
         return Rejection(path, Reason.EXTRACTION_FAILED, f"The extraction itself failed: {what}: {first_line}.")
 
 
-def _reply(result: Track | Rejection) -> bytes:
+def _reply(result: Track | Tags | Rejection) -> bytes:
     """Return a line of JSON, followed by the features if there are any."""
     not_in_json = {"path", "features"}
     head = json.dumps({name: value for name, value in vars(result).items() if name not in not_in_json})

@@ -19,13 +19,13 @@ from dataclasses import asdict
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
 from segue.audio.limits import Limits, configured
 from segue.audio.reasons import Reason
-from segue.audio.results import Rejection, Track
+from segue.audio.results import Rejection, Tags, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
@@ -44,8 +44,8 @@ PAUSE_S = 2.0
 STEP_S = 1.0
 """How often the parent counts the time for which it waits for a reply."""
 
-MAX_REPLY_BYTES = 2**17
-"""Features take 2 KB, and tags at most 60 KB, if JSON escapes every character."""
+MAX_REPLY_BYTES = 2**18
+"""Features take 2 KB, and tags at most 156 KB, if JSON escapes every character."""
 
 
 class IsolatedExtractor:
@@ -105,13 +105,34 @@ class IsolatedExtractor:
         ExtractionError
             If the child does not start. The message ends with its output.
         """
+        return cast("Track | Rejection", self._ask("extract", str(path)))
+
+    def read_tags(self, path: str | Path) -> Tags | Rejection:
+        """Read the tags of one file and hash its audio, without decoding it.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Tags or Rejection
+
+        Raises
+        ------
+        ExtractionError
+            As `extract`.
+        """
+        return cast("Tags | Rejection", self._ask("read_tags", str(path)))
+
+    def _ask(self, operation: str, path: str) -> Track | Tags | Rejection:
         kills = 0
         while True:
             if self._child is None:
                 self._child = _Child(self._limits)
             fresh = self._child.served == 0
             try:
-                result = self._child.extract(str(path))
+                result = self._child.ask(operation, path)
             except BaseException:
                 self._discard()  # otherwise its late reply would be taken for that of the next file
                 raise
@@ -166,17 +187,19 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def extract(self, path: str) -> Track | Rejection:
+    def ask(self, operation: str, path: str) -> Track | Tags | Rejection:
         self.served += 1
         self._output.seek(0)
         self._output.truncate()
         try:
-            self._pipe.send_bytes(json.dumps(path).encode())
+            self._pipe.send_bytes(json.dumps([operation, path]).encode())
             # JSON, not pickle: a process that parses hostile files must not be able to run code here.
             head, _, features = self._receive(self._limits.clock_timeout_s + GRACE_S).partition(b"\n")
             reply = json.loads(head)
             if features:
                 return Track(path, np.frombuffer(features, np.float32), **reply)
+            if operation == "read_tags" and "reason" not in reply:
+                return Tags(**reply)
             return Rejection(path, Reason(reply["reason"]), reply["message"], reply["content_hash"])
         except TimeoutError:
             self._process.kill()

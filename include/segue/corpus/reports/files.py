@@ -63,8 +63,16 @@ class Comparison(Part):
         Size of all files, megabytes.
     partitions : int
         Days on which these files entered the corpus.
-    new, gone, changed : int
-        Files that differ from the inventory so far.
+    new, gone : int
+        Tracks that the inventory did not have, and tracks without a file now.
+    changed : int
+        Files that are not as the inventory has them, or whose track id has changed, at the same path.
+    moved : int
+        Known tracks whose file has another path now, or is back.
+    retagged : int
+        Known tracks whose file has other bytes and the same audio.
+    hashed : int
+        Files that were read and hashed, to recognise them.
     with_metadata : int
         Files that a row of the metadata names.
     metadata : dict of str to int
@@ -80,6 +88,9 @@ class Comparison(Part):
     new: int
     gone: int
     changed: int
+    moved: int = 0
+    retagged: int = 0
+    hashed: int = 0
     with_metadata: int
     metadata: dict[str, int]
     files_digest: str
@@ -129,15 +140,18 @@ class PingReport(Report):
         Days that were looked at.
     would_extract : int
         Files that are new or changed.
-    same_bytes : int
-        Files of another time of change that hold the same bytes as before.
     """
 
     JOB: ClassVar[str] = "ping"
 
+    version: int = 2
     partitions: int
     would_extract: int
-    same_bytes: int
+
+    @classmethod
+    def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Read version 0 and 1, which counted touched files, too."""
+        return fields_of(cls, document)
 
 
 class Work(Part):
@@ -147,8 +161,8 @@ class Work(Part):
     ----------
     extracted : int
         Files.
-    same_bytes : int
-        Files of another time of change that hold the same bytes as before.
+    tags_read_again : int
+        Files whose tags an older version had read.
     extracted_mb : float
         Size of the files that were extracted, megabytes.
     extracting_s : float
@@ -158,7 +172,7 @@ class Work(Part):
     """
 
     extracted: int = 0
-    same_bytes: int = 0
+    tags_read_again: int = 0
     extracted_mb: float = 0.0
     extracting_s: float = 0.0
     seconds: float = 0.0
@@ -226,6 +240,7 @@ class ExtractReport(Report):
 
     JOB: ClassVar[str] = "extract"
 
+    version: int = 2
     mode: str
     days: str
     partitions: int
@@ -242,7 +257,9 @@ class ExtractReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert version 0, whose figures were not grouped into parts."""
+        """Convert version 0, whose figures were not grouped into parts, and version 1, which had more figures."""
+        if document.get("version", 0) == 1:
+            return {**document, "work": fields_of(Work, document["work"])}
         extracting_s = document["seconds_extracting"]
         work = {
             **document,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from pydantic import Field
 from pymongo.database import Database
 
 from segue.corpus.reports.files import ExtractReport, InventoryReport
@@ -116,12 +117,16 @@ class CorpusSummary(Report):
         These by reason.
     tags_unreadable : int
         Tracks whose tags cannot be read. The column `tag_error` of the lake's table `features` says why.
+    invalid_ids : dict of str to int
+        Tracks with a tag that should be an id and is none, by the kind of the id.
     duplicates, outliers : int
         Tracks with such a flag.
     genres : dict of str to int
         Tracks by genre.
     extracted : int
         Files that this run has extracted itself.
+    moved, retagged, hashed : int
+        As in `Comparison`: known tracks that were not extracted again, and files read to recognise them.
     tracks_per_s : float
         How fast.
     collection : str
@@ -141,10 +146,14 @@ class CorpusSummary(Report):
     rejects: int
     rejected: dict[str, int]
     tags_unreadable: int = 0
+    invalid_ids: dict[str, int] = Field(default_factory=dict)
     duplicates: int
     outliers: int
     genres: dict[str, int]
     extracted: int
+    moved: int = 0
+    retagged: int = 0
+    hashed: int = 0
     tracks_per_s: float
     collection: str
     tracks_in_collection: int

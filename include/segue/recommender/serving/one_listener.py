@@ -69,6 +69,8 @@ class Recommending:
     def similar(self, track_id: str, count: int) -> list[Document] | None:
         """Find the tracks that sound most like a track; None if the track is not in the catalogue.
 
+        Each has `recording_mbid`, which is None if the track has no MusicBrainz id.
+
         Raises
         ------
         ModelError
@@ -82,7 +84,7 @@ class Recommending:
             return []
         near = model.alike.relations[at]
         order = np.argsort(-near.data, kind="stable")[:count]
-        return [
+        found = [
             {
                 "track_id": model.catalogue.track_ids[other],
                 "title": model.catalogue.titles[other],
@@ -91,6 +93,8 @@ class Recommending:
             }
             for i, other in zip(order, near.indices[order], strict=True)
         ]
+        mbids = self.recording_mbids(found)
+        return [item | {"recording_mbid": mbids.get(item["track_id"])} for item in found]
 
     def served(self) -> Served:
         """Return the recommender that serves.

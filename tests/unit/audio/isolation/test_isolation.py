@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from mutagen.id3 import ID3, TIT2
 from tests.support.audio_files import music, without_xing_frame, write_any, write_ffmpeg
 from tests.support.own_process import call_in_own_process
 
@@ -22,7 +23,7 @@ from segue.audio.isolation.extractor import ATTEMPTS, IsolatedExtractor
 from segue.audio.isolation.pool import extract_all
 from segue.audio.limits import Limits, configured
 from segue.audio.reasons import Reason
-from segue.audio.results import Rejection, Track
+from segue.audio.results import Rejection, Tags, Track
 from segue.corpus.plan import PASSING
 from segue.errors import ExtractionError
 from segue.settings import get_settings
@@ -94,6 +95,21 @@ def test_isolation_changes_no_number(extractor: IsolatedExtractor, clip: Path) -
     # The last bit differs with the number of threads that BLAS has in this process.
     np.testing.assert_allclose(isolated.features, plain.features, rtol=1e-4, atol=1e-4)
     assert {**vars(isolated), "features": None} == {**vars(plain), "features": None}
+
+
+def test_tags_are_read_without_decoding(extractor: IsolatedExtractor, clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    tags = ID3()
+    tags.add(TIT2(text=["T"]))
+    tags.save(path)
+    path.write_bytes(path.read_bytes() + clip.read_bytes()[:2_000])
+    found = extractor.read_tags(path)
+    assert isinstance(found, Tags)
+    assert (found.texts["title"], found.error) == ("T", None)
+    assert isinstance(extractor.extract(path), Rejection)
+    missing = extractor.read_tags(tmp_path / "missing.mp3")
+    assert isinstance(missing, Rejection)
+    assert missing.reason is Reason.NOT_FOUND
 
 
 def test_one_child_serves_file_after_file(extractor: IsolatedExtractor, clip: Path, tmp_path: Path) -> None:
