@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 HOMES = PROJECT_DIR / ".segue-test"
 # librosa's functions too are compiled by two workers at once in a new environment: one was seen to hang in them.
 numba.core.dispatcher.FunctionCache = numba.np.ufunc.ufuncbuilder.FunctionCache = LockedCache
+if "PYTEST_XDIST_WORKER" in os.environ:
+    import segue.audio.reference  # noqa: F401 - librosa's other functions are compiled when it is imported, by one worker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

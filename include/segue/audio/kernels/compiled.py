@@ -6,7 +6,8 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -82,6 +83,19 @@ class _PackageCache(LockedCache):
         super().__init__(function)  # type: ignore[no-untyped-call]
         stamp = self._impl.locator.get_source_stamp(), _package_stamp()
         self._cache_file = IndexDataCacheFile(self.cache_path, self._impl.filename_base, stamp)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def one_process() -> Iterator[None]:
+    """Wait until no other process of this user is in this block.
+
+    Import modules with `numba.guvectorize` in it, such as librosa's. numba caches the compiled function and a
+    wrapper that calls it in two files. If two processes compile at once, one of them can load the other's wrapper.
+    This wrapper calls a function of the other process, so that the address of the call is zero.
+    """
+    with (_temporary_cache() / "import.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @lru_cache(maxsize=1)
