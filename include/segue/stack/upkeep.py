@@ -68,7 +68,7 @@ def _oldest_unfinished(settings: Settings) -> datetime | None:
     engine = create_engine(settings.airflow_uri)
     try:
         with engine.connect() as connection:
-            oldest = connection.scalar(text(_UNFINISHED).columns(oldest=TIMESTAMP(timezone=True)))
+            oldest: datetime | None = connection.scalar(text(_UNFINISHED).columns(oldest=TIMESTAMP(timezone=True)))
     finally:
         engine.dispose()
     return oldest.replace(tzinfo=UTC) if oldest and oldest.tzinfo is None else oldest
