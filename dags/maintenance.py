@@ -1,9 +1,9 @@
 """Delete what Airflow keeps of old runs.
 
 **What.** Airflow keeps every run, with the state of its tasks and a log file for each attempt. *clean_database*
-deletes the rows of old runs with `airflow db clean`, which keeps the last run of each DAG. A DAG is left alone as
-long as one of its old runs has not finished. *remove_logs* deletes the log files of tasks and of the DAG processor
-that are as old.
+deletes the rows of old runs with `airflow db clean`, which keeps the last run of each DAG. It deletes nothing that
+is newer than the oldest run that has not finished. *remove_logs* deletes the log files of tasks and of the DAG
+processor that are as old.
 
 **When.** Every Sunday at 04:00 (UTC). It is the only DAG that is not paused at first.
 

@@ -28,14 +28,15 @@ TABLES = (
 Not `trigger`: Airflow itself deletes triggers that nothing waits for. Its command would also delete others.
 """
 
-_UNFINISHED = "SELECT DISTINCT dag_id FROM dag_run WHERE state IN ('running', 'queued') AND start_date < :before"
+_UNFINISHED = "SELECT MIN(start_date) AS oldest FROM dag_run WHERE state IN ('running', 'queued')"
 _CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 
 def clean_database(settings: Settings, before: datetime) -> None:
     """Delete the rows of runs that started before a time. Airflow keeps the last run of each DAG.
 
-    A DAG with an older run that has not finished is left alone. Otherwise the tasks of that run would be deleted.
+    Nothing is deleted that is newer than the oldest run that has not finished. Airflow's command would also delete
+    the tasks of that run. (Its option to exclude DAGs fails on tables that have no column `dag_id`.)
 
     Parameters
     ----------
@@ -48,11 +49,11 @@ def clean_database(settings: Settings, before: datetime) -> None:
     StackError
         If Airflow's command fails. Its output is in the log of this process.
     """
+    if (oldest := _oldest_unfinished(settings)) and oldest < before:
+        before = oldest
+        print(f"Rows since {before:%Y-%m-%d %H:%M} are kept: a run of then has not finished.", flush=True)
     command = ["db", "clean", "--clean-before-timestamp", before.isoformat(), "--tables", ",".join(TABLES)]
     command += ["--skip-archive", "--yes", "--error-on-cleanup-failure"]
-    if waiting := _unfinished(settings, before):
-        print(f"These DAGs are left alone, because an old run has not finished: {', '.join(waiting)}", flush=True)
-        command += ["--exclude-dag-ids", ",".join(waiting)]
     # In a task, Airflow hides the database from this process. Its command must see it.
     surroundings = os.environ | {_CONNECTION: settings.airflow_uri, "_AIRFLOW_PROCESS_CONTEXT": "server"}
     surroundings.pop("AIRFLOW__CORE__SQL_ALCHEMY_CONN", None)
@@ -61,16 +62,16 @@ def clean_database(settings: Settings, before: datetime) -> None:
         raise StackError("`airflow db clean` failed. Its output above says why. Nothing is lost; run it again.")
 
 
-def _unfinished(settings: Settings, before: datetime) -> list[str]:
-    from sqlalchemy import TIMESTAMP, bindparam, create_engine, text
+def _oldest_unfinished(settings: Settings) -> datetime | None:
+    from sqlalchemy import TIMESTAMP, create_engine, text
 
-    query = text(_UNFINISHED).bindparams(bindparam("before", type_=TIMESTAMP(timezone=True)))
     engine = create_engine(settings.airflow_uri)
     try:
         with engine.connect() as connection:
-            return sorted(connection.scalars(query, {"before": before.astimezone(UTC)}))
+            oldest: datetime | None = connection.scalar(text(_UNFINISHED).columns(oldest=TIMESTAMP(timezone=True)))
     finally:
         engine.dispose()
+    return oldest.replace(tzinfo=UTC) if oldest and oldest.tzinfo is None else oldest
 
 
 def remove_logs(folder: Path, before: datetime) -> tuple[int, int]:

@@ -232,8 +232,9 @@ def test_old_runs_and_logs_are_deleted_but_not_a_run_that_has_not_finished(setti
         states = {api.trigger("genre_model", {}): "success", api.trigger("recommender", {}): "running"}
         [finished, waiting] = states
         for run, state in states.items():
-            aged = "UPDATE dag_run SET state = ?, start_date = '2026-01-01 00:00:00.000000' WHERE run_id = ?"
-            in_database(settings, aged, state, run)
+            started = f"{'2025-12-31' if run == finished else '2026-01-01'} 00:00:00.000000"
+            aged = "UPDATE dag_run SET state = ?, start_date = ? WHERE run_id = ?"
+            in_database(settings, aged, state, started, run)
         log = (
             settings.state_dir / "airflow" / "logs" / "dag_id=genre_model" / f"run_id={finished}" / "attempt=1.log"
         )

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from segue.settings import Settings
 from segue.stack import upkeep
 
 NOW = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before clocks go forward in Europe
@@ -54,3 +57,17 @@ def test_links_are_not_followed_and_the_folder_itself_stays(logs: Path, tmp_path
     log(logs, "old.log", 100)
     upkeep.remove_logs(logs, BEFORE)
     assert list(logs.iterdir()) == []
+
+
+def test_the_oldest_run_that_has_not_finished_is_found(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, airflow_database=f"sqlite:///{tmp_path}/airflow.db")
+    with closing(sqlite3.connect(tmp_path / "airflow.db")) as database, database:
+        database.execute("CREATE TABLE dag_run (state TEXT, start_date TIMESTAMP)")
+        assert upkeep._oldest_unfinished(settings) is None
+        database.commit()
+        rows = [("success", "2024-01-01"), ("queued", None), ("running", "2026-03-01"), ("running", "2026-02-01")]
+        database.executemany(
+            "INSERT INTO dag_run VALUES (?, ?)", [(state, day and f"{day} 00:00:00.000000") for state, day in rows]
+        )
+        database.commit()
+        assert upkeep._oldest_unfinished(settings) == datetime(2026, 2, 1, tzinfo=UTC)
