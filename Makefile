@@ -39,7 +39,7 @@ clean: ## Stop the stack and remove its data (YES=1 does not ask)
 	@.venv/bin/segue clean $${YES:+--yes}
 
 test: setup-dev ## Run unit and integration tests against their own real stack
-	.venv/bin/pytest -n 2 --dist loadfile -m "not clients" tests/unit tests/integration
+	.venv/bin/pytest -n 2 --dist loadfile --max-worker-restart 2 --maxfail 25 --durations 25 -m "not clients" tests/unit tests/integration
 
 test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run them against the API
 	scripts/install-clients.sh

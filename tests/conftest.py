@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 HOMES = PROJECT_DIR / ".segue-test"
 # librosa's functions too are compiled by two workers at once in a new environment: one was seen to hang in them.
 numba.core.dispatcher.FunctionCache = numba.np.ufunc.ufuncbuilder.FunctionCache = LockedCache
+if "PYTEST_XDIST_WORKER" in os.environ:
+    import segue.audio.reference  # noqa: F401 - librosa's other functions are compiled when it is imported, by one worker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -106,6 +110,19 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         session = SparkSession.builder.appName("tests").getOrCreate()
         yield session
         session.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def free_heap() -> Iterator[None]:
+    """Let Spark forget what a module's tests used: tables, which Delta keeps for an hour, and Python's references.
+
+    Without this, the heap of a worker that ran most of the tests was full, and Spark only collected garbage.
+    """
+    yield
+    if "pyspark.sql" in sys.modules and (session := sys.modules["pyspark.sql"].SparkSession.getActiveSession()):
+        gc.collect()
+        session.catalog.clearCache()
+        session.sparkContext._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 @pytest.fixture

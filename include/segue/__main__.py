@@ -1,4 +1,4 @@
-"""Run the ``segue`` command as ``python -m segue``, where no script is installed, as in the container images."""
+"""Run the ``segue`` command as ``python -m segue``. The container images have no installed script."""
 
 from segue.cli import app
 

@@ -1,4 +1,4 @@
-"""Class weights, with which rare classes count as much as common ones.
+"""Class weights. They make rare classes count as much as common ones.
 
 The cleaning report states the weights of the tracks that a run has integrated. These tracks may be those of a
 single day, and may include duplicates. So each training computes the weights of its own tracks, with the same
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 
 def class_weights(counts: Mapping[str, float]) -> dict[str, float]:
-    """Compute a weight for the rows of each class, so that all classes weigh the same and the mean weight is 1.
+    """Compute a weight for the rows of each class. All classes then weigh the same, and the mean weight is 1.
 
     scikit-learn calls these weights "balanced" (King and Zeng, 2001).
 

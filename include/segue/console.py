@@ -1,4 +1,4 @@
-"""Print to the terminal. Names of tracks, users and files are printed as they are, never read as rich's markup."""
+"""Print to the terminal. Names of tracks, users and files are printed unchanged, never read as rich's markup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PlainConsole(Console):
 
 
 class PlainColumn(TextColumn):
-    """A column of a progress bar that shows text as it is. Rich's own reads markup, whatever the console does."""
+    """A column of a progress bar that shows text as it is. Rich's own column interprets markup on any console."""
 
     def render(self, task: Task) -> Text:
         """Return the text of a task."""

@@ -1,7 +1,7 @@
 """The errors that Segue raises on purpose. Each message says what happened, where, and what to do.
 
 The class decides what a task does. After an error whose `retry_may_help` is True, the task is retried. After any
-other it fails at once.
+other error, it fails at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class SegueError(Exception):
-    """Base class of all. The command line prints its message without a traceback and exits with 1."""
+    """Base class of these errors. The command line prints its message without a traceback and exits with 1."""
 
     retry_may_help: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""Repair text that was decoded with the wrong encoding, where that is certain: ``BjÃ¶rk`` to ``Björk``."""
+"""Repair text that was certainly decoded with the wrong encoding: ``BjÃ¶rk`` becomes ``Björk``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _CYRILLIC_WORD = re.compile(rf"[{_HIGH}]{{4,}}")
 def repair(text: str) -> str:
     r"""Undo a wrong decoding.
 
-    - UTF-8 that was read as Latin-1, cp1252, cp1251 and the like is repaired by `ftfy.fix_encoding`, which leaves
-      text alone that may be meant.
-    - Russian of cp1251 that was read as Latin-1 has words of accented letters only. No language writes four
-      of them in a row, so the text is repaired if it has such a word, and no word that mixes them with other
-      letters.
+    - `ftfy.fix_encoding` repairs UTF-8 that was read as Latin-1, cp1252, cp1251 and the like. It does not change
+      text that may be correct.
+    - Russian text in cp1251 that was read as Latin-1 consists of words with accented letters only. No language
+      writes four accented letters in a row. So the text is repaired if it has such a word, and no word that mixes
+      accented and other letters.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def repair(text: str) -> str:
     Returns
     -------
     str
-        The text itself if there is nothing to repair, or if it is not certain.
+        The repaired text. The text itself if no wrong decoding is certain.
 
     Examples
     --------

@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     @field_validator("api_proxies")
     @classmethod
     def _addresses(cls, proxies: str) -> str:
-        """Refuse what is not an address, because a proxy that is not recognised stands for all of its clients."""
+        """Refuse a value that is no address. All clients behind a proxy that is not recognised look like one."""
         for proxy in filter(None, (each.strip() for each in proxies.split(","))):
             ip_network(proxy)  # its ValueError says what is wrong
         return proxies

@@ -23,8 +23,8 @@ from segue.api.throttle import Slot
 from segue.listens import limits
 
 _DISCARDED_BODIES = 4
-"""If a body is too large, up to this many times the limit are read and discarded, so that the client reads the
-response."""
+"""If a body is too large, its rest is read and discarded, up to this many times the limit. Otherwise the client
+would not read the response."""
 
 
 def context(request: Request) -> Context:
@@ -64,11 +64,11 @@ async def user_of(request: Request, token: str | None, cache: TokenCache | None 
     """Return the user of a token, and count the request against a rate limit.
 
     A request with a valid token counts against the limit of its user; any other request counts against the limit
-    of its address. Once an address has exceeded its limit, the database is no longer queried for its tokens,
-    except those that were valid at their last query. So nobody can guess tokens quickly.
+    of its address. Once an address has exceeded its limit, its tokens are no longer looked up in the database,
+    except tokens that were valid at their last query. So nobody can guess tokens quickly.
 
-    A submission is never answered with 429, because players would discard it. It is delayed instead. If its token
-    is not looked up, the token may still be valid, so the response is 503.
+    A submission is never answered with 429, because players would discard it. It is delayed instead. If the token
+    of a submission is not looked up, the response is 503, because the token may be valid.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ async def user_of(request: Request, token: str | None, cache: TokenCache | None 
 
 
 async def is_still(request: Request, user_name: str) -> bool:
-    """Return whether the token of a request is still valid, for a request that takes longer than a moment."""
+    """Return whether the token of a request is still valid. Requests that take a while check it once more."""
     return bool(await request.state.current_user() == user_name)
 
 
@@ -190,7 +190,7 @@ async def owner(request: Request, user_name: str, asking: Annotated[str, Depends
 
 
 async def reader(request: Request, user_name: str) -> str:
-    """Return the user whose data is requested, if it is public or the token is the user's own.
+    """Return the user whose data is requested, if the data is public or the token is the user's own.
 
     Raises
     ------
@@ -235,7 +235,7 @@ async def read_body(request: Request, max_bytes: int = limits.MAX_BODY_BYTES) ->
     except TimeoutError:
         raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.") from None
     except ClientDisconnect:
-        raise bad_request("The request was cut off.") from None  # only the metrics show it
+        raise bad_request("The request was cut off.") from None  # the client has gone; only the metrics show this
     if size > max_bytes:
         raise bad_request(f"Payload too large. Payload cannot exceed {max_bytes} bytes")
     return b"".join(chunks)

@@ -220,7 +220,7 @@ class TokenCache:
         """Query the database for the user of a token, and cache the answer.
 
         The entry expires `CACHED_S` after the beginning of the query, because the token may be revoked while the
-        query is under way. A longer query fails, so that its answer is never older than an entry of the cache.
+        query is under way. A query that takes longer than `CACHED_S` fails, because its answer would be too old.
 
         Raises
         ------

@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
     settings
         By default, those of the environment.
     memory
-        Measures the memory of the stack's services for ``/health`` and ``/metrics``. By default, there are none.
+        Measures the memory of the stack's services for ``/health`` and ``/metrics``. By default, none is measured.
     """
     wanted = settings or get_settings()
 

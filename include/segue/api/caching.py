@@ -18,7 +18,7 @@ MAX_AGE_S = 2.0
 class CachedValue(Generic[T]):
     """A value that is computed again when it has expired.
 
-    One thread computes it. Requests that come meanwhile wait for its result without a thread of their own.
+    One thread computes it. Requests that arrive meanwhile wait for the result, and need no threads.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     - At the limit of connections, a new connection replaces the one that has waited longest for a request. If all
       have a request in progress, the new connection is refused.
-    - A connection ends if the head of a request takes too long or is too large, and if the client does not read.
+    - A connection ends if the head of a request takes too long or is too large, or if the client does not read.
     - Refusals are JSON objects with ``code`` and ``error``, like all errors of the API.
     """
 
@@ -141,14 +141,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """End a response. Of the connections that wait, this one now has waited least."""
+        """End a response. The connection becomes the last of those that wait for a request."""
         if self in self._open.connections:
             del self._open.connections[self]
             self._open.connections[self] = None
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Limit the time in which the client reads what is waiting."""
+        """Limit how long the client may take to read what is waiting."""
         super().pause_writing()
         self._write_timer = self.loop.call_later(WRITE_S, self.transport.abort)
 
@@ -207,7 +207,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Answer without the application, and end the connection."""
         if self._refused or self.transport.is_closing():
             return
-        if not self._waits:  # a response is under way, in whose middle an error would be misread
+        if not self._waits:  # in the middle of another response, the client would misread an error
             self.transport.abort()
             return
         self._refused = True

@@ -67,7 +67,7 @@ _HEADERS = {
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every error in this form."""
+    """Make `app` answer every error in ListenBrainz's form."""
 
     async def refused(_: Request, error: ApiError) -> JSONResponse:
         return error_response(error.status, error.message, _HEADERS.get(error.status))

@@ -24,8 +24,8 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     The order matters: nothing that is on its way may be stored again.
 
     1. The account is deleted.
-    2. The API's cache of the token expires, which takes `CACHED_S` seconds, and requests that were accepted until
-       then are finished. Then no new event can arrive.
+    2. The API's cache of the token expires, which takes `CACHED_S` seconds. Requests that were accepted until then
+       are finished. Then no new event can arrive.
     3. The removal is recorded, so older events are ignored.
     4. What is stored is deleted.
 

@@ -46,7 +46,7 @@ class _Transport:
         self._transport.write(data)
 
     def close(self) -> None:
-        """Close the connection after the client has read what is waiting, or at the end of its time."""
+        """Close the connection when the client has read what is waiting, but after `WRITE_S` at the latest."""
         self._transport.close()
         if self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(WRITE_S, self._transport.abort)

@@ -16,14 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from segue.api.errors import ApiError
 
 LARGE_BYTES = 131_072
-"""A larger body is limited. Players send few such bodies: it holds hundreds of listens."""
+"""Bodies larger than this are limited. Players send few of them, because such a body holds hundreds of listens."""
 
 RECEIVED_AT_ONCE = 16
 
 PROCESSED_AT_ONCE = 2
 
 WAIT_S = 10.0
-"""How long a received body waits until it is processed."""
+"""How long a received body may wait to be processed."""
 
 
 def _too_many() -> ApiError:

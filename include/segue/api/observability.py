@@ -26,7 +26,7 @@ LOGGED_PATH_CHARACTERS = 200
 
 
 class _RotatingOutput(RotatingFileHandler):
-    """A handler that writes to the file of this process' output, and takes the output along when it rotates."""
+    """Writes to the file of this process' output. When it rotates, the output moves to the new file, too."""
 
     def doRollover(self) -> None:  # noqa: N802 - the name in the library
         """Begin a new file."""
@@ -39,7 +39,8 @@ class _RotatingOutput(RotatingFileHandler):
 def rotating_output(log: Path, limit_bytes: int) -> logging.Handler:
     """Return a handler that writes to a file which is also standard output and standard error of this process.
 
-    At the limit, the file is renamed to ``….old.log`` and replaced. Everything that the process prints follows.
+    At the limit, the file is renamed to ``….old.log``, and a new file takes its place. From then on, everything
+    that the process prints goes to the new file.
     """
     handler = _RotatingOutput(log, maxBytes=limit_bytes, backupCount=1, encoding="utf-8")
     handler.namer = lambda _: str(log.with_suffix(".old.log"))

@@ -42,8 +42,8 @@ def clean(info: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     Returns
     -------
     tuple of (dict, dict)
-        The usable fields: durations are integers, ids have their canonical form, and empty ids, tags and durations
-        are left out. Then the dropped fields by name, as JSON text.
+        First the usable fields: durations are integers, ids have their canonical form, and empty ids, tags and
+        durations are left out. Second the dropped fields by name, as JSON text.
     """
     usable: dict[str, Any] = {}
     dropped: dict[str, str] = {}

@@ -84,8 +84,8 @@ def _hit(windows: dict[str, _Window], key: str, limit: int) -> tuple[bool, dict[
 class CountTheRest:
     """ASGI middleware that counts the requests that no route has counted.
 
-    It does not count failures of the server, because a player that has to send its listens again must not get 429
-    for that. It does not count the paths of `uncounted` either.
+    It does not count failures of the server. After a failure, a player must send its listens again, and must not
+    get 429 for that. It does not count the paths of `uncounted` either.
 
     Parameters
     ----------

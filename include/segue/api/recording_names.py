@@ -1,4 +1,4 @@
-"""Find artist and title of recordings of which only an id is known, such as those that a user loves."""
+"""Find the artist and title of recordings that are known only by an id, such as recordings that a user loves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from segue.recommender.serving.lists import COLLECTION as RECOMMENDATIONS
 def names_of(
     ctx: Context, user_name: str, recordings: Collection[str], *, search_listens: bool
 ) -> dict[str, Play]:
-    """Find the names of recordings that a user has met.
+    """Find the names of a user's recordings, given their ids.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ NAMED = {
 
 @dataclass
 class Counts:
-    """Number of listens of each artist, release or recording, and its newest listen, which has the names."""
+    """Number of listens of each artist, release or recording, and its newest listen, which supplies the names."""
 
     listens: Counter[tuple[str, ...]] = field(default_factory=Counter)
     newest: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)

@@ -81,7 +81,7 @@ async def keep(
     Parameters
     ----------
     request
-        Its access log shows the number of listens.
+        The request. Its line in the access log shows the number of listens.
     ctx, user
         The context of the API, and the user.
     submission

@@ -116,7 +116,7 @@ def parse_submission(body: bytes) -> Submission:
     Returns
     -------
     Submission
-        With at least one listen, accepted or refused; with exactly one if it is `playing_now`. A play of
+        It has at least one listen, accepted or refused. If it is `playing_now`, it has exactly one. A play of
         `playing_now` has time 0.
 
     Raises

@@ -30,7 +30,7 @@ LARGEST_SAMPLE = 2.0**32
 def extract(path: str | Path, limits: Limits | None = None) -> Track | Rejection:
     """Extract the features and tags of one file, in this process.
 
-    A damaged file can crash a decoder and this process. `isolation.IsolatedExtractor` does the same safely.
+    A damaged file can crash a decoder and this process. For such files, use `isolation.IsolatedExtractor`.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def _opened(path: str | Path, limits: Limits) -> Iterator[FileIO]:
                 with FileIO(descriptor, closefd=False) as file:
                     yield file
             except RejectionError:
-                _check_unchanged(descriptor, before)  # if the file changed, that caused the rejection
+                _check_unchanged(descriptor, before)  # a change of the file explains the rejection
                 raise
             _check_unchanged(descriptor, before)
         finally:
@@ -178,7 +178,7 @@ def _attempt(opener: Opener, file: FileIO, limits: Limits) -> _Attempt:
         for block in stream.blocks:
             attempt.frames += len(block)
             _check_length(attempt.duration_s, limits)
-            # Both pass NaN on, so two fast passes check finiteness and silence.
+            # `min` and `max` return NaN if a sample is NaN. So two fast passes check finiteness and silence.
             attempt.lowest = float(np.minimum(attempt.lowest, block.min()))
             attempt.highest = float(np.maximum(attempt.highest, block.max()))
             if not -LARGEST_SAMPLE <= attempt.lowest <= attempt.highest <= LARGEST_SAMPLE:

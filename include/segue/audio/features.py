@@ -8,7 +8,7 @@
     features = accumulator.finish()  # the same numbers as compute()
 
 The first pass (:mod:`segue.audio.kernels.first_pass`) computes the spectra and all values that depend on one
-frame. Values that depend on the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC)
+frame only. Values that depend on the recording's tuning or its loudest frame (chromagrams, the floor of the MFCC)
 follow at the end.
 """
 

@@ -1,4 +1,4 @@
-"""The hash by which files with the same bytes are recognised."""
+"""The hash that identifies files with the same bytes."""
 
 from __future__ import annotations
 

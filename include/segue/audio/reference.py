@@ -9,7 +9,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import librosa
 import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
@@ -18,8 +17,16 @@ from segue.audio import definition
 from segue.audio.decoding.ffmpeg import open_pyav
 from segue.audio.decoding.libsndfile import open_soundfile
 from segue.audio.definition import FMA_SAMPLE_RATE, HOP_LENGTH, N_BANDS, N_CHROMA, N_FFT, N_MFCC, N_OCTAVES
+from segue.audio.kernels.compiled import one_process
 from segue.audio.limits import Limits
 from segue.audio.results import Track
+
+# The last three compile functions when they are imported. librosa by itself imports them at their first use.
+with one_process():
+    import librosa
+    import librosa.core.audio
+    import librosa.core.pitch
+    import librosa.util.utils
 
 Array = NDArray[Any]
 
@@ -44,7 +51,7 @@ def compute(samples: Array, sample_rate: int, *, fma_compatible: bool = False) -
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
-        )  # warnings of empty mel filters, short signals and silence: all results are defined
+        )  # librosa warns of empty mel filters, short signals and silence, but its results are defined
         series = frame_series(samples, sample_rate, fma_compatible=fma_compatible)
         return np.concatenate([_statistics(series[family]).ravel() for family in definition.FAMILIES])
 

@@ -55,7 +55,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Rejection:
-    """The reason for which a file has no features.
+    """The reason why a file has no features.
 
     Parameters
     ----------

@@ -2,8 +2,8 @@
 
 mutagen reads most tags. Two kinds need more:
 
-- An MP3 may have APEv2 tags, for which mutagen does not look. They go before ID3v1 tags, which cut long texts.
-- RIFF INFO, AIFF text chunks, and ID3 before ADTS or FLAC are read by FFmpeg, if mutagen finds no title or artist.
+- mutagen does not look for APEv2 tags in an MP3. They are preferred to ID3v1 tags, which cut long texts.
+- FFmpeg reads RIFF INFO, AIFF text chunks, and ID3 before ADTS or FLAC, if mutagen finds no title or artist.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ def read_tags(file: FileIO, name: str) -> Tags:
 
 
 def _kinds(file: BufferedReader[FileIO], name: str) -> Iterator[Mapping[str, Any] | Exception]:
-    """Yield the tags of each kind that the file may have, the best first, or the errors of their parsers."""
+    """Yield the tags of each kind that the file may have, best kind first. Yield a parser's error in its place."""
     found = None
     try:
         file.seek(0)
         found = mutagen.File(fileobj=file, filename=name)
-    except Exception as error:  # noqa: BLE001 - damaged files make its parsers fail in every way
+    except Exception as error:  # noqa: BLE001 - damaged files make mutagen's parsers raise any error
         yield error
     tags = getattr(found, "tags", None) or {}
     is_mp3, is_id3v1 = isinstance(found, MP3), isinstance(tags, ID3) and tags.version < (2,)

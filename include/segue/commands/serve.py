@@ -39,7 +39,7 @@ def serve() -> None:
 
 
 def _output(log: Path) -> logging.Handler:
-    """Return a handler for standard output, which rotates if that is the log of the stack's service."""
+    """Return a handler for standard output. It rotates if standard output is the log of the stack's service."""
     from segue.api.observability import rotating_output
     from segue.stack.service import LOG_LIMIT_BYTES
 
@@ -49,7 +49,7 @@ def _output(log: Path) -> logging.Handler:
 
 
 def _allow_files(count: int) -> None:
-    """Let this process open so many files. Many systems allow 1,024 unless a process asks for more."""
+    """Let this process open `count` files. Many systems allow 1,024 unless a process asks for more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:

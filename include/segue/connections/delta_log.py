@@ -1,7 +1,7 @@
 """Find damaged commits of Delta tables, before Spark reads them.
 
-Spark reports a commit that was cut short, by a full disk or a power failure, with a stack trace of Java. Delta
-writes a commit as lines of JSON. Hadoop writes beside each local file the checksums of its blocks.
+A full disk or a power failure may cut a commit short. Spark then reports only a Java stack trace. Delta writes a
+commit as lines of JSON. Beside each local file, Hadoop writes a file with the checksums of its blocks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def check(lake: str) -> None:
     Parameters
     ----------
     lake : str
-        Folder of the tables. An object store is not checked, because it never keeps a part of an object.
+        Folder of the tables. An object store is not checked, because it never stores a part of an object.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def _is_whole(commit: Path) -> bool:
 
 
 def _has_its_checksums(file: Path, content: bytes) -> bool:
-    """Return whether the blocks of a file have the checksums that Hadoop has noted, if it has noted any."""
+    """Return whether a file matches the checksums that Hadoop wrote for it. True if Hadoop wrote none."""
     beside = file.with_name(f".{file.name}.crc")
     noted = beside.read_bytes() if beside.exists() else b""
     if not noted.startswith(_HEADER):

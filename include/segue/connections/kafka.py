@@ -142,10 +142,10 @@ def admin(config: Config) -> Iterator[KafkaAdminClient]:
 
 @contextmanager
 def producing(config: Config, **more: Any) -> Iterator[KafkaProducer]:
-    """Open a producer as :func:`producer` does, and end it afterwards.
+    """Open a producer as :func:`producer` does, and end it after the body.
 
-    The body must wait for the acknowledgement of its records. Afterwards nobody waits for records any more. The
-    wait would have no end if the producer hangs.
+    The body must wait until its records are acknowledged. The end of the producer does not wait for records: that
+    wait would never finish if the producer hangs.
     """
     opened = producer(config, **more)
     try:
@@ -158,7 +158,7 @@ def end(producer: KafkaProducer) -> None:
     """Close a producer at once. Records that are not acknowledged yet fail."""
     producer._sender.force_close()
     producer._sender.join(END_S)
-    with suppress(KafkaTimeoutError):  # the thread has not ended yet, and will not wait for records
+    with suppress(KafkaTimeoutError):  # the thread is still ending, but it waits for no records
         producer.close(timeout=0)
 
 
@@ -174,7 +174,7 @@ def producer(config: Config, **more: Any) -> KafkaProducer:
     Raises
     ------
     kafka.errors.KafkaError
-        If no broker answers, or it refuses.
+        If no broker answers, or a broker refuses the request.
     """
     return _opened(KafkaProducer, {"acks": "all", "allow_auto_create_topics": False, **config, **more})
 
@@ -191,7 +191,7 @@ def consumer(config: Config, **more: Any) -> KafkaConsumer:
     Raises
     ------
     kafka.errors.KafkaError
-        If no broker answers, or it refuses.
+        If no broker answers, or a broker refuses the request.
     """
     return _opened(
         KafkaConsumer, {"enable_auto_commit": False, "allow_auto_create_topics": False, **config, **more}

@@ -1,4 +1,4 @@
-"""Find and commit offsets in Kafka: those of a whole topic, of a consumer group's backlog, and of a replay.
+"""Find and commit offsets in Kafka: for a whole topic, for a consumer group's backlog, and for a replay.
 
 All functions use the admin client. No consumer joins the group, so its committed offsets change only in
 :func:`commit`.
@@ -69,8 +69,8 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
         Name of the topic. If it does not exist, the backlog is empty.
     group
         Name of the consumer group. The backlog starts at the topic's first offset if the group has committed no
-        offset, or one that the topic no longer holds. Retention may have deleted it, or the topic may be a new one
-        of the same name.
+        offset, or an offset that the topic no longer holds: retention may have deleted it, or the topic may be a
+        new one of the same name.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
     Raises
     ------
     ServiceUnavailableError
-        If no broker answers, or it refuses.
+        If no broker answers, or a broker refuses the request.
     """
     with kafka.admin(config) as admin:
         whole = _whole(admin, topic)
@@ -102,15 +102,15 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
     Returns
     -------
     OffsetWindow
-        `lost` is the number of requested offsets that retention has deleted. If `start` is a time, it is 0,
-        because they are not known.
+        `lost` is the number of requested offsets that retention has deleted. If `start` is a time, `lost` is 0,
+        because that number is not known.
 
     Raises
     ------
     ValueError
         If there is no such topic or partition, or the offset is beyond its end.
     ServiceUnavailableError
-        If no broker answers, or it refuses.
+        If no broker answers, or a broker refuses the request.
     """
     with kafka.admin(config) as admin:
         whole = _whole(admin, topic)
@@ -158,8 +158,8 @@ def _from(topic: OffsetWindow, wanted: Mapping[int, int]) -> OffsetWindow:
 def commit(config: kafka.Config, group: str, window: OffsetWindow) -> bool:
     """Commit a window's ends to a group, after the work on the window has succeeded. Nothing else commits.
 
-    If the committed offset of a partition is already beyond the window's end, as after a replay by hand, it is not
-    changed.
+    If the committed offset of a partition is already beyond the window's end, it does not change. This happens
+    after a replay by hand.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def commit(config: kafka.Config, group: str, window: OffsetWindow) -> bool:
     Raises
     ------
     ServiceUnavailableError
-        If no broker answers, or it refuses.
+        If no broker answers, or a broker refuses the request.
     """
     partitions = [TopicPartition(window.topic, partition) for partition in window.spans]
     if not partitions:

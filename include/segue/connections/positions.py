@@ -1,7 +1,7 @@
-"""The positions of a consumer that runs for long, in a topic that may be deleted and created again meanwhile.
+"""The positions of a consumer that runs for long. Meanwhile its topic may be deleted and created again.
 
-kafka-python fetches and commits by the name of the topic. After the topic was created again, a consumer would go
-on at its old position, and skip what the new topic has before it. So each commit has the id of the topic as its
+kafka-python fetches and commits by the name of the topic. In a topic that was created again, a consumer would
+continue at its old position, and skip all messages before it. So each commit has the id of the topic as its
 metadata. A consumer whose position belongs to an earlier topic reads the new topic from its beginning.
 """
 
@@ -51,7 +51,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
         self._on_assigned()
 
     def on_partitions_revoked(self, _revoked: object) -> None:
-        """Do nothing. What is not committed is read again by the next owner."""
+        """Do nothing. The next owner reads the records again that are not committed."""
 
     def poll(self, timeout_ms: int) -> list[Any]:
         """Return the next records.
@@ -59,7 +59,8 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
         Returns
         -------
         list of kafka.ConsumerRecord
-            Records of a partition that is read from its beginning from now on are left out.
+            If this call sets a partition back to its beginning, its records are left out.
+            The next calls return them.
         """
         polled = self._consumer.poll(timeout_ms=timeout_ms)
         rewound = self._rewind()
@@ -96,5 +97,5 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
 
 
 def topic_id(given: UUID | None) -> str | None:
-    """Return the id of a topic as text; None if the broker gives none, as brokers before Kafka 2.8."""
+    """Return the id of a topic as text. None if the broker states none, as brokers before Kafka 2.8 do."""
     return str(given) if given else None

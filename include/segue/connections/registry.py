@@ -81,7 +81,7 @@ class Version:
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
-        here = urlparse(self.location).scheme in ("", "file")  # with a target, MLflow would copy it
+        here = urlparse(self.location).scheme in ("", "file")  # if it had a target, MLflow would copy the folder
         try:
             return Path(download_artifacts(artifact_uri=self.location, dst_path=None if here else fetch_into))
         except (MlflowException, OSError) as error:
@@ -152,7 +152,7 @@ class Registry:
         # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
         with self._alone():
             file = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else None
-            if file and file.is_file() and not file.stat().st_size:  # MLflow would begin anew in it
+            if file and file.is_file() and not file.stat().st_size:  # MLflow would create a new registry in it
                 raise _damaged(file, "it is empty")
             try:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -200,7 +200,7 @@ class Registry:
         model : PipelineModel or callable
             A model of Spark, or a function that writes a model of another format into a folder.
         parameters, metrics, tags : mapping
-            Searchable in MLflow. Tags name what the model was made from.
+            Searchable in MLflow. The tags name what the model was made from.
         report : mapping
             All other measurements, stored beside the model as ``report.json``.
         texts : mapping of str to str, optional
@@ -225,7 +225,7 @@ class Registry:
             with tempfile.TemporaryDirectory(prefix="segue-model-") as folder:
                 model(Path(folder) / FOLDER)
                 self._client.log_artifacts(run_id, f"{folder}/{FOLDER}", FOLDER)
-        else:  # the executors write it, so they must reach the place
+        else:  # the executors write the model, so they must reach the folder
             _require_reach(source)
             model.write().save(_for_spark(source))
         self._client.set_terminated(run_id)
@@ -277,8 +277,9 @@ class Registry:
         Returns
         -------
         bool
-            False if another version serves by now; then nothing is changed. MLflow's server has no conditional
-            change. So with a server, this overlooks a version that begins to serve between check and change.
+            False if another version serves by now. Then nothing is changed. MLflow's server has no conditional
+            update. So with a server, this method overlooks a version that begins to serve between its check and
+            its change.
         """
         with self._alone():
             found = self.champion(version.name)
@@ -288,7 +289,7 @@ class Registry:
             return True
 
     def rollback(self, name: str) -> Version:
-        """Make the version that the champion replaced the champion again. A second call goes back one more.
+        """Return to the version that the current champion replaced. A second call goes back one more.
 
         Returns
         -------
@@ -298,7 +299,7 @@ class Registry:
         Raises
         ------
         ModelError
-            If there is no champion, or it replaced none.
+            If there is no champion, or the champion replaced no version that is still stored.
         """
         with self._alone():
             champion = self.champion(name)
@@ -338,13 +339,13 @@ class Registry:
             for version in gone:
                 self._delete(version)
             left = {str(version.number) for version in found} - {str(version.number) for version in gone}
-            # All tags of versions that are not stored any more, because a kill may have left some.
+            # Check the tags of all versions, because an earlier call that was killed may have left some.
             for tag, before in replaced.items():
                 if tag.startswith(_REPLACED) and not {before, tag.removeprefix(_REPLACED)} <= left:
                     self._client.delete_registered_model_tag(name, tag)
 
     def _alone(self) -> AbstractContextManager[None]:
-        """Keep other processes from changing this registry's files meanwhile. A server needs no such lock."""
+        """Lock the files of this registry against changes by other processes. A server needs no such lock."""
         return exclusive(self._lock) if self._artifacts else nullcontext()
 
     def _replace(self, champion: Version | None, version: Version) -> None:

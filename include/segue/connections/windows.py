@@ -13,9 +13,11 @@ TOPIC_ID = "topic_id"
 class Offsets(Mapping[int, int]):
     """One offset for each partition of a topic. It cannot be changed.
 
-    The name of a variable of this type says which offsets it holds: ``committed`` are those that a consumer group
-    has committed, ``end_offsets`` those at the end of the topic, ``learned`` those up to which a model has
-    learned.
+    The name of a variable of this type says which offsets it holds:
+
+    - ``committed``: the offsets that a consumer group has committed;
+    - ``end_offsets``: the ends of the partitions;
+    - ``learned``: the offsets up to which a model has learned.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ class Offsets(Mapping[int, int]):
         return sum(max(offset - others.get(partition, 0), 0) for partition, offset in self.items())
 
     def to_json(self) -> str:
-        """Write as ``{"0": 120, …}``, and ``"topic_id"`` beside the partitions if it is known."""
+        """Write as ``{"0": 120, …}``. If the topic's id is known, add ``"topic_id"`` beside the partitions."""
         return json.dumps(self._by_partition | _stated(self.topic_id))
 
     @classmethod
@@ -125,7 +127,7 @@ class OffsetWindow:
     def to_json(self) -> str:
         """Write as ``{"topic": {"0": [start, end], …}}``.
 
-        Beside the partitions are ``"lost"`` if it is not 0, and ``"topic_id"`` if it is known.
+        Add ``"lost"`` beside the partitions if it is not 0, and ``"topic_id"`` if it is known.
         """
         told: dict[str, object] = {str(partition): list(span) for partition, span in self.spans.items()}
         lost = {"lost": self.lost} if self.lost else {}

@@ -1,4 +1,4 @@
-"""Find the days that have changed since they were announced last.
+"""Find the days that have changed since their last announcement.
 
 The collection ``announced`` holds a document for each announced day: the number of its tracks, and a digest of
 them. The document is written after the announcement. If the run is killed in between, the day is announced again,
@@ -43,7 +43,7 @@ class Change:
 
 
 def changes(lake: Lake, database: Database[Any], days: Days) -> list[Change]:
-    """Find the days of the lake that differ from what was announced.
+    """Find the days of the lake that differ from their last announcement.
 
     Parameters
     ----------

@@ -13,11 +13,11 @@ import numpy as np
 from segue.corpus.reports import NO_GENRE, Measured
 
 MIN_TRACKS = 30
-"""Smallest sample to compare. Two smaller samples may be 0.4 apart by chance alone."""
+"""Smallest sample to compare. Two smaller samples may have a distance of 0.4 by chance alone."""
 
 COMPARABLE = 5
-"""Genres are not compared if one side has more than this many times the tracks of the other. One album cannot have
-the genres of a whole archive, and a corpus that grows tenfold overnight is mostly other music."""
+"""Genres are compared only if neither run has more than this many times the tracks of the other. One album cannot
+have the genres of a whole archive, and a corpus that grows tenfold overnight is mostly other music."""
 
 PROBABILITIES = tuple(round(0.1 * each, 1) for each in range(11))
 """Probabilities of the quantiles in a report."""

@@ -81,7 +81,7 @@ def ping(lake: Lake, music_dir: Path | UPath, days: Days) -> PingReport:
     Parameters
     ----------
     lake, music_dir, days
-        As of `run`.
+        As for `run`.
     """
     planned = _plan(lake, music_dir, days, Mode.PING)
     return PingReport(partitions=len(planned.days), would_extract=len(planned.todo), same_bytes=len(planned.same))
@@ -146,7 +146,7 @@ def lake_versions(uri: str) -> LakeVersions:
 
 
 def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:
-    """Extract the changes that another run has made to the inventory of these days since this run's extraction.
+    """Extract the files of these days that another run has changed in the inventory since this run's extraction.
 
     Parameters
     ----------
@@ -250,15 +250,15 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
 
 
 def _extract_named(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
-    """Extract a file. An error that ends the job names the file, because bad bytes are never its cause."""
+    """Extract a file. Damaged audio raises no error. So any error ends the job, and its message names the file."""
     try:
         return _extract_file(music_dir, file)
     except ExtractionError:
-        raise  # no file is at fault if the child process does not start
+        raise  # the child process does not start, so the file is not the cause
     except Exception as error:
         kind = (
             ServiceUnavailableError if isinstance(error, OSError) else ExtractionError
-        )  # OSError: of the storage
+        )  # an OSError comes from the storage
         raise kind(f"The extraction ended at {file['path']!r}: {type(error).__name__}: {error}") from error
 
 

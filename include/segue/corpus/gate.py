@@ -15,7 +15,7 @@ from segue.errors import QualityGateError
 from segue.settings import Settings
 
 MIN_FILES = 5
-"""Shares are not checked if there are fewer files. They would say little: one bad file of two is half of them."""
+"""Shares are not checked if there are fewer files. They say little then: one bad file of two is already half."""
 
 SHOWN_FOLDERS = 5
 """Number of folders that the message about missing files names."""
@@ -23,7 +23,7 @@ SHOWN_FOLDERS = 5
 MIN_DURATION_S = 1.0
 
 MIN_GONE = 20
-"""Fewer files may be gone at once, whatever their share: an album that was deleted from a small collection."""
+"""If fewer files are gone, their share is not checked. In a small collection, they may be one deleted album."""
 
 FILES = "files, of those at the extraction"
 
@@ -95,9 +95,9 @@ def judge(
 
 
 def require_presence(known: int, new: int, gone_from: Mapping[str, int], limits: Settings) -> None:
-    """Raise an error if so many files are gone that a disk or share is probably away.
+    """Raise an error if so many files are gone that a disk or share is probably disconnected.
 
-    Files that were renamed are gone and new, so only the difference counts.
+    A renamed file counts both as gone and as new. So the check subtracts the new files from the gone ones.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def require(checks: Sequence[Check]) -> None:
 def _counts(report: CleaningReport, extracted_files: int) -> list[Check]:
     counts, measured = report.counts, report.measured
     return [
-        # Without this check, a lake that was lost meanwhile would look like days without files.
+        # Without this check, a lake that was lost since the extraction would look like days without files.
         _exactly(FILES, counts.files, extracted_files),
         _exactly("features + rejects, of files", counts.features + counts.rejects, counts.files),
         _exactly("tracks, of features", measured.tracks, counts.features),

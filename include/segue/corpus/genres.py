@@ -37,7 +37,7 @@ NO_GENRES = frozenset(
         *("unknown genre", "unspecified", "various"),
     }
 )
-"""Texts in lower case that name no genre. Rippers write them where they know none: ID3's number 12 is Other."""
+"""Texts in lower case that name no genre. Rippers write them for unknown genres. ID3's number 12 is Other."""
 
 MOST_GENRES = 20
 """Number of genres of a track that are kept."""

@@ -35,7 +35,7 @@ IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
 
 SHOWN_DAYS = 31
-"""Largest number of days whose counts a report lists. Of a longer range it lists the worst days."""
+"""Largest number of days whose counts a report lists. For a longer range, it lists only the worst days."""
 
 COUNTED = {"files": "inventory", "features": "features", "rejects": "rejects", "tracks": "tracks"}
 """Tables of the lake by the field of `DayCounts` that counts their rows."""
@@ -188,7 +188,7 @@ def measure(tracks: DataFrame) -> Measured:
     for row in by_code.sort("kind", sf.desc("rows"), "col").collect():
         counted[row["kind"]][row["col"] or NO_GENRE] = row["rows"]
     return Measured(
-        # A separate query. Together with the quantiles, Spark would keep a sketch of each quantile for each track.
+        # A separate query: in one query with the quantiles, Spark would keep their sketches for each track.
         distinct_tracks=tracks.select("track_id").distinct().count(),
         **measured.collect()[0].asDict(recursive=True),
         **{kind: counted[kind] for kind in codes},

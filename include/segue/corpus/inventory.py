@@ -86,7 +86,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
 
     A file's `partition_date` is its `date_created` in the metadata table, or else `seen_on`. It is assigned when
     the file is first seen, and never changes. A file that no longer exists is removed from the inventory. A known
-    file that is out of reach stays as it is, since nobody can say whether it is gone.
+    file that is out of reach keeps its row, because nobody can say whether it is gone.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
     CorpusError
         If no row of the metadata names a file.
     QualityGateError
-        If so many files are gone that a disk is probably away. The inventory is then as before.
+        If so many files are gone that a disk is probably disconnected. The inventory is then unchanged.
     """
     table = lake.table("inventory")
     known = table.toDF()
@@ -225,9 +225,9 @@ def _compare(rows: DataFrame, known: DataFrame, described: DataFrame) -> dict[st
 
 
 def _held(known: DataFrame, listing: Listing) -> list[AudioFile]:
-    """Return the known files that are out of reach, as the inventory has them.
+    """Return the known files that are out of reach, with their size and time from the inventory.
 
-    They are below a folder that cannot be entered, or are now links that lead nowhere.
+    A file is out of reach if it is below a folder that cannot be entered, or is now a link that leads nowhere.
     """
     out_of_reach = {file.path for file in listing.files if file.is_out_of_reach}
     if not (out_of_reach or listing.unreadable):
@@ -256,7 +256,7 @@ def _print_left_out(left_out: LeftOut) -> None:
 
 
 def _gone_from(rows: DataFrame, known: DataFrame) -> dict[str, int]:
-    """Count the files that are gone by their top folder; ``.`` stands for the music folder itself."""
+    """Count, by top folder, the files that are gone. ``.`` stands for the music folder itself."""
     top = sf.when(sf.contains("path", sf.lit("/")), sf.substring_index("path", "/", 1)).otherwise(".")
     gone = known.join(rows, "path", "left_anti").groupBy(top.alias("folder")).count()
     return {row["folder"]: row["count"] for row in gone.collect()}

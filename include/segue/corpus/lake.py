@@ -168,7 +168,7 @@ class Lake:
             self.spark.sql(f"ALTER TABLE delta.`{location}` ADD COLUMNS ({', '.join(absent)})")
 
     def _leave_folders(self, name: str) -> None:
-        """Rewrite, in one commit, a table of an older lake, in which each day has a folder."""
+        """Rewrite a table of an older lake, which has a folder for each day. Use one commit."""
         rows = self.read(name)
         days = [row[0] for row in rows.select(PARTITION).distinct().collect()]
         _writer(rows, days).save(f"{self.uri}/{name}", mode="overwrite", overwriteSchema="true")

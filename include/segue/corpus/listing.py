@@ -20,7 +20,7 @@ from segue.corpus.paths import to_text
 from segue.errors import CorpusError
 
 MAX_SUFFIX = 8
-"""Characters. A longer text after the last dot of a name is not a suffix."""
+"""In characters. A longer text after the last dot of a name is not a suffix."""
 
 LATEST_NS, EARLIEST_NS = 2**63 - 1, -(2**63)
 """Bounds of a 64-bit integer: the years 1677 to 2262. Damaged file systems state times beyond them."""
@@ -35,7 +35,7 @@ class AudioFile:
     path : str
         Relative to the music folder, as `segue.corpus.paths.to_text` writes it.
     size_bytes : int
-        0 for a link that leads nowhere, and for a file of which the file system states nothing.
+        0 for a link that leads nowhere, and for a file whose properties the file system does not report.
     mtime_ns : int
         Time of the last change, nanoseconds since 1970. Impossible times become the nearest 64-bit integer.
     """
@@ -46,7 +46,7 @@ class AudioFile:
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether the file system states nothing of the file, for example of a link to a disk that is away."""
+        """Whether the file system cannot report the file's properties, as for a link to a disconnected disk."""
         return self.size_bytes == self.mtime_ns == 0
 
 
@@ -59,8 +59,8 @@ class Listing:
     files : list of AudioFile
         Sorted by path.
     unreadable : dict of str to str
-        The reason by folder that cannot be entered. A link that leads nowhere counts as a folder, unless it has
-        the suffix of an audio file.
+        Folders that cannot be entered, each with the reason. A link that leads nowhere counts as a folder, unless
+        it has the suffix of an audio file.
     left_out : Counter of str
         Other files by suffix.
     system_folders : int
@@ -228,7 +228,7 @@ class _FolderWalk(_Walk):
                 status = child.stat()
             except OSError as error:
                 if error.errno == errno.EACCES and not child.is_symlink():
-                    raise  # this folder may be read but not entered
+                    raise  # the user may read this folder but not enter it
                 if is_audio(child.name):
                     yield AudioFile(to_text(path), 0, 0)
                 else:

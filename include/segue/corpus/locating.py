@@ -1,7 +1,7 @@
-"""Find the files that the rows of a metadata table mean, although they may be written in another way.
+"""Find the files that the rows of a metadata table name, even if the table writes the names in another way.
 
-People write their tables with other tools, on other computers. So these differences do not count: Unicode's
-composed and decomposed letters, case, ``./``, backslashes, blanks around names, and the folder above the music in
+People write their tables with other tools, on other computers. So these differences are ignored: composed and
+decomposed letters of Unicode, case, ``./``, backslashes, blanks around names, and the folder above the music in
 absolute paths.
 """
 
@@ -28,8 +28,8 @@ def locate(names: Sequence[str], paths: Iterable[str]) -> list[str | None]:
     Returns
     -------
     list of (str or None)
-        The path for each name. None if there is no such file, or several files differ only in what does not
-        count and the name is none of them.
+        The path for each name. None if there is no such file. None also if the name is not exact, and the paths
+        of several files match it.
     """
     exact = set(paths)
     folded: dict[tuple[str, ...], str | None] = {}
@@ -49,13 +49,13 @@ def locate(names: Sequence[str], paths: Iterable[str]) -> list[str | None]:
 
 
 def _key(path: str) -> tuple[str, ...]:
-    """Return the parts of a path without the differences that do not count."""
+    """Return the parts of a path, normalised so that the ignored differences disappear."""
     text = unicodedata.normalize("NFC", path).replace("\\", "/").casefold()
     return tuple(part for each in text.split("/") if (part := each.strip()) not in ("", "."))
 
 
 def _common_root(names: Iterable[str], folded: dict[tuple[str, ...], str | None]) -> tuple[str, ...] | None:
-    """Find the folder without which most of the absolute names are files of the corpus."""
+    """Find the folder to remove from the absolute names, so that as many as possible are files of the corpus."""
     roots: Counter[tuple[str, ...]] = Counter()
     for name in names:
         if _ABSOLUTE.match(name):

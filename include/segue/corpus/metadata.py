@@ -1,4 +1,4 @@
-"""The common form of metadata. Every source converts its own to this form: one row per track."""
+"""The common form of metadata: one row per track. Every source converts its metadata to this form."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Metadata:
         return made.hexdigest()
 
     def located(self, paths: Iterable[str]) -> Metadata:
-        """Replace the names of files by the paths that they mean, see `segue.corpus.locating`.
+        """Replace the names of files by the paths of these files, see `segue.corpus.locating`.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Metadata:
         Returns
         -------
         Metadata
-            If several rows mean the same file, the one with its exact path is kept, or else the first. A row
+            If several rows name the same file, the one with its exact path is kept, or else the first. A row
             without a track id gets that of the path.
 
         Raises
@@ -148,8 +148,8 @@ def misfit(found: Mapping[str, int], files: int, with_metadata: int, smallest_sh
     files, with_metadata : int
         Number of files, and of those that a row names.
     smallest_share : float
-        Smallest share, 0 to 1, of the rows that must have a file, or of the files that must have a row. A table of
-        a larger corpus has many rows without a file, and a table of some tracks only leaves many files without a
+        The table fits if at least this share (0 to 1) of its rows has a file, or of the files has a row. A table
+        of a larger corpus has many rows without a file. A table of only some tracks leaves many files without a
         row. Neither is a fault.
 
     Returns

@@ -16,7 +16,7 @@ STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
 """A file is unchanged if these columns are. If only its modification time differs, a hash of its bytes decides."""
 
 PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED, Reason.KILLED)
-"""Reasons that say nothing about the bytes of a file. Examples are a storage that was offline, a missing
+"""Reasons that do not depend on the bytes of a file. Examples are a storage that was offline, a missing
 permission, or a machine that ran out of memory."""
 
 COMMIT_BYTES = 2 * 2**30
@@ -95,7 +95,7 @@ def passing() -> Column:
 def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str) -> DataFrame:
     """Find the days whose outcomes are not up to date.
 
-    Since then, files may have been added, changed or removed, or may have got another track id.
+    A day is returned if, after its extraction, a file was added, changed, removed or given another track id.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
 
     def line(self) -> str:
-        """Return one line: files done and in total, rates, rejected files, and the time left by bytes."""
+        """Return one line: files done and in total, rates, rejected files, and the time left (by bytes)."""
         seconds = max(time.monotonic() - self.started, 1e-9)
         done, done_bytes = min(self.counters.tracks.value, self.tracks), self.counters.size_bytes.value
         if not done:

@@ -1,4 +1,4 @@
-"""Remember which days were published, and from which state, so that a run without changes can skip them.
+"""Record which days were published, and from which state. A run can then skip days without changes.
 
 The collection ``publications`` holds a document for each range of days that was published from the current state
 of music, metadata, lake, rules and limits. Documents of another state are deleted before anything is published.
@@ -127,7 +127,7 @@ def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
     Returns
     -------
     CorpusReports or None
-        The reports for a run that skips these days. They state that it has extracted nothing, and
+        The reports for a run that skips these days. They state that the run has extracted nothing, and
         ``publish.unchanged_since`` names the run that has published the days. None if there is no such
         publication. None also if the number of documents in the collection of tracks has changed since then, or if
         the collection is of an older format.

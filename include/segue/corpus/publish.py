@@ -97,7 +97,7 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     Parameters
     ----------
     lake, database, days, settings
-        As of `run`.
+        As for `run`.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def write_documents(uri: str, database: str, written: Accumulator[int]) -> Calla
 def _write(
     rows: DataFrame, there: dict[str, int | None], total: int, database: Database[Any], settings: Settings
 ) -> int:
-    """Write the documents that are not in `there` with the same digest. Return their number."""
+    """Write the documents that `there` lacks or has with another digest. Return their number."""
     known = pa.table({"_id": pa.array(there.keys(), pa.string()), "known": pa.array(there.values(), pa.int64())})
     spark = rows.sparkSession
     compared = rows.join(spark.createDataFrame(known).withColumn("is_there", sf.lit(True)), "_id", "left")
@@ -202,7 +202,7 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
     for document in made:
         (new if document.pop("is_new") else changed).append(document)
     errors = _bulk_write(collection, [InsertOne(document) for document in new])
-    # The id exists: an earlier try of this task has inserted it, or another day has it. Replace the document.
+    # The id exists: an earlier try of this task has inserted it, or a document of another day has it. Replace it.
     changed += [new[error["index"]] for error in errors if error["code"] == DUPLICATE_KEY]
     refused = [(new[error["index"]], error) for error in errors if error["code"] == NOT_VALID]
     _keep_labels(collection, changed)
@@ -212,7 +212,7 @@ def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
 
 
 def _keep_labels(collection: Collection[Any], changed: list[dict[str, Any]]) -> None:
-    """Copy the predicted genre into each document without a genre that replaces one with the same features."""
+    """Keep the predicted genre of a replaced document if the new one has no genre and the same features."""
     unknown = {document["_id"]: document for document in changed if document["genre"] is None}
     labelled = {"_id": {"$in": list(unknown)}, "genre_model": {"$exists": True}}
     for found in collection.find(labelled, dict.fromkeys((*LABELS, "features"), 1)) if unknown else ():

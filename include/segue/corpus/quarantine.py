@@ -66,7 +66,8 @@ def record(database: Database[Any], run_id: str, report: CleaningReport, checks:
     failed = tuple(f"{check.name}: {check.value:.4g}" for check in checks if not check.passed)
     verdict = GateReport(passed=not failed, tracks=report.measured.tracks, failed=failed)
     summaries.keep(run_id, verdict, into=database)
-    # The whole requested range, not only its days with files. So days whose files were all deleted are released.
+    # Use the whole requested range, not only its days with files. Otherwise a day would stay in quarantine after
+    # all its files were deleted.
     asked = [(report.asked_from, report.asked_to), *((day, day) for day in report.late_days)]
     for first, last in asked:
         database[COLLECTION].delete_many(_within(first, last))
@@ -80,6 +81,6 @@ def record(database: Database[Any], run_id: str, report: CleaningReport, checks:
 
 
 def _within(first: date | None, last: date | None) -> dict[str, Any]:
-    """Return the filter of documents whose days are within a range. None means that this end is open."""
+    """Return the filter for documents whose days are within a range. None means that this end is open."""
     low = {"first_day": {"$gte": str(first)}} if first else {}
     return low | ({"last_day": {"$lte": str(last)}} if last else {})

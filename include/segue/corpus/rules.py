@@ -43,7 +43,7 @@ TOLERANCE_SHARE = 0.05
 tolerances, it is wrong or belongs to another recording."""
 
 _NUL = re.compile(r"\s*\x00+\s*")
-"""Between the values of a tag that has several. Some readers leave it in the text."""
+"""Separator of the values of a tag that has several. Some readers leave it in the text."""
 
 _ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _LIST = re.compile(rf"\[ ?(?:(?:{_ITEM.pattern}) ?,? ?)*\]")

@@ -1,6 +1,6 @@
 """The names, columns and types of the tables of the lake. All are Delta tables below ``lake_uri``.
 
-Raise `SCHEMA_VERSION` whenever a column changes. A test pins what it stands for.
+Raise `SCHEMA_VERSION` whenever a column changes. A test fails if the tables change and the version does not.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class TaskState:
 
 
 class AirflowApi:
-    """Airflow's REST API, logged in once.
+    """A client of Airflow's REST API. It logs in once.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class AirflowApi:
     """
 
     def __init__(self, url: str, username: str, password: str) -> None:
-        # Ignore a proxy of the environment: it is for other hosts.
+        # Ignore a proxy that the environment names: it is for other hosts.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         token = self._call("POST", "/auth/token", json={"username": username, "password": password})
         self._http.headers["Authorization"] = f"Bearer {token['access_token']}"

@@ -32,7 +32,7 @@ SOURCE = "simulated"
 
 PAGE = 1_000  # tracks read from MongoDB at a time
 SENT_TOGETHER = 10_000  # events sent before their acknowledgements are awaited
-FLUSH_S = 150.0  # longest wait for these; kafka-python gives a record up after 120 s, unless it hangs
+FLUSH_S = 150.0  # longest wait for the acknowledgements; kafka-python gives up after 120 s, unless it hangs
 
 MOODS = 3  # tastes of a listener
 GENRE_SHARE = 0.6  # share of moods that are a genre; the others are a sound

@@ -108,7 +108,7 @@ def draw(scores: dict[str, list[Score]], pieces: int, seed: int) -> list[Piece]:
 def _spread_over_artists(scores: list[Score], count: int, seed: int) -> list[Score]:
     """Choose scores in turn from the larger artists, then from the others.
 
-    The larger artists are a third as many as the chosen scores, and at least four.
+    The larger artists are those with the most scores: one for every three scores to choose, and at least four.
     """
     by_artist: dict[str, list[Score]] = defaultdict(list)
     for score in random.Random(f"{seed}/{scores[0].genre}").sample(scores, k=len(scores)):

@@ -126,8 +126,8 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: PlainConsole) -> 
     ------
     StackError
         If the run fails; the message has the end of the failed task's log. Also if, for `STILL_S`, no task has
-        changed its state and no log has a new line. While the run waits for its turn, new lines in the log of any
-        running task count.
+        changed its state and no log has a new line. While the run waits for its turn, new log lines of any running
+        task count as progress.
     """
     lines, patience = _TaskLines(dag_id, console), Patience(STILL_S)
     with lines.progress:

@@ -62,8 +62,8 @@ FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
 authors published."""
 
 TIMBRE_HALVED: Final = "all, timbre halved"
-"""All families, with those of timbre at half their scale. Timbre shows who plays. What is played says more about
-the genre."""
+"""All families, with those of timbre at half their scale. Timbre shows who plays. The genre depends more on what
+is played."""
 
 SCALINGS: Final = ("standard", "robust", "squashed")
 
@@ -73,7 +73,7 @@ MLLIB_DEFAULT: Final[Choice] = {
     "families": "all",
     "logistic_reg": 0.0,
 }
-"""Logistic regression with MLlib's default parameters: what tuning has to beat."""
+"""Logistic regression with MLlib's default parameters. Tuning has to beat it."""
 
 MIN_REGULARIZATION: Final = 1e-4
 """Smallest regularization that the search tries for a linear classifier."""
@@ -139,7 +139,7 @@ def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> 
     Returns
     -------
     dict
-        The choice, as `pipeline_stages` takes it.
+        The choice, for `pipeline_stages`.
     """
     kind = trial.suggest_categorical("classifier", list(kinds))
     choice: dict[str, Any] = {

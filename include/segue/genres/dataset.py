@@ -4,7 +4,7 @@ No artist is in two parts. A model that has heard an artist recognises the artis
 score would be too high (the artist filter of Pampalk, Flexer and Widmer, 2005).
 
 If the source has a division of its own, that one is used. Otherwise a hash of the artist's name chooses the part.
-It never changes, so yesterday's test tracks do not become today's training tracks.
+A name always gets the same part, so yesterday's test tracks do not become today's training tracks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
 TRAIN_PERCENT, VALIDATION_PERCENT = 60, 20
 
 SPLIT_NAMES = {"training": TRAIN, "train": TRAIN, "validation": VALIDATION, "test": TEST}
-"""The part that each value of a source's column ``split`` stands for."""
+"""The part for each value of a source's column ``split``."""
 
 METADATA_COLUMNS = ("artist", "language", "year", "partition_date")
 """Columns that the evaluation and the report use, if the tracks have them."""
@@ -56,7 +56,7 @@ class Dataset:
         - ``part``: train, validation or test;
         - those of `METADATA_COLUMNS` that the source has.
 
-        The rows that it is computed from are cached, with features in single precision. This halves the memory.
+        Spark caches the rows that it is computed from, with features in single precision. This halves the memory.
     genres : sequence of str
         The classes, in the order of ``label``.
     families : mapping of str to sequence of int

@@ -244,10 +244,10 @@ def compare(one: GenreEvaluation, other: GenreEvaluation, seed: int = 0) -> Diff
 
 
 def bootstrap_weights(tracks: pd.DataFrame, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Draw artists with replacement.
+    """Draw artists with replacement, as samples of a bootstrap.
 
-    If the model was trained on an artist, the genre was split by track. The artist's tracks are then drawn one by
-    one.
+    If the model was trained on an artist, the genre was split by track. This function then draws the tracks of the
+    artist one by one.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ next training or refit repeats it."""
 def predict_missing_genres(
     spark: SparkSession, database: Database[dict[str, Any]], registry: Registry
 ) -> Predictions:
-    """Write ``genre_predicted``, ``genre_probability`` and ``genre_model`` of tracks without a genre.
+    """Write ``genre_predicted``, ``genre_probability`` and ``genre_model`` to the tracks without a genre.
 
     Tracks that the champion has already predicted are skipped. So after a killed run, the next run does the rest.
 
@@ -44,7 +44,8 @@ def predict_missing_genres(
     Returns
     -------
     Predictions
-        A damaged champion is a reason to predict nothing and no error: the next training replaces it.
+        If the champion is damaged, nothing is predicted and no error is raised, because the next training replaces
+        the champion.
     """
     champion = registry.champion(MODEL_NAME)
     if champion is None:

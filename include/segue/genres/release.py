@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MODEL_NAME = "genre"
 
 OUTCOME = "outcome"
-"""Tag of a version: whether it was promoted. It is set after the promotion, so a killed run leaves none."""
+"""Tag of a version: whether it was promoted. It is set after the promotion, so a killed run sets no such tag."""
 
 MAX_PAST_CHOICES = 3
 """Number of choices of earlier versions that a search tries first."""
@@ -191,10 +191,10 @@ def resplit_genres(champion: Version, data: Dataset) -> set[str]:
 
 
 def reason_not_to_refit(registry: Registry, data_versions: Mapping[str, str]) -> str | None:
-    """Return the reason why it is pointless to fit the champion's choice again, or None if it is useful.
+    """Return why fitting the champion's choice again would be pointless, or None if it is useful.
 
-    It is useful if the latest version was trained on other tracks, or by a run that was killed before it had
-    promoted or refused that version.
+    It is useful in two cases: the latest version was trained on other tracks, or its run was killed before it
+    promoted or refused the version.
 
     Parameters
     ----------

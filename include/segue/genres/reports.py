@@ -1,6 +1,6 @@
-"""What the job `train_genre` reports; `segue.runs.summaries` writes and reads these models.
+"""The report of the job `train_genre`. `segue.runs.summaries` writes and reads these models.
 
-Version 0 is that of November 2026, when reports had no types.
+Version 0 is the format of November 2026, when reports had no types.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ class GenreReport(TrainingReport):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side.
+        """Convert version 0, whose figures were not grouped into parts.
 
-        ``labels`` was the champion that had predicted, such as ``genre/3``, or a sentence: why nothing was
-        predicted.
+        ``labels`` was the champion that had predicted, such as ``genre/3``. If nothing was predicted, it was a
+        sentence with the reason.
         """
         said = document["labels"]
         return fields_of(cls, document) | {

@@ -204,7 +204,7 @@ class _Search:
             return self._validate(trial)
         except optuna.TrialPruned:
             raise
-        except Exception as error:  # any kind: Spark's, Java's or NumPy's
+        except Exception as error:  # errors of Spark, Java, NumPy, …
             self.errors.append(error)
             trial.set_user_attr("error", f"{type(error).__name__}: {error}".partition("\n")[0])
             raise
@@ -252,7 +252,7 @@ class _Search:
         import optuna
 
         out_of_time = began_s + (1 + self.plan.growth) * (time.monotonic() - began_s) > self.ends_s
-        poor = trial.should_prune()  # always called: it also records what later trials are compared with
+        poor = trial.should_prune()  # always called, because later trials are compared with what it records
         if (poor or out_of_time) and has_complete_trial(self.study):
             if not poor:
                 trial.set_user_attr(OUT_OF_TIME, True)

@@ -1,1 +1,1 @@
-"""Listening events: their schema and identity, the way into Kafka, and what is kept of them."""
+"""Listening events: their schema and ids, how they are written to Kafka, and how they are stored."""

@@ -1,4 +1,4 @@
-"""Limits of the zip files that users import, so that a small file cannot fill the memory."""
+"""Limits of the zip files that users import. Without them, a small file could unpack to more than the memory."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class ArchiveError(SegueError):
 
 
 def check_sizes(path: Path, archive: ZipFile, names: Iterable[str]) -> None:
-    """Check files of a zip file before they are read. Python reads no more of a file than its stated size.
+    """Check the sizes that a zip file states for its files. Python reads no more of a file than this size.
 
     Parameters
     ----------
     path
         The zip file.
     archive
-        The same, opened.
+        The zip file, opened.
     names
         The files in it that will be read.
 
     Raises
     ------
     ArchiveError
-        If one of them is larger than `MAX_UNPACKED_BYTES`.
+        If one of the files is larger than `MAX_UNPACKED_BYTES`.
     """
     for name in names:
         size = archive.getinfo(name).file_size

@@ -31,16 +31,17 @@ def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
 
 
 class LiveCatalogue:
-    """The newest index. Every half minute, a thread looks whether days of the corpus have been announced.
+    """Keeps the index of the catalogue current.
 
-    The thread does not count the tracks, because some document servers read the whole collection to count it.
+    Every half minute, a thread checks whether new days of the corpus have been announced in Kafka. It does not
+    compare the number of tracks, because some document servers read a whole collection to count it.
 
     Parameters
     ----------
     database
         The corpus' database.
     settings
-        Where the topic of announced days is.
+        Where Kafka is, and the name of the topic of announced days.
     """
 
     def __init__(self, database: Database[dict[str, Any]], settings: Settings) -> None:
@@ -54,11 +55,14 @@ class LiveCatalogue:
         self.index = TrackIndex([])
 
     def start(self) -> None:
-        """Load the catalogue, and look for changes from then on. Nothing matches until it is loaded."""
+        """Start the thread, which loads the catalogue and then checks for changes.
+
+        Nothing matches until the catalogue is loaded.
+        """
         self._thread.start()
 
     def close(self) -> None:
-        """Stop looking."""
+        """Stop the thread."""
         self._stopping.set()
         self._thread.join()
 
@@ -72,7 +76,7 @@ class LiveCatalogue:
         return True
 
     def _announced(self) -> int | None:
-        """Return where the topic of announced days ends; None if Kafka is away."""
+        """Return the sum of the end offsets of the topic of announced days; None if Kafka does not answer."""
         try:
             ends = offsets.whole_topic(self._kafka, self._topic).ends
         except ServiceUnavailableError:

@@ -1,7 +1,8 @@
 """Dead letters: messages that cannot be read are written to a topic of their own, with their origin and the error.
 
-The key is ``topic/partition/offset``. If a message is read again, the same dead letter is written again, and
-readers see it once. If a topic was created anew, another message at the same position is another dead letter.
+The key of a dead letter is ``topic/partition/offset``. If a message is read again, the same dead letter is written
+again, but readers see it once. If a topic was deleted and created again, another message may have the same
+position. It is another dead letter.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class DeadLetterError(SegueError):
 
 
 class Message(Protocol):
-    """The fields of a Kafka record that are needed."""
+    """The fields of a Kafka record that dead letters need."""
 
     topic: str
     partition: int
@@ -47,7 +48,7 @@ class DeadLetter:
     key, value
         The original bytes; None if the message has none.
     number
-        Its offset in the dead-letter topic.
+        Offset of the dead letter in the dead-letter topic.
     """
 
     topic: str
@@ -107,7 +108,7 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
     Yields
     ------
     DeadLetter
-        The first dead letter of each position and content, ordered by number.
+        The dead letters, ordered by number. Of those with the same position and content, only the first.
 
     Raises
     ------

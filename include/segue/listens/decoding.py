@@ -1,4 +1,4 @@
-"""Convert Kafka messages to rows of the lake in Spark's workers, validated with the schema of the event."""
+"""Validate Kafka messages with the event's schema and convert them to rows of the lake, in Spark's workers."""
 
 from __future__ import annotations
 

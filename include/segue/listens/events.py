@@ -128,7 +128,7 @@ def listen(user_name: str, track_id: str, listened_at: int, source: str | None =
 
 
 def reason(error: ValidationError) -> str:
-    """Return the error of a malformed message in one short line, which is the same for the same kind of error."""
+    """Describe the error of a malformed message in one short line. Errors of the same kind have the same line."""
     first = error.errors(include_input=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return f"{field}: {first['type']}" if field else str(first["type"])

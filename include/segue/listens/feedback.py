@@ -1,4 +1,4 @@
-"""Feedback: the latest score of each user for each recording. Kafka has the history."""
+"""Feedback: the latest score of each user for each recording. Kafka also has the earlier scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Feedback(BaseModel):
 
     @property
     def ids(self) -> set[str]:
-        """The ids of the recording that are set."""
+        """The known ids of the recording: MBID, MSID or both."""
         return {known for known in (self.recording_mbid, self.recording_msid) if known}
 
     @property

@@ -33,14 +33,15 @@ log = logging.getLogger(__name__)
 GROUP = "segue-listen-store"
 BATCH = 500
 FETCH_BYTES, FETCH_MS = 64 * 1024, 200
-"""Kafka answers when it has this many bytes, or after this time: single listens would keep MongoDB busy."""
+"""Kafka answers when it has this many bytes, or after this time. So listens are written in batches, and single
+listens do not keep MongoDB busy."""
 BOOTSTRAP_TIMEOUT_MS = 2_000
 RETRY_S = 1.0
 LAG_EVERY_S = 5.0
 
 
 class Follower:
-    """A thread that reads the topic of listens into the collection. It first migrates it to the current form.
+    """A thread that stores the listens of the topic in the collection. It first migrates an older collection.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from segue.listens.events import Listen
 from segue.listens.removals import user_key
 
 KEPT_LISTENS = 500_000
-"""Number of listens kept in memory, some 100 MB. If one listener has more, memory holds only this listener's."""
+"""Number of listens kept in memory, some 100 MB. If one listener has more, only this listener's are kept."""
 
 KEPT_S = 300.0
 """After so many seconds a listener's history is read again, because other processes write to MongoDB too."""
@@ -20,14 +20,14 @@ KEPT_S = 300.0
 
 @dataclass
 class History:
-    """A listener's listens: for each track id the times, in seconds since 1970, each once."""
+    """The listens of a listener: a mapping of track ids to times, in seconds since 1970, without duplicates."""
 
     times: dict[str, tuple[int, ...]] = field(default_factory=dict)
     read_at: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, listens: Iterable[tuple[str, int]]) -> History:
-        """Collect listens: track ids and times."""
+        """Create a history from listens, each a track id and a time."""
         times: dict[str, set[int]] = {}
         for track_id, at in listens:
             times.setdefault(sys.intern(track_id), set()).add(at)

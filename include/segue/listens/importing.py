@@ -25,8 +25,8 @@ from segue.listens.writer import Record
 BATCH = 1_000
 
 READERS = 2
-"""Version of the readers in `segue.listens.exports`. Raise it when they read lines that they refused before. The
-files of earlier imports are then read again."""
+"""Version of the readers in `segue.listens.exports`. Raise it when a reader accepts lines that it refused before.
+A file that is imported again is then read from its first line."""
 
 MOST_REASONS, LONGEST_REASON = 5, 200
 
@@ -44,7 +44,8 @@ class Imported:
     wrong
         Number of lines that are not plays.
     reasons
-        The first reasons why lines are not plays. For each: the first such line, and how many there are.
+        Reasons why lines are not plays, up to `MOST_REASONS`. Each maps to the number of the first such line and
+        the count of such lines.
     """
 
     lines: int = 0
@@ -105,7 +106,7 @@ def key_of(user_name: str, path: Path, how: str) -> str:
     user_name
         The user whose history it is.
     path
-        The file. Its content counts, and its name does not.
+        The file. The key depends on its content, not on its name.
     how
         Kind of the export, and the options with which it is read. If an option is corrected, the file is read
         again.
@@ -144,8 +145,8 @@ def send(
     done
         Number of lines that an earlier run has done. They are skipped.
     note
-        Called with the progress after each batch, once a listen was sent. So a file of which nothing could be sent
-        is read again next time.
+        Called with the progress after each batch, from the first batch on in which a listen was sent. If no listen
+        of a file could be sent, no progress is recorded, and the next import reads the file again.
 
     Returns
     -------
@@ -172,7 +173,7 @@ def send(
 def _event(
     line: Line, user_name: str, index: TrackIndex, source: str, state: Imported
 ) -> tuple[Listen, Record] | None:
-    """Create the event and the record of a line; return None, and count the line as wrong, if it is not a play."""
+    """Create the event and the record of a line. If the line is not a play, count it as wrong and return None."""
     wrong = line.wrong
     if line.play is not None:
         try:

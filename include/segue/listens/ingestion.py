@@ -1,4 +1,4 @@
-"""Write listens from Kafka to the lake: the messages between two offsets, each event once and in its own day."""
+"""Write the listens between two offsets from Kafka to the lake. Each event is written once, under its own day."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def pending(table: ListensTable, settings: Settings) -> OffsetWindow:
     """Find the messages that the table lacks: from the offsets noted in the table to the end of the topic.
 
-    A topic that was deleted and created again is read from its beginning. It has another id; if the noted offsets
-    have none, it ends before one of them.
+    A topic that was deleted and created again is read from its beginning. Such a topic has another id than the one
+    noted with the offsets. If no id was noted, a partition is read from its beginning if it ends before the noted
+    offset.
     """
     topic = settings.listens_topic
     held = offsets.whole_topic(kafka.config(settings), topic)
@@ -162,7 +163,7 @@ def _with_rest(table: ListensTable, events: DataFrame, first: date | None, last:
 
 
 def figures(table: ListensTable, first: date | None, last: date | None) -> Held:
-    """Count what the table holds of some days.
+    """Count the listens of some days, those that have a track, and their listeners.
 
     Parameters
     ----------

@@ -4,9 +4,9 @@ The table notes the offsets up to which it follows a topic, in two places:
 
 - A property of the table has the present offsets. It is set after the rows are written, even if there was no row
   to write. If a run is killed in between, the next run reads the same messages again, and inserts no event twice.
-- Each commit that writes rows from Kafka has the offsets in Delta's ``userMetadata``. They tell which messages
-  each version of the table holds. Delta deletes commits after 30 days. The previous version of Segue had the
-  offsets only there.
+- Each commit that writes rows from Kafka has the offsets in Delta's ``userMetadata``. These offsets tell which
+  messages each version of the table holds. Delta deletes commits after 30 days. The previous version of Segue
+  noted the offsets only in the commits.
 """
 
 from __future__ import annotations
@@ -33,10 +33,13 @@ _METADATA: Final = "spark.databricks.delta.commitInfo.userMetadata"
 _PROPERTY: Final = "segue.offsets."
 """Prefix of the topic's name in the name of the property."""
 _REBUILT: Final = "/rebuilt"
-"""Suffix of the topic's name in a note whose offsets hold for rebuilt days only. A topic's name has no slash."""
+"""Suffix of the topic's name in the note of a rebuild. Its offsets hold for the rebuilt days only.
+
+The name of a topic has no slash, so the suffix cannot be a part of it.
+"""
 _MANY_DAYS: Final = 366
 _VERSIONS_KEPT: Final = timedelta(days=6)
-"""Versions up to this age are read. `ListensTable.vacuum` deletes files that are one day older."""
+"""`ListensTable.until` reads versions up to this age. `ListensTable.vacuum` deletes files one day later."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class ListensTable:
         return self.delta().toDF()
 
     def offsets(self, topic: str) -> Offsets:
-        """Read the next offset of each partition, up to which the table follows a topic; empty if not known."""
+        """Read up to which offsets the table follows a topic: the next one of each partition, empty if unknown."""
         if not self.exists():
             return Offsets({})
         noted = self._property(topic)
@@ -102,20 +105,20 @@ class ListensTable:
         return None if stated is None else Offsets.from_json(stated)
 
     def until(self, topic: str, ends: Offsets, now: Offsets) -> tuple[DataFrame, Offsets] | None:
-        """Read the newest version of the table that holds nothing of a topic from some offsets on.
+        """Read the newest version of the table that holds no messages of a topic beyond some offsets.
 
         Parameters
         ----------
         topic, ends
-            The topic, and by partition the offset after the last one that the version may hold.
+            The topic, and for each partition the offset after the last one that the version may hold.
         now
-            Where the topic ends now. If a version has noted higher offsets, or those of another topic id, they are
-            those of an earlier topic of the same name. Such a version holds nothing of the present topic.
+            Where the topic ends now. If a version has noted higher offsets than these, or another topic id, it
+            follows an earlier topic of the same name. Such a version holds nothing of the present topic.
 
         Returns
         -------
         tuple of (DataFrame, Offsets), or None
-            The rows, and the offsets up to which they follow the topic; None if there is no such version any more.
+            The rows, and the offsets up to which they follow the topic; None if no such version can be read.
         """
         if not self.exists():
             return None
@@ -124,7 +127,8 @@ class ListensTable:
         commits = (
             self.delta().history().select("version", "timestamp", "userMetadata").orderBy("version").collect()
         )
-        # If Delta has deleted all commits with a note, no commit since then has changed the offsets.
+        # Delta may have deleted all commits that note offsets. No later commit has changed the offsets, so the
+        # property holds those of all versions that are left.
         held = None if any(_noted(commit, topic) for commit in commits) else self._property(topic)
         for commit in commits:
             if noted := _noted(commit, topic):
@@ -145,7 +149,7 @@ class ListensTable:
         return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
 
     def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Offsets) -> None:
-        """Insert the events that the table does not have, and then note the offsets, even if there is no event.
+        """Insert the events that the table lacks. Then note the offsets, even if there is no event.
 
         Parameters
         ----------
@@ -159,8 +163,8 @@ class ListensTable:
         same = "new.event_id = old.event_id AND new.listened_on = old.listened_on"
         if days and len(days) <= _MANY_DAYS:  # then Delta reads only these partitions
             same += f" AND old.{DAY} IN ({_literals(days)})"
-        # Opened before the offsets are noted. Otherwise the commit that creates the table would note them, and a
-        # kill after it would leave offsets without rows.
+        # The table is opened before the offsets are noted. Otherwise the commit that creates the table would note
+        # them, and a kill after this commit would leave offsets without rows.
         table = self.delta()
         with self._noting(topic, ends):
             if days:
@@ -171,8 +175,8 @@ class ListensTable:
     def replace(self, events: DataFrame, days: Collection[date], topic: str, ends: Offsets) -> None:
         """Replace whole days by `events`, in one commit.
 
-        The offsets up to which the table follows the topic stay the same, because other days have no more than
-        before. The commit notes `ends`, the offsets up to which `events` follow it, separately for :meth:`until`.
+        The offsets up to which the table follows the topic stay the same, because other days get no new rows. The
+        commit also notes `ends`, the offsets up to which `events` follow the topic. Only :meth:`until` reads them.
         """
         self.delta()
         rows = events.repartition(DAY).write.format("delta").mode("overwrite")
@@ -185,7 +189,7 @@ class ListensTable:
         Parameters
         ----------
         keys
-            ``key`` as `segue.listens.removals` makes it, and ``removed_at``.
+            ``key`` as `segue.listens.removals` derives it, and ``removed_at``.
 
         Returns
         -------

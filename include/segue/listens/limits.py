@@ -1,9 +1,9 @@
-"""Limits of requests and listens. They are ListenBrainz's, so its clients respect them already."""
+"""Limits of requests and listens. They equal ListenBrainz's limits, so its clients respect them already."""
 
 from __future__ import annotations
 
 MAX_LISTEN_BYTES = 10_240
-"""Largest size of one listen, as its share of the body."""
+"""Largest size of one listen. The size of a listen is its share of the request's body."""
 
 MAX_LISTENS_PER_REQUEST = 1_000
 

@@ -18,7 +18,7 @@ class Lookup:
     keys : iterable of hashable
         By default, their numbers are 0, 1, 2 … A repeated key keeps its first number.
     numbers : iterable of int, optional
-        The numbers of the keys, as many as keys.
+        The numbers of the keys, one for each key.
     """
 
     def __init__(self, keys: Iterable[Hashable], numbers: Iterable[int] | None = None) -> None:

@@ -1,6 +1,6 @@
 """Match a listen with a track of the corpus: by id, otherwise by equal names, otherwise by similar names.
 
-A track that is tagged with several artists has a name with all of them, and one with each of them.
+A track that is tagged with several artists is indexed under all of them together and under each of them alone.
 
 The index is an object in memory, built from the catalogue. Hash tables find equal ids and names. For similar
 names, an inverted index of trigrams proposes candidates: the entries that share the rarest trigrams of the listen.
@@ -30,7 +30,7 @@ MAX_TRIGRAMS = 14
 """Number of trigrams of a listen that are looked up, the rarest ones."""
 
 MAX_CANDIDATES = 24
-"""Number of catalogue entries that are compared in full: those that share most of these trigrams."""
+"""Number of catalogue entries that are compared in full: those that share the most of these trigrams."""
 
 MAX_POSTING_ENTRIES = 20_000
 """A trigram that is in more entries is looked up only if the listen has no rarer one."""
@@ -134,7 +134,7 @@ class TrackIndex:
         return self._similar(names.core(artist), title)
 
     def _equal(self, artist: str, title: str) -> int | None:
-        """Find a track with an equal name: the least changed form of the names first."""
+        """Find a track with equal names. The least changed form of the names is looked up first."""
         core = names.core(title)
         found = self._simple.get((names.simple(artist), names.simple(title)))
         for form in dict.fromkeys((names.core(artist), *names.artists(artist)[:1])):
@@ -148,7 +148,8 @@ class TrackIndex:
         for candidate in self._candidates(artist, names.core(title)):
             if self._distinctions[candidate] != distinction:
                 continue
-            # The suffixes are equal. Titles are compared without them, since a long suffix would make all similar.
+            # The suffixes are equal here. Titles are compared without them, because a long suffix would make all
+            # titles similar.
             score = similarity((artist, stem), (self._names[candidate][0], self._stems[candidate]))
             if score >= best_score:
                 best, best_score = candidate, score
@@ -181,8 +182,8 @@ def similarity(one: tuple[str, str], other: tuple[str, str]) -> float:
     Returns
     -------
     float
-        Similarity, 0 to 100. The lower of the two similarities counts double, so an equal artist does not make up
-        for a wrong title.
+        Mean of the similarities of the artists and of the titles, 0 to 100. The lower of the two counts double, so
+        an equal artist does not make up for a wrong title.
     """
     artist = max(fuzz.ratio(one[0], other[0]), fuzz.token_sort_ratio(one[0], other[0]))
     title = max(fuzz.ratio(one[1], other[1]), fuzz.token_sort_ratio(one[1], other[1]))

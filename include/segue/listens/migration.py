@@ -35,15 +35,15 @@ MIGRATED_AT_ONCE: Final = 500
 def prepare(database: Database[Document], say: Callable[[str], None] = log.info) -> None:
     """Migrate the collection and its indexes to the current form.
 
-    The last index is created last. Documents of the previous form are searched for only while this index is
-    missing or `plays` exists. So the next call continues a migration that was killed, and a finished one costs two
-    requests. Several processes may migrate at the same time.
+    The last of the indexes is created when all documents are migrated. Documents of the previous form are searched
+    for only while this index is missing or `plays` exists. So the next call continues a migration that was killed.
+    After a finished migration, a call costs two requests. Several processes may migrate at the same time.
 
     Parameters
     ----------
     database : pymongo.database.Database
     say : callable, optional
-        Called with a sentence about every few hundred documents of the previous form.
+        Called with a progress message after every few hundred documents of the previous form.
     """
     listens = database[COLLECTION]
     *indexes, last = INDEXES
@@ -89,11 +89,11 @@ def _take_over(database: Database[Document], say: Callable[[str], None]) -> None
 
 
 def _event(play: Document) -> Listen:
-    """Create an event from a play. A play has no names.
+    """Create an event without names from a play, because a play has none.
 
-    If the play had names in Kafka, the API has not read its message yet. When the API reads it, it stores the
-    event with its names, so the event without names must have another id. A history holds a track only once for
-    each second, so the two events do not count twice.
+    If the message of the play has names in Kafka, the API has not read it yet. When the API reads the message, it
+    stores the event with the names. So the event without names must have another id. A history holds a track only
+    once for each second, so the two events count once.
     """
     named = play.get("recording_msid") is not None
     return Listen(

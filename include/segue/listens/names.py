@@ -2,8 +2,8 @@
 
 There are two normal forms, because a suffix sometimes distinguishes two recordings and sometimes does not.
 `simple` folds case, accents, punctuation and leading articles. `core` also removes guest artists and suffixes such
-as "- Remastered 2011" and "(Live)". Suffixes of another performance or mix, such as "[Z Remix]" and
-"(Instrumental)", stay: `distinction` is what two titles of one recording must have in common.
+as "- Remastered 2011" and "(Live)". Neither removes suffixes of another performance or mix, such as "[Z Remix]"
+and "(Instrumental)". `distinction` is what two titles of one recording must have in common.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from anyascii import anyascii
 from segue.mojibake import repair
 
 LONGEST_COMPARED = 256
-"""Number of characters of a name that are used. No real title is longer, and the cost of a malicious one is
-bounded."""
+"""Only this many characters of a name are used. No real title is longer, and a malicious one cannot cost much
+time."""
 
 _ARTICLE = re.compile(r"^(?:the|an|a|die|der|das|le|la|les|el|los|las) (?=\S)")
 _ARTICLE_LAST = re.compile(r"^(.+), (the|an|a|die|der|das|le|la|les|el|los|las)$", re.IGNORECASE)
@@ -26,7 +26,8 @@ _WORD = re.compile(r"[^\W_]")
 _NOT_WORD = re.compile(r"[\W_]+")
 
 _GUEST = r"(?:feat|ft|featuring)(?:\.|\b)\s*(?!(?:feat|ft|featuring|and)\b|[&+])(?=[^\s()\[\]{}])"
-"""A guest follows. So "Little Feat", "Little Feat & Friends" and "Little Feat feat. X" keep their name."""
+"""Matches "feat" only if the name of a guest follows. So the "Feat" of "Little Feat", "Little Feat & Friends" and
+"Little Feat feat. X" stays."""
 _GUEST_BRACKETED = re.compile(rf"\s*[(\[{{]\s*{_GUEST}[^()\[\]{{}}]*[)\]}}]", re.IGNORECASE)
 _GUEST_MARK = re.compile(rf"[\s(\[{{]+{_GUEST}", re.IGNORECASE)
 _GUEST_LAST = re.compile(rf"{_GUEST_MARK.pattern}.*$", re.IGNORECASE)
@@ -60,7 +61,7 @@ _JOINING = frozenset({"and", "vs", "with", "x"})
 def simple(name: str) -> str:
     """Fold differences without meaning: case, accents, script, punctuation, "&", a leading article, spaces.
 
-    Text that was decoded with the wrong encoding is repaired where that is certain.
+    Text that was decoded with the wrong encoding is repaired if the repair is certain.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def core(name: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def stem(title: str) -> str:
-    """Return `core` without the suffixes that it keeps: "x" for "X (feat. Y) [Z Remix]"."""
+    """Fold as `core` does, and also remove the suffixes that `core` keeps: "x" for "X (feat. Y) [Z Remix]"."""
     return simple(_split(title)[0])
 
 

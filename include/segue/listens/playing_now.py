@@ -27,7 +27,7 @@ class PlayingNow:
         self._playing = database[COLLECTION]
 
     def set(self, event: Listen) -> None:
-        """Store that this is playing now, for the duration of the track."""
+        """Store the event as what its user is playing now. It expires after the duration of the track."""
         user_name, info = event.user_name, event.additional_info or {}
         duration_s = info.get("duration") or info.get("duration_ms", 0) / 1000 or limits.PLAYING_NOW_S
         document = {"_id": user_name, "ends_at": time.time() + duration_s, "metadata": json.dumps(metadata(event))}

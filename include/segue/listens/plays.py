@@ -40,7 +40,7 @@ class Play:
 
 
 def recording_msid(artist: str, track: str, release: str | None) -> str:
-    """Derive the id of a recording of which only the names are known, as MessyBrainz does."""
+    """Derive the id of a recording that is known only by its names, as MessyBrainz does."""
     named = json.dumps([artist.casefold(), track.casefold(), (release or "").casefold()])
     return str(uuid.uuid5(_MSID_NAMESPACE, named))
 
@@ -63,8 +63,9 @@ def event_of(user_name: str, play: Play, index: TrackIndex, *, source: str | Non
     -------
     Listen
         Its id depends only on listener, time, artist and title. It does not depend on the album, because players
-        spell albums differently, or on the match, because the match changes when the corpus grows. The time is the
-        player's, because it stays the same when the play is sent again. The time of arrival does not.
+        spell albums differently. It does not depend on the match, because the match changes when the corpus grows.
+        The time is the one that the player reports. If the play is sent again, this time is the same, but the time
+        of arrival is not.
 
         A `track_mbid` is not the id of a recording, but some players send a recording's id as `track_mbid`. It
         becomes the recording's id only if the corpus has a recording with this id.

@@ -99,7 +99,7 @@ class Removals:
         put: Callable[[Sequence[Listen]], object],
         discard: Callable[[Sequence[Listen]], object],
     ) -> list[Listen]:
-        """Store the events that have not been removed, neither before nor while they are stored.
+        """Store events, except those that were removed before or are removed during the storing.
 
         Parameters
         ----------
@@ -111,12 +111,12 @@ class Removals:
         Returns
         -------
         list of Listen
-            The events that are stored.
+            The events that are stored at the end.
         """
         events = self.standing(events)
         put(events)
         kept = self.standing(events)
-        if len(kept) < len(events):  # the removal may have looked for them before they were stored
+        if len(kept) < len(events):  # the removal may have searched for these events before they were stored
             ids = {event.event_id for event in kept}
             discard([event for event in events if event.event_id not in ids])
         return kept

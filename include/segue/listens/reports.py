@@ -120,7 +120,7 @@ class ListensReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Read version 0, which kept all figures on one level."""
         return {
             "ingested": fields_of(Ingested, document),
             "taken_back": document.get("taken_back", 0),

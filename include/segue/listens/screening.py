@@ -65,7 +65,7 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
 
     keys = messages.sparkSession.createDataFrame(list(removed.items()), "key string, removed_at double")
     # If a user takes an event back and sends it again, the second message counts. So messages that were taken back
-    # have a partition of their own, and none of them is the first.
+    # have a window partition of their own, and never count as the first message of the event.
     first = Window.partitionBy("event_id", "taken_back").orderBy("partition", "offset")
     rejected = (
         sf.when(sf.col("error").isNotNull(), sf.concat(sf.lit("malformed, "), "error"))

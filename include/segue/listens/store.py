@@ -183,8 +183,8 @@ def document_of(event: Listen) -> Document:
     -------
     dict
         ``_id`` (the event's id), ``user_name``, ``listened_at``, ``named`` (whether it has names to show),
-        ``recordings`` (MSID and MBID, as far as they are known) and ``event``. Only if the corpus has the track:
-        ``track_id``, and ``listener``, which is the user's name again, for the index of histories.
+        ``recordings`` (MSID and MBID, as far as they are known) and ``event``. If the corpus has the track, also
+        ``track_id`` and ``listener``, which repeats the user's name for the index of histories.
     """
     document = {
         "_id": event.event_id,

@@ -44,7 +44,8 @@ def read_until(
     topic : OffsetWindow
         All messages that the topic of the window holds now.
     since : Offsets, optional
-        First offsets by partition. Listens from these offsets on have their offset, even if the lake has them.
+        First offsets by partition. Listens from these offsets on are read from Kafka even if the lake has them. So
+        they have their offsets.
 
     Returns
     -------

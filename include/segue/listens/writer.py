@@ -1,7 +1,8 @@
-"""Write events to Kafka for a service that acknowledges an event only after all replicas of the topic have it.
+"""Write events to Kafka for a service. An event counts as written after all replicas of the topic have it.
 
-The producer has a thread of its own. kafka-python blocks while it looks up a topic and while its buffer is full,
-and an event loop must not block. The producer sends all records that have gathered, so batches grow with the load.
+The producer has a thread of its own, because an event loop must not block. kafka-python blocks while it looks up a
+topic and while its buffer is full. The producer sends all records that have gathered, so batches grow with the
+load.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ DELIVERY_TIMEOUT_MS = 8_000
 """How long a record may wait for its acknowledgement; after that it is reported as not written."""
 
 STUCK_AFTER_S = DELIVERY_TIMEOUT_MS / 1000 + 2
-"""A producer that has not answered for this long is replaced by another one.
+"""A producer is replaced by another one if it has not answered for this long.
 
 If the broker is killed at the wrong moment, kafka-python 3.0.12 waits for ever for a new epoch of its idempotent
 producer, and its records do not expire.
@@ -61,7 +62,7 @@ class _Batch:
         self._lock = threading.Lock()
 
     def answered(self, error: BaseException | None, count: int = 1) -> None:
-        """Note the answer for `count` records; wake the caller after the last."""
+        """Note the answer for `count` records. After the last answer, wake the caller."""
         with self._lock:
             self._error = self._error or error
             self._open -= count
@@ -85,18 +86,19 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Unusable:
-    """The notice that a producer writes nothing any more, and why."""
+    """An entry of the queue which says that a producer no longer writes anything, and why."""
 
     producer: KafkaProducer | None
     reason: str
 
 
 class EventWriter:
-    """An asyncio front of one idempotent Kafka producer with ``acks=all``.
+    """An asyncio interface to one idempotent Kafka producer with ``acks=all``.
 
     - `write` returns after every replica has acknowledged every record. Otherwise it raises `NotWritten`.
-    - At most `max_pending` records wait; more are refused at once, so memory is bounded while the broker is away.
-    - The broker may be away at the start and may come and go.
+    - At most `max_pending` records wait. Further records are refused at once, so the memory is bounded while the
+      broker cannot be reached.
+    - The broker need not be reachable at the start, and may stop and start again.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ class EventWriter:
         self.pending = 0
 
     def start(self) -> None:
-        """Start the thread; the broker need not be there yet."""
+        """Start the thread. The broker need not be running yet."""
         self._thread.start()
 
     def close(self) -> None:
@@ -162,12 +164,12 @@ class EventWriter:
             else:
                 self._send(work)
         if self._producer is not None:
-            with suppress(KafkaTimeoutError):  # their callers hear that they are not written
+            with suppress(KafkaTimeoutError):  # the callers get `NotWritten` for their records
                 self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000)
             kafka.end(self._producer)
 
     def _replace(self, unusable: _Unusable) -> None:
-        """Abandon a producer, but only once, even if several callers have met its error."""
+        """Abandon a producer. Do it once only, even if several callers report its error."""
         if self._producer is None or unusable.producer is not self._producer:
             return
         log.error("The Kafka producer %s: making another one.", unusable.reason)

@@ -1,4 +1,4 @@
-"""A recommender that may become the champion: what is kept with it, and how it takes the champion's place."""
+"""A recommender that may become the champion: what is stored with it, and how it replaces the champion."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class PromotionDecision:
     version : str
         The champion after the decision, such as ``recommender/3``; ``none`` if there is none.
     reason : str
-        Why, in a sentence for the run's report.
+        The reason for the decision, in a sentence for the run's report.
     model : Recommender or None
         The new champion.
     figures : Figures or None
@@ -114,9 +114,9 @@ class Candidate:
     model : Recommender
     lineage : Lineage
     reason : str
-        Why it may, in a sentence for the run's report.
+        Why it may become the champion, in a sentence for the run's report.
     figures : Figures, optional
-        What was measured, for the run's report and the version's.
+        What was measured, for the report of the run and that of the version.
     rows : sequence of Row
         The comparison with the baselines, if it was compared with them.
     html : str, optional

@@ -81,7 +81,9 @@ class Comparison:
 
 
 def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
-    """Choose a recipe on the validation window, fit it to all plays before the test window, and compare on that.
+    """Choose a recipe on the validation window, and compare it with the baselines on the test window.
+
+    For the comparison, the recipe is fitted to all plays before the test window.
 
     Parameters
     ----------
@@ -106,7 +108,7 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
         weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
         return Blend({"blend": _Given(scores), "habit": Habit()}, weights).score(play_counts)
 
-    # Each rival is built when it is evaluated, and freed afterwards. With a large catalogue, one takes a gigabyte.
+    # Each rival is built when it is evaluated, and freed afterwards. In a large catalogue, each takes a gigabyte.
     rivals: dict[str, Callable[[], Scorer]] = {
         "popularity": lambda: Popularity.fit(test.train),
         "item cosine": lambda: neighbours.cosine(test.train, kept=COSINE_KEPT),

@@ -1,8 +1,8 @@
-"""Update the champion by the listens that it has not learned, and promote the result if it is no worse.
+"""Update the champion with the listens that it has not learned, and promote the result if it is no worse.
 
 Candidate and champion are evaluated on the newest half of the listens that the champion has not learned. For this
-evaluation, the candidate is updated by the older half only (:mod:`.update`). If it passes, it is updated by the
-newest half as well, and then promoted.
+evaluation, the candidate is updated with the older half only (:mod:`.update`). If it passes, it is updated with
+the newest half as well, and then promoted.
 
 Each listen counts once even if it is replayed, because an update starts from all plays. A replay solves the
 factors of the replayed tracks once more. If the champion has already learned all listens of the replay, candidate
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from segue.settings import Settings
 
 TOLERANCE = 0.01
-"""The candidate's NDCG@10 may be lower than the champion's by this share of the champion's."""
+"""How much lower the candidate's NDCG@10 may be than the champion's, as a share of the champion's."""
 
 NEVER = int(np.iinfo(np.int64).max)
 """An offset that no listen has."""
@@ -53,7 +53,7 @@ NEVER = int(np.iinfo(np.int64).max)
 
 @dataclass(frozen=True)
 class IncrementalUpdate(Retraining):
-    """Update the champion by one window of the topic of listens, and by everything before the window.
+    """Update the champion with one window of the topic of listens, and with everything before the window.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class IncrementalUpdate(Retraining):
         return self.window
 
     def nothing_to_do(self, start: Start) -> str | None:
-        """Refuse a window of a topic that is no longer there: the messages at its offsets are others now."""
+        """Refuse a window if its topic was created anew. Other messages then have the offsets of the window."""
         if self.window.is_of(start.topic):
             return None
         return (
@@ -85,7 +85,7 @@ class IncrementalUpdate(Retraining):
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
         """Read all listens up to the window's end.
 
-        The listens of the window have their offset, and so have those that the champion has not learned.
+        The listens of the window, and those that the champion has not learned, are read with their offsets.
         """
         say(f"Reading the topic {self.window.topic!r} up to a window of {self.window.size:,} messages …")
         learned = start.learned
@@ -113,7 +113,7 @@ class IncrementalUpdate(Retraining):
         return _update(start, champion, model, material, not_learned, replayed)
 
     def report(self, retrained: Retrained, seconds: float) -> IncrementalUpdateReport:
-        """Report what the window held, what waits behind it, and how long it took from the first event on."""
+        """Report what the window held, what waits after it, and the time from its first event to promotion."""
         decision, screened, figures = retrained.decision, retrained.screened, retrained.decision.figures
         first_event_to_promoted_s = None
         if decision.promoted and screened:
@@ -142,7 +142,7 @@ def _update(
     not_learned: NDArray[np.bool_],
     replayed: NDArray[np.bool_],
 ) -> PromotionDecision:
-    """Update the champion's model by the marked listens, and promote the result if it passes the gate."""
+    """Update the champion's model with the marked listens, and promote the result if it passes the gate."""
     plays, to_learn = material.interactions, not_learned | replayed
     new = not_learned if not_learned.any() else to_learn
     window = _newest_half(plays, new)

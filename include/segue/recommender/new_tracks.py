@@ -33,12 +33,12 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class TrackPlacement(Retraining):
-    """Bring the champion to the catalogue as it is now.
+    """Adapt the champion to the present catalogue.
 
     Parameters
     ----------
     announced : OffsetWindow
-        The announcements of changed days that led to it.
+        The announcements of changed days that started this retraining.
     """
 
     announced: OffsetWindow
@@ -50,9 +50,9 @@ class TrackPlacement(Retraining):
         return None
 
     def read(self, spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
-        """Read all listens. Those that the champion has not learned have their offset.
+        """Read all listens, and the offsets of those that the champion has not learned.
 
-        The new lists leave out tracks that were just played. So they also need the listens that are not learned.
+        The new lists leave out tracks that were just played. So even listens that are not learned are read.
         """
         return training_data.read_until(spark, settings, start.window, start.topic, since=start.learned)
 

@@ -98,7 +98,7 @@ class RetrainingReport(TrainingReport):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Read version 0, which kept all figures on one level."""
         screened = fields_of(ScreenedListens, document)
         return fields_of(cls, document) | {"screened": screened or None}
 
@@ -120,7 +120,7 @@ class FullTrainingReport(RetrainingReport):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Read version 0, which kept all figures on one level."""
         return super().migrate(document) | {"compared": ComparisonFigures.of_version_0(document)}
 
 
@@ -157,7 +157,7 @@ class IncrementalUpdateReport(RetrainingReport):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Read version 0, which kept all figures on one level."""
         return super().migrate(document) | {
             "updated": UpdateFigures.of_version_0(document),
             "compared": ComparisonFigures.of_version_0(document),
@@ -185,5 +185,5 @@ class TrackPlacementReport(RetrainingReport):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Read version 0, which kept all figures on one level."""
         return super().migrate(document) | {"placed": fields_of(PlacementFigures, document) or None}

@@ -3,8 +3,8 @@
 There are three retrainings:
 
 - a full training (:mod:`.training`);
-- an update by the listens that the champion has not learned (:mod:`.incremental`);
-- an update by the tracks that are new in the corpus (:mod:`.new_tracks`).
+- an update with the listens that the champion has not learned (:mod:`.incremental`);
+- an update with the tracks that are new in the corpus (:mod:`.new_tracks`).
 
 They differ in which listens they read and in how they decide. Each is a `Retraining`, and :func:`retrain` runs it.
 """
@@ -102,7 +102,7 @@ class Retrained:
     listeners_served: int = 0
 
     def fields(self) -> dict[str, Any]:
-        """Return the fields that all reports have: those of `RetrainingReport` but the seconds."""
+        """Return the fields that all reports have: those of `RetrainingReport`, except the seconds."""
         return {
             "decision": "promoted" if self.decision.promoted else "kept",
             "reason": self.decision.reason,
@@ -180,7 +180,7 @@ def retrain(
     tracks.unpersist()  # from here on ALS needs the memory of Spark
     decision = retraining.decide(spark, start, material)
     listeners = 0
-    # The lists leave out what was just played. The material of a past day cannot say what that is.
+    # The lists leave out tracks that were just played. Listens up to a past day do not show which these are.
     if retraining.reads_topic and (
         served := release.unpublished(database, start.registry, decision, material.catalogue)
     ):
@@ -191,7 +191,7 @@ def retrain(
 def look_up(retraining: Retraining, database: Database[dict[str, Any]], settings: Settings) -> Start:
     """Look up what a retraining starts from: the topic, the champion and the removals."""
     registry = Registry(settings)
-    # The champion is looked up first. The topic's end then lies at or after all that the champion has learned.
+    # Look up the champion before the topic. The topic then ends at or after all that the champion has learned.
     champion = registry.champion(NAME)
     topic = OffsetWindow(settings.listens_topic, {})
     if retraining.reads_topic:

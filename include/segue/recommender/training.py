@@ -76,7 +76,7 @@ class FullTraining(Retraining):
         return replace(decision, figures=compared.model_copy(update={"forgotten_users": {trace: forgotten}}))
 
     def report(self, retrained: Retrained, seconds: float) -> FullTrainingReport:
-        """Report the window that the champion has now learned, which is empty if it was kept."""
+        """Report the window that the champion has now learned; it is empty if the champion was kept."""
         window = retrained.start.window
         learned = window if retrained.decision.promoted else OffsetWindow(window.topic, {})
         return FullTrainingReport(
@@ -99,8 +99,8 @@ def train_in_full(
     """Choose everything anew, compare with the baselines, and promote.
 
     A candidate is not promoted if it ranks worse than popularity and the difference is significant (95 %
-    confidence). If no version serves yet, or the champion is damaged, popularity then serves until a training is
-    better.
+    confidence). The champion then goes on serving. If no version serves yet, or the champion is damaged,
+    popularity serves until a training is better.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def forgotten_since_full_training(start: Start) -> int:
         full = Lineage.of(start.champion).full_training or start.champion.number
         try:
             made_at = start.registry.version(NAME, full).made_at.timestamp()
-        except ModelError:  # deleted: count everybody
+        except ModelError:  # the version was deleted, so everybody is counted
             made_at = 0.0
     users = ((key, at) for key, at in start.removed.items() if key.startswith("user:") and "/" not in key)
     return sum(at > made_at for _, at in users)

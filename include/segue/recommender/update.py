@@ -1,9 +1,9 @@
-"""Update a recommender by new plays or new tracks, without a full training, by half-steps of ALS.
+"""Update a recommender with new plays or new tracks by half-steps of ALS, without a full training.
 
 ALS alternates between two least-squares problems: the listeners given the tracks, and the tracks given the
 listeners. Both have the solution that :mod:`.factors` states. An update starts from the factors that the
-recommender has. It folds the listeners in, and then solves the factors of the tracks whose plays have changed,
-with the weights and the regularisation of MLlib. Other tracks keep their factors.
+recommender has. It first folds the listeners in. It then solves the factors of the tracks whose plays have
+changed, with the weights and the regularisation of MLlib. Other tracks keep their factors.
 
 In a small catalogue, the update computes the relations by cosine and EASE anew. In a large catalogue this takes
 too long, so these relations stay as they are until the next full training. Until then, a new track is ranked by
@@ -72,7 +72,7 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
 def fold_in_plays(
     model: Recommender, before: sparse.csr_matrix, play_counts: sparse.csr_matrix, audio: Audio
 ) -> Recommender:
-    """Update a recommender by the plays in which `play_counts` and `before` differ.
+    """Update a recommender with the plays in which `play_counts` and `before` differ.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Au
     model : Recommender
         Arranged for the current catalogue: see :func:`reindex`.
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
-        Plays that the model has learned. The plays of a new track have not counted so far.
+        Plays that the model has learned. It has not used the plays of new tracks so far.
     audio : Audio
 
     Returns

@@ -1,1 +1,1 @@
-"""What is stored of a run: the reports of its jobs, and its HTML report."""
+"""Store the results of a run: the reports of its jobs, and its HTML report."""

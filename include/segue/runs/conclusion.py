@@ -1,4 +1,4 @@
-"""What every training reports, and what the last task of its run does with the report."""
+"""The report of a training, and the end of its run: print the report, and store the summary of the run."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class TrainingReport(Report):
     seconds: float
 
     def shortfall(self) -> str | None:
-        """Return a sentence that says what a successful training could not do.
+        """Return a sentence that says what a training could not do, although its run has not failed.
 
         Returns
         -------
         str or None
             A sentence if the corpus has nothing to learn from, or if retention had deleted events before they were
-            used. The run has not failed, because no retry would help. But it must not look as if all was well.
+            used. The run does not fail, because no retry would help. But a reader must see what is missing.
         """
         if self.decision == "skipped":
             return f"Nothing was trained. {self.reason}"
@@ -74,7 +74,7 @@ class RunSummary(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, which repeated the report of the job."""
+        """Convert version 0, which repeated the report of the job."""
         return fields_of(cls, document)
 
 
@@ -95,7 +95,7 @@ class MissedDeadline(Report):
 def conclude(
     database: Database[Any], run_id: str, kind: type[TrainingReport], summary: RunSummary
 ) -> TrainingReport:
-    """Print the report of a training and the summary of its run, and keep the summary.
+    """Print the report of a training and the summary of its run, and store the summary.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def conclude(
     run_id : str
         ``<dag_id>/<run_id>``.
     kind : type of TrainingReport
-        Which training's.
+        Class of the training's report.
     summary : RunSummary
 
     Returns

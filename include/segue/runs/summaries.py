@@ -1,10 +1,10 @@
-"""The reports of a run's jobs: printed into each job's log, and kept in MongoDB for the tasks that follow.
+"""The reports of a run's jobs. Each job prints its report to its log, and stores it in MongoDB for later tasks.
 
-The collection ``run_summaries`` holds one document a job, with the ``_id`` ``<dag_id>/<run_id>/<job>``. A job that
+The collection ``run_summaries`` has one document per job, with the ``_id`` ``<dag_id>/<run_id>/<job>``. A job that
 runs again (a retry, a cleared task) replaces its document.
 
-Each kind of report is a subclass of `Report` in the room of the job that makes it. `finish` and `keep` write a
-report, `find` reads one, also if an older version of Segue wrote it.
+Each kind of report is a subclass of `Report`, in the package of the job that writes it. `finish` and `keep` store
+a report. `find` reads a report, even if an older version of Segue wrote it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     def to_document(self) -> dict[str, Any]:
-        """Return the fields as MongoDB takes them; a date becomes ``YYYY-MM-DD``, and properties are left out."""
+        """Return the fields for MongoDB. A date becomes ``YYYY-MM-DD``. Computed properties are left out."""
         return self.model_dump(mode="json", round_trip=True)
 
 
@@ -54,12 +54,12 @@ class Report(Part):
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read a report that MongoDB holds.
+        """Convert a document of MongoDB to a report.
 
         Parameters
         ----------
         document : mapping of str to BSON value
-            What `to_document` returned, in this version of Segue or an older one.
+            Result of `to_document`, of this version of Segue or an older one.
 
         Returns
         -------
@@ -68,7 +68,7 @@ class Report(Part):
         Raises
         ------
         ReportError
-            If a newer version of Segue wrote it, or fields are missing or wrong.
+            If a newer version of Segue wrote the document, or if fields are missing or wrong.
         """
         current: int = cls.model_fields["version"].default
         written = document.get("version", 0)
@@ -92,19 +92,19 @@ class Report(Part):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Bring the document of an older version into today's form; `version` need not be set.
+        """Convert a document of an older version to the current format. The result need not have `version`.
 
         Parameters
         ----------
         document : mapping of str to BSON value
-            Its ``version`` says how old it is; see `version` for a document without one.
+            Its ``version`` states its format. The attribute `version` explains documents without one.
         """
         return dict(document)
 
 
 @dataclass(frozen=True)
 class Kept(Generic[Kind]):
-    """A report as MongoDB holds it.
+    """A report that is stored in MongoDB.
 
     Parameters
     ----------
@@ -120,12 +120,12 @@ class Kept(Generic[Kind]):
 
 
 def fields_of(kind: type[Part], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Take those entries of a document that are fields of a model; `Report.migrate` picks parts with it."""
+    """Return the entries of a document that are fields of a model. `Report.migrate` uses it to fill parts."""
     return {name: value for name, value in document.items() if name in kind.model_fields}
 
 
 def finish(run_id: str, report: Report) -> None:
-    """Print the report of a job into its log, then keep it: what every Spark job does last.
+    """Print the report of a job to its log, then store it. Every Spark job does this last.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def finish(run_id: str, report: Report) -> None:
 
 
 def keep(run_id: str, report: Report, *, into: Database[Any] | None = None) -> None:
-    """Keep the report of one job of a run, replacing an earlier one.
+    """Store the report of one job of a run. Replace an earlier one.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def keep(run_id: str, report: Report, *, into: Database[Any] | None = None) -> N
         ``<dag_id>/<run_id>``.
     report : Report
     into : pymongo.database.Database, optional
-        Where to; default the database of the settings.
+        Database to write to. Default: that of the settings.
 
     Raises
     ------
@@ -181,19 +181,19 @@ def find(run_id: str, kind: type[Kind], *, source: Database[Any] | None = None) 
     run_id : str
         ``<dag_id>/<run_id>``.
     kind : type of Report
-        Which job's.
+        Class of the job's report.
     source : pymongo.database.Database, optional
-        Where from; default the database of the settings.
+        Database to read from. Default: that of the settings.
 
     Returns
     -------
     Report or None
-        None if the job has left none in this run.
+        None if the job has stored no report in this run.
 
     Raises
     ------
     ReportError
-        As `Report.of_document`.
+        As for `Report.of_document`.
     ServiceUnavailableError
         If MongoDB does not answer.
     """
@@ -210,12 +210,12 @@ def require(run_id: str, kind: type[Kind], *, source: Database[Any] | None = Non
     Parameters
     ----------
     run_id, kind, source
-        As of `find`.
+        As for `find`.
 
     Raises
     ------
     ReportError
-        As `find`, and if the job has left no report.
+        As for `find`. Also if the job has stored no report.
     ServiceUnavailableError
         If MongoDB does not answer.
     """
@@ -228,24 +228,24 @@ def require(run_id: str, kind: type[Kind], *, source: Database[Any] | None = Non
 
 
 def newest(dag_id: str, kind: type[Kind], *, source: Database[Any]) -> Kept[Kind] | None:
-    """Find the report that one job of a DAG has kept last, in whichever run.
+    """Find the latest report of one job of a DAG, in any run.
 
     Parameters
     ----------
     dag_id : str
     kind : type of Report
-        Which job's.
+        Class of the job's report.
     source : pymongo.database.Database
 
     Returns
     -------
     Kept or None
-        None if the job has never left a report.
+        None if the job has never stored a report.
 
     Raises
     ------
     ReportError
-        As `Report.of_document`.
+        As for `Report.of_document`.
     """
     runs = {"_id": {"$regex": f"^{re.escape(dag_id)}/[^/]+/{re.escape(kind.JOB)}$"}}
     found = source[COLLECTION].find_one(runs, sort=[("written_at", -1)])
@@ -253,7 +253,7 @@ def newest(dag_id: str, kind: type[Kind], *, source: Database[Any]) -> Kept[Kind
 
 
 def render(title: str, report: Part) -> str:
-    """Lay a report out as text, one line a figure.
+    """Format a report as text, with one line per figure.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def render(title: str, report: Part) -> str:
     Returns
     -------
     str
-        Lines without indentation, as the Spark operator's log strips it.
+        Lines without indentation, because the log of the Spark operator removes it.
     """
     figures = report.model_dump(mode="json", exclude_none=True, exclude={"version"})
     return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in _lines(figures))])

@@ -11,9 +11,9 @@ PARALLELISM = 4
 TOKEN_LIFETIME_S = 5 * 24 * 60 * 60
 """Lifetime of the token by which Airflow knows a running task.
 
-With its heartbeats, the task gets a new token in the last fifth of this lifetime. So it may be suspended for at
-least a fifth of it, which is a day, such as while a laptop is asleep. By default, a token lives for 10 minutes. A
-task whose token has expired is ended after three heartbeats.
+In the last fifth of this lifetime, a heartbeat of the task returns a new token. So a task may be suspended for at
+least a fifth of the lifetime, for example while a laptop is asleep. This is one day. By default, a token lives for
+10 minutes. A task whose token has expired is ended after three heartbeats.
 """
 
 AWAY_S = 30 * 60

@@ -1,4 +1,4 @@
-"""Digests of installed code. By them, `segue up` finds services that still run the code from before an upgrade."""
+"""Digests of installed code. With them, `segue up` detects services that still run code from before an upgrade."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def digest_of(folders: list[Path], *texts: str) -> str:
 
 
 def program(path: Path) -> str:
-    """Return size and time of a program's file. Another version of the program differs in one of them."""
+    """Return size and time of a program's file. Two versions of a program differ in at least one of them."""
     stat = path.resolve().stat()
     return f"{stat.st_size} {stat.st_mtime_ns}"
 

@@ -16,9 +16,9 @@ BUILT = PROJECT_DIR / ".secantusdb" / "bin"
 AUTOMATIC = "auto"
 WIREDTIGER_FILE = "WiredTiger.config"
 WIREDTIGER_CONFIG = "transaction_sync=(enabled=true,method=none)\n"
-"""With this option, each commit hands its log to the operating system, so it survives the end of the server.
+"""With this option, each commit hands its log to the operating system, so it survives if the server is killed.
 
-For a write with ``j: true``, the Python server does so too and also waits for the disk. The Rust server ignores
+For a write with ``j: true``, the Python server does this too, and also waits for the disk. The Rust server ignores
 ``j``. Its option ``--sync-on-commit`` waits for the disk once for each new document, which made bulk writes 17
 times as slow.
 """

@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> None:
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-    # One word with its option, because one in 64 ids begins with a dash.
+    # The id and its option are one argument, because one in 64 ids begins with a dash.
     command += [f"--cluster-id={cluster_id}", "-c", str(folder / "server.properties")]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:

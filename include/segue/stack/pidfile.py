@@ -64,8 +64,8 @@ class PidFile:
 def birth(pid: int) -> str:
     """Return when a process started: the id of the boot, and the clock ticks from then on.
 
-    No change of the system's clock changes either. Linux computes the start time in seconds since 1970 from the
-    present clock, so that time moves when the clock is set.
+    Both stay the same when the system's clock is set. A start time in seconds since 1970 does not, because Linux
+    computes it from the present clock.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import socket
 from segue.settings import Settings
 
 LOWEST, HIGHEST = 20_000, 32_000
-"""Below the range from which systems take ports for clients, so the port of a restarted service is still free."""
+"""Systems choose ports for clients from a range above these. So the port of a restarted service is still free."""
 
 
 def find_free(count: int) -> list[int]:

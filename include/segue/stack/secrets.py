@@ -32,7 +32,7 @@ def load(settings: Settings) -> Secrets:
     Raises
     ------
     StackError
-        If the file is damaged. It is not replaced without a question, because Airflow's database has passwords of
+        If the file is damaged. Segue does not replace it by itself, because Airflow's database has passwords of
         connections that only the key in this file can decrypt.
     """
     file = settings.state_dir / "airflow" / "secrets.json"

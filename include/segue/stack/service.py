@@ -61,8 +61,8 @@ class Service:
     ports : mapping of str to int
         Ports on which it listens, by the environment variable that changes each.
     loads : str
-        Describes the code and the configuration files that the process loads at its start. A process that was
-        started with other ones does not run as wanted.
+        Describes the code and the configuration files that the process loads at its start. If they have changed
+        since, the process does not run as wanted.
     memory_limit_mb : int, optional
         Memory limit in MB (PSS, with child processes). Above it the service is unhealthy.
     """

@@ -99,6 +99,11 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.executor.extraJavaOptions": " ".join(JVM),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Spark keeps the plans of the last 1,000 queries for its UI, also if the UI is off.
+        "spark.ui.retainedJobs": "10",
+        "spark.ui.retainedStages": "10",
+        "spark.ui.retainedTasks": "100",
+        "spark.sql.ui.retainedExecutions": "10",
         # Few partitions: with small data on one machine, a partition costs more than its rows.
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",

@@ -19,8 +19,9 @@ PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 
 FORM: Final = 2
-"""Number of the form of a document. Raise it when the document of the same track is to change, such as its
-`descriptors`. The next publication then replaces every document. A test pins what the number stands for."""
+"""Number of the form of a document. Raise it if the same track gets a different document, for example other
+`descriptors`. The next publication then replaces every document. A test fails if the form changes and the number
+does not."""
 
 VALIDATOR: Final[dict[str, Any]] = {
     "$jsonSchema": {
@@ -39,14 +40,14 @@ VALIDATOR: Final[dict[str, Any]] = {
                 "properties": {name: {"bsonType": "double"} for name in DESCRIPTORS},
             },
             "flags": {"bsonType": "array", "items": {"bsonType": "string"}},
-            # No pattern, because SecantusDB's Rust server would compile it for each document. This would take five
+            # No pattern is set. SecantusDB's Rust server would compile it for each document. This would take five
             # sixths of the time of an insert.
             PARTITION: {"bsonType": "string", "minLength": 10, "maxLength": 10},
         },
     },
     "$expr": {"$eq": [{"$binarySize": "$features"}, SIZE_BYTES]},
 }
-"""The form on which every reader may rely. MongoDB refuses other documents."""
+"""The form that every reader may rely on. MongoDB refuses other documents."""
 
 OF_DOUBLES: Final = {"features": {"$size": N_FEATURES}}
 """Finds documents of the previous form, whose vector is an array of 518 doubles."""
@@ -57,8 +58,8 @@ MIGRATED_AT_ONCE: Final = 500
 def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None) -> Collection[Any]:
     """Migrate the collection, its indexes and its validator to the current form.
 
-    The validator is set last, and old documents are searched for only if it differs. So the next call continues a
-    killed migration, and a finished migration costs nothing.
+    This function sets the validator last. If the validator is already the current one, there is nothing to do. So
+    the next call continues a migration that was killed, and costs nothing after a complete one.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     CorpusError
         If the collection has an older form.
     """
-    # With a schema, the connector does not sample the collection, and requests only these fields.
+    # With a schema, the connector requests only these fields, and does not sample the collection.
     schema = ", ".join(["_id string", *(f"{field} {TRACK_FIELDS[field]}" for field in fields)])
     with mongo.client(str(spark.conf.get("spark.mongodb.read.connection.uri"))) as client:
         require_form(client[str(spark.conf.get("spark.mongodb.read.database"))])

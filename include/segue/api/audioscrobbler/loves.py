@@ -18,7 +18,7 @@ Ids = dict[str, str]
 
 
 async def love(ctx: Context, user: str, artist: str, track: str, album: str | None = None) -> None:
-    """Love a recording. Without an album, it is the recording of these names that the user has played last.
+    """Love a recording. Without an album, love the recording of these names that the user has played last.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def _loved(ctx: Context, user: str, named: Play) -> list[Ids]:
 def _recordings(ctx: Context, user: str, named: Play) -> list[Ids]:
     """Return the ids of the recordings of these names.
 
-    They are searched in what is playing and in the newest listens. The recording without an album comes last.
+    What is playing and the newest listens are searched. The recording without an album comes last.
     """
     artist, track = named.artist_name, named.track_name
     wanted = (artist.casefold(), track.casefold())

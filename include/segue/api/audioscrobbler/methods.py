@@ -58,7 +58,7 @@ async def unlove_track(call: Call) -> Document:
 async def get_recent_tracks(call: Call) -> Document:
     """Return the listens of a user, newest first.
 
-    If the user asks, what is playing now comes before them. It is never public.
+    If users request their own listens, what they are playing now comes first. It is never public.
     """
     user, is_own = await _reader(call)
     count = call.number("limit", DEFAULT_TRACKS, MAX_TRACKS) or DEFAULT_TRACKS

@@ -1,6 +1,6 @@
 """The Audioscrobbler Realtime Submission Protocol, versions 1.2 and 1.2.1, which old players speak.
 
-A player makes a handshake at ``/``, which returns a session and two URLs, and posts forms to these URLs. Every
+A player makes a handshake at ``/``, which returns a session and two URLs. It then posts forms to these URLs. Every
 response is text: the first line is for the player, the next lines are for people. The status is 200 even for a
 refusal, because the protocol says so and players ignore other responses. It is 503 if the player should try again.
 """

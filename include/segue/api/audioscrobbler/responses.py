@@ -19,7 +19,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Code(IntEnum):
-    """Last.fm's error codes. Players send a scrobble again only after 16, and after 9 once they have signed in."""
+    """Last.fm's error codes. Players repeat a scrobble only after code 16, or after code 9 and a new sign-in."""
 
     INVALID_METHOD = 3
     AUTHENTICATION_FAILED = 4

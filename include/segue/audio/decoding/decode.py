@@ -1,6 +1,6 @@
 """The decoders, in the order in which they are tried.
 
-Both get the open file, not its name. So they decode the file that was checked and hashed, even if its name is
+Both receive the open file, not its name. So they decode the file that was checked and hashed, even if its name is
 unusual or the folder changes meanwhile.
 """
 

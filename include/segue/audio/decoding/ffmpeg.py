@@ -1,4 +1,4 @@
-"""Decode with FFmpeg, through PyAV, what libsndfile cannot: M4A, AAC, ALAC, WMA and more, and damaged MP3s."""
+"""Decode with FFmpeg (through PyAV) the files that libsndfile cannot: M4A, AAC, ALAC, WMA, …, and damaged MP3s."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
 FORMATS = "mp3,mov,mp4,m4a,aac,asf,flac,ogg,wav,w64,aiff,caf,ape,wv,tta,dsf,matroska,webm,mpc,mpc8"
-"""Formats that FFmpeg may recognise. Playlists are not: they make it open other files and the network."""
+"""Formats that FFmpeg may recognise. Playlists are left out, because FFmpeg opens the files and URLs in them."""
 
 FORMATS_WITH_LENGTH = frozenset({"mov", "flac", "wav", "w64", "aiff", "caf", "ape", "wv", "tta", "dsf"})
 """Formats whose header states the length. For the others, FFmpeg estimates it from the bit rate."""
@@ -74,7 +74,7 @@ def open_pyav(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
             yield AudioStream("pyav", sample_rate, channels, stated_frames, blocks)
     except MemoryError:
         raise
-    except av.PatchWelcomeError as error:  # what its demuxer of Ogg raises then
+    except av.PatchWelcomeError as error:  # FFmpeg's Ogg demuxer raises it if they change
         raise RejectionError(Reason.UNREADABLE, f"FFmpeg: {CHANGES}") from error
     except av.FFmpegError as error:
         raise RejectionError(Reason.UNREADABLE, f"FFmpeg: {error.strerror}.") from error

@@ -24,7 +24,7 @@ UNKNOWN_FRAMES = 2**62
 """libsndfile states 2**63 - 1 if the length is unknown, as in a FLAC that was written to a pipe."""
 
 LARGEST_OGG_PAGE = 65_307
-"""Bytes. So the next page begins within this distance."""
+"""In bytes. So the next page begins at most this far ahead."""
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc] # soundfile ships no types
@@ -70,8 +70,8 @@ def open_soundfile(file: BinaryIO, limits: Limits) -> Iterator[AudioStream]:
 def _blocks(sound: soundfile.SoundFile, file: BinaryIO) -> Iterator[Samples]:
     buffer = np.empty((BLOCK_FRAMES, sound.channels), np.float32)
     left = sound.frames
-    # SoundFile.blocks() would yield stale samples if a file is shorter than its header states. If more frames than
-    # are left were asked for, libsndfile would read on and drop them, and `_check_end` would not see them.
+    # SoundFile.blocks() is not used: it yields stale samples if a file is shorter than its header states. Never
+    # request more frames than are left: libsndfile would read and drop them, and `_check_end` would miss them.
     while len(block := sound.read(min(left, BLOCK_FRAMES), out=buffer)) > 0:
         left -= len(block)
         yield mix(block.T)

@@ -1,1 +1,1 @@
-"""Extraction in a child process, which a damaged file may kill."""
+"""Extract in a child process, so that a damaged file can kill only the child."""

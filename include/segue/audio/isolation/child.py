@@ -61,7 +61,7 @@ def _limit_resources(limits: Limits) -> None:
 
 @contextmanager
 def _time_limits(limits: Limits) -> Iterator[None]:
-    """Let the kernel end this process when its time is over, even in native code or without a parent."""
+    """Let the kernel end this process when its time is over. This works in native code, and without a parent."""
     signal.setitimer(signal.ITIMER_PROF, limits.timeout_s)
     signal.setitimer(signal.ITIMER_REAL, limits.clock_timeout_s)
     yield

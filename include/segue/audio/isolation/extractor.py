@@ -29,7 +29,8 @@ from segue.audio.results import Rejection, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
-"""The first start on a machine compiles the extraction: a minute of CPU, and much more wall time if it is busy."""
+"""The first start on a machine compiles the extraction. This takes a minute of CPU time, and much more wall time
+if the machine is busy."""
 
 GRACE_S = 30.0
 """Time that a child has to end by itself, before the parent kills it."""
@@ -233,7 +234,7 @@ class _Child:
 
 
 def _environment() -> dict[str, str]:
-    """Return the child's environment: the import path of this process, and one thread, as Spark uses all cores."""
+    """Return the child's environment: this process's import path, and one thread, because Spark uses all cores."""
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     import_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return os.environ | threads | {"PYTHONPATH": import_path}

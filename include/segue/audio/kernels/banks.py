@@ -116,9 +116,9 @@ class ConstantQ(NamedTuple):
     early_halvings: int
     """Number of halvings of the rate before the top octave."""
     even: Float32
-    """Real parts of the later halves of the impulse responses of C to B, shape (n_fft / 2, 12)."""
+    """Impulse responses of the filters C to B: real parts, second half only, shape (n_fft / 2, 12)."""
     odd: Float32
-    """Imaginary parts of the same."""
+    """Imaginary parts of the same responses, same shape."""
 
 
 @lru_cache(maxsize=256)

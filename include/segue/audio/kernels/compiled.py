@@ -6,7 +6,8 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -46,7 +47,7 @@ def compiled(function: Function) -> Function:
 
 
 def summing(function: Function) -> Function:
-    """Compile like `compiled`, with sums in any order, for double precision, where the order does not matter."""
+    """Compile as `compiled` does, but allow sums in any order. In double precision the order does not matter."""
     return _compiled(function, _FASTMATH | {"reassoc"})
 
 
@@ -58,9 +59,9 @@ def inlined(function: Function) -> Function:
 class LockedCache(FunctionCache):
     """Let one process at a time add machine code.
 
-    numba numbers the files of a function's signatures by an index that it reads, changes and writes without a
-    lock. Without this class, two workers that start at once can leave an index with the wrong code for a
-    signature.
+    numba stores a file of machine code for each signature of a function, and numbers these files in an index. It
+    reads, changes and writes the index without a lock. Without this class, two workers that start at once can
+    leave an index with the wrong code for a signature.
     """
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -74,13 +75,27 @@ class LockedCache(FunctionCache):
 class _PackageCache(LockedCache):
     """Compile again when any module of `segue.audio` has changed.
 
-    numba checks only the function's own file, and would keep old code of the functions that are compiled into it.
+    numba checks only the file of the function itself. It would keep old code of other functions that are compiled
+    into this one.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
         stamp = self._impl.locator.get_source_stamp(), _package_stamp()
         self._cache_file = IndexDataCacheFile(self.cache_path, self._impl.filename_base, stamp)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def one_process() -> Iterator[None]:
+    """Wait until no other process of this user is in this block.
+
+    Import modules with `numba.guvectorize` in it, such as librosa's. numba caches the compiled function and a
+    wrapper that calls it in two files. If two processes compile at once, one of them can load the other's wrapper.
+    This wrapper calls a function of the other process, so that the address of the call is zero.
+    """
+    with (_temporary_cache() / "import.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @lru_cache(maxsize=1)

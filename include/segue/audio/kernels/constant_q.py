@@ -5,7 +5,7 @@ in the frequency domain; here it is a matrix product in the time domain. The fil
 on both sides of a frame's middle are first added and subtracted, which halves the size of the product.
 
 A short filter removes frequencies above the top octave. Between the octaves, the rate is halved with the filter of
-librosa's resampler. A short filter would not do there: the frequencies just below half the new rate are loud, and
+librosa's resampler. A short filter is not enough there: the frequencies just below half the new rate are loud, and
 the filters of the octave respond weakly to them.
 """
 
@@ -26,7 +26,7 @@ from segue.audio.kernels.vectors import WIDTH, flipped, load, splat, square_root
 Float32 = NDArray[np.float32]
 
 _FRAMES_AT_ONCE: Final = 4
-"""Number of frames whose eight sums, of 12 filters each, stay in registers."""
+"""Frames computed together. Their eight sums stay in registers. A sum is a vector with a lane for each filter."""
 
 _SAMPLES_AT_ONCE: Final = 2**17
 """Samples that pass through all octaves at once. They stay in the second-level cache."""

@@ -41,7 +41,7 @@ class Framer:
     def add(self, samples: Float32) -> list[Run]:
         """Add the next samples, shape (n,), and return the frames that they complete."""
         self.n_samples += len(samples)
-        # Only batches that begin before the new samples need a copy of some of them.
+        # A batch that begins before the new samples needs a copy of some of them. Other batches need no copy.
         n_begun = -(-len(self._pending) // BATCH)
         n_copied = n_begun * BATCH + N_FFT - HOP_LENGTH - len(self._pending)
         signal = np.concatenate([self._pending, samples[:n_copied]])

@@ -19,16 +19,16 @@ _PAIRS: Final = 16
 """Non-zero coefficients on each side of the half-band filter's middle. The same number of coefficients is zero."""
 
 _KAISER_BETA: Final = 12.0
-"""Gives a stop band of 118 dB from 0.63 of half the sample rate on, which folds to 0.37 and below."""
+"""The stop band of 118 dB then begins at 0.63 of half the sample rate. Halving folds it to 0.37 and below."""
 
 _REACH: Final = 2 * _PAIRS
 """Samples on each side on which an output depends."""
 
 _BORDER: Final = 512
-"""Outputs at each end that soxr computes. The inner half fades to the filter's outputs."""
+"""Number of outputs at each end that soxr computes. The inner half fades into the filter's outputs."""
 
 _CONTEXT: Final = 128
-"""Outputs beyond the border whose input soxr needs."""
+"""Number of outputs beyond the border. soxr needs their input to compute the border."""
 
 _HELD: Final = _BORDER + _CONTEXT
 """Outputs held back until it is known whether the signal continues."""
@@ -76,8 +76,8 @@ class Filtering:
     """Divides the sample rate by a power of two, for signals that matter only up to 0.74 of half the new rate.
 
     Half-band filters of 63 taps weaken higher frequencies and fold some of them. The constant-Q filters of the top
-    octave hardly respond to these, and the others not at all, except where the signal begins or ends abruptly. So
-    soxr computes the samples near the ends.
+    octave hardly respond to these frequencies, and the filters of the lower octaves do not respond at all. The
+    exception is a signal that begins or ends abruptly. So soxr computes the samples near the ends.
 
     Parameters
     ----------

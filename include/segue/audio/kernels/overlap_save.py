@@ -6,8 +6,8 @@ rate, and transformed back to 1,024 samples. 828 of these depend only on samples
 Each SIMD lane is a pair of segments, one as the real and one as the imaginary part of a complex signal. The
 response of a symmetric filter is real, so the two do not mix.
 
-The transforms are 64 x 32, and 16 x 64 back (Cooley-Tukey). Between them nothing is reordered: the second factor
-of the first transform writes its results in the order in which the first factor of the other reads them.
+The forward transform is 64 x 32, the inverse one 16 x 64 (Cooley-Tukey). No values are reordered between them: the
+second factor of the forward transform writes in the order in which the first factor of the inverse one reads.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LEAD: Final = 196
 """Samples of a segment before the time of the first output."""
 
 REACH: Final = 195
-"""Taps on each side of the filter's middle. Even those of the last output are within its segment."""
+"""Taps on each side of the filter's middle. Even for the last output kept, all taps lie within the segment."""
 
 _LONG: Final = 64
 _MIDDLE: Final = 32

@@ -21,7 +21,7 @@ _FEW: Final = 32
 """Number of values up to which sorting is faster than another pass."""
 
 _MARGIN: Final = 1 / 32
-"""Share of the values by which a limit is set beyond the estimated median, so that two limits enclose it."""
+"""Distance of a limit from the estimated median, as a share of the values. Two limits enclose the median."""
 
 _INTERPOLATIONS: Final = 8
 """Number of interpolations. After them, bisection suits the distribution better. It takes at most 32 passes."""

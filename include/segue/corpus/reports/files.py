@@ -111,7 +111,7 @@ class InventoryReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Convert version 0, whose figures were not grouped into parts."""
         found = {**document, "size_mb": document.get("megabytes") or 0.0}
         return {
             **fields_of(cls, document),
@@ -242,7 +242,7 @@ class ExtractReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Convert version 0, whose figures were not grouped into parts."""
         extracting_s = document["seconds_extracting"]
         work = {
             **document,

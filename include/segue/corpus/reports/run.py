@@ -58,7 +58,7 @@ class PublishReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Convert version 0, whose figures were not grouped into parts."""
         published = {"written": 0, **document, "tracks": document["published"]}
         return {
             "published": fields_of(Published, published),

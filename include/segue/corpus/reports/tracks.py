@@ -117,7 +117,7 @@ class CleaningReport(Report):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, whose figures stood side by side."""
+        """Convert version 0, whose figures were not grouped into parts."""
         asked_from, asked_to = document["range"]
         days = {day: _counts_of_version_0(counts) for day, counts in document["days"].items()}
         return {

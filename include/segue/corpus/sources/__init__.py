@@ -1,7 +1,7 @@
 """Where the metadata of a corpus comes from: tags alone, a table, or FMA's own tables.
 
-The audio is a folder of files, or the objects below a URL. A source adds what is known about them. The layout
-decides which source it is:
+The audio is a folder of files, or the objects below a URL. A source adds metadata to them. The layout decides
+which source is used:
 
 1. a folder with FMA's ``tracks.csv``: ``SEGUE_METADATA``, or ``fma_metadata`` in or beside the music folder;
 2. a CSV or Parquet table: ``SEGUE_METADATA``, or ``metadata.csv`` in the music folder;

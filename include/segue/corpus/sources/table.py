@@ -100,7 +100,7 @@ def read_csv(path: Path | UPath, **options: Any) -> pd.DataFrame:
 
 
 def _without_trailing_commas(table: pd.DataFrame) -> pd.DataFrame:
-    """Undo what pandas does if rows have more cells than the header: it takes the first ones as names of the rows.
+    """Correct how pandas reads rows with more cells than the header: it uses their first cells as row labels.
 
     Raises
     ------

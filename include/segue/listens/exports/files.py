@@ -19,8 +19,8 @@ from segue.listens.exports.lines import ImportFileError
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 SINGLE_BYTE = ("cp1252", "cp1250", "cp1251", "koi8_r")
-"""Encodings that are guessed. Multi-byte encodings of East Asia are too similar to each other for a short list of
-names."""
+"""Encodings that are guessed. Multi-byte encodings of East Asia are not among them: a short list of names is not
+enough text to distinguish them."""
 
 GUESSED_FROM_BYTES = 1_000_000
 
@@ -34,8 +34,8 @@ def encoding_of(path: Path) -> str:
     -------
     str
         - That of the byte order mark, if there is one.
-        - ``utf-8``, if at least one line with a letter beyond ASCII is UTF-8, or there is no such letter. Lines
-          that are not UTF-8 are then read with "surrogateescape", so that their readers can count them.
+        - ``utf-8``, if the text is ASCII, or if at least one line with other characters is valid UTF-8. The
+          readers open the file with "surrogateescape", and can then count the lines that are not UTF-8.
         - Otherwise the encoding of `SINGLE_BYTE` in which the text looks most like a language.
     """
     with path.open("rb") as stream:
@@ -66,26 +66,26 @@ def _marked(head: bytes) -> str | None:
 
 @contextmanager
 def texts(path: Path, is_wanted: Callable[[str], bool], what: str) -> Iterator[Iterator[TextIO]]:
-    """Open a text file, or one after the other the wanted files of a zip file.
+    """Open a text file, or the wanted text files of a zip file, one after the other.
 
     Parameters
     ----------
     path
         The file.
     is_wanted
-        Whether a file of the zip file belongs to the history, by its name.
+        Returns whether a file in the zip file belongs to the history, given its name.
     what
-        The wanted files, for the error message.
+        What the wanted files are called in the error message.
 
     Yields
     ------
     iterator of TextIO
-        In the order of the names. Invalid UTF-8 becomes the characters of "surrogateescape".
+        The opened texts, in the order of their names. Invalid UTF-8 becomes the characters of "surrogateescape".
 
     Raises
     ------
     ImportFileError
-        If a zip file is damaged, encrypted or contains no such file. It may be raised while the text is read.
+        If a zip file is damaged, encrypted or contains no wanted file. It may be raised while the text is read.
     """
     with path.open("rb") as raw:
         is_zip = raw.read(len(ZIPPED)) == ZIPPED

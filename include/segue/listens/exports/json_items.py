@@ -1,4 +1,4 @@
-"""Read the items of a JSON array one by one, so that a damaged item does not cost the others."""
+"""Read the items of a JSON array one by one. If an item is damaged, the items before it are still read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any, TextIO
 _BETWEEN = re.compile(r"[\s,]*")
 _LONGEST_INT = 300
 _decoder = JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < _LONGEST_INT else float("inf"))
-"""Python refuses to parse numbers of more than 4,300 digits, which would end the whole array."""
+"""Reads very long integers as infinity. Python refuses to parse integers of more than 4,300 digits, and this error
+would lose the rest of the array."""
 
 
 def items(text: str, key: str | None = None) -> Iterator[Any]:
@@ -26,7 +27,7 @@ def items(text: str, key: str | None = None) -> Iterator[Any]:
     Yields
     ------
     Any
-        The items. If the text cannot be read from some place on, the last item is a `JSONDecodeError`.
+        The items. If an item cannot be read, a `JSONDecodeError` takes its place and is the last one.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def _next(text: str, at: int) -> int:
 
 
 def is_array(stream: TextIO) -> bool:
-    """Return whether a file begins with "["; the position in the file stays."""
+    """Return whether a file begins with "[". The stream is at the beginning of the file afterwards."""
     while (character := stream.read(1)).isspace():
         pass
     stream.seek(0)

@@ -1,4 +1,4 @@
-"""Read a Last.fm history as CSV. Last.fm itself exports none, and each tool that does has its own form."""
+"""Read a Last.fm history as CSV. Last.fm itself has no export, and each export tool writes its own form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from segue.listens.plays import Play
 SEPARATORS = (",", ";", "\t", "|")
 
 LOOKED_AT = 20
-"""Number of first rows in which the columns are looked for."""
+"""The form of the file is derived from this many rows at its beginning."""
 
 _HEADER = {
     "artist": "artist", "artist_name": "artist", "artist name": "artist", "album": "album", "album_name": "album",
@@ -65,8 +65,8 @@ def lastfm(path: Path, encoding: str | None = None) -> Iterator[Line]:
 def _form(stream: TextIO, path: Path) -> tuple[str, bool]:
     """Find the separator, and whether there is a header.
 
-    `csv.Sniffer` counts characters, so commas in titles mislead it. Here a separator must give columns that mean
-    something.
+    `csv.Sniffer` counts characters, so commas in titles mislead it. Here a separator is accepted only if it yields
+    known column names, or a time in the fourth column.
     """
     lines = list(islice(stream, LOOKED_AT))
     stream.seek(0)
@@ -95,7 +95,7 @@ def _is_play(row: Sequence[str]) -> bool:
 
 
 def _named(header: str) -> str | None:
-    """Return what a column is. Some tools add the user: ``Date#anna``."""
+    """Return which column a header names. Some tools append the user's name: ``Date#anna``."""
     return _HEADER.get(header.partition("#")[0].strip().casefold())
 
 
@@ -103,7 +103,7 @@ def _rows(stream: TextIO, path: Path, separator: str) -> Iterator[list[str]]:
     rows = csv.reader(stream, delimiter=separator)
     try:
         yield from filter(None, rows)
-    except csv.Error as error:  # such as a field of 131,072 characters, because a quotation mark is never closed
+    except csv.Error as error:  # for example, an unclosed quotation mark makes a field of over 131,072 characters
         raise ImportFileError(f"{path}, line {rows.line_num}, cannot be read as CSV: {error}.") from error
 
 

@@ -1,4 +1,4 @@
-"""The lines of an export: each is a play, or has the reason why it is not one, so nothing disappears."""
+"""The lines of an export. Each has a play, or the reason why it is not a play, so no line is lost silently."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ NOT_UTF_8 = frozenset(map(chr, range(0xDC80, 0xDD00)))
 """Characters that "surrogateescape" uses for invalid bytes."""
 
 LARGEST_S, LARGEST_MS = 10**11, 10**14
-"""From these numbers on, a time is in milliseconds or in microseconds. Both are the year 5138."""
+"""A time of `LARGEST_S` or more is read as milliseconds, and a time of `LARGEST_MS` or more as microseconds.
+
+As seconds and as milliseconds respectively, they would be in the year 5138.
+"""
 
 _TIMES = ("%d %b %Y, %H:%M", "%d %b %Y %H:%M", "%d %b %Y, %H:%M:%S", "%d %b %Y %H:%M:%S")
 
@@ -120,7 +123,7 @@ def seconds(text: str) -> int:
 
 
 def in_seconds(number: float) -> int:
-    """Convert seconds, milliseconds or microseconds since 1970 to seconds, by their size."""
+    """Convert seconds, milliseconds or microseconds since 1970 to seconds. The size tells which of them it is."""
     if abs(number) < LARGEST_S:
         return int(number)
     return int(number / (1e3 if abs(number) < LARGEST_MS else 1e6))

@@ -93,7 +93,7 @@ def _koito_play(item: Item) -> Play:
 
 
 def _name(entity: Item) -> str | None:
-    """Return the primary one of an entity's aliases, or else the first."""
+    """Return the primary alias of an entity; if no alias is primary, the first."""
     aliases = sorted(entity.get("aliases") or (), key=lambda alias: not alias.get("is_primary"))
     return aliases[0]["alias"] if aliases else None
 

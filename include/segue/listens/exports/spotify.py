@@ -12,7 +12,7 @@ from segue.listens.exports.lines import ImportFileError, Line, line_of, play_of,
 from segue.listens.plays import Play
 
 SKIPPED_BELOW_MS = 30_000
-"""Scrobblers report a play from 30 seconds on."""
+"""Shorter plays are left out. Scrobblers also report only plays of at least 30 seconds."""
 
 _SHORT = ("artistName", "trackName", "endTime", "msPlayed")
 _EXTENDED = ("master_metadata_album_artist_name", "master_metadata_track_name", "ts", "ms_played")

@@ -103,7 +103,7 @@ def fit_weights(
     Returns
     -------
     dict of str to float
-        They sum to 1. They are equal if no held-out play counts.
+        Weights that sum to 1. If no held-out play is relevant to the task, they are equal.
     """
     rows = sample_listeners(window)
     number = len(components)
@@ -120,7 +120,9 @@ def fit_weights(
 
 @dataclass(frozen=True)
 class _Pool:
-    """Each listener's highest candidates by any component. The search for weights needs no others.
+    """For each listener, the candidates with the highest scores of each component.
+
+    The search for weights needs no other candidates.
 
     Parameters
     ----------

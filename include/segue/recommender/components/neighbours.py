@@ -122,7 +122,7 @@ def cosine(play_counts: sparse.csr_matrix, *, balance: float = 0.5, kept: int | 
 
 @dataclass(frozen=True)
 class Ease:
-    """What EASE needs to know of the plays. From this, it can be fitted with any λ.
+    """What EASE needs to know about the plays. From this, EASE can be fitted with any λ.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class Ease:
 
     @classmethod
     def of(cls, play_counts: sparse.csr_matrix) -> Ease:
-        """Compute it from plays, shape (n_listeners, n_tracks)."""
+        """Compute this from plays, shape (n_listeners, n_tracks)."""
         strengths = play_counts.log1p().tocsc()
         listeners = np.diff(strengths.indptr)
         chosen = np.sort(np.argsort(-listeners, kind="stable")[:EASE_TRACKS])

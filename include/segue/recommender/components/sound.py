@@ -24,12 +24,13 @@ ALIKE = 50
 """How many tracks a track is related to by sound."""
 
 SHARPNESS = 4
-"""Power of the cosine. With it, near tracks count much more than tracks halfway."""
+"""The cosine is raised to this power, so that very similar tracks count much more than fairly similar ones."""
 
 PENALTIES = np.geomspace(1, 1e5, 11)
 FOLDS = 5
 ARTIST_PRIOR = 2.0
-"""With this many known tracks of an artist, half of what distinguishes the artist from others counts."""
+"""Shrinks what the tracks of an artist have in common. With this many known tracks of the artist, half of it
+counts. With more known tracks, more of it counts."""
 
 ROUNDING = 1e-9
 """A track closer to the centre than this counts as at the centre. The distance is only a rounding error."""
@@ -96,7 +97,7 @@ def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[ND
 
 
 def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
-    """Relate each track to the others nearest by sound, with the cosine to the power of SHARPNESS.
+    """Relate each track to the others nearest by sound. The strength is the cosine to the power of SHARPNESS.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ class ContentMap:
 
         Whole artists are held out. Otherwise a map that recognises artists by their recordings would look better
         than it is for a new artist. The known tracks of an artist may have something in common beyond their sound.
-        It is shrunk by ARTIST_PRIOR and added to all tracks of the artist.
+        This common part is shrunk by ARTIST_PRIOR and added to all tracks of the artist.
 
         Parameters
         ----------

@@ -156,7 +156,7 @@ def evaluate_rankings(
     rows = np.arange(n_listeners) if listeners is None else listeners
     rows = rows[np.any([np.diff(each.indptr)[rows] > 0 for each in relevant.values()], axis=0)]
     shown = {task: np.zeros(n_tracks, dtype=bool) for task in tasks}
-    # Each task removes candidates from the scores that the task before has left.
+    # Each task removes further candidates from the scores of the previous task.
     ordered = sorted(tasks, key=[Task.REPEAT, Task.NEW, Task.COLD].index)
 
     def look(part: NDArray[Any]) -> dict[Task, tuple[NDArray[Any], Metrics]]:
@@ -179,7 +179,7 @@ def evaluate_rankings(
         return found
 
     cut = list(batches(rows, n_tracks))
-    with ThreadPoolExecutor(THREADS) as threads:  # NumPy and SciPy leave Python's lock while they calculate
+    with ThreadPoolExecutor(THREADS) as threads:  # NumPy and SciPy release Python's lock while they calculate
         evaluated = list(parts(threads.map(look, cut), len(cut), what))
     return {task: _gathered([each[task] for each in evaluated], shown[task], few, task) for task in tasks}
 

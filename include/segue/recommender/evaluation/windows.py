@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from segue.recommender.interactions import Interactions
 
 VALIDATION_SHARE, TEST_SHARE = 0.2, 0.1
-"""Shares of all plays. Validation has more: the best choice on a tenth of few plays is often just the luckiest."""
+"""Shares of all plays. Validation has the larger share: if there are few plays, the best choice on a tenth of them
+is often just the luckiest."""
 
 HOLDOUT_SHARE = 0.2
 """Share of each listener's tracks that is held out if the plays have no times."""

@@ -43,8 +43,8 @@ class Served:
 class Champion:
     """Asks the registry for the champion every few seconds.
 
-    While a new champion is loaded, the old one serves. If a version cannot be loaded, the version before it goes
-    on serving, `error` says why, and the version is tried again every `TRY_AGAIN_S`. `looked` is set once the
+    While a new champion is loaded, the old one serves. If a version cannot be loaded, the previous version goes on
+    serving. `error` then says why, and loading is tried again every `TRY_AGAIN_S`. `looked` is set once the
     registry has been asked for the first time.
 
     Parameters

@@ -1,4 +1,4 @@
-"""A listener's recommendations as a document, as MongoDB, Kafka and the API have it."""
+"""A listener's recommendations as a document, in the form that MongoDB, Kafka and the API use."""
 
 from __future__ import annotations
 
@@ -33,11 +33,15 @@ def documents(
     Yields
     ------
     dict
-        For each of `listeners`, which are given by name: ``_id`` (the name), ``schema_version``,
-        ``model_version``, ``generated_at`` and ``items``, best first. An item has rank, track_id, title, artist,
-        score, reason (a sentence), because (the played tracks that add most to the score, and how much), others
-        (how much all other played tracks add), popularity (how much the track's popularity adds) and sounds_like.
-        The score is the sum of these three amounts: because, others and popularity.
+        One for each of `listeners`, with ``_id`` (the listener's name), ``schema_version``, ``model_version``,
+        ``generated_at`` and ``items``, best first. An item has:
+
+        - rank, track_id, title, artist, score, reason (a sentence) and sounds_like;
+        - because: the played tracks that add most to the score, and how much each adds;
+        - others: how much all other played tracks add;
+        - popularity: how much the track's popularity adds.
+
+        The score is the sum of the amounts in because, others and popularity.
     """
     lists = recommend(served.model, list(listeners.values()), now=now, wishes=wishes)
     for user_name, items in zip(listeners, lists, strict=True):
@@ -73,7 +77,7 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
 
 
 def positions(served: Served, ids: Iterable[str]) -> list[int]:
-    """Return the positions in the catalogue of tracks and recordings. Those that are not in it are left out."""
+    """Find tracks and recordings in the catalogue, and return their positions. Unknown ids are left out."""
     position = served.model.catalogue.position
     found = {position[each] if each in position else served.recordings.get(each) for each in ids}
     return [at for at in found if at is not None]

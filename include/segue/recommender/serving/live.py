@@ -67,7 +67,8 @@ SESSION_S = 10
 """A member that sends no heartbeat for this long is removed from the group."""
 
 COMMIT_S = SESSION_S + 5.0
-"""Offsets are committed at least this often. Only a commit tells a member that the group goes on without it."""
+"""Offsets are committed at least this often. If the group has removed a member, the member learns it only from the
+answer to its next commit."""
 
 BOOTSTRAP_TIMEOUT_MS = 2_000
 RETRY_S = 1.0
@@ -133,7 +134,7 @@ class Live:
                 metadata_max_age_ms=30_000,
             )
             clients.callback(consumer.close)
-            # After an assignment, another member may have served these listeners meanwhile.
+            # Forget the histories when partitions are assigned: another member may have served their listeners.
             positions = Positions(consumer, topic, on_assigned=self._histories.forget)
             consumer.subscribe([topic], listener=positions)
             uncommitted, committed = False, time.monotonic()
@@ -143,8 +144,8 @@ class Live:
                     continue
                 served = self._champion.served
                 busy = served is not None and bool(self._waiting)
-                # A member that does not poll for five minutes is put out of its group. So it polls while listeners
-                # wait, too, but gets no records of the partitions that it has.
+                # A member that does not poll for five minutes is removed from its group. So it polls even while
+                # listeners wait, but its partitions are then paused, and it gets no records.
                 (consumer.pause if busy else consumer.resume)(*consumer.assignment())
                 records = positions.poll(0 if busy else POLL_MS)
                 if records:
@@ -178,7 +179,7 @@ class Live:
             del self._waiting[user]
 
     def _publish(self, made: Sequence[Document], now: float, producer: KafkaProducer) -> None:
-        replace_older(self._database[COLLECTION], made)  # after a rebalance another member may be ahead
+        replace_older(self._database[COLLECTION], made)  # after a rebalance, another member may have written newer
         # A user who was forgotten during the ranking has no listens left. Delete the list that was just written.
         for user in self._removals.forgotten(each["_id"] for each in made):
             if not self._listens.history(user).times:

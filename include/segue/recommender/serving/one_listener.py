@@ -17,7 +17,7 @@ from segue.recommender.serving.recommend import Wishes
 
 
 class Recommending:
-    """Answers the API's routes and ``segue recommend``.
+    """Provides the recommendations for the API's routes and for ``segue recommend``.
 
     Parameters
     ----------

@@ -43,11 +43,11 @@ def unpublished(
     database
         The corpus' database.
     registry
-        Where the champion is looked up, if the retraining has kept it.
+        Where the champion is looked up if the retraining has kept it.
     decision
         How the retraining ended.
     catalogue
-        The present tracks.
+        The present catalogue.
 
     Returns
     -------

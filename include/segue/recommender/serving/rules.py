@@ -55,16 +55,17 @@ def at_most_per_artist(ordered: Iterable[int], artists: NDArray[np.integer[Any]]
 
 
 def mix(new: Iterable[int], familiar: Iterable[int], *, count: int, discover: float) -> list[int]:
-    """Interleave new and familiar tracks. In every beginning of the list, the share of new tracks is right.
+    """Interleave new and familiar tracks. At every point of the list, the tracks so far have the wanted share.
 
     Parameters
     ----------
     new, familiar : iterable of int
         Positions, best first.
     count : int
-        Length of the result, if there are as many tracks.
+        Length of the result, if there are enough tracks.
     discover : float
-        Share of new tracks, from 0 to 1. If there are too few of one kind, the other takes their places.
+        Share of new tracks, from 0 to 1. If there are too few tracks of one kind, the other kind takes their
+        places.
     """
     sources = {True: iter(new), False: iter(familiar)}
     mixed: list[int] = []

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import segue.audio
+from segue.audio.kernels.compiled import one_process
 
 TYPES = ("float32", "float64", "int16", "int32", "int64", "uint8")
 PROGRAM = """
@@ -44,6 +47,22 @@ def test_processes_that_compile_at_once_leave_a_cache_that_is_right(tmp_path: Pa
     hits, _ = reader.communicate()
     assert reader.returncode == 0
     assert int(hits) == len(TYPES)
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    """Tell whether a process is blocked in `flock`. Linux lists it as ``1: -> FLOCK  ADVISORY  WRITE 4711``."""
+    return re.search(rf"-> FLOCK +ADVISORY +WRITE {pid} ", Path("/proc/locks").read_text()) is not None
+
+
+def test_librosa_is_imported_by_one_process_at_a_time() -> None:
+    """Of two that compiled its wrappers at once, one ended with SIGSEGV, and so did all that used their cache."""
+    command = [sys.executable, "-c", "import segue.audio.reference"]
+    with one_process():
+        importing = subprocess.Popen(command)
+        while not waits_for_a_lock(importing.pid):
+            assert importing.poll() is None
+            time.sleep(0.05)
+    assert importing.wait() == 0
 
 
 def test_a_change_of_another_module_of_the_package_compiles_anew(tmp_path: Path) -> None:
