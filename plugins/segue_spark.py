@@ -41,8 +41,8 @@ class SparkJobOperator(SparkSubmitOperator):
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
       `REFUSED` the task fails at once. After `TRY_AGAIN` it is retried for a quarter of an hour, because a service
       is away, and also after SIGTERM. After a crash (any other code) it is retried until its third try.
-    - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried as after a crash. Otherwise, a hung
-      job would keep the only slot of the pool.
+    - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried as after a crash. Otherwise a
+      job that hangs would keep the only slot of the pool.
     - After a failure, the log ends with the job's last line, which says what went wrong. After a crash, it ends
       with the job's last lines.
 
