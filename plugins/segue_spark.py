@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
 
+CRASHES = 3
+"""A job that has crashed is not retried from this try on."""
 TERMINATED = {-signal.SIGTERM, 128 + signal.SIGTERM}
 """Exit codes of a job that was asked to end, as by ``segue down`` or an upgrade: its own, and that of its JVM."""
 
@@ -38,9 +40,9 @@ class SparkJobOperator(SparkSubmitOperator):
     - The task takes the only slot of the pool ``spark``, so only one Spark application runs at a time.
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
       `REFUSED` the task fails at once. After `TRY_AGAIN` it is retried for a quarter of an hour, because a service
-      is away, and also after SIGTERM. After a crash (any other code) it is retried once.
-    - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried once. A hung job would otherwise
-      keep the only slot of the pool.
+      is away, and also after SIGTERM. After a crash (any other code) it is retried until its third try.
+    - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried as after a crash. Otherwise a
+      job that hangs would keep the only slot of the pool.
     - After a failure, the log ends with the job's last line, which says what went wrong. After a crash, it ends
       with the job's last lines.
 
@@ -87,7 +89,7 @@ class SparkJobOperator(SparkSubmitOperator):
         try:
             super().execute(context)
         except AirflowTaskTimeout:
-            raise self._last_of_two(
+            raise self._last_of_three(
                 context,
                 AirflowTaskTimeout(
                     f"Spark job {self.job!r} took longer than {self.execution_timeout} and was ended. If it needs "
@@ -103,15 +105,16 @@ class SparkJobOperator(SparkSubmitOperator):
                 case spark.TRY_AGAIN:
                     raise AirflowException(last_line) from None
             crash = AirflowException(f"Spark job {self.job!r} failed. Its last output:\n{output}")
-            raise (crash if self._exit_code() in TERMINATED else self._last_of_two(context, crash)) from None
+            raise (crash if self._exit_code() in TERMINATED else self._last_of_three(context, crash)) from None
 
-    def _last_of_two(self, context: Context, error: BaseException) -> BaseException:
-        """Return the error. From the second try on, make it one that ends the task.
+    def _last_of_three(self, context: Context, error: BaseException) -> BaseException:
+        """Return the error. From the third try on, make it one that ends the task.
 
-        When a task is cleared, Airflow continues to count its tries, and raises their largest number.
+        A suspension may cost a try, because Airflow then starts a running task again. When a task is cleared,
+        Airflow continues to count its tries, and raises their largest number.
         """
         instance = context.get("ti")
-        if instance and instance.try_number > instance.max_tries - (self.retries or 0) + 1:
+        if instance and instance.try_number >= instance.max_tries - (self.retries or 0) + CRASHES:
             return AirflowFailException(f"{error}")
         return error
 

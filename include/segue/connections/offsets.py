@@ -155,6 +155,19 @@ def _from(topic: OffsetWindow, wanted: Mapping[int, int]) -> OffsetWindow:
     return OffsetWindow(topic.topic, spans, lost, topic.topic_id)
 
 
+def has_members(config: kafka.Config, group: str) -> bool:
+    """Return whether a consumer group has a member now.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers, or it refuses.
+    """
+    with kafka.admin(config) as admin:
+        described = admin.describe_groups([group]).get(group, {})
+    return bool(described.get("members"))
+
+
 def commit(config: kafka.Config, group: str, window: OffsetWindow) -> bool:
     """Commit a window's ends to a group, after the work on the window has succeeded. Nothing else commits.
 

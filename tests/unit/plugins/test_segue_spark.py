@@ -94,10 +94,10 @@ def test_any_other_failure_ends_with_the_jobs_traceback_and_is_tried_again(run):
 
 @pytest.mark.parametrize(
     ("try_number", "max_tries", "is_last"),
-    [(1, 7, False), (2, 7, True), (3, 9, False), (4, 9, True)],
-    ids=["first", "second", "first after it was cleared", "second after it was cleared"],
+    [(2, 7, False), (3, 7, True), (5, 10, False), (6, 10, True)],
+    ids=["second", "third", "second after it was cleared", "third after it was cleared"],
 )
-def test_a_crash_is_tried_again_once_and_a_service_that_is_away_more_often(run, try_number, max_tries, is_last):
+def test_a_crash_is_tried_again_twice_and_a_service_that_is_away_more_often(run, try_number, max_tries, is_last):
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     ti = SimpleNamespace(try_number=try_number, max_tries=max_tries)

@@ -34,7 +34,7 @@ from kafka.errors import KafkaError
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
-from segue.connections import kafka, mongo
+from segue.connections import kafka, mongo, offsets
 from segue.connections.positions import Positions
 from segue.connections.topics import create_topics
 from segue.errors import ServiceUnavailableError
@@ -159,6 +159,10 @@ class Live:
                 if not self._waiting and (uncommitted or time.monotonic() - committed > COMMIT_S):
                     positions.commit()
                     uncommitted, committed = False, time.monotonic()
+                    # After a suspension, a consumer was seen to poll for ever without joining its group again. It
+                    # then has no partitions, so no commit fails.
+                    if not consumer.assignment() and not offsets.has_members(config, self._settings.live_group):
+                        raise ServiceUnavailableError("This member is no longer in its group, and joins it anew.")
 
     def _keep(self, records: Sequence[Any]) -> None:
         matched = [event for event in map(_event, records) if event is not None and event.track_id is not None]
