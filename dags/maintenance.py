@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
-from segue_tasks import RETRIES, RETRY_DELAY, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import RETRYING, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
     "keep_days": Param(
@@ -51,7 +51,7 @@ def maintenance() -> None:
     clean_database(KEEP_DAYS) >> remove_logs(KEEP_DAYS)
 
 
-@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+@task(**RETRYING, execution_timeout=TIME_LIMIT)
 def clean_database(keep_days: str) -> None:
     """Delete old rows of Airflow's database."""
     from segue.stack import upkeep
@@ -60,7 +60,7 @@ def clean_database(keep_days: str) -> None:
         upkeep.clean_database(get_settings(), _days_ago(keep_days))
 
 
-@task(retries=RETRIES, retry_delay=RETRY_DELAY, execution_timeout=TIME_LIMIT)
+@task(**RETRYING, execution_timeout=TIME_LIMIT)
 def remove_logs(keep_days: str) -> None:
     """Delete old log files, and print how many they were."""
     from pathlib import Path
