@@ -26,7 +26,7 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.audio.results import TAGS_VERSION, Rejection
+from segue.audio.results import Rejection
 from segue.connections.storage import local_copy
 from segue.corpus import ledger, retagging
 from segue.corpus.days import Days
@@ -35,7 +35,7 @@ from segue.corpus.paths import from_text
 from segue.corpus.plan import Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
-from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns
+from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, tag_values
 from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
@@ -234,8 +234,7 @@ def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, An
         message = outcome.message.encode("utf-8", "replace").decode()
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
-    tags = {f"tag_{name}": text for name, text in outcome.tags.items()}
-    return row | tags | {"tag_error": outcome.tags_error, "tags_version": TAGS_VERSION, "reason": None}
+    return row | tag_values(outcome.tags, outcome.tags_error) | {"reason": None}
 
 
 def _plan(lake: Lake, days: Days, mode: Mode) -> Planned:

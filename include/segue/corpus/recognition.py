@@ -22,14 +22,14 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.hashing import content_hash
-from segue.audio.results import TAGS_VERSION, Rejection
+from segue.audio.results import Rejection
 from segue.connections.storage import local_copy
 from segue.corpus.identity import Absent, Content, recognise
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile
 from segue.corpus.paths import from_text
 from segue.corpus.plan import TASKS_PER_CORE
-from segue.corpus.schema import DEPARTED, FEATURES, PARTITION, TAGS, columns
+from segue.corpus.schema import DEPARTED, FEATURES, PARTITION, TAGS, columns, tag_values
 from segue.corpus.worker import extractor
 
 HASHED = f"path string, content_hash string, audio_hash string, {TAGS}"
@@ -148,10 +148,7 @@ def hash_files(music_dir: Path | UPath, known_bytes: Collection[str]) -> Callabl
             found = extractor().read_tags(place)
         if isinstance(found, Rejection):
             return row
-        tags = {f"tag_{name}": text for name, text in found.texts.items()}
-        return (
-            row | tags | {"tag_error": found.error, "tags_version": TAGS_VERSION, "audio_hash": found.audio_hash}
-        )
+        return row | tag_values(found.texts, found.error) | {"audio_hash": found.audio_hash}
 
     def hash_all(batches: Batches) -> Batches:
         for batch in batches:

@@ -25,7 +25,7 @@ from segue.corpus import ledger
 from segue.corpus.lake import DAYS_PER_FILE, Lake
 from segue.corpus.paths import from_text
 from segue.corpus.plan import PASSING, STATE, TASKS_PER_CORE
-from segue.corpus.schema import PARTITION, TAGS, columns
+from segue.corpus.schema import PARTITION, TAGS, columns, tag_values
 from segue.corpus.worker import extractor
 from segue.runs.progress import spark_tasks, step
 
@@ -121,14 +121,6 @@ def _read_again(lake: Lake, music_dir: Path | UPath, days: Sequence[date]) -> in
 def _tags_of(music_dir: Path | UPath, path: str) -> dict[str, Any] | None:
     with local_copy(music_dir, from_text(path)) as place:
         found = extractor().read_tags(place)
-    row: dict[str, Any] = {"path": path, "tags_version": TAGS_VERSION}
     if isinstance(found, Rejection):
-        return None if found.reason in PASSING else row | {"tag_error": found.message}
-    return (
-        row
-        | {f"tag_{name}": text for name, text in found.texts.items()}
-        | {
-            "tag_error": found.error,
-            "audio_hash": found.audio_hash,
-        }
-    )
+        return None if found.reason in PASSING else {"path": path} | tag_values({}, found.message)
+    return {"path": path, "audio_hash": found.audio_hash} | tag_values(found.texts, found.error)

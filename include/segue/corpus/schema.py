@@ -5,9 +5,10 @@ Raise `SCHEMA_VERSION` whenever a column changes. A test fails if the tables cha
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from segue.audio.results import TAG_NAMES
+from segue.audio.results import TAG_NAMES, TAGS_VERSION
 
 SCHEMA_VERSION: Final = 6
 
@@ -77,3 +78,18 @@ def columns(schema: str) -> list[str]:
     list of str
     """
     return [column.split()[0] for column in schema.split(", ")]
+
+
+def tag_values(texts: Mapping[str, str | None], error: str | None) -> dict[str, Any]:
+    """Return the columns of `TAGS` for a file whose tags this version of Segue has read.
+
+    Parameters
+    ----------
+    texts : mapping of str to str or None
+        Text of each tag, by the names of `TAG_NAMES`.
+    error : str or None
+        Why the tags cannot be read. It may name a file whose name is not UTF-8, which the lake cannot store.
+    """
+    said = error and error.encode("utf-8", "replace").decode()
+    tags = {f"tag_{name}": text for name, text in texts.items()}
+    return tags | {"tag_error": said, "tags_version": TAGS_VERSION}

@@ -16,6 +16,7 @@ from threading import Event
 
 import psutil
 
+from segue import private
 from segue.stack import processes
 from segue.stack.pidfile import PidFile
 
@@ -96,6 +97,4 @@ def _read(state_dir: Path) -> list[Suspension]:
 
 def _record(state_dir: Path, suspension: Suspension) -> None:
     kept = [*_read(state_dir), suspension][-KEPT:]
-    new = _file(state_dir).with_suffix(".new")
-    new.write_text(json.dumps([asdict(each) for each in kept], indent=2))
-    new.replace(_file(state_dir))
+    private.write(_file(state_dir), json.dumps([asdict(each) for each in kept], indent=2))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from segue.audio.results import TAG_NAMES
 from segue.corpus import schema
 
 
@@ -19,3 +20,9 @@ def test_names_the_columns_of_a_table():
         "first_seen",
         "partition_date",
     ]
+
+
+def test_the_values_of_tags_fill_their_columns_and_can_be_stored():
+    values = schema.tag_values(dict.fromkeys(TAG_NAMES, "text"), "No tags in 'a\udcff.mp3'.")
+    assert list(values) == schema.columns(schema.TAGS)
+    assert values["tag_error"] == "No tags in 'a?.mp3'."
