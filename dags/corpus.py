@@ -50,6 +50,7 @@ from airflow.sdk import Param, dag, task
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import DayByDay
+from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
 from segue_tasks import RETRYING, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once
 
@@ -78,14 +79,15 @@ PARAMS = {
         format="date",
         title="First day",
         description="First day on which tracks entered the corpus. Empty: the run's partition; all days if it has "
-        "none.",
+        f"none. {LEAVE_EMPTY}",
     ),
     "partition_to": Param(
         None,
         type=["null", "string"],
         format="date",
         title="Last day",
-        description="Inclusive. A run processes all its days together, which is the quick way for a first load.",
+        description="Inclusive. A run processes all its days together, which is the quick way for a first load. "
+        f"{LEAVE_EMPTY}",
     ),
     "mode": Param(
         "skip",
@@ -131,7 +133,12 @@ def corpus() -> None:
     )
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRYING, execution_timeout=TIME_LIMIT)
+@task.short_circuit(
+    ignore_downstream_trigger_rules=False,
+    pre_execute=refuse_wrong_params,
+    **RETRYING,
+    execution_timeout=TIME_LIMIT,
+)
 def skip_unless_changed(run: str, days: str, mode: str) -> bool:
     """Skip to the summary if nothing has changed since these days were published. This needs no Spark job."""
     from segue.corpus import steps

@@ -39,6 +39,7 @@ from airflow.sdk import Param, dag
 
 from segue.settings import get_settings
 from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
+from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
 from segue_tasks import RUN_ID, STARTED, training_summary
 
@@ -68,6 +69,9 @@ PARAMS = {
     "replay_offsets": Param(
         None,
         type=["null", "object"],
+        minProperties=1,
+        propertyNames={"pattern": r"^\d+$"},
+        additionalProperties={"type": "integer", "minimum": 0},
         title="Replay from offsets",
         description='The same by first offset of each partition, such as {"0": 120}. Partitions that are not '
         "named start at the committed offset. Offsets that retention has deleted are left out and counted.",
@@ -92,6 +96,7 @@ def incremental_retraining() -> None:
     settings = get_settings()
     wait = KafkaBacklogSensor(
         task_id="wait_for_listens",
+        pre_execute=refuse_wrong_params,
         topic=settings.listens_topic,
         group=settings.retraining_group,
         min_events="{{ params.min_events }}",

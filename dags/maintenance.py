@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
+from segue_params import refuse_wrong_params
 from segue_tasks import RETRYING, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
@@ -41,6 +42,8 @@ KEEP_DAYS = "{{ params.keep_days }}"
     schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
+    # A backfill would delete the same rows for each week, so Airflow does not offer it.
+    allowed_run_types=["scheduled", "manual"],
     is_paused_upon_creation=False,
     params=PARAMS,
     tags=["segue", "maintenance"],
@@ -51,7 +54,7 @@ def maintenance() -> None:
     clean_database(KEEP_DAYS) >> remove_logs(KEEP_DAYS)
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(pre_execute=refuse_wrong_params, **RETRYING, execution_timeout=TIME_LIMIT)
 def clean_database(keep_days: str) -> None:
     """Delete old rows of Airflow's database."""
     from segue.stack import upkeep

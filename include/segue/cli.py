@@ -95,8 +95,8 @@ def _require_corpus() -> None:
         )
     for other in processes.state_dirs(settings.home) - {settings.state_dir}:
         typer.echo(
-            f"The stack that runs is that of the corpus {other.name!r}, but this command means {settings.corpus!r} "
-            f"(from: {origin}).",
+            f"The stack that runs is that of the corpus {other.name!r}, but this command means "
+            f"{settings.corpus!r} (from: {origin}).",
             err=True,
         )
 
