@@ -16,7 +16,8 @@ process what is in Kafka now, trigger it with 0 minutes as the longest wait, and
 **Replay.** Trigger it by hand with a time or with offsets. Such a run does not wait. Its window reaches from there
 to the end of the topic. The run processes the listens of this window again, even those that the champion has seen.
 No listen counts twice, because the update computes the factors of the window's tracks from all plays. The
-committed offsets never go back. If another run is waiting, it is skipped, and the triggered run goes first.
+committed offsets never go back. If another run is waiting, it is skipped, and the triggered run goes first. A time
+in the future, and a time or offsets after which nothing has arrived, are refused.
 
 **Inputs.** The Kafka topic `listens`, the collection `tracks` in MongoDB, the champion. Without a champion the
 training is a full one, as in the DAG `recommender`.

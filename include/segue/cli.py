@@ -32,7 +32,7 @@ Settings are remembered in segue.toml, which `segue init` writes. An environment
 SEGUE_AIRFLOW_PORT=8080, wins over it. `segue config` shows all settings.
 """
 
-OF_A_CORPUS = frozenset({"dlq", "import", "live", "models", "recommend", "serve", "simulate", "users"})
+OF_A_CORPUS = frozenset({"dlq", "import", "live", "models", "recommend", "serve", "simulate", "unpause", "users"})
 """Commands that work on a corpus that exists. They refuse a name without data, instead of making its folder."""
 
 
@@ -103,7 +103,7 @@ def _require_corpus() -> None:
 
 PANELS: dict[str, tuple[Any, ...]] = {
     "Start": (demo, config.init, config.config),
-    "Stack": (stack.up, stack.down, stack.status, stack.logs, stack.clean, stack.jars, doctor),
+    "Stack": (stack.up, stack.down, stack.status, stack.logs, stack.unpause, stack.clean, stack.jars, doctor),
     "Listens and recommendations": (recommend, simulate, serve, live),
     "Without a stack": (extract,),
 }

@@ -81,6 +81,11 @@ class AirflowApi:
         errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
 
+    def paused(self) -> list[str]:
+        """Return the ids of the DAGs that are paused, in order."""
+        found = self._call("GET", "/api/v2/dags", params={"limit": 100, "paused": True})["dags"]
+        return sorted(dag["dag_id"] for dag in found)
+
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Pause or unpause a DAG."""
         self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": paused})
