@@ -25,7 +25,8 @@ table, or FMA's (see docs/corpus.md).
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
 MongoDB; on the Kafka topic `tracks`, a message for each day that has changed. A second run, or a rerun after a
 kill, leaves the same rows. The task *skip_unless_changed* compares files, metadata, rules and limits with those
-from which these days were published. If nothing has changed, it skips all tasks up to the summary.
+from which these days were published, by whichever runs. If nothing has changed, it skips all tasks up to the
+summary, and no Spark job starts.
 
 **When it fails.** The last line of the failed task's log says what and why.
 
@@ -61,7 +62,7 @@ DAYS = [
 
 MODE = "{{ params.mode }}"
 
-# Name of the days that a run covers. The nightly run covers late days too.
+# Name of the days that a run covers; `segue.corpus.publications` reads it. The nightly run covers late days too.
 RANGE = (
     "{{ params.partition_from or partition_key or 'the first day' }} to "
     "{{ params.partition_to or partition_key or 'the last day' }}"

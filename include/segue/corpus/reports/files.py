@@ -80,6 +80,8 @@ class Comparison(Part):
     files_digest, metadata_digest : str
         `segue.corpus.listing.digest`, and that of `segue.corpus.metadata.Metadata`.
     left_out : LeftOut
+    latest_day : date or None
+        Latest day of a file, now or before. None without files.
     """
 
     files: int
@@ -96,6 +98,7 @@ class Comparison(Part):
     files_digest: str
     metadata_digest: str
     left_out: LeftOut = LeftOut()
+    latest_day: date | None = None
 
 
 class InventoryReport(Report):
