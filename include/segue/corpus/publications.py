@@ -2,8 +2,8 @@
 
 The collection ``publications`` holds a document for each range of days that was published from the current state
 of music, metadata, lake, rules and limits. A run skips its days if the published ranges hold all of them.
-Documents of another state are deleted before anything is published. Flags compare each track with the whole corpus,
-so any change may affect any day.
+Documents of another state are deleted before anything is published. Flags compare each track with the whole
+corpus, so any change may affect any day.
 """
 
 from __future__ import annotations
