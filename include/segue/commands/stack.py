@@ -136,7 +136,7 @@ def logs(
         str | None, typer.Argument(help="A service, such as kafka or scheduler. Default: all services.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Print new lines as they arrive, until Ctrl-C.")
+        bool, typer.Option("--follow/--no-follow", "-f", help="Print new lines as they arrive, until Ctrl-C.")
     ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines of each log.")] = 20,
 ) -> None:
