@@ -35,7 +35,8 @@ def recommend(
         prepare(documents)
         if not (Accounts(documents).exists(user) or ListenStore(documents).has_listens(user)):
             typer.echo(
-                f"There is no user {user!r}, and nobody has listened under this name. A new listener gets this list.",
+                f"There is no user {user!r}, and nobody has listened under this name. "
+                "This is the list of a new listener.",
                 err=True,
             )
         found = Recommending(documents, champion).now(user, Wishes(count=count, discover=discover))

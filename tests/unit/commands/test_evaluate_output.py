@@ -27,9 +27,7 @@ def outcome():
 
 
 @pytest.mark.parametrize(("columns", "longest"), [(NARROW, 80), (COLUMNS, 140)])
-def test_every_figure_is_whole_and_the_usual_columns_fit_a_terminal(
-    outcome, monkeypatch, capsys, columns, longest
-):
+def test_figures_are_whole_and_the_usual_columns_fit_a_terminal(outcome, monkeypatch, capsys, columns, longest):
     monkeypatch.setenv("COLUMNS", "80")
     PlainConsole().print_whole(table_of(outcome, columns))
     printed = capsys.readouterr().out

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from fastapi import Request
 
 NOW = datetime(2026, 11, 28, 23, 30, tzinfo=UTC)
 SCHEMAS = {
@@ -86,7 +87,7 @@ def client(plugin, monkeypatch):
     """Return a client of an app behind the guard. The app answers with the body that it gets."""
     from airflow.api_fastapi.core_api import security
     from airflow.utils import session
-    from fastapi import FastAPI, HTTPException, Request
+    from fastapi import FastAPI, HTTPException
     from fastapi.testclient import TestClient
 
     async def resolve(token):
