@@ -39,6 +39,14 @@ OF_A_CORPUS = frozenset({"dlq", "import", "live", "models", "recommend", "serve"
 class Group(TyperGroup):
     """A group of commands that prints expected errors as one message, without a traceback."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command. Check that its corpus exists, unless only its help is asked for."""
+        name, command, rest = super().resolve_command(ctx, args)
+        asks_for_help = "--help" in rest or (name in GROUP_NAMES and not rest)
+        if name in OF_A_CORPUS and not asks_for_help:
+            _require_corpus()
+        return name, command, rest
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command. Print a SegueError and exit with 1."""
         try:
@@ -67,16 +75,12 @@ app = typer.Typer(
 
 @app.callback()
 def main(
-    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Parse the options of all commands. Let nobody else read the files that they write."""
     os.umask(private.UMASK)
-    asks_for_help = "--help" in context.args or (context.invoked_subcommand in GROUP_NAMES and not context.args)
-    if context.invoked_subcommand in OF_A_CORPUS and not asks_for_help:
-        _require_corpus()
 
 
 def _require_corpus() -> None:

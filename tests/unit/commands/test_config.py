@@ -113,6 +113,6 @@ def test_a_corpus_that_does_not_exist_is_refused_with_where_its_name_comes_from(
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("arguments", [["models"], ["models", "list", "--help"], ["import", "--help"]])
+@pytest.mark.parametrize("arguments", [["models"], ["models", "list", "--help"], ["recommend", "--help"]])
 def test_help_needs_no_corpus(arguments):
     assert "Usage" in segue(*arguments).output
