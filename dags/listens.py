@@ -33,7 +33,7 @@ from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRYING, RUN_ID, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import PYTHON_TASK, RUN_ID, refusals_fail_at_once
 
 PARAMS = {
     "day_from": Param(
@@ -84,14 +84,15 @@ def listens() -> None:
     ingest >> summary(RUN_ID)
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK)
 def summary(run: str) -> None:
     """Print the report of the run."""
     from segue.listens.reports import ListensReport
     from segue.runs import summaries
 
     with refusals_fail_at_once(), mongo_database() as database:
-        print(summaries.render("listens", summaries.require(run, ListensReport, source=database)), flush=True)
+        report = summaries.require(run, ListensReport, source=database)
+    print(summaries.render("listens", report), report.sentence(), sep="\n", flush=True)
 
 
 listens()

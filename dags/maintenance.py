@@ -24,7 +24,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
 from segue_params import refuse_wrong_params
-from segue_tasks import RETRYING, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import PYTHON_TASK, refusals_fail_at_once
 
 PARAMS = {
     "keep_days": Param(
@@ -54,7 +54,7 @@ def maintenance() -> None:
     clean_database(KEEP_DAYS) >> remove_logs(KEEP_DAYS)
 
 
-@task(pre_execute=refuse_wrong_params, **RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK | {"pre_execute": refuse_wrong_params})
 def clean_database(keep_days: str) -> None:
     """Delete old rows of Airflow's database."""
     from segue.stack import upkeep
@@ -63,7 +63,7 @@ def clean_database(keep_days: str) -> None:
         upkeep.clean_database(get_settings(), _days_ago(keep_days))
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK)
 def remove_logs(keep_days: str) -> None:
     """Delete old log files, and print how many they were."""
     from pathlib import Path

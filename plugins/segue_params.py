@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk.exceptions import AirflowFailException
 
+from segue_tasks import announce
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -89,13 +91,14 @@ def schemas_of(params: Any) -> dict[str, Mapping[str, Any]]:
 
 
 def refuse_wrong_params(context: Context) -> None:
-    """Fail the first task of a run at once if a param is wrong. For `pre_execute`.
+    """Announce the first task of a run, and fail it at once if a param is wrong. For `pre_execute`.
 
     Raises
     ------
     AirflowFailException
         With the result of `fault`.
     """
+    announce(context)
     run: Any = context["dag_run"]
     dag: Any = context["dag"]
     backfill = run.run_type == "backfill"
