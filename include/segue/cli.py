@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -81,6 +82,7 @@ def main(
 ) -> None:
     """Parse the options of all commands. Let nobody else read the files that they write."""
     os.umask(private.UMASK)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # Segue says each error once, in its own words
 
 
 def _require_corpus() -> None:
