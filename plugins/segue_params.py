@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TRIGGER = re.compile(r"/api/v2/dags/(?P<dag_id>[^/]+)/dagRuns/?$")
-"""Path of the request that triggers a DAG, from the form too."""
+TRIGGER = re.compile(r"/api/v2/(dags/(?P<dag_id>[^/]+)/dagRuns|backfills(/dry_run)?)/?$")
+"""Paths of the requests that trigger a DAG or start a backfill, from the forms too."""
 
 LEAVE_EMPTY = "In a backfill, leave it empty: each run has a day of its own."
 """For the descriptions of params that are days."""
@@ -107,7 +107,7 @@ def refuse_wrong_params(context: Context) -> None:
 
 
 class TriggerGuard:
-    """ASGI middleware of the API server that refuses a trigger with wrong params before a run exists.
+    """ASGI middleware of the API server that refuses a trigger or backfill with wrong params before a run exists.
 
     The form then shows the sentence. A refused trigger is no failed run, so it does not count towards pausing a
     DAG. Requests without a valid login go on to Airflow, which refuses them itself.
@@ -155,19 +155,22 @@ async def _signed_in(scope: Scope) -> bool:
     return True
 
 
-def _fault_of(app: Any, dag_id: str, body: bytes) -> str | None:
-    """Return what is wrong with the params in the body of a trigger of one of Segue's DAGs."""
+def _fault_of(app: Any, dag_id: str | None, body: bytes) -> str | None:
+    """Return what is wrong with the params in the body of a request for one of Segue's DAGs."""
     from airflow.utils.session import create_session
 
+    backfill = dag_id is None
     try:
-        given = json.loads(body).get("conf") or {}
+        sent = json.loads(body)
+        given = sent.get("dag_run_conf" if backfill else "conf") or {}
+        dag_id = dag_id or str(sent.get("dag_id"))
     except (ValueError, AttributeError):  # Airflow answers with what is wrong
         return None
     with create_session() as session:
         dag = app.state.dag_bag.get_latest_version_of_dag(dag_id, session=session)
     if dag is None or "segue" not in dag.tags or not isinstance(given, dict):
         return None
-    return fault(given, schemas_of(dag.params), datetime.now(UTC))
+    return fault(given, schemas_of(dag.params), datetime.now(UTC), backfill=backfill)
 
 
 class SegueParams(AirflowPlugin):

@@ -102,6 +102,7 @@ def client(plugin, monkeypatch):
         get_latest_version_of_dag=lambda dag_id, session: {"listens": dag}.get(dag_id)  # noqa: ARG005
     )
 
+    @app.post("/api/v2/backfills")
     @app.post("/api/v2/dags/{dag_id}/dagRuns")
     async def trigger(request: Request):
         return {"got": (await request.body()).decode()}
@@ -114,6 +115,15 @@ def test_a_wrong_trigger_is_refused_before_a_run_exists(client):
     refused = client.post("/api/v2/dags/listens/dagRuns", json={"conf": {"day_form": "2026-11-01"}})
     assert refused.status_code == 400
     assert refused.json() == {"detail": "There is no param 'day_form'. Did you mean 'day_from'?"}
+
+
+def test_a_backfill_whose_form_names_a_day_is_refused_before_its_runs_exist(client):
+    body = {"dag_id": "listens", "dag_run_conf": {"day_from": "2026-11-01"}}
+    refused = client.post("/api/v2/backfills", json=body)
+    assert refused.status_code == 400
+    assert "belongs to a backfill" in refused.json()["detail"]
+    right = {"dag_id": "listens", "dag_run_conf": {"mode": "rebuild"}}
+    assert json.loads(client.post("/api/v2/backfills", json=right).json()["got"]) == right
 
 
 @pytest.mark.parametrize(
