@@ -3,7 +3,8 @@
 **What.** Airflow keeps every run, with the state of its tasks and a log file for each attempt. *clean_database*
 deletes the rows of old runs with `airflow db clean`, which keeps the last run of each DAG. It deletes nothing that
 is newer than the oldest run that has not finished. *remove_logs* deletes the log files of tasks and of the DAG
-processor that are as old.
+processor that are as old. It also rotates each log of a service that is larger than 20 MB, and keeps the one before as
+`….old.log`.
 
 **When.** Every Sunday at 04:00 (UTC). It is the only DAG that is not paused at first.
 
@@ -65,7 +66,7 @@ def clean_database(keep_days: str) -> None:
 
 @task(**PYTHON_TASK)
 def remove_logs(keep_days: str) -> None:
-    """Delete old log files, and print how many they were."""
+    """Delete old log files of runs, and rotate the logs of services."""
     from pathlib import Path
 
     from airflow.configuration import conf
@@ -75,6 +76,11 @@ def remove_logs(keep_days: str) -> None:
     folder = Path(conf.get("logging", "base_log_folder"))
     files, size_bytes = upkeep.remove_logs(folder, _days_ago(keep_days))
     print(f"Deleted {files:,} log files of {size_bytes / 1e6:,.1f} MB in {folder}.", flush=True)
+    rotated = upkeep.rotate_logs(get_settings().state_dir / "logs")
+    print(
+        f"Rotated {len(rotated):,} logs of services: {', '.join(map(str, rotated)) or 'none is large'}.",
+        flush=True,
+    )
 
 
 def _days_ago(keep_days: str) -> datetime:
