@@ -3,8 +3,8 @@
 **What.** Airflow keeps every run, with the state of its tasks and a log file for each attempt. *clean_database*
 deletes the rows of old runs with `airflow db clean`, which keeps the last run of each DAG. It deletes nothing that
 is newer than the oldest run that has not finished. *remove_logs* deletes the log files of tasks and of the DAG
-processor that are as old. It also rotates each log of a service that is larger than 20 MB, and keeps the one before as
-`….old.log`.
+processor that are as old. It also rotates each log of a service that is larger than 20 MB, and keeps the one before
+as `….old.log`.
 
 **When.** Every Sunday at 04:00 (UTC). It is the only DAG that is not paused at first.
 

@@ -112,8 +112,8 @@ def remove_logs(folder: Path, before: datetime) -> tuple[int, int]:
 def rotate_logs(folder: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> list[Path]:
     """Copy the logs of services that are larger than a limit, and begin them anew. The services go on writing.
 
-    A service appends to its log, so it continues at the beginning of the emptied file. Lines that it writes between
-    the copy and the emptying are lost.
+    A service appends to its log, so it continues at the beginning of the emptied file. Lines that it writes
+    between the copy and the emptying are lost.
 
     Parameters
     ----------
