@@ -53,7 +53,7 @@ from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, refusals_fail_at_once
+from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once
 
 DAYS = [
     *("--from", "{{ params.partition_from or partition_key or '' }}"),
@@ -137,6 +137,7 @@ def corpus() -> None:
 @task.short_circuit(
     ignore_downstream_trigger_rules=False,
     **PYTHON_TASK | {"pre_execute": refuse_wrong_params},
+    execution_timeout=TIME_LIMIT,
 )
 def skip_unless_changed(run: str, days: str, mode: str) -> bool:
     """Skip to the summary if nothing has changed since these days were published. This needs no Spark job."""
@@ -146,13 +147,13 @@ def skip_unless_changed(run: str, days: str, mode: str) -> bool:
         return steps.has_changed(database, run, days, mode, get_settings())
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False, **PYTHON_TASK)
+@task.short_circuit(ignore_downstream_trigger_rules=False, **PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def skip_if_ping(mode: str) -> bool:
     """Skip to the summary after a ping."""
     return mode != "ping"
 
 
-@task(**PYTHON_TASK)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def quality_gate(run: str) -> None:
     """Check the report of `integrate`. If a check fails, nothing is published."""
     from segue.corpus import steps
@@ -161,7 +162,7 @@ def quality_gate(run: str) -> None:
         steps.check_quality(database, run, get_settings())
 
 
-@task(trigger_rule="none_failed", **PYTHON_TASK)
+@task(trigger_rule="none_failed", **PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def summary(run: str, days: str, started: str) -> None:
     """Print and keep the summary of the run; fail if nothing was published."""
     from segue.corpus import steps

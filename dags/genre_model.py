@@ -101,7 +101,7 @@ SEARCH = (
     catchup=False,
     max_active_runs=1,
     # A backfill would train the same model for each day, so Airflow does not offer it.
-    allowed_run_types=["scheduled", "manual"],
+    allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item] # it converts them
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=DEADLINE_HOURS),

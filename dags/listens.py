@@ -33,7 +33,7 @@ from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import PYTHON_TASK, RUN_ID, refusals_fail_at_once
+from segue_tasks import PYTHON_TASK, RUN_ID, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
     "day_from": Param(
@@ -84,7 +84,7 @@ def listens() -> None:
     ingest >> summary(RUN_ID)
 
 
-@task(**PYTHON_TASK)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def summary(run: str) -> None:
     """Print the report of the run."""
     from segue.listens.reports import ListensReport

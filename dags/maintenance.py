@@ -3,8 +3,8 @@
 **What.** Airflow keeps every run, with the state of its tasks and a log file for each attempt. *clean_database*
 deletes the rows of old runs with `airflow db clean`, which keeps the last run of each DAG. It deletes nothing that
 is newer than the oldest run that has not finished. *remove_logs* deletes the log files of tasks and of the DAG
-processor that are as old. It also rotates each log of a service that is larger than 20 MB, and keeps the one before
-as `….old.log`.
+processor that are as old. It also rotates each log of a service that is larger than 20 MB, and keeps the earlier
+lines in `….old.log`.
 
 **When.** Every Sunday at 04:00 (UTC). It is the only DAG that is not paused at first.
 
@@ -25,7 +25,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
 from segue_params import refuse_wrong_params
-from segue_tasks import PYTHON_TASK, refusals_fail_at_once
+from segue_tasks import PYTHON_TASK, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
     "keep_days": Param(
@@ -44,7 +44,7 @@ KEEP_DAYS = "{{ params.keep_days }}"
     catchup=False,
     max_active_runs=1,
     # A backfill would delete the same rows for each week, so Airflow does not offer it.
-    allowed_run_types=["scheduled", "manual"],
+    allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item] # it converts them
     is_paused_upon_creation=False,
     params=PARAMS,
     tags=["segue", "maintenance"],
@@ -55,7 +55,7 @@ def maintenance() -> None:
     clean_database(KEEP_DAYS) >> remove_logs(KEEP_DAYS)
 
 
-@task(**PYTHON_TASK | {"pre_execute": refuse_wrong_params})
+@task(**PYTHON_TASK | {"pre_execute": refuse_wrong_params}, execution_timeout=TIME_LIMIT)
 def clean_database(keep_days: str) -> None:
     """Delete old rows of Airflow's database."""
     from segue.stack import upkeep
@@ -64,7 +64,7 @@ def clean_database(keep_days: str) -> None:
         upkeep.clean_database(get_settings(), _days_ago(keep_days))
 
 
-@task(**PYTHON_TASK)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def remove_logs(keep_days: str) -> None:
     """Delete old log files of runs, and rotate the logs of services."""
     from pathlib import Path

@@ -41,7 +41,7 @@ from segue_connections import mongo_database
 from segue_kafka import KafkaCommitOperator
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, refusals_fail_at_once, training_summary
+from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
 
 PARAMS = {
     "seed": Param(
@@ -102,7 +102,7 @@ def recommender() -> None:
     )
 
 
-@task(**PYTHON_TASK)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def find_learned_listens(run: str) -> str:
     """Return the window of the listens that the champion has learned. It is empty if the champion was kept."""
     from segue.recommender.reports import FullTrainingReport

@@ -47,8 +47,8 @@ def announce(context: Context) -> None:
         log.info(function.__doc__.strip().partition("\n")[0])
 
 
-PYTHON_TASK: dict[str, Any] = {**RETRYING, "execution_timeout": TIME_LIMIT, "pre_execute": announce}
-"""Arguments of a Python task."""
+PYTHON_TASK: dict[str, Any] = RETRYING | {"pre_execute": announce}
+"""Arguments of a Python task, besides its time limit."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def refusals_fail_at_once() -> Iterator[None]:
         raise AirflowFailException(f"{error}") from None
 
 
-@task(task_id="summary", **PYTHON_TASK)
+@task(task_id="summary", **PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def training_summary(run: str, started: str, job: str, results: str) -> None:
     """Print the report of a training, and store the summary of its run.
 
