@@ -71,3 +71,13 @@ def test_only_this_console_prints() -> None:
     others = [path for path in folder.rglob("*.py") if path != folder / "console.py"]
     constructed = re.compile(r"\b(Console|TextColumn)\(")
     assert [path.name for path in others if constructed.search(path.read_text())] == []
+
+
+def test_a_whole_table_is_not_cut_in_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table()
+    for heading in ("Model", "NDCG@10", "Recall@20", "Coverage"):
+        table.add_column(heading, no_wrap=True)
+    table.add_row("item cosine", "0.1234", "0.2345", "0.3456")
+    PlainConsole().print_whole(table)
+    assert "│ item cosine │ 0.1234  │ 0.2345    │ 0.3456   │" in capsys.readouterr().out

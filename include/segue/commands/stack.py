@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,8 @@ def up() -> None:
 
     Services that are running are left alone, and dead ones are restarted. Only this machine can connect to them.
     """
+    from segue.demo.airflow_api import AirflowApi
+    from segue.demo.watch import dag_ids, wait_for_dags
     from segue.stack import airflow, documents, lifecycle
 
     settings, console = get_settings(), PlainConsole()
@@ -37,8 +40,35 @@ def up() -> None:
         lifecycle.up(settings, say=console.print)
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
-    console.print(_airflow(airflow.login(settings)))
+    login = airflow.login(settings)
+    with console.status("Airflow reads the DAGs…"), AirflowApi(login.url, login.username, login.password) as api:
+        wait_for_dags(api, dag_ids())
+        paused = api.paused()
+    console.print(_paused(paused), soft_wrap=True)
+    console.print(_airflow(login))
     console.print("Stop it with `segue down`.")
+
+
+def unpause(
+    dags: Annotated[
+        list[str] | None, typer.Argument(help="Ids of DAGs, such as corpus. Default: all that are paused.")
+    ] = None,
+) -> None:
+    """Start the schedules of paused DAGs. To pause one, use its switch in Airflow's UI."""
+    from segue.demo.airflow_api import AirflowApi
+    from segue.stack import airflow, lifecycle
+
+    login = airflow.login(lifecycle.running(get_settings()))
+    with AirflowApi(login.url, login.username, login.password) as api:
+        paused = api.paused()
+        if unknown := set(dags or ()) - api.dag_ids():
+            raise StackError(f"There is no DAG {', '.join(sorted(unknown))}.")
+        started = [dag_id for dag_id in paused if not dags or dag_id in dags]
+        for dag_id in started:
+            api.set_paused(dag_id, paused=False)
+    if not started:
+        raise StackError("None of these DAGs is paused.")
+    typer.echo(f"Started: {', '.join(started)}.")
 
 
 def down() -> None:
@@ -53,6 +83,7 @@ def down() -> None:
 def status() -> None:
     """Show process, port, health, memory and log file of each service."""
     from segue.connections import kafka, offsets
+    from segue.demo.airflow_api import AirflowApi
     from segue.stack import airflow, documents, lifecycle, suspensions
 
     settings = lifecycle.running(get_settings())
@@ -84,13 +115,18 @@ def status() -> None:
         console.print(trouble, style="yellow", soft_wrap=True)
     for suspension in suspensions.recent(settings.state_dir, time.time()):
         console.print(str(suspension), soft_wrap=True)
-    if dict(zip((service.name for service in services), states, strict=True))["kafka"] == "healthy":
+    answers = dict(zip((service.name for service in services), states, strict=True))
+    if answers["kafka"] == "healthy":
         waiting = offsets.backlog(kafka.config(settings), settings.listens_topic, settings.live_group).size
         console.print(f"{waiting:,} listens wait for the live recommendations.")
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
     if any(service.process() for service in services):
-        console.print(_airflow(airflow.login(settings)))
+        login = airflow.login(settings)
+        if answers["api-server"] == "healthy":
+            with AirflowApi(login.url, login.username, login.password) as api:
+                console.print(_paused(api.paused()), soft_wrap=True)
+        console.print(_airflow(login))
     else:
         console.print("Nothing is running. Start it with `segue up`.")
 
@@ -100,7 +136,7 @@ def logs(
         str | None, typer.Argument(help="A service, such as kafka or scheduler. Default: all services.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Print new lines as they arrive, until Ctrl-C.")
+        bool, typer.Option("--follow/--no-follow", "-f", help="Print new lines as they arrive, until Ctrl-C.")
     ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines of each log.")] = 20,
 ) -> None:
@@ -162,6 +198,16 @@ def clean(
     if not yes:
         typer.confirm(f"Delete {settings.state_dir} with everything in it?", abort=True)
     lifecycle.clean(settings, say=typer.echo)
+
+
+def _paused(dags: Sequence[str]) -> str:
+    """Say which DAGs are paused and how to start them."""
+    if not dags:
+        return "All DAGs are on."
+    return (
+        f"Paused DAGs: {', '.join(dags)}. They run only when they are triggered. `segue unpause` starts them all, "
+        "`segue unpause DAG` starts one."
+    )
 
 
 def _airflow(login: Login) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from segue.api.accounts import Accounts
 from segue.console import PlainConsole
+from segue.errors import SegueError
 from segue.listens.lake_table import TABLE, ListensTable
 from segue.listens.removals import user_key
 from segue.settings import Settings
@@ -90,7 +91,7 @@ def rotate(name: Name) -> None:
 def md5(
     name: Name,
     forbid: Annotated[
-        bool, typer.Option("--forbid", help="Forbid it again, and end the sessions that were opened so.")
+        bool, typer.Option("--forbid/--allow", help="Forbid it again, and end the sessions that were opened so.")
     ] = False,
 ) -> None:
     """Let old players sign in with the MD5 of the token. The command asks for the token.
@@ -132,6 +133,8 @@ def forget(
         gone = forget_in_database(opened, name)
     Progress(settings.state_dir / "imports.json").forget(name)
     gone["listens in the lake"] = _forget_in_lake(settings, name)
+    if not sum(gone.values()):
+        raise SegueError(f"There is no user {name!r}, and nothing of this name to delete.")
     typer.echo("Deleted: " + ", ".join(f"{count:,} {what}" for what, count in gone.items()) + ".")
 
 

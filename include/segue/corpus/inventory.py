@@ -146,6 +146,7 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
         files_digest=digest(listing.files),
         metadata_digest=metadata.digest,
         left_out=_left_out(listing, len(held)),
+        latest_day=max((*before[PARTITION], *assigned[PARTITION]), default=None),
     )
 
 

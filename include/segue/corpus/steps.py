@@ -108,6 +108,7 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
     """
     if ping := summaries.find(run_id, PingReport, source=database):
         print(summaries.render("A ping: nothing was extracted or published", ping), flush=True)
+        print(ping.sentence(), flush=True)
         return
     reports = CorpusReports.of_run(run_id, database)
     total = outcome(reports, (datetime.now(UTC) - started).total_seconds())
@@ -115,3 +116,4 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
         publications.record(database, days, key, run_id, reports)
     print(summaries.render("corpus", total), flush=True)
     summaries.keep(run_id, total, into=database)
+    print(total.sentence(), flush=True)

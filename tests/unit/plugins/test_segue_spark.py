@@ -46,6 +46,23 @@ def test_submits_the_file_of_the_job_to_the_connection(run):
     assert submitted.endswith("spark_jobs/extract.py --run-id {{ dag.dag_id }}/{{ run_id }} --mode skip")
 
 
+def test_the_first_line_says_what_the_job_will_do(run, caplog):
+    run("fine", 0, ["--from", "2026-03-01", "--to", ""])
+    assert caplog.messages.index(
+        "Extract the audio features of some days' files. Arguments: "
+        "--run-id {{ dag.dag_id }}/{{ run_id }} --from 2026-03-01"
+    ) < min(at for at, message in enumerate(caplog.messages) if "spark-submit" in message.lower())
+
+
+def test_a_job_that_was_stopped_says_so(run, plugin, caplog):
+    from airflow.sdk.exceptions import AirflowException
+
+    with pytest.raises(AirflowException, match="'extract' was stopped before it was done"):
+        run("progress: 1/2", 143)
+    plugin.SparkJobOperator(task_id="t", job="extract").on_kill()
+    assert "Stopped: Spark job 'extract' was ended before it was done." in caplog.text
+
+
 def test_a_refusal_is_the_reason_and_is_not_tried_again(run):
     from airflow.sdk.exceptions import AirflowFailException
 
