@@ -16,6 +16,7 @@ from segue.commands.doctor import doctor
 from segue.commands.extract import extract
 from segue.commands.live import live
 from segue.commands.recommend import recommend
+from segue.commands.rejects import rejects
 from segue.commands.serve import serve
 from segue.commands.simulate import simulate
 from segue.errors import SegueError
@@ -75,6 +76,7 @@ for command in (
     extract,
     live,
     recommend,
+    rejects,
     serve,
     simulate,
     stack.up,

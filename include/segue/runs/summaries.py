@@ -268,13 +268,14 @@ def render(title: str, report: Part) -> str:
         Lines without indentation, because the log of the Spark operator removes it.
     """
     figures = report.model_dump(mode="json", exclude_none=True, exclude={"version"})
-    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in _lines(figures))])
+    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in lines(figures))])
 
 
-def _lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each figure of a report with its dotted name, formatted for readers."""
     for name, value in summary.items():
         if isinstance(value, Mapping):
-            yield from _lines(value, f"{prefix}{name}.")
+            yield from lines(value, f"{prefix}{name}.")
         elif isinstance(value, float):
             yield prefix + name, f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
         elif isinstance(value, list):
