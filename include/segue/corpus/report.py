@@ -132,7 +132,7 @@ def rejected_in(run: RunOfCorpus, lake_uri: str) -> list[RejectedFile]:
     return rejected.find(lake_uri, first=asked.asked_from, last=asked.asked_to, late=asked.late_days)
 
 
-def page(run: RunOfCorpus, files: Sequence[RejectedFile], problem: str = "") -> str:
+def page(run: RunOfCorpus, files: Sequence[RejectedFile], unlisted: str = "") -> str:
     """Render the report of a run.
 
     Parameters
@@ -140,7 +140,7 @@ def page(run: RunOfCorpus, files: Sequence[RejectedFile], problem: str = "") -> 
     run : RunOfCorpus
     files : sequence of RejectedFile
         The rejected files of its days.
-    problem : str
+    unlisted : str
         Why these files are not known, if they are not.
 
     Returns
@@ -151,8 +151,8 @@ def page(run: RunOfCorpus, files: Sequence[RejectedFile], problem: str = "") -> 
     verdict, tone = run.verdict
     sections = [_came(run), *_rejected(files), *_gate(run.gate), _drift(run.gate), _days(run.integrate)]
     facts: dict[str, Cell] = {}
-    if problem:
-        verdict, tone = f"{verdict} {problem}", "bad"
+    if unlisted:
+        verdict, tone = f"{verdict} {unlisted}", "bad"
     if run.extract:
         facts = {"Days": run.extract.days, "Mode": run.extract.mode}
     if run.inventory:
@@ -178,6 +178,11 @@ def listing(files: Sequence[RejectedFile], *, reason: str | None, day: date | No
     asked = "".join([f" with the reason {reason.upper()}" if reason else "", f" of {day}" if day else ""])
     verdict = f"{_files(len(files))}{asked} {'was' if len(files) == 1 else 'were'} rejected."
     return render("Rejected files", verdict, _rejected(files), {}, tone="warn" if files else "good")
+
+
+def problem(sentence: str) -> str:
+    """Render a page that says why there is no list of rejected files."""
+    return render("Rejected files", sentence, [], {}, tone="bad")
 
 
 def _came(run: RunOfCorpus) -> Section | None:

@@ -252,6 +252,31 @@ def newest(dag_id: str, kind: type[Kind], *, source: Database[Any]) -> Kept[Kind
     return found and Kept(found["run_id"], found["written_at"], kind.of_document(found["summary"]))
 
 
+def history(kind: type[Kind], most: int, *, source: Database[Any]) -> list[Kept[Kind]]:
+    """Read the newest reports of one job, in any runs.
+
+    Parameters
+    ----------
+    kind : type of Report
+        Class of the job's report.
+    most : int
+        Largest number of reports.
+    source : pymongo.database.Database
+
+    Returns
+    -------
+    list of Kept
+        The oldest first.
+
+    Raises
+    ------
+    ReportError
+        As for `Report.of_document`.
+    """
+    found = source[COLLECTION].find({"job": kind.JOB}).sort("written_at", -1).limit(most)
+    return [Kept(each["run_id"], each["written_at"], kind.of_document(each["summary"])) for each in found][::-1]
+
+
 def render(title: str, report: Part) -> str:
     """Format a report as text, with one line per figure.
 
