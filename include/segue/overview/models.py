@@ -90,8 +90,9 @@ def read(settings: Settings, database: Database[Any]) -> Models:
     full = summaries.history(FullTrainingReport, SHOWN, source=database)
     updates = summaries.history(IncrementalUpdateReport, SHOWN, source=database)
     last: dict[str, TrainingReport] = {}
-    for kept in (*genre, *full, *updates):
-        last[kept.run_id.partition("/")[0]] = kept.report
+    last |= {_dag(kept): kept.report for kept in genre}
+    last |= {_dag(kept): kept.report for kept in full}
+    last |= {_dag(kept): kept.report for kept in updates}
     return Models(
         champions=champions.read(settings),
         genre=[
@@ -130,6 +131,10 @@ def read(settings: Settings, database: Database[Any]) -> Models:
         last=last,
         drift=_drift(database),
     )
+
+
+def _dag(kept: summaries.Kept[Any]) -> str:
+    return kept.run_id.partition("/")[0]
 
 
 def _drift(database: Database[Any]) -> list[tuple[str, datetime, float, str]]:

@@ -237,7 +237,7 @@ def _models(models: Models, at: Addresses) -> list[Section]:
         Section(
             "Models",
             text,
-            Table(["Last run of", "Decision", "Champion since", "Reason"], rows) if rows else None,
+            Table(["Last run of", "Decision", "Champion", "Reason"], rows) if rows else None,
             figures,
         )
     ]

@@ -30,7 +30,7 @@ def verdict(state: State, schedule: Schedule) -> tuple[str, Tone]:
     """
     bad = [f"{name.capitalize()}: {sentence}" for name, sentence in state.problems()]
     warn: list[str] = []
-    good = []
+    good: list[str] = []
     failed = [dag.dag_id for dag in schedule.dags if dag.outcome == "failed"]
     if failed:
         bad.append(f"The last run of {_listed(failed)} failed.")
@@ -39,8 +39,8 @@ def verdict(state: State, schedule: Schedule) -> tuple[str, Tone]:
         {"bad": bad, "warn": warn, "good": good}[tone].insert(0, told)
     paused = [dag.dag_id for dag in schedule.dags if dag.paused]
     if paused:
-        verb = "is" if len(paused) == 1 else "are"
-        warn.append(f"{_listed(paused)} {verb} paused: switch them on in the list of DAGs.")
+        verb, them = ("is", "it") if len(paused) == 1 else ("are", "them")
+        warn.append(f"{_listed(paused)} {verb} paused: switch {them} on in the list of DAGs.")
     if not isinstance(state.listens, Problem):
         if state.listens.dead_letters:
             warn.append(f"{_counted(state.listens.dead_letters, 'dead letter')}: see `segue dlq list`.")

@@ -40,7 +40,7 @@ def test_a_long_list_says_where_the_rest_is(monkeypatch):
     monkeypatch.setattr(report, "SHOWN_FILES", 2)
     files = [RejectedFile(f"{n}.mp3", date(2026, 3, 1), "EMPTY", "No bytes.", 0) for n in range(3)]
     html = report.page(reports_of(), files)
-    assert "The first 2 of 3 files. `segue rejects` lists all" in html
+    assert "The first 2 of 3 files. <code>segue rejects</code> lists all" in html
     assert "1.mp3" in html
     assert "2.mp3" not in html
 
