@@ -80,9 +80,17 @@ def test_the_waiting_sensor_says_what_it_waits_for(session):
     from sqlalchemy import insert
 
     import segue_overview
+    from segue_kafka import KafkaBacklogTrigger
 
-    limits = {"min_events": 250, "deadline": NOW.timestamp(), "topic": "listens"}
-    trigger = Trigger("segue_kafka.KafkaBacklogTrigger", limits)
+    sensor = KafkaBacklogTrigger(
+        topic="listens",
+        group="g",
+        min_events=250,
+        deadline=NOW.timestamp(),
+        poll_interval_s=5,
+        kafka_conn_id="kafka_default",
+    )
+    trigger = Trigger(*sensor.serialize())
     session.add(trigger)
     session.flush()
     task = {"dag_id": "incremental_retraining", "task_id": "wait_for_listens", "run_id": "r", "map_index": -1}

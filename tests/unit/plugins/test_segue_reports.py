@@ -12,7 +12,7 @@ from segue.settings import PROJECT_DIR
 LOAD = """
 import json, sys
 import segue_reports
-light = not {"fastapi", "jinja2", "pyarrow", "kafka"} & (set(sys.modules) - before)
+light = not {"fastapi", "jinja2", "pyarrow"} & (set(sys.modules) - before)
 print(json.dumps([[view["href"] for view in segue_reports.SegueReports().external_views], light]))
 """
 
