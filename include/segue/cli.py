@@ -17,6 +17,7 @@ from segue.commands.doctor import doctor
 from segue.commands.extract import extract
 from segue.commands.live import live
 from segue.commands.recommend import recommend
+from segue.commands.rejects import rejects
 from segue.commands.serve import serve
 from segue.commands.simulate import simulate
 from segue.errors import SegueError, StackError
@@ -110,6 +111,7 @@ def _require_corpus() -> None:
 PANELS: dict[str, tuple[Any, ...]] = {
     "Start": (demo, config.init, config.config),
     "Stack": (stack.up, stack.down, stack.status, stack.logs, stack.unpause, stack.clean, stack.jars, doctor),
+    "Corpus": (rejects,),
     "Listens and recommendations": (recommend, simulate, serve, live),
     "Without a stack": (extract,),
 }

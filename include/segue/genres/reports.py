@@ -27,6 +27,8 @@ class TrainedModel(Part):
         Wall time and CPU time of the search, seconds.
     test : dict of str to float
         Metrics on the test tracks.
+    macro_f1_interval : tuple of (float, float) or None
+        95 % interval of their macro F1. None in reports from before 28 November 2026.
     rivals : dict of str to float
         Macro F1 of the models that it was compared with.
     tracks : dict of str to int
@@ -43,6 +45,7 @@ class TrainedModel(Part):
     search_s: float
     search_cpu_s: float
     test: dict[str, float]
+    macro_f1_interval: tuple[float, float] | None = None
     rivals: dict[str, float]
     tracks: dict[str, int]
     rejected: dict[str, int]

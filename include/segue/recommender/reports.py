@@ -12,6 +12,9 @@ from segue.listens.reports import ScreenedListens
 from segue.runs.conclusion import TrainingReport
 from segue.runs.summaries import Part, fields_of
 
+SEGUE = "Segue"
+"""Name of Segue's own model in comparisons."""
+
 
 class ComparisonFigures(Part):
     """What a full training has measured.
@@ -20,6 +23,8 @@ class ComparisonFigures(Part):
     ----------
     ndcg_at_10 : dict of str to float
         By model: Segue's and the baselines', on tracks that are new to the listener.
+    interval : tuple of (float, float) or None
+        95 % interval of Segue's. None in reports from before 28 November 2026.
     listens : int
         Listens that the candidate was fitted to.
     forgotten_users : dict of str to int or None
@@ -27,6 +32,7 @@ class ComparisonFigures(Part):
     """
 
     ndcg_at_10: dict[str, float]
+    interval: tuple[float, float] | None = None
     listens: int
     forgotten_users: dict[str, int] | None = None
 

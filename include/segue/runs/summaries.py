@@ -262,6 +262,31 @@ def newest(dag_id: str, kind: type[Kind], *, source: Database[Any]) -> Kept[Kind
     return found and Kept(found["run_id"], found["written_at"], kind.of_document(found["summary"]))
 
 
+def history(kind: type[Kind], most: int, *, source: Database[Any]) -> list[Kept[Kind]]:
+    """Read the newest reports of one job, in any runs.
+
+    Parameters
+    ----------
+    kind : type of Report
+        Class of the job's report.
+    most : int
+        Largest number of reports.
+    source : pymongo.database.Database
+
+    Returns
+    -------
+    list of Kept
+        The oldest first.
+
+    Raises
+    ------
+    ReportError
+        As for `Report.of_document`.
+    """
+    found = source[COLLECTION].find({"job": kind.JOB}).sort("written_at", -1).limit(most)
+    return [Kept(each["run_id"], each["written_at"], kind.of_document(each["summary"])) for each in found][::-1]
+
+
 def render(title: str, report: Part) -> str:
     """Format a report as text, with one line per figure.
 
@@ -278,15 +303,16 @@ def render(title: str, report: Part) -> str:
         Lines without indentation, because the log of the Spark operator removes it.
     """
     figures = report.model_dump(mode="json", exclude_none=True, exclude={"version"})
-    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in _lines(figures))])
+    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in lines(figures))])
 
 
-def _lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each figure of a report with its dotted name, formatted for readers."""
     for name, value in summary.items():
         if name.endswith("_digest") or (name in FOR_PROGRAMS and isinstance(value, Mapping)):
             continue
         if isinstance(value, Mapping):
-            yield from _lines(value, f"{prefix}{name}.")
+            yield from lines(value, f"{prefix}{name}.")
         elif isinstance(value, float):
             yield prefix + name, f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
         elif isinstance(value, list):

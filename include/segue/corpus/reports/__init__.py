@@ -24,6 +24,7 @@ from segue.corpus.reports.run import (
 )
 from segue.corpus.reports.tracks import (
     NO_GENRE,
+    CheckedFigure,
     CleaningReport,
     DayCounts,
     GateReport,
@@ -32,6 +33,7 @@ from segue.corpus.reports.tracks import (
 
 __all__ = [
     "NO_GENRE",
+    "CheckedFigure",
     "CleaningReport",
     "Comparison",
     "CorpusReports",

@@ -139,6 +139,28 @@ class CleaningReport(Report):
         }
 
 
+class CheckedFigure(Part):
+    """One check of the quality gate, as `segue.corpus.gate.Check`.
+
+    Attributes
+    ----------
+    name : str
+        What was measured.
+    value, low, high : float
+        The measured value, and its bounds, inclusive.
+    passed : bool
+    remedy : str
+        The setting with which the check would have passed; empty if there is none.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    passed: bool
+    remedy: str
+
+
 class GateReport(Report):
     """The verdict of the quality gate.
 
@@ -148,6 +170,8 @@ class GateReport(Report):
     tracks : int
     failed : tuple of str
         Each check that failed, with what was measured.
+    checks : tuple of CheckedFigure
+        All checks. Empty in reports from before 28 November 2026.
     """
 
     JOB: ClassVar[str] = "quality_gate"
@@ -155,6 +179,7 @@ class GateReport(Report):
     passed: bool
     tracks: int
     failed: tuple[str, ...]
+    checks: tuple[CheckedFigure, ...] = ()
 
 
 def _counts_of_version_0(document: Mapping[str, Any]) -> dict[str, Any]:
