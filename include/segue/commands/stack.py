@@ -17,6 +17,8 @@ from segue.errors import StackError
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
+    from segue.listens.losses import Loss
+    from segue.settings import Settings
     from segue.stack.airflow import Login
     from segue.stack.memory import Usage
     from segue.stack.service import Service, State
@@ -51,7 +53,10 @@ def down() -> None:
 
 
 def status() -> None:
-    """Show process, port, health, memory and log file of each service."""
+    """Show process, port, health, memory and log file of each service, and what a store has lost.
+
+    A service is healthy if it works: Kafka and the document server must keep and return a record.
+    """
     from segue.connections import kafka, offsets
     from segue.stack import airflow, documents, lifecycle, suspensions
 
@@ -84,7 +89,10 @@ def status() -> None:
         console.print(trouble, style="yellow", soft_wrap=True)
     for suspension in suspensions.recent(settings.state_dir, time.time()):
         console.print(str(suspension), soft_wrap=True)
-    if dict(zip((service.name for service in services), states, strict=True))["kafka"] == "healthy":
+    healthy = {service.name for service, state in zip(services, states, strict=True) if state == "healthy"}
+    for loss in _losses(settings) if "mongo" in healthy else ():
+        console.print(loss.sentence, style="red", soft_wrap=True)
+    if "kafka" in healthy:
         waiting = offsets.backlog(kafka.config(settings), settings.listens_topic, settings.live_group).size
         console.print(f"{waiting:,} listens wait for the live recommendations.")
     for remark in documents.remarks(settings):
@@ -162,6 +170,14 @@ def clean(
     if not yes:
         typer.confirm(f"Delete {settings.state_dir} with everything in it?", abort=True)
     lifecycle.clean(settings, say=typer.echo)
+
+
+def _losses(settings: Settings) -> list[Loss]:
+    from segue.connections import mongo
+    from segue.listens import losses
+
+    with mongo.client(settings.mongo) as client:
+        return losses.find(client[settings.mongo_database], settings.listens_topic, settings.lake_uri)
 
 
 def _airflow(login: Login) -> str:

@@ -23,6 +23,7 @@ FOR_EVER_DAYS = None
 DEAD_LETTERS_RETENTION_DAYS = 90
 RECOMMENDATIONS_RETENTION_DAYS = 7
 TRACKS_RETENTION_DAYS = 30
+HEALTH_RETENTION_DAYS = 1
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -50,6 +51,19 @@ def create_topics(settings: Settings, timeout_ms: int = 5_000) -> None:
         _create(admin, settings.dead_letters_topic, DEAD_LETTERS_PARTITIONS, DEAD_LETTERS_RETENTION_DAYS)
         _create(admin, settings.tracks_topic, TRACKS_PARTITIONS, TRACKS_RETENTION_DAYS)
         _create(admin, settings.recommendations_topic, LISTENS_PARTITIONS, RECOMMENDATIONS_RETENTION_DAYS)
+
+
+def create_health_topic(settings: Settings, config: kafka.Config) -> None:
+    """Create the topic of probes if it does not exist. Its messages are kept for a day.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers.
+    """
+    with kafka.admin(config) as admin:
+        if settings.health_topic not in admin.list_topics():
+            _create(admin, settings.health_topic, 1, HEALTH_RETENTION_DAYS)
 
 
 def create_listens_topic(config: kafka.Config, topic: str) -> None:
