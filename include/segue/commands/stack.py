@@ -17,7 +17,6 @@ from segue.errors import StackError
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
-    from segue.listens.losses import Loss
     from segue.settings import Settings
     from segue.stack.airflow import Login
     from segue.stack.memory import Usage
@@ -31,6 +30,7 @@ def up() -> None:
     """Start Kafka, the document server and Airflow, and wait until they work.
 
     Services that are running are left alone, and dead ones are restarted. Only this machine can connect to them.
+    Until `segue down`, a supervisor starts each service again that dies.
     """
     from segue.stack import airflow, documents, lifecycle
 
@@ -58,7 +58,7 @@ def status() -> None:
     A service is healthy if it works: Kafka and the document server must keep and return a record.
     """
     from segue.connections import kafka, offsets
-    from segue.stack import airflow, documents, lifecycle, suspensions
+    from segue.stack import airflow, documents, lifecycle, restarts, suspensions
 
     settings = lifecycle.running(get_settings())
     console = PlainConsole()
@@ -85,13 +85,14 @@ def status() -> None:
     console.print(table)
     total = sum(usage.held_bytes for usage in used)
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
-    for trouble in filter(None, (usage.excess for usage in used)):
+    troubles = [*filter(None, (usage.excess for usage in used)), *restarts.remarks(settings.state_dir)]
+    for trouble in troubles:
         console.print(trouble, style="yellow", soft_wrap=True)
     for suspension in suspensions.recent(settings.state_dir, time.time()):
         console.print(str(suspension), soft_wrap=True)
     healthy = {service.name for service, state in zip(services, states, strict=True) if state == "healthy"}
-    for loss in _losses(settings) if "mongo" in healthy else ():
-        console.print(loss.sentence, style="red", soft_wrap=True)
+    if "mongo" in healthy:
+        _print_losses(settings, console)
     if "kafka" in healthy:
         waiting = offsets.backlog(kafka.config(settings), settings.listens_topic, settings.live_group).size
         console.print(f"{waiting:,} listens wait for the live recommendations.")
@@ -172,12 +173,13 @@ def clean(
     lifecycle.clean(settings, say=typer.echo)
 
 
-def _losses(settings: Settings) -> list[Loss]:
+def _print_losses(settings: Settings, console: PlainConsole) -> None:
     from segue.connections import mongo
     from segue.listens import losses
 
     with mongo.client(settings.mongo) as client:
-        return losses.find(client[settings.mongo_database], settings.listens_topic, settings.lake_uri)
+        for loss in losses.find(client[settings.mongo_database], settings.listens_topic, settings.lake_uri):
+            console.print(loss.sentence, style="red", soft_wrap=True)
 
 
 def _airflow(login: Login) -> str:

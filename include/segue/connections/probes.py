@@ -32,7 +32,7 @@ def check_mongodb(database: Database[dict[str, Any]]) -> None:
         If the server does not answer, or refuses to write or read.
     """
     probe = {"_id": "probe"}
-    written = database[COLLECTION].find_one_and_update(
+    written: dict[str, Any] = database[COLLECTION].find_one_and_update(
         probe, {"$inc": {"count": 1}}, upsert=True, return_document=ReturnDocument.AFTER
     )
     read = database[COLLECTION].find_one(probe)
