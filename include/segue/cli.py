@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from segue import private
-from segue.commands import dlq, evaluate, importing, models, stack, train, users
+from segue.commands import dlq, evaluate, importing, models, rebuild, stack, train, users
 from segue.commands.demo import demo
 from segue.commands.doctor import doctor
 from segue.commands.extract import extract
@@ -92,3 +92,4 @@ app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(importing.app, name="import")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(rebuild.app, name="rebuild")

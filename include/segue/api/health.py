@@ -29,7 +29,7 @@ PROBE_TIMEOUT_S = 5.0
 LOSSES_S = 15.0
 """The stores are compared at most this often. The lake may be an object store, which is slow to list."""
 PATHS = ("/health", "/metrics")
-THREADS = frozenset({"event-writer", "listen-store", "catalogue"})
+THREADS = frozenset({"event-writer", "listen-store", "catalogue", "mirror"})
 
 
 class Usage(Protocol):
@@ -116,9 +116,7 @@ def _dependencies(ctx: Context) -> dict[str, Any]:
 
 def _losses(ctx: Context) -> list[Loss]:
     try:
-        return losses.find(
-            ctx.mongo[ctx.settings.mongo_database], ctx.settings.listens_topic, ctx.settings.lake_uri
-        )
+        return losses.find(ctx.mongo[ctx.settings.mongo_database], ctx.settings)
     except PyMongoError:
         return []  # the part `mongodb` reports the error
 

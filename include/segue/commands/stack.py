@@ -178,7 +178,7 @@ def _print_losses(settings: Settings, console: PlainConsole) -> None:
     from segue.listens import losses
 
     with mongo.client(settings.mongo) as client:
-        for loss in losses.find(client[settings.mongo_database], settings.listens_topic, settings.lake_uri):
+        for loss in losses.find(client[settings.mongo_database], settings):
             console.print(loss.sentence, style="red", soft_wrap=True)
 
 

@@ -22,6 +22,7 @@ from segue.connections.windows import Offsets, OffsetWindow, differ
 from segue.listens import lake_table
 from segue.listens.store import COLLECTION as LISTENS
 from segue.runs.summaries import COLLECTION as SUMMARIES
+from segue.settings import Settings
 from segue.tracks.collection import COLLECTION as TRACKS
 
 COLLECTION = "losses"
@@ -38,7 +39,7 @@ class Loss:
     store
         The store that lacks it, one of `STORES`.
     count
-        Number of listens that are missing. 0 if it is not known.
+        Number of listens or accounts that are missing. 0 if it is not known.
     sentence
         What is missing, and the command that repairs it.
     """
@@ -101,9 +102,13 @@ class Followed:
         note = self._note()
         return {"kafka": note.get("kafka", 0), "mongodb": note.get("mongodb", 0)}
 
+    def count(self, store: Literal["kafka", "mongodb"], lost: int) -> None:
+        """Note how much a store lacks now."""
+        self._notes.update_one({"_id": self._topic}, {"$set": {store: lost}}, upsert=True)
+
     def repaired(self, store: Literal["kafka", "mongodb"]) -> None:
         """Note that a store has everything again."""
-        self._notes.update_one({"_id": self._topic}, {"$set": {store: 0}}, upsert=True)
+        self.count(store, 0)
 
     def _note(self) -> dict[str, Any]:
         return self._notes.find_one({"_id": self._topic}) or {}
@@ -118,32 +123,39 @@ class Followed:
         return read - held if held * 2 < read else 0
 
 
-def find(database: Database[dict[str, Any]], topic: str, lake_uri: str) -> list[Loss]:
+def find(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
     """Find what MongoDB, Kafka and the lake have lost.
 
     Parameters
     ----------
     database
         The corpus' database.
-    topic
-        Name of the topic of listens.
-    lake_uri
-        Root of the lake.
+    settings
+        Names of the topics, and where the lake is.
 
     Returns
     -------
     list of Loss
         Empty if nothing is missing.
     """
-    lost = Followed(database, topic).lost()
+    lost = Followed(database, settings.listens_topic).lost()
     losses = []
+    if count := Followed(database, settings.accounts_topic).lost()["mongodb"]:
+        remedy = "`segue rebuild accounts` restores them from their mirror in Kafka."
+        losses.append(Loss("mongodb", count, f"MongoDB lacks {count:,} accounts, or has older ones. {remedy}"))
     if count := lost["mongodb"]:
         remedy = "`segue rebuild listens` writes them again, from Kafka and the lake."
         losses.append(Loss("mongodb", count, f"MongoDB lacks {count:,} listens that it had stored. {remedy}"))
     if count := lost["kafka"]:
         remedy = "`segue rebuild topic` sends them again, from the lake and MongoDB."
-        losses.append(Loss("kafka", count, f"Kafka has lost {count:,} messages of the topic {topic}. {remedy}"))
-    has_listens, has_tracks = (_has_table(lake_uri, table) for table in (lake_table.TABLE, "tracks"))
+        losses.append(
+            Loss(
+                "kafka",
+                count,
+                f"Kafka has lost {count:,} messages of the topic {settings.listens_topic}. {remedy}",
+            )
+        )
+    has_listens, has_tracks = (_has_table(settings.lake_uri, table) for table in (lake_table.TABLE, "tracks"))
     if not has_listens and _has_reported(database, "^listens/.*/ingest_listens$", {"held.listens": {"$gt": 0}}):
         sentence = "The lake has no listens, although the DAG `listens` has written some. Run it again."
         losses.append(Loss("lake", 0, sentence))

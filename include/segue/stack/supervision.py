@@ -20,7 +20,7 @@ from pathlib import Path
 from segue import locks, private
 from segue.errors import SegueError, StackError
 from segue.settings import Settings, get_settings
-from segue.stack import lifecycle, processes, restarts, supervisor, suspensions
+from segue.stack import processes, restarts, supervisor, suspensions
 from segue.stack.pidfile import PidFile
 from segue.stack.restarts import Restart
 from segue.stack.service import Service
@@ -119,13 +119,19 @@ def supervise(settings: Settings, stopping: threading.Event) -> None:
     watched = (settings.state_dir, supervisor.NAME, stopping)
     threading.Thread(target=suspensions.watch, args=watched, daemon=True).start()
     supervisor.heartbeat(settings.state_dir).parent.mkdir(parents=True, exist_ok=True)
-    working = Supervisor(settings.state_dir, lambda: {each.name: each for each in lifecycle.services(settings)})
+    working = Supervisor(settings.state_dir, lambda: _described(settings))
     while not stopping.wait(POLL_S):
         try:
             working.look()
         except Exception:  # of any kind, because nobody would notice that the supervisor has ended
             log.exception("The services could not be looked at.")
         supervisor.heartbeat(settings.state_dir).touch()
+
+
+def _described(settings: Settings) -> Mapping[str, Service]:
+    from segue.stack import lifecycle  # it needs much memory, and most of the time nothing has died
+
+    return {each.name: each for each in lifecycle.services(settings)}
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ def test_each_kind_of_loss_is_counted_until_it_is_repaired(database: Database[di
     followed.repaired("kafka")
     again = window("listens", 0, 10, topic_id="two")
     assert lost(again, again) == {"kafka": 230, "mongodb": 140}, "created again"
-    said = [loss.sentence for loss in losses.find(database, "listens", "/no/lake")]
+    said = [loss.sentence for loss in losses.find(database, Settings(lake="/no/lake"))]
     assert [loss for loss in said if "lacks 140 listens" in loss and "`segue rebuild listens`" in loss]
     assert [loss for loss in said if "lost 230 messages" in loss and "`segue rebuild topic`" in loss]
 
@@ -108,10 +108,10 @@ def test_what_the_lake_lacks_is_told_with_the_dag_that_writes_it(
     reports = database["run_summaries"]
     reports.insert_one({"_id": "corpus/run/inventory"})
     reports.insert_one({"_id": "listens/run/ingest_listens", "held": None})
-    assert losses.find(database, "listens", str(tmp_path)) == []
+    assert losses.find(database, Settings(lake=str(tmp_path))) == []
     reports.insert_one({"_id": "corpus/run/publish"})
     reports.insert_one({"_id": "listens/later/ingest_listens", "held": {"listens": 3}})
-    found = losses.find(database, "listens", str(tmp_path))
+    found = losses.find(database, Settings(lake=str(tmp_path)))
     assert [("`listens`" in loss.sentence, "`corpus`" in loss.sentence) for loss in found] == [
         (True, False),
         (False, True),
@@ -119,7 +119,7 @@ def test_what_the_lake_lacks_is_told_with_the_dag_that_writes_it(
     for table in ("tracks", "listens"):
         (tmp_path / table / "_delta_log").mkdir(parents=True)
         (tmp_path / table / "_delta_log" / f"{0:020}.json").touch()
-    [unpublished] = losses.find(database, "listens", str(tmp_path))
+    [unpublished] = losses.find(database, Settings(lake=str(tmp_path)))
     assert "MongoDB has no tracks" in unpublished.sentence
 
 

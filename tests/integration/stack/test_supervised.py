@@ -25,10 +25,3 @@ def test_each_service_is_started_again_and_becomes_healthy(settings: Settings, s
     assert all(each.process() != before[name] for name, each in watched.items())
     eventually(lambda: {each.state() for each in services.values()} == {State.HEALTHY}, timeout_s=300)
     assert {remark.split()[0] for remark in restarts.remarks(settings.state_dir)} >= set(watched)
-
-
-def test_down_ends_the_supervisor_first_and_nothing_comes_back(settings: Settings, stack: airflow.Login) -> None:
-    assert stack.url
-    lifecycle.down(settings)
-    assert {each.state() for each in lifecycle.services(settings)} == {State.STOPPED}
-    lifecycle.up(settings)

@@ -16,7 +16,7 @@ from tests.support.api_server import eventually
 
 from segue import locks
 from segue.settings import Settings
-from segue.stack import restarts, supervision, supervisor
+from segue.stack import lifecycle, restarts, supervision, supervisor
 from segue.stack.restarts import Restart
 from segue.stack.service import Service, State
 from segue.stack.supervision import LIMIT, Supervisor
@@ -152,7 +152,7 @@ def test_it_works_until_it_is_told_to_stop_and_survives_any_error(
         return [idle]
 
     monkeypatch.setattr(supervision, "POLL_S", 0.05)
-    monkeypatch.setattr(supervision.lifecycle, "services", services)
+    monkeypatch.setattr(lifecycle, "services", services)
     thread = threading.Thread(target=supervision.supervise, args=(settings, stopping))
     thread.start()
     began = time.time()
