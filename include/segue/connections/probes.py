@@ -32,12 +32,12 @@ def check_mongodb(database: Database[dict[str, Any]]) -> None:
         If the server does not answer, or refuses to write or read.
     """
     probe = {"_id": "probe"}
-    written: dict[str, Any] = database[COLLECTION].find_one_and_update(
+    written = database[COLLECTION].find_one_and_update(
         probe, {"$inc": {"count": 1}}, upsert=True, return_document=ReturnDocument.AFTER
     )
     read = database[COLLECTION].find_one(probe)
     # Others probe at the same time, so the count may have risen since.
-    if read is None or read["count"] < written["count"]:
+    if not written or not read or read["count"] < written["count"]:
         raise ServiceUnavailableError(f"MongoDB acknowledged {written}, and then returned {read}.")
 
 
