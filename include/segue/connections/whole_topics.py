@@ -37,9 +37,11 @@ def pages(config: kafka.Config, topic: str) -> Iterator[list[Any]]:
         raise _unavailable(config) from error
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        if not partitions:
+            return
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
-        ends = consumer.end_offsets(partitions) if partitions else {}
+        ends = consumer.end_offsets(partitions)
         while any(consumer.position(where) < end for where, end in ends.items()):
             for where, records in consumer.poll(timeout_ms=1_000).items():
                 yield [record for record in records if record.offset < ends[where]]

@@ -136,6 +136,7 @@ def test_a_mirror_that_was_lost_is_written_again(own: Settings, database: Databa
 def test_listens_and_topic_are_rebuilt_from_each_other_without_a_lake(
     own: Settings, database: Database[dict[str, Any]]
 ) -> None:
+    assert list(rebuilding.in_kafka(own)) == [], "there is no topic yet"
     create_topics(own)
     loved = Feedback(user_name="anna", recording_msid="m", score=1)
     withdrawn = [Feedback(user_name="anna", recording_msid="w", score=score) for score in (1, 0)]

@@ -28,24 +28,20 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def own(settings: Settings, kafka: str, mongo: Database[dict[str, Any]], tmp_path: Path) -> Settings:
-    """Settings with topics and a database of the test's own."""
-    assert kafka
+def database(settings: Settings, mongo: Database[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
+    """Open a database of the test's own."""
     assert mongo is not None
-    name = f"losses-{time.monotonic_ns()}"
-    update = {
-        "mongo_database": name,
-        "listens_topic": name,
-        "health_topic": f"{name}.health",
-        "lake": str(tmp_path),
-    }
-    return settings.model_copy(update=update)
+    with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True) as client:
+        yield client[f"losses-{time.monotonic_ns()}"]
 
 
 @pytest.fixture
-def database(own: Settings) -> Iterator[Database[dict[str, Any]]]:
-    with MongoClient[dict[str, Any]](own.mongo, tz_aware=True) as client:
-        yield client[own.mongo_database]
+def own(settings: Settings, kafka: str, database: Database[dict[str, Any]], tmp_path: Path) -> Settings:
+    """Settings with topics and a database of the test's own."""
+    assert kafka
+    name = database.name
+    topics = {"listens_topic": name, "health_topic": f"{name}.health"}
+    return settings.model_copy(update={"mongo_database": name, "lake": str(tmp_path), **topics})
 
 
 def window(topic: str, start: int, end: int, topic_id: str = "one") -> OffsetWindow:
