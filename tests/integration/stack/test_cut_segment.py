@@ -21,8 +21,8 @@ from segue.listens.follower import Follower
 from segue.listens.losses import Followed
 from segue.listens.rebuilding import in_kafka, rebuild_topic
 from segue.settings import Settings
-from segue.stack import lifecycle, ports
 from segue.stack import kafka as broker
+from segue.stack import lifecycle, ports
 
 pytestmark = pytest.mark.integration
 
