@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of unreadable messages.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
     recommendations_topic: str = Field("recommendations", description="Kafka topic of new recommendations.")
+    accounts_topic: str = Field("accounts", description="Kafka topic that mirrors accounts and removals.")
+    health_topic: str = Field("segue.health", description="Kafka topic of the probes that checks write.")
     tracks_topic: str = Field("tracks", description="Kafka topic of days whose tracks are new or have changed.")
     live_group: str = Field("segue-live", description="Consumer group of the live recommendations.")
     retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")

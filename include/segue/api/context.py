@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 
 from segue.api.accounts import Accounts, TokenCache
 from segue.api.large_bodies import Processing
+from segue.api.mirror import Mirror, Mirroring
 from segue.api.rate_limits import WINDOW_S, RateLimits
 from segue.api.refused_listens import RefusedListens
 from segue.api.sessions import Sessions
@@ -55,6 +56,7 @@ class Context:
     refused: RefusedListens
     catalogue: LiveCatalogue
     follower: Follower
+    mirroring: Mirroring
     stopping: threading.Event
 
     @classmethod
@@ -83,6 +85,7 @@ class Context:
             refused=RefusedListens(database),
             catalogue=LiveCatalogue(database, settings),
             follower=Follower(settings, database),
+            mirroring=Mirroring(Mirror(settings, database)),
             stopping=threading.Event(),
         )
 
@@ -91,6 +94,7 @@ class Context:
         self.writer.start()
         self.catalogue.start()
         self.follower.start()
+        self.mirroring.start()
         threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
 
     def close(self) -> None:
@@ -98,6 +102,7 @@ class Context:
         self.stopping.set()
         self.writer.close()
         self.follower.close()
+        self.mirroring.close()
         self.catalogue.close()
         self.mongo.close()
 

@@ -18,6 +18,7 @@ from segue.errors import StackError
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
+    from segue.settings import Settings
     from segue.stack.airflow import Login
     from segue.stack.memory import Usage
     from segue.stack.service import Service, State
@@ -30,6 +31,7 @@ def up() -> None:
     """Start Kafka, the document server and Airflow, and wait until they work.
 
     Services that are running are left alone, and dead ones are restarted. Only this machine can connect to them.
+    Until `segue down`, a supervisor starts each service again that dies.
     """
     from segue.demo.airflow_api import AirflowApi
     from segue.demo.watch import dag_ids, wait_for_dags
@@ -81,10 +83,13 @@ def down() -> None:
 
 
 def status() -> None:
-    """Show process, port, health, memory and log file of each service."""
+    """Show process, port, health, memory and log file of each service, and what a store has lost.
+
+    A service is healthy if it works: Kafka and the document server must keep and return a record.
+    """
     from segue.connections import kafka, offsets
     from segue.demo.airflow_api import AirflowApi
-    from segue.stack import airflow, documents, lifecycle, suspensions
+    from segue.stack import airflow, documents, lifecycle, restarts, suspensions
 
     settings = lifecycle.running(get_settings())
     console = PlainConsole()
@@ -111,19 +116,22 @@ def status() -> None:
     console.print(table)
     total = sum(usage.held_bytes for usage in used)
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
-    for trouble in filter(None, (usage.excess for usage in used)):
+    troubles = [*filter(None, (usage.excess for usage in used)), *restarts.remarks(settings.state_dir)]
+    for trouble in troubles:
         console.print(trouble, style="yellow", soft_wrap=True)
     for suspension in suspensions.recent(settings.state_dir, time.time()):
         console.print(str(suspension), soft_wrap=True)
-    answers = dict(zip((service.name for service in services), states, strict=True))
-    if answers["kafka"] == "healthy":
+    healthy = {service.name for service, state in zip(services, states, strict=True) if state == "healthy"}
+    if "mongo" in healthy:
+        _print_losses(settings, console)
+    if "kafka" in healthy:
         waiting = offsets.backlog(kafka.config(settings), settings.listens_topic, settings.live_group).size
         console.print(f"{waiting:,} listens wait for the live recommendations.")
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
     if any(service.process() for service in services):
         login = airflow.login(settings)
-        if answers["api-server"] == "healthy":
+        if "api-server" in healthy:
             with AirflowApi(login.url, login.username, login.password) as api:
                 console.print(_paused(api.paused()), soft_wrap=True)
         console.print(_airflow(login))
@@ -200,6 +208,7 @@ def clean(
     lifecycle.clean(settings, say=typer.echo)
 
 
+<<<<<<< HEAD
 def _paused(dags: Sequence[str]) -> str:
     """Say which DAGs are paused and how to start them."""
     if not dags:
@@ -208,6 +217,15 @@ def _paused(dags: Sequence[str]) -> str:
         f"Paused DAGs: {', '.join(dags)}. They run only when they are triggered. `segue unpause` starts them all, "
         "`segue unpause DAG` starts one."
     )
+=======
+def _print_losses(settings: Settings, console: PlainConsole) -> None:
+    from segue.connections import mongo
+    from segue.listens import losses
+
+    with mongo.client(settings.mongo) as client:
+        for loss in losses.find(client[settings.mongo_database], settings):
+            console.print(loss.sentence, style="red", soft_wrap=True)
+>>>>>>> able28
 
 
 def _airflow(login: Login) -> str:

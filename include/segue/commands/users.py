@@ -14,7 +14,7 @@ from rich.table import Table
 
 from segue.api.accounts import Accounts
 from segue.console import PlainConsole
-from segue.errors import SegueError
+from segue.errors import SegueError, ServiceUnavailableError
 from segue.listens.lake_table import TABLE, ListensTable
 from segue.listens.removals import user_key
 from segue.settings import Settings
@@ -121,7 +121,10 @@ def forget(
     Kafka keeps its messages until their retention ends, but Segue ignores them. The DAG `listens` deletes the old
     files of the lake seven days later.
     """
+    from kafka.errors import KafkaError
+
     from segue.api.forgetting import forget_in_database
+    from segue.api.mirror import Mirror
     from segue.connections.mongo import database
     from segue.listens.importing import Progress
     from segue.settings import get_settings
@@ -131,6 +134,10 @@ def forget(
     settings = get_settings()
     with database() as opened:
         gone = forget_in_database(opened, name)
+        try:
+            Mirror(settings, opened).sync()
+        except (ServiceUnavailableError, KafkaError):
+            typer.echo("Kafka does not answer. The API deletes the mirrored account as soon as it does.", err=True)
     Progress(settings.state_dir / "imports.json").forget(name)
     gone["listens in the lake"] = _forget_in_lake(settings, name)
     if not sum(gone.values()):
