@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from segue.listens import names
+from segue.tracks import names
 from segue.listens.matching import CatalogueEntry, Method, TrackIndex
 
 WORDS = """

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
-from segue.listens import names
+from segue.tracks import names
 from segue.listens.lookup import Lookup
 
 THRESHOLD = 84.0

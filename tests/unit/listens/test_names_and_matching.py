@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.listens import names
+from segue.tracks import names
 from segue.listens.matching import CatalogueEntry, Match, Method, TrackIndex
 
 CATALOGUE = [

@@ -12,7 +12,7 @@ from segue.errors import ModelError
 from segue.listens.plays import recording_msid
 from segue.listens.store import ListenStore
 from segue.recommender.serving.champion import Champion, Served
-from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
+from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, listener_of, positions
 from segue.recommender.serving.recommend import Wishes
 
 
@@ -37,6 +37,8 @@ class Recommending:
         found = self._database[COLLECTION].find_one({"_id": user_name})
         hated = hated_by(self._database, [user_name]).get(user_name)
         if found and hated:
+            if served := self.champion.served:  # the list may have another copy of what the listener hates
+                hated |= {served.model.catalogue.track_ids[at] for at in positions(served, hated)}
             found["items"] = [
                 item for item in found["items"] if hated.isdisjoint((item["track_id"], msid_of(item)))
             ]
