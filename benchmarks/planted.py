@@ -44,7 +44,7 @@ class Piece:
         return read_notes(corpus_dir(), SimpleNamespace(path=path, tune=int(tune or 0)))
 
     def take(self, seed: int, spread: float, *, slower: float = 1.0, seconds: float = 30.0) -> Samples:
-        """Play the piece as a musician would play it another time: each note a little earlier, later or shorter."""
+        """Play the piece another time: each note a little earlier, later or shorter."""
         rng = random.Random(seed)
         notes, length = self.notes()
         played = [
@@ -96,7 +96,9 @@ def encode(samples: Samples, file: Path, codec: str, kbps: int = 0, rate: int = 
             stream.bit_rate = 1_000 * kbps
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), "fltp", "stereo")
         frame.sample_rate = SAMPLE_RATE
-        resampler = av.AudioResampler(stream.format.name, "stereo", rate, frame_size=stream.codec_context.frame_size or 4096)
+        resampler = av.AudioResampler(
+            stream.format.name, "stereo", rate, frame_size=stream.codec_context.frame_size or 4096
+        )
         for each in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(each))
         container.mux(stream.encode(None))

@@ -43,7 +43,5 @@ def distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
     return np.asarray(np.quantile(np.concatenate([effects, ratios], axis=1), QUANTILE, axis=1))
 
 
-def _series(
-    one: NDArray[np.float32], other: NDArray[np.float32], positions: NDArray[np.int64]
-) -> NDArray[Any]:
+def _series(one: NDArray[np.float32], other: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[Any]:
     return np.stack([one[:, positions], other[:, positions]]).astype(np.float64)

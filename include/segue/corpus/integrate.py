@@ -1,11 +1,11 @@
 """Merge features, metadata and tags into the integrated dataset, clean it, and report what cleaning did.
 
     features ─┐
-    metadata ─┴► merge ─► rules (a track at a time) ─► recordings, FLAGS (the whole corpus) ─► tracks (Delta, by day)
+    metadata ─┴► merge ─► rules (a track at a time) ─► recordings, FLAGS (whole corpus) ─► tracks (Delta, by day)
 
 A copy or an outlier can be found only by comparison with the whole corpus. So recordings and flags read names and
-five numbers of every track. Only the requested days are written, and tracks of other days whose recording is another
-one now.
+five numbers of every track. Only the requested days are written, and tracks of other days that now belong to
+another recording.
 """
 
 from __future__ import annotations

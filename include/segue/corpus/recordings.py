@@ -8,8 +8,8 @@ the work grows with the number of tracks, not with its square.
 - The same bytes, or the same audio without the tags, are the same recording.
 - The same recording MBID or ISRC is the same recording if duration or title agree, too. Some collections have one
   id on all tracks of an album.
-- The same artist and title, and a like duration, are the same recording if the features are nearly the same. A
-  title has its suffixes, such as "(Live)" or "- Remastered 2011". Tracks whose ids differ are not compared by sound.
+- The same artist and title, and a like duration, are the same recording if the features are nearly the same. The
+  title includes suffixes such as "(Live)" and "- Remastered 2011". If ids differ, the sound does not count.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ PAIRS_AT_ONCE: Final = 4_096
 COMPARABLE: Final = (
     "track_id string, day int, duration_s double, title bigint, mbid bigint, isrc bigint, kind int, key bigint"
 )
-"""A track with one of its keys. `kind` is the position in `EVIDENCE`. `title`, `mbid`, `isrc` and `key` are hashes.
-The first three are null if they are not known."""
+"""A track with one of its keys. `kind` is the position in `EVIDENCE`. `title`, `mbid`, `isrc` and `key` are
+hashes. The first three are null if they are not known."""
 
 MEMBERS: Final = "track_id string, first string, day int, kind int"
 """A track of a group, and the first track of it by duration. `day` is in days since 1970."""
@@ -232,7 +232,11 @@ def _members(batches: list[pa.RecordBatch]) -> Batches:
     groups = find_groups(rows)
     in_group = np.flatnonzero(np.bincount(groups, minlength=len(groups))[groups] > 1)
     ids = rows.column("track_id")
-    columns = [ids.take(in_group), ids.take(groups[in_group]), *(rows.column(n).take(in_group) for n in ("day", "kind"))]
+    columns = [
+        ids.take(in_group),
+        ids.take(groups[in_group]),
+        *(rows.column(n).take(in_group) for n in ("day", "kind")),
+    ]
     yield from pa.table(columns, names=_names(MEMBERS)).to_batches()
 
 

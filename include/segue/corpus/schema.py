@@ -50,8 +50,9 @@ TRACKS: Final = (
 )
 """The integrated dataset.
 
-`recording` is the id of the first track of the same recording, see `segue.corpus.recordings`. It is null in rows of
-an older lake. `flags` are reasons to distrust a track, such as ``duplicate:sound`` or ``outlier:spectral_centroid``. `changes` say what cleaning did to the row, such as ``title_from_tag``. `genres` are
+`recording` is the id of the first track of the same recording, see `segue.corpus.recordings`. It is null in rows
+of an older lake. `flags` are reasons to distrust a track, such as ``duplicate:sound`` or
+``outlier:spectral_centroid``. `changes` say what cleaning did to the row, such as ``title_from_tag``. `genres` are
 all genres that a track names, and `genre` is the first of them or its top genre. `year` is that of the release.
 `split` is the source's own division into training, validation and test tracks, if it has one. MBIDs and AcoustIDs
 are UUIDs in lower case, and an ISRC has 12 capital letters and digits.

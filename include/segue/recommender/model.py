@@ -4,8 +4,8 @@ A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.p
 ``popularity.npy``, and for each component of sparse relations ``<name>.data.npy``, ``<name>.indices.npy`` and
 ``<name>.indptr.npy``. The manifest ``recommender.json`` is written last. A folder without it is not loaded. The
 arrays are mapped into memory: parts that are never used stay on disk, and the processes of one machine share the
-others. Format 1 has ``<name>.npz`` instead of the three files of a component, and formats 1 and 2 have no copies in
-the catalogue. Both can still be read.
+others. Format 1 has ``<name>.npz`` instead of the three files of a component. The catalogues of formats 1 and 2
+have no copies. Both formats can still be read.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ MANIFEST = "recommender.json"
 class Catalogue:
     """The recordings that can be recommended, each by one of its tracks.
 
-    Every array of the model has the same order of recordings. So no list has a recording twice, and plays of copies
-    add up.
+    Every array of the model has the same order of recordings. So no list has a recording twice, and plays of
+    copies add up.
 
     Parameters
     ----------
@@ -76,7 +76,11 @@ class Catalogue:
 
     @classmethod
     def of(
-        cls, track_ids: Sequence[str], titles: Sequence[str], artists: Sequence[str], recordings: Sequence[str | None]
+        cls,
+        track_ids: Sequence[str],
+        titles: Sequence[str],
+        artists: Sequence[str],
+        recordings: Sequence[str | None],
     ) -> Catalogue:
         """Group tracks by recording.
 

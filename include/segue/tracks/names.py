@@ -54,7 +54,7 @@ _OTHER_RECORDING = re.compile(
     re.IGNORECASE,
 )
 _EVERY_COPY = re.compile(
-    r"\s*(?:bonus track|deluxe(?: edition| version)?|(?:album|original|full length)(?: (?:version|mix))?|original)\s*",
+    r"\s*(?:bonus track|deluxe(?: edition| version)?|(?:album|original|full length)(?: (?:version|mix))?)\s*",
     re.IGNORECASE,
 )
 """Suffixes of titles that say on which release a copy is. Copies without them have the same sound."""
@@ -177,10 +177,10 @@ def recording(artist: str, title: str) -> tuple[str, frozenset[str]] | None:
     Returns
     -------
     tuple of str and frozenset of str, or None
-        The title in the form of `simple`, without guests and suffixes of releases such as "[Bonus Track]". Suffixes
-        of versions, such as "(Live)" and "- Remastered 2011", are kept. Then the forms of the artist. Copies of a
-        recording have the same title and at least one form in common. None if the names identify nothing, such as
-        "[untitled]" by "[unknown]".
+        The title in the form of `simple`, without guests and suffixes of releases such as "[Bonus Track]".
+        Suffixes of versions, such as "(Live)" and "- Remastered 2011", are kept. Then the forms of the artist.
+        Copies of a recording have the same title and at least one form in common. None if the names identify
+        nothing, such as "[untitled]" by "[unknown]".
     """
     text, kept = _split(title, _EVERY_COPY)
     normal = simple(" ".join((text, *kept)))
@@ -199,7 +199,7 @@ def _without_suffixes(name: str) -> str:
 
 
 def _split(name: str, left_out: re.Pattern[str] = _SAME_RECORDING) -> tuple[str, list[str]]:
-    """Split a name into its stem and its last segments. Leave out guests and the segments that a pattern matches."""
+    """Split a name into its stem and its last segments. Leave out guests, and segments that match a pattern."""
     text, kept = repair(name[:LONGEST_COMPARED]), list[str]()
     while True:
         shorter = _GUEST_BRACKETED.sub("", text)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from segue.tracks import names
 from segue.listens.matching import CatalogueEntry, Match, Method, TrackIndex
+from segue.tracks import names
 
 CATALOGUE = [
     CatalogueEntry("t1", "The Beatles", "Come Together", "b1a9c0e9-d987-4042-ae91-78d6a3267d69"),
