@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -43,21 +43,23 @@ class Piece:
         path, _, tune = self.score.removeprefix("music21/corpus/").partition("#")
         return read_notes(corpus_dir(), SimpleNamespace(path=path, tune=int(tune or 0)))
 
-    def take(self, seed: int, spread: float, *, slower: float = 1.0, seconds: float = 30.0) -> Samples:
-        """Play the piece another time: each note a little earlier, later or shorter."""
+    def take(self, seed: int, *, tempo: float = 1.0, seconds: float = 30.0) -> Samples:
+        """Play the piece another time, as musicians do.
+
+        Each note comes a little earlier or later and is held shorter. One in twenty is left out. The tempo is
+        `tempo` times that of the original.
+        """
         rng = random.Random(seed)
         notes, length = self.notes()
         played = [
-            Note(max(0.0, note.onset + rng.gauss(0, spread)), note.duration * rng.uniform(0.8, 1), *pitch(note))
+            replace(
+                note, onset=max(0.0, note.onset + rng.gauss(0, 0.03)), duration=note.duration * rng.uniform(0.7, 1)
+            )
             for note in notes
+            if rng.random() > 0.05
         ]
-        performance = Performance(self.ensemble, self.tempo / slower, -20.0)
+        performance = Performance(self.ensemble, self.tempo * tempo, -20.0)
         return perform(sorted(played), length, performance, soundfont(), duration_s=seconds)
-
-
-def pitch(note: Note) -> tuple[int, int]:
-    """Return pitch and part of a note."""
-    return note.pitch, note.part
 
 
 def pieces(folder: Path, count: int) -> list[Piece]:

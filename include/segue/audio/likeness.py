@@ -1,30 +1,45 @@
-"""Tell from their features whether two tracks are the same sound, encoded or cut differently."""
+"""Tell from their features whether two tracks are the same sound, encoded or cut differently.
+
+The 74 series over time of the features are compared by their means and deviations. The difference of two means is
+divided by the deviation within the tracks (Cohen's d). Two deviations are compared by the logarithm of their ratio.
+So these differences have no unit, and no other tracks are needed to judge them.
+
+Series that depend on loudness or on bandwidth are left out, because they depend on the encoder, too. Those of
+harmony tell performances apart, and those of timbre tell masters and mixes apart.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.definition import COLUMNS
+from segue.audio.definition import FAMILIES, index
 
-MEANS: Final = np.array([i for i, (_, statistic, _) in enumerate(COLUMNS) if statistic == "mean"])
-DEVIATIONS: Final = np.array([i for i, (_, statistic, _) in enumerate(COLUMNS) if statistic == "std"])
+Series = list[tuple[str, int]]
+"""Family and number of coefficients, see `segue.audio.definition`."""
 
-ROUNDING: Final = 1e-3
-"""Smallest deviation that counts, as a share of the mean. A series that does not vary would have none."""
+HARMONY: Final[Series] = [
+    (family, number + 1)
+    for family in ("chroma_cens", "chroma_cqt", "chroma_stft", "tonnetz")
+    for number in range(FAMILIES[family])
+]
+TIMBRE: Final[Series] = [("mfcc", number) for number in range(2, FAMILIES["mfcc"] + 1)]
+"""The first coefficient is the loudness."""
 
-QUANTILE: Final = 0.9
-SAME_SOUND: Final = 0.15
+MAX_HARMONY: Final = 0.05
+MAX_TIMBRE: Final = 0.25
+"""Largest differences within the same sound, see `differences`. ``benchmarks/recordings.py`` shows them."""
+
+LEAST_DEVIATION: Final = 1e-6
+"""Deviations below this are rounding errors of a series that does not vary."""
 
 
-def distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
+def differences(
+    one: NDArray[np.float32], other: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Measure how much the sounds of pairs of tracks differ.
-
-    For each of the 74 series over time, the difference of the means is divided by the deviation within the tracks
-    (Cohen's d), and the deviations are compared by the logarithm of their ratio. So the measure has no unit, and
-    needs no other tracks.
 
     Parameters
     ----------
@@ -33,15 +48,23 @@ def distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
 
     Returns
     -------
-    ndarray of float64, shape (n_pairs,)
+    harmony, timbre : ndarray of float64, shape (n_pairs,)
+        Root mean square of the differences of `HARMONY` and `TIMBRE`. 0 for the same features, and some 0.5 for
+        different music.
     """
-    means, deviations = _series(one, other, MEANS), _series(one, other, DEVIATIONS)
-    least = ROUNDING * np.abs(means).max(axis=0) + np.finfo(np.float32).tiny
-    spread = np.maximum(np.sqrt((deviations**2).mean(axis=0)), least)
-    effects = np.abs(means[0] - means[1]) / spread
-    ratios = np.abs(np.log(np.maximum(deviations[0], least) / np.maximum(deviations[1], least)))
-    return np.asarray(np.quantile(np.concatenate([effects, ratios], axis=1), QUANTILE, axis=1))
+    harmony, timbre = (_difference(one, other, series) for series in (HARMONY, TIMBRE))
+    return harmony, timbre
 
 
-def _series(one: NDArray[np.float32], other: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[Any]:
-    return np.stack([one[:, positions], other[:, positions]]).astype(np.float64)
+def is_same_sound(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return whether the tracks of each pair are the same sound. See `differences`."""
+    harmony, timbre = differences(one, other)
+    return (harmony < MAX_HARMONY) & (timbre < MAX_TIMBRE)
+
+
+def _difference(one: NDArray[np.float32], other: NDArray[np.float32], series: Series) -> NDArray[np.float64]:
+    means, deviations = ([index(family, name, n) for family, n in series] for name in ("mean", "std"))
+    spread = [np.maximum(each[:, deviations].astype(np.float64), LEAST_DEVIATION) for each in (one, other)]
+    effects = (one[:, means] - other[:, means]) / np.sqrt((spread[0] ** 2 + spread[1] ** 2) / 2)
+    ratios = np.log(spread[0] / spread[1])
+    return np.asarray(np.sqrt((effects**2 + ratios**2).mean(axis=1) / 2))

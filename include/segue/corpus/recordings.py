@@ -28,7 +28,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from segue.audio.definition import N_FEATURES
-from segue.audio.likeness import SAME_SOUND, distance
+from segue.audio.likeness import is_same_sound
 from segue.corpus.rules import TOLERANCE_S, TOLERANCE_SHARE
 from segue.corpus.schema import PARTITION
 from segue.tracks import names
@@ -246,7 +246,7 @@ def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]
 
     starts = range(0, len(one), PAIRS_AT_ONCE)
     pairs = ((vectors(each[start : start + PAIRS_AT_ONCE]) for each in (one, other)) for start in starts)
-    return np.concatenate([np.empty(0, bool), *(distance(*pair) < SAME_SOUND for pair in pairs)])
+    return np.concatenate([np.empty(0, bool), *(is_same_sound(*pair) for pair in pairs)])
 
 
 def _joined(groups: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
