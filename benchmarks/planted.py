@@ -1,7 +1,7 @@
 """Plant copies of recordings, and other recordings of the same music, beside pieces of the sample corpus.
 
-- `COPIES` encode a recording again, at other bit rates and sample rates, trim it, or make it quieter.
-- `OTHERS` are other recordings of the same piece: another take, a live version, a remaster and a remix.
+- `COPIES` encode a recording again, in other formats and at other bit rates, trim it, or make it quieter.
+- `OTHERS` are other recordings of the piece by the same musicians: takes, a live version, a remaster, a remix.
 
 `segue.demo.sample` renders the pieces. The same piece always gives the same sounds.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,22 +88,23 @@ def decode(file: Path) -> Samples:
     return np.concatenate([frame.to_ndarray() for frame in frames], axis=1).T
 
 
-def encode(samples: Samples, file: Path, codec: str, kbps: int = 0, rate: int = SAMPLE_RATE, **tags: str) -> None:
-    """Encode samples in the container that the suffix of the file names."""
+def encode(samples: Samples, stem: Path, suffix: str, codec: str, kbps: int) -> Path:
+    """Encode samples in the container that the suffix names. 0 kbit/s stands for a lossless codec."""
+    file = stem.with_name(stem.name + suffix)
+    rate = 48_000 if codec == "libopus" else SAMPLE_RATE
     with av.open(str(file), "w") as container:
-        container.metadata.update(tags)
-        stream = container.add_stream(codec, rate=rate)
-        stream.layout = "stereo"
+        stream = container.add_stream(codec, rate=rate, layout="stereo")
         if kbps:
             stream.bit_rate = 1_000 * kbps
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), "fltp", "stereo")
+        stream.codec_context.open()
+        size = stream.codec_context.frame_size or 4_096
+        resampler = av.AudioResampler(stream.format.name, "stereo", rate, frame_size=size)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T, np.float32), "fltp", "stereo")
         frame.sample_rate = SAMPLE_RATE
-        resampler = av.AudioResampler(
-            stream.format.name, "stereo", rate, frame_size=stream.codec_context.frame_size or 4096
-        )
         for each in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(each))
         container.mux(stream.encode(None))
+    return file
 
 
 def trimmed(samples: Samples, start_s: float, end_s: float) -> Samples:
@@ -128,9 +129,8 @@ def live(samples: Samples, seed: int) -> Samples:
     return limited(samples + wet + 0.1 * np.sqrt((samples**2).mean()) * audience)
 
 
-def remastered(samples: Samples, seed: int) -> Samples:
+def remastered(samples: Samples) -> Samples:
     """Raise bass and treble, and compress the dynamics."""
-    del seed
     bass = signal.lfilter(*signal.butter(1, 200, "low", fs=SAMPLE_RATE), samples, axis=0)
     treble = signal.lfilter(*signal.butter(1, 4_000, "high", fs=SAMPLE_RATE), samples, axis=0)
     louder = samples + 0.5 * bass + 0.6 * treble
@@ -154,18 +154,41 @@ def limited(samples: Samples) -> Samples:
     return (0.9 * samples / np.abs(samples).max()).astype(np.float32)
 
 
-Way = tuple[Callable[[Samples], Samples], str, str, int, int]
-COPIES: dict[str, Way] = {
-    "MP3, 64 kbit/s": (lambda x: x, ".mp3", "libmp3lame", 64, 44_100),
-    "MP3, 128 kbit/s": (lambda x: x, ".mp3", "libmp3lame", 128, 44_100),
-    "MP3, 320 kbit/s": (lambda x: x, ".mp3", "libmp3lame", 320, 44_100),
-    "AAC, 96 kbit/s": (lambda x: x, ".m4a", "aac", 96, 44_100),
-    "Opus, 64 kbit/s": (lambda x: x, ".opus", "libopus", 64, 48_000),
-    "FLAC": (lambda x: x, ".flac", "flac", 0, 44_100),
-    "MP3, 22 kHz": (lambda x: x, ".mp3", "libmp3lame", 48, 22_050),
-    "4 dB quieter": (lambda x: 10 ** (-4 / 20) * x, ".mp3", "libmp3lame", 128, 44_100),
-    "start cut by 0.5 s": (lambda x: trimmed(x, 0.5, 0), ".mp3", "libmp3lame", 128, 44_100),
-    "end cut by 1.5 s": (lambda x: trimmed(x, 0, 1.5), ".mp3", "libmp3lame", 128, 44_100),
-    "both ends cut by 0.7 s": (lambda x: trimmed(x, 0.7, 0.7), ".m4a", "aac", 128, 44_100),
-    "1 s of silence before": (lambda x: padded(x, 1.0), ".flac", "flac", 0, 44_100),
+def _as_is(samples: Samples) -> Samples:
+    return samples
+
+
+MP3 = (".mp3", "libmp3lame", 128)
+Copy = tuple[Callable[[Samples], Samples], tuple[str, str, int]]
+"""How the samples are changed, then suffix, codec and kbit/s of the file."""
+
+COPIES: dict[str, Copy] = {
+    "MP3, 64 kbit/s": (_as_is, (".mp3", "libmp3lame", 64)),
+    "MP3, 128 kbit/s": (_as_is, MP3),
+    "MP3, 320 kbit/s": (_as_is, (".mp3", "libmp3lame", 320)),
+    "AAC, 96 kbit/s": (_as_is, (".m4a", "aac", 96)),
+    "Opus, 64 kbit/s": (_as_is, (".opus", "libopus", 64)),
+    "FLAC": (_as_is, (".flac", "flac", 0)),
+    "4 dB quieter": (lambda samples: samples * np.float32(10 ** (-4 / 20)), MP3),
+    "start cut by 0.5 s": (lambda samples: trimmed(samples, 0.5, 0), MP3),
+    "end cut by 1.5 s": (lambda samples: trimmed(samples, 0, 1.5), MP3),
+    "both ends cut by 0.7 s": (lambda samples: trimmed(samples, 0.7, 0.7), (".m4a", "aac", 128)),
+    "1 s of silence before": (lambda samples: padded(samples, 1.0), (".flac", "flac", 0)),
 }
+
+OTHERS: dict[str, Callable[[Piece, Samples], Samples]] = {
+    "another take": lambda piece, _: piece.take(1),
+    "a take 2 % faster": lambda piece, _: piece.take(2, tempo=1.02),
+    "live": lambda piece, _: live(piece.take(3, tempo=1.01), 1),
+    "remaster": lambda _, samples: remastered(samples),
+    "remix": lambda _, samples: remixed(samples, 1),
+}
+
+
+def plant(piece: Piece, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write all copies and other recordings of a piece, and yield the kind and the file of each."""
+    samples = decode(piece.file)
+    for kind, (change, how) in COPIES.items():
+        yield kind, encode(change(samples), folder / kind, *how)
+    for kind, record in OTHERS.items():
+        yield kind, encode(record(piece, samples), folder / kind, *MP3)

@@ -1,8 +1,8 @@
 """Tell from their features whether two tracks are the same sound, encoded or cut differently.
 
-The 74 series over time of the features are compared by their means and deviations. The difference of two means is
-divided by the deviation within the tracks (Cohen's d). Two deviations are compared by the logarithm of their ratio.
-So these differences have no unit, and no other tracks are needed to judge them.
+The series over time behind the features are compared by their means and deviations. The difference of two means is
+divided by the deviation within the tracks (Cohen's d). Two deviations are compared by the logarithm of their
+ratio. So these differences have no unit, and no other tracks are needed to judge them.
 
 Series that depend on loudness or on bandwidth are left out, because they depend on the encoder, too. Those of
 harmony tell performances apart, and those of timbre tell masters and mixes apart.

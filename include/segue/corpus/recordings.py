@@ -242,7 +242,8 @@ def _members(batches: list[pa.RecordBatch]) -> Batches:
 
 def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
     def vectors(of: NDArray[np.int64]) -> NDArray[np.float32]:
-        return rows.column("features").take(of).combine_chunks().flatten().to_numpy().reshape(-1, N_FEATURES)
+        values = rows.column("features").take(of).combine_chunks().flatten().to_numpy()
+        return np.asarray(values, np.float32).reshape(-1, N_FEATURES)
 
     starts = range(0, len(one), PAIRS_AT_ONCE)
     pairs = ((vectors(each[start : start + PAIRS_AT_ONCE]) for each in (one, other)) for start in starts)

@@ -66,12 +66,12 @@ class Material:
         with step("Reading the tracks"):
             names = ("track_id", "title", "artist")
             table = tracks.select(*names, "recording", "features").toArrow().sort_by("track_id")
-        columns = (pc.fill_null(table.column(name), "").to_pylist() for name in names)
-        catalogue = Catalogue.of(*columns, table.column("recording").to_pylist())
+        ids, titles, artists = (pc.fill_null(table.column(name), "").to_pylist() for name in names)
+        catalogue = Catalogue.of(ids, titles, artists, table.column("recording").to_pylist())
         track_ids = table.column("track_id")
         stands = pc.is_in(track_ids, value_set=pa.array(catalogue.track_ids, pa.string()))
         features = unpack(table.filter(stands).column("features"))
-        place = np.fromiter(map(catalogue.position.get, track_ids.to_pylist()), np.int32, len(table))
+        place = np.fromiter((catalogue.position[track] for track in ids), np.int32, len(ids))
         print(f"Read {len(table):,} tracks of {len(catalogue):,} recordings", flush=True)
         del table
         audio = Audio.of(features, catalogue.artists)

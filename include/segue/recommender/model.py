@@ -106,8 +106,8 @@ class Catalogue:
         }
         chosen = sorted(first)
         copies = [tuple(track_ids[row] for row in first[at] if row != at) for at in chosen]
-        texts = ([texts[at] for at in chosen] for texts in (track_ids, titles, artists))
-        return cls(*texts, copies if any(copies) else ())
+        ids, titles, artists = ([each[at] for at in chosen] for each in (track_ids, titles, artists))
+        return cls(ids, titles, artists, copies if any(copies) else ())
 
     def __len__(self) -> int:
         return len(self.track_ids)

@@ -1,4 +1,4 @@
-"""Copies of a recording are one item everywhere: in lists, in plays, in what sounds alike, and in the model's folder."""
+"""Copies of a recording are one item everywhere: in lists, plays, similar tracks, and the model's folder."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_no_list_has_a_recording_twice(
     assert len(listed) == len(set(listed))
 
     recommending = Recommending(Unused(), SimpleNamespace(served=served))  # type: ignore[arg-type]
-    recommending.recording_mbids = lambda items: {}  # type: ignore[method-assign]
+    recommending.recording_mbids = lambda _: {}  # type: ignore[method-assign]
     near = [of_track[item["track_id"]] for item in recommending.similar(NAMES[-1], 24) or []]
     assert len(near) == len(set(near))
     assert recordings[-1] not in near
