@@ -38,7 +38,8 @@ from segue.demo.workers import run_in_processes
 
 SCHEMA = (
     "track_id string, content_hash string, audio_hash string, artist string, title string, duration_s double,"
-    " recording_mbid string, isrc string, flags array<string>, partition_date date, features array<float>"
+    " recording_mbid string, isrc string, acoustid string, flags array<string>, partition_date date,"
+    " features array<float>"
 )
 ORIGINAL = "original"
 DAY = date(2026, 1, 1)
@@ -127,7 +128,7 @@ def group(tracks: list[dict]) -> dict[str, str]:
     rows = [
         (
             *(track["track_id"], track["track_id"], track["audio_hash"], track["artist"], track["title"]),
-            *(track["duration_s"], None, None, [], DAY, track["features"].tolist()),
+            *(track["duration_s"], None, None, None, [], DAY, track["features"].tolist()),
         )
         for track in tracks
     ]

@@ -8,8 +8,9 @@ the work grows with the number of tracks, not with its square.
 - The same bytes, or the same audio without the tags, are the same recording.
 - The same recording MBID or ISRC is the same recording if duration or title agree, too. Some collections have one
   id on all tracks of an album.
-- The same artist and title, and a like duration, are the same recording if the features are nearly the same. The
-  title includes suffixes such as "(Live)" and "- Remastered 2011". If ids differ, the sound does not count.
+- The same artist and title, and a like duration, are the same recording if the features are nearly the same, or
+  the AcoustID is. The title includes suffixes such as "(Live)" and "- Remastered 2011". If other ids differ, the
+  sound does not count.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from scipy.sparse.csgraph import connected_components
 from segue.audio.definition import N_FEATURES
 from segue.audio.likeness import is_same_sound
 from segue.corpus.rules import TOLERANCE_S, TOLERANCE_SHARE
-from segue.corpus.schema import PARTITION
+from segue.corpus.schema import PARTITION, columns
 from segue.tracks import names
 
 EVIDENCE: Final = ("content", "audio", "mbid", "isrc", "sound")
@@ -44,10 +45,11 @@ COMPARED: Final = 64
 PAIRS_AT_ONCE: Final = 4_096
 
 COMPARABLE: Final = (
-    "track_id string, day int, duration_s double, title bigint, mbid bigint, isrc bigint, kind int, key bigint"
+    "track_id string, day int, duration_s double, kind int, key bigint,"
+    " title bigint, mbid bigint, isrc bigint, acoustid bigint"
 )
-"""A track with one of its keys. `kind` is the position in `EVIDENCE`. `title`, `mbid`, `isrc` and `key` are
-hashes. The first three are null if they are not known."""
+"""A track with one of its keys. `kind` is the position in `EVIDENCE`. `title`, the ids and `key` are hashes. Those
+of unknown values are null."""
 
 MEMBERS: Final = "track_id string, first string, day int, kind int"
 """A track of a group, and the first track of it by duration. `day` is in days since 1970."""
@@ -98,10 +100,11 @@ def compare(rows: DataFrame, features: DataFrame) -> DataFrame:
     """
     within = Window.partitionBy("key")
     shared = _with_keys(rows).withColumn("tracks", sf.count("*").over(within)).where("tracks > 1")
-    shared = shared.select(_names(COMPARABLE)).localCheckpoint()
-    heard = features.join(_of_kind(shared, "sound").select("track_id").distinct(), "track_id", "left_semi")
-    vectors = heard.select("track_id", sf.lit(EVIDENCE.index("sound")).alias("kind"), "features")
-    compared = shared.join(vectors, ["track_id", "kind"], "left").select(*_names(COMPARABLE), "features")
+    shared = shared.select(columns(COMPARABLE)).localCheckpoint()
+    sound = EVIDENCE.index("sound")
+    heard = features.join(shared.where(sf.col("kind") == sound).select("track_id"), "track_id", "left_semi")
+    vectors = heard.select("track_id", sf.lit(sound).alias("kind"), "features")
+    compared = shared.join(vectors, ["track_id", "kind"], "left").select(*columns(COMPARABLE), "features")
     sorted_ = compared.repartition("key").sortWithinPartitions("key", "duration_s", "track_id")
     return sorted_.mapInArrow(_compare_blocks, MEMBERS)
 
@@ -119,27 +122,42 @@ def find_groups(rows: pa.Table) -> NDArray[np.int64]:
     ndarray of int, shape (n_rows,)
         Row of the first track of each track's group. A track without copies is its own first.
     """
-    kind, key = (rows.column(name).to_numpy() for name in ("kind", "key"))
-    duration = rows.column("duration_s").to_numpy()
-    title, mbid, isrc = (rows.column(name).to_numpy() for name in ("title", *IDS))  # NaN where null
-    groups = np.arange(len(key))
-    for apart in range(1, min(COMPARED, len(key) - 1) + 1):
-        one, other = np.arange(len(key) - apart), np.arange(apart, len(key))
-        same = key[one] == key[other]
-        if not same.any():
+    values = {name: rows.column(name).to_numpy() for name in columns(COMPARABLE)[2:]}  # NaN where null
+    key, groups = values["key"], np.arange(len(rows))
+    for apart in range(1, min(COMPARED, len(rows) - 1) + 1):
+        one, other = np.arange(len(rows) - apart), np.arange(apart, len(rows))
+        shared = key[one] == key[other]
+        if not shared.any():
             break
-        one, other = one[same], other[same]
-        is_hash = kind[one] < EVIDENCE.index(IDS[0])
-        is_sound = kind[one] == EVIDENCE.index("sound")
-        longer = duration[other]
-        like = longer - duration[one] <= np.maximum(TOLERANCE_S, TOLERANCE_SHARE * longer)
-        differ = [(ids[one] != ids[other]) & ~np.isnan(ids[one] + ids[other]) for ids in (mbid, isrc)]
-        same = is_hash | (~is_sound & (like | (title[one] == title[other])))
-        same |= is_sound & like & ~differ[0] & ~differ[1] & (groups[one] != groups[other])
-        to_hear = np.flatnonzero(same & is_sound)
-        same[to_hear] = _same_sound(rows, one[to_hear], other[to_hear])
+        shared &= groups[one] != groups[other]
+        one, other = one[shared], other[shared]
+        same = _is_same(rows, values, one, other)
         groups = _joined(groups, one[same], other[same])
     return groups
+
+
+def _is_same(
+    rows: pa.Table, values: dict[str, NDArray[Any]], one: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Compare pairs of rows with the same key. The second row of each pair is not shorter."""
+
+    def equal(name: str) -> NDArray[np.bool_]:
+        return np.asarray(values[name][one] == values[name][other])
+
+    def differ(name: str) -> NDArray[np.bool_]:
+        known = ~np.isnan(values[name][one]) & ~np.isnan(values[name][other])
+        return known & ~equal(name)
+
+    kind, longer = values["kind"][one], values["duration_s"][other]
+    is_sound = kind == EVIDENCE.index("sound")
+    is_id = np.isin(kind, [EVIDENCE.index(name) for name in IDS])
+    is_like = longer - values["duration_s"][one] <= np.maximum(TOLERANCE_S, TOLERANCE_SHARE * longer)
+    same = ~is_sound & (~is_id | is_like | equal("title"))
+    to_compare = is_sound & is_like & ~differ("mbid") & ~differ("isrc")
+    same |= to_compare & equal("acoustid")
+    to_hear = np.flatnonzero(to_compare & ~same)
+    same[to_hear] = _same_sound(rows, one[to_hear], other[to_hear])
+    return same
 
 
 def merge(members: pa.Table) -> pa.Table:
@@ -189,7 +207,7 @@ def _with_keys(rows: DataFrame) -> DataFrame:
         "isrc": sf.array("isrc"),
         "sound": sf.col("named.forms"),
     }
-    hashed = {"title": "named.title", "mbid": "recording_mbid", "isrc": "isrc"}
+    hashed = {"title": "named.title", "mbid": "recording_mbid", "isrc": "isrc", "acoustid": "acoustid"}
     return named.select(
         "track_id",
         sf.unix_date(PARTITION).alias("day"),
@@ -232,12 +250,12 @@ def _members(batches: list[pa.RecordBatch]) -> Batches:
     groups = find_groups(rows)
     in_group = np.flatnonzero(np.bincount(groups, minlength=len(groups))[groups] > 1)
     ids = rows.column("track_id")
-    columns = [
+    found = [
         ids.take(in_group),
         ids.take(groups[in_group]),
         *(rows.column(n).take(in_group) for n in ("day", "kind")),
     ]
-    yield from pa.table(columns, names=_names(MEMBERS)).to_batches()
+    yield from pa.table(found, names=columns(MEMBERS)).to_batches()
 
 
 def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -260,11 +278,3 @@ def _joined(groups: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np
     _, labels = connected_components(pairs, directed=False)
     _, first = np.unique(labels, return_index=True)
     return np.asarray(first[labels])
-
-
-def _names(schema: str) -> list[str]:
-    return [column.split()[0] for column in schema.split(", ")]
-
-
-def _of_kind(rows: DataFrame, kind: str) -> Any:
-    return rows.where(sf.col("kind") == EVIDENCE.index(kind))

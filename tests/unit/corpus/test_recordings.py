@@ -11,17 +11,18 @@ from segue.corpus import recordings
 
 SCHEMA = (
     "track_id string, content_hash string, audio_hash string, artist string, title string, duration_s double,"
-    " recording_mbid string, isrc string, flags array<string>, partition_date date, features array<float>"
+    " recording_mbid string, isrc string, acoustid string, flags array<string>, partition_date date,"
+    " features array<float>"
 )
 SOUNDS = np.random.default_rng(0).uniform(1, 2, (80, N_FEATURES)).astype(np.float32)
 
 
-def track(track_id, day=1, *, sound=0, seconds=30.0, artist="Anon", title="Air", audio=None, mbid=None, isrc=None):
+def track(track_id, day=1, *, sound=0, seconds=30.0, artist="Anon", title="Air", audio=None, **ids):
     """A row of the corpus. `sound` is the number of its music; a tenth more is another encoding of it."""
     vector = SOUNDS[int(sound)] * (1 + 0.001 * (sound % 1))
     return (
-        *(track_id, f"bytes of {track_id}", audio, artist, title, seconds, mbid, isrc, []),
-        *(date(2026, 1, day), vector.tolist()),
+        *(track_id, f"bytes of {track_id}", audio, artist, title, seconds),
+        *(*map(ids.get, ("mbid", "isrc", "acoustid")), [], date(2026, 1, day), vector.tolist()),
     )
 
 
@@ -48,6 +49,8 @@ def test_copies_are_grouped_by_hash_by_id_and_by_sound_and_the_first_by_day_is_t
         track("album", 1, sound=5, isrc="i", title="A Jig", seconds=100.5),
         track("first", 1, sound=6, title="Reel"),
         track("again", 2, sound=6.1, title="REEL [Bonus Track]", seconds=31.5, artist="Anon; Somebody"),
+        track("stereo", 1, sound=7, title="Polka", acoustid="f"),
+        track("telephone", 2, sound=8, title="Polka", acoustid="f"),
     ) == {
         "tagged": ("untagged", "duplicate:audio"),
         "untagged": ("untagged",),
@@ -57,6 +60,8 @@ def test_copies_are_grouped_by_hash_by_id_and_by_sound_and_the_first_by_day_is_t
         "album": ("album",),
         "first": ("first",),
         "again": ("first", "duplicate:sound"),
+        "stereo": ("stereo",),
+        "telephone": ("stereo", "duplicate:sound"),
     }
 
 
@@ -105,6 +110,7 @@ def rows_of(keys):
             "title": pa.array([row[3] for row in rows], pa.int64()),
             "mbid": pa.array([None] * n, pa.int64()),
             "isrc": pa.array([None] * n, pa.int64()),
+            "acoustid": pa.array([None] * n, pa.int64()),
             "kind": pa.array([recordings.EVIDENCE.index("mbid")] * n, pa.int32()),
             "key": [row[0] for row in rows],
             "features": pa.array([None] * n, pa.list_(pa.float32())),
