@@ -16,7 +16,9 @@ kept in `--home`, so a second run only groups.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import sys
 import tempfile
 import time
 from datetime import date
@@ -124,6 +126,7 @@ def truth(track: dict) -> tuple[int, str]:
 
 def group(tracks: list[dict]) -> dict[str, str]:
     """Group the tracks in one Spark job, and return the recording of each."""
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     rows = [
         (

@@ -73,9 +73,7 @@ def group(rows: DataFrame, features: DataFrame) -> DataFrame:
         `recording` is the id of the first track of the recording, by day and id. The other tracks get the flag
         ``duplicate:<evidence>``, with the strongest of `EVIDENCE`.
     """
-    found = pa.table(compare(rows, features).toArrow())
-    spark = rows.sparkSession
-    copies = spark.createDataFrame(merge(found), "track_id string, recording string, evidence string")
+    copies = rows.sparkSession.createDataFrame(merge(compare(rows, features).toArrow()))
     flag = sf.when(sf.isnotnull("evidence"), sf.array(sf.concat(sf.lit("duplicate:"), "evidence")))
     return (
         rows.join(copies, "track_id", "left")
