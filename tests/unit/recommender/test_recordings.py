@@ -82,6 +82,16 @@ def test_no_list_has_a_recording_twice(
     assert recordings[-1] not in near
 
 
+def test_a_stored_list_loses_copies_and_every_copy_of_what_is_hated() -> None:
+    served = served_by(Catalogue.of(list("abcd"), [""] * 4, [""] * 4, ["a", "a", "c", "c"]))
+    recommending = Recommending(Unused(), SimpleNamespace(served=served))  # type: ignore[arg-type]
+    stored = [{"track_id": track} for track in ("b", "a", "d", "old", "c")]
+    assert [item["track_id"] for item in recommending._shown(stored, set())] == ["b", "d", "old"]
+    assert [item["track_id"] for item in recommending._shown(stored, {"c"})] == ["b", "old"]
+    recommending.champion.served = None
+    assert [item["track_id"] for item in recommending._shown(stored, {"c"})] == ["b", "a", "d", "old"]
+
+
 class Unused:
     """A database that is not read."""
 
