@@ -188,7 +188,7 @@ OTHERS: dict[str, Callable[[Piece, Samples], Samples]] = {
 def plant(piece: Piece, folder: Path) -> Iterator[tuple[str, Path]]:
     """Write all copies and other recordings of a piece, and yield the kind and the file of each."""
     samples = decode(piece.file)
-    for kind, (change, how) in COPIES.items():
-        yield kind, encode(change(samples), folder / kind, *how)
+    for number, (kind, (change, how)) in enumerate(COPIES.items()):
+        yield kind, encode(change(samples), folder / str(number), *how)
     for kind, record in OTHERS.items():
-        yield kind, encode(record(piece, samples), folder / kind, *MP3)
+        yield kind, encode(record(piece, samples), folder / kind.split()[-1], *MP3)

@@ -15,6 +15,7 @@ the work grows with the number of tracks, not with its square.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -22,16 +23,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as sf
-from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.pandas.types import from_arrow_schema
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from segue.audio.definition import N_FEATURES
 from segue.audio.likeness import is_same_sound
 from segue.corpus.rules import TOLERANCE_S, TOLERANCE_SHARE
-from segue.corpus.schema import PARTITION, columns
+from segue.corpus.schema import PARTITION
 from segue.tracks import names
 
 EVIDENCE: Final = ("content", "audio", "mbid", "isrc", "sound")
@@ -44,15 +45,25 @@ COMPARED: Final = 64
 
 PAIRS_AT_ONCE: Final = 4_096
 
-COMPARABLE: Final = (
-    "track_id string, day int, duration_s double, kind int, key bigint,"
-    " title bigint, mbid bigint, isrc bigint, acoustid bigint"
-)
-"""A track with one of its keys. `kind` is the position in `EVIDENCE`. `title`, the ids and `key` are hashes. Those
-of unknown values are null."""
+NAMED: Final = ("track_id", "duration_s", "content_hash", "audio_hash", "recording_mbid", "isrc", "acoustid")
+"""Columns from which the keys are made, besides artist, title and day."""
 
-MEMBERS: Final = "track_id string, first string, day int, kind int"
-"""A track of a group, and the first track of it by duration. `day` is in days since 1970."""
+COMPARABLE: Final = pa.schema(
+    [
+        ("track_id", pa.string()),
+        ("day", pa.int32()),
+        ("duration_s", pa.float64()),
+        ("kind", pa.int32()),
+        *((name, pa.int64()) for name in ("key", "title", *IDS, "acoustid")),
+    ]
+)
+"""A track with one of its keys. `day` is in days since 1970, and `kind` is the position in `EVIDENCE`. `key`,
+`title` and the ids are hashes. Those of unknown values are null."""
+
+MEMBERS: Final = pa.schema(
+    [("track_id", pa.string()), ("first", pa.string()), ("day", pa.int32()), ("kind", pa.int32())]
+)
+"""A track of a group, and the first track of it by duration."""
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -96,15 +107,82 @@ def compare(rows: DataFrame, features: DataFrame) -> DataFrame:
     DataFrame
         `MEMBERS`. A track occurs once for each key by which it belongs to a group.
     """
-    within = Window.partitionBy("key")
-    shared = _with_keys(rows).withColumn("tracks", sf.count("*").over(within)).where("tracks > 1")
-    shared = shared.select(columns(COMPARABLE)).localCheckpoint()
+    day = sf.unix_date(PARTITION).alias("day")
+    keyed = rows.select(*NAMED, "artist", "title", day).mapInArrow(with_keys, from_arrow_schema(COMPARABLE))
+    tracks = sf.count("*").over(Window.partitionBy("key"))
+    shared = keyed.withColumn("tracks", tracks).where("tracks > 1").select(COMPARABLE.names).localCheckpoint()
     sound = EVIDENCE.index("sound")
     heard = features.join(shared.where(sf.col("kind") == sound).select("track_id"), "track_id", "left_semi")
     vectors = heard.select("track_id", sf.lit(sound).alias("kind"), "features")
-    compared = shared.join(vectors, ["track_id", "kind"], "left").select(*columns(COMPARABLE), "features")
-    sorted_ = compared.repartition("key").sortWithinPartitions("key", "duration_s", "track_id")
-    return sorted_.mapInArrow(_compare_blocks, MEMBERS)
+    compared = shared.join(vectors, ["track_id", "kind"], "left").select(*COMPARABLE.names, "features")
+    in_order = compared.repartition("key").sortWithinPartitions("key", "duration_s", "track_id")
+    return in_order.mapInArrow(compare_neighbours, from_arrow_schema(MEMBERS))
+
+
+def with_keys(batches: Batches) -> Batches:
+    """Find the keys of tracks.
+
+    Parameters
+    ----------
+    batches : iterator of pyarrow.RecordBatch
+        `NAMED`, ``artist``, ``title`` and ``day``.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        `COMPARABLE`: a row for each key of a track.
+    """
+    for batch in batches:
+        rows = [row for track in batch.to_pylist() for row in _rows_of(track)]
+        yield pa.RecordBatch.from_pylist(rows, COMPARABLE)
+
+
+def _rows_of(track: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    artist, title = track["artist"], track["title"]
+    title, forms = (artist and title and names.recording(artist, title)) or (None, ())
+    keys = {
+        "content": [track["content_hash"]],
+        "audio": [track["audio_hash"]],
+        "mbid": [track["recording_mbid"]],
+        "isrc": [track["isrc"]],
+        "sound": [f"{form}\n{title}" for form in forms],
+    }
+    texts = {"title": title, "mbid": track["recording_mbid"], "isrc": track["isrc"], "acoustid": track["acoustid"]}
+    hashed = {name: _hash(text) if text else None for name, text in texts.items()}
+    for kind, evidence in enumerate(EVIDENCE):
+        for text in filter(None, keys[evidence]):
+            yield track | hashed | {"kind": kind, "key": _hash(f"{evidence}\n{text}")}
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def compare_neighbours(batches: Batches) -> Batches:
+    """Compare the tracks of a Spark task.
+
+    Parameters
+    ----------
+    batches : iterator of pyarrow.RecordBatch
+        As for `find_groups`.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        `MEMBERS` of the groups of each key.
+    """
+    left: list[pa.RecordBatch] = []
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        keys = batch.column("key").to_numpy()
+        start = int(np.searchsorted(keys, keys[-1]))  # the last key may continue in the next batch
+        if start or (left and left[-1].column("key")[-1].as_py() != keys[-1]):
+            yield from _members([*left, batch.slice(0, start)])
+            left = []
+        left.append(batch.slice(start))
+    if left:
+        yield from _members(left)
 
 
 def find_groups(rows: pa.Table) -> NDArray[np.int64]:
@@ -120,7 +198,7 @@ def find_groups(rows: pa.Table) -> NDArray[np.int64]:
     ndarray of int, shape (n_rows,)
         Row of the first track of each track's group. A track without copies is its own first.
     """
-    values = {name: rows.column(name).to_numpy() for name in columns(COMPARABLE)[2:]}  # NaN where null
+    values = {name: rows.column(name).to_numpy() for name in COMPARABLE.names[2:]}  # NaN where null
     key, groups = values["key"], np.arange(len(rows))
     for apart in range(1, min(COMPARED, len(rows) - 1) + 1):
         one, other = np.arange(len(rows) - apart), np.arange(apart, len(rows))
@@ -189,60 +267,6 @@ def merge(members: pa.Table) -> pa.Table:
     )
 
 
-def _with_keys(rows: DataFrame) -> DataFrame:
-    """Return `COMPARABLE` of all tracks: a row for each key of a track."""
-
-    # Inside the function, since Spark parses the type of the result when it sees it.
-    @pandas_udf("title string, forms array<string>")  # type: ignore[call-overload, untyped-decorator] # as rules._tidy
-    def read(artists: pd.Series, titles: pd.Series) -> pd.DataFrame:
-        return pd.DataFrame(map(_names_of, artists, titles), columns=["title", "forms"])
-
-    named = rows.withColumn("named", read("artist", "title"))
-    keys = {
-        "content": sf.array("content_hash"),
-        "audio": sf.array(sf.nullif("audio_hash", sf.lit(""))),
-        "mbid": sf.array("recording_mbid"),
-        "isrc": sf.array("isrc"),
-        "sound": sf.col("named.forms"),
-    }
-    hashed = {"title": "named.title", "mbid": "recording_mbid", "isrc": "isrc", "acoustid": "acoustid"}
-    return named.select(
-        "track_id",
-        sf.unix_date(PARTITION).alias("day"),
-        "duration_s",
-        *(sf.when(sf.isnotnull(value), sf.xxhash64(value)).alias(name) for name, value in hashed.items()),
-        sf.inline(sf.concat(*(_keys(kind, values) for kind, values in keys.items()))),
-    )
-
-
-def _keys(kind: str, values: Column) -> Column:
-    key = sf.lit(EVIDENCE.index(kind)).alias("kind")
-    known = sf.filter(values, lambda value: sf.isnotnull(value))
-    return sf.transform(known, lambda value: sf.struct(key, sf.xxhash64(sf.lit(kind), value).alias("key")))
-
-
-def _names_of(artist: str | None, title: str | None) -> tuple[str | None, list[str]]:
-    """Return the title without suffixes of releases, and a key for each form of the artist."""
-    found = names.recording(artist, title) if artist and title else None
-    return (found[0], [f"{form}\n{found[0]}" for form in sorted(found[1])]) if found else (None, [])
-
-
-def _compare_blocks(batches: Batches) -> Batches:
-    """Compare the tracks of a Spark task, key by key. The rows are sorted by key."""
-    left: list[pa.RecordBatch] = []
-    for batch in batches:
-        if not batch.num_rows:
-            continue
-        keys = batch.column("key").to_numpy()
-        start = int(np.searchsorted(keys, keys[-1]))  # the last key may continue in the next batch
-        if start or (left and left[-1].column("key")[-1].as_py() != keys[-1]):
-            yield from _members([*left, batch.slice(0, start)])
-            left = []
-        left.append(batch.slice(start))
-    if left:
-        yield from _members(left)
-
-
 def _members(batches: list[pa.RecordBatch]) -> Batches:
     rows = pa.Table.from_batches(batches)
     groups = find_groups(rows)
@@ -253,7 +277,7 @@ def _members(batches: list[pa.RecordBatch]) -> Batches:
         ids.take(groups[in_group]),
         *(rows.column(n).take(in_group) for n in ("day", "kind")),
     ]
-    yield from pa.table(found, names=columns(MEMBERS)).to_batches()
+    yield from pa.table(found, schema=MEMBERS).to_batches()
 
 
 def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -120,11 +120,11 @@ def rows_of(keys):
 
 def test_keys_are_compared_as_a_whole_however_they_are_cut_into_batches():
     rows = rows_of([(key, 30 + 0.1 * i, None) for key in (1, 2, 2, 2, 3, 3) for i in range(3)])
-    whole = pa.Table.from_batches(recordings._compare_blocks(iter(rows.to_batches())))
+    whole = pa.Table.from_batches(recordings.compare_neighbours(iter(rows.to_batches())))
     assert len(whole) == len(rows)
     for size in (1, 2, 5):
         batches = rows.to_batches(max_chunksize=size)
-        assert pa.Table.from_batches(recordings._compare_blocks(iter(batches))).equals(whole)
+        assert pa.Table.from_batches(recordings.compare_neighbours(iter(batches))).equals(whole)
 
 
 def test_one_id_on_ten_thousand_tracks_is_compared_with_neighbours_only():
