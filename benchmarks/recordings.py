@@ -1,6 +1,7 @@
 """Measure the grouping of recordings: precision and recall over planted copies and other recordings.
 
     .venv/bin/python benchmarks/recordings.py [--planted 6] [--apart 60] [--pieces FOLDER] [--home FOLDER]
+    .venv/bin/python benchmarks/recordings.py --rows 106574
 
 Pieces of the sample corpus are the originals. Beside each of the first `--planted` pieces, `planted.plant` puts
 copies, which are the same recording, and other recordings. All of them have the artist and the title of the
@@ -16,6 +17,7 @@ how many pairs of each kind are grouped, and the largest or smallest differences
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import tempfile
 import time
@@ -29,6 +31,7 @@ from planted import COPIES, Piece, pieces, plant
 from rich.console import Console
 from rich.table import Table
 
+from segue.audio.definition import N_FEATURES
 from segue.audio.extract import Rejection, extract
 from segue.audio.likeness import MAX_HARMONY, MAX_TIMBRE, differences
 from segue.corpus import recordings
@@ -45,7 +48,11 @@ def main() -> None:
     parser.add_argument("--apart", type=int, default=60, help="pieces that have the same name and nothing else")
     parser.add_argument("--pieces", type=Path, help="folder of a sample corpus; default: render one")
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "segue-recordings")
+    parser.add_argument("--rows", type=int, help="only measure the cost of so many made-up rows, 10 % copies")
     arguments = parser.parse_args()
+    if arguments.rows:
+        print_cost(arguments.rows)
+        return
     folder = arguments.pieces or arguments.home / "pieces"
     count = arguments.planted + arguments.apart
     if not arguments.pieces:
@@ -121,12 +128,36 @@ def group(tracks: list[dict]) -> dict[str, str]:
         dict.fromkeys(recordings.NAMED) | track | {"content_hash": track["track_id"], "day": 0} for track in tracks
     ]
     vectors = {track["track_id"]: track["features"] for track in tracks}
-    keyed = pa.Table.from_batches(recordings.with_keys([pa.RecordBatch.from_pylist(named)]))
-    keyed = keyed.append_column("features", pa.array([vectors[each.as_py()] for each in keyed["track_id"]]))
-    in_order = keyed.sort_by([(name, "ascending") for name in ("key", "duration_s", "track_id")])
+    keyed = pa.Table.from_batches(recordings.with_keys([pa.RecordBatch.from_pylist(named)])).to_pandas()
+    shared = pa.Table.from_pandas(keyed[keyed.duplicated("key", keep=False)], recordings.COMPARABLE)
+    shared = shared.append_column("features", pa.array([vectors[each.as_py()] for each in shared["track_id"]]))
+    in_order = shared.sort_by([(name, "ascending") for name in ("key", "duration_s", "track_id")])
     members = pa.Table.from_batches(recordings.compare_neighbours(in_order.to_batches()))
     copies = recordings.merge(members).to_pylist()
     return {track: track for track in vectors} | {each["track_id"]: each["recording"] for each in copies}
+
+
+def print_cost(rows: int) -> None:
+    """Print the CPU time and the memory for grouping made-up tracks without Spark. Every tenth is a copy."""
+    rng = np.random.default_rng(0)
+    sounds = rng.uniform(1, 2, (-(-rows // 10), N_FEATURES)).astype(np.float32)
+    tracks = [
+        {
+            "track_id": f"{row:07}",
+            "audio_hash": f"audio {row}",
+            "title": f"Title {row - (row % 10 == 9)} (feat. Somebody)",
+            "artist": f"Artist {row // 60}",
+            "duration_s": 200.0 + row // 10 % 100,
+            "features": sounds[row // 10],
+        }
+        for row in range(rows)
+    ]
+    before_s, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    copies = sum(track != recording for track, recording in group(tracks).items())
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(
+        f"{rows:,} tracks, {copies:,} copies: {time.process_time() - before_s:.1f} s of CPU, {more:,.0f} MiB more"
+    )
 
 
 def table_of(tracks: list[dict], found: dict[str, str]) -> Table:
