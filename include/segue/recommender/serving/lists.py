@@ -55,7 +55,9 @@ def documents(
 
 
 def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> Listener:
-    """Translate a history into positions in the catalogue. Tracks that are not in the catalogue are left out.
+    """Translate a history into positions in the catalogue. Plays of copies of a recording add up.
+
+    Tracks that are not in the catalogue are left out.
 
     Parameters
     ----------
@@ -67,11 +69,15 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
         Ids of tracks and of recordings, from :func:`hated_by`.
     """
     position = served.model.catalogue.position
-    known = [(position[track], times) for track, times in history.times.items() if track in position]
+    played: dict[int, tuple[int, ...]] = {}
+    for track, times in history.times.items():
+        at = position.get(track)
+        if at is not None:
+            played[at] = tuple({*played[at], *times}) if at in played else times
     return Listener(
-        np.array([at for at, _ in known], dtype=np.int64),
-        np.array([len(times) for _, times in known], dtype=np.float32),
-        np.array([max(times) for _, times in known], dtype=np.int64),
+        np.array(list(played), dtype=np.int64),
+        np.array(list(map(len, played.values())), dtype=np.float32),
+        np.array(list(map(max, played.values())), dtype=np.int64),
         positions(served, hated),
     )
 
