@@ -208,7 +208,6 @@ def clean(
     lifecycle.clean(settings, say=typer.echo)
 
 
-<<<<<<< HEAD
 def _paused(dags: Sequence[str]) -> str:
     """Say which DAGs are paused and how to start them."""
     if not dags:
@@ -217,7 +216,8 @@ def _paused(dags: Sequence[str]) -> str:
         f"Paused DAGs: {', '.join(dags)}. They run only when they are triggered. `segue unpause` starts them all, "
         "`segue unpause DAG` starts one."
     )
-=======
+
+
 def _print_losses(settings: Settings, console: PlainConsole) -> None:
     from segue.connections import mongo
     from segue.listens import losses
@@ -225,7 +225,6 @@ def _print_losses(settings: Settings, console: PlainConsole) -> None:
     with mongo.client(settings.mongo) as client:
         for loss in losses.find(client[settings.mongo_database], settings):
             console.print(loss.sentence, style="red", soft_wrap=True)
->>>>>>> able28
 
 
 def _airflow(login: Login) -> str:
