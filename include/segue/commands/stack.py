@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,24 +96,10 @@ def status() -> None:
     if not settings.state_dir.exists():
         console.print("Nothing is running. Start it with `segue up`.")
         return
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        title=f"Corpus {settings.corpus} in {settings.state_dir}",
-        title_justify="left",
-    )
-    table.add_column("Service", no_wrap=True)
-    table.add_column("State", no_wrap=True, min_width=max(map(len, COLOURS)))
-    for heading in ("PID", "Port"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("Memory", justify="right", no_wrap=True)
-    table.add_column("Log", no_wrap=True)
     services = lifecycle.services(settings)
     used = [service.usage() for service in services]
     states = [service.state() for service in services]
-    for service, state, usage in zip(services, states, used, strict=True):
-        table.add_row(*_row(service, state, usage))
-    console.print(table)
+    console.print(_table(settings, zip(services, states, used, strict=True)))
     total = sum(usage.held_bytes for usage in used)
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
     troubles = [*filter(None, (usage.excess for usage in used)), *restarts.remarks(settings.state_dir)]
@@ -229,6 +215,24 @@ def _print_losses(settings: Settings, console: PlainConsole) -> None:
 
 def _airflow(login: Login) -> str:
     return f"Airflow: {login.url}  user {login.username}, password {login.password}"
+
+
+def _table(settings: Settings, rows: Iterable[tuple[Service, State, Usage]]) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title=f"Corpus {settings.corpus} in {settings.state_dir}",
+        title_justify="left",
+    )
+    table.add_column("Service", no_wrap=True)
+    table.add_column("State", no_wrap=True, min_width=max(map(len, COLOURS)))
+    for heading in ("PID", "Port"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Memory", justify="right", no_wrap=True)
+    table.add_column("Log", no_wrap=True)
+    for service, state, usage in rows:
+        table.add_row(*_row(service, state, usage))
+    return table
 
 
 def _row(service: Service, state: State, usage: Usage) -> list[str | Text]:
