@@ -14,6 +14,7 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 import segue
+from segue.api import accounts
 from segue.cli import app
 from segue.connections import mongo
 from segue.console import PlainColumn, PlainConsole
@@ -49,7 +50,10 @@ def test_a_name_commands_no_terminal() -> None:
     assert printed("\x1b[2J\x9b2J\rgone") == "\\x1b[2J\\x9b2J\\rgone\n"
 
 
-def test_recommend_prints_titles_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recommend_prints_titles_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sample").mkdir()
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    monkeypatch.setattr(accounts, "Accounts", lambda _: SimpleNamespace(exists=lambda _: True))
     items = [
         {"rank": rank, "track_id": "t", "title": name, "artist": name, "reason": "new"}
         for rank, name in enumerate(NAMES, 1)

@@ -171,7 +171,7 @@ def table_of(outcome: Comparison, columns: Mapping[str, str]) -> Table:
     -------
     Table
     """
-    table = Table()
+    table = Table(pad_edge=False)
     table.add_column("Model", no_wrap=True)
     for name, heading in columns.items():
         table.add_column(heading, justify="right", no_wrap=True)

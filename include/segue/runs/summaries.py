@@ -316,6 +316,6 @@ def lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         elif isinstance(value, float):
             yield prefix + name, f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
         elif isinstance(value, list):
-            yield prefix + name, ", ".join(map(str, value)) or "none"
+            yield prefix + name, ", ".join(str(each) for each in value if each is not None) or "none"
         else:
             yield prefix + name, f"{value:,}" if isinstance(value, int) else str(value)

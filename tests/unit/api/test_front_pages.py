@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ from fastapi.testclient import TestClient
 
 from segue.api.app import create_app
 from segue.api.audioscrobbler.realtime_submissions import handshake
+from segue.api.rate_limits import RateLimits
 from segue.settings import Settings
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
 def test_the_documentation_of_the_api_needs_no_internet(page: str) -> None:
-    client = TestClient(create_app(Settings()))
+    app = create_app(Settings())
+    app.state.context = SimpleNamespace(rate_limits=RateLimits(requests=300, anonymous_requests=300))
+    client = TestClient(app)
     shown = client.get(page).text
     loaded = re.findall(r'(?:src|href)="([^"]+)"', shown)
     assert loaded

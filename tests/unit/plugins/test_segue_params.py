@@ -69,7 +69,7 @@ def context(run_type, conf):
     params = {name: SimpleNamespace(schema=schema) for name, schema in SCHEMAS.items()}
     named = type("Params", (dict,), {"get_param": dict.__getitem__})(params)
     dag = SimpleNamespace(params=named, tags={"segue"})
-    return {"dag": dag, "dag_run": SimpleNamespace(run_type=run_type, conf=conf)}
+    return {"task": None, "dag": dag, "dag_run": SimpleNamespace(run_type=run_type, conf=conf)}
 
 
 def test_the_first_task_fails_without_a_retry(plugin):
