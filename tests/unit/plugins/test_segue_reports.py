@@ -120,11 +120,11 @@ def test_rejected_files_are_served_as_a_page_and_as_json(plugin, monkeypatch, tm
 
 
 def test_the_overview_links_the_api_on_the_same_host_and_nothing_in_a_frame(plugin, monkeypatch):
-    import segue_overview
     from airflow.api_fastapi.core_api import security
     from fastapi.testclient import TestClient
     from tests.support import overview_state
 
+    import segue_overview
     from segue.overview.state import Cached
 
     monkeypatch.setattr(security, "requires_access_dag", lambda *_: lambda: None)
