@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from segue_connections import mongo_database
 
@@ -32,7 +32,7 @@ def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from airflow.utils.session import create_session
-    from fastapi import APIRouter, Depends, Request
+    from fastapi import APIRouter, Depends, Header
     from fastapi.responses import HTMLResponse, JSONResponse
 
     from segue.corpus import rejected
@@ -50,13 +50,12 @@ def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
     made = APIRouter()
 
     @made.get("/", response_model=None, dependencies=of_all)
-    def overview(request: Request) -> Any:
+    def overview(host: str = Header("127.0.0.1"), sec_fetch_dest: str = Header("")) -> Any:
         """Show the overview; not async, as the clients block."""
         with create_session(scoped=False) as session:
             known = schedule(session)
-        framed = request.headers.get("sec-fetch-dest") == "iframe"
-        api = f"{request.url.scheme}://{request.url.hostname}:{settings.api_port}"
-        addresses = page.Addresses(base_path, api, linked=not framed)
+        api = f"http://{urlsplit(f'//{host}').hostname}:{settings.api_port}"
+        addresses = page.Addresses(base_path, api, linked=sec_fetch_dest != "iframe")
         return HTMLResponse(page.page(cached.get(), known, addresses), headers=dict(headers))
 
     @made.get("/rejects", response_model=None, dependencies=of_corpus)

@@ -72,7 +72,8 @@ def listens(**changes: Any) -> Listens:
 def training(dag_id: str, back: int, value: float, half: float | None, *, promoted: bool) -> Training:
     """A training some days ago."""
     interval = None if half is None else (value - half, value + half)
-    return Training(f"{dag_id}/scheduled__{back}", NOW - timedelta(days=back), value, interval, promoted)
+    version = f"{'genre' if dag_id == 'genre_model' else 'recommender'}/{41 - back}" if promoted else None
+    return Training(f"{dag_id}/scheduled__{back}", version, NOW - timedelta(days=back), value, interval, promoted)
 
 
 def models(**changes: Any) -> Models:

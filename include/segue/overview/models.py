@@ -35,6 +35,8 @@ class Training:
     ----------
     run_id : str
         ``<dag_id>/<run_id>``.
+    version : str or None
+        Such as ``genre/3``. None if the model was not stored as a version.
     at : datetime
     value : float
         The metric of the trained model.
@@ -45,6 +47,7 @@ class Training:
     """
 
     run_id: str
+    version: str | None
     at: datetime
     value: float
     interval: tuple[float, float] | None
@@ -96,41 +99,32 @@ def read(settings: Settings, database: Database[Any]) -> Models:
     return Models(
         champions=champions.read(settings),
         genre=[
-            Training(
-                kept.run_id,
-                kept.written_at,
-                trained.test["macro_f1"],
-                trained.macro_f1_interval,
-                kept.report.decision == "promoted",
-            )
+            _training(kept, trained.test["macro_f1"], trained.macro_f1_interval, trained.challenger)
             for kept in genre
             if (trained := kept.report.trained)
         ],
         recommender=[
-            Training(
-                kept.run_id,
-                kept.written_at,
-                kept.report.compared.ndcg_at_10[SEGUE],
-                kept.report.compared.interval,
-                kept.report.decision == "promoted",
-            )
+            _training(kept, compared.ndcg_at_10[SEGUE], compared.interval)
             for kept in full
-            if kept.report.compared and SEGUE in kept.report.compared.ndcg_at_10
+            if (compared := kept.report.compared) and SEGUE in compared.ndcg_at_10
         ],
         updates=[
-            Training(
-                kept.run_id,
-                kept.written_at,
-                updated.challenger["ndcg@10"],
-                None,
-                kept.report.decision == "promoted",
-            )
+            _training(kept, updated.challenger["ndcg@10"], None)
             for kept in updates
             if (updated := kept.report.updated)
         ],
         last=last,
         drift=_drift(database),
     )
+
+
+def _training(
+    kept: summaries.Kept[Any], value: float, interval: tuple[float, float] | None, version: str | None = None
+) -> Training:
+    """Without a version, a model has one only if it became the champion."""
+    promoted = kept.report.decision == "promoted"
+    version = version or (kept.report.model if promoted else None)
+    return Training(kept.run_id, version, kept.written_at, value, interval, promoted)
 
 
 def _dag(kept: summaries.Kept[Any]) -> str:

@@ -219,9 +219,9 @@ def _sample(listens: Listens) -> str:
 
 def _models(models: Models, at: Addresses) -> list[Section]:
     charts = {
-        "Genre model: macro F1 on its test tracks": models.genre,
-        "Recommender, full trainings: NDCG@10 on new tracks": models.recommender,
-        "Recommender, updates: NDCG@10 on unseen listens": models.updates,
+        "Genre model by version: macro F1 on its test tracks": models.genre,
+        "Recommender by version, full trainings: NDCG@10 on new tracks": models.recommender,
+        "Recommender by version, updates: NDCG@10 on unseen listens": models.updates,
     }
     figures = [_history(caption, trainings) for caption, trainings in charts.items() if trainings]
     rows: list[Sequence[Cell]] = [
@@ -230,7 +230,8 @@ def _models(models: Models, at: Addresses) -> list[Section]:
     text = "No model has been trained yet. Run the DAGs genre_model and recommender."
     if figures or rows:
         text = (
-            "A ring marks a version that became the champion. The band is the 95 % interval, where it was stored. "
+            "A ring marks a version that became the champion. A model that was not stored has its day instead of "
+            "a number. The band is the 95 % interval, where it was stored. "
             "Each training has test data of its own, so small differences between them mean little."
         )
     sections = [
@@ -262,7 +263,8 @@ def _history(caption: str, trainings: Sequence[Training]) -> Chart:
     points = []
     for training in trainings:
         low, high = training.interval or (None, None)
-        points.append(Point(f"{training.at:%d.%m.}", training.value, low, high, training.promoted))
+        _, _, number = (training.version or "").partition("/")
+        points.append(Point(number or f"{training.at:%d.%m.}", training.value, low, high, training.promoted))
     return line(caption, points)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from segue.disk import LOW_BYTES
 from segue.overview.corpus import Corpus, DayState
 from segue.overview.dags import Schedule
 from segue.overview.state import Problem, State
@@ -31,6 +32,8 @@ def verdict(state: State, schedule: Schedule) -> tuple[str, Tone]:
     bad = [f"{name.capitalize()}: {sentence}" for name, sentence in state.problems()]
     warn: list[str] = []
     good: list[str] = []
+    if not isinstance(state.storage, Problem) and state.storage.free_bytes < LOW_BYTES:
+        bad.append(f"The disk is almost full ({state.storage.free_bytes / 1e6:,.0f} MB are free).")
     failed = [dag.dag_id for dag in schedule.dags if dag.outcome == "failed"]
     if failed:
         bad.append(f"The last run of {_listed(failed)} failed.")

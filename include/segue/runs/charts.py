@@ -182,11 +182,12 @@ def line(caption: str, points: Sequence[Point], *, limit: float | None = None) -
         A dashed line at this value.
     """
     most = max([point.high if point.high is not None else point.value for point in points] + [limit or 0.0]) or 1.0
-    left, room = 34.0, WIDTH - 34.0 - 12.0
+    left, margin = 34.0, 8.0
+    room = WIDTH - left - 2 * margin
     step = room / max(len(points) - 1, 1)
 
     def x(place: int) -> float:
-        return left + (place * step if len(points) > 1 else room / 2)
+        return left + margin + (place * step if len(points) > 1 else room / 2)
 
     def y(value: float) -> float:
         return 6 + PLOT * (1 - value / _top(most))
@@ -211,9 +212,7 @@ def line(caption: str, points: Sequence[Point], *, limit: float | None = None) -
         )
     if limit is not None:
         parts.append(
-            Markup('<line x1="{}" x2="{}" y1="{2:.1f}" y2="{2:.1f}" class="limit"/>').format(
-                left, WIDTH - 12, y(limit)
-            )
+            Markup('<line x1="{}" x2="{}" y1="{2:.1f}" y2="{2:.1f}" class="limit"/>').format(left, WIDTH, y(limit))
         )
     parts.append(
         Markup('<polyline points="{}" class="line" stroke-width="2"/>').format(

@@ -3,12 +3,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from markupsafe import escape
 
-from segue.corpus import extraction, publications, steps
+from segue.corpus import extraction, publications, rejected, steps
 from segue.corpus.days import Days
 from segue.corpus.reports import CorpusSummary, PublishReport
 from segue.errors import ReportError
-from segue.runs import summaries
+from segue.runs import reports, summaries
 from segue.settings import get_settings
 
 pytestmark = pytest.mark.integration
@@ -56,6 +57,11 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_chan
     assert (total.files_in, total.tracks_out, total.extracted) == (11, 8, 0)
     report = summaries.require("corpus/second", PublishReport, source=pipeline.database)
     assert report.unchanged_since == "corpus/first"
+    page = reports.read("corpus/second", source=pipeline.database)
+    assert "Nothing has changed since corpus/first, so what it published stands. 8 tracks" in page
+    files = rejected.find(pipeline.lake.uri)
+    assert len(files) == 3
+    assert all(escape(file.path) in page and escape(file.message) in page for file in files)
 
     (pipeline.music / "same tags 1.mp3").touch()
     assert has_changed("touched")

@@ -80,9 +80,13 @@ def test_listens_are_counted_by_hour_and_lags_by_consumer(database, settings):
     now = datetime.now(UTC)
     three_hours_ago = int((now - timedelta(hours=3)).timestamp() * 1000)
     with kafka_connection.producing(kafka_connection.config(wanted)) as producer:
-        producer.send(topic, value=b'{"artist_name": "A", "received_at": 5}', timestamp_ms=three_hours_ago)
-        producer.send(topic, value=b'{"track_id": "1", "source": "simulated"}')
-        producer.send(topic, value=b"not JSON")
+        sent = [
+            producer.send(topic, value=b'{"artist_name": "A", "received_at": 5}', timestamp_ms=three_hours_ago),
+            producer.send(topic, value=b'{"track_id": "1", "source": "simulated"}'),
+            producer.send(topic, value=b"not JSON"),
+        ]
+        for each in sent:
+            each.get(timeout=30)
     found = listens.read(wanted, database, now)
     assert found.messages == 3
     assert sum(found.by_hour.values()) == 3

@@ -8,6 +8,7 @@ from tests.support.overview_state import LAST, NOW, corpus, listens, schedule, s
 from segue.overview.corpus import Day, DayState
 from segue.overview.listens import Sample
 from segue.overview.state import Problem
+from segue.overview.storage import Storage
 from segue.overview.verdict import verdict
 
 SOUND = {LAST: Day(9, 0, DayState.PUBLISHED)}
@@ -72,6 +73,12 @@ def test_the_dags_have_their_sentence(dags, said, tone):
 def test_a_service_that_does_not_answer_comes_first():
     said, tone = verdict(sound(listens=Problem("No Kafka broker answers.")), schedule())
     assert said == "Listens: No Kafka broker answers. Everything is published up to 2026-11-27."
+    assert tone == "bad"
+
+
+def test_a_disk_that_is_almost_full_is_told():
+    said, tone = verdict(sound(storage=Storage({}, 100_000_000)), schedule())
+    assert said.startswith("The disk is almost full (100 MB are free).")
     assert tone == "bad"
 
 

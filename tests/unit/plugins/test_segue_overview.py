@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -43,7 +44,9 @@ def add_run(session, dag_id, run_id, state, hours_ago):
     ended = NOW - timedelta(hours=hours_ago) if state in ("success", "failed") else None
     values = {"dag_id": dag_id, "run_id": run_id, "state": state, "run_type": "manual", "run_after": NOW}
     values |= {"start_date": NOW - timedelta(hours=hours_ago, minutes=2), "end_date": ended}
-    session.execute(insert(DagRun.__table__).values(clear_number=0, span_status="not_started", **values))
+    session.execute(
+        insert(DagRun.__table__).values(clear_number=0, span_status="not_started", log_template_id=None, **values)
+    )
 
 
 def test_a_dag_has_its_last_ended_run_and_those_under_way(session):
@@ -95,6 +98,6 @@ def test_the_waiting_sensor_says_what_it_waits_for(session):
     session.flush()
     task = {"dag_id": "incremental_retraining", "task_id": "wait_for_listens", "run_id": "r", "map_index": -1}
     task |= {"state": "deferred", "trigger_id": trigger.id, "pool": "p", "pool_slots": 1}
-    session.execute(insert(TaskInstance.__table__).values(id="0" * 32, **task))
+    session.execute(insert(TaskInstance.__table__).values(id=uuid4(), **task))
     waiting = segue_overview.schedule(session).waiting
     assert (waiting.min_events, waiting.until) == (250, NOW)

@@ -117,3 +117,22 @@ def test_rejected_files_are_served_as_a_page_and_as_json(plugin, monkeypatch, tm
     }
     assert client.get("/api/rejects?reason=TYPO").status_code == 400
     assert "is no reason code" in client.get("/rejects?reason=TYPO").text
+
+
+def test_the_overview_links_the_api_on_the_same_host_and_nothing_in_a_frame(plugin, monkeypatch):
+    from airflow.api_fastapi.core_api import security
+    from fastapi.testclient import TestClient
+    from tests.support import overview_state
+
+    import segue_overview
+    from segue.overview.state import Cached
+
+    monkeypatch.setattr(security, "requires_access_dag", lambda *_: lambda: None)
+    monkeypatch.setattr(segue_overview, "schedule", lambda _: overview_state.schedule())
+    monkeypatch.setattr(Cached, "get", lambda _: overview_state.state())
+    client = TestClient(plugin.make_app())
+    page = client.get("/", headers={"Host": "music.local:18080"})
+    assert page.headers["Content-Security-Policy"] == plugin.POLICY
+    assert 'href="http://music.local:18100/docs"' in page.text
+    assert 'href="/dags/corpus"' in page.text
+    assert 'href="/dags/corpus"' not in client.get("/", headers={"Sec-Fetch-Dest": "iframe"}).text

@@ -171,11 +171,12 @@ class GateReport(Report):
     failed : tuple of str
         Each check that failed, with what was measured.
     checks : tuple of CheckedFigure
-        All checks. Empty in reports from before 28 November 2026.
+        All checks. Empty in reports of version 1.
     """
 
     JOB: ClassVar[str] = "quality_gate"
 
+    version: int = 2
     passed: bool
     tracks: int
     failed: tuple[str, ...]
