@@ -87,7 +87,7 @@ class Mirror:
                 if record.value is None:
                     place.pop(name, None)
                 else:
-                    place[name] = json_util.loads(record.value, OPTIONS)
+                    place[name] = json_util.loads(record.value, json_options=OPTIONS)
         return content
 
     def sync(self) -> None:
