@@ -10,6 +10,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from segue import disk
 from segue.api.accounts import Accounts, TokenCache
 from segue.api.large_bodies import Processing
 from segue.api.mirror import Mirror, Mirroring
@@ -33,6 +34,11 @@ log = logging.getLogger(__name__)
 
 MONGO_TIMEOUT_MS = 5_000
 RETRY_S = 1.0
+
+
+def full_disk(settings: Settings) -> str | None:
+    """Return a sentence if the disk of the embedded Kafka is almost full, so that listens must be refused."""
+    return None if settings.kafka_bootstrap_servers else disk.fullness(settings.state_dir)
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Context:
         return cls(
             settings=settings,
             mongo=client,
-            writer=EventWriter(kafka.config(settings)),
+            writer=EventWriter(kafka.config(settings), refusal=lambda: full_disk(settings)),
             accounts=accounts,
             token_cache=TokenCache(accounts.of_token),
             sessions=sessions,

@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from segue.api import metrics, retraining_metrics
 from segue.api.access import Ctx
 from segue.api.caching import CachedValue
-from segue.api.context import Context
+from segue.api.context import Context, full_disk
 from segue.connections import kafka, probes
 from segue.errors import ServiceUnavailableError
 from segue.listens import losses
@@ -71,11 +71,13 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
     and ``memory``, which lists the services of the stack that use more memory than their limit.
     """
     missing = sorted(THREADS - {thread.name for thread in threading.enumerate()})
+    full = full_disk(ctx.settings)
     parts = {
         **await request.app.state.dependencies.get(),
         "listen_store": {"ok": ctx.follower.error is None, "lag": ctx.follower.lag, "error": ctx.follower.error},
         "catalogue": {"ok": ctx.catalogue.loaded, "tracks": len(ctx.catalogue.index)},
         "threads": {"ok": not missing, "missing": missing},
+        "disk": {"ok": full is None, "error": full},
     }
     healthy = all(part["ok"] for part in parts.values())
     lost = await request.app.state.losses.get()

@@ -87,7 +87,7 @@ class Mirror:
                 if record.value is None:
                     place.pop(name, None)
                 else:
-                    place[name] = json_util.loads(record.value, OPTIONS)
+                    place[name] = json_util.loads(record.value, json_options=OPTIONS)
         return content
 
     def sync(self) -> None:
@@ -95,7 +95,7 @@ class Mirror:
 
         Raises
         ------
-        ServiceUnavailableError, kafka.errors.KafkaError, pymongo.errors.PyMongoError
+        ServiceUnavailableError, pymongo.errors.PyMongoError
             If Kafka or MongoDB is away.
         """
         create_accounts_topic(self._settings, self._config)
@@ -162,15 +162,17 @@ class Mirror:
     def _send(self, messages: dict[str, Document | float | None]) -> None:
         if not messages:
             return
-        with kafka.producing(self._config) as producer:
-            sent = [
-                producer.send(
-                    self._topic, key=key.encode(), value=None if value is None else json_util.dumps(value).encode()
-                )
-                for key, value in messages.items()
-            ]
-            for future in sent:
-                future.get(timeout=ACKNOWLEDGED_S)
+        encoded = {
+            key.encode(): None if value is None else json_util.dumps(value).encode()
+            for key, value in messages.items()
+        }
+        try:
+            with kafka.producing(self._config) as producer:
+                sent = [producer.send(self._topic, key=key, value=value) for key, value in encoded.items()]
+                for future in sent:
+                    future.get(timeout=ACKNOWLEDGED_S)
+        except KafkaError as error:
+            raise ServiceUnavailableError(f"Kafka did not take the mirror of accounts: {error!r}") from error
 
 
 def is_forgotten(account: Document | None, forgotten_at: float) -> bool:
@@ -212,7 +214,7 @@ class Mirroring:
                 self._mirror.sync()
                 failed = False
             except Exception as error:  # of any kind, because nobody would notice that the thread has ended
-                known = isinstance(error, (ServiceUnavailableError, KafkaError, PyMongoError))
+                known = isinstance(error, (ServiceUnavailableError, PyMongoError))
                 if not failed:  # log the error once, not at every attempt
                     log.warning("The mirror of accounts waits: %s", error, exc_info=None if known else error)
                 failed = True

@@ -121,8 +121,6 @@ def forget(
     Kafka keeps its messages until their retention ends, but Segue ignores them. The DAG `listens` deletes the old
     files of the lake seven days later.
     """
-    from kafka.errors import KafkaError
-
     from segue.api.forgetting import forget_in_database
     from segue.api.mirror import Mirror
     from segue.connections.mongo import database
@@ -136,7 +134,7 @@ def forget(
         gone = forget_in_database(opened, name)
         try:
             Mirror(settings, opened).sync()
-        except (ServiceUnavailableError, KafkaError):
+        except ServiceUnavailableError:
             typer.echo("Kafka does not answer. The API deletes the mirrored account as soon as it does.", err=True)
     Progress(settings.state_dir / "imports.json").forget(name)
     gone["listens in the lake"] = _forget_in_lake(settings, name)

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
 from pydantic import ValidationError
 from pymongo.database import Database
 
 from segue.connections import kafka, whole_topics
+from segue.errors import ServiceUnavailableError
 from segue.listens.decoding import OBJECTS
 from segue.listens.events import Listen, message
 from segue.listens.feedback import Feedback, FeedbackStore
@@ -100,23 +103,24 @@ def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: 
 
     Raises
     ------
-    KafkaError
+    ServiceUnavailableError
         If Kafka has not acknowledged a message.
     """
     removals, sent = Removals(database), 0
     known = {_digest(event) for event in in_kafka(settings)}
-    with kafka.producing(kafka.config(settings)) as producer:
-        for page in _pages(chain(lake, in_mongodb(database))):
-            missing = {_digest(event): event for event in removals.standing(page)}
-            futures = []
-            for event in (event for digest, event in missing.items() if digest not in known):
-                key, value = message(event)
-                at_ms = round((event.received_at or event.listened_at) * 1000)
-                futures.append(producer.send(settings.listens_topic, key=key, value=value, timestamp_ms=at_ms))
-            for future in futures:
-                future.get(timeout=ACKNOWLEDGED_S)
-            known |= missing.keys()
-            sent += len(futures)
+    try:
+        with kafka.producing(kafka.config(settings)) as producer:
+            for page in _pages(chain(lake, in_mongodb(database))):
+                standing = {_digest(event): event for event in removals.standing(page)}
+                missing = [event for digest, event in standing.items() if digest not in known]
+                _send(producer, settings.listens_topic, missing)
+                known |= standing.keys()
+                sent += len(missing)
+    except KafkaError as error:
+        raise ServiceUnavailableError(
+            f"Kafka did not acknowledge a message: {error!r}. {sent:,} were sent. Run the command again: it sends "
+            "only what is missing."
+        ) from error
     Followed(database, settings.listens_topic).repaired("kafka")
     return sent
 
@@ -158,6 +162,16 @@ def purge(database: Database[dict[str, Any]]) -> int:
             store.discard(removed)
         purged += len(removed)
     return purged
+
+
+def _send(producer: KafkaProducer, topic: str, events: Iterable[Listen]) -> None:
+    futures = []
+    for event in events:
+        key, value = message(event)
+        at_ms = round((event.received_at or event.listened_at) * 1000)
+        futures.append(producer.send(topic, key=key, value=value, timestamp_ms=at_ms))
+    for future in futures:
+        future.get(timeout=ACKNOWLEDGED_S)
 
 
 def _digest(event: Listen) -> bytes:

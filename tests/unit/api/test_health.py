@@ -20,6 +20,7 @@ def ask(tmp_path, monkeypatch):
     """Return a function that asks the API for a path, while services hold the given memory."""
     monkeypatch.setattr(health, "heartbeat", lambda _: tmp_path / "none")
     monkeypatch.setattr(health, "THREADS", frozenset())
+    monkeypatch.setattr(health, "full_disk", lambda _: None)
 
     def answer(path, *usages, losses=()):
         app = FastAPI()
@@ -75,3 +76,13 @@ def test_health_and_metrics_tell_what_a_store_has_lost(ask):
     assert 'segue_store_lost{store="mongodb"} 242.0' in metrics
     assert 'segue_store_lost{store="lake"} 1.0' in metrics
     assert 'segue_store_lost{store="kafka"} 0.0' in ask("/metrics").text
+
+
+def test_health_names_a_disk_that_is_almost_full(ask, monkeypatch):
+    monkeypatch.setattr(health, "full_disk", lambda _: "The disk that holds /srv is full (3 MB left).")
+    answer = ask("/health")
+    assert (answer.status_code, answer.json()["status"]) == (503, "degraded")
+    assert answer.json()["parts"]["disk"] == {
+        "ok": False,
+        "error": "The disk that holds /srv is full (3 MB left).",
+    }
