@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.audio.decoding.decode import DECODERS, Opener
+from segue.audio.decoding.decode import Opener, decoders
 from segue.audio.decoding.ffmpeg import audio_hash
 from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
@@ -172,10 +172,10 @@ def _decode(path: str, file: FileIO, content_hash: str, limits: Limits) -> Track
 
 
 def _best_attempt(file: FileIO, limits: Limits) -> _Attempt:
-    """Decode with libsndfile. If it fails or falls short, use FFmpeg too. The longer result counts."""
+    """Decode with the first decoder. If it fails or falls short, use the second too. The longer result counts."""
     best: _Attempt | None = None
     failures: list[str] = []
-    for opener in DECODERS:
+    for opener in decoders(file):
         try:
             attempt = _attempt(opener, file, limits)
         except RejectionError as error:
