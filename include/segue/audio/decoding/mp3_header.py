@@ -70,8 +70,8 @@ def is_of_unstated_variable_rate(file: BinaryIO) -> bool:
     """
     file.seek(0)
     try:
-        skip_id3(file)
-        first = MPEGFrame(file)
+        skip_id3(file)  # type: ignore[no-untyped-call] # mutagen has no types
+        first = MPEGFrame(file)  # type: ignore[no-untyped-call]
     except MutagenError:
         return False
     if not first.sketchy or first.layer != 3:  # mutagen calls a frame sketchy if it has no Xing or VBRI header
