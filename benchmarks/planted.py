@@ -77,7 +77,8 @@ def pieces(folder: Path, count: int) -> list[Piece]:
         )
         for row in rows
     ]
-    return random.Random(0).sample(found, min(count, len(found)))
+    random.Random(0).shuffle(found)
+    return found[:count]
 
 
 def decode(file: Path) -> Samples:
@@ -177,8 +178,8 @@ COPIES: dict[str, Copy] = {
 }
 
 OTHERS: dict[str, Callable[[Piece, Samples], Samples]] = {
-    "another take": lambda piece, _: piece.take(1),
-    "a take 2 % faster": lambda piece, _: piece.take(2, tempo=1.02),
+    "a take 2 % faster": lambda piece, _: piece.take(1, tempo=1.02),
+    "a take 3 % slower": lambda piece, _: piece.take(2, tempo=0.97),
     "live": lambda piece, _: live(piece.take(3, tempo=1.01), 1),
     "remaster": lambda _, samples: remastered(samples),
     "remix": lambda _, samples: remixed(samples, 1),

@@ -39,6 +39,7 @@ from segue.demo.sample import render
 from segue.demo.workers import run_in_processes
 
 ORIGINAL = "original"
+BATCH = 2_000
 
 
 def main() -> None:
@@ -128,7 +129,8 @@ def group(tracks: list[dict]) -> dict[str, str]:
         dict.fromkeys(recordings.NAMED) | track | {"content_hash": track["track_id"], "day": 0} for track in tracks
     ]
     vectors = {track["track_id"]: track["features"] for track in tracks}
-    keyed = pa.Table.from_batches(recordings.with_keys([pa.RecordBatch.from_pylist(named)])).to_pandas()
+    batches = (pa.RecordBatch.from_pylist(named[at : at + BATCH]) for at in range(0, len(named), BATCH))
+    keyed = pa.Table.from_batches(recordings.with_keys(batches)).to_pandas()
     shared = pa.Table.from_pandas(keyed[keyed.duplicated("key", keep=False)], recordings.COMPARABLE)
     shared = shared.append_column("features", pa.array([vectors[each.as_py()] for each in shared["track_id"]]))
     in_order = shared.sort_by([(name, "ascending") for name in ("key", "duration_s", "track_id")])

@@ -28,7 +28,7 @@ HARMONY: Final[Series] = [
 TIMBRE: Final[Series] = [("mfcc", number) for number in range(2, FAMILIES["mfcc"] + 1)]
 """The first coefficient is the loudness."""
 
-MAX_HARMONY: Final = 0.05
+MAX_HARMONY: Final = 0.045
 MAX_TIMBRE: Final = 0.25
 """Largest differences within the same sound, see `differences`. ``benchmarks/recordings.py`` shows them."""
 

@@ -222,7 +222,7 @@ def _is_same(
 
     def differ(name: str) -> NDArray[np.bool_]:
         known = ~np.isnan(values[name][one]) & ~np.isnan(values[name][other])
-        return known & ~equal(name)
+        return np.asarray(known & ~equal(name))
 
     kind, longer = values["kind"][one], values["duration_s"][other]
     is_sound = kind == EVIDENCE.index("sound")
@@ -233,7 +233,7 @@ def _is_same(
     same |= to_compare & equal("acoustid")
     to_hear = np.flatnonzero(to_compare & ~same)
     same[to_hear] = _same_sound(rows, one[to_hear], other[to_hear])
-    return same
+    return np.asarray(same)
 
 
 def merge(members: pa.Table) -> pa.Table:

@@ -37,7 +37,7 @@ def test_a_copy_of_another_day_joins_its_recording_and_follows_when_the_first_go
     before = state(published)
     samples, rate = soundfile.read(published.music / "Réels/tune no. 1.mp3")
     copy = published.music / "again.flac"
-    soundfile.write(copy, samples[rate // 10 :], rate)
+    soundfile.write(copy, samples, rate)
     file = mutagen.File(copy, easy=True)
     file.update({"title": ["TUNE 1"], "artist": ["Anon"]})
     file.save()
