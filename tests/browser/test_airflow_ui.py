@@ -154,7 +154,10 @@ def test_the_overview_is_behind_the_login_and_fits_a_phone_and_the_dark(page: Pa
 
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(f"{stack.url}/dags/corpus")
-    expect(page.get_by_role("link", name="Segue", exact=True)).to_have_attribute("href", "/segue/")
+    page.get_by_role("link", name="Segue", exact=True).click()
+    navigation = page.frame_locator("iframe[title=Segue]")
+    expect(navigation.get_by_role("heading", name="DAGs")).to_be_visible()
+    page.goto(f"{stack.url}/dags/corpus")
     page.get_by_role("link", name="Overview", exact=True).click()
     tab = page.frame_locator("iframe[title=Overview]")
     expect(tab.get_by_role("heading", name="DAGs")).to_be_visible()
