@@ -3,9 +3,9 @@
 The series over time behind the features are compared by their means. The difference of two means is divided by
 the deviation within the tracks (Cohen's d). So it has no unit, and no other tracks are needed to judge it.
 
-Series of harmony tell performances apart, and series of timbre tell masters and mixes apart. Loudness and bandwidth
-are left out, because they depend on the encoder. The features of a track depend on its sample rate. So copies at
-another sample rate mostly count as another sound.
+Series of harmony tell performances apart, and series of timbre tell masters and mixes apart. Loudness and
+bandwidth are left out, because they depend on the encoder. The features of a track depend on its sample rate. So
+copies at another sample rate mostly count as another sound.
 """
 
 from __future__ import annotations
