@@ -21,7 +21,7 @@ def track(track_id, day=1, *, sound=0, seconds=30.0, artist="Anon", title="Air",
     """A row of the corpus. `sound` is the number of its music; a tenth more is another encoding of it."""
     vector = SOUNDS[int(sound)] * (1 + 0.001 * (sound % 1))
     return (
-        *(track_id, f"bytes of {track_id}", audio, artist, title, seconds),
+        *(track_id, f"bytes of {track_id}", audio, artist, title, float(seconds)),
         *(*map(ids.get, ("mbid", "isrc", "acoustid")), [], date(2026, 1, day), vector.tolist()),
     )
 
