@@ -121,6 +121,8 @@ class ListensTable:
         tuple of (DataFrame, Offsets), or None
             The rows, and the offsets up to which they follow the topic; None if no such version can be read.
         """
+        from pyspark.sql import functions as sf
+
         if not self.exists():
             return None
         found: tuple[Row, Offsets] | None = None
@@ -148,7 +150,10 @@ class ListensTable:
         commit, held = found
         if commit.made_at < time.time() - _VERSIONS_KEPT.total_seconds() and commit != commits[-1]:
             return None
-        return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
+        rows = self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location)
+        schema = dict(column.split() for column in SCHEMA.split(", "))
+        lacks = {name: sf.lit(None).cast(kind) for name, kind in schema.items() if name not in rows.columns}
+        return rows.withColumns(lacks) if lacks else rows, held
 
     def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Offsets) -> None:
         """Insert the events that the table lacks. Then note the offsets, even if there is no event.

@@ -53,6 +53,7 @@ class CatalogueEntry:
     artist: str
     title: str
     recording_mbid: str | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class TrackIndex:
         listed = sorted(entries, key=lambda entry: entry.track_id)
         self._track_ids = [entry.track_id for entry in listed]
         self._ids = Lookup(self._track_ids)
+        self._durations_s = array("f", (entry.duration_s or 0.0 for entry in listed))
         identified = [number for number, entry in enumerate(listed) if entry.recording_mbid]
         self._mbids = Lookup([str(listed[number].recording_mbid).lower() for number in identified], identified)
         named = [number for number, entry in enumerate(listed) if entry.artist and entry.title]
@@ -104,6 +106,11 @@ class TrackIndex:
     def __len__(self) -> int:
         """Return the number of tracks."""
         return len(self._track_ids)
+
+    def duration_s(self, track_id: str) -> float | None:
+        """Return the length of a track in seconds, or None if it is not known."""
+        number = self._ids.get(track_id)
+        return None if number is None else self._durations_s[number] or None
 
     def match(
         self, artist: str, title: str, *, recording_mbid: str | None = None, track_id: str | None = None

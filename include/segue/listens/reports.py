@@ -68,12 +68,14 @@ class Held(Part):
     ----------
     days : str
         Name of the days.
-    listens, matched, listeners : int
+    listens, matched, skipped, listeners : int
+        Listens in all, those that match a track, those that are skips, and users.
     """
 
     days: str
     listens: int
     matched: int
+    skipped: int = 0
     listeners: int
 
 

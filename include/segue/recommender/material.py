@@ -50,8 +50,8 @@ class Material:
         Parameters
         ----------
         listens : DataFrame
-            ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``partition``, ``offset``. Every
-            track is in `tracks`.
+            ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``plays``, ``partition``,
+            ``offset``. Every track is in `tracks`.
         tracks : DataFrame
             ``track_id``, ``title``, ``artist``, ``features`` (binary, see `segue.tracks.vectors`).
 
@@ -73,7 +73,7 @@ class Material:
         audio = Audio.of(features, catalogue.artists)
         del features
         with step("Reading the listens"):
-            columns = ("user_name", "track_id", "listened_at", "partition", "offset")
+            columns = ("user_name", "track_id", "listened_at", "plays", "partition", "offset")
             played = listens.select(*columns).toArrow()
         print(f"Read {len(played):,} listens", flush=True)
         user, users = _encoded(played.column("user_name"))
@@ -90,7 +90,7 @@ class Material:
         interactions = Interactions(
             user,
             item.astype(np.int32),
-            np.ones(len(played), dtype=np.float32),
+            played.column("plays").to_numpy().astype(np.float32),
             played.column("listened_at").to_numpy().astype(np.float64),
             users,
             np.asarray(catalogue.track_ids, dtype=str),

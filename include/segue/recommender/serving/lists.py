@@ -54,7 +54,9 @@ def documents(
         }
 
 
-def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> Listener:
+def listener_of(
+    served: Served, history: History, hated: Iterable[str] = (), *, skip_weight: float = 0.0
+) -> Listener:
     """Translate a history into positions in the catalogue. Tracks that are not in the catalogue are left out.
 
     Parameters
@@ -65,13 +67,17 @@ def listener_of(served: Served, history: History, hated: Iterable[str] = ()) -> 
         What was played.
     hated
         Ids of tracks and of recordings, from :func:`hated_by`.
+    skip_weight
+        How many plays a skip counts as. With 0, skips are left out.
     """
     position = served.model.catalogue.position
-    known = [(position[track], times) for track, times in history.times.items() if track in position]
+    plays, skips = history.times, history.skips if skip_weight else {}
+    tracks = [track for track in dict.fromkeys((*plays, *skips)) if track in position]
+    heard = [(plays.get(track, ()), skips.get(track, ())) for track in tracks]
     return Listener(
-        np.array([at for at, _ in known], dtype=np.int64),
-        np.array([len(times) for _, times in known], dtype=np.float32),
-        np.array([max(times) for _, times in known], dtype=np.int64),
+        np.array([position[track] for track in tracks], dtype=np.int64),
+        np.array([len(played) + skip_weight * len(skipped) for played, skipped in heard], dtype=np.float32),
+        np.array([max(played + skipped) for played, skipped in heard], dtype=np.int64),
         positions(served, hated),
     )
 
