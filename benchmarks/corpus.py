@@ -421,7 +421,7 @@ def write_lake(settings: Settings, numbers: Sequence[int]) -> None:
     lake = Lake(spark, settings.lake_uri)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     paths = {number: f"{number // 1000:03d}/{number:06d}.mp3" for number in numbers}
-    files = [(str(n), path, 1_000_000, 1, now, _day(n)) for n, path in paths.items()]
+    files = [(str(n), path, 1_000_000, 1, now, _day(n), None) for n, path in paths.items()]
     inventory = spark.createDataFrame(files, INVENTORY)
     days = {_day(number) for number in numbers}
     inventory.write.format("delta").mode("append").save(lake.table("inventory").detail().first()["location"])

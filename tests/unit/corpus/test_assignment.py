@@ -16,7 +16,7 @@ NOW, TODAY, EARLIER = datetime(2026, 3, 9, tzinfo=UTC), date(2026, 3, 9), date(2
 
 
 def inventory(*rows):
-    return pd.DataFrame(rows, columns=columns(IN_PANDAS)).set_index("path")
+    return pd.DataFrame([(*row, "") for row in rows], columns=columns(IN_PANDAS)).set_index("path")
 
 
 def described(*rows):

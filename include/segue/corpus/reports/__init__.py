@@ -14,6 +14,7 @@ from segue.corpus.reports.files import (
     LeftOut,
     Outcomes,
     PingReport,
+    Sheets,
     Work,
 )
 from segue.corpus.reports.run import (
@@ -47,5 +48,6 @@ __all__ = [
     "PingReport",
     "PublishReport",
     "Published",
+    "Sheets",
     "Work",
 ]
