@@ -133,12 +133,17 @@ class TrackIndex:
         """
         if track_id and self._ids.get(track_id) is not None:
             return Match(track_id, Method.ID)
-        if recording_mbid and (found := self._mbids.get(recording_mbid.lower())) is not None:
-            return Match(self._track_ids[found], Method.MBID)
+        if recording_mbid and (same := self.of_recording(recording_mbid)):
+            return same
         found = self._equal(artist, title)
         if found is not None:
             return Match(self._track_ids[found], Method.NAME)
         return self._similar(names.core(artist), title)
+
+    def of_recording(self, mbid: str) -> Match | None:
+        """Find the track with the MBID of a recording."""
+        found = self._mbids.get(mbid.lower())
+        return None if found is None else Match(self._track_ids[found], Method.MBID)
 
     def _equal(self, artist: str, title: str) -> int | None:
         """Find a track with equal names. The least changed form of the names is looked up first."""
