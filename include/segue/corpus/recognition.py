@@ -147,8 +147,8 @@ def hash_files(music_dir: Path | UPath, known_bytes: Collection[str]) -> Callabl
             except OSError:
                 return [{"path": track["path"]} for track in tracks]  # the extraction will reject it
             rows = [{"path": track["path"], "content_hash": hash_of(track, of_bytes)} for track in tracks]
-            if of_bytes in known_bytes:
-                return rows
+            if of_bytes in known_bytes and not any(track["part"] for track in tracks):
+                return rows  # but the tags of parts are those of a sheet, which may have changed
             found = extractor().read_tags(place)
         if isinstance(found, Rejection):
             return rows
