@@ -21,6 +21,7 @@ from rich.console import Console
 from sampling import Sampler
 
 from segue.api.accounts import Accounts
+from segue.connections import offsets
 from segue.demo import listeners
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import STILL_S, follow, minutes, wait_until_deferred
@@ -246,12 +247,16 @@ class Chain:
         )
 
     def _wait_for_listens(self) -> None:
-        listens = self._database["listens"]
+        """Wait until the live recommendations have committed all offsets.
 
-        def stored() -> int:
-            return listens.estimated_document_count()
+        The stored listens are not counted meanwhile: for a count, SecantusDB's servers read all documents.
+        """
+        config = {"bootstrap_servers": self._settings.kafka_bootstrap}
 
-        self._wait("all listens are stored", lambda: stored() >= self._progress.sent, stored)
+        def left() -> int:
+            return offsets.backlog(config, self._settings.listens_topic, self._settings.live_group).size
+
+        self._wait("all listens are stored", lambda: left() == 0, left)
 
     def _wait(self, what: str, is_there: Callable[[], bool], moving: Callable[[], Any]) -> None:
         """Wait for a result; fail if nothing changes for `STILL_S` seconds."""

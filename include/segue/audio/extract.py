@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.decoding.decode import DECODERS, Opener
+from segue.audio.decoding.decode import Opener, decoders
 from segue.audio.decoding.ffmpeg import audio_hash
 from segue.audio.decoding.stream import Samples
 from segue.audio.features import FeatureAccumulator
@@ -106,7 +106,7 @@ def header_of(path: str | Path, limits: Limits) -> Header | Rejection:
 
 
 def _stated_s(file: FileIO, limits: Limits) -> float | None:
-    for opener in DECODERS:
+    for opener in decoders(file):
         file.seek(0)
         with suppress(RejectionError), opener(file, limits) as stream:
             if stream.stated_frames:
@@ -268,10 +268,10 @@ def _decode(
 
 
 def _best_attempt(file: FileIO, limits: Limits, spans: Sequence[Span]) -> _Attempt:
-    """Decode with libsndfile. If it fails or falls short, use FFmpeg too. The longer result counts."""
+    """Decode with the first decoder. If it fails or falls short, use the second too. The longer result counts."""
     best: _Attempt | None = None
     failures: list[str] = []
-    for opener in DECODERS:
+    for opener in decoders(file):
         try:
             attempt = _attempt(opener, file, limits, spans)
         except RejectionError as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from tests.support.audio_files import SAMPLE_RATE, music, write_soundfile
 
 from segue.audio import extract as extraction
+from segue.audio.decoding.decode import Opener, decoders
 from segue.audio.extract import extract, extract_spans, header_of
 from segue.audio.isolation.extractor import IsolatedExtractor
 from segue.audio.limits import Limits
@@ -29,10 +29,10 @@ def test_spans_have_the_features_of_files_cut_there(
 ) -> None:
     opened = []
 
-    def counted(opener: Any) -> Any:
+    def counted(opener: Opener) -> Opener:
         return lambda *arguments: opened.append(opener) or opener(*arguments)
 
-    monkeypatch.setattr(extraction, "DECODERS", [counted(each) for each in extraction.DECODERS])
+    monkeypatch.setattr(extraction, "decoders", lambda file: list(map(counted, decoders(file))))
     tracks = extract_spans(album, Limits(), SPANS)
     assert len(opened) == 1, "one decode"
     for (start, end), track in zip(SPANS, tracks, strict=True):

@@ -154,21 +154,32 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
 
 
 def _blocks(frames: Iterator[av.AudioFrame], first: av.AudioFrame) -> Iterator[Samples]:
-    """Join decoded frames, which often have only 1,024 samples, to blocks of at least BLOCK_FRAMES."""
+    """Join decoded frames, which often have only 1,024 samples, to blocks of at least BLOCK_FRAMES.
+
+    FFmpeg joins them. Converting each frame to an array would take longer than decoding it.
+    """
     resampler = av.AudioResampler(format="fltp", layout=first.layout, rate=first.sample_rate)
-    parts: list[Samples] = []
-    gathered = 0
+    gathered = av.AudioFifo()
+    kind = _kind(first)
     for frame in frames:
-        if (frame.sample_rate, frame.layout.name) != (first.sample_rate, first.layout.name):
+        if _kind(frame) != kind:
             raise RejectionError(Reason.UNREADABLE, f"FFmpeg: {CHANGES}")
-        for converted in resampler.resample(frame):
-            parts.append(mix(converted.to_ndarray().astype(np.float32, copy=False)))
-            gathered += len(parts[-1])
-        if gathered >= BLOCK_FRAMES:
-            yield np.concatenate(parts)
-            parts, gathered = [], 0
-    if parts:
-        yield np.concatenate(parts)
+        frame.pts = None  # with gaps between the times, the queue would refuse the frame
+        gathered.write(frame)
+        if gathered.samples >= BLOCK_FRAMES:
+            yield _samples(gathered, resampler)
+    if gathered.samples:
+        yield _samples(gathered, resampler)
+
+
+def _kind(frame: av.AudioFrame) -> tuple[int, str, str]:
+    return frame.sample_rate, frame.layout.name, frame.format.name
+
+
+def _samples(gathered: av.AudioFifo, resampler: av.AudioResampler) -> Samples:
+    """Take all samples out of a queue."""
+    parts = [frame.to_ndarray() for frame in resampler.resample(gathered.read())]
+    return mix(np.concatenate(parts, axis=1))
 
 
 def _stated_frames(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from io import FileIO
 from pathlib import Path
+from typing import BinaryIO
 
 import librosa
 import numpy as np
@@ -21,6 +22,7 @@ from tests.support.audio_files import (
     write_soundfile,
 )
 
+from segue.audio.decoding import decode
 from segue.audio.decoding.ffmpeg import open_pyav
 from segue.audio.decoding.libsndfile import open_soundfile
 from segue.audio.decoding.stream import BLOCK_FRAMES
@@ -159,6 +161,29 @@ def test_joined_mp3s_are_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(first * 3)
     assert extracted(path).duration_s == pytest.approx(6.0, abs=0.2)
+
+
+def test_an_mp3_of_variable_rate_without_a_length_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libsndfile would guess its length from the first frame, stop early, and FFmpeg would decode it anew."""
+    whole = write_any(tmp_path / "whole.mp3", music(10.0)).read_bytes()
+    path = tmp_path / "a.mp3"
+    path.write_bytes(without_xing_frame(whole))
+    asked: list[BinaryIO] = []
+    monkeypatch.setattr(decode, "open_soundfile", lambda file, _: asked.append(file))
+    track = extracted(path)
+    assert track.duration_s == pytest.approx(10.0, abs=0.1)
+    assert track.decoder == "pyav"
+    assert not asked
+
+
+def test_an_mp3_of_constant_rate_without_a_length_is_decoded_by_libsndfile(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    path.write_bytes(without_xing_frame(write_mp3_of_constant_rate(tmp_path / "whole.mp3", music(10.0, 48_000))))
+    track = extracted(path)
+    assert (track.decoder, track.sample_rate) == ("soundfile", 48_000)
+    assert track.duration_s == pytest.approx(10.0, abs=0.1)
 
 
 @pytest.mark.parametrize("states_length", [True, False])
