@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         le=1,
         description="Smallest share of the table's rows with a file, or of files with a row, without a warning.",
     )
+    skip_weight: float = Field(
+        0.0, ge=0, le=1, description="How many plays a skip counts as, in training and recommendations."
+    )
     lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 

@@ -39,7 +39,8 @@ def recommend(
                 "This is the list of a new listener.",
                 err=True,
             )
-        found = Recommending(documents, champion).now(user, Wishes(count=count, discover=discover))
+        recommending = Recommending(documents, champion, skip_weight=settings.skip_weight)
+        found = recommending.now(user, Wishes(count=count, discover=discover))
     table = Table(title=f"For {user}, by {found['model_version']}", title_justify="left")
     for heading in ("", "Track", "Artist", "Why"):
         table.add_column(heading, overflow="fold")

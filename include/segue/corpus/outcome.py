@@ -59,7 +59,8 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
 
 def _note(reports: CorpusReports) -> str:
     measured = reports.integrate.measured
-    warnings = (reports.inventory.found.left_out.warning, reports.inventory.metadata_warning)
+    found = reports.inventory.found
+    warnings = (found.left_out.warning, found.sheets.warning, reports.inventory.metadata_warning)
     if any(warnings):
         return " ".join(filter(None, warnings))
     if not reports.extract.outcomes.files:

@@ -118,7 +118,8 @@ def present(settings: Settings, today: date) -> str:
     CorpusError
         If music or metadata cannot be read.
     """
-    files_digest = digest(list_audio(settings.music_dir).files)
+    listing = list_audio(settings.music_dir)
+    files_digest = digest((*listing.files, *listing.sheets))
     metadata_digest = sources.find(settings).read(today).digest
     return made_from(lake_versions(settings.lake_uri), files_digest, metadata_digest, settings)
 

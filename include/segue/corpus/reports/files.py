@@ -53,6 +53,36 @@ class LeftOut(Part):
         return (folders + held).strip()
 
 
+class Sheets(Part):
+    """The CUE sheets in the music folder.
+
+    Attributes
+    ----------
+    files, tracks : int
+        Files that were divided, and their tracks.
+    bad : tuple of str
+        Sheets that were not used, each with the reason; at most `SHOWN`.
+    not_used : int
+        Number of all such sheets.
+    """
+
+    SHOWN: ClassVar[int] = 20
+
+    files: int = 0
+    tracks: int = 0
+    bad: tuple[str, ...] = ()
+    not_used: int = 0
+
+    @property
+    def warning(self) -> str:
+        """One sentence about the sheets that were not used; empty if there are none."""
+        if not self.not_used:
+            return ""
+        more = "; …" if self.not_used > len(self.bad) else ""
+        listed = "; ".join(self.bad) + more
+        return f"{self.not_used:,} CUE sheets are not used, so their files are one track each ({listed})."
+
+
 class Comparison(Part):
     """The music folder and the metadata, compared with the inventory so far.
 
@@ -80,6 +110,7 @@ class Comparison(Part):
     files_digest, metadata_digest : str
         `segue.corpus.listing.digest`, and that of `segue.corpus.metadata.Metadata`.
     left_out : LeftOut
+    sheets : Sheets
     latest_day : date or None
         Latest day of a file, now or before. None without files.
     """
@@ -98,6 +129,7 @@ class Comparison(Part):
     files_digest: str
     metadata_digest: str
     left_out: LeftOut = LeftOut()
+    sheets: Sheets = Sheets()
     latest_day: date | None = None
 
 
