@@ -35,6 +35,7 @@ from segue.corpus.progress import shown
 from segue.corpus.reports import Published, PublishReport
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
+from segue.runs.progress import spark_tasks, step
 from segue.settings import Settings
 from segue.tracks.collection import COLLECTION, OPTIONAL, prepare
 from segue.tracks.vectors import describe, pack
@@ -84,7 +85,8 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
         If Kafka did not take an announcement; the next run repeats it.
     """
     published = update(lake, database, days, settings)
-    changes = announced.changes(lake, database, days)
+    with step("Find the days that have changed", spark_tasks(lake.spark)):
+        changes = announced.changes(lake, database, days)
     announce(settings, {change.day: change.tracks for change in changes})
     announced.note(database, changes)
     return PublishReport(published=published, days_announced=len(changes))
@@ -116,7 +118,8 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     collection = prepare(database, lambda line: print(line, flush=True))
     tracks = lake.read("tracks").where(days.condition)
     of_days = within(days)
-    there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
+    with step("Read which documents are there"):
+        there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
     ids = set(tracks.select("track_id").toArrow().column(0).to_pylist())
     if regrouped := _regrouped(lake, collection, days):
         chosen = lake.spark.createDataFrame(pa.table({"track_id": pa.array(regrouped, pa.string())}))

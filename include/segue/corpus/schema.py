@@ -18,7 +18,9 @@ PARTITION: Final = "partition_date"
 FILE: Final = "track_id string, path string, size_bytes bigint, mtime_ns bigint"
 """One audio file. `path` is relative to the music folder, written as `segue.corpus.paths` says."""
 
-INVENTORY: Final = f"{FILE}, first_seen timestamp, partition_date date"
+INVENTORY: Final = f"{FILE}, first_seen timestamp, partition_date date, part string"
+"""`part` is a `segue.corpus.parts.Part` if the track is one of an album's file. Otherwise it is blank, or null in
+rows of an older lake."""
 
 AUDIO: Final = "duration_s double, sample_rate int, channels int, decoder string, audio_hash string"
 """`audio_hash` does not change with the tags. It is blank if FFmpeg cannot read the file. It is null in rows of an

@@ -50,8 +50,8 @@ class Material:
         Parameters
         ----------
         listens : DataFrame
-            ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``partition``, ``offset``. Every
-            track is in `tracks`.
+            ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``plays``, ``partition``,
+            ``offset``. Every track is in `tracks`.
         tracks : DataFrame
             ``track_id``, ``title``, ``artist``, ``recording``, ``features`` (binary, see `segue.tracks.vectors`).
 
@@ -77,7 +77,8 @@ class Material:
         audio = Audio.of(features, catalogue.artists)
         del features
         with step("Reading the listens"):
-            played = listens.select("user_name", "track_id", "listened_at", "partition", "offset").toArrow()
+            columns = ("user_name", "track_id", "listened_at", "plays", "partition", "offset")
+            played = listens.select(*columns).toArrow()
         print(f"Read {len(played):,} listens", flush=True)
         user, users = _encoded(played.column("user_name"))
         item = place[pc.index_in(played.column("track_id"), value_set=track_ids.combine_chunks()).to_numpy()]
@@ -91,7 +92,7 @@ class Material:
         interactions = Interactions(
             user,
             item,
-            np.ones(len(played), dtype=np.float32),
+            played.column("plays").to_numpy().astype(np.float32),
             played.column("listened_at").to_numpy().astype(np.float64),
             users,
             np.asarray(catalogue.track_ids, dtype=str),

@@ -170,7 +170,7 @@ def retrain(
     messages = retraining.read(spark, settings, start)
     tracks = read_tracks(spark, "title", "artist", "recording", "features").cache()
     with step("Reading and screening the listens"):
-        screened = screen(messages, tracks, start.removed)
+        screened = screen(messages, tracks, start.removed, skip_weight=settings.skip_weight)
     if not screened.read:
         raise TrainingError(
             f"Neither the Kafka topic {start.topic.topic!r} nor the lake holds listens. Send some, such as those "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 TRACKS = "track_id string, title string, artist string, recording string, features binary"
-LISTENS = "user_name string, track_id string, listened_at long, partition int, offset long"
+LISTENS = "user_name string, track_id string, listened_at long, plays float, partition int, offset long"
 
 
 @pytest.fixture
@@ -34,7 +34,12 @@ def tracks(spark: SparkSession) -> DataFrame:
 def test_tracks_and_listeners_are_numbered_in_the_order_of_their_names(
     spark: SparkSession, tracks: DataFrame
 ) -> None:
-    rows = [("zoë", "t2", 30, 0, 7), ("Ann", "t0", 10, 1, 8), ("zoë", "t0", 20, 0, 9), ("émile", "t1", 40, 2, 1)]
+    rows = [
+        ("zoë", "t2", 30, 1.0, 0, 7),
+        ("Ann", "t0", 10, 0.5, 1, 8),
+        ("zoë", "t0", 20, 1.0, 0, 9),
+        ("émile", "t1", 40, 1.0, 2, 1),
+    ]
     material = Material.read(spark.createDataFrame(rows, LISTENS).repartition(3), tracks)
     assert list(material.catalogue.track_ids) == ["t0", "t1", "t2"]
     assert list(material.catalogue.titles) == ["Zero", "", "Two"]
@@ -42,8 +47,9 @@ def test_tracks_and_listeners_are_numbered_in_the_order_of_their_names(
     plays = material.interactions
     assert plays.users.tolist() == ["Ann", "zoë", "émile"]
     assert plays.timestamp is not None
-    read = zip(plays.users[plays.user], plays.items[plays.item], plays.timestamp, material.offsets, strict=True)
-    found = {(str(user), str(item), int(at), *map(int, offset)) for user, item, at, offset in read}
+    names = (plays.users[plays.user], plays.items[plays.item])
+    read = zip(*names, plays.timestamp, plays.plays, material.offsets, strict=True)
+    found = {(str(user), str(item), int(at), float(n), *map(int, offset)) for user, item, at, n, offset in read}
     assert found == set(rows)
     assert material.audio.sounds.shape == (3, 3)
 

@@ -14,6 +14,7 @@ from segue.corpus.reports.files import (
     LeftOut,
     Outcomes,
     PingReport,
+    Sheets,
     Work,
 )
 from segue.corpus.reports.run import (
@@ -24,6 +25,7 @@ from segue.corpus.reports.run import (
 )
 from segue.corpus.reports.tracks import (
     NO_GENRE,
+    CheckedFigure,
     CleaningReport,
     DayCounts,
     GateReport,
@@ -32,6 +34,7 @@ from segue.corpus.reports.tracks import (
 
 __all__ = [
     "NO_GENRE",
+    "CheckedFigure",
     "CleaningReport",
     "Comparison",
     "CorpusReports",
@@ -47,5 +50,6 @@ __all__ = [
     "PingReport",
     "PublishReport",
     "Published",
+    "Sheets",
     "Work",
 ]

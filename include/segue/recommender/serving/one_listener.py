@@ -27,10 +27,15 @@ class Recommending:
         The corpus' database.
     champion
         The recommender that serves.
+    skip_weight
+        As in `segue.recommender.serving.lists.listener_of`.
     """
 
-    def __init__(self, database: Database[dict[str, Any]], champion: Champion) -> None:
+    def __init__(
+        self, database: Database[dict[str, Any]], champion: Champion, *, skip_weight: float = 0.0
+    ) -> None:
         self._database = database
+        self._skip_weight = skip_weight
         self._listens = ListenStore(database)
         self.champion = champion
 
@@ -72,7 +77,8 @@ class Recommending:
         """
         hated = hated_by(self._database, [user_name]).get(user_name, ())
         served = self.served()
-        listener = listener_of(served, self._listens.history(user_name), hated)
+        history = self._listens.history(user_name)
+        listener = listener_of(served, history, hated, skip_weight=self._skip_weight)
         return next(documents(served, {user_name: listener}, now=time.time(), wishes=wishes))
 
     def recording_mbids(self, items: list[Document]) -> dict[str, str]:
