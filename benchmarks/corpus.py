@@ -421,7 +421,7 @@ def write_lake(settings: Settings, numbers: Sequence[int]) -> None:
     lake = Lake(spark, settings.lake_uri)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     paths = {number: f"{number // 1000:03d}/{number:06d}.mp3" for number in numbers}
-    files = [(str(n), path, 1_000_000, 1, now, _day(n)) for n, path in paths.items()]
+    files = [(str(n), path, 1_000_000, 1, now, _day(n), None) for n, path in paths.items()]
     inventory = spark.createDataFrame(files, INVENTORY)
     days = {_day(number) for number in numbers}
     inventory.write.format("delta").mode("append").save(lake.table("inventory").detail().first()["location"])
@@ -455,6 +455,7 @@ def main() -> None:
     parser.add_argument("measurement", choices=["extract", "again", "rows", "all"])
     parser.add_argument("folder", type=Path, nargs="?", help="MP3s, searched recursively")
     parser.add_argument("--clips", default=",".join(map(str, CLIPS)), help="numbers of clips to extract on Spark")
+    parser.add_argument("--again", type=int, default=COMPARED, help="number of clips for `again`")
     parser.add_argument("--tracks", type=int, default=FMA_TRACKS, help="number of tracks for `rows`")
     arguments = parser.parse_args()
     if arguments.measurement != "rows" and arguments.folder is None:
@@ -468,7 +469,7 @@ def main() -> None:
         if arguments.measurement in ("extract", "all"):
             measure_extraction(bench, arguments.folder, [int(each) for each in arguments.clips.split(",")])
         if arguments.measurement in ("again", "all"):
-            measure_again(bench, arguments.folder, COMPARED)
+            measure_again(bench, arguments.folder, arguments.again)
         if arguments.measurement in ("rows", "all"):
             measure_rows(bench, arguments.tracks)
     finally:

@@ -147,6 +147,7 @@ def _text(value: Any) -> str:
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "duration": _duration(limits.MAX_DURATION_S),
     "duration_ms": _duration(limits.MAX_DURATION_S * 1000),
+    "duration_played": _duration(limits.MAX_DURATION_S),
     "tags": _tags,
     **dict.fromkeys(("artist_mbids", "work_mbids"), _uuids),
     **dict.fromkeys(("recording_mbid", "release_mbid", "release_group_mbid", "track_mbid"), _one_uuid),

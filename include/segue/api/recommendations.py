@@ -47,7 +47,8 @@ PAGE_POLICY = (
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ctx = app.state.context
     champion = Champion(ctx.settings)
-    app.state.recommending = Recommending(ctx.mongo[ctx.settings.mongo_database], champion)
+    documents, weight = ctx.mongo[ctx.settings.mongo_database], ctx.settings.skip_weight
+    app.state.recommending = Recommending(documents, champion, skip_weight=weight)
     app.state.streams = Counter()
     champion.start()
     yield

@@ -38,6 +38,11 @@ def is_audio(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(APPLE_DOUBLE)  # noqa: PTH122 - faster
 
 
+def is_sheet(name: str) -> bool:
+    """Return whether a file is a CUE sheet, given its name without its folder."""
+    return name.lower().endswith(".cue") and not name.startswith(APPLE_DOUBLE)
+
+
 def is_system_folder(name: str) -> bool:
     """Return whether a folder is left out, see `SYSTEM_FOLDERS`.
 

@@ -25,6 +25,12 @@ MAX_TAG_CHARACTERS: Final = 1_000
 """Longer texts are cut, since a tag may hold a whole book."""
 
 
+Span = tuple[float, float | None]
+"""A part of a file: its start and end in seconds. None is the end of the file."""
+
+WHOLE: Final[Span] = (0.0, None)
+
+
 @dataclass(frozen=True)
 class Tags:
     """The tags of a file.
@@ -43,6 +49,19 @@ class Tags:
     texts: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(TAG_NAMES))
     error: str | None = None
     audio_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a file states.
+
+    Parameters
+    ----------
+    length_s
+        Length of the audio, seconds. None if the file states none, or only an estimate.
+    """
+
+    length_s: float | None
 
 
 @dataclass(frozen=True, eq=False)

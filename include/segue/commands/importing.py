@@ -67,7 +67,8 @@ def lastfm(
 def spotify(file: File, user: User) -> None:
     """Import Spotify's streaming history: a Streaming_History_Audio_….json file, or the zip file that has them.
 
-    Songs that were skipped within 30 seconds, podcasts and audiobooks are counted and left out.
+    Songs that were skipped within 30 seconds are sent as skips. Podcasts, audiobooks, and songs of which nothing
+    was played are counted and left out.
     """
     _import("spotify", file, user, spotify_lines)
 
@@ -142,6 +143,8 @@ def _import(
 
 def _report(state: importing.Imported, done: int, console: PlainConsole) -> None:
     console.print(f"{state.listens:,} listens sent, of which {state.matched:,} match a track of the corpus.")
+    if state.skipped:
+        console.print(f"{state.skipped:,} of them are skips. They are stored, and do not count as plays.")
     if done:
         console.print(f"{done:,} lines were skipped, because an earlier import has sent them.")
     if state.wrong:

@@ -16,7 +16,8 @@ from segue.corpus.recognition import Recognised
 from segue.corpus.schema import INVENTORY, PARTITION, columns
 
 IN_PANDAS = (
-    "path string, track_id string, size_bytes bigint, mtime_ns bigint, first_seen_us bigint, partition_date date"
+    "path string, track_id string, size_bytes bigint, mtime_ns bigint, first_seen_us bigint, partition_date date,"
+    " part string"
 )
 """The inventory in pandas. `first_seen_us` is in microseconds since 1970."""
 
@@ -36,7 +37,8 @@ def in_pandas(inventory: DataFrame) -> pd.DataFrame:
     """
     # As numbers, because pandas and Spark understand times without a zone differently.
     first_seen = sf.coalesce(sf.unix_micros("first_seen"), sf.lit(0))
-    rows = inventory.withColumn("first_seen_us", first_seen).select(columns(IN_PANDAS))
+    known = inventory.withColumns({"first_seen_us": first_seen, "part": sf.coalesce("part", sf.lit(""))})
+    rows = known.select(columns(IN_PANDAS))
     return rows.toPandas().set_index("path").sort_index()
 
 
@@ -48,7 +50,7 @@ def in_spark(rows: pd.DataFrame, spark: SparkSession) -> DataFrame:
 
 def unchanged(before: pd.DataFrame, files: Mapping[str, AudioFile]) -> pd.DataFrame:
     """Return the rows of `in_pandas` whose file has the same size and modification time as before."""
-    rows = zip(before.index, before["size_bytes"], before["mtime_ns"], strict=True)
+    rows = zip(before.index, before["size_bytes"], before["mtime_ns"], before["part"], strict=True)
     is_same = [AudioFile(*row) == files.get(row[0]) for row in rows]
     return before[pd.Series(is_same, before.index, dtype=bool)]
 
@@ -100,6 +102,6 @@ def assign(
     def row(file: AudioFile) -> tuple[Any, ...]:
         _, created = described.get(file.path, ("", None))
         _, day, first_seen_us = known.get(file.path, ("", created or seen_on, int(now.timestamp() * 1e6)))
-        return (file.path, ids[file.path], file.size_bytes, file.mtime_ns, first_seen_us, day)
+        return (file.path, ids[file.path], file.size_bytes, file.mtime_ns, first_seen_us, day, file.part)
 
     return pd.DataFrame(map(row, files), columns=columns(IN_PANDAS)).set_index("path").sort_index()

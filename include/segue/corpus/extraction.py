@@ -12,9 +12,10 @@ local checkpoint holds the outcomes of a commit. Both tables are written from it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.audio.results import Rejection
+from segue.audio.results import Rejection, Track
 from segue.connections.storage import local_copy
 from segue.corpus import ledger, retagging
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake, versions
+from segue.corpus.parts import hash_of, source_of, span_of, tags_of
 from segue.corpus.paths import from_text
 from segue.corpus.plan import Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
@@ -184,12 +186,12 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
 
     def extract(batches: Batches) -> Batches:
         for batch in batches:
-            for file in batch.to_pylist():
-                row = _extract_named(music_dir, file)
-                counters.tracks.add(1)
-                counters.rejected.add(row["reason"] is not None)
-                counters.size_bytes.add(file["size_bytes"])
-                yield pa.RecordBatch.from_pylist([row], schema)
+            for source, tracks in groupby(sorted(batch.to_pylist(), key=source_of), key=source_of):
+                for row in _extract_named(music_dir, source, list(tracks)):
+                    counters.tracks.add(1)
+                    counters.rejected.add(row["reason"] is not None)
+                    counters.size_bytes.add(row["size_bytes"])
+                    yield pa.RecordBatch.from_pylist([row], schema)
 
     return extract
 
@@ -212,29 +214,37 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
     return extracting_s
 
 
-def _extract_named(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
-    """Extract a file. Damaged audio raises no error. So any error ends the job, and its message names the file."""
+def _extract_named(music_dir: Path | UPath, source: str, tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Extract the tracks of a file.
+
+    Damaged audio raises no error. So any error ends the job, and its message names the file.
+    """
     try:
-        return _extract_file(music_dir, file)
+        return _extract_file(music_dir, source, tracks)
     except ExtractionError:
         raise  # the child process does not start, so the file is not the cause
     except Exception as error:
         kind = (
             ServiceUnavailableError if isinstance(error, OSError) else ExtractionError
         )  # an OSError comes from the storage
-        raise kind(f"The extraction ended at {file['path']!r}: {type(error).__name__}: {error}") from error
+        raise kind(f"The extraction ended at {source!r}: {type(error).__name__}: {error}") from error
 
 
-def _extract_file(music_dir: Path | UPath, file: dict[str, Any]) -> dict[str, Any]:
-    with local_copy(music_dir, from_text(file["path"])) as path:
-        outcome = extractor().extract(path)
-    row = {name: file[name] for name in ("track_id", "path", "size_bytes", "mtime_ns", PARTITION)}
-    row |= {"content_hash": outcome.content_hash, "feature_version": FEATURE_VERSION}
+def _extract_file(music_dir: Path | UPath, source: str, tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    with local_copy(music_dir, from_text(source)) as path:
+        outcomes = extractor().extract_spans(path, list(map(span_of, tracks)))
+    return list(map(_row, tracks, outcomes))
+
+
+def _row(track: dict[str, Any], outcome: Track | Rejection) -> dict[str, Any]:
+    row = {name: track[name] for name in ("track_id", "path", "size_bytes", "mtime_ns", PARTITION)}
+    row |= {"content_hash": hash_of(track, outcome.content_hash), "feature_version": FEATURE_VERSION}
     if isinstance(outcome, Rejection):
         message = outcome.message.encode("utf-8", "replace").decode()
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
-    return row | tag_values(outcome.tags, outcome.tags_error) | {"reason": None}
+    row |= {"audio_hash": hash_of(track, outcome.audio_hash), "reason": None}
+    return row | tag_values(tags_of(track, outcome.tags), outcome.tags_error)
 
 
 def _plan(lake: Lake, days: Days, mode: Mode) -> Planned:

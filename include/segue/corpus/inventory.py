@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.corpus import gate, retagging, sources
+from segue.corpus import gate, retagging, sheets, sources
 from segue.corpus.assignment import assign, in_pandas, in_spark, unchanged
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, Listing, digest, list_audio
@@ -26,7 +26,9 @@ from segue.settings import Settings
 IDENTITY = ("track_id", "size_bytes", "mtime_ns")
 """Columns that may change while the path of a file stays the same."""
 
-CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in (*IDENTITY, PARTITION))
+CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in (*IDENTITY, PARTITION)) + (
+    " OR coalesce(then.part, '') <> now.part"
+)
 """Another file may lie at the path now, so the day may change, too."""
 
 MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version", "tags_version")
@@ -63,6 +65,8 @@ def run(lake: Lake, settings: Settings, night_of: date | None) -> InventoryRepor
     with step("Compare with the inventory", tasks):
         comparison = update(lake, listing, metadata, night_of or today, settings)
     _print_left_out(comparison.left_out)
+    if comparison.sheets.warning:
+        print(f"WARNING: {comparison.sheets.warning}", flush=True)
     counts = (comparison.metadata, comparison.files, comparison.with_metadata)
     warning = misfit(*counts, settings.metadata_min_share)
     if warning:
@@ -114,6 +118,8 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
     """
     table = lake.table("inventory")
     before = in_pandas(table.toDF())
+    files_digest = digest((*listing.files, *listing.sheets))
+    listing, divided = sheets.divide(lake, listing, before)
     held = _held(before, listing)
     files = {file.path: file for file in (*listing.files, *held)}
     gone_from = Counter(map(_top_folder, before.index.difference(list(files))))
@@ -143,17 +149,20 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
         hashed=recognised.hashed,
         with_metadata=with_metadata,
         metadata={**located.counts, "rows_without_file": len(located.rows) - with_metadata},
-        files_digest=digest(listing.files),
+        files_digest=files_digest,
         metadata_digest=metadata.digest,
         left_out=_left_out(listing, len(held)),
+        sheets=divided,
+        latest_day=max((*before[PARTITION], *assigned[PARTITION]), default=None),
     )
 
 
 def late_days(lake: Lake, day: date) -> list[date]:
     """Find the days before `day` that have to be processed again.
 
-    A day is late if files were added, changed or removed since its run, if its run ended before the features were
-    merged, or if an older version of Segue has read its tags.
+    A day is late if files were added, changed or removed since its run, or if its run ended before the features
+    were merged. It is also late if an older version of Segue has read its tags, or has merged it without grouping
+    the tracks by recording.
 
     Parameters
     ----------
@@ -172,6 +181,7 @@ def late_days(lake: Lake, day: date) -> list[date]:
     )
     late = behind(inventory, features, rejects, FEATURE_VERSION).union(_unmerged(features, tracks))
     late = late.union(retagging.outdated_days(features))
+    late = late.union(tracks.where("recording IS NULL").select(PARTITION))
     return sorted(row[0] for row in late.distinct().collect())
 
 
@@ -195,7 +205,7 @@ def _held(before: pd.DataFrame, listing: Listing) -> list[AudioFile]:
     out_of_reach = {file.path for file in listing.files if file.is_out_of_reach}
     if not (out_of_reach or listing.unreadable):
         return []
-    rows = before[before["size_bytes"] > 0][["size_bytes", "mtime_ns"]].itertuples()
+    rows = before[before["size_bytes"] > 0][["size_bytes", "mtime_ns", "part"]].itertuples()
     return [AudioFile(*row) for row in rows if row[0] in out_of_reach or listing.hides(row[0])]
 
 

@@ -8,13 +8,13 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
 from upath import UPath
 
-from segue.audio.files import SUFFIXES, is_audio, is_system_folder
+from segue.audio.files import SUFFIXES, is_audio, is_sheet, is_system_folder
 from segue.connections import storage
 from segue.corpus.paths import to_text
 from segue.errors import CorpusError
@@ -38,11 +38,14 @@ class AudioFile:
         0 for a link that leads nowhere, and for a file whose properties the file system does not report.
     mtime_ns : int
         Time of the last change, nanoseconds since 1970. Impossible times become the nearest 64-bit integer.
+    part : str
+        A `segue.corpus.parts.Part` as text, if the track is only a part of the file. Otherwise blank.
     """
 
     path: str
     size_bytes: int
     mtime_ns: int
+    part: str = ""
 
     @property
     def is_out_of_reach(self) -> bool:
@@ -60,6 +63,8 @@ class Listing:
         The folder.
     files : list of AudioFile
         Sorted by path.
+    sheets : list of AudioFile
+        CUE sheets, sorted by path.
     unreadable : dict of str to str
         Folders that cannot be entered, each with the reason. A link that leads nowhere counts as a folder, unless
         it has the suffix of an audio file.
@@ -71,6 +76,7 @@ class Listing:
 
     root: Path | UPath
     files: list[AudioFile] = field(default_factory=list)
+    sheets: list[AudioFile] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     system_folders: int = 0
@@ -108,7 +114,7 @@ def digest(files: Iterable[AudioFile]) -> str:
     Parameters
     ----------
     files : iterable of AudioFile
-        The listing, in its order.
+        The listing, in its order: the audio files, and the CUE sheets after them.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def digest(files: Iterable[AudioFile]) -> str:
     """
     made = hashlib.sha256()
     for file in files:
-        made.update(repr(astuple(file)).encode())
+        made.update(repr((file.path, file.size_bytes, file.mtime_ns)).encode())
     return made.hexdigest()
 
 
@@ -157,7 +163,8 @@ def list_audio(
             f"The folder {music_dir} {what}. Put files of these types into it, or set SEGUE_MUSIC to "
             f"another folder: {', '.join(sorted(SUFFIXES))}."
         )
-    return Listing(music_dir, files, walk.unreadable, walk.left_out, walk.system_folders)
+    listed_sheets = sorted(walk.sheets, key=lambda sheet: sheet.path)
+    return Listing(music_dir, files, listed_sheets, walk.unreadable, walk.left_out, walk.system_folders)
 
 
 class _Walk:
@@ -167,6 +174,7 @@ class _Walk:
         self.unreadable: dict[str, str] = {}
         self.left_out: Counter[str] = Counter()
         self.system_folders = 0
+        self.sheets: list[AudioFile] = []
 
     def leave_out(self, name: str) -> None:
         suffix = os.path.splitext(name)[1][1:].lower()  # noqa: PTH122
@@ -192,6 +200,8 @@ class _ObjectWalk(_Walk):
                 yield _audio_file(path, size_bytes, mtime_ns)
             else:
                 self.leave_out(name)
+                if is_sheet(name):
+                    self.sheets.append(_audio_file(path, size_bytes, mtime_ns))
         self.system_folders = len(systems)
 
 
@@ -246,6 +256,8 @@ class _FolderWalk(_Walk):
                 yield _audio_file(path, status.st_size, status.st_mtime_ns)
             else:
                 self.leave_out(child.name)
+                if stat.S_ISREG(status.st_mode) and is_sheet(child.name):
+                    self.sheets.append(_audio_file(path, status.st_size, status.st_mtime_ns))
 
 
 def _audio_file(path: str, size_bytes: int, mtime_ns: int) -> AudioFile:

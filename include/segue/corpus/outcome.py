@@ -59,7 +59,8 @@ def outcome(reports: CorpusReports, seconds: float) -> CorpusSummary:
 
 def _note(reports: CorpusReports) -> str:
     measured = reports.integrate.measured
-    warnings = (reports.inventory.found.left_out.warning, reports.inventory.metadata_warning)
+    found = reports.inventory.found
+    warnings = (found.left_out.warning, found.sheets.warning, reports.inventory.metadata_warning)
     if any(warnings):
         return " ".join(filter(None, warnings))
     if not reports.extract.outcomes.files:
@@ -69,5 +70,8 @@ def _note(reports: CorpusReports) -> str:
             "No track has a genre. Tag the files or add a metadata.csv: the genre model cannot learn from these."
         )
     if reports.publish.unchanged_since:
-        return f"Nothing has changed since {reports.publish.unchanged_since}, so what it published stands."
+        return (
+            f"Nothing has changed since {reports.publish.unchanged_since}, so what it published stands. "
+            "The figures are those of that run."
+        )
     return "none"

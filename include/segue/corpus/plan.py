@@ -125,14 +125,20 @@ def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     list of pandas.DataFrame
         One table per commit, with the integer column `task`, counted from 0 without gaps. Files without an earlier
         outcome come first, because their rows are only appended. Otherwise files are sorted by day and path. A
-        file that is larger than the share of a task gets its own task.
+        file that is larger than the share of a task gets its own task. The tracks
+        of a CUE sheet share a task, so that their file is decoded once.
     """
     share = int(todo["size_bytes"].sum()) // (cores * TASKS_PER_CORE)
     task_bytes = min(max(share, MIN_TASK_BYTES), MAX_TASK_BYTES)
-    ordered = todo.sort_values(["stands", PARTITION, "path"])
+    is_part = todo["part"].fillna("") != ""
+    source = todo["path"].where(~is_part, todo["path"].str.rpartition("#")[0])
+    ordered = todo.assign(source=source).sort_values(["stands", PARTITION, "source", "path"])
+    of_file = ordered.groupby(["stands", PARTITION, ordered.pop("source")])["size_bytes"]
     before = ordered["size_bytes"].cumsum() - ordered["size_bytes"]
-    is_large = ordered["size_bytes"] > task_bytes
-    cuts = (is_large | is_large.shift(fill_value=False)).cumsum()  # before and after each large file
+    before, size = before - of_file.cumsum() + ordered["size_bytes"], of_file.transform("sum")
+    is_large = size > task_bytes
+    is_first = of_file.cumcount() == 0
+    cuts = (is_first & (is_large | is_large.shift(fill_value=False))).cumsum()  # before and after each large file
     ordered["task"] = before // task_bytes + cuts
     commits = [commit for _, commit in ordered.groupby(before // COMMIT_BYTES)]
     return [commit.assign(task=commit["task"].rank(method="dense").astype(int) - 1) for commit in commits]

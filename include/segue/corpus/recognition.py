@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from segue.connections.storage import local_copy
 from segue.corpus.identity import Absent, Content, recognise
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile
+from segue.corpus.parts import hash_of, source_of, tags_of
 from segue.corpus.paths import from_text
 from segue.corpus.plan import TASKS_PER_CORE
 from segue.corpus.schema import DEPARTED, FEATURES, PARTITION, TAGS, columns, tag_values
@@ -132,27 +134,36 @@ def hash_files(music_dir: Path | UPath, known_bytes: Collection[str]) -> Callabl
     Returns
     -------
     callable
-        For `mapInArrow`. It takes batches with the column `path`, and yields batches of `HASHED`.
+        For `mapInArrow`. It takes batches with the columns `path` and `part`, and yields batches of `HASHED`. A
+        file is read once for all of its tracks in a batch.
     """
     schema = to_arrow_schema(StructType.fromDDL(HASHED))  # type: ignore[arg-type] # fromDDL's type is too wide
 
-    def hash_file(path: str) -> dict[str, Any]:
-        with local_copy(music_dir, from_text(path)) as place:
+    def hash_file(source: str, tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        with local_copy(music_dir, from_text(source)) as place:
             try:
                 with open(place, "rb", 0) as file:  # noqa: PTH123 - names that are not UTF-8
-                    row = {"path": path, "content_hash": content_hash(file)}
+                    of_bytes = content_hash(file)
             except OSError:
-                return {"path": path}  # removed or not readable: the extraction will reject it
-            if row["content_hash"] in known_bytes:
-                return row
+                return [{"path": track["path"]} for track in tracks]  # the extraction will reject it
+            rows = [{"path": track["path"], "content_hash": hash_of(track, of_bytes)} for track in tracks]
+            if of_bytes in known_bytes and not any(track["part"] for track in tracks):
+                return rows  # but the tags of parts are those of a sheet, which may have changed
             found = extractor().read_tags(place)
         if isinstance(found, Rejection):
-            return row
-        return row | tag_values(found.texts, found.error) | {"audio_hash": found.audio_hash}
+            return rows
+        return [
+            row
+            | tag_values(tags_of(track, found.texts), found.error)
+            | {"audio_hash": hash_of(track, found.audio_hash)}
+            for track, row in zip(tracks, rows, strict=True)
+        ]
 
     def hash_all(batches: Batches) -> Batches:
         for batch in batches:
-            yield pa.RecordBatch.from_pylist([hash_file(path) for path in batch["path"].to_pylist()], schema)
+            by_file = groupby(sorted(batch.to_pylist(), key=source_of), key=source_of)
+            rows = [row for source, tracks in by_file for row in hash_file(source, list(tracks))]
+            yield pa.RecordBatch.from_pylist(rows, schema)
 
     return hash_all
 
@@ -182,8 +193,10 @@ def _hash(
         return {}
     print(f"hashing {len(files):,} files, {sum(file.size_bytes for file in files) / 1e6:,.1f} MB", flush=True)
     tasks = min(len(files), lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE)
-    paths = lake.spark.createDataFrame([(file.path,) for file in files], "path string").repartition(tasks)
-    hashed = paths.mapInArrow(hash_files(music_dir, known_bytes), HASHED).toArrow().to_pylist()
+    tracks = [(file.path, file.part, file.path.rpartition("#")[0] if file.part else file.path) for file in files]
+    listed = lake.spark.createDataFrame(tracks, "path string, part string, source string")
+    by_file = listed.repartition(tasks, "source")
+    hashed = by_file.mapInArrow(hash_files(music_dir, known_bytes), HASHED).toArrow().to_pylist()
     names = columns(TAGS)
     return {
         row["path"]: Hashed(

@@ -23,6 +23,7 @@ from segue.audio.results import TAGS_VERSION, Rejection
 from segue.connections.storage import local_copy
 from segue.corpus import ledger
 from segue.corpus.lake import DAYS_PER_FILE, Lake
+from segue.corpus.parts import hash_of, source_of, tags_of
 from segue.corpus.paths import from_text
 from segue.corpus.plan import PASSING, STATE, TASKS_PER_CORE
 from segue.corpus.schema import PARTITION, TAGS, columns, tag_values
@@ -88,15 +89,15 @@ def read_files(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
     Returns
     -------
     callable
-        For `mapInArrow`. It takes batches with the column `path` and yields batches of `READ`. It leaves out files
-        that could not be opened.
+        For `mapInArrow`. It takes batches with the columns `path` and `part`, and yields batches of `READ`. It
+        leaves out files that could not be opened.
     """
     # The driver converts the schema, since the workers cannot parse Spark's types.
     schema = to_arrow_schema(StructType.fromDDL(READ))  # type: ignore[arg-type] # fromDDL's type is too wide
 
     def read(batches: Batches) -> Batches:
         for batch in batches:
-            rows = (_tags_of(music_dir, path) for path in batch.column("path").to_pylist())
+            rows = (_tags_of(music_dir, track) for track in batch.to_pylist())
             yield pa.RecordBatch.from_pylist([row for row in rows if row], schema)
 
     return read
@@ -104,9 +105,9 @@ def read_files(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
 
 def _read_again(lake: Lake, music_dir: Path | UPath, days: Sequence[date]) -> int:
     features, inventory = (ledger.of_days(lake, name, days) for name in ("features", "inventory"))
-    unchanged = features.where(is_outdated()).join(inventory, list(STATE), "left_semi")
+    unchanged = inventory.join(features.where(is_outdated()), list(STATE), "left_semi")
     tasks = lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE
-    files = unchanged.select("path").distinct().repartition(tasks)
+    files = unchanged.select("path", "part").distinct().repartition(tasks)
     fresh = files.mapInArrow(read_files(music_dir), READ).localCheckpoint()
     count = fresh.count()
     if count:
@@ -118,9 +119,11 @@ def _read_again(lake: Lake, music_dir: Path | UPath, days: Sequence[date]) -> in
     return count
 
 
-def _tags_of(music_dir: Path | UPath, path: str) -> dict[str, Any] | None:
-    with local_copy(music_dir, from_text(path)) as place:
+def _tags_of(music_dir: Path | UPath, track: dict[str, Any]) -> dict[str, Any] | None:
+    path = track["path"]
+    with local_copy(music_dir, from_text(source_of(track))) as place:
         found = extractor().read_tags(place)
     if isinstance(found, Rejection):
-        return None if found.reason in PASSING else {"path": path} | tag_values({}, found.message)
-    return {"path": path, "audio_hash": found.audio_hash} | tag_values(found.texts, found.error)
+        return None if found.reason in PASSING else {"path": path} | tag_values(tags_of(track, {}), found.message)
+    tags = tag_values(tags_of(track, found.texts), found.error)
+    return {"path": path, "audio_hash": hash_of(track, found.audio_hash)} | tags

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from segue.audio.results import TAG_NAMES, TAGS_VERSION
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 
 PARTITION: Final = "partition_date"
 """The day on which a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
@@ -18,7 +18,9 @@ PARTITION: Final = "partition_date"
 FILE: Final = "track_id string, path string, size_bytes bigint, mtime_ns bigint"
 """One audio file. `path` is relative to the music folder, written as `segue.corpus.paths` says."""
 
-INVENTORY: Final = f"{FILE}, first_seen timestamp, partition_date date"
+INVENTORY: Final = f"{FILE}, first_seen timestamp, partition_date date, part string"
+"""`part` is a `segue.corpus.parts.Part` if the track is one of an album's file. Otherwise it is blank, or null in
+rows of an older lake."""
 
 AUDIO: Final = "duration_s double, sample_rate int, channels int, decoder string, audio_hash string"
 """`audio_hash` does not change with the tags. It is blank if FFmpeg cannot read the file. It is null in rows of an
@@ -45,11 +47,13 @@ TRACKS: Final = (
     " language string, split string, year int, duration_s double, path string, feature_version string,"
     " sample_rate int, content_hash string, features array<float>, flags array<string>, changes array<string>,"
     " album_artist string, track_number int, disc_number int, recording_mbid string, release_mbid string,"
-    " artist_mbids array<string>, isrc string, acoustid string, tags_version int, partition_date date"
+    " artist_mbids array<string>, isrc string, acoustid string, tags_version int, recording string,"
+    " partition_date date"
 )
 """The integrated dataset.
 
-`flags` are reasons to distrust a track, such as ``duplicate_content:<track_id>`` or
+`recording` is the id of the first track of the same recording, see `segue.corpus.recordings`. It is null in rows
+of an older lake. `flags` are reasons to distrust a track, such as ``duplicate:sound`` or
 ``outlier:spectral_centroid``. `changes` say what cleaning did to the row, such as ``title_from_tag``. `genres` are
 all genres that a track names, and `genre` is the first of them or its top genre. `year` is that of the release.
 `split` is the source's own division into training, validation and test tracks, if it has one. MBIDs and AcoustIDs

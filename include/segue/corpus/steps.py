@@ -112,6 +112,7 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
     run_report.save(database, run_id, settings.lake_uri)
     if ping := summaries.find(run_id, PingReport, source=database):
         print(summaries.render("A ping: nothing was extracted or published", ping), flush=True)
+        print(ping.sentence(), flush=True)
         return
     reports = CorpusReports.of_run(run_id, database)
     total = outcome(reports, (datetime.now(UTC) - started).total_seconds())
@@ -119,3 +120,4 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
         publications.record(database, days, key, run_id, reports)
     print(summaries.render("corpus", total), flush=True)
     summaries.keep(run_id, total, into=database)
+    print(total.sentence(), flush=True)

@@ -23,11 +23,10 @@ KAFKA_TIMEOUT_MS = 2_000
 
 def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
     """Read the published tracks."""
-    wanted = {"title": 1, "artist": 1, "recording_mbid": 1}
+    wanted = {"title": 1, "artist": 1, "recording_mbid": 1, "duration_s": 1}
     for track in database["tracks"].find({}, wanted):
-        yield CatalogueEntry(
-            track["_id"], track.get("artist") or "", track.get("title") or "", track.get("recording_mbid")
-        )
+        names = (track.get("artist") or "", track.get("title") or "")
+        yield CatalogueEntry(track["_id"], *names, track.get("recording_mbid"), track.get("duration_s"))
 
 
 class LiveCatalogue:

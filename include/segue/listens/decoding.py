@@ -18,7 +18,7 @@ EVENT: Final = (
     "event_id string, schema_version int, user_name string, track_id string, listened_at bigint, source string,"
     " artist_name string, track_name string, release_name string, recording_msid string, recording_mbid string,"
     " additional_info string, received_at double, matched_by string, match_score double, dropped string,"
-    " claimed_at bigint"
+    " claimed_at bigint, played_s double, skipped boolean"
 )
 """Columns for the fields of `segue.listens.events.Listen`; those in `OBJECTS` are JSON text."""
 
@@ -54,7 +54,7 @@ def _decode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     types = {"string": pa.string(), "binary": pa.binary(), "int": pa.int32(), "bigint": pa.int64()}
-    types["double"] = pa.float64()
+    types |= {"double": pa.float64(), "boolean": pa.bool_()}
     columns = [column.split() for column in f"{MESSAGE}, {EVENT}".split(",")]
     schema = pa.schema([(name, types[kind]) for name, kind in columns])
     for batch in batches:

@@ -24,7 +24,8 @@ class Listen(BaseModel):
 
     - Version 1 identifies the track by its id in the corpus.
     - Version 2 adds what the player sent about the track. The track id is null if the corpus has no such track.
-    - Version 3 adds what the player sent and Segue could not use: `dropped` and `claimed_at`.
+    - Version 3 adds what the player sent and Segue could not use: `dropped` and `claimed_at`. Since November 2026
+      it also has `played_s` and `skipped`. They are absent if the player does not state how much was played.
 
     Unknown fields are ignored. An event of an unknown version is refused.
     """
@@ -72,6 +73,10 @@ class Listen(BaseModel):
         None,
         description="The player's time of the play, if it was later than `received_at`; version 3. The event's id "
         "is derived from it.",
+    )
+    played_s: float | None = Field(None, ge=0, description="How many seconds were played; version 3.")
+    skipped: bool | None = Field(
+        None, description="True if too little was played for a play, see `segue.listens.skips`; version 3."
     )
 
     @model_validator(mode="after")

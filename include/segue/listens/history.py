@@ -20,31 +20,37 @@ KEPT_S = 300.0
 
 @dataclass
 class History:
-    """The listens of a listener: a mapping of track ids to times, in seconds since 1970, without duplicates."""
+    """The plays and skips of a listener. Both map track ids to times in seconds since 1970, without duplicates."""
 
     times: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    skips: dict[str, tuple[int, ...]] = field(default_factory=dict)
     read_at: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def of(cls, listens: Iterable[tuple[str, int]]) -> History:
-        """Create a history from listens, each a track id and a time."""
-        times: dict[str, set[int]] = {}
-        for track_id, at in listens:
-            times.setdefault(sys.intern(track_id), set()).add(at)
-        # Thousands of listeners are kept, and a tuple takes a third of the memory of a set.
-        return cls({track_id: tuple(sorted(moments)) for track_id, moments in times.items()})
+    def of(cls, plays: Iterable[tuple[str, int]], skips: Iterable[tuple[str, int]] = ()) -> History:
+        """Create a history from plays and skips, each a track id and a time."""
+        return cls(_by_track(plays), _by_track(skips))
 
     def __len__(self) -> int:
-        """Count the listens."""
-        return sum(map(len, self.times.values()))
+        """Count the plays and skips."""
+        return sum(map(len, (*self.times.values(), *self.skips.values())))
 
-    def add(self, track_id: str, listened_at: int) -> bool:
-        """Add a listen; return False if it was there already."""
-        moments = self.times.get(track_id, ())
+    def add(self, track_id: str, listened_at: int, *, skipped: bool = False) -> bool:
+        """Add a play or a skip; return False if it was there already."""
+        times = self.skips if skipped else self.times
+        moments = times.get(track_id, ())
         if listened_at in moments:
             return False
-        self.times[sys.intern(track_id)] = (*moments, listened_at)
+        times[sys.intern(track_id)] = (*moments, listened_at)
         return True
+
+
+def _by_track(listens: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
+    times: dict[str, set[int]] = {}
+    for track_id, at in listens:
+        times.setdefault(sys.intern(track_id), set()).add(at)
+    # Thousands of listeners are kept, and a tuple takes a third of the memory of a set.
+    return {track_id: tuple(sorted(moments)) for track_id, moments in times.items()}
 
 
 class HistoryCache:
@@ -79,7 +85,7 @@ class HistoryCache:
         for event in events:
             kept = self._kept.get(user_key(event.user_name))
             if kept is not None and event.track_id is not None:
-                self._kept_listens += kept.add(event.track_id, event.listened_at)
+                self._kept_listens += kept.add(event.track_id, event.listened_at, skipped=bool(event.skipped))
 
     def forget(self, user_keys: Iterable[str] | None = None) -> None:
         """Drop the histories of some users, given by `user_key`, or of all. They are read again when needed."""

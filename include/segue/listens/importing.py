@@ -25,7 +25,7 @@ from segue.listens.writer import Record
 
 BATCH = 1_000
 
-READERS = 2
+READERS = 3
 """Version of the readers in `segue.listens.exports`. Raise it when a reader accepts lines that it refused before.
 A file that is imported again is then read from its first line."""
 
@@ -40,8 +40,8 @@ class Imported:
     ----------
     lines
         Number of lines of the file that are done.
-    listens, matched
-        Number of listens sent, and of those that match a track of the corpus.
+    listens, matched, skipped
+        Number of listens sent, of those that match a track of the corpus, and of those that are skips.
     wrong
         Number of lines that are not plays.
     reasons
@@ -52,6 +52,7 @@ class Imported:
     lines: int = 0
     listens: int = 0
     matched: int = 0
+    skipped: int = 0
     wrong: int = 0
     reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -163,6 +164,7 @@ def send(
         state.lines += len(batch)
         state.listens += len(events)
         state.matched += sum(event.track_id is not None for event, _ in events)
+        state.skipped += sum(bool(event.skipped) for event, _ in events)
         if state.listens:
             note(state)
     return state

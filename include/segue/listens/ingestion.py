@@ -182,6 +182,7 @@ def figures(table: ListensTable, first: date | None, last: date | None) -> Held:
     counted = held.agg(
         sf.count("*").alias("listens"),
         sf.count("track_id").alias("matched"),
+        sf.count_if("skipped").alias("skipped"),
         sf.count_distinct("user_name").alias("listeners"),
     )
     [row] = counted.collect()

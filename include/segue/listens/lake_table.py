@@ -121,6 +121,8 @@ class ListensTable:
         tuple of (DataFrame, Offsets), or None
             The rows, and the offsets up to which they follow the topic; None if no such version can be read.
         """
+        from pyspark.sql import functions as sf
+
         if not self.exists():
             return None
         found: tuple[Row, Offsets] | None = None
@@ -148,7 +150,10 @@ class ListensTable:
         commit, held = found
         if commit.made_at < time.time() - _VERSIONS_KEPT.total_seconds() and commit != commits[-1]:
             return None
-        return self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location), held
+        rows = self.spark.read.option("versionAsOf", commit.version).format("delta").load(self.location)
+        schema = dict(column.split() for column in SCHEMA.split(", "))
+        lacks = {name: sf.lit(None).cast(kind) for name, kind in schema.items() if name not in rows.columns}
+        return rows.withColumns(lacks) if lacks else rows, held
 
     def insert_new(self, events: DataFrame, days: Collection[date], topic: str, ends: Offsets) -> None:
         """Insert the events that the table lacks. Then note the offsets, even if there is no event.
@@ -211,15 +216,18 @@ class ListensTable:
         self.delta().vacuum()
 
     def match(self, matches: DataFrame) -> None:
-        """Write the matched tracks into the unmatched listens of some names.
+        """Write other tracks into the listens that have the same values in some columns.
 
         Parameters
         ----------
         matches
-            ``artist_name``, ``track_name``, ``track_id``, ``matched_by``, ``match_score``; each name once.
+            ``new_track_id``, ``new_matched_by``, ``new_match_score``, and the columns in which the listens are the
+            same as a row; each row once.
         """
-        same = "old.track_id IS NULL AND old.artist_name = found.artist_name AND old.track_name = found.track_name"
-        given: dict[str, str | Column] = {n: f"found.{n}" for n in ("track_id", "matched_by", "match_score")}
+        new = {name: f"new_{name}" for name in ("track_id", "matched_by", "match_score")}
+        key = [name for name in matches.columns if name not in new.values()]
+        same = " AND ".join(f"old.{name} <=> found.{name}" for name in key)
+        given: dict[str, str | Column] = {name: f"found.{column}" for name, column in new.items()}
         self.delta().alias("old").merge(matches.alias("found"), same).whenMatchedUpdate(set=given).execute()
 
     @contextmanager

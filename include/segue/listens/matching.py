@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
-from segue.listens import names
 from segue.listens.lookup import Lookup
+from segue.tracks import names
 
 THRESHOLD = 84.0
 """Smallest similarity, 0 to 100, of an accepted fuzzy match. ``benchmarks/matching.py`` determined it."""
@@ -53,6 +53,7 @@ class CatalogueEntry:
     artist: str
     title: str
     recording_mbid: str | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class TrackIndex:
         listed = sorted(entries, key=lambda entry: entry.track_id)
         self._track_ids = [entry.track_id for entry in listed]
         self._ids = Lookup(self._track_ids)
+        self._durations_s = array("f", (entry.duration_s or 0.0 for entry in listed))
         identified = [number for number, entry in enumerate(listed) if entry.recording_mbid]
         self._mbids = Lookup([str(listed[number].recording_mbid).lower() for number in identified], identified)
         named = [number for number, entry in enumerate(listed) if entry.artist and entry.title]
@@ -105,6 +107,11 @@ class TrackIndex:
         """Return the number of tracks."""
         return len(self._track_ids)
 
+    def duration_s(self, track_id: str) -> float | None:
+        """Return the length of a track in seconds, or None if it is not known."""
+        number = self._ids.get(track_id)
+        return None if number is None else self._durations_s[number] or None
+
     def match(
         self, artist: str, title: str, *, recording_mbid: str | None = None, track_id: str | None = None
     ) -> Match | None:
@@ -126,12 +133,17 @@ class TrackIndex:
         """
         if track_id and self._ids.get(track_id) is not None:
             return Match(track_id, Method.ID)
-        if recording_mbid and (found := self._mbids.get(recording_mbid.lower())) is not None:
-            return Match(self._track_ids[found], Method.MBID)
+        if recording_mbid and (same := self.of_recording(recording_mbid)):
+            return same
         found = self._equal(artist, title)
         if found is not None:
             return Match(self._track_ids[found], Method.NAME)
         return self._similar(names.core(artist), title)
+
+    def of_recording(self, mbid: str) -> Match | None:
+        """Find the track with the MBID of a recording."""
+        found = self._mbids.get(mbid.lower())
+        return None if found is None else Match(self._track_ids[found], Method.MBID)
 
     def _equal(self, artist: str, title: str) -> int | None:
         """Find a track with equal names. The least changed form of the names is looked up first."""

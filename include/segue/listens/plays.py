@@ -11,6 +11,7 @@ from typing import Any
 
 from segue.listens.events import Listen, event_id
 from segue.listens.matching import Method, TrackIndex
+from segue.listens.skips import is_skip, played_s
 
 _MSID_NAMESPACE = uuid.UUID("0f8f5a3a-6c63-5d0c-9a55-51a4f0a3e0c1")
 
@@ -99,6 +100,8 @@ def event_of(user_name: str, play: Play, index: TrackIndex, *, source: str | Non
         match_score=match.score if match else None,
         dropped=dict(play.dropped) or None,
         claimed_at=play.claimed_at,
+        played_s=played_s(info),
+        skipped=is_skip(info, index.duration_s(match.track_id) if match else None) or None,
     )
 
 

@@ -47,11 +47,14 @@ class MissedArtist(Part):
 
 
 class Rematched(Part):
-    """What matching the unmatched listens again has come to, in listens.
+    """What matching listens again has come to, in listens.
 
     Attributes
     ----------
-    rematched, unmatched : int
+    rematched : int
+        Listens that got a track, or the track with their MBID.
+    unmatched : int
+        Listens without a track.
     unmatched_artists : tuple of MissedArtist
         Those with the most unmatched listens.
     """
@@ -68,12 +71,14 @@ class Held(Part):
     ----------
     days : str
         Name of the days.
-    listens, matched, listeners : int
+    listens, matched, skipped, listeners : int
+        Listens in all, those that match a track, those that are skips, and users.
     """
 
     days: str
     listens: int
     matched: int
+    skipped: int = 0
     listeners: int
 
 
@@ -117,6 +122,15 @@ class ListensReport(Report):
     rematched: Rematched
     held: Held | None
     seconds: float
+
+    def sentence(self) -> str:
+        """Return what was written to the lake, and what still matches no track."""
+        ingested, rematched = self.ingested, self.rematched
+        return (
+            f"{ingested.events:,} listens of {ingested.days:,} days were written to the lake's table `listens`; "
+            f"{ingested.unreadable:,} messages cannot be read (`segue dlq list`). {rematched.rematched:,} older "
+            f"listens match a track now, {rematched.unmatched:,} match none."
+        )
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:

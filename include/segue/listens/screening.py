@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DUPLICATE = "sent again"
 TAKEN_BACK = "taken back by its listener"
 UNKNOWN_TRACK = "track not in the corpus"
+SKIPPED = "skipped by its listener"
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Screened:
     Parameters
     ----------
     listens : DataFrame
-        ``user_name``, ``track_id``, ``listened_at``, ``partition``, ``offset``, ``arrived_at`` and ``in_window``;
-        cached.
+        ``user_name``, ``track_id``, ``listened_at``, ``plays``, ``partition``, ``offset``, ``arrived_at`` and
+        ``in_window``; cached. ``plays`` is 1, or less for a skip.
     read, in_window : int
         Number of messages that were read, and of those in the window.
     rejected : Counter of str
@@ -48,7 +49,9 @@ class Screened:
         return ScreenedListens(messages=self.read, used=self.used, rejected=dict(self.rejected))
 
 
-def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float]) -> Screened:
+def screen(
+    messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float], *, skip_weight: float = 0.0
+) -> Screened:
     """Keep the first message of each event that nobody has taken back, and whose track is in the corpus.
 
     Parameters
@@ -59,6 +62,8 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
         ``track_id`` of the corpus.
     removed : mapping of str to float
         The listens and users that were removed: see :meth:`segue.listens.removals.Removals.all`.
+    skip_weight : float
+        How many plays a skip counts as, 0 to 1. With 0, skips are left out.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as sf
@@ -67,11 +72,13 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
     # If a user takes an event back and sends it again, the second message counts. So messages that were taken back
     # have a window partition of their own, and never count as the first message of the event.
     first = Window.partitionBy("event_id", "taken_back").orderBy("partition", "offset")
+    is_skip = sf.coalesce("skipped", sf.lit(False))
     rejected = (
         sf.when(sf.col("error").isNotNull(), sf.concat(sf.lit("malformed, "), "error"))
         .when(sf.col("taken_back"), TAKEN_BACK)
         .when(sf.row_number().over(first) > 1, DUPLICATE)
         .when(sf.col("known").isNull(), UNKNOWN_TRACK)
+        .when(is_skip & sf.lit(skip_weight == 0), SKIPPED)
     )
     known = sf.broadcast(tracks.select("track_id", sf.lit(True).alias("known")))
     marked = mark_taken_back(messages, keys).join(known, "track_id", "left")
@@ -79,9 +86,10 @@ def screen(messages: DataFrame, tracks: DataFrame, removed: Mapping[str, float])
     counts = judged.groupBy("rejected", "in_window").count().collect()
     # If a player's clock is ahead, the time of arrival counts, because a listen cannot be later than its arrival.
     heard = sf.least("listened_at", sf.coalesce("received_at", "arrived_at").cast("long"))
-    used = judged.where("rejected is null").withColumn("listened_at", heard)
+    plays = sf.when(is_skip, sf.lit(skip_weight)).otherwise(1.0).cast("float")
+    used = judged.where("rejected is null").withColumns({"listened_at": heard, "plays": plays})
     return Screened(
-        listens=used.drop("rejected", "error", "known", "taken_back"),
+        listens=used.drop("rejected", "error", "known", "taken_back", "skipped"),
         read=sum(row["count"] for row in counts),
         in_window=sum(row["count"] for row in counts if row.in_window),
         rejected=sum((Counter({row.rejected: row["count"]}) for row in counts if row.rejected), Counter()),

@@ -49,7 +49,8 @@ class Span:
 class ListenStore:
     """The collection ``listens``, with one document per event.
 
-    The methods below that return listens leave out events of version 1: they have no names to show.
+    The methods below that return or count listens leave out events of version 1, which have no names to show, and
+    skips, which are not plays.
 
     Parameters
     ----------
@@ -126,10 +127,16 @@ class ListenStore:
         return Span(newest["listened_at"], oldest["listened_at"]) if newest and oldest else None
 
     def history(self, user_name: str) -> History:
-        """Read which tracks of the corpus a listener has played, and when."""
-        wanted = {"_id": 0, "track_id": 1, "listened_at": 1}
-        found = self._listens.find({"listener": user_name}, wanted)
-        return History.of((listen["track_id"], listen["listened_at"]) for listen in found)
+        """Read which tracks of the corpus a listener has played or skipped, and when."""
+        wanted = {"_id": 0, "track_id": 1, "listened_at": 1, "skipped": 1}
+        heard: tuple[list[tuple[str, int]], list[tuple[str, int]]] = ([], [])
+        for each in self._listens.find({"listener": user_name}, wanted):
+            heard[each.get("skipped", False)].append((each["track_id"], each["listened_at"]))
+        return History.of(*heard)
+
+    def has_listens(self, user_name: str) -> bool:
+        """Return whether a listener has played anything."""
+        return self._listens.find_one({"listener": user_name}, {"_id": 1}) is not None
 
     def played_as(self, user_name: str, recordings: Collection[str]) -> dict[str, Listen]:
         """Find one listen of the user for each of the recordings (MSIDs or MBIDs) that the user has played."""
@@ -182,18 +189,21 @@ def document_of(event: Listen) -> Document:
     Returns
     -------
     dict
-        ``_id`` (the event's id), ``user_name``, ``listened_at``, ``named`` (whether it has names to show),
-        ``recordings`` (MSID and MBID, as far as they are known) and ``event``. If the corpus has the track, also
-        ``track_id`` and ``listener``, which repeats the user's name for the index of histories.
+        ``_id`` (the event's id), ``user_name``, ``listened_at``, ``named`` (whether it is a play with names to
+        show), ``recordings`` (MSID and MBID, as far as they are known) and ``event``. If the corpus has the track,
+        also ``track_id`` and ``listener``, which repeats the user's name for the index of histories. If it is a
+        skip, also ``skipped``.
     """
     document = {
         "_id": event.event_id,
         "user_name": event.user_name,
         "listened_at": event.listened_at,
-        "named": bool(event.track_name),
+        "named": bool(event.track_name) and not event.skipped,
         "recordings": [known for known in (event.recording_msid, event.recording_mbid) if known],
         "event": event.model_dump_json(exclude_none=True),
     }
+    if event.skipped:
+        document["skipped"] = True
     if event.track_id is None:
         return document
     return document | {"track_id": event.track_id, "listener": event.user_name}

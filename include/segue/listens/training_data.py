@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 IN_LAKE: Final = -1
 """Partition and offset of a listen from the lake. The lake does not store them."""
 
-_EVENT: Final = ("event_id", "user_name", "track_id", "listened_at", "received_at", "recording_msid")
+_EVENT: Final = ("event_id", "user_name", "track_id", "listened_at", "received_at", "recording_msid", "skipped")
 COLUMNS: Final = ("partition", "offset", "arrived_at", "error", *_EVENT)
 
 

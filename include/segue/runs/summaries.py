@@ -23,6 +23,9 @@ from segue.errors import ReportError
 
 COLLECTION = "run_summaries"
 
+FOR_PROGRAMS = frozenset({"days", "quantiles", "genre_weights"})
+"""Mappings that only programs read, by day or by genre. `render` leaves them out, and digests too."""
+
 Kind = TypeVar("Kind", bound="Report")
 
 
@@ -51,6 +54,10 @@ class Report(Part):
     """Name of the job, which is part of the document's ``_id``."""
 
     version: int = 1
+
+    def sentence(self) -> str:
+        """Return what the job came to, and where its results are, for the last line of its log."""
+        return f"The job {self.JOB} is done."
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> Self:
@@ -127,6 +134,8 @@ def fields_of(kind: type[Part], document: Mapping[str, Any]) -> dict[str, Any]:
 def finish(run_id: str, report: Report) -> None:
     """Print the report of a job to its log, then store it. Every Spark job does this last.
 
+    The last line is `Report.sentence`.
+
     Parameters
     ----------
     run_id : str
@@ -140,6 +149,7 @@ def finish(run_id: str, report: Report) -> None:
     """
     print(render(report.JOB, report), flush=True)
     keep(run_id, report)
+    print(report.sentence(), flush=True)
 
 
 def keep(run_id: str, report: Report, *, into: Database[Any] | None = None) -> None:
@@ -299,11 +309,13 @@ def render(title: str, report: Part) -> str:
 def lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield each figure of a report with its dotted name, formatted for readers."""
     for name, value in summary.items():
+        if name.endswith("_digest") or (name in FOR_PROGRAMS and isinstance(value, Mapping)):
+            continue
         if isinstance(value, Mapping):
             yield from lines(value, f"{prefix}{name}.")
         elif isinstance(value, float):
             yield prefix + name, f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
         elif isinstance(value, list):
-            yield prefix + name, ", ".join(map(str, value)) or "none"
+            yield prefix + name, ", ".join(str(each) for each in value if each is not None) or "none"
         else:
             yield prefix + name, f"{value:,}" if isinstance(value, int) else str(value)

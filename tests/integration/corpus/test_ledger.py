@@ -21,7 +21,7 @@ DAY = date(2026, 3, 1)
 
 def test_of_two_outcomes_of_a_file_that_which_is_of_its_present_state_stays(spark: Any, tmp_path: Path) -> None:
     lake, paths = Lake(spark, str(tmp_path)), [f"{number}.mp3" for number in range(8)]
-    listed = [(f"t{path}", path, 1, 2, None, DAY) for path in paths]
+    listed = [(f"t{path}", path, 1, 2, None, DAY, None) for path in paths]
     lake.append("inventory", spark.createDataFrame(listed, INVENTORY), [DAY])
 
     def extracted(mtime_ns: int, chosen: list[str]) -> None:
@@ -40,7 +40,7 @@ def test_of_two_outcomes_of_a_file_that_which_is_of_its_present_state_stays(spar
 
 def test_a_file_without_an_outcome_is_an_error_after_which_the_task_is_retried(spark: Any, tmp_path: Path) -> None:
     lake = Lake(spark, str(tmp_path))
-    lake.append("inventory", spark.createDataFrame([("t", "new.mp3", 1, 2, None, DAY)], INVENTORY), [DAY])
+    lake.append("inventory", spark.createDataFrame([("t", "new.mp3", 1, 2, None, DAY, None)], INVENTORY), [DAY])
     ledger.append(lake, spark.createDataFrame([], EXTRACTED), [DAY])
     with pytest.raises(CorpusChangedError, match="0 features and 0 rejects are not the 1 files") as told:
         ledger.balance(lake, [DAY])

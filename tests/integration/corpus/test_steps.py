@@ -13,6 +13,7 @@ from segue.runs import reports, summaries
 from segue.settings import get_settings
 
 pytestmark = pytest.mark.integration
+DAYS = "the first day to the last day"
 
 
 @pytest.fixture
@@ -26,13 +27,13 @@ def here(pipeline):
 @pytest.fixture
 def has_changed(pipeline, here):
     """Return a function that asks whether a run over all days has anything to do."""
-    return lambda run, mode="skip": steps.has_changed(pipeline.database, f"corpus/{run}", "all", mode, here)
+    return lambda run, mode="skip": steps.has_changed(pipeline.database, f"corpus/{run}", DAYS, mode, here)
 
 
 @pytest.fixture
 def conclude(pipeline, here):
     """Return a function that ends a run over all days."""
-    return lambda run: steps.conclude(pipeline.database, f"corpus/{run}", "all", datetime.now(UTC), here)
+    return lambda run: steps.conclude(pipeline.database, f"corpus/{run}", DAYS, datetime.now(UTC), here)
 
 
 def run_all(pipeline, run_id):
@@ -42,7 +43,7 @@ def run_all(pipeline, run_id):
 
 def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_changed, conclude, capsys):
     assert has_changed("first")
-    assert "all: not published yet from music, metadata" in capsys.readouterr().out
+    assert f"{DAYS}: not published yet from music, metadata" in capsys.readouterr().out
     run_all(pipeline, "first")
     conclude("first")
     assert has_changed("forced", "force")

@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 from segue.api import forgetting
 from segue.api.accounts import CACHED_S, Accounts
 from segue.listens.events import Listen
-from segue.listens.matching import TrackIndex
+from segue.listens.matching import CatalogueEntry, TrackIndex
 from segue.listens.plays import Play, event_of
 from segue.listens.removals import Removals, event_key, user_key
 from segue.listens.store import COLLECTION, ListenStore
@@ -36,6 +36,22 @@ def test_what_comes_again_changes_nothing_and_keeps_nothing_else_out(database: D
     store.put([first, second])
     store.put([second.model_copy(update={"source": "another player"}), third, third])
     assert store.of_user("anna") == [third, second, first]
+
+
+def test_a_skip_is_stored_and_counts_nowhere(database: Database[dict[str, Any]]) -> None:
+    store, corpus = ListenStore(database), TrackIndex([CatalogueEntry("t1", "Björk", "Jóga")])
+    at = 1_600_000_000
+    play, skip = (
+        event_of("skip", Play(at + seconds, "Björk", "Jóga", None, {"duration_played": seconds}), corpus)
+        for seconds in (200, 4)
+    )
+    store.put([play, skip])
+    assert (store.of_user("skip"), store.count("skip")) == ([play], 1)
+    assert [each for each, _ in store.between("skip", at, at + 1_000)] == [at + 200]
+    history = store.history("skip")
+    assert (history.times, history.skips) == ({"t1": (at + 200,)}, {"t1": (at + 4,)})
+    assert database[COLLECTION].find_one({"_id": skip.event_id})["skipped"] is True
+    assert store.tracks_played_as("skip", [str(skip.recording_msid)]) == {"t1"}
 
 
 def test_what_the_server_refuses_is_told_also_among_what_is_there(database: Database[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -161,10 +162,15 @@ def test_unmatched_listens_find_their_track_when_the_corpus_grows(bench: Bench) 
 
 
 def test_a_lake_of_the_version_before_gets_the_columns_of_version_3(bench: Bench) -> None:
-    columns = [column for column in SCHEMA.split(", ") if column.split()[0] not in ("dropped", "claimed_at")]
+    new = ("dropped", "claimed_at", "played_s", "skipped")
+    columns = [column for column in SCHEMA.split(", ") if column.split()[0] not in new]
     row = heard("anna", NOON).model_dump() | {"additional_info": None, DAY: date(2026, 3, 5)}
     old = bench.spark.createDataFrame([[row[column.split()[0]] for column in columns]], ", ".join(columns))
-    old.write.format("delta").partitionBy(DAY).save(bench.table.location)
+    held = window_of(bench)
+    noted = json.dumps({bench.settings.listens_topic: json.loads(held.ends.to_json())})
+    old.write.format("delta").option("userMetadata", noted).partitionBy(DAY).save(bench.table.location)
+    read = training_data.read_until(bench.spark, bench.settings, held, held)
+    assert told(read.where("skipped is null")) == {("anna", None, False)}
     odd = Play(NOON, "Björk", "Hunter", dropped={"duration": "0"}, claimed_at=NOON + 7_200)
     bench.send(event_of("anna", odd, NOTHING))
     bench.ingest()

@@ -408,9 +408,9 @@ def job_of(here: Settings, run_id: str) -> dict[str, Any]:
 
 
 def test_one_listener_is_too_few(spark: SparkSession, tracks: DataFrame) -> None:
-    rows = [("only", "r000", 1, 0, 0), ("only", "r001", 2, 0, 1)]
+    rows = [("only", "r000", 1, 1.0, 0, 0), ("only", "r001", 2, 1.0, 0, 1)]
     listens = spark.createDataFrame(
-        rows, "user_name string, track_id string, listened_at long, partition int, offset long"
+        rows, "user_name string, track_id string, listened_at long, plays float, partition int, offset long"
     )
     with pytest.raises(TrainingError, match=r"1 listener\(s\) to 2 track\(s\)"):
         Material.read(listens, tracks)

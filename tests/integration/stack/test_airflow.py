@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from segue.demo.airflow_api import FINISHED, AirflowApi
-from segue.demo.watch import wait_for_dags
+from segue.demo.watch import dag_ids, wait_for_dags
 from segue.runs import reports, summaries
 from segue.runs.conclusion import MissedDeadline
 from segue.stack import lifecycle, processes, secrets, spark_conf
@@ -100,6 +100,38 @@ def test_nobody_else_can_read_the_state_and_no_password_is_shown(settings, servi
 
 def test_no_login_no_answer(stack):
     assert httpx.get(f"{stack.url}/api/v2/dags").status_code == 401
+
+
+@pytest.fixture
+def api(stack):
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        wait_for_dags(api, dag_ids())
+        yield api
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "conf", "said"),
+    [
+        ("recommender", {"as_of": "2999-01-01"}, "as_of is 2999-01-01, which is in the future"),
+        ("listens", {"day_from": "2026-10-02", "day_to": "2026-10-01"}, "day_from (2026-10-02) is after day_to"),
+        ("incremental_retraining", {"replay_form": None}, "Did you mean 'replay_from'?"),
+    ],
+)
+def test_a_trigger_with_wrong_params_is_refused_at_once_and_makes_no_run(airflow, api, dag_id, conf, said):
+    before = api.runs(dag_id)
+    body = {"logical_date": None, "conf": conf}
+    refused = airflow.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+    assert refused.status_code == 400
+    assert said in refused.json()["detail"]
+    assert api.runs(dag_id) == before
+    stranger = httpx.post(str(refused.url), json=body)
+    assert stranger.status_code == 401, "who is not signed in does not learn the params"
+
+
+def test_a_backfill_is_offered_only_where_the_day_matters(airflow, api):
+    dags = airflow.get("/api/v2/dags", params={"limit": 100}).json()["dags"]
+    assert api.dag_ids() >= {"genre_model", "maintenance"}
+    assert {dag["dag_id"] for dag in dags if dag["is_backfillable"]} == {"corpus", "listens", "recommender"}
 
 
 @pytest.fixture
@@ -207,8 +239,8 @@ def test_a_killed_component_is_started_again_and_the_others_are_left_alone(setti
     killed = services[name].process()
     killed.kill()
     killed.wait()
-    assert services[name].state() is State.DEAD
-    lifecycle.up(settings)
+    lifecycle.up(settings)  # unless the supervisor was faster
+    assert services[name].process() not in (killed, None)
     assert {service.state() for service in services.values()} == {State.HEALTHY}
     assert {other: services[other].process() for other in others} == others
 

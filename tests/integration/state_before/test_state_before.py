@@ -142,12 +142,19 @@ def test_old_reports_are_read(described: Described, database: Documents) -> None
     assert jobs >= {"publish", "ingest_listens", "train_recommender"}
 
 
-def test_a_corpus_run_without_news_publishes_the_same_tracks_in_the_new_form(
+def test_a_corpus_run_publishes_the_same_tracks_in_the_new_form_though_half_of_them_were_moved(
     here: Settings, described: Described, database: Documents
 ) -> None:
-    run_id = "corpus/after"
+    run_id, music = "corpus/after", here.state_dir / "music"
+    (music / "renamed").mkdir()
+    for path in sorted(music.glob("t0*.ogg")):
+        path.rename(music / "renamed" / path.name)
     command = [sys.executable, "-m", "tests.support.corpus_run", run_id]
     subprocess.run(command, cwd=PROJECT_DIR, env=os.environ | spark_conf.environment(here), check=True)
+    found = summaries.require(run_id, InventoryReport, source=database).found
+    assert (found.new, found.gone, found.moved, found.hashed) == (0, 0, 12, 25), (
+        "the archive does not keep the times of files"
+    )
     extracted = summaries.require(run_id, ExtractReport, source=database)
     assert (extracted.work.extracted, extracted.outcomes.rejects) == (0, 1)
     report = summaries.require(run_id, PublishReport, source=database).published

@@ -42,6 +42,21 @@ def test_a_listener_of_500000_plays_gets_a_small_document() -> None:
     assert len(bson.encode(found)) < 50_000
 
 
+def test_skips_count_as_much_as_their_weight_and_by_default_nothing() -> None:
+    names = ["t0", "t1", "t2"]
+    popularity = {"popularity": Popularity(np.ones(3, np.float32))}
+    recipe = Recipe(Hyperparameters(rank=8), 10.0, 0.5, 0.0, {"popularity": 1.0}, 0.5, 0.0)
+    blend = Blend(popularity, {"popularity": 1.0})
+    served = Served("recommender/1", Recommender(Catalogue(names, names, names), blend, recipe))
+    history = History.of([("t0", 5), ("t1", 3)], [("t1", 9), ("t2", 7), ("gone", 1)])
+    assert history.add("t2", 7, skipped=True) is False
+    assert history.add("t2", 8, skipped=True) is True
+    plain, weighted = (listener_of(served, history, skip_weight=weight) for weight in (0.0, 0.25))
+    assert (plain.tracks.tolist(), plain.plays.tolist(), plain.last_played.tolist()) == ([0, 1], [1, 1], [5, 3])
+    assert (weighted.tracks.tolist(), weighted.plays.tolist()) == ([0, 1, 2], [1, 1.25, 0.5])
+    assert weighted.last_played.tolist() == [5, 9, 8]
+
+
 def test_noting_a_play_twice_is_noting_it_once() -> None:
     play_counts = History.of([("t0", 5), ("t1", 3), ("t0", 5)])
     assert [play_counts.add("t0", at) for at in (5, 6, 6)] == [False, True, False]
@@ -58,5 +73,8 @@ def test_what_a_training_has_read_is_brought_into_the_form_of_a_listener() -> No
     eve = found["eve"]
     assert (eve.tracks.tolist(), eve.plays.tolist(), eve.last_played.tolist()) == ([0, 1], [1, 2], [20, 70])
     assert found["ann"].tracks.tolist() == [0]
+    plays = np.array([0.25, 1, 0.25, 1, 1], dtype=np.float32)  # at 50, eve played and skipped
+    weighted = listeners_of(Interactions(user, item, plays, times, names, tracks))["eve"]
+    assert weighted.plays.tolist() == [1, 1.25]
     nobody = listeners_of(Interactions(user[:0], item[:0], np.ones(0, np.float32), times[:0], names, tracks))
     assert nobody == {}

@@ -10,7 +10,7 @@ from segue.api.optional_fields import MAX_RAW, clean, raw
 ONE, TWO = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-9999-aaaaaaaaaaaa"
 
 
-@pytest.mark.parametrize("key", ["duration", "duration_ms"])
+@pytest.mark.parametrize("key", ["duration", "duration_ms", "duration_played"])
 @pytest.mark.parametrize(
     "value", [0, -1, "3:35", "", [], {}, True, float("inf"), float("nan"), 10**12, [215], 0.4]
 )

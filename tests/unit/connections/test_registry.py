@@ -230,7 +230,10 @@ def test_the_command_lists_promotes_and_rolls_back(registry, tmp_path, monkeypat
     segue("promote", "toy", "1")
     assert "toy/2 is the champion." in segue("promote", "toy", "2")
     assert "toy/1 is the champion, in place of toy/2." in segue("rollback", "toy")
-    assert re.search(r"toy/2 +│ +│.*toy/1 +│ champion", segue("list"), re.DOTALL)
+    assert re.search(r"toy/2 +│ was champion │ toy/1 .*toy/1 +│ champion", segue("list"), re.DOTALL)
+    listed = {row["version"]: row for row in json.loads(segue("list", "--json"))}
+    assert (listed["toy/1"]["role"], listed["toy/2"]["role"]) == ("champion", "was champion")
+    assert listed["toy/2"]["replaced"] == "toy/1"
     assert "no toy/9" in segue("promote", "toy", "9")
     get_settings.cache_clear()
 

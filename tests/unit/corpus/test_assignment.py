@@ -16,7 +16,7 @@ NOW, TODAY, EARLIER = datetime(2026, 3, 9, tzinfo=UTC), date(2026, 3, 9), date(2
 
 
 def inventory(*rows):
-    return pd.DataFrame(rows, columns=columns(IN_PANDAS)).set_index("path")
+    return pd.DataFrame([(*row, "") for row in rows], columns=columns(IN_PANDAS)).set_index("path")
 
 
 def described(*rows):
@@ -42,7 +42,7 @@ def test_an_inventory_without_changes_is_as_before():
 def test_a_recognised_file_keeps_id_day_and_first_sight_and_has_its_present_state():
     track = Absent("old", track_id="t1", partition_date=EARLIER, first_seen_us=3)
     rows = assign([AudioFile("new", 5, 6)], described(), inventory(), Recognised({"new": track}), TODAY, NOW)
-    assert rows.reset_index().to_numpy().tolist() == [["new", "t1", 5, 6, 3, EARLIER]]
+    assert rows.reset_index().to_numpy().tolist() == [["new", "t1", 5, 6, 3, EARLIER, ""]]
 
 
 def test_a_new_file_enters_on_the_day_of_the_table_or_else_on_the_day_it_is_seen():

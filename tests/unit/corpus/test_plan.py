@@ -13,10 +13,8 @@ DAY = date(2026, 1, 1)
 
 
 def listing(sizes, day=DAY):
-    files = [(f"t{i}", f"{i:03d}.mp3", size, 1, None, day) for i, size in enumerate(sizes)]
-    return pd.DataFrame(
-        files, columns=["track_id", "path", "size_bytes", "mtime_ns", "first_seen", "partition_date"]
-    )
+    files = [(f"t{i}", f"{i:03d}.mp3", size, 1, None, day, None) for i, size in enumerate(sizes)]
+    return pd.DataFrame(files, columns=columns(INVENTORY))
 
 
 def files(sizes, day=DAY, stands=False):
@@ -35,6 +33,17 @@ def test_tasks_get_similar_bytes_whatever_the_number_of_files():
 def test_a_file_larger_than_the_share_of_a_task_is_a_task_of_its_own():
     (commit,) = divide(files([2**18] * 3 + [40 * 2**20] * 2 + [2**18] * 2), cores=2)
     assert commit["task"].tolist() == [0, 0, 0, 1, 2, 3, 3]
+
+
+def test_the_tracks_of_a_sheet_share_a_task_of_their_own():
+    todo = files([2**18] * 2 + [15 * 2**20] * 3 + [2**18])
+    todo.loc[[2, 3, 4], "path"] = ["album.flac#1", "album.flac#2", "album.flac#10"]
+    todo.loc[[2, 3, 4], "part"] = "{}"
+    (commit,) = divide(todo.sample(frac=1, random_state=0), cores=2)
+    assert commit.groupby("task")["path"].apply(set).tolist() == [
+        {"000.mp3", "001.mp3", "005.mp3"},
+        {"album.flac#1", "album.flac#2", "album.flac#10"},
+    ]
 
 
 def test_work_is_committed_in_pieces_in_the_order_of_days(monkeypatch):

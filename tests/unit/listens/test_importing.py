@@ -47,8 +47,15 @@ def test_reasons_are_counted_and_the_first_line_of_each_is_shown() -> None:
     state, noted = sent([*wrong, Line(21, Play(1_700_000_000, "Björk", "Jóga"))])
     assert (state.listens, state.wrong, noted) == (1, 20, [21])
     assert state.reasons["skipped"] == (1, 10)
+    assert state.skipped == 0
     assert state.reasons["odd 2"] == (2, 1)
     assert len(state.reasons) == 5
+
+
+def test_skips_are_sent_and_counted() -> None:
+    plays = [Play(1_700_000_000 + at, "Björk", "Jóga", None, {"ms_played": at}) for at in (1_000, 40_000)]
+    state, _ = sent([Line(number, play) for number, play in enumerate(plays, 1)])
+    assert (state.listens, state.skipped, state.wrong) == (2, 1, 0)
 
 
 def test_a_file_of_which_nothing_was_sent_is_read_again_next_time() -> None:

@@ -61,6 +61,36 @@ def test_rematched_events_are_handed_on_with_their_track_before_the_table_has_it
     assert len(taken) == 1
 
 
+def test_listens_that_names_have_matched_go_to_the_track_that_gets_their_mbid(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    studio, live, other = (f"{digit}f2a9b5e-0000-4000-8000-000000000000" for digit in "123")
+    by_name = TrackIndex([CatalogueEntry("t1", "Björk", "Jóga")])
+    plays = {"ann": {"recording_mbid": live}, "bob": {"recording_mbid": studio}, "cyd": {"recording_mbid": other}}
+    listens = [event_of(user, Play(NOON, "Björk", "Jóga", None, info), by_name) for user, info in plays.items()]
+    table = ListensTable(spark, str(tmp_path))
+    listens += [event_of("dan", Play(NOON, "Björk", "Jóga"), by_name)]
+    table.insert_new(events(spark, *listens), {DAY_OF_NOON}, "t", OLD)
+    taken: list[Listen] = []
+    assert rematch(table, by_name, taken.extend).rematched == 0
+
+    named = [CatalogueEntry("t1", "Björk", "Jóga", studio), CatalogueEntry("t2", "Björk", "Jóga", live.upper())]
+    found = rematch(table, TrackIndex(named), taken.extend)
+    assert (found.rematched, found.unmatched) == (2, 0)
+    assert {(event.user_name, event.track_id, event.matched_by) for event in taken} == {
+        ("ann", "t2", "mbid"),
+        ("bob", "t1", "mbid"),
+    }
+    rows = table.read().select("user_name", "track_id", "matched_by").collect()
+    assert sorted(map(tuple, rows)) == [
+        ("ann", "t2", "mbid"),
+        ("bob", "t1", "mbid"),
+        ("cyd", "t1", "name"),
+        ("dan", "t1", "name"),
+    ]
+    assert rematch(table, TrackIndex(named), taken.extend).rematched == 0
+
+
 def test_a_rebuild_keeps_what_kafka_holds_no_more(spark: SparkSession, table: ListensTable) -> None:
     held = ingestion._with_rest(table, events(spark, heard("bob", "Hunter"), heard("cyd", "Jóga")), None, None)
     days = {row[DAY] for row in held.select(DAY).distinct().collect()}

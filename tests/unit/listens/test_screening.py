@@ -8,7 +8,7 @@ from pyspark.sql import functions as sf
 from segue.listens.decoding import decode
 from segue.listens.events import event_id, listen
 from segue.listens.removals import event_key, listen_key, user_key
-from segue.listens.screening import TAKEN_BACK, screen
+from segue.listens.screening import SKIPPED, TAKEN_BACK, screen
 
 
 def said(user="ann", track="t1", at=100):
@@ -92,3 +92,15 @@ def test_what_a_listener_has_taken_back_does_not_count_whatever_time_it_claims_u
     screened = screen(parsed, spark.createDataFrame([("t1",), ("t2",)], "track_id string"), removed)
     assert {row.offset for row in screened.listens.collect()} == {3, 4, 6}
     assert dict(screened.rejected) == {TAKEN_BACK: 5}
+
+
+@pytest.mark.parametrize(("weight", "plays"), [(0.0, {100: 1.0}), (0.25, {100: 1.0, 200: 0.25})])
+def test_a_skip_counts_as_much_as_the_setting_says(spark, weight, plays):
+    skip = {**json.loads(said(at=200)), "skipped": True, "played_s": 3.5}
+    rows = [(0, 0, said(), True), (0, 1, json.dumps(skip).encode(), True)]
+    messages = spark.createDataFrame(rows, "partition int, offset long, value binary, in_window boolean")
+    parsed = decoded(messages).join(messages.select("partition", "offset", "in_window"), ["partition", "offset"])
+    kept = screen(parsed, spark.createDataFrame([("t1",)], "track_id string"), {}, skip_weight=weight)
+    assert {row.listened_at: row.plays for row in kept.listens.collect()} == plays
+    assert dict(kept.rejected) == ({} if weight else {SKIPPED: 1})
+    assert (kept.read, kept.used) == (2, len(plays))

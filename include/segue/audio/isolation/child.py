@@ -10,21 +10,28 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
-from segue.audio.extract import Rejection, Tags, Track, extract, tags_of
+from segue.audio.extract import Header, Rejection, Span, Tags, Track, extract_spans, header_of, tags_of
 from segue.audio.features import FeatureAccumulator
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason
 
-Operation = Callable[[str, Limits], Track | Tags | Rejection]
+Outcome = Track | Tags | Header | Rejection
 
-OPERATIONS: dict[str, Operation] = {"extract": extract, "read_tags": tags_of}
+Operation = Callable[[str, Limits, Sequence[Span]], Sequence[Outcome]]
+
+OPERATIONS: dict[str, Operation] = {
+    "extract": extract_spans,
+    "read_tags": lambda path, limits, _: [tags_of(path, limits)],
+    "read_header": lambda path, limits, _: [header_of(path, limits)],
+}
+"""Each returns one outcome for each span. The tags are those of one span: the whole file."""
 
 
 def main() -> None:
@@ -38,11 +45,11 @@ def main() -> None:
         pipe.send_bytes(b"ready")
         while True:
             try:
-                operation, path = json.loads(pipe.recv_bytes())
+                operation, path, spans = json.loads(pipe.recv_bytes())
             except EOFError:
                 return
             with _time_limits(limits):
-                pipe.send_bytes(_reply(_run(OPERATIONS[operation], path, limits)))
+                pipe.send_bytes(_reply(_run(OPERATIONS[operation], path, limits, spans)))
 
 
 def _warm_up() -> None:
@@ -73,21 +80,23 @@ def _time_limits(limits: Limits) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _run(operation: Operation, path: str, limits: Limits) -> Track | Tags | Rejection:
+def _run(operation: Operation, path: str, limits: Limits, spans: Sequence[Span]) -> Sequence[Outcome]:
     try:
-        return operation(path, limits)
+        return operation(path, limits, spans)
     except Exception as error:  # noqa: BLE001 - an error in Segue rejects one file and does not fail the job
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
         first_line = (str(error).splitlines() or [""])[0]
-        return Rejection(path, Reason.EXTRACTION_FAILED, f"The extraction itself failed: {what}: {first_line}.")
+        message = f"The extraction itself failed: {what}: {first_line}."
+        return [Rejection(path, Reason.EXTRACTION_FAILED, message)] * len(spans)
 
 
-def _reply(result: Track | Tags | Rejection) -> bytes:
-    """Return a line of JSON, followed by the features if there are any."""
+def _reply(outcomes: Sequence[Outcome]) -> bytes:
+    """Return a line of JSON, followed by the features of the tracks."""
     not_in_json = {"path", "features"}
-    head = json.dumps({name: value for name, value in vars(result).items() if name not in not_in_json})
-    return head.encode() + b"\n" + (result.features.tobytes() if isinstance(result, Track) else b"")
+    heads = [{name: value for name, value in vars(each).items() if name not in not_in_json} for each in outcomes]
+    features = (each.features.tobytes() for each in outcomes if isinstance(each, Track))
+    return json.dumps(heads).encode() + b"\n" + b"".join(features)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from multiprocessing import Pipe
 from pathlib import Path
@@ -23,9 +24,10 @@ from typing import Self, cast
 
 import numpy as np
 
+from segue.audio.definition import N_FEATURES
 from segue.audio.limits import Limits, configured
 from segue.audio.reasons import Reason
-from segue.audio.results import Rejection, Tags, Track
+from segue.audio.results import WHOLE, Header, Rejection, Span, Tags, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
@@ -45,7 +47,10 @@ STEP_S = 1.0
 """How often the parent counts the time for which it waits for a reply."""
 
 MAX_REPLY_BYTES = 2**18
-"""Features take 2 KB, and tags at most 156 KB, if JSON escapes every character."""
+"""For each span. Features take 2 KB, and tags at most 156 KB, if JSON escapes every character."""
+
+
+Outcome = Track | Tags | Header | Rejection
 
 
 class IsolatedExtractor:
@@ -105,7 +110,29 @@ class IsolatedExtractor:
         ExtractionError
             If the child does not start. The message ends with its output.
         """
-        return cast("Track | Rejection", self._ask("extract", str(path)))
+        [outcome] = self.extract_spans(path, [WHOLE])
+        return outcome
+
+    def extract_spans(self, path: str | Path, spans: Sequence[Span]) -> list[Track | Rejection]:
+        """Extract the features of spans of one file, such as the tracks of an album.
+
+        Parameters
+        ----------
+        path : str or Path
+        spans : sequence of (float, float or None)
+            As for `segue.audio.extract.extract_spans`.
+
+        Returns
+        -------
+        list of Track or Rejection
+            One for each span.
+
+        Raises
+        ------
+        ExtractionError
+            As `extract`.
+        """
+        return cast("list[Track | Rejection]", self._ask("extract", str(path), spans))
 
     def read_tags(self, path: str | Path) -> Tags | Rejection:
         """Read the tags of one file and hash its audio, without decoding it.
@@ -123,29 +150,34 @@ class IsolatedExtractor:
         ExtractionError
             As `extract`.
         """
-        return cast("Tags | Rejection", self._ask("read_tags", str(path)))
+        return cast("Tags | Rejection", self._ask("read_tags", str(path))[0])
 
-    def _ask(self, operation: str, path: str) -> Track | Tags | Rejection:
+    def read_header(self, path: str | Path) -> Header | Rejection:
+        """Read the length that a file states, without decoding it. Otherwise as `read_tags`."""
+        return cast("Header | Rejection", self._ask("read_header", str(path))[0])
+
+    def _ask(self, operation: str, path: str, spans: Sequence[Span] = (WHOLE,)) -> list[Outcome]:
         kills = 0
         while True:
             if self._child is None:
                 self._child = _Child(self._limits)
             fresh = self._child.served == 0
             try:
-                result = self._child.ask(operation, path)
+                results = self._child.ask(operation, path, spans)
             except BaseException:
                 self._discard()  # otherwise its late reply would be taken for that of the next file
                 raise
+            result = results[0]  # a failure of the child rejects all spans of its file
             if not isinstance(result, Rejection) or result.reason not in _CHILD_FAILURES:
-                return result
+                return results
             self._discard()
             if result.reason is Reason.KILLED:
                 kills += 1
                 if kills == ATTEMPTS:
-                    return result
+                    return results
                 time.sleep(PAUSE_S * kills)
             elif fresh or result.reason is Reason.TIMED_OUT:
-                return result
+                return results
 
 
 _CHILD_FAILURES = {Reason.DECODER_CRASHED, Reason.KILLED, Reason.OUT_OF_MEMORY, Reason.TIMED_OUT}
@@ -175,7 +207,7 @@ class _Child:
                 stderr=self._output,
             )
         try:
-            ready = self._receive(START_TIMEOUT_S) == b"ready"
+            ready = self._receive(START_TIMEOUT_S, MAX_REPLY_BYTES) == b"ready"
         except (EOFError, OSError):
             ready = False
         if not ready:
@@ -187,34 +219,29 @@ class _Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, operation: str, path: str) -> Track | Tags | Rejection:
+    def ask(self, operation: str, path: str, spans: Sequence[Span]) -> list[Outcome]:
         self.served += 1
         self._output.seek(0)
         self._output.truncate()
         try:
-            self._pipe.send_bytes(json.dumps([operation, path]).encode())
+            self._pipe.send_bytes(json.dumps([operation, path, spans]).encode())
             # JSON, not pickle: a process that parses hostile files must not be able to run code here.
-            head, _, features = self._receive(self._limits.clock_timeout_s + GRACE_S).partition(b"\n")
-            reply = json.loads(head)
-            if features:
-                return Track(path, np.frombuffer(features, np.float32), **reply)
-            if operation == "read_tags" and "reason" not in reply:
-                return Tags(**reply)
-            return Rejection(path, Reason(reply["reason"]), reply["message"], reply["content_hash"])
+            reply = self._receive(self._limits.clock_timeout_s + GRACE_S, MAX_REPLY_BYTES * len(spans))
+            return _outcomes(operation, path, reply, len(spans))
         except TimeoutError:
             self._process.kill()
-            return self._timed_out(path)
-        except (EOFError, OSError, ValueError, TypeError, KeyError):
-            return self._post_mortem(path)
+            return [self._timed_out(path)] * len(spans)
+        except (EOFError, OSError, ValueError, TypeError, LookupError):
+            return [self._post_mortem(path)] * len(spans)
 
-    def _receive(self, timeout_s: float) -> bytes:
+    def _receive(self, timeout_s: float, max_bytes: int) -> bytes:
         self._waited_s = 0.0
         # In short steps: a suspension, such as of the whole machine, then counts as one step at most.
         while not self._pipe.poll(STEP_S):
             self._waited_s += STEP_S
             if self._waited_s >= timeout_s:
                 raise TimeoutError
-        return self._pipe.recv_bytes(MAX_REPLY_BYTES)
+        return self._pipe.recv_bytes(max_bytes)
 
     def _timed_out(self, path: str) -> Rejection:
         message = f"It was not done after {self._limits.timeout_s:g} s of CPU or ten times that by the clock."
@@ -254,6 +281,23 @@ class _Child:
         """End the child and free its resources. May be called twice."""
         self._end()
         self._output.close()
+
+
+def _outcomes(operation: str, path: str, reply: bytes, spans: int) -> list[Outcome]:
+    """Read the child's reply. Raise ValueError, TypeError or LookupError if it is none."""
+    heads, _, features = reply.partition(b"\n")
+    vectors = list(np.frombuffer(features, np.float32).reshape(-1, N_FEATURES))
+    outcomes: list[Outcome] = []
+    for head in json.loads(heads):
+        if "reason" in head:
+            outcomes.append(Rejection(path, Reason(head["reason"]), head["message"], head["content_hash"]))
+        elif operation == "extract":
+            outcomes.append(Track(path, vectors.pop(0), **head))
+        else:
+            outcomes.append(Tags(**head) if operation == "read_tags" else Header(**head))
+    if len(outcomes) != spans:
+        raise ValueError(f"{len(outcomes)} outcomes for {spans} spans")
+    return outcomes
 
 
 def _environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from segue.corpus.reports.files import (
     LeftOut,
     Outcomes,
     PingReport,
+    Sheets,
     Work,
 )
 from segue.corpus.reports.run import (
@@ -49,5 +50,6 @@ __all__ = [
     "PingReport",
     "PublishReport",
     "Published",
+    "Sheets",
     "Work",
 ]

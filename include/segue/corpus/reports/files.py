@@ -53,6 +53,36 @@ class LeftOut(Part):
         return (folders + held).strip()
 
 
+class Sheets(Part):
+    """The CUE sheets in the music folder.
+
+    Attributes
+    ----------
+    files, tracks : int
+        Files that were divided, and their tracks.
+    bad : tuple of str
+        Sheets that were not used, each with the reason; at most `SHOWN`.
+    not_used : int
+        Number of all such sheets.
+    """
+
+    SHOWN: ClassVar[int] = 20
+
+    files: int = 0
+    tracks: int = 0
+    bad: tuple[str, ...] = ()
+    not_used: int = 0
+
+    @property
+    def warning(self) -> str:
+        """One sentence about the sheets that were not used; empty if there are none."""
+        if not self.not_used:
+            return ""
+        more = "; …" if self.not_used > len(self.bad) else ""
+        listed = "; ".join(self.bad) + more
+        return f"{self.not_used:,} CUE sheets are not used, so their files are one track each ({listed})."
+
+
 class Comparison(Part):
     """The music folder and the metadata, compared with the inventory so far.
 
@@ -80,6 +110,9 @@ class Comparison(Part):
     files_digest, metadata_digest : str
         `segue.corpus.listing.digest`, and that of `segue.corpus.metadata.Metadata`.
     left_out : LeftOut
+    sheets : Sheets
+    latest_day : date or None
+        Latest day of a file, now or before. None without files.
     """
 
     files: int
@@ -96,6 +129,8 @@ class Comparison(Part):
     files_digest: str
     metadata_digest: str
     left_out: LeftOut = LeftOut()
+    sheets: Sheets = Sheets()
+    latest_day: date | None = None
 
 
 class InventoryReport(Report):
@@ -119,6 +154,14 @@ class InventoryReport(Report):
     found: Comparison
     metadata_warning: str = ""
     late_days: tuple[date, ...]
+
+    def sentence(self) -> str:
+        """Return what has changed in the music folder."""
+        found = self.found
+        return (
+            f"{found.files:,} files on {found.partitions:,} days: {found.new:,} new, {found.changed:,} changed, "
+            f"{found.gone:,} gone. The lake's table `inventory` lists them."
+        )
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,6 +190,10 @@ class PingReport(Report):
     version: int = 2
     partitions: int
     would_extract: int
+
+    def sentence(self) -> str:
+        """Return what a run would extract."""
+        return f"{self.would_extract:,} files on {self.partitions:,} days would be extracted. Nothing was done."
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,6 +301,14 @@ class ExtractReport(Report):
     def skipped(self) -> int:
         """Files that were done before."""
         return max(self.outcomes.files - self.work.extracted, 0)
+
+    def sentence(self) -> str:
+        """Return how many files have features, and how many were rejected."""
+        outcomes = self.outcomes
+        return (
+            f"{outcomes.features:,} of {outcomes.files:,} files have features; {self.work.extracted:,} were "
+            f"extracted now. {outcomes.rejects:,} files are rejected, and the lake's table `rejects` says why."
+        )
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:

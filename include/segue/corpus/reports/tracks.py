@@ -115,6 +115,15 @@ class CleaningReport(Report):
     measured: Measured
     seconds: float
 
+    def sentence(self) -> str:
+        """Return how many tracks were merged and flagged."""
+        flagged = self.measured.flagged
+        return (
+            f"{self.measured.tracks:,} tracks of {self.partitions:,} days are merged and clean. "
+            f"{flagged['duplicate']:,} are flagged as duplicates, {flagged['outlier']:,} as outliers. "
+            "The lake's table `tracks` has them, and the task quality_gate checks them."
+        )
+
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         """Convert version 0, whose figures were not grouped into parts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import zipfile
 import zlib
@@ -11,18 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from charset_normalizer import from_bytes
-
+from segue import encodings
+from segue.encodings import marked
 from segue.listens.archives import check_sizes
 from segue.listens.exports.lines import ImportFileError
-
-MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-
-SINGLE_BYTE = ("cp1252", "cp1250", "cp1251", "koi8_r")
-"""Encodings that are guessed. Multi-byte encodings of East Asia are not among them: a short list of names is not
-enough text to distinguish them."""
-
-GUESSED_FROM_BYTES = 1_000_000
 
 ZIPPED = b"PK\x03\x04"
 
@@ -33,35 +24,13 @@ def encoding_of(path: Path) -> str:
     Returns
     -------
     str
-        - That of the byte order mark, if there is one.
-        - ``utf-8``, if the text is ASCII, or if at least one line with other characters is valid UTF-8. The
-          readers open the file with "surrogateescape", and can then count the lines that are not UTF-8.
-        - Otherwise the encoding of `SINGLE_BYTE` in which the text looks most like a language.
+        That of the byte order mark, or else `segue.encodings.encoding_of`. The readers open UTF-8 with
+        "surrogateescape", and can then count the lines that are not UTF-8.
     """
     with path.open("rb") as stream:
         head = stream.read(4)
-    if (marked := _marked(head)) is not None:
-        return marked
-    strange = bytearray()
-    with path.open("rb") as stream:
-        for line in stream:
-            if line.isascii():
-                continue
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                strange += line[: GUESSED_FROM_BYTES - len(strange)]
-            else:
-                return "utf-8"
-    if not strange:
-        return "utf-8"
-    found = from_bytes(bytes(strange), cp_isolation=list(SINGLE_BYTE))
-    likely = [name for match in found if match.chaos <= found[0].chaos for name in match.could_be_from_charset]
-    return next((name for name in SINGLE_BYTE if name in likely), "utf-8")
-
-
-def _marked(head: bytes) -> str | None:
-    return next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+        stream.seek(0)
+        return marked(head) or encodings.encoding_of(stream)
 
 
 @contextmanager
@@ -101,7 +70,7 @@ def texts(path: Path, is_wanted: Callable[[str], bool], what: str) -> Iterator[I
 def _alone(path: Path) -> Iterator[TextIO]:
     with path.open("rb") as raw:
         mark = raw.read(3)
-    with path.open(encoding=_marked(mark) or "utf-8", errors="surrogateescape") as stream:
+    with path.open(encoding=marked(mark) or "utf-8", errors="surrogateescape") as stream:
         yield stream
 
 

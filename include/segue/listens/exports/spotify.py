@@ -11,9 +11,6 @@ from segue.listens.exports import files, json_items
 from segue.listens.exports.lines import ImportFileError, Line, line_of, play_of, seconds
 from segue.listens.plays import Play
 
-SKIPPED_BELOW_MS = 30_000
-"""Shorter plays are left out. Scrobblers also report only plays of at least 30 seconds."""
-
 _SHORT = ("artistName", "trackName", "endTime", "msPlayed")
 _EXTENDED = ("master_metadata_album_artist_name", "master_metadata_track_name", "ts", "ms_played")
 _PREFIXES = ("Streaming_History_Audio", "StreamingHistory", "endsong")
@@ -31,8 +28,8 @@ def spotify(path: Path) -> Iterator[Line]:
     Yields
     ------
     Line
-        In the order of the history. ``additional_info`` has ``ms_played`` and Spotify's id of the track. Podcasts,
-        audiobooks, and songs that were played for less than `SKIPPED_BELOW_MS` are not plays.
+        In the order of the history. ``additional_info`` has ``ms_played``, which shows what was skipped, and
+        Spotify's id of the track. Podcasts, audiobooks, and songs of which nothing was played are not plays.
 
     Raises
     ------
@@ -62,8 +59,8 @@ def _play(item: Mapping[str, Any] | JSONDecodeError) -> Play:
     if not item[track] and (item.get("episode_name") or item.get("audiobook_title")):
         raise ValueError("a podcast or an audiobook")
     ms_played = int(item[played])
-    if ms_played < SKIPPED_BELOW_MS:
-        raise ValueError(f"skipped before {SKIPPED_BELOW_MS // 1000} s had been played")
+    if ms_played <= 0:
+        raise ValueError("a song of which nothing was played")
     info: dict[str, Any] = {"ms_played": ms_played}
     if uri := item.get("spotify_track_uri"):
         info["spotify_id"] = f"https://open.spotify.com/track/{str(uri).rpartition(':')[2]}"

@@ -173,7 +173,11 @@ class Live:
     def _recommend(self, served: Served, users: Sequence[str], producer: KafkaProducer) -> None:
         hated, now = hated_by(self._database, users), time.time()
         self._histories.forget(self._removals.since(now - REMOVED_S))
-        listeners = {user: listener_of(served, self._histories.of(user), hated.get(user, ())) for user in users}
+        weight = self._settings.skip_weight
+        listeners = {
+            user: listener_of(served, self._histories.of(user), hated.get(user, ()), skip_weight=weight)
+            for user in users
+        }
         made = documents(served, listeners, now=now, wishes=Wishes())
         with ThreadPoolExecutor(1) as writer:  # one part is written while the next part is ranked
             parts = iter(lambda: list(islice(made, TOGETHER)), [])

@@ -108,17 +108,18 @@ def listeners_of(plays: Interactions) -> dict[str, Listener]:
     Parameters
     ----------
     plays : Interactions
-        They must have times. Plays of a track by a listener in the same second count as one.
+        They must have times. Plays of a track by a listener in the same second count as one, the larger one.
     """
     at = np.asarray(plays.timestamp).astype(np.int64)
-    order = np.lexsort((at, plays.item, plays.user))
+    order = np.lexsort((-plays.plays, at, plays.item, plays.user))
     user, item, at = plays.user[order], plays.item[order], at[order]
     first = np.ones(len(order), dtype=bool)  # the first play of a track by a listener
     first[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
     counted = first.copy()
     counted[1:] |= at[1:] != at[:-1]
     starts = np.flatnonzero(first)
-    times = np.add.reduceat(counted, starts, dtype=np.float32) if len(starts) else np.empty(0, dtype=np.float32)
+    weights = np.where(counted, plays.plays[order], 0).astype(np.float32)
+    times = np.add.reduceat(weights, starts) if len(starts) else np.empty(0, dtype=np.float32)
     last = at[np.append(starts[1:], len(order)) - 1] if len(starts) else at
     tracks = item[starts].astype(np.int64)
     bounds = np.searchsorted(user[starts], np.arange(len(plays.users) + 1))

@@ -11,7 +11,8 @@ import pytest
 from segue.listens.exports.lines import ImportFileError, Line
 from segue.listens.exports.self_hosted import koito, maloja
 from segue.listens.exports.spotify import spotify
-from segue.listens.plays import Play
+from segue.listens.matching import TrackIndex
+from segue.listens.plays import Play, event_of
 
 Reader = Callable[[Path], Iterator[Line]]
 META = "master_metadata"
@@ -42,16 +43,18 @@ def test_spotify_tells_when_a_play_ended_and_how_long_it_was(tmp_path: Path) -> 
         streamed("Hunter", ms_played=1_603, skipped=True),
         streamed(None, episode_name="A podcast"),
         streamed("Bachelorette", ms_played=None),
+        streamed("Unravel", ms_played=0),
     ]
-    good, *others = read(tmp_path, spotify, history)
+    good, skip, *others = read(tmp_path, spotify, history)
     link = "https://open.spotify.com/track/3aJ2aJz5xL03hpaqdPS7Ah"
     info = {"ms_played": 100_000, "spotify_id": link}
     assert good == Line(1, Play(1_700_000_000, "Björk", "Jóga", "Homogenic", info))
-    assert [line.wrong for line in others[:2]] == [
-        "skipped before 30 s had been played",
-        "a podcast or an audiobook",
-    ]
-    assert (others[2].play, bool(others[2].wrong)) == (None, True)
+    skipped = {"ms_played": 1_603, "spotify_id": link}
+    assert skip == Line(2, Play(1_700_000_099, "Björk", "Hunter", "Homogenic", skipped))
+    assert event_of("u", skip.play, TrackIndex([])).skipped is True
+    podcast, unknown, silent = others
+    assert (podcast.wrong, silent.wrong) == ("a podcast or an audiobook", "a song of which nothing was played")
+    assert (unknown.play, bool(unknown.wrong)) == (None, True)
 
 
 def test_spotify_s_short_history(tmp_path: Path) -> None:
