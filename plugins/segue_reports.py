@@ -91,7 +91,7 @@ class SegueReports(AirflowPlugin):
             "url_route": "segue",
         },
         {
-            "name": "Overview",
+            "name": "Segue overview",
             "destination": "dag",
             "href": f"{BASE_PATH}{PREFIX}/?shown=tab",
             "url_route": "segue-overview",

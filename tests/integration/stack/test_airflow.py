@@ -184,7 +184,7 @@ def test_every_runs_page_links_its_report(airflow):
     assert [(view["name"], view["destination"], view["href"]) for view in views] == [
         ("Report", "dag_run", "/segue/reports/{DAG_ID}/{RUN_ID}"),
         ("Segue", "nav", "/segue/?shown=navigation"),
-        ("Overview", "dag", "/segue/?shown=tab"),
+        ("Segue overview", "dag", "/segue/?shown=tab"),
     ]
     assert airflow.get("/api/v2/plugins/importErrors").json()["import_errors"] == []
 
