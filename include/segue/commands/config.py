@@ -13,7 +13,6 @@ import typer
 from pydantic import SecretStr
 from rich import box
 from rich.table import Table
-from upath import UPath
 
 from segue import private
 from segue.console import PlainConsole
@@ -166,7 +165,7 @@ def corpus_name(music: str) -> str:
     >>> corpus_name("/home/me/My Müsic")
     'my-m-sic-37b8e5'
     """
-    place = UPath(music) if "://" in music else Path(music).expanduser().resolve()
-    words = re.sub(r"[^a-z0-9]+", "-", place.name.lower()).strip("-")[:40].strip("-")
-    digest = blake2b(os.fsencode(str(place)), digest_size=3).hexdigest()
+    place = music.rstrip("/") if "://" in music else str(Path(music).expanduser().resolve())
+    words = re.sub(r"[^a-z0-9]+", "-", place.rpartition("/")[2].lower()).strip("-")[:40].strip("-")
+    digest = blake2b(os.fsencode(place), digest_size=3).hexdigest()
     return f"{words}-{digest}" if words else digest
