@@ -163,7 +163,7 @@ def corpus_name(music: str) -> str:
     Examples
     --------
     >>> corpus_name("/home/me/My Müsic")
-    'my-m-sic-37b8e5'
+    'my-m-sic-771b27'
     """
     place = music.rstrip("/") if "://" in music else str(Path(music).expanduser().resolve())
     words = re.sub(r"[^a-z0-9]+", "-", place.rpartition("/")[2].lower()).strip("-")[:40].strip("-")
