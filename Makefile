@@ -23,7 +23,7 @@ documents-server: ## Build SecantusDB's faster Rust server for `segue up` (some 
 	Install Rust with https://rustup.rs, the others with: sudo apt-get install build-essential cmake" >&2; exit 1; }; done
 	cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root .secantusdb
 
-demo: setup ## Run the whole pipeline on real music, or on your own with MUSIC=/path/to/folder
+demo: setup ## Run the whole pipeline on real music, or on your own with MUSIC=/path/to/folder (remembered)
 	@.venv/bin/segue demo $${MUSIC:+--music "$$MUSIC"}
 
 up: setup ## Start Kafka, the document server and Airflow

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from segue.listens import names
 from segue.listens.matching import CatalogueEntry, Method, TrackIndex
+from segue.tracks import names
 
 WORDS = """
 love night heart blue time day dance fire world life dream girl rain moon home light road river

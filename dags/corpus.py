@@ -25,7 +25,8 @@ table, or FMA's (see docs/corpus.md).
 **Outputs.** Delta tables `inventory`, `features`, `rejects` and `tracks` in the lake; the collection `tracks` in
 MongoDB; on the Kafka topic `tracks`, a message for each day that has changed. A second run, or a rerun after a
 kill, leaves the same rows. The task *skip_unless_changed* compares files, metadata, rules and limits with those
-from which these days were published. If nothing has changed, it skips all tasks up to the summary.
+from which these days were published, by whichever runs. If nothing has changed, it skips all tasks up to the
+summary, and no Spark job starts.
 
 **When it fails.** The last line of the failed task's log says what and why.
 
@@ -50,8 +51,9 @@ from airflow.sdk import Param, dag, task
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import DayByDay
+from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRYING, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once
 
 DAYS = [
     *("--from", "{{ params.partition_from or partition_key or '' }}"),
@@ -60,7 +62,7 @@ DAYS = [
 
 MODE = "{{ params.mode }}"
 
-# Name of the days that a run covers. The nightly run covers late days too.
+# Name of the days that a run covers; `segue.corpus.publications` reads it. The nightly run covers late days too.
 RANGE = (
     "{{ params.partition_from or partition_key or 'the first day' }} to "
     "{{ params.partition_to or partition_key or 'the last day' }}"
@@ -78,14 +80,15 @@ PARAMS = {
         format="date",
         title="First day",
         description="First day on which tracks entered the corpus. Empty: the run's partition; all days if it has "
-        "none.",
+        f"none. {LEAVE_EMPTY}",
     ),
     "partition_to": Param(
         None,
         type=["null", "string"],
         format="date",
         title="Last day",
-        description="Inclusive. A run processes all its days together, which is the quick way for a first load.",
+        description="Inclusive. A run processes all its days together, which is the quick way for a first load. "
+        f"{LEAVE_EMPTY}",
     ),
     "mode": Param(
         "skip",
@@ -131,7 +134,11 @@ def corpus() -> None:
     )
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRYING, execution_timeout=TIME_LIMIT)
+@task.short_circuit(
+    ignore_downstream_trigger_rules=False,
+    **PYTHON_TASK | {"pre_execute": refuse_wrong_params},
+    execution_timeout=TIME_LIMIT,
+)
 def skip_unless_changed(run: str, days: str, mode: str) -> bool:
     """Skip to the summary if nothing has changed since these days were published. This needs no Spark job."""
     from segue.corpus import steps
@@ -140,13 +147,13 @@ def skip_unless_changed(run: str, days: str, mode: str) -> bool:
         return steps.has_changed(database, run, days, mode, get_settings())
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False, **RETRYING, execution_timeout=TIME_LIMIT)
+@task.short_circuit(ignore_downstream_trigger_rules=False, **PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def skip_if_ping(mode: str) -> bool:
     """Skip to the summary after a ping."""
     return mode != "ping"
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def quality_gate(run: str) -> None:
     """Check the report of `integrate`. If a check fails, nothing is published."""
     from segue.corpus import steps
@@ -155,7 +162,7 @@ def quality_gate(run: str) -> None:
         steps.check_quality(database, run, get_settings())
 
 
-@task(trigger_rule="none_failed", **RETRYING, execution_timeout=TIME_LIMIT)
+@task(trigger_rule="none_failed", **PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def summary(run: str, days: str, started: str) -> None:
     """Print and keep the summary of the run; fail if nothing was published."""
     from segue.corpus import steps

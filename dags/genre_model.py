@@ -40,6 +40,7 @@ from airflow.sdk import (  # type: ignore[attr-defined] # its stub lacks the dea
 )
 
 from segue_deadlines import note_missed_deadline
+from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
 from segue_tasks import RUN_ID, STARTED, training_summary
 
@@ -99,6 +100,8 @@ SEARCH = (
     schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
+    # A backfill would train the same model for each day, so Airflow does not offer it.
+    allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item] # it converts them
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=DEADLINE_HOURS),
@@ -116,6 +119,7 @@ def genre_model() -> None:
         task_id="train",
         job="train_genre",
         arguments=[*budget, "--search", SEARCH, *fits, "--seed", "{{ params.seed }}"],
+        pre_execute=refuse_wrong_params,
     )
     train >> training_summary(RUN_ID, STARTED, "train_genre", "model `genre` in MLflow")
 

@@ -16,7 +16,8 @@ process what is in Kafka now, trigger it with 0 minutes as the longest wait, and
 **Replay.** Trigger it by hand with a time or with offsets. Such a run does not wait. Its window reaches from there
 to the end of the topic. The run processes the listens of this window again, even those that the champion has seen.
 No listen counts twice, because the update computes the factors of the window's tracks from all plays. The
-committed offsets never go back. If another run is waiting, it is skipped, and the triggered run goes first.
+committed offsets never go back. If another run is waiting, it is skipped, and the triggered run goes first. A time
+in the future, and a time or offsets after which nothing has arrived, are refused.
 
 **Inputs.** The Kafka topic `listens`, the collection `tracks` in MongoDB, the champion. Without a champion the
 training is a full one, as in the DAG `recommender`.
@@ -39,6 +40,7 @@ from airflow.sdk import Param, dag
 
 from segue.settings import get_settings
 from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
+from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
 from segue_tasks import RUN_ID, STARTED, training_summary
 
@@ -68,6 +70,9 @@ PARAMS = {
     "replay_offsets": Param(
         None,
         type=["null", "object"],
+        minProperties=1,
+        propertyNames={"pattern": r"^\d+$"},
+        additionalProperties={"type": "integer", "minimum": 0},
         title="Replay from offsets",
         description='The same by first offset of each partition, such as {"0": 120}. Partitions that are not '
         "named start at the committed offset. Offsets that retention has deleted are left out and counted.",
@@ -92,6 +97,7 @@ def incremental_retraining() -> None:
     settings = get_settings()
     wait = KafkaBacklogSensor(
         task_id="wait_for_listens",
+        pre_execute=refuse_wrong_params,
         topic=settings.listens_topic,
         group=settings.retraining_group,
         min_events="{{ params.min_events }}",

@@ -31,8 +31,9 @@ from airflow.sdk import Param, dag, task
 
 from segue_connections import mongo_database
 from segue_days import DayByDay
+from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRYING, RUN_ID, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import PYTHON_TASK, RUN_ID, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
     "day_from": Param(
@@ -40,10 +41,15 @@ PARAMS = {
         type=["null", "string"],
         format="date",
         title="First day",
-        description="First day of listening (UTC). Empty: the run's partition; all days if it has none.",
+        description="First day of listening (UTC). Empty: the run's partition; all days if it has none. "
+        f"{LEAVE_EMPTY}",
     ),
     "day_to": Param(
-        None, type=["null", "string"], format="date", title="Last day", description="Inclusive. Empty: as above."
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Last day",
+        description=f"Inclusive. Empty: as above. {LEAVE_EMPTY}",
     ),
     "mode": Param(
         "new",
@@ -70,19 +76,23 @@ def listens() -> None:
         *("--to", "{{ params.day_to or partition_key or '' }}"),
     ]
     ingest = SparkJobOperator(
-        task_id="ingest", job="ingest_listens", arguments=["--mode", "{{ params.mode }}", *days]
+        task_id="ingest",
+        job="ingest_listens",
+        arguments=["--mode", "{{ params.mode }}", *days],
+        pre_execute=refuse_wrong_params,
     )
     ingest >> summary(RUN_ID)
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def summary(run: str) -> None:
     """Print the report of the run."""
     from segue.listens.reports import ListensReport
     from segue.runs import summaries
 
     with refusals_fail_at_once(), mongo_database() as database:
-        print(summaries.render("listens", summaries.require(run, ListensReport, source=database)), flush=True)
+        report = summaries.require(run, ListensReport, source=database)
+    print(summaries.render("listens", report), report.sentence(), sep="\n", flush=True)
 
 
 listens()

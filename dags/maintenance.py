@@ -3,7 +3,8 @@
 **What.** Airflow keeps every run, with the state of its tasks and a log file for each attempt. *clean_database*
 deletes the rows of old runs with `airflow db clean`, which keeps the last run of each DAG. It deletes nothing that
 is newer than the oldest run that has not finished. *remove_logs* deletes the log files of tasks and of the DAG
-processor that are as old.
+processor that are as old. It also rotates each log of a service that is larger than 20 MB, and keeps the earlier
+lines in `….old.log`.
 
 **When.** Every Sunday at 04:00 (UTC). It is the only DAG that is not paused at first.
 
@@ -23,7 +24,8 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
-from segue_tasks import RETRYING, TIME_LIMIT, refusals_fail_at_once
+from segue_params import refuse_wrong_params
+from segue_tasks import PYTHON_TASK, TIME_LIMIT, refusals_fail_at_once
 
 PARAMS = {
     "keep_days": Param(
@@ -41,6 +43,8 @@ KEEP_DAYS = "{{ params.keep_days }}"
     schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
+    # A backfill would delete the same rows for each week, so Airflow does not offer it.
+    allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item] # it converts them
     is_paused_upon_creation=False,
     params=PARAMS,
     tags=["segue", "maintenance"],
@@ -51,7 +55,7 @@ def maintenance() -> None:
     clean_database(KEEP_DAYS) >> remove_logs(KEEP_DAYS)
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK | {"pre_execute": refuse_wrong_params}, execution_timeout=TIME_LIMIT)
 def clean_database(keep_days: str) -> None:
     """Delete old rows of Airflow's database."""
     from segue.stack import upkeep
@@ -60,9 +64,9 @@ def clean_database(keep_days: str) -> None:
         upkeep.clean_database(get_settings(), _days_ago(keep_days))
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def remove_logs(keep_days: str) -> None:
-    """Delete old log files, and print how many they were."""
+    """Delete old log files of runs, and rotate the logs of services."""
     from pathlib import Path
 
     from airflow.configuration import conf
@@ -72,6 +76,11 @@ def remove_logs(keep_days: str) -> None:
     folder = Path(conf.get("logging", "base_log_folder"))
     files, size_bytes = upkeep.remove_logs(folder, _days_ago(keep_days))
     print(f"Deleted {files:,} log files of {size_bytes / 1e6:,.1f} MB in {folder}.", flush=True)
+    rotated = upkeep.rotate_logs(get_settings().state_dir / "logs")
+    print(
+        f"Rotated {len(rotated):,} logs of services: {', '.join(map(str, rotated)) or 'none is large'}.",
+        flush=True,
+    )
 
 
 def _days_ago(keep_days: str) -> datetime:

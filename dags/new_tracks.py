@@ -33,6 +33,7 @@ from airflow.sdk import Param, dag
 
 from segue.settings import get_settings
 from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
+from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
 from segue_tasks import RUN_ID, STARTED, training_summary
 
@@ -70,6 +71,7 @@ def new_tracks() -> None:
     settings = get_settings()
     wait = KafkaBacklogSensor(
         task_id="wait_for_tracks",
+        pre_execute=refuse_wrong_params,
         topic=settings.tracks_topic,
         group=settings.new_tracks_group,
         min_events="{{ params.min_days }}",

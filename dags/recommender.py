@@ -39,8 +39,9 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_kafka import KafkaCommitOperator
+from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RETRYING, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
+from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
 
 PARAMS = {
     "seed": Param(
@@ -64,7 +65,8 @@ PARAMS = {
         format="date",
         title="As of",
         description="Learn only from the lake's listens up to this day (UTC, inclusive). The result is kept as a "
-        "version and does not serve. Empty: all listens up to now.",
+        "version and does not serve. Empty: all listens up to now. In a backfill, leave it empty: each run learns "
+        "up to the day before its own.",
     ),
 }
 AS_OF = "{{ params.as_of or (macros.ds_add(ds, -1) if dag_run.run_type == 'backfill' else '') }}"
@@ -85,6 +87,7 @@ def recommender() -> None:
         task_id="train",
         job="train_recommender",
         arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}", "--as-of", AS_OF],
+        pre_execute=refuse_wrong_params,
     )
     commit = KafkaCommitOperator(
         task_id="commit",
@@ -99,7 +102,7 @@ def recommender() -> None:
     )
 
 
-@task(**RETRYING, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def find_learned_listens(run: str) -> str:
     """Return the window of the listens that the champion has learned. It is empty if the champion was kept."""
     from segue.recommender.reports import FullTrainingReport

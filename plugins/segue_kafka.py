@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection, Context
 
 POLL_INTERVAL_S = 5.0
+HOLD_S = 15.0
+"""How long a trigger waits before it looks for the first time.
+
+A task that is resumed while the process that deferred it still runs fails: Airflow then reads the end of that
+process as the end of the task. On a busy machine, a process takes some seconds to end.
+"""
 
 
 def client_config(connection: Connection) -> dict[str, Any]:
@@ -53,6 +59,7 @@ def client_config(connection: Connection) -> dict[str, Any]:
 class KafkaBacklogTrigger(BaseTrigger):
     """Fire when a consumer group's backlog on a topic is large enough, or old enough.
 
+    - Waits `hold_s`, because the sensor has just looked and its process has to end.
     - Reads the offsets every `poll_interval_s`, in a thread because kafka-python blocks.
     - If the topic, the broker or the connection is missing or does not answer, waits for it and names it in the
       log.
@@ -70,6 +77,8 @@ class KafkaBacklogTrigger(BaseTrigger):
         Time in seconds since 1970. From this time on, a single event suffices.
     poll_interval_s : float
     kafka_conn_id : str
+    hold_s : float
+        Time before the first look, in seconds.
     """
 
     def __init__(
@@ -81,6 +90,7 @@ class KafkaBacklogTrigger(BaseTrigger):
         deadline: float,
         poll_interval_s: float,
         kafka_conn_id: str,
+        hold_s: float = HOLD_S,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # it has no types
         self.topic = topic
@@ -89,10 +99,11 @@ class KafkaBacklogTrigger(BaseTrigger):
         self.deadline = deadline
         self.poll_interval_s = poll_interval_s
         self.kafka_conn_id = kafka_conn_id
+        self.hold_s = hold_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments from which the triggerer creates this trigger again."""
-        names = ("topic", "group", "min_events", "deadline", "poll_interval_s", "kafka_conn_id")
+        names = ("topic", "group", "min_events", "deadline", "poll_interval_s", "kafka_conn_id", "hold_s")
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -101,6 +112,7 @@ class KafkaBacklogTrigger(BaseTrigger):
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
         config: dict[str, Any] = {}
         reported: object = None
+        await asyncio.sleep(self.hold_s)
         while True:
             try:
                 config = config or client_config(await BaseHook.aget_connection(self.kafka_conn_id))
@@ -109,7 +121,7 @@ class KafkaBacklogTrigger(BaseTrigger):
             # While the API server is away, Airflow reports that the connection isn't defined.
             except (ServiceUnavailableError, AirflowNotFoundException, AirflowRuntimeError) as error:
                 window, state = None, str(error)
-            if window and window.size >= (self.min_events if time.time() < self.deadline else 1):
+            if window and window.size >= wanted(self.min_events, self.deadline):
                 yield TriggerEvent(window.to_json())
                 return
             if await self._another_run_is_queued():
@@ -135,9 +147,15 @@ class KafkaBacklogTrigger(BaseTrigger):
         return count > 0
 
 
+def wanted(min_events: int, deadline: float) -> int:
+    """Return how many events suffice now."""
+    return min_events if time.time() < deadline else 1
+
+
 class KafkaBacklogSensor(BaseSensorOperator):
     """Wait until a consumer group's backlog on a topic is large enough.
 
+    - Looks once, and returns at once if the backlog is large enough.
     - Takes no worker while it waits: see :class:`KafkaBacklogTrigger`. Its time limit (`execution_timeout`) counts
       only the time on a worker.
     - Returns the window ``{topic: {partition: [start, end]}}``, the offsets of the backlog when the trigger fired.
@@ -199,15 +217,27 @@ class KafkaBacklogSensor(BaseSensorOperator):
         self.kafka_conn_id = kafka_conn_id
 
     def execute(self, context: Context) -> dict[str, Any] | None:  # noqa: ARG002
-        """Defer to the trigger at once. A replay does not wait, so its offsets are read here."""
+        """Look once, then defer to the trigger. A replay does not wait."""
         if self.replay_from or self.replay_offsets:
             return self._returned(self._replay())
+        min_events, deadline = int(self.min_events), time.time() + float(self.max_wait_s)
+        window = self._look()
+        if window and window.size >= wanted(min_events, deadline):
+            return self._returned(window)
+        until = datetime.fromtimestamp(deadline, UTC)
+        self.log.info(
+            "Waiting for %s events of %r; %s have arrived. From %s UTC on, one suffices.",
+            f"{min_events:,}",
+            self.topic,
+            f"{window.size:,}" if window else "an unknown number",
+            f"{until:%Y-%m-%d %H:%M}",
+        )
         self.defer(
             trigger=KafkaBacklogTrigger(
                 topic=self.topic,
                 group=self.group,
-                min_events=int(self.min_events),
-                deadline=time.time() + float(self.max_wait_s),
+                min_events=min_events,
+                deadline=deadline,
                 poll_interval_s=POLL_INTERVAL_S,
                 kafka_conn_id=self.kafka_conn_id,
             ),
@@ -218,17 +248,32 @@ class KafkaBacklogSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: str | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the window that the trigger found."""
         if event is None:
-            raise AirflowSkipException("Another run was triggered and goes first. This one has committed nothing.")
+            said = "Skipped: another run was triggered and goes first. This one has committed nothing."
+            self.log.info(said)
+            raise AirflowSkipException(said)
         return self._returned(OffsetWindow.from_json(event))
+
+    def _look(self) -> OffsetWindow | None:
+        """Return the backlog, or None if the broker or the topic is away. The trigger then waits for it."""
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the line below says what is wrong
+        try:
+            config = client_config(BaseHook.get_connection(self.kafka_conn_id))
+            return broker.backlog(config, self.topic, self.group)
+        except (ServiceUnavailableError, AirflowNotFoundException, AirflowRuntimeError) as error:
+            self.log.info("%s: still waiting: %s", self.topic, error)
+            return None
 
     def _replay(self) -> OffsetWindow:
         start = replay_start(self.replay_from, self.replay_offsets)
         config = client_config(BaseHook.get_connection(self.kafka_conn_id))
+        param = "replay_from" if self.replay_from else "replay_offsets"
         try:
-            return broker.replay(config, self.topic, self.group, start)
+            window = broker.replay(config, self.topic, self.group, start)
         except ValueError as error:
-            param = "replay_from" if self.replay_from else "replay_offsets"
             raise AirflowFailException(f"{param}: {error}.") from None
+        if not window.size:
+            raise AirflowFailException(f"{param}: there is nothing to replay, as {self.topic!r} ends before it.")
+        return window
 
     def _returned(self, window: OffsetWindow) -> dict[str, Any]:
         text = window.to_json()

@@ -1,4 +1,8 @@
-"""The report of a DAG run: a tab of the run's page, for users who may read that DAG's runs."""
+"""Segue's pages in Airflow: the overview, the rejected files, and the report of each DAG run.
+
+Airflow's own login and permissions guard them. A report needs the right to read the runs of its DAG, the rejected
+files those of `corpus`, and the overview those of all of Segue's DAGs.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,14 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+import segue_overview
 from segue_connections import mongo_database
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 PREFIX = "/segue"
+BASE_PATH = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 
 POLICY = "; ".join(
     [
@@ -30,7 +36,7 @@ POLICY = "; ".join(
 
 
 def make_app() -> FastAPI:
-    """Create the app that serves ``/segue/reports/<dag_id>/<run_id>``."""
+    """Create the app that serves ``/segue/``, ``/segue/rejects`` and ``/segue/reports/<dag_id>/<run_id>``."""
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from fastapi import Depends, FastAPI
@@ -40,19 +46,18 @@ def make_app() -> FastAPI:
     from segue.errors import ServiceUnavailableError
     from segue.runs import reports
 
-    none = "This run has no report: full trainings leave one when they end, and each DAG keeps its newest."
     app = FastAPI(openapi_url=None)
+    app.include_router(segue_overview.router(BASE_PATH, {"Content-Security-Policy": POLICY}))
+    app.add_exception_handler(401, segue_overview.to_login(f"{BASE_PATH}{PREFIX}", BASE_PATH))
     allowed = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 
     @app.get("/reports/{dag_id}/{run_id}", response_model=None, dependencies=[allowed])
     def report(dag_id: str, run_id: str) -> Any:
-        """Show the report of a run; not async, as pymongo blocks."""
-        code = 200
+        """Show the report of a run, or what its jobs have reported so far. Not async, as pymongo blocks."""
+        code, run = 200, f"{dag_id}/{run_id}"
         try:
             with mongo_database() as database:
-                html = reports.read(f"{dag_id}/{run_id}", source=database)
-            if html is None:
-                code, html = 404, _page(none)
+                html = reports.read(run, source=database) or reports.of_jobs(run, source=database)
         except (PyMongoError, ServiceUnavailableError):
             logging.getLogger(__name__).exception("A report cannot be read")
             code, html = 503, _page("MongoDB, where reports are kept, refuses: the API server's log says why.")
@@ -68,17 +73,24 @@ def _page(sentence: str) -> str:
 
 
 class SegueReports(AirflowPlugin):
-    """Serve reports from Airflow's API server, and link them from every run's page."""
+    """Serve the pages from Airflow's API server, and link them from its navigation, DAGs and runs."""
 
     name = "segue_reports"
     external_views = [  # noqa: RUF012 - as Airflow declares it
         {
             "name": "Report",
             "destination": "dag_run",
-            "href": f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}"
-            f"{PREFIX}/reports/{{DAG_ID}}/{{RUN_ID}}",
+            "href": f"{BASE_PATH}{PREFIX}/reports/{{DAG_ID}}/{{RUN_ID}}",
             "url_route": "report",
-        }
+        },
+        # Without a url_route, the page opens in a tab of its own. Airflow's frames would keep its links inside.
+        {"name": "Segue", "destination": "nav", "nav_top_level": True, "href": f"{BASE_PATH}{PREFIX}/"},
+        {
+            "name": "Overview",
+            "destination": "dag",
+            "href": f"{BASE_PATH}{PREFIX}/",
+            "url_route": "segue-overview",
+        },
     ]
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import signal
 import sysconfig
 from collections.abc import Sequence
@@ -86,6 +87,7 @@ class SparkJobOperator(SparkSubmitOperator):
         """Submit the job, and translate its exit code."""
         checked(BaseHook.get_connection(for_airflow.SPARK), for_airflow.SPARK)
         self.application_args = without_empty_options(self.application_args or [])
+        self.log.info("%s Arguments: %s", description(Path(self.application)), " ".join(self.application_args))
         try:
             super().execute(context)
         except AirflowTaskTimeout:
@@ -104,8 +106,21 @@ class SparkJobOperator(SparkSubmitOperator):
                     raise AirflowFailException(last_line) from None
                 case spark.TRY_AGAIN:
                     raise AirflowException(last_line) from None
+            if self._exit_code() in TERMINATED:
+                raise AirflowException(
+                    f"Spark job {self.job!r} was stopped before it was done. Its last output:\n{output}"
+                ) from None
             crash = AirflowException(f"Spark job {self.job!r} failed. Its last output:\n{output}")
-            raise (crash if self._exit_code() in TERMINATED else self._last_of_three(context, crash)) from None
+            raise self._last_of_three(context, crash) from None
+
+    def on_kill(self) -> None:
+        """End the job, and say so."""
+        super().on_kill()
+        self.log.warning(
+            "Stopped: Spark job %r was ended before it was done. What it had committed stays. Clear the task to "
+            "run it again.",
+            self.job,
+        )
 
     def _last_of_three(self, context: Context, error: BaseException) -> BaseException:
         """Return the error. From the third try on, make it one that ends the task.
@@ -129,6 +144,12 @@ class SparkJobOperator(SparkSubmitOperator):
         """Return the exit code of spark-submit; None if it was not started."""
         process = self._hook and self._hook._submit_sp
         return process.returncode if process else None
+
+
+def description(job: Path) -> str:
+    """Return what a job does: the first line of its docstring."""
+    documented = ast.get_docstring(ast.parse(job.read_bytes())) or job.stem
+    return documented.partition("\n")[0]
 
 
 def without_empty_options(arguments: Sequence[str]) -> list[str]:

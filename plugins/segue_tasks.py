@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from segue.errors import SegueError
 from segue_connections import mongo_database
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 RUN_ID = "{{ dag.dag_id }}/{{ run_id }}"
 """Template of the key under which the jobs and tasks of a run store their reports."""
@@ -33,6 +37,19 @@ A service may be suspended, or be started again by hand. The night's run must no
 TIME_LIMIT = timedelta(hours=1)
 """Longest run time of a task without Spark. The clients' own limits are shorter; this one ends any other hang."""
 
+log = logging.getLogger(__name__)
+
+
+def announce(context: Context) -> None:
+    """Log what a Python task will do, which is the first line of its function's docstring. For `pre_execute`."""
+    function = getattr(context["task"], "python_callable", None)
+    if function and function.__doc__:
+        log.info(function.__doc__.strip().partition("\n")[0])
+
+
+PYTHON_TASK: dict[str, Any] = RETRYING | {"pre_execute": announce}
+"""Arguments of a Python task, besides its time limit."""
+
 
 @contextmanager
 def refusals_fail_at_once() -> Iterator[None]:
@@ -53,7 +70,7 @@ def refusals_fail_at_once() -> Iterator[None]:
         raise AirflowFailException(f"{error}") from None
 
 
-@task(task_id="summary", **RETRYING, execution_timeout=TIME_LIMIT)
+@task(task_id="summary", **PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def training_summary(run: str, started: str, job: str, results: str) -> None:
     """Print the report of a training, and store the summary of its run.
 

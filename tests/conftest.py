@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
     from pyspark.sql import SparkSession
 
+os.environ["SEGUE_CONFIG"] = ""  # tests do not read the settings file of a developer
 HOMES = PROJECT_DIR / ".segue-test"
 # librosa's functions too are compiled by two workers at once in a new environment: one was seen to hang in them.
 numba.core.dispatcher.FunctionCache = numba.np.ufunc.ufuncbuilder.FunctionCache = LockedCache

@@ -6,11 +6,16 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import Task, TextColumn
+from rich.table import Table
 from rich.text import Text
 
 _CONTROL = {
     code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
 }  # such as ESC, which begins commands for the terminal
+
+
+WIDEST = 1_000
+"""Longest line of a table, in characters."""
 
 
 class PlainConsole(Console):
@@ -26,6 +31,12 @@ class PlainConsole(Console):
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def print_whole(self, table: Table) -> None:
+        """Print a table without cutting any cell, even if its lines are longer than the terminal is wide."""
+        natural = self.measure(table, options=self.options.update(width=WIDEST))
+        self.width = max(self.width, natural.maximum)
+        self.print(table)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Convert a string to text. Rich calls this for everything that is printed, cells of tables included."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from segue.errors import FullDiskError
+
 LOW_BYTES = 256 * 2**20
 """With less space than this, the document server may fail to add its next log file of up to 128 MiB."""
 CERTAIN = ("No space left on device", "OutOfDiskSpace")
@@ -16,6 +18,18 @@ def fullness(folder: Path) -> str | None:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     return f"The disk that holds {folder} is full ({free / 1e6:,.0f} MB left)." if free < LOW_BYTES else None
+
+
+def require_space(folder: Path) -> None:
+    """Let no work begin that may fill the disk of `folder`.
+
+    Raises
+    ------
+    FullDiskError
+        If the disk is full or almost so.
+    """
+    if full := fullness(folder):
+        raise FullDiskError(f"{full} Free some space. A retry of this task then does its work.")
 
 
 def explanation(error: BaseException, folder: Path) -> str | None:

@@ -33,6 +33,12 @@ class ServiceUnavailableError(SegueError):
     retry_may_help = True
 
 
+class FullDiskError(SegueError):
+    """A disk is almost full, so a job does not begin. The message names the folder."""
+
+    retry_may_help = True
+
+
 class CorpusError(SegueError):
     """The corpus cannot be processed: there is no such folder, it holds no audio, or metadata are unreadable."""
 

@@ -1,22 +1,36 @@
-"""The whole configuration. Every field is an environment variable with the prefix ``SEGUE_``.
+"""The whole configuration.
 
-The code is the same on one machine and on a cluster; only these values differ.
+Every field is an environment variable with the prefix ``SEGUE_``, or a line of the project's file ``segue.toml``.
+The variable wins. The code is the same on one machine and on a cluster; only these values differ.
 """
 
 from __future__ import annotations
 
+import os
 from functools import cached_property, lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from upath import UPath
 
 from segue.errors import ConfigurationError
+from segue.settings_file import SettingsFile
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
+
+FILE_VARIABLE = "SEGUE_CONFIG"
+"""Variable with the path of the settings file. If it is empty, no file is read."""
+
+
+def settings_file() -> Path | None:
+    """Return the path of the settings file, by default ``segue.toml`` in the project. It need not exist."""
+    given = os.environ.get(FILE_VARIABLE)
+    if given is None:
+        return PROJECT_DIR / "segue.toml"
+    return Path(given).expanduser().resolve() if given else None
 
 
 class Settings(BaseSettings):
@@ -103,6 +117,8 @@ class Settings(BaseSettings):
     dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of unreadable messages.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
     recommendations_topic: str = Field("recommendations", description="Kafka topic of new recommendations.")
+    accounts_topic: str = Field("accounts", description="Kafka topic that mirrors accounts and removals.")
+    health_topic: str = Field("segue.health", description="Kafka topic of the probes that checks write.")
     tracks_topic: str = Field("tracks", description="Kafka topic of days whose tracks are new or have changed.")
     live_group: str = Field("segue-live", description="Consumer group of the live recommendations.")
     retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")
@@ -169,6 +185,18 @@ class Settings(BaseSettings):
     )
     audio_timeout_s: float = Field(120.0, gt=0, description="CPU time limit of one file, in seconds.")
     audio_memory_mb: int = Field(2048, ge=64, description="Memory limit of the extraction of one file, in MiB.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as pydantic calls it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources of values: arguments, environment, file. The first one that has a value wins."""
+        return init_settings, env_settings, SettingsFile(settings_cls, settings_file())
 
     @field_validator("music", mode="before")
     @classmethod
@@ -282,14 +310,15 @@ class Settings(BaseSettings):
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for child processes."""
+        """These settings as environment variables, for child processes. They read no settings file."""
         shown = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in self}
-        return {f"SEGUE_{name.upper()}": str(value) for name, value in shown.items() if value is not None}
+        set_ = {f"SEGUE_{name.upper()}": str(value) for name, value in shown.items() if value is not None}
+        return set_ | {FILE_VARIABLE: ""}
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment and the settings file.
 
     Returns
     -------
@@ -305,7 +334,7 @@ def get_settings() -> Settings:
 
 
 def read_settings(**values: Any) -> Settings:
-    """Read the settings from given values. Read the missing ones from the environment.
+    """Read the settings from given values. Read the missing ones from the environment and the settings file.
 
     Parameters
     ----------
@@ -327,5 +356,30 @@ def read_settings(**values: Any) -> Settings:
         first = error.errors()[0]
         if not first["loc"]:  # several settings contradict each other
             raise ConfigurationError(f"{first['msg'].removeprefix('Value error, ')}.") from error
-        name = "SEGUE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigurationError(f"{name}={first['input']!r}: {first['msg']}. Correct or unset it.") from error
+        name = str(first["loc"][0])
+        variable, file = f"SEGUE_{name.upper()}", settings_file()
+        if name not in values and source(name) == str(file):
+            said = f"{file}: {name} = {first['input']!r}: {first['msg']}. Correct or remove this line."
+        else:
+            said = f"{variable}={first['input']!r}: {first['msg']}. Correct or unset it."
+        raise ConfigurationError(said) from error
+
+
+def source(name: str) -> str:
+    """Return where the value of a setting comes from.
+
+    Parameters
+    ----------
+    name : str
+        Name of a field of `Settings`.
+
+    Returns
+    -------
+    str
+        Name of the environment variable, path of the settings file, or ``default``.
+    """
+    variable, file = f"SEGUE_{name.upper()}", settings_file()
+    if variable in os.environ:
+        return variable
+    applied = SettingsFile(Settings, file).values(os.environ.get("SEGUE_CORPUS"))
+    return str(file) if name in applied else "default"

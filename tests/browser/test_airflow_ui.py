@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from matplotlib.figure import Figure
@@ -15,6 +15,7 @@ from pymongo.database import Database
 from segue.demo import sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
+from segue.overview.dags import DAGS
 from segue.runs import reports
 from segue.runs.html import Picture, Section, render
 from segue.settings import Settings
@@ -32,6 +33,7 @@ TASKS = (
     "publish",
     "summary",
 )
+BACKGROUND = "body => getComputedStyle(body).backgroundColor"
 PAGE_MS = 60_000
 RUN_MS = 900_000
 
@@ -129,3 +131,31 @@ def test_the_report_of_a_run_opens_from_its_page_and_runs_no_script(
     expect(report.get_by_role("heading", name="Genre model")).to_be_visible()
     width = report.get_by_alt_text("A square").evaluate("image => image.naturalWidth")
     assert width > 0, "the figure was not loaded"
+
+
+def test_the_overview_is_behind_the_login_and_fits_a_phone_and_the_dark(page: Page, stack: Login) -> None:
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        wait_for_dags(api, set(DAGS))
+    page.goto(f"{stack.url}/segue/")
+    page.get_by_label("Username").fill(stack.username)
+    page.get_by_label("Password").fill(stack.password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Segue", exact=True)).to_be_visible()
+    assert urlsplit(page.url).path == "/segue/", "the login leads back"
+    for dag_id in DAGS:
+        expect(page.get_by_role("link", name=dag_id, exact=True)).to_be_visible()
+    assert not page.locator(".verdict", has_text="does not answer").count()
+
+    light = page.locator("body").evaluate(BACKGROUND)
+    page.emulate_media(color_scheme="dark")
+    assert page.locator("body").evaluate(BACKGROUND) != light
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto(f"{stack.url}/dags/corpus")
+    expect(page.get_by_role("link", name="Segue", exact=True)).to_have_attribute("href", "/segue/")
+    page.get_by_role("link", name="Overview", exact=True).click()
+    tab = page.frame_locator("iframe[title=Overview]")
+    expect(tab.get_by_role("heading", name="DAGs")).to_be_visible()
+    expect(tab.get_by_role("link", name="corpus", exact=True)).to_have_count(0)

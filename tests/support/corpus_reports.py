@@ -88,6 +88,7 @@ def run(
         files_digest="files",
         metadata_digest="metadata",
         left_out=left_out or LeftOut(),
+        latest_day="2026-03-01",
     )
     rejected = {"SILENT": rejects} if rejects else {}
     return CorpusReports(

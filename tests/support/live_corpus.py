@@ -40,6 +40,7 @@ def settings_of(settings: Settings, name: str) -> Settings:
         "listens_topic": f"{name}-listens",
         "feedback_topic": f"{name}-feedback",
         "dead_letters_topic": f"{name}-listens.dlq",
+        "accounts_topic": f"{name}-accounts",
         "recommendations_topic": f"{name}-recommendations",
         "live_group": f"segue-{name}",
         "api_requests_per_window": 100_000,

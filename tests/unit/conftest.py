@@ -12,10 +12,11 @@ from segue.settings import get_settings
 
 @pytest.fixture(autouse=True)
 def default_settings() -> Iterator[None]:
-    """Take Segue's variables out of the environment of each test."""
+    """Take Segue's variables out of the environment of each test, and read no settings file of a developer."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("SEGUE_")]:
             patch.delenv(name)
+        patch.setenv("SEGUE_CONFIG", "")
         get_settings.cache_clear()
         yield
     get_settings.cache_clear()

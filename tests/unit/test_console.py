@@ -14,6 +14,7 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 import segue
+from segue.api import accounts
 from segue.cli import app
 from segue.connections import mongo
 from segue.console import PlainColumn, PlainConsole
@@ -49,7 +50,10 @@ def test_a_name_commands_no_terminal() -> None:
     assert printed("\x1b[2J\x9b2J\rgone") == "\\x1b[2J\\x9b2J\\rgone\n"
 
 
-def test_recommend_prints_titles_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recommend_prints_titles_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sample").mkdir()
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    monkeypatch.setattr(accounts, "Accounts", lambda _: SimpleNamespace(exists=lambda _: True))
     items = [
         {"rank": rank, "track_id": "t", "title": name, "artist": name, "reason": "new"}
         for rank, name in enumerate(NAMES, 1)
@@ -71,3 +75,13 @@ def test_only_this_console_prints() -> None:
     others = [path for path in folder.rglob("*.py") if path != folder / "console.py"]
     constructed = re.compile(r"\b(Console|TextColumn)\(")
     assert [path.name for path in others if constructed.search(path.read_text())] == []
+
+
+def test_a_whole_table_is_not_cut_in_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table()
+    for heading in ("Model", "NDCG@10", "Recall@20", "Coverage"):
+        table.add_column(heading, no_wrap=True)
+    table.add_row("item cosine", "0.1234", "0.2345", "0.3456")
+    PlainConsole().print_whole(table)
+    assert "│ item cosine │ 0.1234  │ 0.2345    │ 0.3456   │" in capsys.readouterr().out

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
 
 from segue import disk
+from segue.api.context import full_disk
 from segue.connections import spark
-from segue.settings import get_settings
+from segue.listens.writer import EventWriter, NotWritten
+from segue.settings import Settings, get_settings
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
 PANIC = RuntimeError('WiredTiger error: WtError { code: -31804, message: "WT_PANIC: WiredTiger library panic" }')
@@ -45,13 +48,38 @@ def test_a_job_on_a_full_disk_ends_with_one_sentence(monkeypatch, capsys, tmp_pa
     monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
     get_settings.cache_clear()
     monkeypatch.setattr(spark, "session", lambda _: Session())
-    free(0)
-    with pytest.raises(SystemExit) as ended, spark.job("publish"):
+
+    def meet_a_full_disk() -> None:
+        free(0)
         raise PANIC
+
+    free(10**11)
+    with pytest.raises(SystemExit) as ended, spark.job("publish"):
+        meet_a_full_disk()
     assert ended.value.code == spark.REFUSED
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"The disk that holds {tmp_path / 'sample' / 'mongo'} is full (0 MB left).")
     free(10**11)
     with pytest.raises(RuntimeError, match="WT_PANIC"), spark.job("publish"):
         raise PANIC
+    free(disk.LOW_BYTES - 1)
+    with pytest.raises(SystemExit) as ended, spark.job("publish"):
+        pytest.fail("the job has begun")
+    assert ended.value.code == spark.TRY_AGAIN
+    assert f"The disk that holds {tmp_path / 'sample'} is full (268 MB left)" in capsys.readouterr().out
     get_settings.cache_clear()
+
+
+def test_listens_are_refused_before_the_disk_of_the_embedded_kafka_is_full(tmp_path, free):
+    free(disk.LOW_BYTES - 1)
+    refused = full_disk(Settings(home=tmp_path))
+    assert refused == f"The disk that holds {tmp_path / 'sample'} is full (268 MB left)."
+    assert full_disk(Settings(home=tmp_path, kafka_bootstrap_servers="elsewhere:9092")) is None
+
+    async def write() -> None:
+        await EventWriter({}, refusal=lambda: refused).write("listens", [(b"k", b"v")])
+
+    with pytest.raises(NotWritten, match="268 MB left"):
+        asyncio.run(write())
+    free(10**11)
+    assert full_disk(Settings(home=tmp_path)) is None

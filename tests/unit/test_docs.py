@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from segue.cli import app
-from segue.settings import PROJECT_DIR, Settings
+from segue.settings import FILE_VARIABLE, PROJECT_DIR, Settings
 
 PAGES = sorted([*(PROJECT_DIR / "docs").glob("*.md"), *PROJECT_DIR.glob("*.md")])
 ROOMS = ("dags", "plugins", "spark_jobs", "include", "benchmarks", "scripts", "docs", "docker", "tests")
@@ -128,8 +128,8 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_modules_and_settings_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text()
-    modules = re.findall(r"(?<![/\w.])segue(?:\.\w+)+", " ".join(code(text)))
-    settings = {f"SEGUE_{name.upper()}" for name in Settings.model_fields}
+    modules = re.findall(r"(?<![/\w.])segue(?:\.\w+)+", " ".join(code(text)).replace("segue.toml", ""))
+    settings = {f"SEGUE_{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
     assert not [name for name in modules if not module_is_there(name)]
     assert not set(re.findall(r"\bSEGUE_[A-Z_]+[A-Z]\b", text)) - settings
 

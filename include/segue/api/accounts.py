@@ -12,7 +12,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -82,7 +82,8 @@ class Accounts:
                 "same; choose another."
             )
         token = str(uuid.uuid4())
-        account = {"_id": user_name, "folded": user_name.casefold(), "created_at": datetime.now(UTC)}
+        now = datetime.now(UTC)
+        account = {"_id": user_name, "folded": user_name.casefold(), "created_at": now, "changed_at": now}
         try:
             self._accounts.insert_one(account | _secret(token))
         except DuplicateKeyError as error:
@@ -105,9 +106,7 @@ class Accounts:
             If there is no such user.
         """
         token = str(uuid.uuid4())
-        replaced = {"$set": _secret(token), "$unset": _UNSET_SESSIONS}
-        if not self._accounts.update_one({"_id": user_name}, replaced).matched_count:
-            raise _unknown(user_name)
+        self._change(user_name, {"$set": _secret(token), "$unset": _UNSET_SESSIONS})
         return token
 
     def revoke(self, user_name: str) -> None:
@@ -118,9 +117,7 @@ class Accounts:
         AccountError
             If there is no such user.
         """
-        nothing = {"$unset": {"token_key": "", "token_sha256": "", **_UNSET_SESSIONS}}
-        if not self._accounts.update_one({"_id": user_name}, nothing).matched_count:
-            raise _unknown(user_name)
+        self._change(user_name, {"$unset": {"token_key": "", "token_sha256": "", **_UNSET_SESSIONS}})
 
     def remove(self, user_name: str) -> bool:
         """Delete an account, and return whether it existed."""
@@ -149,8 +146,7 @@ class Accounts:
         AccountError
             If there is no such user.
         """
-        if not self._accounts.update_one({"_id": user_name}, {"$set": {"public": public}}).matched_count:
-            raise _unknown(user_name)
+        self._change(user_name, {"$set": {"public": public}})
 
     def of_token(self, token: str) -> str | None:
         """Return the name of the user whose token this is, or None.
@@ -170,7 +166,14 @@ class Accounts:
 
     def note_import(self, user_name: str, service: str, listened_at: int) -> None:
         """Record that the user has imported up to a time, in seconds since 1970. Earlier times change nothing."""
-        self._accounts.update_one({"_id": user_name}, {"$max": {f"imports.{service}": listened_at}})
+        change = {"$max": {f"imports.{service}": listened_at}, "$set": {"changed_at": datetime.now(UTC)}}
+        self._accounts.update_one({"_id": user_name}, change)
+
+    def _change(self, user_name: str, change: dict[str, dict[str, Any]]) -> None:
+        """Change an account, and note when."""
+        dated = change | {"$set": {**change.get("$set", {}), "changed_at": datetime.now(UTC)}}
+        if not self._accounts.update_one({"_id": user_name}, dated).matched_count:
+            raise _unknown(user_name)
 
     def create_indexes(self) -> None:
         """Create the indexes, and add the field ``folded`` to accounts of earlier versions."""
@@ -242,6 +245,12 @@ class TokenCache:
 def digest(secret: str) -> bytes:
     """Return the SHA-256 of a token or session key, as it is stored."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def changed_at(account: Mapping[str, Any]) -> datetime:
+    """Return when an account was changed last. Documents of earlier versions state only when it was created."""
+    changed: datetime = account.get("changed_at", account["created_at"])
+    return changed
 
 
 def _secret(token: str) -> dict[str, bytes]:

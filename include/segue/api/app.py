@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -71,7 +72,8 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
         yield
         context.close()
 
-    app = FastAPI(
+    # Its documentation pages need no Internet.
+    app = FastAPIOffline(
         title="Segue listens API",
         description=DESCRIPTION,
         version=version("segue"),

@@ -10,8 +10,10 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from segue import disk
 from segue.api.accounts import Accounts, TokenCache
 from segue.api.large_bodies import Processing
+from segue.api.mirror import Mirror, Mirroring
 from segue.api.rate_limits import WINDOW_S, RateLimits
 from segue.api.refused_listens import RefusedListens
 from segue.api.sessions import Sessions
@@ -32,6 +34,11 @@ log = logging.getLogger(__name__)
 
 MONGO_TIMEOUT_MS = 5_000
 RETRY_S = 1.0
+
+
+def full_disk(settings: Settings) -> str | None:
+    """Return a sentence if the disk of the embedded Kafka is almost full, so that listens must be refused."""
+    return None if settings.kafka_bootstrap_servers else disk.fullness(settings.state_dir)
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Context:
     refused: RefusedListens
     catalogue: LiveCatalogue
     follower: Follower
+    mirroring: Mirroring
     stopping: threading.Event
 
     @classmethod
@@ -68,7 +76,7 @@ class Context:
         return cls(
             settings=settings,
             mongo=client,
-            writer=EventWriter(kafka.config(settings)),
+            writer=EventWriter(kafka.config(settings), refusal=lambda: full_disk(settings)),
             accounts=accounts,
             token_cache=TokenCache(accounts.of_token),
             sessions=sessions,
@@ -83,6 +91,7 @@ class Context:
             refused=RefusedListens(database),
             catalogue=LiveCatalogue(database, settings),
             follower=Follower(settings, database),
+            mirroring=Mirroring(Mirror(settings, database)),
             stopping=threading.Event(),
         )
 
@@ -91,6 +100,7 @@ class Context:
         self.writer.start()
         self.catalogue.start()
         self.follower.start()
+        self.mirroring.start()
         threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
 
     def close(self) -> None:
@@ -98,6 +108,7 @@ class Context:
         self.stopping.set()
         self.writer.close()
         self.follower.close()
+        self.mirroring.close()
         self.catalogue.close()
         self.mongo.close()
 

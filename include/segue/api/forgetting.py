@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from pymongo.database import Database
@@ -11,6 +12,7 @@ from segue.api.accounts import CACHED_S, Accounts
 from segue.api.refused_listens import RefusedListens
 from segue.listens.feedback import FeedbackStore
 from segue.listens.playing_now import PlayingNow
+from segue.listens.rebuilding import purge
 from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
 
@@ -23,10 +25,10 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
 
     The order matters: nothing that is on its way may be stored again.
 
-    1. The account is deleted.
+    1. The removal is recorded, so that the mirror deletes the account, too. The account is deleted.
     2. The API's cache of the token expires, which takes `CACHED_S` seconds. Requests that were accepted until then
        are finished. Then no new event can arrive.
-    3. The removal is recorded, so older events are ignored.
+    3. The removal is recorded again, so all events until now are ignored.
     4. What is stored is deleted.
 
     Returns
@@ -34,12 +36,41 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     dict of str to int
         Number of deleted items by kind.
     """
+    Removals(database).add(user_key(user_name))
     account = Accounts(database).remove(user_name)
     time.sleep(CACHED_S + UNDER_WAY_S)
     Removals(database).add(user_key(user_name))
+    return {"account": int(account), **_delete(database, user_name)}
+
+
+def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
+    """Delete what MongoDB has about forgotten users, such as after an older backup was restored.
+
+    The listens and feedback of a user who has come back since are kept if they are newer than the removal.
+
+    Returns
+    -------
+    dict of str to int
+        Number of deleted items by kind.
+    """
+    deleted = Counter({"listens": purge(database)})
+    names = {each for name in ("listens", "feedback") for each in database[name].distinct("user_name")}
+    for name in ("refused_listens", "playing_now", "recommendations"):
+        names |= {each["_id"] for each in database[name].find({}, {"_id": 1})}
+    removals, accounts = Removals(database), Accounts(database)
+    removed_at = removals.all()
+    for user_name in removals.forgotten(names):
+        if accounts.exists(user_name):
+            before = {"user_name": user_name, "created": {"$lte": removed_at[user_key(user_name)]}}
+            deleted["feedback entries"] += database["feedback"].delete_many(before).deleted_count
+        else:
+            deleted.update(_delete(database, user_name))
+    return dict(deleted)
+
+
+def _delete(database: Database[dict[str, Any]], user_name: str) -> dict[str, int]:
     PlayingNow(database).clear(user_name)
     return {
-        "account": int(account),
         "listens": ListenStore(database).remove_user(user_name),
         "refused listens": RefusedListens(database).remove_user(user_name),
         "feedback entries": FeedbackStore(database).remove_user(user_name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -16,14 +17,19 @@ from pymongo.errors import PyMongoError
 from segue.api import metrics, retraining_metrics
 from segue.api.access import Ctx
 from segue.api.caching import CachedValue
-from segue.api.context import Context
-from segue.connections import kafka
+from segue.api.context import Context, full_disk
+from segue.connections import kafka, probes
 from segue.errors import ServiceUnavailableError
+from segue.listens import losses
+from segue.listens.losses import STORES, Loss
 from segue.recommender.serving.live import FRESH_S, heartbeat
 
 KAFKA_TIMEOUT_MS = 2_000
+PROBE_TIMEOUT_S = 5.0
+LOSSES_S = 15.0
+"""The stores are compared at most this often. The lake may be an object store, which is slow to list."""
 PATHS = ("/health", "/metrics")
-THREADS = frozenset({"event-writer", "listen-store", "catalogue"})
+THREADS = frozenset({"event-writer", "listen-store", "catalogue", "mirror"})
 
 
 class Usage(Protocol):
@@ -47,6 +53,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ctx: Context = app.state.context
     database = ctx.mongo[ctx.settings.mongo_database]
     app.state.dependencies = CachedValue(lambda: _dependencies(ctx))
+    app.state.losses = CachedValue(lambda: _losses(ctx), LOSSES_S)
     app.state.retraining = CachedValue(lambda: retraining_metrics.measure(ctx.settings, database))
     yield
 
@@ -56,21 +63,27 @@ router = APIRouter(tags=["operation"], lifespan=_lifespan)
 
 @router.get(PATHS[0], summary="Health of each part", responses={503: {"description": "A part is unavailable."}})
 async def health(request: Request, ctx: Ctx) -> JSONResponse:
-    """Report the health of each part. Kafka and MongoDB are checked at most every two seconds.
+    """Report the health of each part. A probe is written to Kafka and MongoDB and read back.
 
-    The status is 200 if listens can be accepted, matched and shown, else 503. Two entries do not affect it:
-    ``recommendations``, because there are none before the first training, and ``memory``, which lists the services
-    of the stack that use more memory than their limit.
+    The code is 200 if listens can be accepted, matched and shown, else 503. ``status`` is then ``degraded``. It is
+    ``incomplete`` if a store has lost what it held; ``stores`` says what, and which command repairs it. Two other
+    entries do not affect code and status: ``recommendations``, because there are none before the first training,
+    and ``memory``, which lists the services of the stack that use more memory than their limit.
     """
     missing = sorted(THREADS - {thread.name for thread in threading.enumerate()})
+    full = full_disk(ctx.settings)
     parts = {
         **await request.app.state.dependencies.get(),
         "listen_store": {"ok": ctx.follower.error is None, "lag": ctx.follower.lag, "error": ctx.follower.error},
         "catalogue": {"ok": ctx.catalogue.loaded, "tracks": len(ctx.catalogue.index)},
         "threads": {"ok": not missing, "missing": missing},
+        "disk": {"ok": full is None, "error": full},
     }
     healthy = all(part["ok"] for part in parts.values())
-    state = {"status": "ok" if healthy else "degraded", "parts": parts, "pending_listens": ctx.writer.pending}
+    lost = await request.app.state.losses.get()
+    status = "degraded" if not healthy else "incomplete" if lost else "ok"
+    state = {"status": status, "parts": parts, "pending_listens": ctx.writer.pending}
+    state["stores"] = {"ok": not lost, "errors": [loss.sentence for loss in lost]}
     state["recommendations"] = {"champion": _champion(request), "live": _live(ctx)}
     excesses = [usage.excess for usage in await request.app.state.memory.get() if usage.excess]
     state["memory"] = {"ok": not excesses, "errors": excesses}
@@ -82,6 +95,11 @@ async def prometheus(request: Request, ctx: Ctx) -> Response:
     """Return the metrics in Prometheus' text format. Those of the retraining are at most two seconds old."""
     metrics.PENDING.set(ctx.writer.pending)
     metrics.CATALOGUE.set(len(ctx.catalogue.index))
+    lost: Counter[str] = Counter()
+    for loss in await request.app.state.losses.get():
+        lost[loss.store] += max(loss.count, 1)
+    for store in STORES:
+        metrics.LOST.labels(store).set(lost[store])
     metrics.LAG.set(ctx.follower.lag if ctx.follower.lag is not None else float("nan"))
     for usage in await request.app.state.memory.get():
         metrics.MEMORY.labels(usage.service).set(usage.held_bytes)
@@ -94,8 +112,15 @@ async def prometheus(request: Request, ctx: Ctx) -> Response:
 def _dependencies(ctx: Context) -> dict[str, Any]:
     return {
         "kafka": _check(lambda: _kafka(ctx)),
-        "mongodb": _check(lambda: ctx.mongo.admin.command("ping") and {}),
+        "mongodb": _check(lambda: probes.check_mongodb(ctx.mongo[ctx.settings.mongo_database])),
     }
+
+
+def _losses(ctx: Context) -> list[Loss]:
+    try:
+        return losses.find(ctx.mongo[ctx.settings.mongo_database], ctx.settings)
+    except PyMongoError:
+        return []  # the part `mongodb` reports the error
 
 
 def _champion(request: Request) -> dict[str, Any]:
@@ -112,18 +137,21 @@ def _live(ctx: Context) -> dict[str, Any]:
     return {"ok": silent_s < FRESH_S, "silent_s": round(silent_s, 1)}
 
 
-def _check(probe: Any) -> dict[str, Any]:
+def _check(probe: Callable[[], None]) -> dict[str, Any]:
     began = time.perf_counter()
     try:
-        details = probe()
+        probe()
     except (ServiceUnavailableError, PyMongoError) as error:
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-    return {"ok": True, "ms": round((time.perf_counter() - began) * 1000, 1), **details}
+    return {"ok": True, "ms": round((time.perf_counter() - began) * 1000, 1)}
 
 
-def _kafka(ctx: Context) -> dict[str, Any]:
+def _kafka(ctx: Context) -> None:
     topics = [ctx.settings.listens_topic, ctx.settings.feedback_topic, ctx.settings.dead_letters_topic]
     limits = {"bootstrap_timeout_ms": KAFKA_TIMEOUT_MS, "request_timeout_ms": KAFKA_TIMEOUT_MS}
-    with kafka.admin(kafka.config(ctx.settings) | limits) as admin:
+    config = kafka.config(ctx.settings) | limits
+    with kafka.admin(config) as admin:
         missing = sorted(set(topics) - set(admin.list_topics()))
-    return {"ok": False, "error": f"topics missing: {', '.join(missing)}"} if missing else {}
+    if missing:
+        raise ServiceUnavailableError(f"topics missing: {', '.join(missing)}")
+    probes.check_kafka(ctx.settings, config, PROBE_TIMEOUT_S)

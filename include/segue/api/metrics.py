@@ -36,6 +36,12 @@ PENDING = Gauge("segue_listens_pending", "Listens that wait for Kafka's acknowle
 LAG = Gauge(
     "segue_listen_store_lag", "Events in Kafka that are not yet in the store of listens.", registry=REGISTRY
 )
+LOST = Gauge(
+    "segue_store_lost",
+    "Listens that a store has lost and another one may have; 1 if the number is not known.",
+    ["store"],
+    registry=REGISTRY,
+)
 CATALOGUE = Gauge("segue_catalogue_tracks", "Tracks that listens can be matched with.", registry=REGISTRY)
 MEMORY = Gauge(
     "segue_service_memory_bytes", "Memory of a service (proportional set size).", ["service"], registry=REGISTRY

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from segue.commands.config import corpus_name, remember
 from segue.console import PlainConsole
-from segue.settings import get_settings
+from segue.settings import get_settings, settings_file
 
 
 def demo(
@@ -27,32 +25,18 @@ def demo(
 
     The demo renders a sample corpus from the scores of old tunes and chorales, or uses your own folder. It starts
     the stack, runs the four DAGs in Airflow, and prints a table of the results. A second run is quick, because it
-    uses existing results again.
+    uses existing results again. Your own folder is written to segue.toml: from then on, every command means its
+    corpus. `segue init --sample` returns to the sample corpus.
     """
-    if music is not None:
-        folder = music.expanduser().resolve()
-        os.environ["SEGUE_MUSIC"] = str(folder)
-        os.environ["SEGUE_CORPUS"] = corpus_name(folder)
-
     from segue.demo.report import show
     from segue.demo.run import run
 
     console = PlainConsole()
+    if music is not None:
+        remember({"corpus": corpus_name(str(music)), "music": str(music)})
+        console.print(f"Every command means this corpus from now on: {settings_file()}", soft_wrap=True)
     settings = get_settings()
     outcome = run(settings, console, pieces=pieces)
     show(settings, outcome, console)
     if outcome.failures:
         raise typer.Exit(1)
-
-
-def corpus_name(folder: Path) -> str:
-    """Return a readable corpus name that is unique for a folder.
-
-    Examples
-    --------
-    >>> corpus_name(Path("/home/me/My Müsic"))
-    'my-m-sic-37b8e5'
-    """
-    words = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40]
-    digest = blake2b(os.fsencode(folder), digest_size=3).hexdigest()
-    return f"{words}-{digest}" if words else digest

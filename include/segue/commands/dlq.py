@@ -51,6 +51,7 @@ def replay(
     """Send the dead letters that can be read now to their topic again.
 
     After an upgrade, Segue may know a newer schema. Replaying twice does no harm, because an event counts once.
+    If nothing was replayed, the exit code is 1.
     """
     settings = get_settings()
     letters = [_one(settings, number)] if number is not None else list(_letters(settings))
@@ -65,6 +66,8 @@ def replay(
                 typer.echo(f"{dead.name} still cannot be read: {wrong}")
                 left += 1
     typer.echo(f"{sent} dead letters replayed, {left} left.")
+    if not sent:
+        raise typer.Exit(1)
 
 
 def _letters(settings: Settings) -> Iterator[DeadLetter]:

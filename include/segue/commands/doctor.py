@@ -12,7 +12,7 @@ from segue.settings import get_settings
 
 def doctor(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Repair what can be repaired. The stack must be stopped.")
+        bool, typer.Option("--repair/--no-repair", help="Repair what can be repaired. The stack must be stopped.")
     ] = False,
 ) -> None:
     """Look for files that a full disk or a loss of power has cut short, and say what to do.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -41,6 +43,10 @@ def recommender(
             min=1, help="Keep listeners with at least K tracks and tracks with at least K listeners (K-core)."
         ),
     ] = 1,
+    wide: Annotated[
+        bool, typer.Option("--wide/--no-wide", help="Show all metrics; the table has 130 columns.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: all metrics, unrounded.")] = False,
 ) -> None:
     """Rank your own listeners' music and compare with popularity, item cosine, EASE and plain ALS.
 
@@ -51,14 +57,17 @@ def recommender(
 
     console, progress = PlainConsole(), PlainConsole(stderr=True)
     data = read_interactions(interactions).core(min_interactions)
-    console.print(
+    (progress if as_json else console).print(
         f"{interactions.name}: {data.matrix().nnz:,} pairs of {len(data.users):,} listeners "
         f"and {len(data.items):,} tracks, {data.plays.sum():,.0f} plays"
     )
     with progress.status("Starting Spark…") as status, spark_session() as spark:
         outcome = _compare(spark, data, lambda line: status.update(Text(line)))
+    if as_json:
+        typer.echo(json.dumps(document_of(outcome), indent=2))
+        return
     console.print(f"Divided by {outcome.how}. Every track is ranked; no metric is sampled.")
-    console.print(table_of(outcome))
+    console.print_whole(table_of(outcome, COLUMNS if wide else NARROW))
     console.print(conclusion_of(outcome))
 
 
@@ -90,7 +99,7 @@ def fma(
     with progress.status("Fitting scikit-learn's classifiers…"):
         for name, found in published.accuracies(table):
             shown.add_row(name, *(f"{100 * accuracy:.1f}" for accuracy in found.values()))
-    console.print(shown)
+    console.print_whole(shown)
     console.print(
         f"Segue ({segue.choice}): accuracy {100 * own['accuracy']:.1f} %, macro F1 {own['macro_f1']:.3f}."
     )
@@ -130,11 +139,41 @@ COLUMNS = {
 }
 
 
-def table_of(outcome: Comparison) -> Table:
-    """Format the results of all models and tasks as one table."""
-    table = Table()
+NARROW = {name: COLUMNS[name] for name in ("ndcg@10", "recall@20", "coverage@10")}
+"""Columns that fit a terminal of 80 columns."""
+
+
+def document_of(outcome: Comparison) -> dict[str, Any]:
+    """Return the results of all models and tasks as a JSON document."""
+    return {
+        "divided_by": outcome.how,
+        "rows": [asdict(row) for row in outcome.rows],
+        "best_baseline": outcome.rival,
+        "gains": {
+            name: dict(zip(("ndcg@10", "low", "high"), gain, strict=True)) for name, gain in outcome.gains.items()
+        },
+        "will_listen": outcome.will_listen,
+        "weights": dict(outcome.recipe.weights),
+        "als": asdict(outcome.recipe.als),
+    }
+
+
+def table_of(outcome: Comparison, columns: Mapping[str, str]) -> Table:
+    """Format the results of all models and tasks as one table.
+
+    Parameters
+    ----------
+    outcome : Comparison
+    columns : mapping of str to str
+        Heading of each metric that is shown; `COLUMNS` or `NARROW`.
+
+    Returns
+    -------
+    Table
+    """
+    table = Table(pad_edge=False)
     table.add_column("Model", no_wrap=True)
-    for name, heading in COLUMNS.items():
+    for name, heading in columns.items():
         table.add_column(heading, justify="right", no_wrap=True)
         if name == "ndcg@10":
             table.add_column("95 % interval", justify="center", no_wrap=True)
@@ -144,7 +183,7 @@ def table_of(outcome: Comparison) -> Table:
         table.add_row(Text.assemble((task, "bold"), f" ({rows[0].listeners:,} listeners)"))
         highest = max(row.metrics["ndcg@10"] for row in rows)
         for row in rows:
-            figures = [f"{row.metrics[name]:.4f}" for name in COLUMNS]
+            figures = [f"{row.metrics[name]:.4f}" for name in columns]
             figures.insert(1, f"{row.low:.4f}-{row.high:.4f}")
             style = "bold green" if row.metrics["ndcg@10"] == highest else None
             table.add_row(f"  {row.model}", *figures, style=style)

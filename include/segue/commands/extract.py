@@ -31,7 +31,9 @@ def extract(
     ] = None,
     reference: Annotated[
         bool,
-        typer.Option("--reference", help="Also compute with plain librosa (slow), and show the differences."),
+        typer.Option(
+            "--reference/--no-reference", help="Also compute with plain librosa (slow), and show the differences."
+        ),
     ] = False,
 ) -> None:
     """Print the 518 features of audio files, or the reason why a file has none.

@@ -6,13 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import typer
-
-from segue.settings import get_settings
-from segue.stack import suspensions
 
 RESTART_AFTER_S = 0.5
 
@@ -28,8 +24,6 @@ def live() -> None:
     environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | os.environ
     command = [sys.executable, "-m", "segue.recommender.serving.live"]
     worker = subprocess.Popen(command, env=environment)
-    watched = (get_settings().state_dir, "live", threading.Event())
-    threading.Thread(target=suspensions.watch, args=watched, daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -11,7 +12,7 @@ from segue.console import PlainConsole
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
-    from segue.connections.registry import Registry
+    from segue.connections.registry import Registry, Version
 
 app = typer.Typer(no_args_is_help=True, help="List, promote and roll back versions of the models.")
 
@@ -21,20 +22,46 @@ SHOWN = ("test_macro_f1", "Segue/ndcg_at_10", "popularity/ndcg_at_10")
 
 
 @app.command("list")
-def list_() -> None:
-    """List all versions, newest first. The champion is the version that is in use."""
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all metrics and tags.")] = False,
+) -> None:
+    """List all versions, newest first, and which of them were in use.
+
+    The champion is in use. For each version that is or was the champion, the list names the one that it replaced.
+    """
     registry = _registry()
     versions = registry.versions()
-    if not versions:
+    if not versions and not as_json:
         typer.echo("No model has been trained yet. Run the DAGs `genre_model` and `recommender`.")
         return
-    champions = {str(registry.champion(name)) for name in {version.name for version in versions}}
-    table = Table("version", "", "trained (UTC)", "metrics")
+    names = {version.name for version in versions}
+    champions = {str(registry.champion(name)) for name in names}
+    replaced = {name: registry.replacements(name) for name in names}
+    rows = []
     for version in versions:
-        measured = ", ".join(f"{name} {version.metrics[name]:.3f}" for name in SHOWN if name in version.metrics)
-        role = "champion" if str(version) in champions else ""
-        table.add_row(str(version), role, f"{version.made_at:%Y-%m-%d %H:%M}", measured)
-    PlainConsole().print(table)
+        before = replaced[version.name].get(version.number)
+        was = version.number in {*replaced[version.name], *replaced[version.name].values()}
+        role = "champion" if str(version) in champions else "was champion" if was else ""
+        rows.append((version, role, f"{version.name}/{before}" if before else ""))
+    if as_json:
+        typer.echo(json.dumps([_document(*row) for row in rows], indent=2))
+        return
+    table = Table("version", "", "replaced", "trained (UTC)", "metrics")
+    for version, role, before_ in rows:
+        measured = "\n".join(f"{name} {version.metrics[name]:.3f}" for name in SHOWN if name in version.metrics)
+        table.add_row(str(version), role, before_, f"{version.made_at:%Y-%m-%d %H:%M}", measured)
+    PlainConsole().print_whole(table)
+
+
+def _document(version: Version, role: str, before: str) -> dict[str, Any]:
+    return {
+        "version": str(version),
+        "role": role or None,
+        "replaced": before or None,
+        "trained_at": version.made_at.isoformat(),
+        "metrics": dict(version.metrics),
+        "tags": dict(version.tags),
+    }
 
 
 @app.command()

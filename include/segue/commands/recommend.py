@@ -19,9 +19,11 @@ def recommend(
     ] = 1.0,
 ) -> None:
     """Rank the catalogue for a listener, and print the reason for each track."""
+    from segue.api.accounts import Accounts
     from segue.connections.mongo import database
     from segue.connections.registry import Registry
     from segue.listens.migration import prepare
+    from segue.listens.store import ListenStore
     from segue.recommender.serving.champion import Champion
     from segue.recommender.serving.one_listener import Recommending
     from segue.recommender.serving.recommend import Wishes
@@ -31,6 +33,12 @@ def recommend(
     champion.look(Registry(settings))
     with database() as documents:
         prepare(documents)
+        if not (Accounts(documents).exists(user) or ListenStore(documents).has_listens(user)):
+            typer.echo(
+                f"There is no user {user!r}, and nobody has listened under this name. "
+                "This is the list of a new listener.",
+                err=True,
+            )
         recommending = Recommending(documents, champion, skip_weight=settings.skip_weight)
         found = recommending.now(user, Wishes(count=count, discover=discover))
     table = Table(title=f"For {user}, by {found['model_version']}", title_justify="left")

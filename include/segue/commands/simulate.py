@@ -60,6 +60,8 @@ def simulate(
     typer.echo(
         f"Kafka has {sent:,} simulated listens of {listeners:,} listeners; it did not acknowledge {refused:,}."
     )
+    if not sent:
+        raise typer.Exit(1)
 
 
 def _records(people: list[tuple[str, CatalogueEntry]], index: TrackIndex) -> Iterator[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ from segue.errors import StackError
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
+    from segue.settings import Settings
     from segue.stack.airflow import Login
     from segue.stack.memory import Usage
     from segue.stack.service import Service, State
@@ -29,7 +31,10 @@ def up() -> None:
     """Start Kafka, the document server and Airflow, and wait until they work.
 
     Services that are running are left alone, and dead ones are restarted. Only this machine can connect to them.
+    Until `segue down`, a supervisor starts each service again that dies.
     """
+    from segue.demo.airflow_api import AirflowApi
+    from segue.demo.watch import dag_ids, wait_for_dags
     from segue.stack import airflow, documents, lifecycle
 
     settings, console = get_settings(), PlainConsole()
@@ -37,8 +42,35 @@ def up() -> None:
         lifecycle.up(settings, say=console.print)
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
-    console.print(_airflow(airflow.login(settings)))
+    login = airflow.login(settings)
+    with console.status("Airflow reads the DAGs…"), AirflowApi(login.url, login.username, login.password) as api:
+        wait_for_dags(api, dag_ids())
+        paused = api.paused()
+    console.print(_paused(paused), soft_wrap=True)
+    console.print(_airflow(login))
     console.print("Stop it with `segue down`.")
+
+
+def unpause(
+    dags: Annotated[
+        list[str] | None, typer.Argument(help="Ids of DAGs, such as corpus. Default: all that are paused.")
+    ] = None,
+) -> None:
+    """Start the schedules of paused DAGs. To pause one, use its switch in Airflow's UI."""
+    from segue.demo.airflow_api import AirflowApi
+    from segue.stack import airflow, lifecycle
+
+    login = airflow.login(lifecycle.running(get_settings()))
+    with AirflowApi(login.url, login.username, login.password) as api:
+        paused = api.paused()
+        if unknown := set(dags or ()) - api.dag_ids():
+            raise StackError(f"There is no DAG {', '.join(sorted(unknown))}.")
+        started = [dag_id for dag_id in paused if not dags or dag_id in dags]
+        for dag_id in started:
+            api.set_paused(dag_id, paused=False)
+    if not started:
+        raise StackError("None of these DAGs is paused.")
+    typer.echo(f"Started: {', '.join(started)}.")
 
 
 def down() -> None:
@@ -51,46 +83,44 @@ def down() -> None:
 
 
 def status() -> None:
-    """Show process, port, health, memory and log file of each service."""
+    """Show process, port, health, memory and log file of each service, and what a store has lost.
+
+    A service is healthy if it works: Kafka and the document server must keep and return a record.
+    """
     from segue.connections import kafka, offsets
-    from segue.stack import airflow, documents, lifecycle, suspensions
+    from segue.demo.airflow_api import AirflowApi
+    from segue.stack import airflow, documents, lifecycle, restarts, suspensions
 
     settings = lifecycle.running(get_settings())
     console = PlainConsole()
     if not settings.state_dir.exists():
         console.print("Nothing is running. Start it with `segue up`.")
         return
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        title=f"Corpus {settings.corpus} in {settings.state_dir}",
-        title_justify="left",
-    )
-    table.add_column("Service", no_wrap=True)
-    table.add_column("State", no_wrap=True, min_width=max(map(len, COLOURS)))
-    for heading in ("PID", "Port"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("Memory", justify="right", no_wrap=True)
-    table.add_column("Log", no_wrap=True)
     services = lifecycle.services(settings)
     used = [service.usage() for service in services]
     states = [service.state() for service in services]
-    for service, state, usage in zip(services, states, used, strict=True):
-        table.add_row(*_row(service, state, usage))
-    console.print(table)
+    console.print(_table(settings, zip(services, states, used, strict=True)))
     total = sum(usage.held_bytes for usage in used)
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
-    for trouble in filter(None, (usage.excess for usage in used)):
+    troubles = [*filter(None, (usage.excess for usage in used)), *restarts.remarks(settings.state_dir)]
+    for trouble in troubles:
         console.print(trouble, style="yellow", soft_wrap=True)
     for suspension in suspensions.recent(settings.state_dir, time.time()):
         console.print(str(suspension), soft_wrap=True)
-    if dict(zip((service.name for service in services), states, strict=True))["kafka"] == "healthy":
+    healthy = {service.name for service, state in zip(services, states, strict=True) if state == "healthy"}
+    if "mongo" in healthy:
+        _print_losses(settings, console)
+    if "kafka" in healthy:
         waiting = offsets.backlog(kafka.config(settings), settings.listens_topic, settings.live_group).size
         console.print(f"{waiting:,} listens wait for the live recommendations.")
     for remark in documents.remarks(settings):
         console.print(remark, soft_wrap=True)
     if any(service.process() for service in services):
-        console.print(_airflow(airflow.login(settings)))
+        login = airflow.login(settings)
+        if "api-server" in healthy:
+            with AirflowApi(login.url, login.username, login.password) as api:
+                console.print(_paused(api.paused()), soft_wrap=True)
+        console.print(_airflow(login))
     else:
         console.print("Nothing is running. Start it with `segue up`.")
 
@@ -100,7 +130,7 @@ def logs(
         str | None, typer.Argument(help="A service, such as kafka or scheduler. Default: all services.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Print new lines as they arrive, until Ctrl-C.")
+        bool, typer.Option("--follow/--no-follow", "-f", help="Print new lines as they arrive, until Ctrl-C.")
     ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines of each log.")] = 20,
 ) -> None:
@@ -164,8 +194,45 @@ def clean(
     lifecycle.clean(settings, say=typer.echo)
 
 
+def _paused(dags: Sequence[str]) -> str:
+    """Say which DAGs are paused and how to start them."""
+    if not dags:
+        return "All DAGs are on."
+    return (
+        f"Paused DAGs: {', '.join(dags)}. They run only when they are triggered. `segue unpause` starts them all, "
+        "`segue unpause DAG` starts one."
+    )
+
+
+def _print_losses(settings: Settings, console: PlainConsole) -> None:
+    from segue.connections import mongo
+    from segue.listens import losses
+
+    with mongo.client(settings.mongo) as client:
+        for loss in losses.find(client[settings.mongo_database], settings):
+            console.print(loss.sentence, style="red", soft_wrap=True)
+
+
 def _airflow(login: Login) -> str:
     return f"Airflow: {login.url}  user {login.username}, password {login.password}"
+
+
+def _table(settings: Settings, rows: Iterable[tuple[Service, State, Usage]]) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title=f"Corpus {settings.corpus} in {settings.state_dir}",
+        title_justify="left",
+    )
+    table.add_column("Service", no_wrap=True)
+    table.add_column("State", no_wrap=True, min_width=max(map(len, COLOURS)))
+    for heading in ("PID", "Port"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Memory", justify="right", no_wrap=True)
+    table.add_column("Log", no_wrap=True)
+    for service, state, usage in rows:
+        table.add_row(*_row(service, state, usage))
+    return table
 
 
 def _row(service: Service, state: State, usage: Usage) -> list[str | Text]:

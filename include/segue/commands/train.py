@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from rich.table import Table
 
 from segue.console import PlainConsole
+from segue.errors import SegueError
 from segue.stack.spark_session import spark_session
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def group_() -> None:
 
 
 @app.command()
-def genre(
+def genre(  # noqa: PLR0913 - the arguments of a command are its options
     features: Annotated[Path, typer.Option(help="Table, .csv, .tsv or .parquet: a row a track.")],
     label: Annotated[str, typer.Option(help="Column of what is to be learned, such as the genre.")],
     group: Annotated[
@@ -50,6 +52,10 @@ def genre(
     trials: Trials = 20,
     minutes: Minutes = 30,
     report: Report = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Where to keep the model: a new folder, in Spark's format. Default: it is not kept."),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Tune, fit and judge a genre model on your own features, as the DAG `genre_model` does on the corpus.
@@ -59,6 +65,7 @@ def genre(
     """
     from segue.genres import table
 
+    _check_places(report, model)
     read = table.read(features, label, group)
     if group is None:
         typer.echo("Without --group an artist may be on both sides of the test, which flatters.", err=True)
@@ -67,10 +74,38 @@ def genre(
     facts = {"Table": str(features), "Label": label, "Group": group, "No features": read.left_out_text or None}
     with spark_session() as spark:
         trained = train(spark, read, trials=trials, minutes=minutes, seed=seed)
-        PlainConsole().print(table_of(trained))
+        PlainConsole().print_whole(table_of(trained))
         typer.echo(trained.evaluation.confusion.table())
         if report:
             write_report(trained, report, facts, seed)
+        if model:
+            keep_model(trained, model, read.names)
+
+
+def _check_places(report: Path | None, model: Path | None) -> None:
+    """Refuse places that cannot be written, before the training and not after it."""
+    if model and model.exists():
+        raise SegueError(f"{model} exists. Name a folder that does not exist yet.")
+    for place in filter(None, (report, model)):
+        if not place.resolve().parent.is_dir():
+            raise SegueError(f"There is no folder {place.resolve().parent}. Create it first.")
+
+
+def keep_model(trained: Trained, folder: Path, names: Sequence[str]) -> None:
+    """Write the model, and ``features.json`` with what a program needs to use it.
+
+    Parameters
+    ----------
+    trained : Trained
+    folder : Path
+        New folder, which ``pyspark.ml.PipelineModel.load`` reads.
+    names : sequence of str
+        Names of the features, in the order of the model's input column ``features``.
+    """
+    trained.model.write().save(f"file:{folder.resolve()}")
+    facts = {"features": list(names), "genres": list(trained.data.genres), "choice": dict(trained.choice)}
+    (folder / "features.json").write_text(json.dumps(facts, indent=2, default=str), encoding="utf-8")
+    typer.echo(f"The model is {folder}. Load it with pyspark.ml.PipelineModel.load.")
 
 
 def train(spark: SparkSession, read: FeatureTable, *, trials: int, minutes: float, seed: int) -> Trained:

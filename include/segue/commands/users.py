@@ -14,6 +14,7 @@ from rich.table import Table
 
 from segue.api.accounts import Accounts
 from segue.console import PlainConsole
+from segue.errors import SegueError, ServiceUnavailableError
 from segue.listens.lake_table import TABLE, ListensTable
 from segue.listens.removals import user_key
 from segue.settings import Settings
@@ -90,7 +91,7 @@ def rotate(name: Name) -> None:
 def md5(
     name: Name,
     forbid: Annotated[
-        bool, typer.Option("--forbid", help="Forbid it again, and end the sessions that were opened so.")
+        bool, typer.Option("--forbid/--allow", help="Forbid it again, and end the sessions that were opened so.")
     ] = False,
 ) -> None:
     """Let old players sign in with the MD5 of the token. The command asks for the token.
@@ -121,6 +122,7 @@ def forget(
     files of the lake seven days later.
     """
     from segue.api.forgetting import forget_in_database
+    from segue.api.mirror import Mirror
     from segue.connections.mongo import database
     from segue.listens.importing import Progress
     from segue.settings import get_settings
@@ -130,8 +132,14 @@ def forget(
     settings = get_settings()
     with database() as opened:
         gone = forget_in_database(opened, name)
+        try:
+            Mirror(settings, opened).sync()
+        except ServiceUnavailableError:
+            typer.echo("Kafka does not answer. The API deletes the mirrored account as soon as it does.", err=True)
     Progress(settings.state_dir / "imports.json").forget(name)
     gone["listens in the lake"] = _forget_in_lake(settings, name)
+    if not sum(gone.values()):
+        raise SegueError(f"There is no user {name!r}, and nothing of this name to delete.")
     typer.echo("Deleted: " + ", ".join(f"{count:,} {what}" for what, count in gone.items()) + ".")
 
 

@@ -10,7 +10,7 @@ are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -86,6 +86,60 @@ def backlog(config: kafka.Config, topic: str, group: str) -> OffsetWindow:
     with kafka.admin(config) as admin:
         whole = _whole(admin, topic)
         return _from(whole, _committed(admin, whole, group))
+
+
+def lags(config: kafka.Config, groups: Mapping[str, str]) -> dict[str, int]:
+    """Count the messages that consumer groups have not committed yet.
+
+    Parameters
+    ----------
+    config : Config
+    groups : mapping of str to str
+        The topic of each group.
+
+    Returns
+    -------
+    dict of str to int
+        By group. A group that has committed nothing lags by the whole topic.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers, or a broker refuses the request.
+    """
+    with kafka.admin(config) as admin:
+        topics = {topic: _whole(admin, topic) for topic in set(groups.values())}
+        return {
+            group: _from(topics[topic], _committed(admin, topics[topic], group)).size
+            for group, topic in groups.items()
+        }
+
+
+def arrived_since(config: kafka.Config, topic: str, times: Sequence[datetime]) -> list[int]:
+    """Count the messages that a topic has received since some times, without reading any of them.
+
+    Parameters
+    ----------
+    config : Config
+    topic : str
+    times : sequence of datetime
+
+    Returns
+    -------
+    list of int
+        One number for each time. It is a bit too large if a transaction has left gaps in the offsets.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers, or a broker refuses the request.
+    """
+    with kafka.admin(config) as admin:
+        whole = _whole(admin, topic)
+        partitions = [TopicPartition(topic, partition) for partition in whole.ends]
+        since = (_offsets(admin, partitions, max(int(at.timestamp() * 1000), 0)) for at in times)
+        # Kafka returns -1 for a partition without messages since then.
+        return [sum(end - first[p] for p, end in whole.ends.items() if first[p] >= 0) for first in since]
 
 
 def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mapping[int, int]) -> OffsetWindow:

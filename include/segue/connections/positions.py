@@ -15,7 +15,7 @@ from uuid import UUID
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from segue.connections.windows import differ
+from segue.connections.windows import Offsets, differ
 
 log = logging.getLogger(__name__)
 
@@ -66,16 +66,22 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
         rewound = self._rewind()
         return [record for where, records in polled.items() if where not in rewound for record in records]
 
+    def offsets(self) -> Offsets:
+        """Return the offset of the next record of each partition."""
+        partitions = self._consumer.assignment()
+        positions = {
+            where.partition: self._consumer.position(where, timeout_ms=TIMEOUT_MS) for where in partitions
+        }
+        known = {partition: position for partition, position in positions.items() if position is not None}
+        return Offsets(known, self._topic_id)
+
     def commit(self) -> None:
         """Commit the positions of all partitions."""
-        partitions = self._consumer.assignment()
-        positions = {where: self._consumer.position(where, timeout_ms=TIMEOUT_MS) for where in partitions}
-        offsets = {
-            where: OffsetAndMetadata(position, self._topic_id or "", -1)
-            for where, position in positions.items()
-            if position is not None
+        committed = {
+            TopicPartition(self._topic, partition): OffsetAndMetadata(position, self._topic_id or "", -1)
+            for partition, position in self.offsets().items()
         }
-        self._consumer.commit(offsets, timeout_ms=TIMEOUT_MS)
+        self._consumer.commit(committed, timeout_ms=TIMEOUT_MS)
 
     def _rewind(self) -> set[TopicPartition]:
         """Go to the beginning of the partitions whose position belongs to an earlier topic, and return them."""

@@ -320,6 +320,15 @@ class Registry:
         before = self._client.get_registered_model(champion.name).tags.get(_replaced(champion))
         return None if before is None else self.version(champion.name, int(before))
 
+    def replacements(self, name: str) -> dict[int, int]:
+        """Return which version each champion of a model replaced, by number. Some may be deleted."""
+        tags = self._client.get_registered_model(name).tags
+        return {
+            int(tag.removeprefix(_REPLACED)): int(before)
+            for tag, before in tags.items()
+            if tag.startswith(_REPLACED)
+        }
+
     def prune(self, name: str, spare: Callable[[Version], bool] = lambda _: False, *, keep: int = KEPT) -> None:
         """Delete old versions of a model and their files, but not the champion.
 

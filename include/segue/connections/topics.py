@@ -23,6 +23,7 @@ FOR_EVER_DAYS = None
 DEAD_LETTERS_RETENTION_DAYS = 90
 RECOMMENDATIONS_RETENTION_DAYS = 7
 TRACKS_RETENTION_DAYS = 30
+HEALTH_RETENTION_DAYS = 1
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -52,6 +53,32 @@ def create_topics(settings: Settings, timeout_ms: int = 5_000) -> None:
         _create(admin, settings.recommendations_topic, LISTENS_PARTITIONS, RECOMMENDATIONS_RETENTION_DAYS)
 
 
+def create_health_topic(settings: Settings, config: kafka.Config) -> None:
+    """Create the topic of probes if it does not exist. Its messages are kept for a day.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers.
+    """
+    with kafka.admin(config) as admin:
+        if settings.health_topic not in admin.list_topics():
+            _create(admin, settings.health_topic, 1, HEALTH_RETENTION_DAYS)
+
+
+def create_accounts_topic(settings: Settings, config: kafka.Config) -> None:
+    """Create the topic of accounts if it does not exist. It keeps the last message of each key.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers.
+    """
+    with kafka.admin(config) as admin:
+        if settings.accounts_topic not in admin.list_topics():
+            _create(admin, settings.accounts_topic, 1, FOR_EVER_DAYS, policy="compact")
+
+
 def create_listens_topic(config: kafka.Config, topic: str) -> None:
     """Create the topic of listens if it does not exist.
 
@@ -66,9 +93,11 @@ def create_listens_topic(config: kafka.Config, topic: str) -> None:
         _create(admin, topic, LISTENS_PARTITIONS, FOR_EVER_DAYS)
 
 
-def _create(admin: KafkaAdminClient, topic: str, partitions: int, retention_days: int | None) -> None:
+def _create(
+    admin: KafkaAdminClient, topic: str, partitions: int, retention_days: int | None, policy: str = "delete"
+) -> None:
     retention_ms = -1 if retention_days is None else retention_days * DAY_MS
-    configs = {"retention.ms": str(retention_ms), "cleanup.policy": "delete"}
+    configs = {"retention.ms": str(retention_ms), "cleanup.policy": policy}
     layout = {"num_partitions": partitions, "replication_factor": -1, "configs": configs}
     with suppress(TopicAlreadyExistsError):
         admin.create_topics({topic: layout}, wait_for_metadata=True)

@@ -27,6 +27,7 @@ FIELDS = (
     "sample_rate",
     "features",
     "flags",
+    "recording",
     *OPTIONAL,
 )
 

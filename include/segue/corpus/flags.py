@@ -1,6 +1,6 @@
-"""The rules that compare each track with the whole corpus. They flag duplicates and outliers, and delete nothing.
+"""The rules that flag outliers: tracks unlike the rest of the corpus. They delete nothing.
 
-`flags` is an array column. Each flag is the text ``<reason>:<detail>``.
+`flags` is an array column. Each flag is the text ``<reason>:<detail>``. `segue.corpus.recordings` flags copies.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import index
-from segue.corpus.rules import TOLERANCE_S
-from segue.corpus.schema import PARTITION
 
 DESCRIPTORS = {
     "rmse": index("rmse", "mean"),
@@ -47,41 +45,6 @@ NORMAL_MAD = 0.6745
 def flag(rows: DataFrame, *reasons: Column) -> DataFrame:
     """Add to `flags` each reason that is not null."""
     return rows.withColumn("flags", sf.concat("flags", sf.array_compact(sf.array(*reasons))))
-
-
-def flag_duplicate_content(rows: DataFrame) -> DataFrame:
-    """Flag a track whose file has the same bytes as that of an earlier track: ``duplicate_content:<track_id>``."""
-    first = sf.first("track_id").over(Window.partitionBy("content_hash").orderBy(PARTITION, "track_id"))
-    compared = rows.withColumn("first", first)
-    reason = sf.concat(sf.lit("duplicate_content:"), sf.col("first"))
-    return flag(compared, sf.when(sf.col("first") != sf.col("track_id"), reason)).drop("first")
-
-
-def flag_duplicate_name(rows: DataFrame) -> DataFrame:
-    """Flag a track with the artist, title and duration of an earlier one: ``duplicate_name:<track_id>``.
-
-    Tracks with the same artist and title are sorted by duration. Neighbours that differ by at most `TOLERANCE_S`
-    belong to the same chain. The tracks of a chain count as copies of one recording. So the copies of a studio
-    recording are not mixed with those of a live one. The earliest track of each chain is not flagged.
-
-    Tracks whose title is only their file's name are not compared. Tracks that `flag_duplicate_content` has flagged
-    are not flagged again.
-    """
-    named = sf.col("artist").isNotNull() & ~sf.array_contains("changes", "title_from_file_name")
-    key = sf.when(named, sf.concat_ws("\n", sf.lower("artist"), sf.lower("title"))).otherwise(sf.col("track_id"))
-    by_duration = Window.partitionBy("key").orderBy("duration_s", "track_id")
-    is_far = sf.col("duration_s") - sf.lag("duration_s").over(by_duration) > TOLERANCE_S
-    chained = (
-        rows.withColumn("key", key)
-        .withColumn("cut", sf.coalesce(is_far.cast("int"), sf.lit(0)))
-        .withColumn("chain", sf.sum("cut").over(by_duration))
-    )
-    same = Window.partitionBy("key", "chain").orderBy(PARTITION, "track_id")
-    compared = chained.withColumn("first", sf.first("track_id").over(same))
-    is_new = ~sf.exists("flags", lambda each: each.startswith("duplicate_content:"))
-    reason = sf.concat(sf.lit("duplicate_name:"), sf.col("first"))
-    is_later = sf.col("first") != sf.col("track_id")
-    return flag(compared, sf.when(is_later & is_new, reason)).drop("key", "cut", "chain", "first")
 
 
 def flag_outliers(rows: DataFrame) -> DataFrame:
@@ -132,5 +95,5 @@ def _medians(rows: DataFrame, values: Mapping[str, Column]) -> Row:
     return rows.agg(sf.count("*").alias("tracks"), *medians).collect()[0]
 
 
-FLAGS = (flag_duplicate_content, flag_duplicate_name, flag_outliers, flag_isolated)
+FLAGS = (flag_outliers, flag_isolated)
 """The rules, in the order in which they run."""

@@ -161,8 +161,8 @@ def require(checks: Sequence[Check]) -> None:
         meant = f", or, if the music is meant to be so, set {' and '.join(remedies)}" if remedies else ""
         raise QualityGateError(
             f"{len(failed)} of {len(checks)} checks failed, so nothing was published:\n{table(failed)}\n"
-            "These days are in the collection `quarantine` until they pass. Rejected files and their reasons are "
-            f"in the lake's table `rejects`; mend the files or the metadata{meant}. Then run these days again."
+            "These days are in the collection `quarantine` until they pass. `segue rejects` and the tab Report of "
+            f"this run list the rejected files. Mend the files or the metadata{meant}. Then run these days again."
         )
 
 

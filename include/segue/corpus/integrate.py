@@ -1,10 +1,11 @@
 """Merge features, metadata and tags into the integrated dataset, clean it, and report what cleaning did.
 
     features ─┐
-    metadata ─┴► merge ─► rules (a track at a time) ─► FLAGS (the whole corpus) ─► tracks (Delta, by day)
+    metadata ─┴► merge ─► rules (a track at a time) ─► recordings, FLAGS (whole corpus) ─► tracks (Delta, by day)
 
-A duplicate or an outlier can be found only by comparison with the whole corpus. So the flags read names and five
-numbers of every track, although only the requested days are written.
+A copy or an outlier can be found only by comparison with the whole corpus. So recordings and flags read names and
+five numbers of every track. Only the requested days are written, and tracks of other days that now belong to
+another recording.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
 from segue.balance import class_weights
+from segue.corpus import recordings
 from segue.corpus.days import Days
 from segue.corpus.drift import PROBABILITIES, genre_shares
 from segue.corpus.flags import DESCRIPTORS, FLAGS
@@ -61,9 +63,12 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
     if affected:
         with step("Merge and clean", tasks):
             ids = {row["path"]: row["track_id"] for row in lake.read("inventory").collect()}
-            tracks = integrate(features, metadata.located(ids).to_spark(lake.spark), days, metadata.tops)
+            cleaned = clean(features, metadata.located(ids).to_spark(lake.spark), metadata.tops)
+            vectors = features.where(days.condition).select("track_id", "features")
+            tracks = cleaned.where(days.condition).join(vectors, "track_id").select(columns(TRACKS))
         with step("Write the tracks", tasks):
             lake.replace("tracks", tracks, affected)
+            regroup(lake, cleaned, days)
     with step("Count and measure", tasks):
         counts = _count(lake, affected)
         measured = measure(lake.read("tracks").where(days.condition))
@@ -82,8 +87,8 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
     )
 
 
-def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mapping[str, str]) -> DataFrame:
-    """Merge features with metadata, and clean the result.
+def clean(features: DataFrame, metadata: DataFrame, tops: Mapping[str, str]) -> DataFrame:
+    """Merge features with metadata, clean the result, group it by recording, and flag it.
 
     Parameters
     ----------
@@ -91,20 +96,41 @@ def integrate(features: DataFrame, metadata: DataFrame, days: Days, tops: Mappin
         `schema.FEATURES` of the whole corpus.
     metadata : DataFrame
         `segue.corpus.metadata.SCHEMA`.
-    days : Days
-        Days whose tracks are returned.
     tops : mapping of str to str
         As in `segue.corpus.metadata.Metadata`.
 
     Returns
     -------
     DataFrame
-        Columns of `schema.TRACKS`, one row for each of `features` within `days`.
+        Columns of `schema.TRACKS` except `features`. One row for each of `features`.
     """
     cleaned = _apply(rules(tops), merge(features, metadata)).localCheckpoint()
-    flagged = _apply(FLAGS, cleaned)
-    vectors = features.where(days.condition).select("track_id", "features")
-    return flagged.where(days.condition).join(vectors, "track_id").select(columns(TRACKS))
+    flagged = _apply(FLAGS, recordings.group(cleaned, features))
+    return flagged.select([name for name in columns(TRACKS) if name != "features"]).localCheckpoint()
+
+
+def regroup(lake: Lake, cleaned: DataFrame, days: Days) -> None:
+    """Update `recording` and `flags` of tracks of other days that have another recording now.
+
+    For example, a track of these days joins two groups, or the first track of a group is gone. Rows of an older
+    lake are left to the nightly run, which processes their days again.
+
+    Parameters
+    ----------
+    lake : Lake
+    cleaned : DataFrame
+        The whole corpus, as `clean` returns it.
+    days : Days
+        Days that have been written.
+    """
+    others = lake.read("tracks").where(~days.condition)
+    now = cleaned.select("track_id", *(sf.col(name).alias(f"now_{name}") for name in ("recording", "flags")))
+    known = others.select("track_id", "recording")
+    moved = known.join(now, "track_id").where("recording <> now_recording").drop("recording").localCheckpoint()
+    if not moved.isEmpty():
+        fresh = {name: sf.col(f"now_{name}") for name in ("recording", "flags")}
+        rows = others.join(moved, "track_id").withColumns(fresh).select(columns(TRACKS))
+        lake.upsert("tracks", rows.localCheckpoint())
 
 
 def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
@@ -116,7 +142,7 @@ def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
     Parameters
     ----------
     features, metadata : DataFrame
-        As for `integrate`.
+        As for `clean`.
 
     Returns
     -------
@@ -176,11 +202,7 @@ def measure(tracks: DataFrame) -> Measured:
         ),
         sf.struct(*(_count_flagged(kind).alias(kind) for kind in ("duplicate", "outlier"))).alias("flagged"),
     )
-    codes = {
-        "flags": sf.transform(sf.col("flags"), lambda each: sf.regexp_replace(each, r"^(duplicate_\w+):.*", "$1")),
-        "changes": sf.col("changes"),
-        "genres": sf.array(sf.col("genre")),
-    }
+    codes = {"flags": sf.col("flags"), "changes": sf.col("changes"), "genres": sf.array(sf.col("genre"))}
     # One array instead of a union, because each table of a union would read all files again.
     exploded = tracks.select(sf.inline(sf.concat(*(_named(kind, code) for kind, code in codes.items()))))
     by_code = exploded.groupBy("kind", "col").agg(sf.count("*").alias("rows"))

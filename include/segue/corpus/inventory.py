@@ -153,14 +153,16 @@ def update(lake: Lake, listing: Listing, metadata: Metadata, seen_on: date, limi
         metadata_digest=metadata.digest,
         left_out=_left_out(listing, len(held)),
         sheets=divided,
+        latest_day=max((*before[PARTITION], *assigned[PARTITION]), default=None),
     )
 
 
 def late_days(lake: Lake, day: date) -> list[date]:
     """Find the days before `day` that have to be processed again.
 
-    A day is late if files were added, changed or removed since its run, if its run ended before the features were
-    merged, or if an older version of Segue has read its tags.
+    A day is late if files were added, changed or removed since its run, or if its run ended before the features
+    were merged. It is also late if an older version of Segue has read its tags, or has merged it without grouping
+    the tracks by recording.
 
     Parameters
     ----------
@@ -179,6 +181,7 @@ def late_days(lake: Lake, day: date) -> list[date]:
     )
     late = behind(inventory, features, rejects, FEATURE_VERSION).union(_unmerged(features, tracks))
     late = late.union(retagging.outdated_days(features))
+    late = late.union(tracks.where("recording IS NULL").select(PARTITION))
     return sorted(row[0] for row in late.distinct().collect())
 
 

@@ -70,5 +70,8 @@ def _note(reports: CorpusReports) -> str:
             "No track has a genre. Tag the files or add a metadata.csv: the genre model cannot learn from these."
         )
     if reports.publish.unchanged_since:
-        return f"Nothing has changed since {reports.publish.unchanged_since}, so what it published stands."
+        return (
+            f"Nothing has changed since {reports.publish.unchanged_since}, so what it published stands. "
+            "The figures are those of that run."
+        )
     return "none"

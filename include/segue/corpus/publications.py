@@ -1,15 +1,18 @@
 """Record which days were published, and from which state. A run can then skip days without changes.
 
 The collection ``publications`` holds a document for each range of days that was published from the current state
-of music, metadata, lake, rules and limits. Documents of another state are deleted before anything is published.
-Flags compare each track with the whole corpus, so any change may affect any day.
+of music, metadata, lake, rules and limits. A run skips its days if the published ranges hold all of them.
+Documents of another state are deleted before anything is published. Flags compare each track with the whole
+corpus, so any change may affect any day.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +29,13 @@ from segue.settings import Settings
 from segue.tracks.collection import is_of_doubles
 
 COLLECTION = "publications"
+
+OPEN_FIRST, OPEN_LAST = date.min.isoformat(), date.max.isoformat()
+OPEN: Final = {"the first day": OPEN_FIRST, "the last day": OPEN_LAST}
+"""Names of open ends of a range, and the days that they stand for."""
+
+LATE: Final = " and late days"
+"""End of the name of a nightly run's range."""
 
 RULES: Final = tuple(Path(folder) for package in (segue.corpus, segue.tracks) for folder in package.__path__)
 """Folders whose source code decides what is published: the rules of the corpus, and the form of the documents."""
@@ -114,14 +124,60 @@ def present(settings: Settings, today: date) -> str:
     return made_from(lake_versions(settings.lake_uri), files_digest, metadata_digest, settings)
 
 
+@dataclass(frozen=True)
+class DayRange:
+    """The days that a run covers.
+
+    Attributes
+    ----------
+    first, last : str
+        First and last day, ``YYYY-MM-DD``, both inclusive. `OPEN_FIRST` and `OPEN_LAST` are open ends.
+    nightly : bool
+        Whether the run also covers late days.
+    """
+
+    first: str
+    last: str
+    nightly: bool
+
+    @classmethod
+    def named(cls, name: str) -> DayRange:
+        """Read the name of a range, as the DAG writes it.
+
+        Examples
+        --------
+        >>> DayRange.named("the first day to 2026-03-01 and late days")
+        DayRange(first='0001-01-01', last='2026-03-01', nightly=True)
+        """
+        days = name.removesuffix(LATE)
+        first, _, last = days.partition(" to ")
+        return cls(OPEN.get(first, first), OPEN.get(last, last), days != name)
+
+    def covered_by(self, others: Sequence[DayRange]) -> bool:
+        """Return whether the union of other ranges holds all days of this one."""
+        reached = self.first
+        for other in sorted(others, key=lambda each: each.first):
+            if other.first <= reached <= other.last:
+                reached = _day_after(other.last)
+        return reached > self.last
+
+
+def _day_after(day: str) -> str:
+    return "9999-12-32" if day == OPEN_LAST else (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
 def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
     """Find the publication of the same days from the same state. Delete the publications of other states.
+
+    What is published is known by day. So the days may have been published by a run over more days, or by several
+    runs. A nightly run also covers late days. There are none after a run over all days, and after a nightly run
+    that has processed all days up to its own.
 
     Parameters
     ----------
     database : pymongo.database.Database
     days : str
-        Name of the range.
+        Name of the range, such as ``2026-03-01 to the last day``, as for `DayRange.named`.
     key : str
         Result of `made_from`.
 
@@ -129,18 +185,41 @@ def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
     -------
     CorpusReports or None
         The reports for a run that skips these days. They state that the run has extracted nothing, and
-        ``publish.unchanged_since`` names the run that has published the days. None if there is no such
-        publication. None also if the number of documents in the collection of tracks has changed since then, or if
-        the collection is of an older format.
+        ``publish.unchanged_since`` names the run that has published the days, the newest if they were several.
+        None if there is no such publication. None also if the number of documents in the collection of tracks has
+        changed since then, or if the collection is of an older format.
     """
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
-    found = published.find_one({"_id": days})
+    newest_first = list(published.find({}).sort("at", -1))
+    found = _standing(newest_first, DayRange.named(days))
     if found is None or is_of_doubles(database):
         return None
-    reports = CorpusReports.model_validate(found["reports"])
     there = database["tracks"].estimated_document_count()
-    return reports if there == reports.publish.published.tracks_in_collection else None
+    latest = CorpusReports.model_validate(newest_first[0]["reports"])
+    if there != latest.publish.published.tracks_in_collection:
+        return None
+    return CorpusReports.model_validate(found["reports"])
+
+
+def _standing(newest_first: Sequence[Mapping[str, Any]], wanted: DayRange) -> Mapping[str, Any] | None:
+    """Return the newest of the publications that cover the range, or None if they do not cover all of it."""
+    if wanted.nightly:
+        for each in newest_first:
+            night, latest = DayRange.named(each["_id"]), each.get("latest_day")
+            if night.nightly and latest is not None and latest <= night.last <= wanted.last:
+                return each
+        wanted = DayRange(OPEN_FIRST, wanted.last, nightly=False)
+    ranges = [DayRange.named(each["_id"]) for each in newest_first]
+    if not wanted.covered_by(ranges):
+        return None
+    together = [
+        each
+        for each, days in zip(newest_first, ranges, strict=True)
+        if days.first <= wanted.last and days.last >= wanted.first
+    ]
+    alone = [each for each in together if wanted.covered_by([DayRange.named(each["_id"])])]
+    return (alone or together)[0]
 
 
 def record(database: Database[Any], days: str, key: str, run_id: str, reports: CorpusReports) -> None:
@@ -165,5 +244,11 @@ def record(database: Database[Any], days: str, key: str, run_id: str, reports: C
     )
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
-    kept = {"made_from": key, "at": datetime.now(UTC), "reports": standing.to_document()}
+    latest = found.latest_day and found.latest_day.isoformat()
+    kept = {
+        "made_from": key,
+        "at": datetime.now(UTC),
+        "latest_day": latest,
+        "reports": standing.to_document(),
+    }
     published.replace_one({"_id": days}, kept, upsert=True)

@@ -35,6 +35,7 @@ from segue.corpus.progress import shown
 from segue.corpus.reports import Published, PublishReport
 from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
+from segue.runs.progress import spark_tasks, step
 from segue.settings import Settings
 from segue.tracks.collection import COLLECTION, OPTIONAL, prepare
 from segue.tracks.vectors import describe, pack
@@ -49,6 +50,9 @@ TRACKS_PER_TASK = 5_000
 """The progress lines count the documents of finished tasks. With larger tasks they would rarely change."""
 
 WRITTEN_AT_ONCE = 1_000
+
+GROUPED = {"recording": {"$exists": True}}
+"""Finds documents that are not of an older form."""
 
 DUPLICATE_KEY = 11_000
 NOT_VALID = 121
@@ -81,7 +85,8 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
         If Kafka did not take an announcement; the next run repeats it.
     """
     published = update(lake, database, days, settings)
-    changes = announced.changes(lake, database, days)
+    with step("Find the days that have changed", spark_tasks(lake.spark)):
+        changes = announced.changes(lake, database, days)
     announce(settings, {change.day: change.tracks for change in changes})
     announced.note(database, changes)
     return PublishReport(published=published, days_announced=len(changes))
@@ -92,7 +97,8 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
 
     New documents are inserted, and changed ones are replaced. A replaced document keeps the predicted genre if
     the track still has the same features and no genre of its own. Then documents of these days are deleted if the
-    lake has no such track. If the update is killed and run again, the result is the same.
+    lake has no such track. Documents of other days are replaced if their track has another `recording` now. If the
+    update is killed and run again, the result is the same.
 
     Parameters
     ----------
@@ -112,8 +118,13 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     collection = prepare(database, lambda line: print(line, flush=True))
     tracks = lake.read("tracks").where(days.condition)
     of_days = within(days)
-    there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
+    with step("Read which documents are there"):
+        there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
     ids = set(tracks.select("track_id").toArrow().column(0).to_pylist())
+    if regrouped := _regrouped(lake, collection, days):
+        chosen = lake.spark.createDataFrame(pa.table({"track_id": pa.array(regrouped, pa.string())}))
+        tracks = tracks.unionByName(lake.read("tracks").join(chosen, "track_id", "left_semi"))
+        there |= dict.fromkeys(regrouped)
     written = _write(documents(tracks), there, len(ids), database, settings)
     # The filter also names the days, because another run may meanwhile have published the track under another day.
     stale = [DeleteOne({"_id": track_id} | of_days) for track_id in there.keys() - ids]
@@ -125,6 +136,17 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
         tracks_in_collection=collection.estimated_document_count(),
         seconds=time.monotonic() - started,
     )
+
+
+def _regrouped(lake: Lake, collection: Collection[Any], days: Days) -> list[str]:
+    """Find the tracks of other days whose documents have another `recording`."""
+    if not (days.first or days.last):
+        return []
+    recordings = {each["_id"]: each["recording"] for each in collection.find(GROUPED, {"recording": 1})}
+    others = lake.read("tracks").where(~days.condition).select("track_id", "recording").toArrow().to_pylist()
+    return [
+        row["track_id"] for row in others if recordings.get(row["track_id"], row["recording"]) != row["recording"]
+    ]
 
 
 def write_documents(uri: str, database: str, written: Accumulator[int]) -> Callable[[Batches], Batches]:

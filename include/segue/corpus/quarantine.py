@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from segue.corpus.drift import MIN_TRACKS
 from segue.corpus.gate import Check
-from segue.corpus.reports import CleaningReport, GateReport
+from segue.corpus.reports import CheckedFigure, CleaningReport, GateReport
 from segue.errors import ReportError
 from segue.runs import summaries
 
@@ -64,7 +64,12 @@ def record(database: Database[Any], run_id: str, report: CleaningReport, checks:
         Result of `segue.corpus.gate.judge`.
     """
     failed = tuple(f"{check.name}: {check.value:.4g}" for check in checks if not check.passed)
-    verdict = GateReport(passed=not failed, tracks=report.measured.tracks, failed=failed)
+    verdict = GateReport(
+        passed=not failed,
+        tracks=report.measured.tracks,
+        failed=failed,
+        checks=tuple(map(_figure, checks)),
+    )
     summaries.keep(run_id, verdict, into=database)
     # Use the whole requested range, not only its days with files. Otherwise a day would stay in quarantine after
     # all its files were deleted.
@@ -78,6 +83,11 @@ def record(database: Database[Any], run_id: str, report: CleaningReport, checks:
         for key, (first, last) in spans.items():
             held = {"first_day": str(first), "last_day": str(last), "failed": failed, "since": datetime.now(UTC)}
             database[COLLECTION].replace_one({"_id": key}, held, upsert=True)
+
+
+def _figure(check: Check) -> CheckedFigure:
+    names = ("name", "value", "low", "high", "passed", "remedy")
+    return CheckedFigure(**{name: getattr(check, name) for name in names})
 
 
 def _within(first: date | None, last: date | None) -> dict[str, Any]:

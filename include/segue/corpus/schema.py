@@ -47,11 +47,13 @@ TRACKS: Final = (
     " language string, split string, year int, duration_s double, path string, feature_version string,"
     " sample_rate int, content_hash string, features array<float>, flags array<string>, changes array<string>,"
     " album_artist string, track_number int, disc_number int, recording_mbid string, release_mbid string,"
-    " artist_mbids array<string>, isrc string, acoustid string, tags_version int, partition_date date"
+    " artist_mbids array<string>, isrc string, acoustid string, tags_version int, recording string,"
+    " partition_date date"
 )
 """The integrated dataset.
 
-`flags` are reasons to distrust a track, such as ``duplicate_content:<track_id>`` or
+`recording` is the id of the first track of the same recording, see `segue.corpus.recordings`. It is null in rows
+of an older lake. `flags` are reasons to distrust a track, such as ``duplicate:sound`` or
 ``outlier:spectral_centroid``. `changes` say what cleaning did to the row, such as ``title_from_tag``. `genres` are
 all genres that a track names, and `genre` is the first of them or its top genre. `year` is that of the release.
 `split` is the source's own division into training, validation and test tracks, if it has one. MBIDs and AcoustIDs

@@ -8,6 +8,7 @@ from typing import Any
 from pymongo.database import Database
 
 from segue.corpus import gate, publications, quarantine
+from segue.corpus import report as run_report
 from segue.corpus.outcome import outcome
 from segue.corpus.reports import CleaningReport, CorpusReports, ExtractReport, PingReport
 from segue.errors import CorpusError
@@ -60,7 +61,7 @@ def has_changed(database: Database[Any], run_id: str, days: str, mode: str, sett
 
 
 def check_quality(database: Database[Any], run_id: str, settings: Settings) -> None:
-    """Check the report of the job `integrate`, then print and store the verdict.
+    """Check the report of the job `integrate`, then print and store the verdict. Write a report if a check failed.
 
     Parameters
     ----------
@@ -82,11 +83,13 @@ def check_quality(database: Database[Any], run_id: str, settings: Settings) -> N
     checks = gate.judge(report, extracted_files, quarantine.last_good(database, run_id), settings)
     quarantine.record(database, run_id, report, checks)
     print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
+    if any(not check.passed for check in checks):
+        run_report.save(database, run_id, settings.lake_uri)
     gate.require(checks)
 
 
 def conclude(database: Database[Any], run_id: str, days: str, started: datetime, settings: Settings) -> None:
-    """Print and store the summary of a run, and record what it has published. After a ping, print its report.
+    """Print and store the summary and the HTML report of a run, and record what it has published.
 
     Parameters
     ----------
@@ -106,8 +109,10 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
     ReportError
         If a job left no report, or one that cannot be read.
     """
+    run_report.save(database, run_id, settings.lake_uri)
     if ping := summaries.find(run_id, PingReport, source=database):
         print(summaries.render("A ping: nothing was extracted or published", ping), flush=True)
+        print(ping.sentence(), flush=True)
         return
     reports = CorpusReports.of_run(run_id, database)
     total = outcome(reports, (datetime.now(UTC) - started).total_seconds())
@@ -115,3 +120,4 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
         publications.record(database, days, key, run_id, reports)
     print(summaries.render("corpus", total), flush=True)
     summaries.keep(run_id, total, into=database)
+    print(total.sentence(), flush=True)

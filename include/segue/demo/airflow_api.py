@@ -81,6 +81,11 @@ class AirflowApi:
         errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in errors]
 
+    def paused(self) -> list[str]:
+        """Return the ids of the DAGs that are paused, in order."""
+        found = self._call("GET", "/api/v2/dags", params={"limit": 100, "paused": True})["dags"]
+        return sorted(dag["dag_id"] for dag in found)
+
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Pause or unpause a DAG."""
         self._call("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": paused})
@@ -116,7 +121,15 @@ class AirflowApi:
         """Return the log lines of a task's newest try, without time stamps."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._call("GET", path, params={"full_content": True})["content"]
-        return [entry["event"] if isinstance(entry, dict) else str(entry) for entry in content]
+        return [line for entry in content for line in _lines(entry)]
+
+
+def _lines(entry: Any) -> list[str]:
+    """Return the text of one entry of a log. The exception of a Python task is beside its text."""
+    if not isinstance(entry, dict):
+        return [str(entry)]
+    raised = entry.get("error_detail") or []
+    return [entry["event"], *(f"{each['exc_type']}: {each['exc_value']}" for each in raised)]
 
 
 def _task_state(task: dict[str, Any]) -> TaskState:

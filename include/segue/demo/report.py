@@ -80,6 +80,7 @@ def show(settings: Settings, outcome: Outcome, console: PlainConsole) -> None:
     table.add_section()
     _place_rows(table, settings)
     console.print(table)
+    console.print("All DAGs are on: they run by their schedules from now on. Airflow's UI pauses them.")
     console.print(
         f"Done in {outcome.seconds:.0f} s. The stack stays up: `make status` shows it, `make down` ends it."
     )

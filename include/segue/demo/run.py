@@ -19,7 +19,7 @@ from segue.corpus.reports import CorpusSummary
 from segue.demo import listeners, sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.answer import seconds_to_answer
-from segue.demo.watch import follow, wait_for_dags, wait_until_deferred
+from segue.demo.watch import dag_ids, follow, wait_for_dags, wait_until_deferred
 from segue.errors import SegueError
 from segue.runs import summaries
 from segue.stack import airflow, lifecycle
@@ -68,7 +68,7 @@ class Outcome:
 
 
 def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
-    """Start the stack and run four DAGs one after the other.
+    """Start the stack and run four DAGs one after the other. At the end, no DAG is paused.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
 
     outcome = Outcome()
     with AirflowApi(login.url, login.username, login.password) as api:
-        wait_for_dags(api, {CORPUS, *TRAINING, RETRAINING})
+        wait_for_dags(api, dag_ids())
         outcome.runs[CORPUS] = _start(api, CORPUS, {})
         follow(api, CORPUS, outcome.runs[CORPUS], console)
         people = crowd(_tracks(outcome.runs[CORPUS]))
@@ -120,9 +120,11 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
             outcome.runs[RETRAINING] = wait_until_deferred(api, RETRAINING)
             _send_new_listens(settings, audience, say)
             follow(api, RETRAINING, outcome.runs[RETRAINING], console)
-    if RECOMMENDER not in outcome.failures:
-        with _noted(ANSWER, outcome, say):
-            outcome.answered_s = seconds_to_answer(settings, audience)
+        if RECOMMENDER not in outcome.failures:
+            with _noted(ANSWER, outcome, say):
+                outcome.answered_s = seconds_to_answer(settings, audience)
+        for dag_id in api.paused():
+            api.set_paused(dag_id, paused=False)
     outcome.seconds = time.monotonic() - began
     return outcome
 

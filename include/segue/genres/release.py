@@ -219,6 +219,7 @@ def figures(trained: Trained, decision: ReleaseDecision) -> TrainedModel:
         search_s=trained.search_s,
         search_cpu_s=trained.search_cpu_s,
         test=trained.evaluation.metrics(),
+        macro_f1_interval=trained.evaluation.intervals()["macro_f1"],
         rivals={name: rival.metrics()["macro_f1"] for name, rival in trained.rivals.items()},
         tracks=dict(trained.sizes),
         rejected=dict(trained.data.rejected),

@@ -27,6 +27,8 @@ class TrainedModel(Part):
         Wall time and CPU time of the search, seconds.
     test : dict of str to float
         Metrics on the test tracks.
+    macro_f1_interval : tuple of (float, float) or None
+        95 % interval of their macro F1. None in reports of version 1.
     rivals : dict of str to float
         Macro F1 of the models that it was compared with.
     tracks : dict of str to int
@@ -43,6 +45,7 @@ class TrainedModel(Part):
     search_s: float
     search_cpu_s: float
     test: dict[str, float]
+    macro_f1_interval: tuple[float, float] | None = None
     rivals: dict[str, float]
     tracks: dict[str, int]
     rejected: dict[str, int]
@@ -79,16 +82,19 @@ class GenreReport(TrainingReport):
 
     JOB: ClassVar[str] = "train_genre"
 
+    version: int = 2
     trained: TrainedModel | None = None
     predictions: Predictions
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert version 0, whose figures were not grouped into parts.
+        """Convert version 1, which had no intervals, and version 0, whose figures were not grouped into parts.
 
         ``labels`` was the champion that had predicted, such as ``genre/3``. If nothing was predicted, it was a
         sentence with the reason.
         """
+        if document.get("version", 0) == 1:
+            return dict(document)
         said = document["labels"]
         return fields_of(cls, document) | {
             "trained": fields_of(TrainedModel, document) if "challenger" in document else None,

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import KafkaProducer
 
-from segue.connections import kafka
-from segue.errors import SegueError, ServiceUnavailableError
+from segue.connections import kafka, whole_topics
+from segue.errors import SegueError
 
 
 class DeadLetterError(SegueError):
@@ -115,29 +114,13 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
     ServiceUnavailableError
         If no broker answers.
     """
-    try:
-        consumer = kafka.consumer(config)
-    except KafkaError as error:
-        raise ServiceUnavailableError(
-            f"No Kafka broker answers at {config['bootstrap_servers']}. Start it with `segue up`."
-        ) from error
-    try:
-        partitions = [
-            TopicPartition(dead_letters_topic, p) for p in consumer.partitions_for_topic(dead_letters_topic) or ()
-        ]
-        consumer.assign(partitions)
-        consumer.seek_to_beginning(*partitions)
-        ends = consumer.end_offsets(partitions) if partitions else {}
-        seen: set[tuple[str, bytes | None, bytes | None]] = set()
-        while any(consumer.position(partition) < end for partition, end in ends.items()):
-            for records in consumer.poll(timeout_ms=1_000).values():
-                for record in records:
-                    dead = _read(record)
-                    if (same := (dead.name, dead.key, dead.value)) not in seen:
-                        seen.add(same)
-                        yield dead
-    finally:
-        consumer.close()
+    seen: set[tuple[str, bytes | None, bytes | None]] = set()
+    for page in whole_topics.pages(config, dead_letters_topic):
+        for record in page:
+            dead = _read(record)
+            if (same := (dead.name, dead.key, dead.value)) not in seen:
+                seen.add(same)
+                yield dead
 
 
 def replay(producer: KafkaProducer, dead: DeadLetter) -> None:

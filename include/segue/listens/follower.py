@@ -2,7 +2,8 @@
 
 Events are processed at least once. Offsets are committed only after MongoDB has journaled the events and Kafka has
 acknowledged the dead letters of the unreadable ones. An event that comes again changes nothing. While Kafka or
-MongoDB is away, the follower waits. A topic that was deleted and created again is read from its beginning.
+MongoDB is away, the follower waits. A topic that was deleted and created again is read from its beginning. What
+Kafka or MongoDB has lost is noted, see :mod:`segue.listens.losses`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from pydantic import ValidationError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from segue.connections import kafka
+from segue.connections import kafka, offsets
 from segue.connections.positions import Positions
+from segue.connections.windows import differ
 from segue.listens import dead_letters
 from segue.listens.events import Listen, reason
+from segue.listens.losses import Followed
 from segue.listens.migration import prepare
 from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
@@ -56,6 +59,7 @@ class Follower:
         self._database = database
         self._store = ListenStore(database)
         self._removals = Removals(database)
+        self._followed = Followed(database, settings.listens_topic)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listen-store", daemon=True)
         self.lag: int | None = None
@@ -105,19 +109,30 @@ class Follower:
                 self._stopping.wait(RETRY_S)
                 return
             consumer.assign(partitions)  # the group has only one reader, so it needs no rebalancing
+            config = kafka.config(self._settings)
+            backlog = offsets.backlog(config, topic, GROUP)
+            self._followed.compare(backlog, offsets.whole_topic(config, topic))
+            for partition in partitions:
+                # Committed offsets may be of an earlier topic, or beyond the end of one that was cut.
+                consumer.seek(partition, backlog.starts[partition.partition])
             positions = Positions(consumer, topic)
-            self.error, looked = None, 0.0
+            self.error, looked, noted = None, 0.0, self._followed.offsets()
             while not self._stopping.is_set():
                 records = positions.poll(1_000)
+                now = positions.offsets()
+                if noted is None or differ(noted.topic_id, now.topic_id) or noted.ahead_of(now):
+                    return  # the topic was cut or created again: compare the stores
                 if records:
                     self._take(records)
+                    self._followed.note(now)
                     positions.commit()
+                    noted = now
                 if time.monotonic() - looked > LAG_EVERY_S:
                     ends = consumer.end_offsets(partitions)
                     self.lag = sum(end - consumer.position(partition) for partition, end in ends.items())
                     looked = time.monotonic()
-                    if consumer.partitions_for_topic(topic) != numbers:
-                        return  # partitions were added, or the topic was deleted: start again
+                    if consumer.partitions_for_topic(topic) != numbers or self._followed.offsets() != noted:
+                        return  # partitions were added, or the topic or the database is another one: start again
         finally:
             consumer.close()
 

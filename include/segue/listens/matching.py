@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
-from segue.listens import names
 from segue.listens.lookup import Lookup
+from segue.tracks import names
 
 THRESHOLD = 84.0
 """Smallest similarity, 0 to 100, of an accepted fuzzy match. ``benchmarks/matching.py`` determined it."""

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pymongo import UpdateOne
 from pymongo.database import Database
 
 from segue.listens.events import Listen
@@ -60,6 +61,17 @@ class Removals:
         removed_at = time.time()
         for key in keys:
             self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": removed_at}, upsert=True)
+
+    def restore(self, removals: Mapping[str, float]) -> None:
+        """Add removals that are missing: the time (seconds since 1970) by key. Later times stay."""
+        known = self.all()
+        changes = [
+            UpdateOne({"_id": key}, {"$max": {"removed_at": at}}, upsert=True)
+            for key, at in removals.items()
+            if known.get(key, -1.0) < at
+        ]
+        if changes:
+            self._removals.bulk_write(changes, ordered=False)
 
     def all(self) -> dict[str, float]:
         """Return all removals: the time (seconds since 1970) by key."""

@@ -123,6 +123,15 @@ class ListensReport(Report):
     held: Held | None
     seconds: float
 
+    def sentence(self) -> str:
+        """Return what was written to the lake, and what still matches no track."""
+        ingested, rematched = self.ingested, self.rematched
+        return (
+            f"{ingested.events:,} listens of {ingested.days:,} days were written to the lake's table `listens`; "
+            f"{ingested.unreadable:,} messages cannot be read (`segue dlq list`). {rematched.rematched:,} older "
+            f"listens match a track now, {rematched.unmatched:,} match none."
+        )
+
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         """Read version 0, which kept all figures on one level."""

@@ -134,6 +134,10 @@ class ListenStore:
             heard[each.get("skipped", False)].append((each["track_id"], each["listened_at"]))
         return History.of(*heard)
 
+    def has_listens(self, user_name: str) -> bool:
+        """Return whether a listener has played anything."""
+        return self._listens.find_one({"listener": user_name}, {"_id": 1}) is not None
+
     def played_as(self, user_name: str, recordings: Collection[str]) -> dict[str, Listen]:
         """Find one listen of the user for each of the recordings (MSIDs or MBIDs) that the user has played."""
         wanted, found = set(recordings), dict[str, Listen]()

@@ -106,10 +106,18 @@ class EventWriter:
         Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``.
     max_pending
         Largest number of records that may wait for their acknowledgement.
+    refusal
+        Returns why no record can be taken now, such as a disk that is almost full. None if records can be taken.
     """
 
-    def __init__(self, config: Mapping[str, Any], max_pending: int = 50_000) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        max_pending: int = 50_000,
+        refusal: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._config = dict(config)
+        self._refusal = refusal
         self._max_pending = max_pending
         self._queue: queue.SimpleQueue[_Batch | _Unusable | None] = queue.SimpleQueue()
         self._producer: KafkaProducer | None = None
@@ -131,11 +139,13 @@ class EventWriter:
         Raises
         ------
         NotWritten
-            If too many records are waiting already, or not all were acknowledged in time. Some of them may still
-            be in Kafka, so a consumer must recognise a repeated event by its id.
+            If records are refused, too many are waiting already, or not all were acknowledged in time. Some of
+            them may still be in Kafka, so a consumer must recognise a repeated event by its id.
         """
         if not records:
             return
+        if reason := self._refusal():
+            raise NotWritten(reason)
         if self.pending + len(records) > self._max_pending:
             raise NotWritten(f"{self.pending} events are waiting for Kafka already")
         batch = _Batch(topic, records, asyncio.get_running_loop())

@@ -24,9 +24,7 @@ from segue.recommender.evaluation.metrics import (
 )
 from segue.recommender.evaluation.windows import Split, Window
 from segue.recommender.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, Tried, choose, related
-
-SEGUE = "Segue"
-"""Name of Segue's own model in comparisons."""
+from segue.recommender.reports import SEGUE
 
 LISTENERS = 5_000
 """Models are compared by at most this many listeners, drawn at random."""

@@ -31,7 +31,7 @@ class Material:
     Parameters
     ----------
     interactions : Interactions
-        Its `items` are the whole catalogue, in the same order.
+        Its `items` are the whole catalogue, in the same order. A play of any copy is a play of the recording.
     offsets : ndarray of int, shape (n_listens, 2)
         Kafka partition and offset of each listen; both -1 for a listen that was read from the lake.
     catalogue : Catalogue
@@ -53,7 +53,7 @@ class Material:
             ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``plays``, ``partition``,
             ``offset``. Every track is in `tracks`.
         tracks : DataFrame
-            ``track_id``, ``title``, ``artist``, ``features`` (binary, see `segue.tracks.vectors`).
+            ``track_id``, ``title``, ``artist``, ``recording``, ``features`` (binary, see `segue.tracks.vectors`).
 
         Raises
         ------
@@ -64,12 +64,16 @@ class Material:
         import pyarrow.compute as pc
 
         with step("Reading the tracks"):
-            table = tracks.select("track_id", "title", "artist", "features").toArrow().sort_by("track_id")
-        names = (pc.fill_null(table.column(name), "").to_pylist() for name in ("track_id", "title", "artist"))
-        catalogue = Catalogue(*names)
-        features = unpack(table.column("features"))
+            names = ("track_id", "title", "artist")
+            table = tracks.select(*names, "recording", "features").toArrow().sort_by("track_id")
+        ids, titles, artists = (pc.fill_null(table.column(name), "").to_pylist() for name in names)
+        catalogue = Catalogue.of(ids, titles, artists, table.column("recording").to_pylist())
+        track_ids = table.column("track_id")
+        stands = pc.is_in(track_ids, value_set=pa.array(catalogue.track_ids, pa.string()))
+        features = unpack(table.filter(stands).column("features"))
+        place = np.fromiter((catalogue.position[track] for track in ids), np.int32, len(ids))
+        print(f"Read {len(table):,} tracks of {len(catalogue):,} recordings", flush=True)
         del table
-        print(f"Read {len(catalogue):,} tracks", flush=True)
         audio = Audio.of(features, catalogue.artists)
         del features
         with step("Reading the listens"):
@@ -77,9 +81,7 @@ class Material:
             played = listens.select(*columns).toArrow()
         print(f"Read {len(played):,} listens", flush=True)
         user, users = _encoded(played.column("user_name"))
-        item = pc.index_in(
-            played.column("track_id"), value_set=pa.array(catalogue.track_ids, pa.string())
-        ).to_numpy()
+        item = place[pc.index_in(played.column("track_id"), value_set=track_ids.combine_chunks()).to_numpy()]
         listeners, heard = len(users), len(np.unique(item))
         if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
             raise TrainingError(
@@ -89,7 +91,7 @@ class Material:
             )
         interactions = Interactions(
             user,
-            item.astype(np.int32),
+            item,
             played.column("plays").to_numpy().astype(np.float32),
             played.column("listened_at").to_numpy().astype(np.float64),
             users,

@@ -4,7 +4,8 @@ A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.p
 ``popularity.npy``, and for each component of sparse relations ``<name>.data.npy``, ``<name>.indices.npy`` and
 ``<name>.indptr.npy``. The manifest ``recommender.json`` is written last. A folder without it is not loaded. The
 arrays are mapped into memory: parts that are never used stay on disk, and the processes of one machine share the
-others. Format 1 has ``<name>.npz`` instead of the three files of a component. It can still be read.
+others. Format 1 has ``<name>.npz`` instead of the three files of a component. The catalogues of formats 1 and 2
+have no copies. Both formats can still be read.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
 NAME = "recommender"
 """Name of the model in the registry."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's layout. It is raised with each change; formats in `READABLE` can be read."""
 
-READABLE = (1, FORMAT)
+READABLE = (1, 2, FORMAT)
 
 PARTS = ("data", "indices", "indptr")
 """Arrays of a CSR matrix."""
@@ -55,25 +56,67 @@ MANIFEST = "recommender.json"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The tracks that can be recommended. Every array of the model has the same order of tracks.
+    """The recordings that can be recommended, each by one of its tracks.
+
+    Every array of the model has the same order of recordings. So no list has a recording twice, and plays of
+    copies add up.
 
     Parameters
     ----------
     track_ids, titles, artists : sequence of str
-        Titles and artists may be empty.
+        The track that stands for the recording. Titles and artists may be empty.
+    copies : sequence of sequence of str
+        Ids of the other tracks of each recording. Empty if no recording has any.
     """
 
     track_ids: Sequence[str]
     titles: Sequence[str]
     artists: Sequence[str]
+    copies: Sequence[Sequence[str]] = ()
+
+    @classmethod
+    def of(
+        cls,
+        track_ids: Sequence[str],
+        titles: Sequence[str],
+        artists: Sequence[str],
+        recordings: Sequence[str | None],
+    ) -> Catalogue:
+        """Group tracks by recording.
+
+        Parameters
+        ----------
+        track_ids, titles, artists : sequence of str
+            All tracks.
+        recordings : sequence of str or None
+            Recording of each track: the id of its first track. None if it is not known.
+
+        Returns
+        -------
+        Catalogue
+            In the order of the tracks that stand for their recordings. This is the first track of the recording,
+            or another one if the first is not among the tracks.
+        """
+        members: dict[str, list[int]] = {}
+        for row, (track, recording) in enumerate(zip(track_ids, recordings, strict=True)):
+            members.setdefault(recording or track, []).append(row)
+        first = {
+            next((row for row in rows if track_ids[row] == recording), rows[0]): rows
+            for recording, rows in members.items()
+        }
+        chosen = sorted(first)
+        copies = [tuple(track_ids[row] for row in first[at] if row != at) for at in chosen]
+        ids, titles, artists = ([each[at] for at in chosen] for each in (track_ids, titles, artists))
+        return cls(ids, titles, artists, copies if any(copies) else ())
 
     def __len__(self) -> int:
         return len(self.track_ids)
 
     @cached_property
     def position(self) -> dict[str, int]:
-        """Position of each track id."""
-        return {track: i for i, track in enumerate(self.track_ids)}
+        """Position of each track id. Copies have the position of their recording."""
+        of_copies = {copy: i for i, copies in enumerate(self.copies) for copy in copies}
+        return of_copies | {track: i for i, track in enumerate(self.track_ids)}
 
     @cached_property
     def artist_numbers(self) -> NDArray[np.int32]:
@@ -127,6 +170,8 @@ class Recommender:
         table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()}).append_column(
             "artist", pa.array(self.catalogue.artists, pa.string())
         )
+        if self.catalogue.copies:
+            table = table.append_column("copies", pa.array(self.catalogue.copies, pa.list_(pa.string())))
         pq.write_table(table, folder / "catalogue.parquet")
         manifest: dict[str, Any] = {"format": FORMAT, "tracks": len(self.catalogue)}
         manifest["recipe"] = self.recipe.summary()
@@ -186,7 +231,7 @@ class Recommender:
     @classmethod
     def _read(cls, folder: Path, manifest: dict[str, Any]) -> Recommender:
         table = pq.read_table(folder / "catalogue.parquet").to_pydict()
-        catalogue = Catalogue(table["track_id"], table["title"], table["artist"])
+        catalogue = Catalogue(table["track_id"], table["title"], table["artist"], table.get("copies", ()))
         components: dict[str, Scorer] = {}
         for file in manifest["files"]:
             name, _, kind = file.partition(".")

@@ -65,7 +65,7 @@ class TrackPlacement(Retraining):
             return start.keep("there is no champion to bring up to date: the next training takes every track")
         play_counts = material.interactions.matrix(~material.at_or_after(start.learned))
         placed = fold_in_tracks(reindex(model, material.catalogue), play_counts, material.audio)
-        old, new = set(model.catalogue.track_ids), set(material.catalogue.track_ids)
+        old, new = set(model.catalogue.position), set(material.catalogue.position)
         figures = PlacementFigures(tracks_new=len(new - old), tracks_gone=len(old - new))
         if _same(model, placed):
             return start.keep(f"{champion} has these tracks as they are", figures)
@@ -90,6 +90,8 @@ def _same(one: Recommender, other: Recommender) -> bool:
     """Return whether catalogue, factors and relations of sound are the same, apart from rounding."""
     names = ("track_ids", "titles", "artists")
     if any(list(getattr(one.catalogue, name)) != list(getattr(other.catalogue, name)) for name in names):
+        return False
+    if one.catalogue.position != other.catalogue.position:  # other copies
         return False
     before, after = (cast(Factors, each.blend.components["factors"]).item_factors for each in (one, other))
     near, now = (cast(Neighbours, each.blend.components["sound"]).relations for each in (one, other))

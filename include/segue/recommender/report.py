@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segue.recommender.comparison import SEGUE, Comparison, Gain
+from segue.recommender.comparison import Comparison, Gain
 from segue.recommender.evaluation.metrics import FEW
 from segue.recommender.recipe import SIMPLEST
+from segue.recommender.reports import SEGUE
 from segue.runs.html import Cell, Picture, Section, Table, render
 
 if TYPE_CHECKING:

@@ -12,6 +12,9 @@ from segue.listens.reports import ScreenedListens
 from segue.runs.conclusion import TrainingReport
 from segue.runs.summaries import Part, fields_of
 
+SEGUE = "Segue"
+"""Name of Segue's own model in comparisons."""
+
 
 class ComparisonFigures(Part):
     """What a full training has measured.
@@ -20,6 +23,8 @@ class ComparisonFigures(Part):
     ----------
     ndcg_at_10 : dict of str to float
         By model: Segue's and the baselines', on tracks that are new to the listener.
+    interval : tuple of (float, float) or None
+        95 % interval of Segue's. None in reports of version 1.
     listens : int
         Listens that the candidate was fitted to.
     forgotten_users : dict of str to int or None
@@ -27,6 +32,7 @@ class ComparisonFigures(Part):
     """
 
     ndcg_at_10: dict[str, float]
+    interval: tuple[float, float] | None = None
     listens: int
     forgotten_users: dict[str, int] | None = None
 
@@ -115,12 +121,15 @@ class FullTrainingReport(RetrainingReport):
 
     JOB: ClassVar[str] = "train_recommender"
 
+    version: int = 2
     compared: ComparisonFigures
     learned: str
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, which kept all figures on one level."""
+        """Read version 1, which had no interval, and version 0, which kept all figures on one level."""
+        if document.get("version", 0) == 1:
+            return dict(document)
         return super().migrate(document) | {"compared": ComparisonFigures.of_version_0(document)}
 
 
@@ -147,6 +156,7 @@ class IncrementalUpdateReport(RetrainingReport):
 
     JOB: ClassVar[str] = "retrain_incrementally"
 
+    version: int = 2
     window: str
     messages_in_window: int
     waiting_after_window: int
@@ -157,7 +167,9 @@ class IncrementalUpdateReport(RetrainingReport):
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Read version 0, which kept all figures on one level."""
+        """Read version 1, which had no interval, and version 0, which kept all figures on one level."""
+        if document.get("version", 0) == 1:
+            return dict(document)
         return super().migrate(document) | {
             "updated": UpdateFigures.of_version_0(document),
             "compared": ComparisonFigures.of_version_0(document),

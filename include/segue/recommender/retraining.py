@@ -168,7 +168,7 @@ def retrain(
     if retraining.reads_topic and not start.topic.spans:
         raise TrainingError(f"There is no Kafka topic {start.topic.topic!r}: `segue up` makes it.")
     messages = retraining.read(spark, settings, start)
-    tracks = read_tracks(spark, "title", "artist", "features").cache()
+    tracks = read_tracks(spark, "title", "artist", "recording", "features").cache()
     with step("Reading and screening the listens"):
         screened = screen(messages, tracks, start.removed, skip_weight=settings.skip_weight)
     if not screened.read:

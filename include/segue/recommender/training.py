@@ -16,14 +16,14 @@ from segue.connections.windows import OffsetWindow
 from segue.errors import ModelError
 from segue.listens import training_data
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
-from segue.recommender.comparison import SEGUE, Comparison, compare
+from segue.recommender.comparison import Comparison, compare
 from segue.recommender.components import als
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import TRIALS
 from segue.recommender.report import page
-from segue.recommender.reports import ComparisonFigures, FullTrainingReport
+from segue.recommender.reports import SEGUE, ComparisonFigures, FullTrainingReport
 from segue.recommender.retraining import Retrained, Retraining, Start
 
 if TYPE_CHECKING:
@@ -126,6 +126,10 @@ def train_in_full(
     reason = _reason(comparison)
     figures = ComparisonFigures(
         ndcg_at_10={row.model: row.metrics["ndcg@10"] for row in comparison.rows if row.task == "new tracks"},
+        interval=next(
+            ((row.low, row.high) for row in comparison.rows if (row.task, row.model) == ("new tracks", SEGUE)),
+            None,
+        ),
         listens=len(material.offsets),
     )
     serving = str(start.champion) if start.champion else None

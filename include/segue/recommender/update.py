@@ -36,7 +36,10 @@ SMALL_CATALOGUE = 2_000
 
 
 def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
-    """Rearrange a recommender for another catalogue. Tracks that it does not know get factors and relations of 0.
+    """Rearrange a recommender for another catalogue.
+
+    Recordings that it does not know get factors and relations of 0. If several that it knows have become one, this
+    one gets the relations of the first of them. Its factors are 0, because they are to be solved from all plays.
 
     Parameters
     ----------
@@ -46,11 +49,17 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
     Returns
     -------
     Recommender
-        If the track ids are the same, the components are those of `model`.
+        If the recordings are the same, the components are those of `model`.
     """
-    if list(model.catalogue.track_ids) == list(catalogue.track_ids):
+    if _recordings(model.catalogue) == _recordings(catalogue):
         return replace(model, catalogue=catalogue)
-    place = np.array([model.catalogue.position.get(track, -1) for track in catalogue.track_ids])
+    before = model.catalogue.position
+    places = [
+        list(dict.fromkeys(before[track] for track in tracks if track in before))
+        for tracks in _recordings(catalogue)
+    ]
+    place = np.array([found[0] if found else -1 for found in places])
+    is_merged = np.array([len(found) > 1 for found in places])
     known = np.flatnonzero(place >= 0)
     moved = sparse.csr_matrix(
         (np.ones(len(known), dtype=np.float32), (known, place[known])),
@@ -59,7 +68,9 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
 
     def move(component: Scorer) -> Scorer:
         if isinstance(component, Factors):
-            return replace(component, item_factors=moved @ component.item_factors)
+            factors = moved @ component.item_factors
+            factors[is_merged] = 0
+            return replace(component, item_factors=factors)
         if isinstance(component, Popularity):
             return Popularity(moved @ component.values)
         relations = cast(Neighbours, component).relations
@@ -125,6 +136,13 @@ def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Au
     placed = fold_in_plays(model, before, play_counts, audio)
     components = {**placed.blend.components, "sound": audio.relations}
     return replace(placed, blend=Blend(components, model.blend.weights))
+
+
+def _recordings(catalogue: Catalogue) -> list[tuple[str, ...]]:
+    """List the track ids of each recording. The first of them stands for it."""
+    if not catalogue.copies:
+        return [(track,) for track in catalogue.track_ids]
+    return [(track, *copies) for track, copies in zip(catalogue.track_ids, catalogue.copies, strict=True)]
 
 
 def _solve_touched(

@@ -37,6 +37,11 @@ class TrainingReport(Report):
     lost_by_retention: int = 0
     seconds: float
 
+    def sentence(self) -> str:
+        """Return the decision and its reason."""
+        champion = f" The champion is {self.model}." if self.model not in (None, "none") else ""
+        return f"{self.decision.capitalize()}: {self.reason.rstrip('.')}.{champion}"
+
     def shortfall(self) -> str | None:
         """Return a sentence that says what a training could not do, although its run has not failed.
 
@@ -119,4 +124,5 @@ def conclude(
     print(summaries.render(run_id.partition("/")[0], report), flush=True)
     print(summaries.render(summary.JOB, summary), flush=True)
     summaries.keep(run_id, summary, into=database)
+    print(f"{report.sentence()} Results: {summary.results}. The tab Report of this run shows details.", flush=True)
     return report

@@ -1,27 +1,75 @@
 """A report as one HTML page without JavaScript. It loads no other files.
 
-Figures are PNGs inside the page. So the page can be stored as one document, mailed, and opened years later.
+Figures are PNGs or SVGs inside the page. So the page can be stored as one document, mailed, and opened years
+later.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from matplotlib.figure import Figure
 
-Cell = str | float | int | None
+Tone = Literal["good", "warn", "bad", ""]
+"""Colour of a state: green, amber, red, or none."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link in a cell.
+
+    Parameters
+    ----------
+    text : str
+    address : str
+        Path on the same server, or a web address.
+    """
+
+    text: str
+    address: str
+
+    def __html__(self) -> str:
+        return Markup('<a href="{}" rel="noreferrer">{}</a>').format(self.address, self.text)
+
+
+@dataclass(frozen=True)
+class State:
+    """A word in a cell with the colour of a traffic light."""
+
+    text: str
+    tone: Tone
+
+    def __html__(self) -> str:
+        return Markup('<span class="state {}">{}</span>').format(self.tone, self.text)
+
+
+Cell = str | float | int | Link | State | None
 
 DOTS_PER_INCH = 200
 """A figure five inches wide then fills the column of text on a sharp screen, and can be read on a phone."""
+
+
+class Shown(Protocol):
+    """What a section shows beside text and table: a `Picture`, or an SVG of `segue.runs.charts`.
+
+    Figures with a caption stand side by side; a broad one takes the whole width.
+    """
+
+    @property
+    def caption(self) -> str: ...  # noqa: D102
+
+    def __html__(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -104,6 +152,14 @@ class Picture:
         if not self.alt.strip():
             raise ValueError("A figure needs alt text: say what it shows.")
 
+    @property
+    def caption(self) -> str:
+        """Return an empty text: the title of the section says what the figure shows."""
+        return ""
+
+    def __html__(self) -> str:
+        return Markup('<img src="{}" alt="{}">').format(self.source(), self.alt)
+
     def source(self) -> str:
         """Return the figure as a PNG in a data URI."""
         drawn = io.BytesIO()
@@ -129,13 +185,13 @@ class Section:
     text : str
         A sentence or two on what the section shows. A blank line begins a new paragraph.
     table : Table, optional
-    figures : sequence of Picture
+    figures : sequence of Picture or of charts
     """
 
     title: str
     text: str
     table: Table | None = None
-    figures: Sequence[Picture] = ()
+    figures: Sequence[Shown] = ()
 
     @property
     def paragraphs(self) -> list[str]:
@@ -149,6 +205,8 @@ def render(
     sections: Sequence[Section],
     facts: Mapping[str, Cell],
     links: Mapping[str, str] | None = None,
+    *,
+    tone: Tone = "",
 ) -> str:
     """Render a report as HTML.
 
@@ -163,6 +221,8 @@ def render(
     links : mapping of str to str, optional
         Addresses by their label. The page shows them in full. A link opens in the same frame, because Airflow
         shows a report in a frame that must not open windows.
+    tone : str
+        Colour of the verdict.
 
     Returns
     -------
@@ -184,10 +244,14 @@ def render(
     spelled = {name: _spell(value, 3) for name, value in facts.items()}
     if wrong := [link for link in (links or {}).values() if not link.startswith(("http://", "https://"))]:
         raise ValueError(f"A link must begin with http:// or https://: {', '.join(wrong)}.")
-    return _template().render(title=title, verdict=verdict, sections=sections, facts=spelled, links=links or {})
+    return _template().render(
+        title=title, verdict=verdict, tone=tone, sections=sections, facts=spelled, links=links or {}
+    )
 
 
 def _spell(cell: Cell, digits: int) -> str:
+    if isinstance(cell, Link | State):
+        return cell.__html__()
     if cell is None or isinstance(cell, str):
         return "—" if cell is None else cell
     return (f"{cell:,.{digits}f}" if isinstance(cell, float) else f"{cell:,}").replace("-", "−")
@@ -202,4 +266,13 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["coded"] = _coded
     return environment.get_template("report.html.j2")
+
+
+def _coded(text: str) -> Markup:
+    """Escape a text, and mark what is between backticks as code."""
+    parts = enumerate(re.split("`([^`]+)`", text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in parts
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from pymongo.database import Database
 
 from segue.connections.mongo import database
 from segue.errors import ReportError
+from segue.runs import summaries
+from segue.runs.html import Cell, Section, Table, render
 
 COLLECTION = "reports"
 
@@ -61,6 +64,35 @@ def save(run_id: str, html: str, *, into: Database[Any] | None = None) -> None:
     of_dag = {"_id": {"$regex": f"^{re.escape(run_id.partition('/')[0])}/"}}
     old = kept.find(of_dag, {"_id": 1}).sort("written_at", -1).skip(KEPT)
     kept.delete_many({"_id": {"$in": [each["_id"] for each in old]}})
+
+
+def of_jobs(run_id: str, *, source: Database[Any]) -> str:
+    """Make a page for a run that has no report: the figures that its jobs have reported so far.
+
+    Parameters
+    ----------
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    source : pymongo.database.Database
+
+    Returns
+    -------
+    str
+        HTML. If no job has reported anything, it says so.
+    """
+    of_run = {"_id": {"$regex": f"^{re.escape(run_id)}/"}}
+    sections = []
+    for document in source[summaries.COLLECTION].find(of_run).sort("written_at", 1):
+        figures = {name: value for name, value in document["summary"].items() if value is not None}
+        rows: list[Sequence[Cell]] = [
+            [name.replace("_", " "), value] for name, value in summaries.lines(figures) if name != "version"
+        ]
+        at = f"{document['written_at']:%Y-%m-%d %H:%M:%S} UTC"
+        sections.append(Section(document["job"], f"Reported at {at}.", Table(["Figure", "Value"], rows)))
+    said = "No job of this run has reported anything yet. The logs of its tasks say how far it is."
+    if sections:
+        said = "This run has not ended with a report. These are the figures that its jobs have reported."
+    return render(run_id.partition("/")[0], said, sections, {"Run": run_id.partition("/")[2]})
 
 
 def links(run_id: str) -> dict[str, str]:

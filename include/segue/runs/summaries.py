@@ -23,6 +23,9 @@ from segue.errors import ReportError
 
 COLLECTION = "run_summaries"
 
+FOR_PROGRAMS = frozenset({"days", "quantiles", "genre_weights"})
+"""Mappings that only programs read, by day or by genre. `render` leaves them out, and digests too."""
+
 Kind = TypeVar("Kind", bound="Report")
 
 
@@ -51,6 +54,10 @@ class Report(Part):
     """Name of the job, which is part of the document's ``_id``."""
 
     version: int = 1
+
+    def sentence(self) -> str:
+        """Return what the job came to, and where its results are, for the last line of its log."""
+        return f"The job {self.JOB} is done."
 
     @classmethod
     def of_document(cls, document: Mapping[str, Any]) -> Self:
@@ -127,6 +134,8 @@ def fields_of(kind: type[Part], document: Mapping[str, Any]) -> dict[str, Any]:
 def finish(run_id: str, report: Report) -> None:
     """Print the report of a job to its log, then store it. Every Spark job does this last.
 
+    The last line is `Report.sentence`.
+
     Parameters
     ----------
     run_id : str
@@ -140,6 +149,7 @@ def finish(run_id: str, report: Report) -> None:
     """
     print(render(report.JOB, report), flush=True)
     keep(run_id, report)
+    print(report.sentence(), flush=True)
 
 
 def keep(run_id: str, report: Report, *, into: Database[Any] | None = None) -> None:
@@ -252,6 +262,31 @@ def newest(dag_id: str, kind: type[Kind], *, source: Database[Any]) -> Kept[Kind
     return found and Kept(found["run_id"], found["written_at"], kind.of_document(found["summary"]))
 
 
+def history(kind: type[Kind], most: int, *, source: Database[Any]) -> list[Kept[Kind]]:
+    """Read the newest reports of one job, in any runs.
+
+    Parameters
+    ----------
+    kind : type of Report
+        Class of the job's report.
+    most : int
+        Largest number of reports.
+    source : pymongo.database.Database
+
+    Returns
+    -------
+    list of Kept
+        The oldest first.
+
+    Raises
+    ------
+    ReportError
+        As for `Report.of_document`.
+    """
+    found = source[COLLECTION].find({"job": kind.JOB}).sort("written_at", -1).limit(most)
+    return [Kept(each["run_id"], each["written_at"], kind.of_document(each["summary"])) for each in found][::-1]
+
+
 def render(title: str, report: Part) -> str:
     """Format a report as text, with one line per figure.
 
@@ -268,16 +303,19 @@ def render(title: str, report: Part) -> str:
         Lines without indentation, because the log of the Spark operator removes it.
     """
     figures = report.model_dump(mode="json", exclude_none=True, exclude={"version"})
-    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in _lines(figures))])
+    return "\n".join([f"== {title} ==", *(f"{name + ' ':.<27} {value}" for name, value in lines(figures))])
 
 
-def _lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def lines(summary: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each figure of a report with its dotted name, formatted for readers."""
     for name, value in summary.items():
+        if name.endswith("_digest") or (name in FOR_PROGRAMS and isinstance(value, Mapping)):
+            continue
         if isinstance(value, Mapping):
-            yield from _lines(value, f"{prefix}{name}.")
+            yield from lines(value, f"{prefix}{name}.")
         elif isinstance(value, float):
             yield prefix + name, f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
         elif isinstance(value, list):
-            yield prefix + name, ", ".join(map(str, value)) or "none"
+            yield prefix + name, ", ".join(str(each) for each in value if each is not None) or "none"
         else:
             yield prefix + name, f"{value:,}" if isinstance(value, int) else str(value)

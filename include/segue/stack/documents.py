@@ -8,8 +8,8 @@ from pathlib import Path
 from pymongo.errors import PyMongoError
 
 from segue import disk
-from segue.connections import mongo
-from segue.errors import StackError
+from segue.connections import mongo, probes
+from segue.errors import ServiceUnavailableError, StackError
 from segue.settings import Settings
 from segue.stack import code, memory
 from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, Kind, Server, choose
@@ -63,7 +63,7 @@ def service(settings: Settings) -> Service:
             config=_config(settings),
             cache_mb=memory.document_cache_mb(settings),
         ),
-        check=lambda _: _is_ready(settings.mongo_port),
+        check=lambda _: _is_ready(settings),
         environment=ENVIRONMENT.get(chosen.kind, {}),
         ports={"SEGUE_MONGO_PORT": settings.mongo_port},
         loads=code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program),
@@ -170,12 +170,11 @@ def _tracks(settings: Settings) -> int:
             return 0  # the table of services shows that it does not answer
 
 
-def _is_ready(port: int) -> bool:
-    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+def _is_ready(settings: Settings) -> bool:
+    uri = f"mongodb://127.0.0.1:{settings.mongo_port}/?directConnection=true&journal=true"
     with mongo.client(uri, selection_timeout_ms=500, socket_timeout_ms=10_000) as client:
         try:
-            # A server whose disk was full answers a ping, but can neither read nor write before it is restarted.
-            client.admin.command("listDatabases", nameOnly=True)
-        except PyMongoError:
+            probes.check_mongodb(client[settings.mongo_database])
+        except (PyMongoError, ServiceUnavailableError):
             return False
     return True

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from segue.connections import kafka
+from segue.connections import probes
 from segue.errors import ServiceUnavailableError, StackError
 from segue.settings import Settings
 from segue.stack import jars, memory, prerequisites
@@ -45,7 +45,7 @@ def service(settings: Settings) -> Service:
         state_dir=settings.state_dir,
         data=folder,
         command=(*_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")),
-        check=lambda _: _is_ready(settings.kafka_port),
+        check=lambda _: _is_ready(settings),
         ports={
             "SEGUE_KAFKA_PORT": settings.kafka_port,
             "SEGUE_KAFKA_CONTROLLER_PORT": settings.kafka_controller_port,
@@ -129,12 +129,13 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
     }
 
 
-def _is_ready(port: int) -> bool:
-    """Ask the broker for the brokers of its cluster. It lists itself as soon as it accepts requests."""
-    broker = {"bootstrap_servers": f"127.0.0.1:{port}", "request_timeout_ms": 3000}
+def _is_ready(settings: Settings) -> bool:
+    """Write a message and read it back."""
+    broker = {"bootstrap_servers": f"127.0.0.1:{settings.kafka_port}", "request_timeout_ms": 3000}
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=0.5).close()  # the client would log the refusal
-        with kafka.admin(broker) as admin:
-            return bool(admin.describe_cluster()["brokers"])
+        # Without this, the client would log the refusal while the broker starts.
+        socket.create_connection(("127.0.0.1", settings.kafka_port), timeout=0.5).close()
+        probes.check_kafka(settings, broker, timeout_s=10)
     except (OSError, ServiceUnavailableError):
         return False
+    return True

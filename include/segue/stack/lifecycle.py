@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -25,11 +26,12 @@ from segue.stack import (
     prerequisites,
     processes,
     spark_conf,
+    supervisor,
 )
 from segue.stack.service import Service, stop
 from segue.tracks import collection
 
-PARTS = ("kafka", "mongo", "airflow", "api", "live")
+PARTS = ("kafka", "mongo", "airflow", "api", "live", "supervisor")
 BUSY = "Another `segue up`, `down` or `clean` is running for {home}. Wait until it has finished."
 
 Say = Callable[[str], None]
@@ -43,6 +45,7 @@ def services(settings: Settings, parts: Sequence[str] = PARTS) -> list[Service]:
         "airflow": lambda: airflow.services(settings),
         "api": lambda: [listens_api.service(settings)],
         "live": lambda: [live_recommendations.service(settings)],
+        "supervisor": lambda: [supervisor.service(settings)],
     }
     return [service for part in parts for service in made[part]()]
 
@@ -93,8 +96,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
         If Java is missing or too old.
     """
     prerequisites.check_java()
-    busy = BUSY.format(home=settings.home)
-    with private.umask(), locks.exclusive(settings.home / ".lock", busy=busy):
+    with private.umask(), _alone(settings):
         private.close(settings.state_dir, spare=settings.state_dir / "music")
         for folder in jars.fetch(settings):
             say(f"Fetched the jars of {folder}.")
@@ -106,7 +108,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
 
 def down(settings: Settings, say: Say = lambda _: None) -> None:
     """Stop the running stack of this home, with all its processes."""
-    with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
+    with _alone(settings):
         alive = processes.state_dirs(settings.home)
         if not alive:
             say("Nothing is running.")
@@ -117,11 +119,25 @@ def down(settings: Settings, say: Say = lambda _: None) -> None:
 
 def clean(settings: Settings, say: Say = lambda _: None) -> None:
     """Stop the stack of this corpus and remove its state folder: databases, logs, lake, models."""
-    with locks.exclusive(settings.home / ".lock", busy=BUSY.format(home=settings.home)):
+    with _alone(settings):
         _stop(settings.state_dir)
         if settings.state_dir.exists():
             shutil.rmtree(settings.state_dir)
         say(f"Removed {settings.state_dir}.")
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Keep other commands and the supervisor from starting and stopping services of this home.
+
+    Raises
+    ------
+    StackError
+        If another command is at work. A restart by the supervisor is waited for.
+    """
+    busy = BUSY.format(home=settings.home)
+    with locks.exclusive(settings.home / ".lock", busy=busy), locks.exclusive(settings.home / supervisor.LOCK):
+        yield
 
 
 def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
@@ -136,6 +152,7 @@ def _bring_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         "airflow": airflow.start,
         "api": listens_api.start,
         "live": live_recommendations.start,
+        "supervisor": supervisor.start,
     }
     with ThreadPoolExecutor(len(parts)) as pool:
         futures = [pool.submit(starts[part], settings, bring_up) for part in parts]

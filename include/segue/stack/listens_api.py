@@ -12,6 +12,9 @@ from segue.settings import Settings
 from segue.stack import code, memory
 from segue.stack.service import Service
 
+HEALTH_TIMEOUT_S = 15
+"""The API writes probes to Kafka and MongoDB before it answers."""
+
 
 def service(settings: Settings) -> Service:
     """Return the description of the API.
@@ -41,6 +44,6 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 
 def _is_ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=HEALTH_TIMEOUT_S, trust_env=False).is_success
     except httpx.HTTPError:
         return False

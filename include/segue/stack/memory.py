@@ -18,6 +18,7 @@ LIMITS_MB = {
     "triggerer": 1000,
     "listens-api": 600,
     "live": 600,
+    "supervisor": 300,
 }
 """Limit of each service with its child processes, in MB. Those of scheduler and MongoDB depend on settings."""
 TASKS_MB = 6000

@@ -50,6 +50,11 @@ appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
+# Spark warns of every task above a megabyte. Other warnings of the same class, such as lost tasks, matter.
+appender.stderr.filter.large.type = RegexFilter
+appender.stderr.filter.large.regex = .*contains a task of very large size.*
+appender.stderr.filter.large.onMatch = DENY
+appender.stderr.filter.large.onMismatch = NEUTRAL
 
 # Hadoop has no native library on most machines and needs none.
 logger.native.name = org.apache.hadoop.util.NativeCodeLoader

@@ -1,6 +1,6 @@
 """Record when services were suspended, for `segue status`.
 
-A suspended process notices nothing, and the system keeps no record. So ``segue live`` looks at all services of its
+A suspended process notices nothing, and the system keeps no record. So the supervisor looks at all services of its
 stack every few seconds. When it was suspended itself, its clock shows it. Then the whole machine probably was.
 """
 

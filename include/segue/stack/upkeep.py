@@ -1,8 +1,9 @@
-"""Delete what Airflow keeps of old runs: rows of its database, and log files."""
+"""Delete what Airflow keeps of old runs: rows of its database, and log files. Rotate the logs of services."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from segue.errors import StackError
 from segue.settings import Settings
+from segue.stack.service import LOG_LIMIT_BYTES
 
 TABLES = (
     "asset_event",
@@ -105,3 +107,30 @@ def remove_logs(folder: Path, before: datetime) -> tuple[int, int]:
             here.rmdir()
             gone.add(here)
     return files, size_bytes
+
+
+def rotate_logs(folder: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> list[Path]:
+    """Copy the logs of services that are larger than a limit, and begin them anew. The services go on writing.
+
+    A service appends to its log, so it continues at the beginning of the emptied file. Lines that it writes
+    between the copy and the emptying are lost.
+
+    Parameters
+    ----------
+    folder : Path
+        The stack's folder of logs. It need not exist.
+    limit_bytes : int
+
+    Returns
+    -------
+    list of Path
+        The copies, ``….old.log``.
+    """
+    copies = []
+    for log in sorted(folder.glob("*.log")):
+        if log.name.endswith(".old.log") or log.stat().st_size <= limit_bytes:
+            continue
+        copies.append(log.with_suffix(".old.log"))
+        shutil.copy2(log, copies[-1])
+        os.truncate(log, 0)
+    return copies

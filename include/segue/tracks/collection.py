@@ -30,7 +30,7 @@ OPTIONAL: Final = (
 )
 """Fields that a document has only if the track's tags have them. Other unknown values are null."""
 
-FORM: Final = 3
+FORM: Final = 4
 """Number of the form of a document. Raise it if the same track gets a different document, for example other
 `descriptors`. The next publication then replaces every document. A test fails if the form changes and the number
 does not."""

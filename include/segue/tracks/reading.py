@@ -21,6 +21,7 @@ TRACK_FIELDS = {
     "genre": "string",
     "features": "binary",
     "flags": "array<string>",
+    "recording": "string",
     "language": "string",
     "split": "string",
     "year": "int",

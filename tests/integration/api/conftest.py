@@ -33,6 +33,7 @@ def api_settings(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]
             "listens_topic": "api-listens",
             "feedback_topic": "api-feedback",
             "dead_letters_topic": "api-listens.dlq",
+            "accounts_topic": "api-accounts",
             "api_requests_per_window": 100_000,
             "api_anonymous_requests_per_window": 100_000,
         }

@@ -73,7 +73,7 @@ def test_ids_days_and_features_follow_files_that_are_moved_retagged_and_copied(p
         track_id: same(document) for track_id, document in before.items()
     }
     assert (after[copy]["path"], after[copy]["partition_date"]) == ("copy.mp3", str(LATER))
-    assert after[copy]["flags"] == ["duplicate_content:t0"]
+    assert (after[copy]["recording"], after[copy]["flags"]) == ("t0", ["duplicate:content"])
     assert after["t0"]["path"] == "Reels/tune no. 0.mp3"
     assert after["t0"]["title"] == "Tune 0", "from the row of the table, which has the old path"
     assert after[by_path["same tags 1.mp3"]]["title"] == "Retagged"

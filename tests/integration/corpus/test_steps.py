@@ -3,15 +3,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from markupsafe import escape
 
-from segue.corpus import extraction, publications, steps
+from segue.corpus import extraction, publications, rejected, steps
 from segue.corpus.days import Days
 from segue.corpus.reports import CorpusSummary, PublishReport
 from segue.errors import ReportError
-from segue.runs import summaries
+from segue.runs import reports, summaries
 from segue.settings import get_settings
 
 pytestmark = pytest.mark.integration
+DAYS = "the first day to the last day"
 
 
 @pytest.fixture
@@ -25,13 +27,13 @@ def here(pipeline):
 @pytest.fixture
 def has_changed(pipeline, here):
     """Return a function that asks whether a run over all days has anything to do."""
-    return lambda run, mode="skip": steps.has_changed(pipeline.database, f"corpus/{run}", "all", mode, here)
+    return lambda run, mode="skip": steps.has_changed(pipeline.database, f"corpus/{run}", DAYS, mode, here)
 
 
 @pytest.fixture
 def conclude(pipeline, here):
     """Return a function that ends a run over all days."""
-    return lambda run: steps.conclude(pipeline.database, f"corpus/{run}", "all", datetime.now(UTC), here)
+    return lambda run: steps.conclude(pipeline.database, f"corpus/{run}", DAYS, datetime.now(UTC), here)
 
 
 def run_all(pipeline, run_id):
@@ -41,7 +43,7 @@ def run_all(pipeline, run_id):
 
 def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_changed, conclude, capsys):
     assert has_changed("first")
-    assert "all: not published yet from music, metadata" in capsys.readouterr().out
+    assert f"{DAYS}: not published yet from music, metadata" in capsys.readouterr().out
     run_all(pipeline, "first")
     conclude("first")
     assert has_changed("forced", "force")
@@ -55,6 +57,11 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_chan
     assert (total.files_in, total.tracks_out, total.extracted) == (11, 8, 0)
     report = summaries.require("corpus/second", PublishReport, source=pipeline.database)
     assert report.unchanged_since == "corpus/first"
+    page = reports.read("corpus/second", source=pipeline.database)
+    assert "Nothing has changed since corpus/first, so what it published stands. 8 tracks" in page
+    files = rejected.find(pipeline.lake.uri)
+    assert len(files) == 3
+    assert all(escape(file.path) in page and escape(file.message) in page for file in files)
 
     (pipeline.music / "same tags 1.mp3").touch()
     assert has_changed("touched")

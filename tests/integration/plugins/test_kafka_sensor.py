@@ -51,6 +51,7 @@ def trigger(topic, plugins):  # noqa: ARG001
             "deadline": time.time() + 3600,
             "poll_interval_s": 0.05,
             "kafka_conn_id": "kafka_default",
+            "hold_s": 0,
         }
         return KafkaBacklogTrigger(**(chosen | changes))
 
@@ -211,6 +212,21 @@ def test_a_replay_from_a_partition_that_is_not_there_names_the_param(topic):
     sensor = KafkaBacklogSensor(task_id="wait", topic=topic, group=GROUP, replay_offsets='{"9": 0}')
     with pytest.raises(AirflowFailException, match=r"^replay_offsets: .* has no partition 9"):
         sensor.execute({})
+
+
+@pytest.mark.usefixtures("plugins")
+@pytest.mark.parametrize("start", [{"replay_from": "2999-01-01"}, {"replay_offsets": '{"0": 1}'}])
+def test_a_replay_of_nothing_is_refused(kafka, topic, start):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from segue_kafka import KafkaBacklogSensor
+
+    send(kafka, topic, 0)
+    offsets.commit(
+        {"bootstrap_servers": kafka}, GROUP, offsets.backlog({"bootstrap_servers": kafka}, topic, GROUP)
+    )
+    with pytest.raises(AirflowFailException, match="there is nothing to replay"):
+        KafkaBacklogSensor(task_id="wait", topic=topic, group=GROUP, **start).execute({})
 
 
 def test_what_retention_deleted_is_told_with_the_window(kafka, topic, trigger):

@@ -218,6 +218,10 @@ def test_the_command_line_ranks_a_listener_and_says_why(
     familiar = CliRunner().invoke(app, ["recommend", "asking", "--discover", "0"], env={"COLUMNS": "200"})
     assert "Artist 3 " in familiar.stdout
     assert CliRunner().invoke(app, ["recommend", "asking", "--discover", "2"]).exit_code == 2
+    stranger = CliRunner().invoke(app, ["recommend", "nobody known"])
+    assert stranger.exit_code == 0, "a new listener gets a list too"
+    assert "There is no user 'nobody known', and nobody has listened under this name." in stranger.stderr
+    assert "There is no user" not in shown.stderr
 
 
 def test_a_worker_that_dies_is_started_again(

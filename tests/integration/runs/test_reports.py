@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from segue.errors import ReportError
-from segue.runs import reports
+from segue.runs import reports, summaries
+from segue.runs.conclusion import MissedDeadline
 
 RUN = "recommender/manual__2026-10-01T00:00:00+00:00"
 
@@ -51,3 +52,13 @@ def test_of_each_dag_the_newest_stay(database, monkeypatch):
         "genre/3",
         "genre_model/1",
     }
+
+
+def test_a_run_without_a_report_shows_what_its_jobs_have_reported(database):
+    assert "No job of this run has reported anything yet" in reports.of_jobs(RUN, source=database)
+    summaries.keep(RUN, MissedDeadline(missed="It is <late>."), into=database)
+    summaries.keep(f"{RUN}0", MissedDeadline(missed="Another run."), into=database)
+    html = reports.of_jobs(RUN, source=database)
+    assert "<h2>deadline</h2>" in html
+    assert "It is &lt;late&gt;." in html
+    assert "Another run." not in html

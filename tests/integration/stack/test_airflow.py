@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from segue.demo.airflow_api import FINISHED, AirflowApi
-from segue.demo.watch import wait_for_dags
+from segue.demo.watch import dag_ids, wait_for_dags
 from segue.runs import reports, summaries
 from segue.runs.conclusion import MissedDeadline
 from segue.stack import lifecycle, processes, secrets, spark_conf
@@ -103,6 +103,38 @@ def test_no_login_no_answer(stack):
 
 
 @pytest.fixture
+def api(stack):
+    with AirflowApi(stack.url, stack.username, stack.password) as api:
+        wait_for_dags(api, dag_ids())
+        yield api
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "conf", "said"),
+    [
+        ("recommender", {"as_of": "2999-01-01"}, "as_of is 2999-01-01, which is in the future"),
+        ("listens", {"day_from": "2026-10-02", "day_to": "2026-10-01"}, "day_from (2026-10-02) is after day_to"),
+        ("incremental_retraining", {"replay_form": None}, "Did you mean 'replay_from'?"),
+    ],
+)
+def test_a_trigger_with_wrong_params_is_refused_at_once_and_makes_no_run(airflow, api, dag_id, conf, said):
+    before = api.runs(dag_id)
+    body = {"logical_date": None, "conf": conf}
+    refused = airflow.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+    assert refused.status_code == 400
+    assert said in refused.json()["detail"]
+    assert api.runs(dag_id) == before
+    stranger = httpx.post(str(refused.url), json=body)
+    assert stranger.status_code == 401, "who is not signed in does not learn the params"
+
+
+def test_a_backfill_is_offered_only_where_the_day_matters(airflow, api):
+    dags = airflow.get("/api/v2/dags", params={"limit": 100}).json()["dags"]
+    assert api.dag_ids() >= {"genre_model", "maintenance"}
+    assert {dag["dag_id"] for dag in dags if dag["is_backfillable"]} == {"corpus", "listens", "recommender"}
+
+
+@pytest.fixture
 def report(mongo):
     reports.save(f"recommender/{RUN_ID}", BODY, into=mongo)
     yield
@@ -123,7 +155,8 @@ def test_a_report_is_served_to_who_is_logged_in_and_may_load_or_run_nothing(airf
 
 
 @pytest.mark.usefixtures("report")
-def test_a_report_is_refused_to_others(airflow, settings, stack):
+@pytest.mark.parametrize("page", [REPORT, "/segue/", "/segue/rejects", "/segue/api/rejects"])
+def test_a_page_is_refused_to_others(airflow, settings, stack, page):
     claims = jwt.decode(token_of(airflow), options={"verify_signature": False})
     key = secrets.load(settings).jwt_secret
     forbidden = {
@@ -131,25 +164,28 @@ def test_a_report_is_refused_to_others(airflow, settings, stack):
         "a token of another's making": jwt.encode(claims, key[::-1], "HS512"),
     }
     allowed = {"Authorization": f"Bearer {jwt.encode(claims, key, 'HS512')}"}
-    assert httpx.get(stack.url + REPORT, headers=allowed).status_code == 200, "so it is not the encoding"
-    answers = [httpx.get(stack.url + REPORT, headers={"Authorization": f"Bearer {t}"}) for t in forbidden.values()]
-    answers.append(httpx.get(stack.url + REPORT))
+    assert httpx.get(stack.url + page, headers=allowed, timeout=60).status_code == 200, "so it is not the encoding"
+    answers = [httpx.get(stack.url + page, headers={"Authorization": f"Bearer {t}"}) for t in forbidden.values()]
+    answers.append(httpx.get(stack.url + page))
     assert [answer.status_code for answer in answers] == [403, 403, 401]
     assert not [answer for answer in answers if "Björk" in answer.text]
 
 
 def test_a_run_without_a_report_says_so(airflow):
     answer = airflow.get(REPORT)
-    assert answer.status_code == 404
-    assert "This run has no report: full trainings leave one when they end" in answer.text
+    assert answer.status_code == 200
+    assert "No job of this run has reported anything yet" in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def test_every_runs_page_links_its_report(airflow):
     plugins = {plugin["name"]: plugin for plugin in airflow.get("/api/v2/plugins").json()["plugins"]}
-    [view] = plugins["segue_reports"]["external_views"]
-    assert (view["name"], view["destination"]) == ("Report", "dag_run")
-    assert view["href"] == "/segue/reports/{DAG_ID}/{RUN_ID}"
+    views = plugins["segue_reports"]["external_views"]
+    assert [(view["name"], view["destination"], view["href"]) for view in views] == [
+        ("Report", "dag_run", "/segue/reports/{DAG_ID}/{RUN_ID}"),
+        ("Segue", "nav", "/segue/"),
+        ("Overview", "dag", "/segue/"),
+    ]
     assert airflow.get("/api/v2/plugins/importErrors").json()["import_errors"] == []
 
 

@@ -1,4 +1,4 @@
-"""Up and down of the two light services, in homes of their own."""
+"""Up and down of the light services, in homes of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segue.stack.service import State
 
 pytestmark = pytest.mark.integration
 
-PARTS = ["kafka", "mongo"]
+PARTS = ["kafka", "mongo", "supervisor"]
 
 
 @pytest.fixture

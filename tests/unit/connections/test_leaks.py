@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from tests.support.leaks import grown, held
 
 from segue.api import retraining_metrics
-from segue.connections import kafka, mongo, offsets
+from segue.connections import kafka, mongo, offsets, probes
 from segue.connections.registry import Registry
 from segue.connections.topics import create_topics
 from segue.errors import ModelError, ServiceUnavailableError
@@ -109,7 +109,8 @@ CLIENTS: dict[str, Callable[[Settings], Attempt]] = {
     "registry": lambda s: lambda: Registry(s),
     "damaged registry": lambda s: lambda: Registry(damaged(s)),
     "champion": looks,
-    "health of Kafka": lambda s: lambda: broker._is_ready(s.kafka_port),
+    "health of Kafka": lambda s: lambda: broker._is_ready(s),
+    "probe of Kafka": lambda s: lambda: probes.check_kafka(s, kafka.config(s), timeout_s=0.1),
     "health of the API": lambda s: lambda: listens_api._is_ready(s.kafka_port),
     "health of Airflow": lambda s: lambda: airflow._check(s, airflow.API_SERVER)(datetime.now(UTC)),
 }

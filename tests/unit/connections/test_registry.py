@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli import app
+from segue.connections import champions
 from segue.connections.registry import Registry
 from segue.errors import ModelError, ServiceUnavailableError
 from segue.settings import Settings, get_settings
@@ -41,6 +42,14 @@ def test_a_registry_that_does_not_answer_is_one_sentence_without_its_password(tm
     assert "hidden" not in str(told.value)
 
 
+def test_champions_are_read_without_a_registry_and_from_a_server_that_answers(tmp_path, free_ports):
+    assert champions.read(Settings(home=tmp_path, corpus="test")) == {}
+    assert not list(tmp_path.rglob("*.db")), "reading creates nothing"
+    [port] = free_ports(1)
+    with pytest.raises(ServiceUnavailableError, match="MLflow's server does not answer"):
+        champions.read(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
+
+
 def register(registry, model, **changes):
     return registry.register(
         "toy",
@@ -69,8 +78,9 @@ def test_processes_may_open_a_new_registry_at_once(tmp_path):
     assert [opener.communicate(timeout=120)[0].strip() for opener in openers] == ["None"] * 3
 
 
-def test_an_empty_registry_has_no_champion(registry):
+def test_an_empty_registry_has_no_champion(registry, tmp_path):
     assert registry.champion("toy") is None
+    assert champions.read(Settings(home=tmp_path / "a home", corpus="test")) == {}
 
 
 def test_a_registered_model_does_not_serve_until_it_is_promoted(registry, model):
@@ -91,7 +101,7 @@ def test_the_old_champion_is_kept_and_can_serve_again(registry, model):
     assert registry.champion("toy") == first
 
 
-def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registry):
+def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registry, tmp_path):
     versions = [register(registry, Path.mkdir) for _ in range(4)]
     for version in (versions[0], versions[1], versions[3]):  # the third never served
         registry.promote(version)
@@ -100,6 +110,7 @@ def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registr
     with pytest.raises(ModelError, match="toy/1 replaced no version"):
         registry.rollback("toy")
     assert registry.champion("toy") == versions[0]
+    assert champions.read(Settings(home=tmp_path / "a home", corpus="test")) == {"toy": "1"}
 
 
 def test_promoting_the_champion_again_does_not_lose_what_it_replaced(registry):
@@ -219,7 +230,10 @@ def test_the_command_lists_promotes_and_rolls_back(registry, tmp_path, monkeypat
     segue("promote", "toy", "1")
     assert "toy/2 is the champion." in segue("promote", "toy", "2")
     assert "toy/1 is the champion, in place of toy/2." in segue("rollback", "toy")
-    assert re.search(r"toy/2 +│ +│.*toy/1 +│ champion", segue("list"), re.DOTALL)
+    assert re.search(r"toy/2 +│ was champion │ toy/1 .*toy/1 +│ champion", segue("list"), re.DOTALL)
+    listed = {row["version"]: row for row in json.loads(segue("list", "--json"))}
+    assert (listed["toy/1"]["role"], listed["toy/2"]["role"]) == ("champion", "was champion")
+    assert listed["toy/2"]["replaced"] == "toy/1"
     assert "no toy/9" in segue("promote", "toy", "9")
     get_settings.cache_clear()
 

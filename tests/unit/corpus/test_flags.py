@@ -1,64 +1,8 @@
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
-import pytest
 
 from segue.corpus import flags
-
-NAMES = "track_id string, content_hash string, artist string, title string, duration_s double, partition_date date"
-SCHEMA = f"{NAMES}, changes array<string>, flags array<string>"
-
-
-@pytest.fixture
-def flagged(spark):
-    """Apply a rule to rows of (id, hash, artist, title, duration, day, changes); return the flags by id."""
-
-    def run(rule, rows):
-        filled = [(*row[:5], date(2026, 1, row[5]), row[6] if len(row) > 6 else [], []) for row in rows]
-        return {row["track_id"]: row["flags"] for row in rule(spark.createDataFrame(filled, SCHEMA)).collect()}
-
-    return run
-
-
-def test_the_same_bytes_are_flagged_but_for_the_earliest(flagged):
-    rows = [("a", "h1", "x", "t", 9.0, 2), ("b", "h1", "y", "u", 9.0, 1), ("c", "h2", "x", "t", 9.0, 1)]
-    found = flagged(flags.flag_duplicate_content, rows)
-    assert found == {"a": ["duplicate_content:b"], "b": [], "c": []}
-
-
-def test_the_same_artist_title_and_duration_are_flagged_in_any_case(flagged):
-    rows = [
-        ("a", "h1", "Bach", "Air", 30.0, 1),
-        ("b", "h2", "BACH", "air", 31.5, 1),
-        ("c", "h3", "Bach", "Air", 95.0, 1),
-        ("d", "h4", "Anon", "Air", 30.0, 1),
-        ("e", "h5", "Bach", "Air", 96.5, 1),  # a copy of c, though not of the first of its name
-    ]
-    expected = {"a": [], "b": ["duplicate_name:a"], "c": [], "d": [], "e": ["duplicate_name:c"]}
-    assert flagged(flags.flag_duplicate_name, rows) == expected
-
-
-def test_of_tracks_of_one_name_and_duration_the_earliest_is_not_flagged_whatever_its_length(flagged):
-    rows = [(name, name, "x", "t", length, day) for name, length, day in [("a", 33.0, 2), ("b", 31.5, 1)]]
-    assert flagged(flags.flag_duplicate_name, [*rows, ("c", "c", "x", "t", 30.0, 3)]) == {
-        "a": ["duplicate_name:b"],
-        "b": [],
-        "c": ["duplicate_name:b"],
-    }
-
-
-def test_without_artist_or_real_title_nothing_is_a_duplicate_by_name(flagged):
-    rows = [("a", "1", None, "Air", 30.0, 1), ("b", "2", None, "Air", 30.0, 1)]
-    rows += [(name, name, "Anon", "track01", 30.0, 1, ["title_from_file_name"]) for name in "cd"]
-    assert flagged(flags.flag_duplicate_name, rows) == {"a": [], "b": [], "c": [], "d": []}
-
-
-def test_identical_files_are_not_flagged_twice(flagged):
-    rows = [("a", "h", "x", "t", 9.0, 1), ("b", "h", "x", "t", 9.0, 1)]
-    found = flagged(lambda rows: flags.flag_duplicate_name(flags.flag_duplicate_content(rows)), rows)
-    assert found["b"] == ["duplicate_content:a"]
 
 
 def described(spark, values):

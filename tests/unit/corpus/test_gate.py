@@ -150,7 +150,7 @@ def test_a_corpus_that_grows_tenfold_without_tags_is_held_back_with_the_setting_
 
 
 def test_a_fault_that_no_setting_lets_pass_names_none():
-    with pytest.raises(QualityGateError, match=r"mend the files or the metadata\. Then run"):
+    with pytest.raises(QualityGateError, match=r"Mend the files or the metadata\. Then run"):
         gate.require(judge(report(distinct_tracks=7)))
 
 

@@ -101,3 +101,8 @@ def test_two_extractions_add_up():
 
 def test_an_extraction_of_nothing_has_no_speed():
     assert (Work().tracks_per_s, Work().mb_per_s) == (0.0, 0.0)
+
+
+def test_a_verdict_of_version_1_had_no_checks():
+    old = {"version": 1, "passed": False, "tracks": 3, "failed": ["tracks: 3"]}
+    assert GateReport.of_document(old) == GateReport(passed=False, tracks=3, failed=("tracks: 3",))

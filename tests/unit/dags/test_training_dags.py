@@ -134,6 +134,30 @@ def test_what_waits_for_kafka_starts_itself_again_but_not_after_failing_for_ever
     assert dags[name].max_consecutive_failed_dag_runs == 5
 
 
+def test_a_backfill_is_offered_only_where_the_day_matters(dags):
+    offered = {
+        name
+        for name, dag in dags.items()
+        if type(dag.timetable).__name__ != "ContinuousTimetable"  # it is not periodic
+        and (dag.allowed_run_types is None or "backfill" in dag.allowed_run_types)
+    }
+    assert offered == {"corpus", "listens", "recommender"}
+
+
+def test_the_first_task_of_every_dag_refuses_wrong_params(dags):
+    for dag in dags.values():
+        (first,) = dag.roots
+        assert first._pre_execute_hook.__name__ == "refuse_wrong_params", dag.dag_id
+
+
+def test_the_help_of_days_says_what_to_do_in_a_backfill(dags):
+    for name in ("corpus", "listens", "recommender"):
+        params = map(dags[name].params.get_param, dags[name].params)
+        of_days = [param for param in params if param.schema.get("format") == "date"]
+        assert of_days
+        assert all("In a backfill, leave it empty" in param.description for param in of_days)
+
+
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_offsets_are_committed_only_after_the_work_has_succeeded(dags, name):
     commit = dags[name].get_task("commit")

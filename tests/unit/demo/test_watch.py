@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from segue.demo import watch
-from segue.demo.airflow_api import TaskState
+from segue.demo.airflow_api import TaskState, _lines
 from segue.errors import StackError
 from segue.patience import Patience
 
@@ -101,3 +101,13 @@ def test_a_dag_that_is_never_parsed_is_named(put_on):
     watch.wait_for_dags(put_on(Airflow(600)), {"corpus"})
     with pytest.raises(StackError, match="no new DAG for 15 minutes; missing: corpus"):
         watch.wait_for_dags(put_on(Airflow(HOUR)), {"corpus"})
+
+
+def test_the_log_of_a_python_task_has_its_exception():
+    raised = [{"exc_type": "KeyError", "exc_value": "'genre'", "frames": []}]
+    assert _lines({"event": "Task failed with exception", "error_detail": raised}) == [
+        "Task failed with exception",
+        "KeyError: 'genre'",
+    ]
+    assert _lines({"event": "progress"}) == ["progress"]
+    assert _lines("old") == ["old"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.commands import evaluate, train
-from segue.errors import CorpusError, TrainingError
+from segue.errors import CorpusError, SegueError, TrainingError
 from segue.genres import fma, table
 
 
@@ -159,3 +161,33 @@ def test_fmas_table_is_printed_with_segues_model_beside_it(published, spark, mon
 def test_a_folder_that_is_not_fmas_is_refused(tmp_path):
     with pytest.raises(CorpusError, match=r"no .*tracks.csv. Unpack fma_metadata.zip"):
         fma.read(tmp_path, "medium")
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "said"),
+    [
+        ("--model", ".", "exists. Name a folder that does not exist yet."),
+        ("--model", "nowhere/model", "There is no folder"),
+        ("--report", "nowhere/report.html", "There is no folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_training(tmp_path, option, place, said):
+    command = ["genre", "--features", "none.csv", "--label", "genre", option, str(tmp_path / place)]
+    with pytest.raises(SegueError, match=said):
+        CliRunner().invoke(train.app, command, catch_exceptions=False)
+
+
+def test_a_model_is_kept_with_the_names_of_its_features(spark, tmp_path, capsys):
+    from pyspark.ml import Pipeline, PipelineModel
+    from pyspark.ml.feature import SQLTransformer
+
+    rows = spark.createDataFrame([("x",)], "a string")
+    model = Pipeline(stages=[SQLTransformer(statement="SELECT *, 0.0 AS b FROM __THIS__")]).fit(rows)
+    trained = SimpleNamespace(
+        model=model, data=SimpleNamespace(genres=["jig", "reel"]), choice={"classifier": "forest"}
+    )
+    train.keep_model(trained, tmp_path / "a model", ["mfcc_mean_01"])
+    assert PipelineModel.load(f"file:{tmp_path}/a model").transform(rows).first().b == 0
+    facts = json.loads((tmp_path / "a model" / "features.json").read_text())
+    assert facts == {"features": ["mfcc_mean_01"], "genres": ["jig", "reel"], "choice": {"classifier": "forest"}}
+    assert "The model is" in capsys.readouterr().out

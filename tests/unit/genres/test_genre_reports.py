@@ -61,3 +61,10 @@ def test_a_corpus_with_nothing_to_learn_from_of_version_0_is_read():
     report = GenreReport.of_document(SKIPPED)
     assert (report.model, report.trained) == (None, None)
     assert report.predictions == Predictions(reason="there is no genre champion yet")
+
+
+def test_a_report_of_version_1_had_no_interval():
+    now = GenreReport.of_document(PROMOTED)
+    old = now.to_document() | {"version": 1}
+    del old["trained"]["macro_f1_interval"]
+    assert GenreReport.of_document(old) == now

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from segue.listens import names
 from segue.listens.matching import CatalogueEntry, Match, Method, TrackIndex
+from segue.tracks import names
 
 CATALOGUE = [
     CatalogueEntry("t1", "The Beatles", "Come Together", "b1a9c0e9-d987-4042-ae91-78d6a3267d69"),
@@ -181,3 +181,53 @@ def test_text_that_was_read_with_the_wrong_encoding_is_found() -> None:
         names_read = [text.encode(wrong).decode("latin-1") for text in ("Кино", "Группа крови")]
         assert index.match(*names_read) == Match("t", Method.NAME)
     assert index.match("Björk", "Jóga") == Match("u", Method.NAME)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Daft Punk", "Get Lucky"), ("Daft Punk; Pharrell Williams", "Get Lucky (feat. Pharrell Williams)")),
+        (("Queen & David Bowie", "Under Pressure"), ("David Bowie & Queen", "UNDER PRESSURE [Bonus Track]")),
+        (("Björk", "Jóga - Album Version"), ("Bjork", "Joga")),
+        (("!!!", "÷"), ("!!!", "÷ (Deluxe Edition)")),
+    ],
+)
+def test_names_of_copies_have_title_and_artist_in_common(one: tuple[str, str], other: tuple[str, str]) -> None:
+    first, second = names.recording(*one), names.recording(*other)
+    assert first is not None
+    assert second is not None
+    assert first[0] == second[0]
+    assert first[1] & second[1]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Air (Live)",
+        "Air - Live at Home",
+        "Air - Remastered 2011",
+        "Air [Z Remix]",
+        "Air - Radio Edit",
+        "Air (Mono)",
+    ],
+)
+def test_other_versions_have_other_titles(title: str) -> None:
+    plain, version = names.recording("Bach", "Air"), names.recording("Bach", title)
+    assert plain is not None
+    assert version is not None
+    assert plain[0] != version[0]
+
+
+@pytest.mark.parametrize(
+    ("artist", "title"),
+    [
+        ("[unknown]", "[untitled]"),
+        ("Bach", "Untitled"),
+        ("Bach", "Track 01"),
+        ("Bach", "07"),
+        ("Unknown Artist", "Air"),
+        ("Various Artists", "Air"),
+    ],
+)
+def test_names_that_identify_nothing_are_none(artist: str, title: str) -> None:
+    assert names.recording(artist, title) is None

@@ -11,6 +11,7 @@ from kafka.errors import KafkaConfigurationError, UnrecognizedBrokerVersion
 
 from segue.connections import offsets
 from segue.connections.windows import OffsetWindow
+from segue.errors import ServiceUnavailableError
 
 
 @pytest.fixture
@@ -44,9 +45,28 @@ def test_a_connection_without_brokers_is_named(plugin):
         plugin.client_config(SimpleNamespace(conn_id="k", extra_dejson={}))
 
 
-def test_the_sensor_defers_at_once_with_what_its_templates_rendered_to(plugin):
+@pytest.fixture
+def backlog(plugin, monkeypatch):
+    """Return a function that sets how many events the broker has, or None for a broker that is away."""
+    found = SimpleNamespace(conn_id="k", extra_dejson={"bootstrap.servers": "127.0.0.1:1"})
+    monkeypatch.setattr(plugin.BaseHook, "get_connection", lambda _: found)
+
+    def make(size):
+        def look(*_):
+            if size is None:
+                raise ServiceUnavailableError("Kafka does not answer.")
+            return OffsetWindow("t", {0: (0, size)})
+
+        monkeypatch.setattr(plugin.broker, "backlog", look)
+
+    return make
+
+
+@pytest.mark.parametrize(("size", "arrived"), [(6, "6 have arrived"), (None, "an unknown number have arrived")])
+def test_the_sensor_defers_while_too_few_events_are_there(plugin, backlog, capsys, size, arrived):
     from airflow.sdk.exceptions import TaskDeferred
 
+    backlog(size)
     sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g", min_events="7", max_wait_s="60.0")
     assert {"topic", "group", "min_events", "max_wait_s", "kafka_conn_id"} <= set(sensor.template_fields)
     with pytest.raises(TaskDeferred) as deferred:
@@ -55,6 +75,30 @@ def test_the_sensor_defers_at_once_with_what_its_templates_rendered_to(plugin):
     assert arguments["min_events"] == 7
     assert arguments["deadline"] == pytest.approx(time.time() + 60, abs=30)
     assert deferred.value.method_name == "execute_complete"
+    assert arrived in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("size", "max_wait_s"), [(7, "60.0"), (1, "0.0")])
+def test_the_sensor_does_not_defer_if_enough_events_are_there(plugin, backlog, size, max_wait_s):
+    backlog(size)
+    sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g", min_events="7", max_wait_s=max_wait_s)
+    assert sensor.execute({}) == {"t": {"0": [0, size]}}
+
+
+def test_the_trigger_looks_only_after_the_process_that_deferred_has_ended(plugin, monkeypatch):
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        raise StopAsyncIteration
+
+    monkeypatch.setattr(plugin.asyncio, "sleep", sleep)
+    trigger = plugin.KafkaBacklogTrigger(
+        topic="t", group="g", min_events=1, deadline=0, poll_interval_s=1, kafka_conn_id="k"
+    )
+    with pytest.raises(RuntimeError):
+        asyncio.run(anext(trigger.run()))
+    assert slept == [plugin.HOLD_S]
 
 
 def test_the_sensor_returns_the_window_for_templates_downstream(plugin):
@@ -103,12 +147,13 @@ def test_what_retention_took_is_handed_on_and_warned_of(plugin, capsys):
     assert "3 events before them are lost: retention had deleted them from 't'" in capsys.readouterr().out
 
 
-def test_the_sensor_skips_its_run_where_another_goes_first(plugin):
+def test_the_sensor_skips_its_run_where_another_goes_first(plugin, capsys):
     from airflow.sdk.exceptions import AirflowSkipException
 
     sensor = plugin.KafkaBacklogSensor(task_id="wait", topic="t", group="g")
     with pytest.raises(AirflowSkipException, match="goes first"):
         sensor.execute_complete({}, None)
+    assert "Skipped: another run was triggered" in capsys.readouterr().out
 
 
 def test_the_trigger_waits_out_whatever_kafka_and_the_connection_answer(plugin, monkeypatch):
@@ -135,7 +180,7 @@ def test_the_trigger_waits_out_whatever_kafka_and_the_connection_answer(plugin, 
     monkeypatch.setattr(offsets, "_whole", lambda *_: OffsetWindow("t", {0: (0, 3)}))
     monkeypatch.setattr(offsets, "_committed", lambda *_: {})
     trigger = plugin.KafkaBacklogTrigger(
-        topic="t", group="g", min_events=1, deadline=0, poll_interval_s=0, kafka_conn_id="k"
+        topic="t", group="g", min_events=1, deadline=0, poll_interval_s=0, kafka_conn_id="k", hold_s=0
     )
     event = asyncio.run(asyncio.wait_for(anext(trigger.run()), 30))
     assert event.payload == '{"t": {"0": [0, 3]}}'

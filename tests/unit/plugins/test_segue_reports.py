@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
@@ -11,8 +12,8 @@ from segue.settings import PROJECT_DIR
 LOAD = """
 import json, sys
 import segue_reports
-light = not {"fastapi", "jinja2"} & (set(sys.modules) - before)
-print(json.dumps([segue_reports.SegueReports().external_views[0]["href"], light]))
+light = not {"fastapi", "jinja2", "pyarrow"} & (set(sys.modules) - before)
+print(json.dumps([[view["href"] for view in segue_reports.SegueReports().external_views], light]))
 """
 
 
@@ -40,8 +41,8 @@ def test_it_is_light_to_load_and_keeps_to_airflows_base_path(tmp_path, base_url,
         capture_output=True,
         check=True,
     )
-    href, light = json.loads(answer.stdout.splitlines()[-1])
-    assert href == f"{prefix}/segue/reports/{{DAG_ID}}/{{RUN_ID}}"
+    hrefs, light = json.loads(answer.stdout.splitlines()[-1])
+    assert hrefs == [f"{prefix}/segue/reports/{{DAG_ID}}/{{RUN_ID}}", f"{prefix}/segue/", f"{prefix}/segue/"]
     assert light
 
 
@@ -63,5 +64,75 @@ def test_there_is_no_way_around_the_login(plugin):
     from fastapi.testclient import TestClient
 
     client = TestClient(plugin.SegueReports().fastapi_apps[0]["app"])
-    assert client.get("/reports/recommender/scheduled").status_code == 401
-    assert {client.get(path).status_code for path in ("/docs", "/openapi.json", "/", "/reports")} == {404}
+    guarded = ("/", "/rejects", "/api/rejects", "/reports/recommender/scheduled")
+    assert {client.get(path).status_code for path in guarded} == {401}
+    assert {client.get(path).status_code for path in ("/docs", "/openapi.json", "/reports")} == {404}
+
+
+def test_a_browser_without_login_is_led_to_it_and_back(plugin):
+    from fastapi.testclient import TestClient
+
+    client = TestClient(plugin.make_app(), root_path="/segue", follow_redirects=False)
+    answer = client.get("/rejects?reason=EMPTY", headers={"Accept": "text/html"})
+    assert answer.status_code == 307
+    assert answer.headers["location"] == "/api/v2/auth/login?next=%2Fsegue%2Frejects%3Freason%3DEMPTY"
+
+
+def test_rejected_files_are_served_as_a_page_and_as_json(plugin, monkeypatch, tmp_path):
+    import pyarrow as pa
+    from airflow.api_fastapi.core_api import security
+    from deltalake import write_deltalake
+    from fastapi.testclient import TestClient
+
+    from segue.settings import get_settings
+
+    rows = {
+        "path": ["<b>.mp3"],
+        "partition_date": [date(2026, 1, 2)],
+        "reason": ["EMPTY"],
+        "message": ["No bytes."],
+    }
+    write_deltalake(f"{tmp_path}/rejects", pa.table(rows | {"size_bytes": [0]}))
+    monkeypatch.setattr(security, "requires_access_dag", lambda *_: lambda: None)
+    monkeypatch.setenv("SEGUE_LAKE", str(tmp_path))
+    get_settings.cache_clear()
+    client = TestClient(plugin.make_app())
+    get_settings.cache_clear()
+    page = client.get("/rejects?reason=EMPTY&day=2026-01-02")
+    assert "1 file with the reason EMPTY of 2026-01-02 was rejected." in page.text
+    assert "&lt;b&gt;.mp3" in page.text
+    assert page.headers["Content-Security-Policy"] == plugin.POLICY
+    assert client.get("/api/rejects").json() == {
+        "files": [
+            {
+                "path": "<b>.mp3",
+                "day": "2026-01-02",
+                "reason": "EMPTY",
+                "message": "No bytes.",
+                "size_bytes": 0,
+                "remedy": "Fetch it again.",
+            }
+        ],
+        "total": 1,
+    }
+    assert client.get("/api/rejects?reason=TYPO").status_code == 400
+    assert "is no reason code" in client.get("/rejects?reason=TYPO").text
+
+
+def test_the_overview_links_the_api_on_the_same_host_and_nothing_in_a_frame(plugin, monkeypatch):
+    from airflow.api_fastapi.core_api import security
+    from fastapi.testclient import TestClient
+    from tests.support import overview_state
+
+    import segue_overview
+    from segue.overview.state import Cached
+
+    monkeypatch.setattr(security, "requires_access_dag", lambda *_: lambda: None)
+    monkeypatch.setattr(segue_overview, "schedule", lambda _: overview_state.schedule())
+    monkeypatch.setattr(Cached, "get", lambda _: overview_state.state())
+    client = TestClient(plugin.make_app())
+    page = client.get("/", headers={"Host": "music.local:18080"})
+    assert page.headers["Content-Security-Policy"] == plugin.POLICY
+    assert 'href="http://music.local:18100/docs"' in page.text
+    assert 'href="/dags/corpus"' in page.text
+    assert 'href="/dags/corpus"' not in client.get("/", headers={"Sec-Fetch-Dest": "iframe"}).text

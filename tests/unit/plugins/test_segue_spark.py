@@ -46,6 +46,23 @@ def test_submits_the_file_of_the_job_to_the_connection(run):
     assert submitted.endswith("spark_jobs/extract.py --run-id {{ dag.dag_id }}/{{ run_id }} --mode skip")
 
 
+def test_the_first_line_says_what_the_job_will_do(run, capsys):
+    run("fine", 0, ["--from", "2026-03-01", "--to", ""])
+    logged = capsys.readouterr().out
+    job, arguments = "Extract the audio features of some days' files.", "--from 2026-03-01"
+    assert 0 <= logged.index(job) < logged.index(arguments) < logged.index("fine")
+    assert "--to" not in logged
+
+
+def test_a_job_that_was_stopped_says_so(run, plugin, capsys):
+    from airflow.sdk.exceptions import AirflowException
+
+    with pytest.raises(AirflowException, match="'extract' was stopped before it was done"):
+        run("progress: 1/2", 143)
+    plugin.SparkJobOperator(task_id="t", job="extract").on_kill()
+    assert "Stopped: Spark job 'extract' was ended before it was done." in capsys.readouterr().out
+
+
 def test_a_refusal_is_the_reason_and_is_not_tried_again(run):
     from airflow.sdk.exceptions import AirflowFailException
 

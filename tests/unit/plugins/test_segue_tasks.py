@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,3 +91,17 @@ def test_a_corpus_with_nothing_to_learn_from_skips_it_with_the_reason(summary):
     with pytest.raises(AirflowSkipException, match=r"^Nothing was trained. No published track has a genre."):
         run(GENRE.model_copy(update={"decision": "skipped", "reason": "No published track has a genre."}))
     assert len(kept) == 1
+
+
+def test_the_first_line_of_a_python_task_is_what_its_function_does(plugin, caplog):
+    caplog.set_level("INFO")
+
+    def check():
+        """Check the report.
+
+        More about it.
+        """
+
+    plugin.announce({"task": SimpleNamespace(python_callable=check)})
+    plugin.announce({"task": SimpleNamespace()})  # an operator, which says itself what it does
+    assert caplog.messages == ["Check the report."]

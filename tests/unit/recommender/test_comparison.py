@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from segue.recommender.comparison import SEGUE, Comparison, Row, average
+from segue.recommender.comparison import Comparison, Row, average
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.recipe import Recipe
+from segue.recommender.reports import SEGUE
 
 
 def outcome(**ndcg: float) -> Comparison:

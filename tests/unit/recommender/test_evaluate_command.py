@@ -43,7 +43,7 @@ def test_without_timestamps_three_seeds_are_averaged_and_the_table_printed(
     assert f"plays.tsv: {len(rows)} pairs of {LISTENERS} listeners and {TRACKS} tracks" in said
     assert "no timestamps: 20% of each listener's tracks held out at random, mean of 3 seeds" in said
     for model in ("Segue", "popularity", "item cosine", "EASE", "ALS"):
-        assert f"\n│   {model}" in said
+        assert f"\n│  {model}" in said
     assert "new tracks (" in said
     assert "the best baseline" in said
     assert "F1" in said

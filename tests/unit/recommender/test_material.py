@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as sf
 
 from segue.audio.definition import N_FEATURES
 from segue.errors import TrainingError
@@ -15,14 +16,18 @@ from segue.tracks.vectors import pack
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-TRACKS = "track_id string, title string, artist string, features binary"
+TRACKS = "track_id string, title string, artist string, recording string, features binary"
 LISTENS = "user_name string, track_id string, listened_at long, plays float, partition int, offset long"
 
 
 @pytest.fixture
 def tracks(spark: SparkSession) -> DataFrame:
     vectors = pack(np.random.default_rng(0).normal(size=(3, N_FEATURES)))
-    rows = [("t2", "Two", None, vectors[0]), ("t0", "Zero", "Ann", vectors[1]), ("t1", None, "Bob", vectors[2])]
+    rows = [
+        ("t2", "Two", None, None, vectors[0]),
+        ("t0", "Zero", "Ann", "t0", vectors[1]),
+        ("t1", None, "Bob", "t1", vectors[2]),
+    ]
     return spark.createDataFrame(rows, TRACKS)
 
 
@@ -47,6 +52,15 @@ def test_tracks_and_listeners_are_numbered_in_the_order_of_their_names(
     found = {(str(user), str(item), int(at), float(n), *map(int, offset)) for user, item, at, n, offset in read}
     assert found == set(rows)
     assert material.audio.sounds.shape == (3, 3)
+
+
+def test_plays_of_copies_are_plays_of_their_recording(spark: SparkSession, tracks: DataFrame) -> None:
+    rows = [("Ann", "t0", 10, 0, 1), ("Ann", "t2", 20, 0, 2), ("Bob", "t2", 30, 0, 3), ("Bob", "t1", 40, 0, 4)]
+    same = tracks.withColumn("recording", sf.when(sf.col("track_id") != "t1", "t2").otherwise("t1"))
+    material = Material.read(spark.createDataFrame(rows, LISTENS), same)
+    assert list(material.catalogue.track_ids) == ["t1", "t2"]
+    assert material.interactions.matrix().toarray().tolist() == [[0, 2], [1, 1]]
+    assert material.audio.sounds.shape == (2, 2)
 
 
 def test_without_listens_it_is_said_what_to_do(spark: SparkSession, tracks: DataFrame) -> None:

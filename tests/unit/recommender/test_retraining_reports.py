@@ -137,3 +137,15 @@ def test_a_placement_of_version_0_is_read():
 def test_a_placement_of_version_0_before_the_first_training_is_read():
     report = TrackPlacementReport.of_document(TOO_EARLY)
     assert (report.model, report.placed, report.listeners_served) == (None, None, 0)
+
+
+@pytest.mark.parametrize("kind", [FullTrainingReport, IncrementalUpdateReport])
+def test_reports_of_version_1_had_no_intervals(kind):
+    compared = ComparisonFigures(ndcg_at_10={"Segue": 0.3}, interval=(0.2, 0.4), listens=9)
+    window = {"window": LISTENS, "messages_in_window": 12, "waiting_after_window": 2}
+    fields = {"learned": LISTENS} if kind is FullTrainingReport else window
+    now = kind(decision="promoted", reason="Better.", seconds=1.0, compared=compared, **fields)
+    old = now.to_document() | {"version": 1}
+    del old["compared"]["interval"]
+    read = kind.of_document(old)
+    assert read == now.model_copy(update={"compared": compared.model_copy(update={"interval": None})})

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from segue.runs import reports
-from segue.runs.html import Picture, Section, Table, render
+from segue.runs.html import Link, Picture, Section, State, Table, render
 
 NASTY = '<script>alert("x")</script>'
 
@@ -153,3 +153,17 @@ def test_a_row_that_does_not_fit_its_headings_is_refused():
         Table(["Model", "F1"], [["forest"]])
     with pytest.raises(ValueError, match="Recall"):
         Table(["Model", "F1"], [], best={"Recall": "highest"})
+
+
+def test_backticks_mark_code_in_sentences_and_nothing_else():
+    page = render("T", "Run `segue up <b>`.", [Section("S", "See `x`. A lone ` stays.")], {}, tone="warn")
+    assert '<p class="verdict warn">Run <code>segue up &lt;b&gt;</code>.</p>' in page
+    assert "<p>See <code>x</code>. A lone ` stays.</p>" in page
+
+
+def test_cells_may_be_links_and_states():
+    table = Table(["A", "B"], [[Link(NASTY, "/x?a=1&b=2"), State("failed", "bad")]])
+    page = Page(render("T", "V", [Section("S", "", table)], {}))
+    assert {"href": "/x?a=1&b=2", "rel": "noreferrer"} in page.all("a")
+    assert NASTY in page.texts["a"]
+    assert {"class": "state bad"} in page.all("span")

@@ -80,6 +80,58 @@ def test_clean_asks_first(home):
     assert not (home / "sample").exists()
 
 
+class Api:
+    """Airflow's REST API with two DAGs that are paused."""
+
+    on = False
+
+    def __init__(self, *_):
+        self.states = {"corpus": not self.on, "listens": not self.on, "recommender": False}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def dag_ids(self):
+        return set(self.states)
+
+    def paused(self):
+        return [name for name, paused in self.states.items() if paused]
+
+    def set_paused(self, name, *, paused):
+        self.states[name] = paused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 0, "Started: corpus, listens."),
+        (["listens"], 0, "Started: listens."),
+        (["recommender"], 1, "None of these DAGs is paused."),
+        (["recomender"], 1, "There is no DAG recomender."),
+    ],
+)
+def test_unpause_starts_what_is_paused_and_fails_if_that_is_nothing(home, monkeypatch, arguments, code, said):
+    (home / "sample").mkdir()
+    monkeypatch.setattr("segue.demo.airflow_api.AirflowApi", Api)
+    told = CliRunner().invoke(app, ["unpause", *arguments])
+    assert (told.exit_code, said in told.output) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("on", "said"), [(False, "Paused DAGs: corpus, listens. They run only"), (True, "All DAGs are on.")]
+)
+def test_up_says_which_dags_are_paused(home, monkeypatch, on, said):
+    (home / "sample").mkdir()
+    monkeypatch.setattr(Api, "on", on)
+    monkeypatch.setattr("segue.demo.airflow_api.AirflowApi", Api)
+    monkeypatch.setattr("segue.demo.watch.dag_ids", lambda: {"corpus"})
+    monkeypatch.setattr("segue.stack.lifecycle.up", lambda *_, **__: None)
+    assert said in CliRunner().invoke(app, ["up"]).output
+
+
 @pytest.mark.parametrize(
     ("port", "message"),
     [

@@ -71,3 +71,16 @@ def test_the_oldest_run_that_has_not_finished_is_found(tmp_path: Path) -> None:
         )
         database.commit()
         assert upkeep._oldest_unfinished(settings) == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_a_large_log_of_a_service_begins_anew_while_the_service_writes(tmp_path: Path) -> None:
+    (tmp_path / "small.log").write_text("few")
+    with (tmp_path / "kafka.log").open("ab") as service:
+        service.write(b"before\n" * 10)
+        service.flush()
+        assert upkeep.rotate_logs(tmp_path, limit_bytes=50) == [tmp_path / "kafka.old.log"]
+        service.write(b"after\n")
+    assert (tmp_path / "kafka.log").read_bytes() == b"after\n"
+    assert (tmp_path / "kafka.old.log").read_bytes() == b"before\n" * 10
+    assert upkeep.rotate_logs(tmp_path, limit_bytes=50) == [], "the copy is not copied"
+    assert upkeep.rotate_logs(tmp_path / "nowhere") == []

@@ -12,10 +12,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from pymongo.errors import PyMongoError
 
 from segue.api.access import Ctx, user_of
@@ -33,6 +34,12 @@ log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
+HOME = Path(__file__).parents[1] / "home.html"
+HOME_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "Vary": "Accept",
+}
+
 MAX_CLOCK_DIFFERENCE_S = 60 * 60
 
 _NAMES = {
@@ -48,10 +55,12 @@ _SKIPPED = ("B", "S")  # banned or skipped: not plays, according to the protocol
 
 
 @router.get("/")
-async def handshake(request: Request, ctx: Ctx) -> PlainTextResponse:
-    """Open a session. Without ``hs=true``, return a greeting."""
+async def handshake(request: Request, ctx: Ctx) -> Response:
+    """Open a session. Without ``hs=true``, return a page with links for browsers, and a greeting for others."""
     given = request.query_params
     if given.get("hs") != "true":
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(HOME.read_text(encoding="utf-8"), headers=HOME_HEADERS)
         return _text("This is the listens API of Segue: /docs describes it.")
     return await _answering(lambda: _handshake(request, ctx, given))
 

@@ -25,6 +25,7 @@ from segue.corpus.reports.run import (
 )
 from segue.corpus.reports.tracks import (
     NO_GENRE,
+    CheckedFigure,
     CleaningReport,
     DayCounts,
     GateReport,
@@ -33,6 +34,7 @@ from segue.corpus.reports.tracks import (
 
 __all__ = [
     "NO_GENRE",
+    "CheckedFigure",
     "CleaningReport",
     "Comparison",
     "CorpusReports",

@@ -111,6 +111,8 @@ class Comparison(Part):
         `segue.corpus.listing.digest`, and that of `segue.corpus.metadata.Metadata`.
     left_out : LeftOut
     sheets : Sheets
+    latest_day : date or None
+        Latest day of a file, now or before. None without files.
     """
 
     files: int
@@ -128,6 +130,7 @@ class Comparison(Part):
     metadata_digest: str
     left_out: LeftOut = LeftOut()
     sheets: Sheets = Sheets()
+    latest_day: date | None = None
 
 
 class InventoryReport(Report):
@@ -151,6 +154,14 @@ class InventoryReport(Report):
     found: Comparison
     metadata_warning: str = ""
     late_days: tuple[date, ...]
+
+    def sentence(self) -> str:
+        """Return what has changed in the music folder."""
+        found = self.found
+        return (
+            f"{found.files:,} files on {found.partitions:,} days: {found.new:,} new, {found.changed:,} changed, "
+            f"{found.gone:,} gone. The lake's table `inventory` lists them."
+        )
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,6 +190,10 @@ class PingReport(Report):
     version: int = 2
     partitions: int
     would_extract: int
+
+    def sentence(self) -> str:
+        """Return what a run would extract."""
+        return f"{self.would_extract:,} files on {self.partitions:,} days would be extracted. Nothing was done."
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,6 +301,14 @@ class ExtractReport(Report):
     def skipped(self) -> int:
         """Files that were done before."""
         return max(self.outcomes.files - self.work.extracted, 0)
+
+    def sentence(self) -> str:
+        """Return how many files have features, and how many were rejected."""
+        outcomes = self.outcomes
+        return (
+            f"{outcomes.features:,} of {outcomes.files:,} files have features; {self.work.extracted:,} were "
+            f"extracted now. {outcomes.rejects:,} files are rejected, and the lake's table `rejects` says why."
+        )
 
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,15 @@ class PublishReport(Report):
     days_announced: int
     unchanged_since: str | None = None
 
+    def sentence(self) -> str:
+        """Return what was written to MongoDB."""
+        published = self.published
+        return (
+            f"{published.written:,} documents were written and {published.removed:,} removed. The collection "
+            f"{published.collection} has {published.tracks_in_collection:,} tracks. {self.days_announced:,} "
+            "changed days were announced."
+        )
+
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         """Convert version 0, whose figures were not grouped into parts."""
@@ -159,3 +168,11 @@ class CorpusSummary(Report):
     tracks_in_collection: int
     note: str
     seconds: float
+
+    def sentence(self) -> str:
+        """Return what the run came to."""
+        note = "" if self.note == "none" else f" {self.note}"
+        return (
+            f"{self.tracks_out:,} of {self.files_in:,} files are published as tracks, {self.rejects:,} are "
+            f"rejected. The collection {self.collection} has {self.tracks_in_collection:,} tracks.{note}"
+        )

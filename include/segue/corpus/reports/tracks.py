@@ -115,6 +115,15 @@ class CleaningReport(Report):
     measured: Measured
     seconds: float
 
+    def sentence(self) -> str:
+        """Return how many tracks were merged and flagged."""
+        flagged = self.measured.flagged
+        return (
+            f"{self.measured.tracks:,} tracks of {self.partitions:,} days are merged and clean. "
+            f"{flagged['duplicate']:,} are flagged as duplicates, {flagged['outlier']:,} as outliers. "
+            "The lake's table `tracks` has them, and the task quality_gate checks them."
+        )
+
     @classmethod
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         """Convert version 0, whose figures were not grouped into parts."""
@@ -130,6 +139,28 @@ class CleaningReport(Report):
         }
 
 
+class CheckedFigure(Part):
+    """One check of the quality gate, as `segue.corpus.gate.Check`.
+
+    Attributes
+    ----------
+    name : str
+        What was measured.
+    value, low, high : float
+        The measured value, and its bounds, inclusive.
+    passed : bool
+    remedy : str
+        The setting with which the check would have passed; empty if there is none.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    passed: bool
+    remedy: str
+
+
 class GateReport(Report):
     """The verdict of the quality gate.
 
@@ -139,13 +170,17 @@ class GateReport(Report):
     tracks : int
     failed : tuple of str
         Each check that failed, with what was measured.
+    checks : tuple of CheckedFigure
+        All checks. Empty in reports of version 1.
     """
 
     JOB: ClassVar[str] = "quality_gate"
 
+    version: int = 2
     passed: bool
     tracks: int
     failed: tuple[str, ...]
+    checks: tuple[CheckedFigure, ...] = ()
 
 
 def _counts_of_version_0(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,9 @@ def documents(
 def listener_of(
     served: Served, history: History, hated: Iterable[str] = (), *, skip_weight: float = 0.0
 ) -> Listener:
-    """Translate a history into positions in the catalogue. Tracks that are not in the catalogue are left out.
+    """Translate a history into positions in the catalogue. Plays of copies of a recording add up.
+
+    Tracks that are not in the catalogue are left out.
 
     Parameters
     ----------
@@ -71,15 +73,26 @@ def listener_of(
         How many plays a skip counts as. With 0, skips are left out.
     """
     position = served.model.catalogue.position
-    plays, skips = history.times, history.skips if skip_weight else {}
-    tracks = [track for track in dict.fromkeys((*plays, *skips)) if track in position]
+    plays = _by_position(history.times, position)
+    skips = _by_position(history.skips, position) if skip_weight else {}
+    tracks = list(dict.fromkeys((*plays, *skips)))
     heard = [(plays.get(track, ()), skips.get(track, ())) for track in tracks]
     return Listener(
-        np.array([position[track] for track in tracks], dtype=np.int64),
+        np.array(tracks, dtype=np.int64),
         np.array([len(played) + skip_weight * len(skipped) for played, skipped in heard], dtype=np.float32),
         np.array([max(played + skipped) for played, skipped in heard], dtype=np.int64),
         positions(served, hated),
     )
+
+
+def _by_position(times: Mapping[str, tuple[int, ...]], position: Mapping[str, int]) -> dict[int, tuple[int, ...]]:
+    """Merge the times of copies of a recording, which have one position in the catalogue."""
+    found: dict[int, tuple[int, ...]] = {}
+    for track, moments in times.items():
+        at = position.get(track)
+        if at is not None:
+            found[at] = tuple({*found[at], *moments}) if at in found else moments
+    return found
 
 
 def positions(served: Served, ids: Iterable[str]) -> list[int]:

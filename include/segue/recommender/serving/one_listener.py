@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from pymongo.database import Database
 from segue.errors import ModelError
 from segue.listens.plays import recording_msid
 from segue.listens.store import ListenStore
+from segue.recommender.model import Catalogue
 from segue.recommender.serving.champion import Champion, Served
-from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, listener_of
+from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, listener_of, positions
 from segue.recommender.serving.recommend import Wishes
 
 
@@ -38,14 +40,27 @@ class Recommending:
         self.champion = champion
 
     def stored(self, user_name: str) -> Document | None:
-        """Read the stored list, without the tracks that the listener hates now; None if there is no list."""
+        """Read the stored list; None if there is no list.
+
+        Tracks that the listener hates now are left out. So are copies, if the list was made before their recording
+        was known.
+        """
         found = self._database[COLLECTION].find_one({"_id": user_name})
-        hated = hated_by(self._database, [user_name]).get(user_name)
-        if found and hated:
-            found["items"] = [
-                item for item in found["items"] if hated.isdisjoint((item["track_id"], msid_of(item)))
-            ]
+        if found:
+            hated = hated_by(self._database, [user_name]).get(user_name, set())
+            found["items"] = list(self._shown(found["items"], hated))
         return found
+
+    def _shown(self, items: Iterable[Document], hated: set[str]) -> Iterator[Document]:
+        served = self.champion.served
+        catalogue = served.model.catalogue if served else Catalogue((), (), ())
+        barred = hated | {catalogue.track_ids[at] for at in (positions(served, hated) if served else ())}
+        for item in items:
+            at = catalogue.position.get(item["track_id"])
+            recording = item["track_id"] if at is None else catalogue.track_ids[at]
+            if barred.isdisjoint((item["track_id"], recording, msid_of(item))):
+                yield item
+                barred.add(recording)
 
     def newest(self, user_name: str) -> Any:
         """Return when the stored list was made, without reading it; None if there is no list."""

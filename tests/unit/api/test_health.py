@@ -1,4 +1,4 @@
-"""What /metrics and /health say of services that hold too much; all else that they ask is a stand-in."""
+"""What /metrics and /health say of services and stores; all else that they ask is a stand-in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from segue.api import health
 from segue.api.caching import CachedValue
+from segue.listens.losses import Loss
 from segue.stack.memory import Usage
 
 
@@ -19,8 +20,9 @@ def ask(tmp_path, monkeypatch):
     """Return a function that asks the API for a path, while services hold the given memory."""
     monkeypatch.setattr(health, "heartbeat", lambda _: tmp_path / "none")
     monkeypatch.setattr(health, "THREADS", frozenset())
+    monkeypatch.setattr(health, "full_disk", lambda _: None)
 
-    def answer(path, *usages):
+    def answer(path, *usages, losses=()):
         app = FastAPI()
         app.include_router(health.router)
         served = SimpleNamespace(served=None, error=None)
@@ -33,6 +35,7 @@ def ask(tmp_path, monkeypatch):
         app.state.recommending = SimpleNamespace(champion=served)
         app.state.memory = CachedValue(lambda: list(usages))
         app.state.dependencies = app.state.retraining = CachedValue(dict)
+        app.state.losses = CachedValue(lambda: list(losses))
 
         async def get() -> httpx.Response:
             transport = httpx.ASGITransport(app=app)
@@ -60,3 +63,26 @@ def test_health_names_a_service_above_its_limit_and_stays_as_it_is(ask):
     assert answer.status_code == 200
     assert answer.json()["memory"] == {"ok": False, "errors": [greedy.excess]}
     assert ask("/health").json()["memory"] == {"ok": True, "errors": []}
+
+
+def test_health_and_metrics_tell_what_a_store_has_lost(ask):
+    lost = Loss("mongodb", 242, "MongoDB lacks 242 listens that it had stored. Run `segue rebuild listens`.")
+    answer = ask("/health", losses=[lost])
+    assert (answer.status_code, answer.json()["status"]) == (200, "incomplete")
+    assert answer.json()["stores"] == {"ok": False, "errors": [lost.sentence]}
+    assert ask("/health").json()["status"] == "ok"
+    unknown = Loss("lake", 0, "The lake has no tracks.")
+    metrics = ask("/metrics", losses=[lost, unknown]).text
+    assert 'segue_store_lost{store="mongodb"} 242.0' in metrics
+    assert 'segue_store_lost{store="lake"} 1.0' in metrics
+    assert 'segue_store_lost{store="kafka"} 0.0' in ask("/metrics").text
+
+
+def test_health_names_a_disk_that_is_almost_full(ask, monkeypatch):
+    monkeypatch.setattr(health, "full_disk", lambda _: "The disk that holds /srv is full (3 MB left).")
+    answer = ask("/health")
+    assert (answer.status_code, answer.json()["status"]) == (503, "degraded")
+    assert answer.json()["parts"]["disk"] == {
+        "ok": False,
+        "error": "The disk that holds /srv is full (3 MB left).",
+    }

@@ -4,6 +4,9 @@ There are two normal forms, because a suffix sometimes distinguishes two recordi
 `simple` folds case, accents, punctuation and leading articles. `core` also removes guest artists and suffixes such
 as "- Remastered 2011" and "(Live)". Neither removes suffixes of another performance or mix, such as "[Z Remix]"
 and "(Instrumental)". `distinction` is what two titles of one recording must have in common.
+
+These forms are for listens, whose names other people have written. `recording` is for the names of the corpus. It
+also keeps remasters and live versions apart.
 """
 
 from __future__ import annotations
@@ -50,6 +53,19 @@ _OTHER_RECORDING = re.compile(
     r"|slowed|sped up|nightcore)\b",
     re.IGNORECASE,
 )
+_EVERY_COPY = re.compile(
+    r"\s*(?:bonus track|deluxe(?: edition| version)?|(?:album|original|full length)(?: (?:version|mix))?)\s*",
+    re.IGNORECASE,
+)
+"""Suffixes of titles that say on which release a copy is. Copies without them have the same sound."""
+
+_NAMELESS = re.compile(
+    r"(?:un(?:titled|known|named)|no (?:title|name|artist)|anon(?:ymous)?|various(?: artists?)?|va|silence"
+    r"|(?:unknown|unbekannter?) (?:artist|title|track|kunstler|titel)|(?:audio |data )?track|titel|piste|pista)"
+    r"[\d ]*|\d{1,2}"
+)
+"""Names, as `simple` returns them, that very different recordings have."""
+
 _ARTISTS = re.compile(r"\s*(?:[;\u2022\u00b7|]|\s/\s)\s*")
 """Separators that are never a part of a name. Comma and "&" may be: "Earth, Wind & Fire"."""
 
@@ -150,6 +166,29 @@ def distinction(title: str) -> tuple[str, ...]:
     return (*sorted(found), *sorted(_ROMAN.get(number, number) for number in _NUMBER.findall(normal)))
 
 
+def recording(artist: str, title: str) -> tuple[str, frozenset[str]] | None:
+    """Return what the names of all copies of a recording have in common.
+
+    Parameters
+    ----------
+    artist, title
+        As in the corpus.
+
+    Returns
+    -------
+    tuple of str and frozenset of str, or None
+        The title in the form of `simple`, without guests and suffixes of releases such as "[Bonus Track]".
+        Suffixes of versions, such as "(Live)" and "- Remastered 2011", are kept. Then the forms of the artist.
+        Copies of a recording have the same title and at least one form in common. None if the names identify
+        nothing, such as "[untitled]" by "[unknown]".
+    """
+    text, kept = _split(title, _EVERY_COPY)
+    normal = simple(" ".join((text, *kept)))
+    if _NAMELESS.fullmatch(normal) or _NAMELESS.fullmatch(simple(artist)):
+        return None
+    return normal, frozenset((words(artist), *artists(artist)))
+
+
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _NUMBER = re.compile(r"\b(?:\d+|[ivx]+)\b")
 
@@ -159,15 +198,15 @@ def _without_suffixes(name: str) -> str:
     return text + "".join(f" ({each})" for each in kept)
 
 
-def _split(name: str) -> tuple[str, list[str]]:
-    """Split a name into its stem and its last segments. Leave out guests and segments of the same recording."""
+def _split(name: str, left_out: re.Pattern[str] = _SAME_RECORDING) -> tuple[str, list[str]]:
+    """Split a name into its stem and its last segments. Leave out guests, and segments that match a pattern."""
     text, kept = repair(name[:LONGEST_COMPARED]), list[str]()
     while True:
         shorter = _GUEST_BRACKETED.sub("", text)
         if (segment := _SEGMENT.search(shorter)) and segment.start():
             said = _GUEST_LAST.sub("", segment[1] or segment[2] or "")
             shorter = shorter[: segment.start()]
-            if _OTHER_RECORDING.search(said) or not _SAME_RECORDING.fullmatch(said):
+            if _OTHER_RECORDING.search(said) or not left_out.fullmatch(said):
                 kept.insert(0, said)
         else:
             shorter = _GUEST_LAST.sub("", shorter)

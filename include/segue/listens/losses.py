@@ -1,0 +1,177 @@
+"""Losses: what Kafka or MongoDB held before and no longer holds, found by comparing the two.
+
+The listens in MongoDB follow the topic of listens. With each batch, MongoDB notes the offsets up to which it
+follows it, before the same offsets are committed in Kafka. So two things show a loss:
+
+- The offsets in MongoDB are behind those committed in Kafka: the database is empty, or an older copy of it.
+- The topic ends before the offsets in MongoDB, or is another topic of the same name: Kafka has lost messages.
+
+A loss stays noted until `segue rebuild` has repaired it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pymongo.database import Database
+
+from segue.connections import storage
+from segue.connections.windows import Offsets, OffsetWindow, differ
+from segue.listens import lake_table
+from segue.listens.store import COLLECTION as LISTENS
+from segue.runs.summaries import COLLECTION as SUMMARIES
+from segue.settings import Settings
+from segue.tracks.collection import COLLECTION as TRACKS
+
+COLLECTION = "losses"
+
+STORES = ("kafka", "mongodb", "lake")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something that a store lacks.
+
+    Parameters
+    ----------
+    store
+        The store that lacks it, one of `STORES`.
+    count
+        Number of listens or accounts that are missing. 0 if it is not known.
+    sentence
+        What is missing, and the command that repairs it.
+    """
+
+    store: str
+    count: int
+    sentence: str
+
+
+class Followed:
+    """The offsets up to which MongoDB follows a topic, and the losses that were noticed.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    topic
+        Name of the topic of listens.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]], topic: str) -> None:
+        self._database = database
+        self._notes = database[COLLECTION]
+        self._topic = topic
+
+    def offsets(self) -> Offsets | None:
+        """Return the noted offsets. None if there are none, as in a new database or one of an earlier version."""
+        note = self._note()
+        return Offsets(note["offsets"], note.get("topic_id")) if "offsets" in note else None
+
+    def note(self, offsets: Offsets) -> None:
+        """Note that all events before these offsets are stored."""
+        noted = {"offsets": {str(p): offset for p, offset in offsets.items()}, "topic_id": offsets.topic_id}
+        self._notes.update_one({"_id": self._topic}, {"$set": noted}, upsert=True)
+
+    def compare(self, backlog: OffsetWindow, whole: OffsetWindow) -> None:
+        """Look for losses, and add them to those that were noticed before. Then note where the backlog begins.
+
+        Parameters
+        ----------
+        backlog
+            What the group that stores listens has not committed.
+        whole
+            All messages of the topic.
+        """
+        noted = self.offsets()
+        if noted is None:
+            lost_here, lost_there = self._missing_without_a_note(backlog, whole), 0
+        elif differ(noted.topic_id, whole.topic_id):
+            lost_here, lost_there = 0, max(sum(noted.values()) - whole.size, 0)
+        else:
+            lost_here, lost_there = backlog.starts.ahead_of(noted), noted.ahead_of(whole.ends)
+        found = {"mongodb": lost_here, "kafka": lost_there}
+        if any(found.values()):
+            self._notes.update_one({"_id": self._topic}, {"$inc": found}, upsert=True)
+        self.note(backlog.starts)
+
+    def lost(self) -> Mapping[str, int]:
+        """Return how many listens each store has lost."""
+        note = self._note()
+        return {"kafka": note.get("kafka", 0), "mongodb": note.get("mongodb", 0)}
+
+    def count(self, store: Literal["kafka", "mongodb"], lost: int) -> None:
+        """Note how much a store lacks now."""
+        self._notes.update_one({"_id": self._topic}, {"$set": {store: lost}}, upsert=True)
+
+    def repaired(self, store: Literal["kafka", "mongodb"]) -> None:
+        """Note that a store has everything again."""
+        self.count(store, 0)
+
+    def _note(self) -> dict[str, Any]:
+        return self._notes.find_one({"_id": self._topic}) or {}
+
+    def _missing_without_a_note(self, backlog: OffsetWindow, whole: OffsetWindow) -> int:
+        """Guess what an unmarked database lacks. It is whole if it has half of what was read.
+
+        Messages may be repeated, unreadable or taken back, so their exact number says little.
+        """
+        read = backlog.starts.ahead_of(whole.starts)
+        held = self._database[LISTENS].estimated_document_count() if read else 0
+        return read - held if held * 2 < read else 0
+
+
+def find(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
+    """Find what MongoDB, Kafka and the lake have lost.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    settings
+        Names of the topics, and where the lake is.
+
+    Returns
+    -------
+    list of Loss
+        Empty if nothing is missing.
+    """
+    lost = Followed(database, settings.listens_topic).lost()
+    losses = []
+    if count := Followed(database, settings.accounts_topic).lost()["mongodb"]:
+        remedy = "`segue rebuild accounts` restores them from their mirror in Kafka."
+        losses.append(Loss("mongodb", count, f"MongoDB lacks {count:,} accounts, or has older ones. {remedy}"))
+    if count := lost["mongodb"]:
+        remedy = "`segue rebuild listens` writes them again, from Kafka and the lake."
+        losses.append(Loss("mongodb", count, f"MongoDB lacks {count:,} listens that it had stored. {remedy}"))
+    if count := lost["kafka"]:
+        remedy = "`segue rebuild topic` sends them again, from the lake and MongoDB."
+        losses.append(
+            Loss(
+                "kafka",
+                count,
+                f"Kafka has lost {count:,} messages of the topic {settings.listens_topic}. {remedy}",
+            )
+        )
+    has_listens, has_tracks = (_has_table(settings.lake_uri, table) for table in (lake_table.TABLE, "tracks"))
+    if not has_listens and _has_reported(database, "^listens/.*/ingest_listens$", {"held.listens": {"$gt": 0}}):
+        sentence = "The lake has no listens, although the DAG `listens` has written some. Run it again."
+        losses.append(Loss("lake", 0, sentence))
+    if not has_tracks and _has_reported(database, "^corpus/.*/publish$", {}):
+        sentence = "The lake has no tracks, although the DAG `corpus` has written some. Run it again."
+        losses.append(Loss("lake", 0, sentence))
+    if has_tracks and database[TRACKS].find_one({}, {"_id": 1}) is None:
+        sentence = "MongoDB has no tracks, although the lake has some. Run the DAG `corpus`, which publishes them."
+        losses.append(Loss("mongodb", 0, sentence))
+    return losses
+
+
+def _has_table(lake_uri: str, table: str) -> bool:
+    return bool(storage.names(f"{lake_uri}/{table}/_delta_log"))
+
+
+def _has_reported(database: Database[dict[str, Any]], ids: str, more: dict[str, Any]) -> bool:
+    """Return whether a job has stored a report. The id of a report is ``<dag_id>/<run_id>/<job>``."""
+    return database[SUMMARIES].find_one({"_id": {"$regex": ids}, **more}, {"_id": 1}) is not None

@@ -1,0 +1,150 @@
+"""The models over time, from the reports of their trainings, and the drift of the corpus over its runs.
+
+MLflow is not loaded: it would add 140 MB to Airflow's API server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from pymongo.database import Database
+
+from segue.connections import champions
+from segue.corpus import drift
+from segue.corpus.drift import MIN_TRACKS
+from segue.corpus.reports import CleaningReport, GateReport
+from segue.genres.reports import GenreReport
+from segue.recommender.reports import SEGUE, FullTrainingReport, IncrementalUpdateReport
+from segue.runs import summaries
+from segue.runs.conclusion import TrainingReport
+from segue.settings import Settings
+
+SHOWN = 20
+"""Number of the newest trainings and runs that are shown."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training has measured.
+
+    Attributes
+    ----------
+    run_id : str
+        ``<dag_id>/<run_id>``.
+    version : str or None
+        Such as ``genre/3``. None if the model was not stored as a version.
+    at : datetime
+    value : float
+        The metric of the trained model.
+    interval : tuple of (float, float) or None
+        Its 95 % interval, if it was stored.
+    promoted : bool
+        Whether the model became the champion.
+    """
+
+    run_id: str
+    version: str | None
+    at: datetime
+    value: float
+    interval: tuple[float, float] | None
+    promoted: bool
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of Segue.
+
+    Attributes
+    ----------
+    champions : mapping of str to str
+        The version that serves, by the name of the model.
+    genre, recommender, updates : sequence of Training
+        Trainings of the genre model (macro F1), full trainings of the recommender and its updates (NDCG@10), the
+        oldest first.
+    last : mapping of str to TrainingReport
+        The newest report of each kind, by the name of its DAG.
+    drift : sequence of (str, datetime, float, str)
+        Run, time, largest distance and its descriptor, for each run of the corpus that can be compared.
+    """
+
+    champions: Mapping[str, str]
+    genre: Sequence[Training]
+    recommender: Sequence[Training]
+    updates: Sequence[Training]
+    last: Mapping[str, TrainingReport]
+    drift: Sequence[tuple[str, datetime, float, str]]
+
+
+def read(settings: Settings, database: Database[Any]) -> Models:
+    """Read the history of the models.
+
+    Raises
+    ------
+    ReportError
+        If a report cannot be read.
+    ServiceUnavailableError
+        If MLflow's database or server does not answer.
+    """
+    genre = summaries.history(GenreReport, SHOWN, source=database)
+    full = summaries.history(FullTrainingReport, SHOWN, source=database)
+    updates = summaries.history(IncrementalUpdateReport, SHOWN, source=database)
+    last: dict[str, TrainingReport] = {}
+    last |= {_dag(kept): kept.report for kept in genre}
+    last |= {_dag(kept): kept.report for kept in full}
+    last |= {_dag(kept): kept.report for kept in updates}
+    return Models(
+        champions=champions.read(settings),
+        genre=[
+            _training(kept, trained.test["macro_f1"], trained.macro_f1_interval, trained.challenger)
+            for kept in genre
+            if (trained := kept.report.trained)
+        ],
+        recommender=[
+            _training(kept, compared.ndcg_at_10[SEGUE], compared.interval)
+            for kept in full
+            if (compared := kept.report.compared) and SEGUE in compared.ndcg_at_10
+        ],
+        updates=[
+            _training(kept, updated.challenger["ndcg@10"], None)
+            for kept in updates
+            if (updated := kept.report.updated)
+        ],
+        last=last,
+        drift=_drift(database),
+    )
+
+
+def _training(
+    kept: summaries.Kept[Any], value: float, interval: tuple[float, float] | None, version: str | None = None
+) -> Training:
+    """Without a version, a model has one only if it became the champion."""
+    promoted = kept.report.decision == "promoted"
+    version = version or (kept.report.model if promoted else None)
+    return Training(kept.run_id, version, kept.written_at, value, interval, promoted)
+
+
+def _dag(kept: summaries.Kept[Any]) -> str:
+    return kept.run_id.partition("/")[0]
+
+
+def _drift(database: Database[Any]) -> list[tuple[str, datetime, float, str]]:
+    """Compare each good run of the corpus with the good run before it, as the quality gate does."""
+    passed = {
+        kept.run_id for kept in summaries.history(GateReport, 3 * SHOWN, source=database) if kept.report.passed
+    }
+    runs = [
+        kept
+        for kept in summaries.history(CleaningReport, 3 * SHOWN, source=database)
+        if kept.run_id in passed and kept.report.measured.tracks >= MIN_TRACKS
+    ]
+    found = []
+    for before, now in pairwise(runs):
+        distances = drift.compare(now.report.measured, before.report.measured).distances
+        if distances:
+            worst = max(distances, key=distances.__getitem__)
+            found.append((now.run_id, now.written_at, distances[worst], worst))
+    return found[-SHOWN:]

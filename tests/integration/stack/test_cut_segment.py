@@ -1,0 +1,79 @@
+"""A segment of Kafka's log was cut, as by a damaged disk: it is noticed, and the topic is rebuilt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from pymongo import MongoClient
+from pymongo.database import Database
+from tests.support.api_server import eventually
+
+from segue.connections.topics import create_topics
+from segue.listens import losses
+from segue.listens.events import listen, message
+from segue.listens.follower import Follower
+from segue.listens.losses import Followed
+from segue.listens.rebuilding import in_kafka, rebuild_topic
+from segue.settings import Settings
+from segue.stack import kafka as broker
+from segue.stack import lifecycle, ports
+
+pytestmark = pytest.mark.integration
+
+LISTENS = 600
+
+
+@pytest.fixture
+def own(tmp_path: Path, settings: Settings) -> Iterator[Settings]:
+    made = Settings(home=tmp_path, jars=settings.jars_dir, **ports.for_a_stack())
+    lifecycle.up(made, ["kafka", "mongo"])
+    yield made
+    lifecycle.down(made)
+
+
+@contextmanager
+def following(own: Settings, database: Database[dict[str, Any]]) -> Iterator[None]:
+    follower = Follower(own, database)
+    follower.start()
+    yield
+    follower.close()
+
+
+def test_a_cut_segment_is_noticed_and_what_it_held_is_sent_again(own: Settings) -> None:
+    create_topics(own)
+    events = [listen("anna", f"t{number}", 1_700_000_000 + number) for number in range(LISTENS)]
+    with MongoClient[dict[str, Any]](own.mongo, tz_aware=True) as client:
+        database = client[own.mongo_database]
+        with following(own, database), KafkaProducer(bootstrap_servers=own.kafka_bootstrap) as producer:
+            for event in events:
+                key, value = message(event)
+                producer.send(own.listens_topic, value, key)
+                producer.flush()  # a batch of its own
+            eventually(lambda: database["listens"].count_documents({}) == LISTENS)
+
+        process = broker.service(own).process()
+        assert process
+        process.kill()
+        process.wait()
+        segments = (own.state_dir / "kafka" / "data").glob(f"{own.listens_topic}-?/*.log")
+        segment = max(segments, key=lambda path: path.stat().st_size)
+        os.truncate(segment, segment.stat().st_size * 2 // 5)
+        lifecycle.up(own, ["kafka"])
+
+        left = len(list(in_kafka(own)))
+        assert 0 < left < LISTENS
+        followed = Followed(database, own.listens_topic)
+        with following(own, database):
+            eventually(lambda: followed.lost()["kafka"] == LISTENS - left)
+            [loss] = losses.find(database, own)
+            assert f"Kafka has lost {LISTENS - left} messages" in loss.sentence
+            assert rebuild_topic(own, database, ()) == LISTENS - left
+            assert losses.find(database, own) == []
+            assert {each.event_id for each in in_kafka(own)} == {event.event_id for event in events}
+        assert database["listens"].count_documents({}) == LISTENS

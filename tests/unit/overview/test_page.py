@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from tests.support.overview_state import corpus, listens, models, schedule, state
+
+from segue.overview import listens as listens_module
+from segue.overview.dags import DAGS
+from segue.overview.listens import Sample
+from segue.overview.page import Addresses, page
+from segue.overview.state import Problem
+from segue.settings import PROJECT_DIR
+
+AT = Addresses("/air", "http://music:18100")
+NASTY = "<script>alert(1)</script>"
+
+
+class Elements(HTMLParser):
+    """Collects the elements of a page with their attributes."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.found = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html():
+    return page(state(), schedule(), AT)
+
+
+def test_everything_has_its_section(html):
+    for title in ("DAGs", "Corpus", "Rejected files", "Quarantine", "Listens", "Models", "Drift", "Storage"):
+        assert f"<h2>{title}</h2>" in html, title
+    for said in (
+        "106,402",
+        "share of files rejected: 0.775",
+        "The incremental retraining has 112 of the 250 new listens that it waits for. From 2026-11-28 14:26",
+        "87\N{NO-BREAK SPACE}% match a track and 6\N{NO-BREAK SPACE}% are simulated",
+        "genre/6, recommender/41",
+        "812 GB are free",
+    ):
+        assert said in html, said
+
+
+def test_every_chart_is_described_and_nothing_is_loaded(html):
+    elements = Elements(html)
+    charts = elements.all("svg")
+    assert len(charts) == 9
+    assert all(len(chart["aria-label"]) > 20 for chart in charts)
+    assert not any(elements.all(tag) for tag in ("script", "link", "iframe", "img"))
+
+
+def test_links_keep_to_airflows_base_path(html):
+    links = {attributes["href"] for attributes in Elements(html).all("a")}
+    assert {
+        "/air/dags/corpus",
+        "/air/segue/rejects?reason=TRUNCATED",
+        "/air/segue/reports/corpus/scheduled__2026-11-03",
+        "http://music:18100/docs",
+    } <= links
+
+
+def test_in_a_frame_that_blocks_links_there_are_none():
+    framed = page(state(), schedule(), Addresses("", "http://music:18100", linked=False))
+    assert {attributes["href"][0] for attributes in Elements(framed).all("a")} == {"#"}
+
+
+def test_names_are_escaped():
+    strange = Sample(3, 0, 0, {NASTY: 3}, None)
+    shown = page(state(listens=listens(sample=strange)), schedule(), AT)
+    assert NASTY not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_what_cannot_be_read_is_missing_and_the_rest_is_shown():
+    shown = page(state(models=Problem("MLflow's server does not answer.")), schedule(), AT)
+    assert "Models: MLflow&#39;s server does not answer." in shown
+    assert "<h2>Models</h2>" not in shown
+    assert "<h2>Corpus</h2>" in shown
+
+
+def test_before_the_first_run_the_page_says_what_to_do():
+    empty = state(
+        corpus=corpus(tracks=0, files=0, rejected={}, days={}, quarantined=[], size_mb=None),
+        models=models(champions={}, genre=[], recommender=[], updates=[], last={}, drift=[]),
+        listens=listens(by_hour={}, messages=0, sample=Sample(0, 0, 0, {}, None)),
+    )
+    fresh = {dag_id: {"run_id": None, "outcome": None, "ended_at": None, "seconds": None} for dag_id in DAGS}
+    shown = page(empty, schedule(**fresh), AT)
+    for said in ("run the DAG corpus", "No listen has come yet", "No model has been trained yet", "none yet"):
+        assert said in shown
+
+
+def test_all_dags_of_the_project_are_shown():
+    assert sorted(DAGS) == sorted(file.stem for file in (PROJECT_DIR / "dags").glob("*.py"))
+
+
+def test_shares_of_the_newest_listens_are_counted():
+    events = [
+        {"track_id": "1", "source": "simulated", "received_at": 5.0},
+        {"artist_name": "Björk", "received_at": 9.5},
+        {"artist_name": "Björk"},
+        {},
+    ]
+    found = listens_module.summary(events)
+    assert (found.listens, found.matched, found.simulated) == (4, 1, 1)
+    assert found.unmatched == {"Björk": 2, "(no name)": 1}
+    assert found.newest.timestamp() == 9.5
