@@ -50,12 +50,13 @@ def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
     made = APIRouter()
 
     @made.get("/", response_model=None, dependencies=of_all)
-    def overview(host: str = Header("127.0.0.1"), sec_fetch_dest: str = Header("")) -> Any:
+    def overview(shown: str = "", host: str = Header("127.0.0.1")) -> Any:
         """Show the overview; not async, as the clients block."""
         with create_session(scoped=False) as session:
             known = schedule(session)
         api = f"http://{urlsplit(f'//{host}').hostname}:{settings.api_port}"
-        addresses = page.Addresses(base_path, api, linked=sec_fetch_dest != "iframe")
+        place = page.Shown(shown) if shown in set(page.Shown) else page.Shown.ALONE
+        addresses = page.Addresses(base_path, api, place)
         return HTMLResponse(page.page(cached.get(), known, addresses), headers=dict(headers))
 
     @made.get("/rejects", response_model=None, dependencies=of_corpus)

@@ -83,12 +83,17 @@ class SegueReports(AirflowPlugin):
             "href": f"{BASE_PATH}{PREFIX}/reports/{{DAG_ID}}/{{RUN_ID}}",
             "url_route": "report",
         },
-        # Without a url_route, the page opens in a tab of its own. Airflow's frames would keep its links inside.
-        {"name": "Segue", "destination": "nav", "nav_top_level": True, "href": f"{BASE_PATH}{PREFIX}/"},
         {
-            "name": "Overview",
+            "name": "Segue",
+            "destination": "nav",
+            "nav_top_level": True,
+            "href": f"{BASE_PATH}{PREFIX}/?shown=navigation",
+            "url_route": "segue",
+        },
+        {
+            "name": "Segue overview",
             "destination": "dag",
-            "href": f"{BASE_PATH}{PREFIX}/",
+            "href": f"{BASE_PATH}{PREFIX}/?shown=tab",
             "url_route": "segue-overview",
         },
     ]

@@ -34,7 +34,21 @@ Settings are remembered in segue.toml, which `segue init` writes. An environment
 SEGUE_AIRFLOW_PORT=8080, wins over it. `segue config` shows all settings.
 """
 
-OF_A_CORPUS = frozenset({"dlq", "import", "live", "models", "recommend", "serve", "simulate", "unpause", "users"})
+OF_A_CORPUS = frozenset(
+    {
+        "dlq",
+        "import",
+        "live",
+        "models",
+        "rebuild",
+        "recommend",
+        "rejects",
+        "serve",
+        "simulate",
+        "unpause",
+        "users",
+    }
+)
 """Commands that work on a corpus that exists. They refuse a name without data, instead of making its folder."""
 
 

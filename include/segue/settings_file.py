@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+import tomlkit
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, TomlConfigSettingsSource
 
@@ -114,14 +113,10 @@ def changed(text: str, changes: dict[str, object]) -> str:
     corpus = "new"
     api_port = 8080
     """
-    lines = (text or HEADER).splitlines()
+    document = tomlkit.parse(text or HEADER)
     for name, value in changes.items():
-        line = [] if value is None else [f"{name} = {_literal(value)}"]
-        found = [at for at, old in enumerate(lines) if re.match(rf"{re.escape(name)}\s*=", old)]
-        at = found[0] if found else len(lines)
-        lines[at : at + 1] = line
-    return "\n".join(lines) + "\n"
-
-
-def _literal(value: object) -> str:
-    return str(value) if isinstance(value, (int, float)) else json.dumps(str(value), ensure_ascii=False)
+        if value is None:
+            document.pop(name, None)
+        else:
+            document[name] = value if isinstance(value, (bool, int, float)) else str(value)
+    return tomlkit.dumps(document)

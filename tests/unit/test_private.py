@@ -126,7 +126,7 @@ def test_files_that_name_a_password_are_closed(settings):
 
 def test_no_command_line_has_a_password(settings):
     services = lifecycle.services(settings)
-    assert len(services) == 8
+    assert len(services) == 9
     hidden = {HIDDEN, HIDDEN.replace("-", "_"), secrets.load(settings).password}
     assert not [each.name for each in services if any(word in " ".join(each.command) for word in hidden)]
 

@@ -75,4 +75,4 @@ def test_a_file_that_cannot_work_is_refused_in_one_sentence_with_its_path(file, 
 def test_changing_a_setting_keeps_comments_and_other_lines():
     before = '# Mine\ncorpus = "old" # a remark\n\nkafka_port = 1\nmusic = "/old"\n'
     after = changed(before, {"corpus": "new", "kafka_port": 2, "music": None, "metadata": 'a "b"\\c'})
-    assert after == '# Mine\ncorpus = "new"\n\nkafka_port = 2\nmetadata = "a \\"b\\"\\\\c"\n'
+    assert after == '# Mine\ncorpus = "new" # a remark\n\nkafka_port = 2\nmetadata = "a \\"b\\"\\\\c"\n'

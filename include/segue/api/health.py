@@ -80,7 +80,7 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
         "disk": {"ok": full is None, "error": full},
     }
     healthy = all(part["ok"] for part in parts.values())
-    lost = await request.app.state.losses.get()
+    lost = await request.app.state.losses.get() if parts["mongodb"]["ok"] else []
     status = "degraded" if not healthy else "incomplete" if lost else "ok"
     state = {"status": status, "parts": parts, "pending_listens": ctx.writer.pending}
     state["stores"] = {"ok": not lost, "errors": [loss.sentence for loss in lost]}

@@ -1,11 +1,11 @@
 """Tell from their features whether two tracks are the same sound, encoded or cut differently.
 
-The series over time behind the features are compared by their means and deviations. The difference of two means is
-divided by the deviation within the tracks (Cohen's d). Two deviations are compared by the logarithm of their
-ratio. So these differences have no unit, and no other tracks are needed to judge them.
+The series over time behind the features are compared by their means. The difference of two means is divided by
+the deviation within the tracks (Cohen's d). So it has no unit, and no other tracks are needed to judge it.
 
-Series that depend on loudness or on bandwidth are left out, because they depend on the encoder, too. Those of
-harmony tell performances apart, and those of timbre tell masters and mixes apart.
+Series of harmony tell performances apart, and series of timbre tell masters and mixes apart. Loudness and
+bandwidth are left out, because they depend on the encoder. The features of a track depend on its sample rate. So
+copies at another sample rate mostly count as another sound.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ HARMONY: Final[Series] = [
 TIMBRE: Final[Series] = [("mfcc", number) for number in range(2, FAMILIES["mfcc"] + 1)]
 """The first coefficient is the loudness."""
 
-MAX_HARMONY: Final = 0.045
-MAX_TIMBRE: Final = 0.25
+MAX_HARMONY: Final = 0.05
+MAX_TIMBRE: Final = 0.14
 """Largest differences within the same sound, see `differences`. ``benchmarks/recordings.py`` shows them."""
 
 LEAST_DEVIATION: Final = 1e-6
@@ -66,5 +66,4 @@ def _difference(one: NDArray[np.float32], other: NDArray[np.float32], series: Se
     means, deviations = ([index(family, name, n) for family, n in series] for name in ("mean", "std"))
     spread = [np.maximum(each[:, deviations].astype(np.float64), LEAST_DEVIATION) for each in (one, other)]
     effects = (one[:, means] - other[:, means]) / np.sqrt((spread[0] ** 2 + spread[1] ** 2) / 2)
-    ratios = np.log(spread[0] / spread[1])
-    return np.asarray(np.sqrt((effects**2 + ratios**2).mean(axis=1) / 2))
+    return np.asarray(np.sqrt((effects**2).mean(axis=1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 from urllib.parse import quote
 
 from segue.corpus import rejected
@@ -31,6 +32,17 @@ CALENDARS = 3
 WEEKS = 53
 
 
+class Shown(StrEnum):
+    """Where the page is shown: in a tab of the browser, behind Airflow's navigation, or in a tab of a DAG's page.
+
+    Airflow shows the last two in frames. The frame in a tab of a DAG blocks all links.
+    """
+
+    ALONE = ""
+    IN_NAVIGATION = "navigation"
+    IN_TAB = "tab"
+
+
 @dataclass(frozen=True)
 class Addresses:
     """Where the links of the page lead.
@@ -41,21 +53,22 @@ class Addresses:
         Path before Airflow's own paths; empty if Airflow is at the root of its server.
     api : str
         Address of the listens API.
-    linked : bool
-        Whether there are links. In a tab of a DAG's page, Airflow's frame blocks them.
+    shown : Shown
+        Where the page is shown.
     """
 
     airflow: str
     api: str
-    linked: bool = True
+    shown: Shown = Shown.ALONE
 
     def link(self, text: str, address: str) -> Cell:
-        """Return a link, or only its text."""
-        return Link(text, address) if self.linked else text
+        """Link a page that may be shown in Airflow's frame, or return only the text."""
+        return text if self.shown is Shown.IN_TAB else Link(text, address)
 
     def dag(self, dag_id: str) -> Cell:
-        """Link a DAG."""
-        return self.link(dag_id, f"{self.airflow}/dags/{quote(dag_id)}")
+        """Link a DAG. In a frame, the link would open Airflow inside Airflow."""
+        address = f"{self.airflow}/dags/{quote(dag_id)}"
+        return Link(dag_id, address) if self.shown is Shown.ALONE else dag_id
 
     def report(self, text: str, run_id: str) -> Cell:
         """Link the report of a run, which is named ``<dag_id>/<run_id>``."""
@@ -242,7 +255,7 @@ def _models(models: Models, at: Addresses) -> list[Section]:
             figures,
         )
     ]
-    if trainings := [training for training in (*models.genre, *models.recommender) if at.linked]:
+    if (trainings := [*models.genre, *models.recommender]) and at.shown is not Shown.IN_TAB:
         newest = sorted(trainings, key=lambda training: training.at, reverse=True)[:5]
         cells = [
             [at.report(training.run_id, training.run_id), f"{training.at:%Y-%m-%d %H:%M}"] for training in newest

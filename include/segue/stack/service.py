@@ -28,7 +28,7 @@ POLL_S = 0.25
 WORK_CPU_S = 15
 """A service that uses this much CPU time in a minute is at work: a quarter of a core."""
 
-_started: list[subprocess.Popen[bytes]] = []  # kept, so that Python reaps those that end
+_started: list[subprocess.Popen[bytes]] = []  # kept for `reap`
 
 
 class State(StrEnum):
@@ -208,6 +208,11 @@ class Service:
         with self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 400 * count))
             return "\n".join(log.read().decode(errors="replace").splitlines()[-count:])
+
+
+def reap() -> None:
+    """Let the system forget the processes that this process has started and that have ended."""
+    _started[:] = [child for child in _started if child.poll() is None]
 
 
 def stop(state_dir: Path, name: str) -> None:

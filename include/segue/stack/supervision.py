@@ -23,7 +23,7 @@ from segue.settings import Settings, get_settings
 from segue.stack import processes, restarts, supervisor, suspensions
 from segue.stack.pidfile import PidFile
 from segue.stack.restarts import Restart
-from segue.stack.service import Service
+from segue.stack.service import Service, reap
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Supervisor:
 
     def look(self) -> None:
         """Start the services that have died. Do nothing while a command is at work on the stack."""
+        reap()
         dead = self._dead()
         self._given_up &= dead  # somebody has started the others
         if not any(self._is_due(name) for name in dead):

@@ -60,7 +60,7 @@ _EVERY_COPY = re.compile(
 """Suffixes of titles that say on which release a copy is. Copies without them have the same sound."""
 
 _NAMELESS = re.compile(
-    r"(?:un(?:titled|known|named)|no (?:title|name|artist)|anon(?:ymous)?|various(?: artists?)?|va|silence"
+    r"(?:un(?:titled|known|named)|no (?:title|name|artist)|various(?: artists?)?|va|silence"
     r"|(?:unknown|unbekannter?) (?:artist|title|track|kunstler|titel)|(?:audio |data )?track|titel|piste|pista)"
     r"[\d ]*|\d{1,2}"
 )

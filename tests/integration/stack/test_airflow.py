@@ -183,8 +183,8 @@ def test_every_runs_page_links_its_report(airflow):
     views = plugins["segue_reports"]["external_views"]
     assert [(view["name"], view["destination"], view["href"]) for view in views] == [
         ("Report", "dag_run", "/segue/reports/{DAG_ID}/{RUN_ID}"),
-        ("Segue", "nav", "/segue/"),
-        ("Overview", "dag", "/segue/"),
+        ("Segue", "nav", "/segue/?shown=navigation"),
+        ("Segue overview", "dag", "/segue/?shown=tab"),
     ]
     assert airflow.get("/api/v2/plugins/importErrors").json()["import_errors"] == []
 
@@ -239,8 +239,8 @@ def test_a_killed_component_is_started_again_and_the_others_are_left_alone(setti
     killed = services[name].process()
     killed.kill()
     killed.wait()
-    assert services[name].state() is State.DEAD
-    lifecycle.up(settings)
+    lifecycle.up(settings)  # unless the supervisor was faster
+    assert services[name].process() not in (killed, None)
     assert {service.state() for service in services.values()} == {State.HEALTHY}
     assert {other: services[other].process() for other in others} == others
 

@@ -34,7 +34,8 @@ def ask(tmp_path, monkeypatch):
         )
         app.state.recommending = SimpleNamespace(champion=served)
         app.state.memory = CachedValue(lambda: list(usages))
-        app.state.dependencies = app.state.retraining = CachedValue(dict)
+        app.state.dependencies = CachedValue(lambda: {"mongodb": {"ok": True}})
+        app.state.retraining = CachedValue(dict)
         app.state.losses = CachedValue(lambda: list(losses))
 
         async def get() -> httpx.Response:

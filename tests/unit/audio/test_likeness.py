@@ -37,7 +37,7 @@ def test_a_difference_of_means_counts_in_deviations_within_the_tracks():
     other[0, index("mfcc", "mean", 3)] = 1.5
     harmony, timbre = differences(one, other)
     assert harmony[0] == 0
-    assert timbre[0] == pytest.approx(0.5 / np.sqrt(38))
+    assert timbre[0] == pytest.approx(0.5 / np.sqrt(19))
 
 
 def test_series_that_do_not_vary_are_the_same():

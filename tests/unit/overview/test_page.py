@@ -8,7 +8,7 @@ from tests.support.overview_state import corpus, listens, models, schedule, stat
 from segue.overview import listens as listens_module
 from segue.overview.dags import DAGS
 from segue.overview.listens import Sample
-from segue.overview.page import Addresses, page
+from segue.overview.page import Addresses, Shown, page
 from segue.overview.state import Problem
 from segue.settings import PROJECT_DIR
 
@@ -69,8 +69,15 @@ def test_links_keep_to_airflows_base_path(html):
 
 
 def test_in_a_frame_that_blocks_links_there_are_none():
-    framed = page(state(), schedule(), Addresses("", "http://music:18100", linked=False))
+    framed = page(state(), schedule(), Addresses("", "http://music:18100", Shown.IN_TAB))
     assert {attributes["href"][0] for attributes in Elements(framed).all("a")} == {"#"}
+
+
+def test_behind_the_navigation_only_pages_are_linked_that_fit_a_frame():
+    framed = page(state(), schedule(), Addresses("", "http://music:18100", Shown.IN_NAVIGATION))
+    links = {attributes["href"] for attributes in Elements(framed).all("a")}
+    assert "/segue/rejects?reason=TRUNCATED" in links
+    assert not [link for link in links if link.startswith("/dags")]
 
 
 def test_names_are_escaped():

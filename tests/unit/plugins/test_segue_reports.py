@@ -42,7 +42,11 @@ def test_it_is_light_to_load_and_keeps_to_airflows_base_path(tmp_path, base_url,
         check=True,
     )
     hrefs, light = json.loads(answer.stdout.splitlines()[-1])
-    assert hrefs == [f"{prefix}/segue/reports/{{DAG_ID}}/{{RUN_ID}}", f"{prefix}/segue/", f"{prefix}/segue/"]
+    assert hrefs == [
+        f"{prefix}/segue/reports/{{DAG_ID}}/{{RUN_ID}}",
+        f"{prefix}/segue/?shown=navigation",
+        f"{prefix}/segue/?shown=tab",
+    ]
     assert light
 
 
@@ -135,4 +139,5 @@ def test_the_overview_links_the_api_on_the_same_host_and_nothing_in_a_frame(plug
     assert page.headers["Content-Security-Policy"] == plugin.POLICY
     assert 'href="http://music.local:18100/docs"' in page.text
     assert 'href="/dags/corpus"' in page.text
-    assert 'href="/dags/corpus"' not in client.get("/", headers={"Sec-Fetch-Dest": "iframe"}).text
+    assert 'href="/dags/corpus"' not in client.get("/?shown=tab").text
+    assert 'href="/dags/corpus"' in client.get("/?shown=elsewhere").text

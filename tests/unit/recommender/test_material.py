@@ -55,8 +55,12 @@ def test_tracks_and_listeners_are_numbered_in_the_order_of_their_names(
 
 
 def test_plays_of_copies_are_plays_of_their_recording(spark: SparkSession, tracks: DataFrame) -> None:
-    plays = [("Ann", "t0", 10), ("Ann", "t2", 20), ("Bob", "t2", 30), ("Bob", "t1", 40)]
-    rows = [(*play, 1.0, 0, offset) for offset, play in enumerate(plays)]
+    rows = [
+        ("Ann", "t0", 10, 1.0, 0, 1),
+        ("Ann", "t2", 20, 1.0, 0, 2),
+        ("Bob", "t2", 30, 1.0, 0, 3),
+        ("Bob", "t1", 40, 1.0, 0, 4),
+    ]
     same = tracks.withColumn("recording", sf.when(sf.col("track_id") != "t1", "t2").otherwise("t1"))
     material = Material.read(spark.createDataFrame(rows, LISTENS), same)
     assert list(material.catalogue.track_ids) == ["t1", "t2"]

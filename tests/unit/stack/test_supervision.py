@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.support.api_server import eventually
 
@@ -71,6 +72,14 @@ def test_a_service_that_was_killed_is_started_again(idle: Service, state_dir: Pa
     assert idle.process() != before
     [said] = restarts.remarks(state_dir)
     assert said.startswith("idle ended and was started again at ")
+
+
+def test_no_zombie_is_left_of_what_the_supervisor_has_started(idle: Service, state_dir: Path) -> None:
+    watching = Supervisor(state_dir, lambda: {"idle": idle})
+    process = idle.process()
+    assert process
+    os.kill(process.pid, signal.SIGKILL)
+    eventually(lambda: watching.look() or not psutil.pid_exists(process.pid))
 
 
 def test_a_service_that_was_stopped_stays_stopped(idle: Service, state_dir: Path) -> None:
