@@ -19,8 +19,9 @@ from segue.corpus.days import Days
 from segue.corpus.documents import documents, within
 from segue.corpus.lake import Lake
 from segue.corpus.schema import PARTITION
+from segue.tracks.collection import ANNOUNCED
 
-COLLECTION = "announced"
+COLLECTION = ANNOUNCED
 
 
 @dataclass(frozen=True)

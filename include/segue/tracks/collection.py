@@ -15,6 +15,8 @@ from segue.errors import CorpusError
 from segue.tracks.vectors import DESCRIPTORS, SIZE_BYTES, WRONG_FORM, describe, pack
 
 COLLECTION: Final = "tracks"
+ANNOUNCED: Final = "announced"
+"""Collection of the days whose tracks are published. It is small, whatever the number of tracks."""
 PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist")
 

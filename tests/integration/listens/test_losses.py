@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,19 @@ def test_a_database_of_an_earlier_version_is_whole_if_it_holds_most_of_the_topic
     assert followed.lost()["mongodb"] == lost
 
 
+@pytest.mark.parametrize(("held", "lacks"), [(0, True), (1_000, True), (8_000, False)])
+def test_a_large_number_of_listens_is_estimated_from_a_part_of_the_ids(
+    database: Database[dict[str, Any]], held: int, lacks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "COUNTED", 100)
+    if held:
+        ids = (blake2b(str(number).encode(), digest_size=16).hexdigest() for number in range(held))
+        database["listens"].insert_many([{"_id": each} for each in ids])
+    followed = Followed(database, "listens")
+    followed.compare(window("listens", 8_000, 8_000), window("listens", 0, 8_000))
+    assert (followed.lost()["mongodb"] > 0) == lacks
+
+
 def test_what_the_lake_lacks_is_told_with_the_dag_that_writes_it(
     database: Database[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -116,7 +130,7 @@ def test_what_the_lake_lacks_is_told_with_the_dag_that_writes_it(
         (tmp_path / table / "_delta_log").mkdir(parents=True)
         (tmp_path / table / "_delta_log" / f"{0:020}.json").touch()
     [unpublished] = losses.find(database, Settings(lake=str(tmp_path)))
-    assert "MongoDB has no tracks" in unpublished.sentence
+    assert "MongoDB has no published tracks" in unpublished.sentence
 
 
 @contextmanager
