@@ -60,9 +60,15 @@ def check_kafka(settings: Settings, config: kafka.Config, timeout_s: float) -> N
     """
     topics.create_health_topic(settings, config)
     probe = uuid.uuid4().bytes
-    limits = {"max_block_ms": round(timeout_s * 1000), "delivery_timeout_ms": round(timeout_s * 1000) + 1000}
+    timeout_ms = round(timeout_s * 1000)
+    # kafka-python wants the limit of a delivery above that of a request.
+    limits = {
+        "max_block_ms": timeout_ms,
+        "request_timeout_ms": timeout_ms,
+        "delivery_timeout_ms": timeout_ms + 1000,
+    }
     try:
-        with kafka.producing(config, **limits) as producer:
+        with kafka.producing(config, **limits, delivery_timeout_ms=timeout_ms + 1000) as producer:
             written = producer.send(settings.health_topic, value=probe, partition=0).get(timeout=timeout_s)
         read = _value_at(settings.health_topic, written.offset, config, timeout_s)
     except KafkaError as error:
