@@ -62,11 +62,7 @@ def check_kafka(settings: Settings, config: kafka.Config, timeout_s: float) -> N
     probe = uuid.uuid4().bytes
     timeout_ms = round(timeout_s * 1000)
     # kafka-python wants the limit of a delivery above that of a request.
-    limits = {
-        "max_block_ms": timeout_ms,
-        "request_timeout_ms": timeout_ms,
-        "delivery_timeout_ms": timeout_ms + 1000,
-    }
+    limits = dict.fromkeys(("max_block_ms", "request_timeout_ms"), timeout_ms)
     try:
         with kafka.producing(config, **limits, delivery_timeout_ms=timeout_ms + 1000) as producer:
             written = producer.send(settings.health_topic, value=probe, partition=0).get(timeout=timeout_s)
