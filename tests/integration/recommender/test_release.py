@@ -81,8 +81,12 @@ def audience() -> Audience:
 @pytest.fixture(scope="module")
 def tracks(spark: SparkSession, audience: Audience) -> DataFrame:
     vectors = pack([track.features for track in audience.tracks])
-    rows = [(track.track_id, track.title, f"artist {i}", vectors[i]) for i, track in enumerate(audience.tracks)]
-    return spark.createDataFrame(rows, "track_id string, title string, artist string, features binary").cache()
+    rows = [
+        (track.track_id, track.title, f"artist {i}", track.track_id, vectors[i])
+        for i, track in enumerate(audience.tracks)
+    ]
+    columns = "track_id string, title string, artist string, recording string, features binary"
+    return spark.createDataFrame(rows, columns).cache()
 
 
 @pytest.fixture(scope="module")
