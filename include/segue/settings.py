@@ -7,7 +7,7 @@ The variable wins. The code is the same on one machine and on a cluster; only th
 from __future__ import annotations
 
 import os
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
@@ -308,7 +308,7 @@ class Settings(BaseSettings):
         """Database of Optuna's studies."""
         return self.tuning_storage or f"sqlite:///{self.state_dir / 'mlflow' / 'tuning.db'}"
 
-    @cached_property
+    @property
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for child processes. They read no settings file."""
         shown = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in self}

@@ -403,8 +403,7 @@ def job_of(here: Settings, run_id: str) -> dict[str, Any]:
     reads = f"spark.mongodb.read.database={here.mongo_database}"
     return {
         "args": [submit, "--conf", reads, job_file, "--run-id", run_id, "--trials", "2"],
-        # A copy of settings keeps the environment of what it was copied from.
-        "env": os.environ | spark_conf.environment(Settings(**here.model_dump())),
+        "env": os.environ | spark_conf.environment(here),
         "stdout": subprocess.PIPE,
         "stderr": subprocess.STDOUT,
         "text": True,

@@ -129,3 +129,9 @@ def test_a_running_stack_that_logs_in_to_kafka_needs_the_password_that_is_not_st
         lifecycle.running(Settings(home=tmp_path))
     monkeypatch.setenv("SEGUE_KAFKA_SASL_PASSWORD", "hush")
     assert lifecycle.running(Settings(home=tmp_path)) == started
+
+
+def test_a_copy_of_settings_has_an_environment_of_its_own(tmp_path):
+    original = Settings(home=tmp_path, corpus="first")
+    assert original.environment["SEGUE_CORPUS"] == "first"
+    assert original.model_copy(update={"corpus": "second"}).environment["SEGUE_CORPUS"] == "second"
