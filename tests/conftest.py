@@ -126,6 +126,15 @@ def free_heap() -> Iterator[None]:
         session.sparkContext._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
+@pytest.fixture(autouse=True)
+def same_umask() -> Iterator[None]:
+    """Restore the umask after each test, since Segue's command line changes it for the whole process."""
+    umask = os.umask(0)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a file system of 8 MB, to be filled."""

@@ -17,6 +17,7 @@ def nothing_runs(tmp_path: Path, free_ports: Callable[[int], list[int]], monkeyp
     for name, value in settings.items():
         monkeypatch.setenv(name, str(value))
     get_settings.cache_clear()
+    get_settings().state_dir.mkdir()  # otherwise the command says that there is no such corpus
 
 
 @pytest.mark.parametrize("what", ["listens", "topic", "accounts"])
