@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 
@@ -25,7 +26,7 @@ GROUP = "sensor"
 
 @pytest.fixture
 def topic(kafka, request):
-    name = f"sensor-{request.node.name}"
+    name = "sensor-" + re.sub(r"[^\w-]", ".", request.node.name)
     topics.create_listens_topic({"bootstrap_servers": kafka}, name)
     return name
 
