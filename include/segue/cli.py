@@ -42,7 +42,6 @@ OF_A_CORPUS = frozenset(
         "models",
         "rebuild",
         "recommend",
-        "rejects",
         "serve",
         "simulate",
         "unpause",
