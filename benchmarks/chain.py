@@ -27,6 +27,7 @@ from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import STILL_S, follow, minutes, wait_until_deferred
 from segue.errors import SegueError, StackError
 from segue.listens.events import Listen
+from segue.listens.follower import GROUP as STORE_GROUP
 from segue.patience import Patience
 from segue.settings import Settings
 
@@ -247,14 +248,15 @@ class Chain:
         )
 
     def _wait_for_listens(self) -> None:
-        """Wait until the live recommendations have committed all offsets.
+        """Wait until all listens are stored, and the live recommendations have taken all of them.
 
-        The stored listens are not counted meanwhile: for a count, SecantusDB's servers read all documents.
+        The stored listens are not counted: for a count, SecantusDB's servers read all documents.
         """
         config = {"bootstrap_servers": self._settings.kafka_bootstrap}
+        groups = dict.fromkeys((STORE_GROUP, self._settings.live_group), self._settings.listens_topic)
 
         def left() -> int:
-            return offsets.backlog(config, self._settings.listens_topic, self._settings.live_group).size
+            return max(offsets.lags(config, groups).values())
 
         self._wait("all listens are stored", lambda: left() == 0, left)
 
