@@ -54,12 +54,12 @@ def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
         Number of deleted items by kind.
     """
     deleted = Counter({"listens": purge(database)})
-    names = {each for name in ("listens", "feedback") for each in database[name].distinct("user_name")}
-    for name in ("refused_listens", "playing_now", "recommendations"):
-        names |= {each["_id"] for each in database[name].find({}, {"_id": 1})}
-    removals, accounts = Removals(database), Accounts(database)
-    removed_at = removals.all()
-    for user_name in removals.forgotten(names):
+    fields = dict.fromkeys(("listens", "feedback"), "user_name")
+    fields |= dict.fromkeys(("refused_listens", "playing_now", "recommendations"), "_id")
+    # Cursors, because the names of all listeners may exceed the 16 MB of one answer.
+    names = {each[field] for name, field in fields.items() for each in database[name].find({}, {field: 1})}
+    removed_at, accounts = Removals(database).all(), Accounts(database)
+    for user_name in sorted(name for name in names if user_key(name) in removed_at):
         if accounts.exists(user_name):
             before = {"user_name": user_name, "created": {"$lte": removed_at[user_key(user_name)]}}
             deleted["feedback entries"] += database["feedback"].delete_many(before).deleted_count

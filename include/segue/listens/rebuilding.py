@@ -74,12 +74,11 @@ def rebuild_mongodb(settings: Settings, database: Database[dict[str, Any]], lake
     int
         Number of listens that were stored.
     """
-    store, removals = ListenStore(database), Removals(database)
-    before = database[COLLECTION].count_documents({})
+    store, removals, stored = ListenStore(database), Removals(database), list[int]()
     for page in _pages(chain(lake, in_kafka(settings))):
-        removals.store(page, store.put, store.discard)
+        removals.store(page, lambda events: stored.append(store.put(events)), store.discard)
     Followed(database, settings.listens_topic).repaired("mongodb")
-    return database[COLLECTION].count_documents({}) - before
+    return sum(stored)
 
 
 def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: Iterable[Listen]) -> int:

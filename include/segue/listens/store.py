@@ -61,12 +61,17 @@ class ListenStore:
     def __init__(self, database: Database[Document]) -> None:
         self._listens = database[COLLECTION]
 
-    def put(self, events: Iterable[Listen]) -> None:
-        """Insert the events that are not there yet."""
+    def put(self, events: Iterable[Listen]) -> int:
+        """Insert the events that are not there yet, and return how many they were."""
         documents = [document_of(event) for event in events]
-        if documents:
-            with duplicates_ignored():
-                self._listens.insert_many(documents, ordered=False)
+        if not documents:
+            return 0
+        try:
+            return len(self._listens.insert_many(documents, ordered=False).inserted_ids)
+        except BulkWriteError as error:
+            _require_only_duplicates(error)
+            inserted: int = error.details["nInserted"]
+            return inserted
 
     def replace(self, events: Iterable[Listen]) -> None:
         """Store events. They replace the stored events that have the same ids."""
@@ -226,9 +231,13 @@ def duplicates_ignored() -> Iterator[None]:
     try:
         yield
     except BulkWriteError as error:
-        failed = any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"])
-        if failed or error.details.get("writeConcernErrors"):
-            raise
+        _require_only_duplicates(error)
+
+
+def _require_only_duplicates(error: BulkWriteError) -> None:
+    failed = any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"])
+    if failed or error.details.get("writeConcernErrors"):
+        raise error
 
 
 def _shown(user_name: str, before: int | None = None, after: int | None = None) -> dict[str, Any]:
