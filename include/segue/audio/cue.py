@@ -1,7 +1,6 @@
 """Read a CUE sheet: the text that divides the audio file of an album into its tracks.
 
-The parsers on PyPI read a part of what programs write: cueparser only one file, deflacue only 44.1 kHz, and none
-checks that the tracks follow each other.
+Segue parses the sheet itself, because a bad sheet needs a reason with its line, and tracks must follow each other.
 """
 
 from __future__ import annotations
