@@ -37,12 +37,12 @@ from segue.demo import sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import wait_for_dags
 from segue.errors import SegueError
+from segue.overview.dags import DAGS
 from segue.settings import Settings, get_settings
 from segue.stack import airflow, lifecycle, ports
 
 TRACKS, LISTENS, LISTENERS = 106_574, 5_000_000, 20_000
 FEWEST_LISTENERS = 50
-DAGS = {"corpus", "listens", "genre_model", "recommender", "incremental_retraining", "new_tracks"}
 PIECES = 240
 ELSEWHERE = ("mongo_uri", "kafka_bootstrap_servers", "lake", "metadata", "mlflow_tracking_uri", "tuning_storage")
 """Settings with which this benchmark would write into the user's own stores."""
@@ -101,7 +101,7 @@ def _run(
             api = stack.enter_context(AirflowApi(login.url, login.username, login.password))
             mongo = stack.enter_context(MongoClient[dict[str, Any]](settings.mongo, tz_aware=True))
             sampler = stack.enter_context(Sampler(settings.state_dir, samples, options.every).running())
-            wait_for_dags(api, DAGS)
+            wait_for_dags(api, set(DAGS))
             sampler.wait_for(IDLE_SAMPLES)
             database = mongo[settings.mongo_database]
             chain = Chain(settings, recipe, size, progress, api, database, console)

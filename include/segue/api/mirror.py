@@ -98,9 +98,9 @@ class Mirror:
         ServiceUnavailableError, pymongo.errors.PyMongoError
             If Kafka or MongoDB is away.
         """
-        create_accounts_topic(self._settings, self._config)
         if self._state() == self._seen:
             return
+        create_accounts_topic(self._settings, self._config)
         mirrored = self.read()
         self._removals.restore(mirrored.removals)
         removals = self._removals.all()

@@ -124,3 +124,7 @@ class Rejection:
     reason: Reason
     message: str
     content_hash: str | None = None
+
+
+Outcome = Track | Tags | Header | Rejection
+"""What an operation on a file may return."""

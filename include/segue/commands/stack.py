@@ -34,7 +34,8 @@ def up() -> None:
     Until `segue down`, a supervisor starts each service again that dies.
     """
     from segue.demo.airflow_api import AirflowApi
-    from segue.demo.watch import dag_ids, wait_for_dags
+    from segue.demo.watch import wait_for_dags
+    from segue.overview.dags import DAGS
     from segue.stack import airflow, documents, lifecycle
 
     settings, console = get_settings(), PlainConsole()
@@ -44,7 +45,7 @@ def up() -> None:
         console.print(remark, soft_wrap=True)
     login = airflow.login(settings)
     with console.status("Airflow reads the DAGs…"), AirflowApi(login.url, login.username, login.password) as api:
-        wait_for_dags(api, dag_ids())
+        wait_for_dags(api, set(DAGS))
         paused = api.paused()
     console.print(_paused(paused), soft_wrap=True)
     console.print(_airflow(login))

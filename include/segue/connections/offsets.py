@@ -52,6 +52,12 @@ def _offsets(
     return {where.partition: found.offset for where, found in sorted(listed.items())}
 
 
+def _offsets_since(admin: KafkaAdminClient, partitions: list[TopicPartition], at: datetime) -> Mapping[int, int]:
+    """Find the first message since a time in each partition. A partition without one has the offset -1."""
+    # Kafka reads negative timestamps as special values (-1 latest, -2 earliest).
+    return _offsets(admin, partitions, max(int(at.timestamp() * 1000), 0))
+
+
 def whole_topic(config: kafka.Config, topic: str) -> OffsetWindow:
     """Return the window of all messages that a topic holds now. It has no partitions if there is no such topic."""
     with kafka.admin(config) as admin:
@@ -137,8 +143,7 @@ def arrived_since(config: kafka.Config, topic: str, times: Sequence[datetime]) -
     with kafka.admin(config) as admin:
         whole = _whole(admin, topic)
         partitions = [TopicPartition(topic, partition) for partition in whole.ends]
-        since = (_offsets(admin, partitions, max(int(at.timestamp() * 1000), 0)) for at in times)
-        # Kafka returns -1 for a partition without messages since then.
+        since = (_offsets_since(admin, partitions, at) for at in times)
         return [sum(end - first[p] for p, end in whole.ends.items() if first[p] >= 0) for first in since]
 
 
@@ -173,9 +178,7 @@ def replay(config: kafka.Config, topic: str, group: str, start: datetime | Mappi
             raise ValueError(f"there is no topic {topic!r}")
         if isinstance(start, datetime):
             partitions = [TopicPartition(topic, partition) for partition in end_offsets]
-            # Kafka reads negative timestamps as special values (-1 latest, -2 earliest).
-            since = _offsets(admin, partitions, max(int(start.timestamp() * 1000), 0))
-            # Kafka returns -1 for a partition without messages since then.
+            since = _offsets_since(admin, partitions, start)
             wanted = {p: min(since[p], end) if since[p] >= 0 else end for p, end in end_offsets.items()}
             return _from(whole, wanted)
         committed = _committed(admin, whole, group)

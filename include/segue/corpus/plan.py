@@ -125,8 +125,8 @@ def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     list of pandas.DataFrame
         One table per commit, with the integer column `task`, counted from 0 without gaps. Files without an earlier
         outcome come first, because their rows are only appended. Otherwise files are sorted by day and path. A
-        file that is larger than the share of a task gets its own task. The tracks
-        of a CUE sheet share a task, so that their file is decoded once.
+        file that is larger than the share of a task gets its own task. The tracks of a CUE sheet share a task, so
+        that their file is decoded once.
     """
     share = int(todo["size_bytes"].sum()) // (cores * TASKS_PER_CORE)
     task_bytes = min(max(share, MIN_TASK_BYTES), MAX_TASK_BYTES)

@@ -193,7 +193,7 @@ def _hash(
         return {}
     print(f"hashing {len(files):,} files, {sum(file.size_bytes for file in files) / 1e6:,.1f} MB", flush=True)
     tasks = min(len(files), lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE)
-    tracks = [(file.path, file.part, file.path.rpartition("#")[0] if file.part else file.path) for file in files]
+    tracks = [(file.path, file.part, source_of(vars(file))) for file in files]
     listed = lake.spark.createDataFrame(tracks, "path string, part string, source string")
     by_file = listed.repartition(tasks, "source")
     hashed = by_file.mapInArrow(hash_files(music_dir, known_bytes), HASHED).toArrow().to_pylist()

@@ -31,6 +31,7 @@ from scipy.sparse.csgraph import connected_components
 
 from segue.audio.definition import N_FEATURES
 from segue.audio.likeness import is_same_sound
+from segue.corpus.flags import flag
 from segue.corpus.rules import TOLERANCE_S, TOLERANCE_SHARE
 from segue.corpus.schema import PARTITION
 from segue.tracks import names
@@ -85,13 +86,8 @@ def group(rows: DataFrame, features: DataFrame) -> DataFrame:
         ``duplicate:<evidence>``, with the strongest of `EVIDENCE`.
     """
     copies = rows.sparkSession.createDataFrame(merge(compare(rows, features).toArrow()))
-    flag = sf.when(sf.isnotnull("evidence"), sf.array(sf.concat(sf.lit("duplicate:"), "evidence")))
-    return (
-        rows.join(copies, "track_id", "left")
-        .withColumn("recording", sf.coalesce("recording", "track_id"))
-        .withColumn("flags", sf.concat("flags", sf.coalesce(flag, sf.array().cast("array<string>"))))
-        .drop("evidence")
-    )
+    grouped = rows.join(copies, "track_id", "left").withColumn("recording", sf.coalesce("recording", "track_id"))
+    return flag(grouped, sf.concat(sf.lit("duplicate:"), "evidence")).drop("evidence")
 
 
 def compare(rows: DataFrame, features: DataFrame) -> DataFrame:

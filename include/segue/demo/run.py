@@ -19,8 +19,9 @@ from segue.corpus.reports import CorpusSummary
 from segue.demo import listeners, sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.answer import seconds_to_answer
-from segue.demo.watch import dag_ids, follow, wait_for_dags, wait_until_deferred
+from segue.demo.watch import follow, wait_for_dags, wait_until_deferred
 from segue.errors import SegueError
+from segue.overview.dags import DAGS
 from segue.runs import summaries
 from segue.stack import airflow, lifecycle
 
@@ -104,7 +105,7 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
 
     outcome = Outcome()
     with AirflowApi(login.url, login.username, login.password) as api:
-        wait_for_dags(api, dag_ids())
+        wait_for_dags(api, set(DAGS))
         outcome.runs[CORPUS] = _start(api, CORPUS, {})
         follow(api, CORPUS, outcome.runs[CORPUS], console)
         people = crowd(_tracks(outcome.runs[CORPUS]))

@@ -14,7 +14,6 @@ from segue.console import PlainColumn
 from segue.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from segue.errors import StackError
 from segue.patience import Patience
-from segue.settings import PROJECT_DIR
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -62,11 +61,6 @@ class _TaskLines:
             if not self._console.is_terminal:
                 seconds = f"{task.duration_s:.0f} s" if task.duration_s is not None else ""
                 self._console.print(f"{self._dag_id}.{task.task_id}: {task.state} {seconds}")
-
-
-def dag_ids() -> set[str]:
-    """Return the ids of Segue's DAGs. Each file in ``dags`` has the DAG of its name."""
-    return {file.stem for file in (PROJECT_DIR / "dags").glob("*.py")}
 
 
 def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:

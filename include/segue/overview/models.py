@@ -92,10 +92,7 @@ def read(settings: Settings, database: Database[Any]) -> Models:
     genre = summaries.history(GenreReport, SHOWN, source=database)
     full = summaries.history(FullTrainingReport, SHOWN, source=database)
     updates = summaries.history(IncrementalUpdateReport, SHOWN, source=database)
-    last: dict[str, TrainingReport] = {}
-    last |= {_dag(kept): kept.report for kept in genre}
-    last |= {_dag(kept): kept.report for kept in full}
-    last |= {_dag(kept): kept.report for kept in updates}
+    trainings: list[summaries.Kept[Any]] = [*genre, *full, *updates]
     return Models(
         champions=champions.read(settings),
         genre=[
@@ -113,7 +110,7 @@ def read(settings: Settings, database: Database[Any]) -> Models:
             for kept in updates
             if (updated := kept.report.updated)
         ],
-        last=last,
+        last={kept.run_id.partition("/")[0]: kept.report for kept in trainings},
         drift=_drift(database),
     )
 
@@ -125,10 +122,6 @@ def _training(
     promoted = kept.report.decision == "promoted"
     version = version or (kept.report.model if promoted else None)
     return Training(kept.run_id, version, kept.written_at, value, interval, promoted)
-
-
-def _dag(kept: summaries.Kept[Any]) -> str:
-    return kept.run_id.partition("/")[0]
 
 
 def _drift(database: Database[Any]) -> list[tuple[str, datetime, float, str]]:

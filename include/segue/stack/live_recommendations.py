@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from segue.recommender.serving.live import FRESH_S, heartbeat
 from segue.settings import Settings
 from segue.stack import code, memory
-from segue.stack.service import Service
+from segue.stack.service import Service, beats
 
 
 def service(settings: Settings) -> Service:
@@ -27,7 +25,7 @@ def service(settings: Settings) -> Service:
         state_dir=settings.state_dir,
         data=settings.state_dir / "live",
         command=(str(Path(sys.prefix) / "bin" / "segue"), "live"),
-        check=lambda started: _beats(heartbeat(settings), started),
+        check=lambda started: beats(heartbeat(settings), started, FRESH_S),
         environment=settings.environment,
         loads=code.installed(),
         memory_limit_mb=memory.limit_mb(settings, "live"),
@@ -37,11 +35,3 @@ def service(settings: Settings) -> Service:
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
     """Start the live recommendations."""
     bring_up(service(settings))
-
-
-def _beats(path: Path, started: datetime) -> bool:
-    try:
-        beaten = path.stat().st_mtime
-    except FileNotFoundError:  # there is no heartbeat yet
-        return False
-    return beaten >= started.timestamp() and time.time() - beaten < FRESH_S

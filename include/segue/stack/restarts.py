@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from segue import private
+from segue.stack import journal
 
 KEPT = 100
 SHOWN_S = 24 * 60 * 60
@@ -34,8 +33,7 @@ class Restart:
 
 def record(state_dir: Path, restart: Restart) -> None:
     """Add a restart to the record, which keeps the last `KEPT`."""
-    kept = [*_read(state_dir), restart][-KEPT:]
-    private.write(_file(state_dir), json.dumps([asdict(each) for each in kept], indent=2))
+    journal.add(_file(state_dir), restart, KEPT)
 
 
 def remarks(state_dir: Path, now: float | None = None) -> list[str]:
@@ -50,7 +48,7 @@ def remarks(state_dir: Path, now: float | None = None) -> list[str]:
     """
     since = (time.time() if now is None else now) - SHOWN_S
     by_service: dict[str, list[Restart]] = {}
-    for restart in _read(state_dir):
+    for restart in journal.read(_file(state_dir), Restart):
         if restart.at > since:
             by_service.setdefault(restart.service, []).append(restart)
     return [_remark(name, found) for name, found in sorted(by_service.items())]
@@ -68,10 +66,3 @@ def _remark(name: str, found: list[Restart]) -> str:
 
 def _file(state_dir: Path) -> Path:
     return state_dir / "restarts.json"
-
-
-def _read(state_dir: Path) -> list[Restart]:
-    try:
-        return [Restart(**each) for each in json.loads(_file(state_dir).read_text())]
-    except (FileNotFoundError, ValueError, TypeError):  # a damaged record is not worth an error
-        return []

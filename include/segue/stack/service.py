@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -208,6 +209,24 @@ class Service:
         with self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 400 * count))
             return "\n".join(log.read().decode(errors="replace").splitlines()[-count:])
+
+
+def beats(heartbeat: Path, started: datetime, fresh_s: float) -> bool:
+    """Return whether a service has touched its heartbeat since it was started, and in the last seconds.
+
+    Parameters
+    ----------
+    heartbeat : Path
+        The file that the service touches. It need not exist yet.
+    started : datetime
+    fresh_s : float
+        If the heartbeat is older than this, the service hangs.
+    """
+    try:
+        beaten = heartbeat.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return beaten >= started.timestamp() and time.time() - beaten < fresh_s
 
 
 def reap() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from segue.settings import Settings
 from segue.stack import code, memory
-from segue.stack.service import Service
+from segue.stack.service import Service, beats
 
 NAME = "supervisor"
 LOCK = ".supervisor.lock"
@@ -33,7 +31,7 @@ def service(settings: Settings) -> Service:
         state_dir=settings.state_dir,
         data=settings.state_dir / NAME,
         command=(sys.executable, "-m", "segue.stack.supervision"),
-        check=lambda started: _beats(heartbeat(settings.state_dir), started),
+        check=lambda started: beats(heartbeat(settings.state_dir), started, FRESH_S),
         environment=settings.environment,
         loads=code.installed(),
         memory_limit_mb=memory.limit_mb(settings, NAME),
@@ -48,11 +46,3 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 def heartbeat(state_dir: Path) -> Path:
     """Return the file that the supervisor touches whenever it has looked at the services."""
     return state_dir / NAME / "heartbeat"
-
-
-def _beats(path: Path, started: datetime) -> bool:
-    try:
-        beaten = path.stat().st_mtime
-    except FileNotFoundError:  # there is no heartbeat yet
-        return False
-    return beaten >= started.timestamp() and time.time() - beaten < FRESH_S

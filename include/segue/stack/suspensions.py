@@ -6,18 +6,16 @@ stack every few seconds. When it was suspended itself, its clock shows it. Then 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
 import psutil
 
-from segue import private
-from segue.stack import processes
+from segue.stack import journal, processes
 from segue.stack.pidfile import PidFile
 
 POLL_S = 5.0
@@ -43,7 +41,7 @@ class Suspension:
 
 def recent(state_dir: Path, now: float) -> list[Suspension]:
     """Return the recorded suspensions that ended in the day before `now`, oldest first."""
-    return [each for each in _read(state_dir) if each.until > now - SHOWN_S]
+    return [each for each in journal.read(_file(state_dir), Suspension) if each.until > now - SHOWN_S]
 
 
 def watch(state_dir: Path, itself: str, ended: Event, poll_s: float = POLL_S, still_s: float = STILL_S) -> None:
@@ -65,10 +63,10 @@ def watch(state_dir: Path, itself: str, ended: Event, poll_s: float = POLL_S, st
         before, asleep_s = at, _clock() - looked
         looked, at = _clock(), time.time()
         if asleep_s > still_s:
-            _record(state_dir, Suspension(f"{itself}, or the whole machine,", before, at))
+            journal.add(_file(state_dir), Suspension(f"{itself}, or the whole machine,", before, at), KEPT)
         stopped = {name for name, process in _services(state_dir) if processes.suspended(process)}
         for name in since.keys() - stopped:
-            _record(state_dir, Suspension(name, since.pop(name), at))
+            journal.add(_file(state_dir), Suspension(name, since.pop(name), at), KEPT)
         since |= dict.fromkeys(stopped - since.keys(), at)
 
 
@@ -86,15 +84,3 @@ def _services(state_dir: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 def _file(state_dir: Path) -> Path:
     return state_dir / "suspensions.json"
-
-
-def _read(state_dir: Path) -> list[Suspension]:
-    try:
-        return [Suspension(**each) for each in json.loads(_file(state_dir).read_text())]
-    except (FileNotFoundError, ValueError, TypeError):  # a damaged record is not worth an error
-        return []
-
-
-def _record(state_dir: Path, suspension: Suspension) -> None:
-    kept = [*_read(state_dir), suspension][-KEPT:]
-    private.write(_file(state_dir), json.dumps([asdict(each) for each in kept], indent=2))

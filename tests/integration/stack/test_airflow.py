@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from segue.demo.airflow_api import FINISHED, AirflowApi
-from segue.demo.watch import dag_ids, wait_for_dags
+from segue.demo.watch import wait_for_dags
+from segue.overview.dags import DAGS
 from segue.runs import reports, summaries
 from segue.runs.conclusion import MissedDeadline
 from segue.stack import lifecycle, processes, secrets, spark_conf
@@ -105,7 +106,7 @@ def test_no_login_no_answer(stack):
 @pytest.fixture
 def api(stack):
     with AirflowApi(stack.url, stack.username, stack.password) as api:
-        wait_for_dags(api, dag_ids())
+        wait_for_dags(api, set(DAGS))
         yield api
 
 

@@ -127,7 +127,7 @@ def test_up_says_which_dags_are_paused(home, monkeypatch, on, said):
     (home / "sample").mkdir()
     monkeypatch.setattr(Api, "on", on)
     monkeypatch.setattr("segue.demo.airflow_api.AirflowApi", Api)
-    monkeypatch.setattr("segue.demo.watch.dag_ids", lambda: {"corpus"})
+    monkeypatch.setattr("segue.overview.dags.DAGS", ("corpus",))
     monkeypatch.setattr("segue.stack.lifecycle.up", lambda *_, **__: None)
     assert said in CliRunner().invoke(app, ["up"]).output
 

@@ -17,12 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.audio.extract import Header, Rejection, Span, Tags, Track, extract_spans, header_of, tags_of
+from segue.audio.extract import Rejection, Span, Track, extract_spans, header_of, tags_of
 from segue.audio.features import FeatureAccumulator
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason
-
-Outcome = Track | Tags | Header | Rejection
+from segue.audio.results import Outcome
 
 Operation = Callable[[str, Limits, Sequence[Span]], Sequence[Outcome]]
 

@@ -27,7 +27,7 @@ import numpy as np
 from segue.audio.definition import N_FEATURES
 from segue.audio.limits import Limits, configured
 from segue.audio.reasons import Reason
-from segue.audio.results import WHOLE, Header, Rejection, Span, Tags, Track
+from segue.audio.results import WHOLE, Header, Outcome, Rejection, Span, Tags, Track
 from segue.errors import ExtractionError
 
 START_TIMEOUT_S = 900.0
@@ -48,9 +48,6 @@ STEP_S = 1.0
 
 MAX_REPLY_BYTES = 2**18
 """For each span. Features take 2 KB, and tags at most 156 KB, if JSON escapes every character."""
-
-
-Outcome = Track | Tags | Header | Rejection
 
 
 class IsolatedExtractor:
