@@ -63,7 +63,7 @@ def test_recommend_prints_titles_as_they_are(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(champion.Champion, "look", lambda *_: None)
     monkeypatch.setattr(mongo, "database", lambda: nullcontext({}))
     monkeypatch.setattr(migration, "prepare", lambda _: None)
-    monkeypatch.setattr(one_listener, "Recommending", lambda *_: SimpleNamespace(now=lambda *_, **__: found))
+    monkeypatch.setattr(one_listener, "Recommending", lambda *_, **__: SimpleNamespace(now=lambda *_, **__: found))
     result = CliRunner().invoke(app, ["recommend", "ann[/x]"], catch_exceptions=False)
     assert "For ann[/x], by 7" in result.output
     assert all(result.output.count(name) == 2 for name in NAMES)

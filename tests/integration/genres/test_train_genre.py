@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from segue import locks
 from segue.audio.definition import N_FEATURES
 from segue.genres.reports import GenreReport
 from segue.runs import summaries
 from segue.settings import Settings
 from segue.stack import documents as server
-from segue.stack import lifecycle
+from segue.stack import lifecycle, supervisor
 from segue.tracks import reading
 from segue.tracks.vectors import pack
 
@@ -75,7 +76,8 @@ def test_a_server_killed_while_the_tracks_are_read_fails_the_job_and_the_retry_c
             return snapshot(tracks)
 
         patch.setattr(reading, "snapshot", kill_and_read)
-        with pytest.raises(Exception, match=r"(?i)mongo"):
+        # Tests before this one may have started the supervisor, which would start the server again.
+        with locks.exclusive(settings.home / supervisor.LOCK), pytest.raises(Exception, match=r"(?i)mongo"):
             main()
     lifecycle.up(settings, ["mongo"])
     main()

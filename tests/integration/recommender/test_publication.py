@@ -174,7 +174,7 @@ def test_a_retraining_that_keeps_the_champion_publishes_it_but_not_from_the_list
     # In place of Spark.
     monkeypatch.setattr(retraining, "look_up", lambda *_: start)
     monkeypatch.setattr(retraining, "read_tracks", lambda *_: MagicMock())
-    monkeypatch.setattr(retraining, "screen", lambda *_: SimpleNamespace(read=10, listens=None))
+    monkeypatch.setattr(retraining, "screen", lambda *_, **__: SimpleNamespace(read=10, listens=None))
     monkeypatch.setattr(Material, "read", lambda *_: learned)
     done = retraining.retrain(Keeping(up_to_now), MagicMock(), database, Settings())
     assert done.listeners_served == len(versions(database)) == served
