@@ -74,7 +74,8 @@ class Settings(BaseSettings):
     airflow_keep_days: int = Field(
         90,
         ge=14,
-        description="Days for which Airflow keeps runs and their logs; the DAG maintenance deletes older ones.",
+        description="Days for which runs, their logs and the reports of their jobs are kept; the DAG maintenance "
+        "deletes older ones.",
     )
     kafka_port: int = Field(19092, ge=1, le=65535, description="Port of the embedded Kafka broker.")
     kafka_controller_port: int = Field(19093, ge=1, le=65535, description="Port of the embedded KRaft controller.")
