@@ -63,7 +63,7 @@ CORE, CHANGING = 30, 10
 LISTENERS = 10
 CLIP_S, SAMPLE_RATE = 3, 22_050
 RUNS_OF_A_DAY = {
-    "corpus": 1, "listens": 1, "recommender": 1, "genre_model": 1, "incremental_retraining": 4, "new_tracks": 1
+    "corpus": 1, "listens": 1, "recommender": 1, "genre_model": 1, "incremental_retraining": 2, "new_tracks": 1
 }  # fmt: skip
 MAINTENANCE_DAYS = 28
 MOMENTS = {1: "day 1", 30: "month 1", 182: "month 6", 365: "month 12"}
