@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segue.settings import Settings
 from segue.stack import airflow
 from segue.stack.airflow_environment import environment
+
+if TYPE_CHECKING:
+    from airflow.serialization.definitions.dag import SerializedDAG
 
 LOG_BYTES = 10_000
 """Usual size of a task's log."""
@@ -29,7 +34,6 @@ def write(settings: Settings, dag_id: str, at: datetime) -> None:
     """
     from airflow.models.log import Log
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
-    from airflow.models.serialized_dag import SerializedDagModel
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
@@ -39,10 +43,7 @@ def write(settings: Settings, dag_id: str, at: datetime) -> None:
 
     run_id = f"scheduled__{at.isoformat()}"
     with create_session() as session:
-        dag = SerializedDagModel.get_dag(dag_id, session=session)
-        if dag is None:
-            raise RuntimeError(f"Airflow does not know the DAG {dag_id!r}.")
-        run = dag.create_dagrun(
+        run = _dag(dag_id).create_dagrun(
             run_id=run_id,
             logical_date=at,
             data_interval=(at - timedelta(days=1), at),
@@ -68,6 +69,16 @@ def write(settings: Settings, dag_id: str, at: datetime) -> None:
             "return_value", run_id, dag_id=dag_id, task_id=tasks[0].task_id, run_id=run_id, session=session
         )
         run.state, run.end_date = DagRunState.SUCCESS, at + timedelta(minutes=10)
+
+
+@cache
+def _dag(dag_id: str) -> SerializedDAG:
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    dag = SerializedDagModel.get_dag(dag_id)
+    if dag is None:
+        raise RuntimeError(f"Airflow does not know the DAG {dag_id!r}.")
+    return dag
 
 
 def task_log(settings: Settings, dag_id: str, run_id: str, task_id: str) -> None:

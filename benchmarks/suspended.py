@@ -11,8 +11,8 @@ all the time, and repeat each until it is answered with 200. With ``@extract`` o
 the DAG `corpus` in the mode *force* and suspends the services while that task is running.
 
 After each cycle the benchmark prints how long it took until all services were healthy, whether that needed `segue
-up`, how the run ended, and what `segue status` shows. At the end, Kafka, MongoDB and the lake must each have exactly the listens that were
-answered with 200. The benchmark exits with 1 if a check fails.
+up`, how the run ended, and what `segue status` shows. At the end, Kafka, MongoDB and the lake must each have
+exactly the listens that were answered with 200. The benchmark exits with 1 if a check fails.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Let a year pass in about an hour, and measure what grows: sizes, a night's time, handles, and what is learned.
 
-    .venv/bin/python benchmarks/year.py [--days 366] [--every 6] [--listens 100]
+    .venv/bin/python benchmarks/year.py [--days 366] [--every 6] [--listens 100] [--minutes 90]
 
 The benchmark starts Kafka, the document server, the API and the live recommendations in a temporary folder, on
 free ports. It sets the clock of all its processes (see shifted_clock.py) to a year ago, and then moves it on, day
@@ -15,8 +15,8 @@ by day.
 Files get their times from the system's clock, which is ahead. So the times of new files in the lake and among the
 logs are corrected after each night. Until then, Delta regards them as new.
 
-It prints a table of four moments: after a day, and after 1, 6 and 12 months. It exits with 1 if the table of
-listens or the last training had other listens than those that were sent.
+It prints a table of four moments: after the first night, and after 1, 6 and 12 months. It exits with 1 if the lake
+or the last training had other listens than those that were sent.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from segue.listens.lake_table import ListensTable
 from segue.recommender.reports import FullTrainingReport
 from segue.runs import conclusion, summaries
 from segue.settings import PROJECT_DIR, Settings, get_settings
-from segue.stack import lifecycle, ports, processes, spark_conf, upkeep
+from segue.stack import lifecycle, ports, processes, upkeep
 from segue.stack.service import State
 
 PARTS = ("kafka", "mongo", "api", "live")
@@ -66,7 +66,7 @@ RUNS_OF_A_DAY = {
     "corpus": 1, "listens": 1, "recommender": 1, "genre_model": 1, "incremental_retraining": 2, "new_tracks": 1
 }  # fmt: skip
 MAINTENANCE_DAYS = 28
-MOMENTS = {1: "day 1", 30: "month 1", 182: "month 6", 365: "month 12"}
+MOMENTS = {1: "first night", 30: "month 1", 182: "month 6", 365: "month 12"}
 
 
 @dataclass
@@ -228,8 +228,9 @@ def cpu_s() -> float:
     return sum(each.user + each.system for each in spent) + me.cpu_times().children_user
 
 
-def live_through(year: Year, days: int, every: int, listens: int) -> dict[str, dict[str, str]]:
-    """Let the days pass. Return what was measured at each moment."""
+def live_through(year: Year, days: int, every: int, listens: int, minutes: float) -> dict[str, dict[str, str]]:
+    """Let the days pass, or as many as the minutes allow. Return what was measured at each moment."""
+    until = time.monotonic() + 60 * minutes
     measured: dict[str, dict[str, str]] = {}
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     wanted, cleaned = dict(MOMENTS), 0
@@ -257,6 +258,9 @@ def live_through(year: Year, days: int, every: int, listens: int) -> dict[str, d
         for moment in [each for each in wanted if each <= number]:
             measured[wanted.pop(moment)] = shown = measure(year)
             print(shown, flush=True)
+        if time.monotonic() > until:
+            measured[f"day {number}"] = measure(year)
+            break
     return measured
 
 
@@ -305,21 +309,22 @@ def main(
     days: Annotated[int, typer.Option(help="Days that pass.")] = 366,
     every: Annotated[int, typer.Option(help="The jobs run on each night of this number.")] = 6,
     listens: Annotated[int, typer.Option(help="Listens a day.")] = 100,
+    minutes: Annotated[float, typer.Option(help="End after this time, even if fewer days have passed.")] = 90,
 ) -> None:
     """Simulate the year."""
     shifted_clock.restart_with_it()
     shifted_clock.set_to(datetime.now(UTC) - timedelta(days=days + 1))
     began = time.monotonic()
     with stack() as year:
-        os.environ |= spark_conf.environment(year.settings)
         get_settings.cache_clear()
         from segue.connections import spark
 
         session = spark.session("year")
         with mock.patch.object(spark, "job", return_value=nullcontext(session)):
-            measured = live_through(year, days, every, listens)
+            measured = live_through(year, days, every, listens, minutes)
         states = {each.name: each.state() for each in lifecycle.services(year.settings, PARTS)}
-        print(f"\n{days} days, {len(year.night_s)} nights, {(time.monotonic() - began) / 60:.0f} minutes")
+        passed = f"{year.sent // listens} days, {len(year.night_s)} nights"
+        print(f"\n{passed}, {(time.monotonic() - began) / 60:.0f} minutes")
         columns = list(measured.values())
         print("| |", " | ".join(measured), "|", sep=" ")
         for name in columns[0]:
@@ -327,6 +332,7 @@ def main(
         print(f"ill: {[name for name, state in states.items() if state is not State.HEALTHY]}")
         same = is_what_was_sent(year, session)
         session.stop()
+    shutil.rmtree(Path(os.environ[shifted_clock.VARIABLE]).parent)
     sys.exit(0 if same else 1)
 
 
