@@ -25,6 +25,7 @@ import importlib.util
 import io
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -167,6 +168,8 @@ def maintain(settings: Settings) -> None:
     upkeep.clean_database(settings, before)
     upkeep.remove_logs(settings.state_dir / "airflow" / "logs", before)
     upkeep.rotate_logs(settings.state_dir / "logs")
+    with mongo.database() as database:
+        summaries.delete_old(before, source=database)
 
 
 def correct_times(settings: Settings) -> None:
@@ -267,6 +270,8 @@ def live_through(year: Year, days: int, every: int, listens: int, minutes: float
 @contextmanager
 def stack() -> Iterator[Year]:
     """Start the services a year ago, with a corpus and accounts."""
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the stack ends too, even in the background
+        signal.signal(asked_to_stop, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="segue-year-"))
     settings = Settings(
         home=home,
