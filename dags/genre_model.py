@@ -39,10 +39,11 @@ from airflow.sdk import (  # type: ignore[attr-defined] # its stub lacks the dea
     dag,
 )
 
+import segue_assets
 from segue_deadlines import note_missed_deadline
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RUN_ID, STARTED, training_summary
+from segue_tasks import DEFAULTS, RUN_ID, STARTED, documented, training_summary
 
 PARAMS = {
     "trials": Param(
@@ -109,7 +110,8 @@ SEARCH = (
     ),
     params=PARAMS,
     tags=["segue", "model"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def genre_model() -> None:
     """Wire the training."""
@@ -120,6 +122,8 @@ def genre_model() -> None:
         job="train_genre",
         arguments=[*budget, "--search", SEARCH, *fits, "--seed", "{{ params.seed }}"],
         pre_execute=refuse_wrong_params,
+        inlets=[segue_assets.TRACKS],
+        outlets=[segue_assets.GENRE],
     )
     train >> training_summary(RUN_ID, STARTED, "train_genre", "model `genre` in MLflow")
 

@@ -25,7 +25,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from segue.settings import get_settings
 from segue_params import refuse_wrong_params
-from segue_tasks import PYTHON_TASK, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import DEFAULTS, PYTHON_TASK, TIME_LIMIT, documented, refusals_fail_at_once
 
 PARAMS = {
     "keep_days": Param(
@@ -48,7 +48,8 @@ KEEP_DAYS = "{{ params.keep_days }}"
     is_paused_upon_creation=False,
     params=PARAMS,
     tags=["segue", "maintenance"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def maintenance() -> None:
     """Wire the tasks."""

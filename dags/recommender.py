@@ -36,12 +36,22 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
+import segue_assets
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_kafka import KafkaCommitOperator
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
+from segue_tasks import (
+    DEFAULTS,
+    PYTHON_TASK,
+    RUN_ID,
+    STARTED,
+    TIME_LIMIT,
+    documented,
+    refusals_fail_at_once,
+    training_summary,
+)
 
 PARAMS = {
     "seed": Param(
@@ -79,7 +89,8 @@ AS_OF = "{{ params.as_of or (macros.ds_add(ds, -1) if dag_run.run_type == 'backf
     max_active_runs=1,
     params=PARAMS,
     tags=["segue", "model", "listens"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def recommender() -> None:
     """Wire the training."""
@@ -88,6 +99,8 @@ def recommender() -> None:
         job="train_recommender",
         arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}", "--as-of", AS_OF],
         pre_execute=refuse_wrong_params,
+        inlets=[segue_assets.TRACKS, segue_assets.LISTENS],
+        outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS],
     )
     commit = KafkaCommitOperator(
         task_id="commit",

@@ -152,6 +152,12 @@ class Settings(BaseSettings):
         24.0, gt=0, description="Time limit of one Spark job, in hours; a longer job is ended and tried again."
     )
 
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Where alerts go: Apprise URLs such as ntfy://host/topic or mailtos://user:password@host, "
+        "separated by spaces.",
+    )
+
     gate_max_gone: float = Field(
         0.2,
         ge=0,
