@@ -8,9 +8,9 @@ the champion predicts the genre of tracks that have none. Each artist is in only
 Genres with too few artists are the exception: they are split by track, and the summary names them. docs/models.md
 has the details.
 
-**When.** Every night at 02:00 (UTC), and by hand. On Sundays the search is wide; on other nights it starts from
-the best choices of earlier trainings. A run that has not succeeded three hours after it was queued has missed its
-deadline, and the triggerer's log says so.
+**When.** Every night at 02:00 (UTC), unless `SEGUE_GENRE_MODEL_SCHEDULE` says otherwise, and by hand. On Sundays
+the search is wide; on other nights it starts from the best choices of earlier trainings. A run that has not
+succeeded three hours after it was queued has missed its deadline, and an alert says so.
 
 **Inputs.** The collection `tracks` in MongoDB, which the DAG `corpus` fills. Tracks without a genre, and genres of
 fewer than ten tracks, are left out and counted.
@@ -32,7 +32,6 @@ from datetime import timedelta
 
 from airflow.sdk import (  # type: ignore[attr-defined] # its stub lacks the deadlines
     AsyncCallback,
-    CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
     Param,
@@ -40,6 +39,8 @@ from airflow.sdk import (  # type: ignore[attr-defined] # its stub lacks the dea
 )
 
 import segue_assets
+from segue.settings import get_settings
+from segue_days import by_the_clock
 from segue_deadlines import note_missed_deadline
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
@@ -95,10 +96,11 @@ SEARCH = (
     "'wide' if dag_run.run_after.isoweekday() == 7 else 'warm' }}"
 )
 
+settings = get_settings()
+
 
 @dag(
-    # `run_immediately` is 0 and there is no start date. So unpausing the DAG does not start last night's run.
-    schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
+    schedule=by_the_clock(settings.genre_model_schedule, settings.timezone),
     catchup=False,
     max_active_runs=1,
     # A backfill would train the same model for each day, so Airflow does not offer it.

@@ -21,9 +21,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import CronTriggerTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 
 from segue.settings import get_settings
+from segue_days import by_the_clock
 from segue_params import refuse_wrong_params
 from segue_tasks import DEFAULTS, PYTHON_TASK, TIME_LIMIT, documented, refusals_fail_at_once
 
@@ -40,7 +41,7 @@ KEEP_DAYS = "{{ params.keep_days }}"
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC", run_immediately=timedelta(0)),
+    schedule=by_the_clock("0 4 * * 0"),
     catchup=False,
     max_active_runs=1,
     # A backfill would delete the same rows for each week, so Airflow does not offer it.

@@ -19,19 +19,18 @@ told everything again.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from airflow.sdk import CronTriggerTimetable, Variable, dag, task
+from airflow.sdk import Variable, dag, task
 
 from segue.settings import get_settings
 from segue_connections import mongo_database
+from segue_days import by_the_clock
 from segue_tasks import DEFAULTS, PYTHON_TASK, TIME_LIMIT, documented, refusals_fail_at_once
 
 TOLD = "segue_told"
 
 
 @dag(
-    schedule=CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=timedelta(0)),
+    schedule=by_the_clock("*/15 * * * *"),
     catchup=False,
     max_active_runs=1,
     # A backfill would look at the present again for each quarter of an hour, so Airflow does not offer it.

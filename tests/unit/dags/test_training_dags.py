@@ -6,6 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from segue.errors import ConfigurationError
+from segue.settings import PROJECT_DIR, get_settings, read_settings
+
 ORDER = {
     "genre_model": ["train", "summary"],
     "recommender": ["train", "find_learned_listens", "commit", "summary"],
@@ -222,3 +225,30 @@ def test_a_replay_is_asked_for_in_the_form_and_told_to_sensor_and_job(dags):
     assert rendered(replay_from="2026-11-23T08:00:00Z", replay_offsets=None) == ["2026-11-23T08:00:00Z", "", "yes"]
     assert rendered(replay_from=None, replay_offsets={"0": 120}) == ["", '{"0": 120}', "yes"]
     assert rendered(replay_from=None, replay_offsets={}) == ["", "", ""]
+
+
+@pytest.mark.parametrize("name", ["genre_model", "recommender"])
+def test_the_schedule_and_its_time_zone_are_settings(monkeypatch, tmp_path, name):
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv(f"SEGUE_{name.upper()}_SCHEDULE", "30 1 * * 1")
+    monkeypatch.setenv("SEGUE_TIMEZONE", "Europe/Berlin")
+    get_settings.cache_clear()
+    try:
+        timetable = DagBag(PROJECT_DIR / "dags" / f"{name}.py").dags[name].timetable
+    finally:
+        get_settings.cache_clear()
+    assert (timetable.expression, str(timetable.timezone)) == ("30 1 * * 1", "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"timezone": "Mars/Olympus"}, "SEGUE_TIMEZONE.*no such time zone"),
+        ({"recommender_schedule": "at three"}, "SEGUE_RECOMMENDER_SCHEDULE.*no cron expression"),
+    ],
+)
+def test_a_schedule_that_cannot_work_is_refused(values, said):
+    with pytest.raises(ConfigurationError, match=said):
+        read_settings(**values)
