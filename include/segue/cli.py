@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from segue import private
-from segue.commands import alerts, config, dlq, evaluate, importing, models, rebuild, stack, train, users
+from segue.commands import alerts, config, dlq, evaluate, importing, models, rebuild, service, stack, train, users
 from segue.commands.backup import backup, restore
 from segue.commands.demo import demo
 from segue.commands.doctor import doctor
@@ -148,7 +148,7 @@ GROUPS: dict[str, dict[str, typer.Typer]] = {
         "import": importing.app,
         "dlq": dlq.app,
     },
-    "Stack": {"rebuild": rebuild.app, "alerts": alerts.app},
+    "Stack": {"rebuild": rebuild.app, "alerts": alerts.app, "service": service.app},
     "Without a stack": {"train": train.app, "evaluate": evaluate.app},
 }
 GROUP_NAMES = frozenset(name for groups in GROUPS.values() for name in groups)
