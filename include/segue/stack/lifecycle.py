@@ -29,7 +29,7 @@ from segue.stack import (
     supervisor,
 )
 from segue.stack.service import Service, stop
-from segue.tracks import collection
+from segue.tracks import collection, sounds
 
 PARTS = ("kafka", "mongo", "airflow", "api", "live", "supervisor")
 BUSY = "Another `segue up`, `down` or `clean` is running for {home}. Wait until it has finished."
@@ -193,6 +193,9 @@ def _start_documents(settings: Settings, bring_up: Callable[[Service], None], sa
     with mongo.client(settings.mongo) as client:
         if collection.is_of_doubles(client[settings.mongo_database]):
             collection.prepare(client[settings.mongo_database], say)
+        # A corpus that an earlier version published has no places yet. Otherwise there is nothing to do.
+        if sounds.revision(client[settings.mongo_database]) is None:
+            sounds.update(client[settings.mongo_database], say)
 
 
 class _BringUp:

@@ -261,13 +261,14 @@ def test_streams_that_open_at_the_same_time_are_counted_before_they_open(
 
 
 def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.Client) -> None:
-    found = client.get("/v1/tracks/t01/similar", params={"count": 5}).json()["similar"]
+    path = "/v1/tracks/t01/similar"
+    found = eventually(lambda: client.get(path, params={"count": 5}).json().get("similar"))
     assert len(found) == 5
     assert all(int(each["track_id"][1:]) % 2 == 1 and each["track_id"] != "t01" for each in found)
     assert all(each["recording_mbid"] is None for each in found)
     identified = client.get("/v1/tracks/t02/similar").json()["similar"]
     numbers = [int(each["track_id"][1:]) for each in identified]
-    expected = [None if number % 4 else mbid_of(number) for number in numbers]
+    expected = [None if number % 4 else mbid_of(number).lower() for number in numbers]
     assert [each["recording_mbid"] for each in identified] == expected
     assert any(expected)
     missing = client.get("/v1/tracks/t01/audio")
