@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 from pymongo.database import Database
 
+from segue.connections.registry import Registry
 from segue.listens.history import History
 from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
@@ -16,11 +17,14 @@ from segue.playlists.library import Library
 from segue.playlists.playlist import Playlist
 from segue.playlists.rules import barred_for
 from segue.playlists.store import PlaylistStore
+from segue.recommender.model import NAME, Recommender
 from segue.recommender.serving.batch import pages_of
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import documents, hated_by, listener_of
 from segue.runs.progress import parts
 from segue.runs.summaries import Report
+from segue.settings import Settings
+from segue.tracks.nearest import LiveSounds
 
 RECOMMENDED: Final = (JAMS, DISCOVERIES)
 
@@ -54,6 +58,21 @@ class PlaylistsReport(Report):
         made = ", ".join(f"{count:,} {kind}" for kind, count in self.playlists.items())
         without = "" if self.model_version else " No recommender serves yet, so nothing was recommended."
         return f"{self.listeners:,} listeners have {made} in the collection `playlists`.{without}"
+
+
+def run(settings: Settings, database: Database[dict[str, Any]]) -> PlaylistsReport:
+    """Make the daily playlists with the champion of the registry.
+
+    Raises
+    ------
+    ModelError
+        If there is a champion that cannot be loaded.
+    """
+    champion = Registry(settings).champion(NAME)
+    served = Served(str(champion), Recommender.fetch(champion)) if champion else None
+    sounds = LiveSounds(database)
+    sounds.refresh()
+    return make_all(database, Library(database, sounds.index), served, skip_weight=settings.skip_weight)
 
 
 def make_all(

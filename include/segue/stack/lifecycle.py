@@ -230,9 +230,13 @@ def _stop(state_dir: Path) -> None:
     processes.end(processes.of(state_dir), grace_s=5)
 
 
+PASSWORDS = {"kafka_sasl_password", "subsonic_password"}
+"""Settings that are not stored. Commands read them from the environment."""
+
+
 def _saved(state_dir: Path) -> Path:
     return state_dir / "settings.json"
 
 
 def _save(settings: Settings) -> None:
-    private.write(_saved(settings.state_dir), settings.model_dump_json(indent=2, exclude={"kafka_sasl_password"}))
+    private.write(_saved(settings.state_dir), settings.model_dump_json(indent=2, exclude=PASSWORDS))

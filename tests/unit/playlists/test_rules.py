@@ -58,11 +58,11 @@ def test_the_rules_hold_in_every_list(
         [(track, NOW - DAY_S) for track in skipped],
     )
     barred = barred_for(tracks, history, hated, NOW)
-    try:
-        made = made_of(kind, tracks, history, barred)
-    except PlaylistError as error:
-        assert "same recording" in str(error)
+    if kind == "path" and corpus[1][0] == corpus[1][1]:
+        with pytest.raises(PlaylistError, match="same recording"):
+            made_of(kind, tracks, history, barred)
         return
+    made = made_of(kind, tracks, history, barred)
     listed = [entry.track for entry in made.entries]
     recordings = [track.recording for track in listed]
     assert len(recordings) == len(set(recordings))
@@ -103,8 +103,5 @@ def test_a_track_is_barred_under_each_of_its_ids() -> None:
     for track in tracks.all.values():
         for each in track.ids:
             barred = barred_for(tracks, History(), [each], NOW)
-            recommended = {"_id": "user", "items": [{"track_id": t, "reason": "."} for t in tracks.all]}
-            made = daily.of_recommendations(
-                tracks, "discoveries", recommended | {"model_version": "1"}, barred, NOW
-            )
+            made = made_of(daily.DISCOVERIES, tracks, History(), barred)
             assert track.track_id not in {entry.track.track_id for entry in made.entries}
