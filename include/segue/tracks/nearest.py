@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXACT_BELOW: Final = 50_000
-"""With fewer tracks, comparing with all of them takes less than a millisecond and needs no index."""
+"""With fewer tracks, comparing with all of them takes some milliseconds and needs no index."""
 
 LINKS = 16
 BUILD_WIDTH = 128

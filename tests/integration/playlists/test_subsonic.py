@@ -49,13 +49,14 @@ class Config(DefaultConfig):
         self.DAEMON = dict(self.DAEMON, socket=f"{folder}/socket")
 
 app = create_application(Config())
-from supysonic.db import open_connection
+from supysonic.db import close_connection, open_connection
 open_connection(True)
 UserManager.add(user, password)
 FolderManager.add("music", music)
 scanner = Scanner()
 scanner.queue_folder("music")
 scanner.run()
+close_connection()  # each request opens its own
 make_server("127.0.0.1", int(port), app, threaded=False).serve_forever()
 """
 
@@ -110,7 +111,7 @@ def server(running: Running, password: str = PASSWORD) -> SubsonicServer:
     return SubsonicServer(running.url, USER, password)
 
 
-JOGA = Track("t1", "Joga", "Björk", path="elsewhere/01.flac")
+JOGA = Track("t1", "Jóga", "Bjork", path="elsewhere/01.flac")
 SAME = Track("t2", "Same title", "Unknown", path="b/two.flac")
 AWAY = Track("t3", "Not there", "Nobody", path="c/three.flac")
 
