@@ -100,7 +100,7 @@ def recommender() -> None:
         arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}", "--as-of", AS_OF],
         pre_execute=refuse_wrong_params,
         inlets=[segue_assets.TRACKS, segue_assets.LISTENS],
-        outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS],
+        outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS, segue_assets.FULL_TRAINING],
     )
     commit = KafkaCommitOperator(
         task_id="commit",

@@ -9,4 +9,7 @@ TRACKS = Asset("tracks", uri="x-segue://documents/tracks")
 LISTENS = Asset("listens", uri="x-segue://lake/listens")
 GENRE = Asset("genre", uri="x-segue://models/genre")
 RECOMMENDER = Asset("recommender", uri="x-segue://models/recommender")
+FULL_TRAINING = Asset("full_training", uri="x-segue://models/recommender/full-training")
+"""Written only by the nightly training of the recommender, and not by the updates in between."""
+PLAYLISTS = Asset("playlists", uri="x-segue://documents/playlists")
 RECOMMENDATIONS = Asset("recommendations", uri="x-segue://documents/recommendations")

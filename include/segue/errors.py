@@ -79,3 +79,7 @@ class ModelError(SegueError):
 
 class ReportError(SegueError):
     """The report of a run is missing, or too large for a document."""
+
+
+class PlaylistError(SegueError):
+    """A playlist cannot be made as requested, such as from a track that is not published."""

@@ -114,6 +114,17 @@ class Settings(BaseSettings):
         description="API keys that players of Last.fm's protocol may use, each with its shared secret.",
     )
 
+    subsonic_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+",
+        description="Address of a Subsonic server, such as Navidrome's, that the DAG playlists writes to.",
+    )
+    subsonic_username: str | None = Field(None, description="User name on the Subsonic server.")
+    subsonic_password: SecretStr | None = Field(None, description="Password on the Subsonic server.")
+    subsonic_listener: str | None = Field(
+        None, description="User of Segue whose playlists are written there; default the one of the same name."
+    )
+
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Protocol of the brokers: with encryption (SSL), with a password (SASL), or both."

@@ -11,6 +11,7 @@ DAGS: Final = (
     "corpus",
     "genre_model",
     "recommender",
+    "playlists",
     "incremental_retraining",
     "new_tracks",
     "listens",

@@ -67,7 +67,7 @@ def test_lineage_leads_from_features_to_recommendations(dags):
     assert assets(corpus.get_task("integrate"))[0] == {"features"}
     assert assets(corpus.get_task("publish")) == (set(), {"tracks"})
     assert assets(dags["listens"].get_task("ingest")) == (set(), {"listens"})
-    assert assets(nightly) == ({"tracks", "listens"}, {"recommender", "recommendations"})
+    assert assets(nightly) == ({"tracks", "listens"}, {"recommender", "recommendations", "full_training"})
     assert assets(dags["genre_model"].get_task("train")) == ({"tracks"}, {"genre"})
 
 
