@@ -94,7 +94,9 @@ def test_no_task_can_hang_for_ever_and_a_large_corpus_has_a_day(dags):
     assert [task for task, limit in limits.items() if limit is None] == []
     of_spark = {limit for (name, task), limit in limits.items() if dags[name].get_task(task).pool == "spark"}
     assert of_spark == {timedelta(days=1)}
-    assert set(limits.values()) - of_spark == {timedelta(hours=1)}
+    many_listeners = {("playlists", "make_playlists"), ("playlists", "write_to_subsonic")}
+    others = {limit for task, limit in limits.items() if task not in many_listeners}
+    assert others - of_spark == {timedelta(hours=1)}
 
 
 def test_nightly_trainings_do_not_catch_up(dags):
