@@ -63,6 +63,8 @@ class Comparison:
     recipe : Recipe
     tried : dict of Hyperparameters to float
         NDCG@10 of ALS alone on the validation window, by its parameters.
+    judged : dict of str to RankingMetrics
+        By model: the metrics of each listener on new tracks. Differences of them are paired.
     """
 
     how: str
@@ -72,6 +74,7 @@ class Comparison:
     will_listen: dict[str, float]
     recipe: Recipe
     tried: Tried = field(default_factory=dict)
+    judged: dict[str, RankingMetrics] = field(default_factory=dict)
 
     def row(self, task: str, model: str) -> Row | None:
         """Find one row."""
@@ -150,6 +153,7 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
         classification.will_listen(blended, test, _listeners(test), recipe.threshold),
         recipe,
         tried,
+        evaluated,
     )
 
 
