@@ -294,7 +294,7 @@ def quality(
             split = by_time(data) if data.timestamp is not None else at_random(data.matrix(), seed)
             fit = partial(als.fit, session, seed=seed) if spark else partial(solved, seed=seed)
             began = time.process_time()
-            outcomes.append(comparison.compare(fit, split, audio, trials=trials, say=lambda _: None))
+            outcomes.append(comparison.compare(fit, split, audio, trials=trials, seed=seed, say=lambda _: None))
             reached = {row.model: row.metrics["ndcg@10"] for row in outcomes[-1].rows if row.task == "new tracks"}
             print(
                 f"seed {seed}, {time.process_time() - began:.0f} s of CPU: "
@@ -304,8 +304,8 @@ def quality(
             print(f"  {outcomes[-1].recipe}", flush=True)
     pairs = data.matrix()
     print(
-        f"{pairs.shape[0]:,} listeners, {pairs.shape[1]:,} tracks, mean ln(1 + plays) {pairs.log1p().data.mean():.2f}; "
-        f"{seeds} data sets"
+        f"{pairs.shape[0]:,} listeners, {pairs.shape[1]:,} tracks, {seeds} data sets, "
+        f"mean ln(1 + plays) {pairs.log1p().data.mean():.2f}"
     )
     for line in table_of_means(outcomes):
         print(line)
@@ -377,7 +377,9 @@ def size(
         meter.step("judged on the test window")
         print(training.comparison_table(outcome), flush=True)
         play_counts = plays.matrix()
-        model = Recommender(catalogue, outcome.recipe.fit_blend(fit, play_counts, audio), outcome.recipe)
+        model = Recommender(
+            catalogue, outcome.recipe.fit_blend(fit, play_counts, audio, plays.last_plays()), outcome.recipe
+        )
         meter.step("built the product")
         with tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")

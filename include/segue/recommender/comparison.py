@@ -81,7 +81,9 @@ class Comparison:
         return next((row for row in self.rows if (row.task, row.model) == (task, model)), None)
 
 
-def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
+def compare(
+    fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, seed: int = 0, say: Say = print
+) -> Comparison:
     """Choose a recipe on the validation window, and compare it with the baselines on the test window.
 
     For the comparison, the recipe is fitted to all plays before the test window.
@@ -94,16 +96,18 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     audio : Audio or None
     trials : int
         How many sets of ALS parameters are tried.
+    seed : int
+        Seed for the sets of ALS parameters that are tried.
     say : callable
         Receives a line for each step.
     """
     tried: Tried = {}
-    recipe = choose(fit, split.validation, audio, trials=trials, say=say, tried=tried)
+    recipe = choose(fit, split.validation, audio, trials=trials, seed=seed, say=say, tried=tried)
     test = split.test
     factors = fit(test.train, recipe.als)
     ease = neighbours.ease(test.train, regularization=recipe.ease_regularization)
     relations = related(test.train, recipe, ease)
-    blended = recipe.blend(factors, relations, test.train, audio)
+    blended = recipe.blend(factors, relations, test.train, audio, test.last)
 
     def familiar(scores: Matrix, play_counts: sparse.csr_matrix) -> Matrix:
         weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}

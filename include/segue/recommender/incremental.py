@@ -149,7 +149,8 @@ def _update(
     # If the champion has learned all listens, the candidate must learn all, too. Otherwise the comparison would
     # favour the champion.
     learned = window.train if not_learned.any() else plays.matrix()
-    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio)
+    last = window.last if not_learned.any() else plays.last_plays()
+    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio, last)
     rows = sample_listeners(window)
     reached, before = (evaluate_ranking(each.blend, window, listeners=rows).means() for each in (candidate, model))
     listens = f"the later half of {int(new.sum()):,} listens"
@@ -179,7 +180,7 @@ def _update(
     )
     if reached["ndcg@10"] < (1 - TOLERANCE) * before["ndcg@10"]:
         return start.keep(reason, figures)
-    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio)
+    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio, plays.last_plays())
     return Candidate(updated, lineage, reason, figures).promote(start.registry, successor_of=champion)
 
 
@@ -187,7 +188,7 @@ def _newest_half(plays: Interactions, marked: NDArray[np.bool_]) -> Window:
     """Hold out the newest half of the marked listens."""
     times = np.asarray(plays.timestamp)
     newest = marked & (times >= np.median(times[marked]))
-    return Window(plays.matrix(~newest), plays.matrix(newest))
+    return Window(plays.matrix(~newest), plays.matrix(newest), plays.last_plays(~newest))
 
 
 def _full_training(start: Start, lineage: Lineage) -> Recommender | None:

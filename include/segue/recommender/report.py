@@ -10,8 +10,8 @@ import numpy as np
 
 from segue.recommender.comparison import Comparison, Gain
 from segue.recommender.evaluation.metrics import FEW
-from segue.recommender.recipe import SIMPLEST
 from segue.recommender.reports import SEGUE
+from segue.recommender.search import SIMPLEST
 from segue.runs.html import Cell, Picture, Section, Table, render
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ COMPONENTS = {
     "factors": "ALS: tastes that listeners share; the audio of a track with few listeners",
     "ease": "EASE: which tracks predict which others",
     "cosine": "item cosine: which tracks have the same listeners",
+    "graph": "GF-CF: which tracks are near in the graph of listeners and tracks",
     "sound": "which tracks sound alike",
     "popularity": "what everybody plays",
 }
@@ -197,9 +198,9 @@ def _als(outcome: Comparison) -> Section:
         for als, ndcg in tried
     ]
     text = (
-        f"NDCG@10 of ALS alone on the validation window. The simplest ({SIMPLEST.rank} factors, "
-        f"λ {SIMPLEST.regularization:g}, α {SIMPLEST.alpha:g}) is chosen unless the best gains more than two "
-        "standard errors, because the best of many is often just the luckiest."
+        f"NDCG@10 of ALS alone on the validation window. The simplest (at most {SIMPLEST.rank} factors, "
+        f"{SIMPLEST.iterations} iterations) is chosen unless the best gains more than two standard errors, "
+        "because the best of many is often just the luckiest."
     )
     headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
     return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))
@@ -208,8 +209,10 @@ def _als(outcome: Comparison) -> Section:
 def _choices(outcome: Comparison) -> Section:
     recipe = outcome.recipe
     rows: list[list[Cell]] = [
-        ["EASE: λ", f"{recipe.ease_regularization:g}"],
+        ["EASE: λ", f"{recipe.ease_regularization:.3g}"],
         ["Item cosine: exponent of the target track's norm", f"{recipe.cosine_balance:g}"],
+        ["GF-CF: singular vectors", recipe.graph_rank or 0],
+        ["Popularity: half-life", f"{days:.3g} days" if (days := recipe.popularity_half_life_days) else "none"],
         ["Audio: worth as much as this many listeners", f"{recipe.sound_prior:g}"],
         ["Repeats: weight of the listener's own play counts", f"{recipe.habit:.2f}"],
         ["“Will listen”: lowest score", f"{recipe.threshold:.3f}"],

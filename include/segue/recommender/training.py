@@ -39,7 +39,7 @@ class FullTraining(Retraining):
     Parameters
     ----------
     seed : int
-        Seed for the random initial factors of ALS.
+        Seed for the sets of ALS parameters that are tried, and for the random initial factors of ALS.
     trials : int
         How many sets of ALS parameters are tried.
     as_of : date, optional
@@ -108,7 +108,7 @@ def train_in_full(
     start : Start
     material : Material
     seed : int
-        Seed for the random initial factors of ALS.
+        Seed for the sets of ALS parameters that are tried, and for the random initial factors of ALS.
     trials : int
         How many sets of ALS parameters are tried.
     as_of : date, optional
@@ -120,7 +120,7 @@ def train_in_full(
         If the listens cannot be divided by time.
     """
     fit = partial(als.fit, spark, seed=seed)
-    comparison = compare(fit, by_time(material.interactions), material.audio, trials=trials, say=say)
+    comparison = compare(fit, by_time(material.interactions), material.audio, trials=trials, seed=seed, say=say)
     say(comparison_table(comparison))
     passed = comparison.gains["popularity"][2] > 0
     reason = _reason(comparison)
@@ -141,7 +141,8 @@ def train_in_full(
             return start.keep(reason, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
-    blend = recipe.fit_blend(fit, material.interactions.matrix(), material.audio)
+    plays = material.interactions
+    blend = recipe.fit_blend(fit, plays.matrix(), material.audio, plays.last_plays())
     model = Recommender(material.catalogue, blend, recipe)
     lineage = Lineage(start.window.ends, as_of=as_of)
     candidate = Candidate(model, lineage, reason, figures, comparison.rows, html)

@@ -9,7 +9,7 @@ from segue.recommender.components import blend, neighbours, sound
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours, cosine, ease
-from segue.recommender.components.popularity import Popularity
+from segue.recommender.components.popularity import LastPlays, Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
@@ -166,3 +166,11 @@ def test_content_map_without_enough_tracks_predicts_the_mean() -> None:
     factors = Factors(np.ones((3, 2), dtype=np.float32), 1.0, 0.1)
     content = ContentMap.fit(factors, np.eye(3, dtype=np.float32), ["a", "a", "a"], np.array([9, 9, 0]))
     np.testing.assert_array_equal(content.predicted, 1)
+
+
+def test_recent_listeners_count_more_by_the_half_life(plays: sparse.csr_matrix) -> None:
+    last = LastPlays(np.array([0, 0, 2]), np.array([0.0, 10.0, 20.0]))
+    values = Popularity.fit(plays, last, half_life_days=10.0).values
+    np.testing.assert_allclose(np.expm1(values[:4]), [1.5, 0, 0.25, 0], rtol=1e-6)
+    ever = np.log1p(np.diff(plays.tocsc().indptr))
+    np.testing.assert_allclose(Popularity.fit(plays, last).values, ever, rtol=1e-6)
