@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from segue.errors import CorpusError
-from segue.recommender.components.popularity import LastPlays
+from segue.recommender.last_plays import LastPlays
 from segue.tables import read_table
 
 NAMES = {

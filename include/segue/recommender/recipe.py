@@ -18,11 +18,12 @@ from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.graph import GraphFilter
 from segue.recommender.components.neighbours import Neighbours
-from segue.recommender.components.popularity import Habit, LastPlays, Popularity
+from segue.recommender.components.popularity import Habit, Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation import classification
 from segue.recommender.evaluation.metrics import Scorer, Task, evaluate_ranking
 from segue.recommender.evaluation.windows import Window
+from segue.recommender.last_plays import LastPlays
 from segue.runs.progress import step
 
 Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segue.recommender.comparison import Comparison, Gain
+from segue.recommender.comparison import Comparison, Gain, in_words
 from segue.recommender.evaluation.metrics import FEW
 from segue.recommender.reports import SEGUE
 from segue.recommender.search import SIMPLEST
@@ -37,7 +37,10 @@ HIGHEST = dict.fromkeys(["NDCG@10", "Recall@20", "MAP@100", "Coverage"], "highes
 
 TASKS = {
     "new tracks": "Tracks that the listener had not played before the test window. This is the purpose of Segue.",
-    "new tracks, cold listeners": f"The same, for listeners who had played fewer than {FEW} tracks.",
+    "new tracks, listeners with history": "The same, for listeners who had played something before.",
+    "new tracks, cold listeners": f"The same, for listeners who had played fewer than {FEW} tracks, but some.",
+    "new tracks, listeners without history": "The same, for listeners who had played nothing before. All models "
+    "rank for them by popularity.",
     "cold tracks": f"Only tracks that fewer than {FEW} listeners had played. Here the audio of a track must help.",
     "repeats": "Tracks that the listener had played before: which will they play again? Segue mixes in the "
     "listener's own play counts.",
@@ -86,14 +89,15 @@ def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
         decided = "Promoted: it ranks new tracks better than popularity."
     elif passed:
         decided = (
-            "Promoted, although it is not told apart from popularity: the gate only stops a model that is worse."
+            "Promoted, although no difference from popularity is shown: the gate only stops a model that is worse."
         )
     else:
         kept = f"Kept: {champion} goes on serving" if champion else "Popularity serves for now"
         decided = f"{kept}. The trained model ranks new tracks worse than popularity, beyond what chance explains."
     said = f"{decided} Its NDCG@10 minus popularity's: {_gain(outcome.gains['popularity'])}"
     if outcome.rival != "popularity":
-        said += f"; minus that of {outcome.rival}, the best baseline: {_gain(outcome.gains[outcome.rival])}"
+        gain = outcome.gains[outcome.rival]
+        said += f"; minus that of {outcome.rival}, the best baseline: {_gain(gain)}: {in_words(gain)}"
     return f"{said}."
 
 
@@ -151,7 +155,7 @@ def _task(outcome: Comparison, task: str) -> Section:
 def _gains(outcome: Comparison) -> Section:
     gains = sorted(outcome.gains.items(), key=lambda item: item[1][0])
     rows = [
-        [name, _signed(mean), _interval(low, high, sign=True), _compared(low, high)]
+        [name, _signed(mean), _interval(low, high, sign=True), in_words((mean, low, high))]
         for name, (mean, low, high) in gains
     ]
     said = ", ".join(f"{name} {_gain(gain)}" for name, gain in gains)
@@ -167,10 +171,6 @@ def _gains(outcome: Comparison) -> Section:
     )
     table = Table(["Segue minus", "NDCG@10", "95 % interval", "Segue is"], rows)
     return Section("Segue and each baseline", text, table, [Picture(chart, f"Segue minus each baseline: {said}.")])
-
-
-def _compared(low: float, high: float) -> str:
-    return "better" if low > 0 else "worse" if high < 0 else f"not{SPACE}told{SPACE}apart"
 
 
 def _blend(outcome: Comparison) -> Section:

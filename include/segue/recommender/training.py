@@ -16,7 +16,7 @@ from segue.connections.windows import OffsetWindow
 from segue.errors import ModelError
 from segue.listens import training_data
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
-from segue.recommender.comparison import Comparison, compare
+from segue.recommender.comparison import Comparison, compare, in_words
 from segue.recommender.components import als
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.material import Material
@@ -188,8 +188,11 @@ def forgotten_since_full_training(start: Start) -> int:
 
 def _reason(comparison: Comparison) -> str:
     product, rival, popular = (_ndcg(comparison, model) for model in (SEGUE, comparison.rival, "popularity"))
+    gain = comparison.gains.get(comparison.rival, (0.0, 0.0, 0.0))
+    mean, low, high = gain
     return (
-        f"NDCG@10 {product:.3f}; popularity has {popular:.3f}, {comparison.rival}, the best baseline, {rival:.3f}"
+        f"NDCG@10 {product:.3f}; {comparison.rival}, the best baseline, has {rival:.3f}, difference {mean:+.3f} "
+        f"({low:+.3f} to {high:+.3f}): {in_words(gain)}; popularity has {popular:.3f}"
     )
 
 

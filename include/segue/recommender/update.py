@@ -25,9 +25,10 @@ from scipy import sparse
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
-from segue.recommender.components.popularity import LastPlays, Popularity
+from segue.recommender.components.popularity import Popularity
 from segue.recommender.components.sound import ContentMap
 from segue.recommender.evaluation.metrics import Scorer
+from segue.recommender.last_plays import LastPlays
 from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Audio, related
 

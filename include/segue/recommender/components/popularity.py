@@ -9,21 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-
-@dataclass(frozen=True)
-class LastPlays:
-    """When each listener last played each track.
-
-    Parameters
-    ----------
-    track : ndarray of int, shape (n_pairs,)
-        Track of each pair of listener and track.
-    age_days : ndarray of float64, shape (n_pairs,)
-        Time from the pair's last play to the newest play of all, in days.
-    """
-
-    track: NDArray[np.integer[Any]]
-    age_days: NDArray[np.float64]
+from segue.recommender.last_plays import LastPlays
 
 
 @dataclass(frozen=True)
@@ -64,6 +50,26 @@ class Popularity:
     def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
         """Return the same scores for each listener."""
         return np.repeat(self.values[None, :], play_counts.shape[0], axis=0)
+
+
+@dataclass(frozen=True)
+class WithFallback:
+    """Scores as `scorer` does, but by popularity for a listener who has played nothing, as a served list does.
+
+    Parameters
+    ----------
+    scorer : object with a method `score`
+    fallback : Popularity
+    """
+
+    scorer: Any
+    fallback: Popularity
+
+    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
+        scores = np.asarray(self.scorer.score(play_counts))
+        scores[np.diff(play_counts.indptr) == 0] = self.fallback.values
+        return scores
 
 
 @dataclass(frozen=True)

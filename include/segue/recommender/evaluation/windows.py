@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from segue.errors import TrainingError
-from segue.recommender.components.popularity import LastPlays
+from segue.recommender.last_plays import LastPlays
 
 if TYPE_CHECKING:
     from segue.recommender.interactions import Interactions
