@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import CronTriggerTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 
 from segue.settings import get_settings
+from segue_days import by_the_clock
 from segue_params import refuse_wrong_params
-from segue_tasks import PYTHON_TASK, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import DEFAULTS, PYTHON_TASK, TIME_LIMIT, documented, refusals_fail_at_once
 
 PARAMS = {
     "keep_days": Param(
@@ -40,7 +41,7 @@ KEEP_DAYS = "{{ params.keep_days }}"
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC", run_immediately=timedelta(0)),
+    schedule=by_the_clock("0 4 * * 0"),
     catchup=False,
     max_active_runs=1,
     # A backfill would delete the same rows for each week, so Airflow does not offer it.
@@ -48,7 +49,8 @@ KEEP_DAYS = "{{ params.keep_days }}"
     is_paused_upon_creation=False,
     params=PARAMS,
     tags=["segue", "maintenance"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def maintenance() -> None:
     """Wire the tasks."""

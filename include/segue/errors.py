@@ -39,6 +39,10 @@ class FullDiskError(SegueError):
     retry_may_help = True
 
 
+class BackupError(SegueError):
+    """A backup cannot be made or restored. The message names the folder and the reason."""
+
+
 class CorpusError(SegueError):
     """The corpus cannot be processed: there is no such folder, it holds no audio, or metadata are unreadable."""
 

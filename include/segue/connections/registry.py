@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from segue.connections import sqlite_files
+from segue.connections import moved_models, sqlite_files
 from segue.errors import ModelError, ServiceUnavailableError
 from segue.locks import exclusive
 from segue.settings import Settings
@@ -156,6 +156,8 @@ class Registry:
         with self._alone():
             if file and file.is_file() and not file.stat().st_size:  # MLflow would create a new registry in it
                 raise damaged(file, "it is empty")
+            if file and file.is_file() and self._artifacts and file.parent == folder:
+                self._adopt(file, self._artifacts)
             try:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self._client.search_registered_models(max_results=1)
@@ -170,6 +172,14 @@ class Registry:
                     f"The registry of models cannot be reached at {where}: {said} Start MLflow, or correct "
                     "SEGUE_MLFLOW_TRACKING_URI. The present models go on serving."
                 ) from error
+
+    def _adopt(self, file: Path, artifacts: str) -> None:
+        try:
+            moved_models.adopt(file, artifacts)
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:  # such as a lock, which is no damage
+                raise
+            raise damaged(file, str(error)) from error
 
     def champion(self, name: str) -> Version | None:
         """Return the version that serves, or None if there is none yet."""
@@ -376,7 +386,7 @@ class Registry:
     def _copy(self) -> None:
         """Keep a copy of MLflow's database, for a repair. A server looks after its own."""
         if self._file and self._file.is_file():
-            sqlite_files.copy(self._file)
+            sqlite_files.copy(self._file, sqlite_files.copy_of(self._file))
 
     def _versions(self, name: str) -> list[Version]:
         found = _pages(partial(self._client.search_model_versions, f"name = '{name}'"))

@@ -15,6 +15,7 @@ DAGS: Final = (
     "new_tracks",
     "listens",
     "maintenance",
+    "watch",
 )
 """Segue's DAGs, in the order of the page. Whoever may read the runs of all of them may see the overview."""
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -285,3 +286,21 @@ def test_a_cut_database_of_mlflow_gives_one_sentence_with_the_remedy(tmp_path, s
     assert f"{file} is damaged: " in said
     assert "`segue doctor --repair`" in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_copied_state_folder_loads_and_prunes_its_own_models(tmp_path):
+    def write(folder):
+        folder.mkdir()
+        (folder / "weights").write_text("7")
+
+    first = Registry(Settings(home=tmp_path / "first", corpus="test"))
+    for _ in range(3):
+        first.promote(register(first, write))
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    second = Registry(Settings(home=tmp_path / "second", corpus="test"))
+    assert second.champion("toy").folder().is_relative_to(tmp_path / "second")
+    second.promote(register(second, write))
+    second.prune("toy", keep=1)
+    assert all((version.folder() / "weights").exists() for version in first.versions())
+    assert {version.number for version in second.versions()} < {4, 3, 2, 1}
+    assert Registry(Settings(home=tmp_path / "first", corpus="test")).champion("toy").number == 3
