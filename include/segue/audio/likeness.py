@@ -11,7 +11,7 @@ tracks are needed to judge them.
 
 The three hardly depend on the encoder, the level, or whether the sample rate is 44.1 or 48 kHz. Timbre is compared
 up to 8 kHz, because encoders cut off what is above. If one sample rate is much higher than the other, frames of
-2048 samples differ so much in length that even copies mostly count as other sounds.
+2048 samples differ so much in length that copies cannot be told from other sounds. Such tracks are never the same.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ MAX_TIMBRE_ACROSS_RATES: Final = 0.095
 MAX_DYNAMICS: Final = 0.1
 """Largest differences within the same sound, see `differences`. ``benchmarks/recordings.py`` shows them. Copies at
 other sample rates differ a little more in timbre, because their frames are not equally long."""
+
+MAX_RATIO: Final = 1.1
+"""Tracks are compared if one sample rate is at most this many times the other: 48 kHz and 44.1 kHz are."""
 
 LEAST_DEVIATION: Final = 1e-6
 """Deviations below this are rounding errors of a series that does not vary."""
@@ -77,7 +80,9 @@ def differences(
 def is_same_sound(one: Features, other: Features, rate_of_one: Rates, rate_of_other: Rates) -> NDArray[np.bool_]:
     """Return whether the tracks of each pair are the same sound. See `differences`."""
     harmony, timbre, dynamics = differences(one, other, rate_of_one, rate_of_other)
-    max_timbre = np.where(rate_of_one == rate_of_other, MAX_TIMBRE, MAX_TIMBRE_ACROSS_RATES)
+    is_near = np.maximum(rate_of_one, rate_of_other) <= MAX_RATIO * np.minimum(rate_of_one, rate_of_other)
+    limits = [MAX_TIMBRE, MAX_TIMBRE_ACROSS_RATES]
+    max_timbre = np.select([rate_of_one == rate_of_other, is_near], limits, 0.0)
     return np.asarray((harmony < MAX_HARMONY) & (timbre < max_timbre) & (dynamics < MAX_DYNAMICS))
 
 

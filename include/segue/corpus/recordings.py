@@ -290,8 +290,8 @@ def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]
     same = np.empty(len(one), bool)
     for start in range(0, len(one), PAIRS_AT_ONCE):
         pairs = slice(start, start + PAIRS_AT_ONCE)
-        both = one[pairs], other[pairs]
-        same[pairs] = is_same_sound(*map(vectors, both), *(rates[each] for each in both))
+        first, second = one[pairs], other[pairs]
+        same[pairs] = is_same_sound(vectors(first), vectors(second), rates[first], rates[second])
     return same
 
 
