@@ -141,7 +141,7 @@ class Chain:
         """Send the past listens, and wait until the live recommendations have stored them all."""
         now = datetime.now(UTC)
         self._send(self._size.listens, now - timedelta(days=PAST_DAYS), now - timedelta(hours=1))
-        self._wait_for_listens()
+        self._wait_for_listens(STORE_GROUP)  # the live recommendations take none before there is a champion
 
     def _lake(self) -> None:
         self._dag("listens")
@@ -206,7 +206,7 @@ class Chain:
         self._dag("listens", partition_key=today)
         self._dag("genre_model", self._size.genre)
         self._dag("recommender", self._size.recommender)
-        self._wait_for_listens()
+        self._wait_for_listens(STORE_GROUP, self._settings.live_group)
 
     def _dag(self, dag_id: str, params: Doc | None = None, partition_key: str | None = None) -> None:
         run_id = self._api.trigger(dag_id, params or {}, partition_key)
@@ -247,18 +247,18 @@ class Chain:
             f"({time.process_time() - used:.0f} s of CPU; this process has {memory:.0f} MB)."
         )
 
-    def _wait_for_listens(self) -> None:
-        """Wait until all listens are stored, and the live recommendations have taken all of them.
+    def _wait_for_listens(self, *groups: str) -> None:
+        """Wait until these consumer groups have taken all listens.
 
         The stored listens are not counted: for a count, SecantusDB's servers read all documents.
         """
         config = {"bootstrap_servers": self._settings.kafka_bootstrap}
-        groups = dict.fromkeys((STORE_GROUP, self._settings.live_group), self._settings.listens_topic)
+        topics = dict.fromkeys(groups, self._settings.listens_topic)
 
         def left() -> int:
-            return max(offsets.lags(config, groups).values())
+            return max(offsets.lags(config, topics).values())
 
-        self._wait("all listens are stored", lambda: left() == 0, left)
+        self._wait("all listens are taken", lambda: left() == 0, left)
 
     def _wait(self, what: str, is_there: Callable[[], bool], moving: Callable[[], Any]) -> None:
         """Wait for a result; fail if nothing changes for `STILL_S` seconds."""

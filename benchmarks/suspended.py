@@ -1,16 +1,18 @@
 """Suspend services with SIGSTOP for minutes, let them continue, and check that nothing is lost or done twice.
 
-    .venv/bin/python benchmarks/suspended.py [--minutes 11] [--during extract] [stack kafka+live scheduler …]
+    .venv/bin/python benchmarks/suspended.py [kafka=1.5 kafka+live scheduler@extract=1.5 stack@extract=11 …]
 
 Each argument is one cycle. It names a service, several services joined by ``+``, or ``stack`` for all of them, as
-when the lid of a laptop is closed. Without an argument, each service has a cycle.
+when the lid of a laptop is closed. ``=`` is followed by the minutes, which are 11 by default. Without an argument,
+each service has a cycle.
 
 The benchmark starts its own stack in a temporary folder, on free ports, with a small corpus. Clients send listens
-all the time, and repeat each until it is answered with 200. With ``--during``, each cycle triggers the DAG
-`corpus` in the mode *force* and suspends the services while that task is running. After each cycle it prints how
-long it took until all services were healthy, whether that needed `segue up`, how the run ended, and what `segue
-status` shows. At the end, Kafka, MongoDB and the lake must each have exactly the listens that were answered with
-200. The benchmark exits with 1 if a check fails.
+all the time, and repeat each until it is answered with 200. With ``@extract`` or ``@publish``, the cycle triggers
+the DAG `corpus` in the mode *force* and suspends the services while that task is running.
+
+After each cycle the benchmark prints how long it took until all services were healthy, whether that needed `segue
+up`, how the run ended, and what `segue status` shows. At the end, Kafka, MongoDB and the lake must each have
+exactly the listens that were answered with 200. The benchmark exits with 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +47,14 @@ from segue.stack.service import State
 
 console = PlainConsole()
 
+MINUTES = 11.0
 CLIENTS = 4
 PAUSE_S = 2.0
 TRACKS = 60
 SAMPLE_RATE = 22_050
 HEALTHY_S = 180
 """Services that are not healthy after this time are given to `segue up`."""
-FINISHED_S = 900
+FINISHED_S = 1_800
 """Longest time from the end of a suspension to the end of the run."""
 
 
@@ -152,14 +156,40 @@ def finish_run(settings: Settings, run_id: str) -> bool:
     return state == "success" and tracks == TRACKS
 
 
-def cycle(settings: Settings, load: Load, cycle_of: str, minutes: float, during: str | None) -> bool:
+@dataclass(frozen=True)
+class Cycle:
+    """One suspension.
+
+    Parameters
+    ----------
+    name : str
+        The services, as on the command line.
+    minutes : float
+    during : str
+        Task of the DAG `corpus` that runs meanwhile, or empty.
+    """
+
+    name: str
+    minutes: float
+    during: str
+
+    @classmethod
+    def of(cls, argument: str) -> Cycle:
+        """Read an argument of the command line."""
+        what, _, minutes = argument.partition("=")
+        name, _, during = what.partition("@")
+        return cls(name, float(minutes or MINUTES), during)
+
+
+def try_it(settings: Settings, load: Load, cycle: Cycle) -> bool:
     """Suspend, continue, and check one cycle."""
     everything = [each.name for each in lifecycle.services(settings)]
-    names = everything if cycle_of == "stack" else cycle_of.split("+")
-    console.print(f"--- {time.strftime('%H:%M:%S')} {cycle_of}, {minutes:g} minutes, during {during or 'no run'}")
-    run_id = start_run(settings, during) if during else None
+    names = everything if cycle.name == "stack" else cycle.name.split("+")
+    during = f"during {cycle.during}" if cycle.during else "during no run"
+    console.print(f"--- {time.strftime('%H:%M:%S')} {cycle.name}, {cycle.minutes:g} minutes, {during}")
+    run_id = start_run(settings, cycle.during) if cycle.during else None
     before = len(load.answered)
-    suspend(settings, names, minutes)
+    suspend(settings, names, cycle.minutes)
     console.print(
         f"{time.strftime('%H:%M:%S')} continued; {len(load.answered) - before:,} listens answered meanwhile"
     )
@@ -174,16 +204,14 @@ def cycle(settings: Settings, load: Load, cycle_of: str, minutes: float, during:
 def main() -> None:
     """Start a stack, suspend its services, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cycles", nargs="*", help="such as stack, kafka or mongo+live")
-    parser.add_argument("--minutes", type=float, default=11)
-    parser.add_argument("--during", choices=["extract", "publish"], help="task of the DAG corpus")
+    parser.add_argument("cycles", nargs="*", type=Cycle.of, help="such as stack, kafka=1.5 or scheduler@extract")
     arguments = parser.parse_args()
     with own_stack(lifecycle.PARTS) as settings:
-        ok = suspend_and_compare(settings, arguments.cycles, arguments.minutes, arguments.during)
+        ok = suspend_and_compare(settings, arguments.cycles)
     sys.exit(0 if ok else 1)
 
 
-def suspend_and_compare(settings: Settings, cycles: list[str], minutes: float, during: str | None) -> bool:
+def suspend_and_compare(settings: Settings, cycles: list[Cycle]) -> bool:
     """Prepare the corpus, run the cycles under load, and compare the listens."""
     write_music(Path(str(settings.music_dir)))
     with airflow_api(settings) as api:
@@ -194,8 +222,8 @@ def suspend_and_compare(settings: Settings, cycles: list[str], minutes: float, d
     with Load(settings, add_users(settings, CLIENTS), PAUSE_S) as load:
         while not load.answered:
             time.sleep(1)
-        every = cycles or [each.name for each in lifecycle.services(settings)]
-        results = [cycle(settings, load, each, minutes, during) for each in every]
+        every = cycles or [Cycle(each.name, MINUTES, "") for each in lifecycle.services(settings)]
+        results = [try_it(settings, load, each) for each in every]
         time.sleep(2 * PAUSE_S)
     return each_listen_is_there(settings, load, settings.home / "lake-job.log") and all(results)
 

@@ -48,12 +48,13 @@ from functools import partial
 
 from airflow.sdk import Param, dag, task
 
+import segue_assets
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, documented, refusals_fail_at_once
 
 DAYS = [
     *("--from", "{{ params.partition_from or partition_key or '' }}"),
@@ -110,7 +111,8 @@ PARAMS = {
     max_active_runs=1,
     params=PARAMS,
     tags=["segue", "corpus"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def corpus() -> None:
     """Wire the pipeline."""
@@ -119,9 +121,11 @@ def corpus() -> None:
     night_of = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
     spark_job = partial(SparkJobOperator, conf=JVM)
     inventory = spark_job(task_id="inventory", job="inventory", arguments=["--night-of", night_of])
-    extract = spark_job(task_id="extract", job="extract", arguments=[*DAYS, "--mode", MODE])
-    integrate = spark_job(task_id="integrate", job="integrate", arguments=DAYS)
-    publish = spark_job(task_id="publish", job="publish", arguments=DAYS)
+    extract = spark_job(
+        task_id="extract", job="extract", arguments=[*DAYS, "--mode", MODE], outlets=[segue_assets.FEATURES]
+    )
+    integrate = spark_job(task_id="integrate", job="integrate", arguments=DAYS, inlets=[segue_assets.FEATURES])
+    publish = spark_job(task_id="publish", job="publish", arguments=DAYS, outlets=[segue_assets.TRACKS])
     (
         skip_unless_changed(RUN_ID, RANGE, MODE)
         >> inventory

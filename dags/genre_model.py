@@ -8,9 +8,9 @@ the champion predicts the genre of tracks that have none. Each artist is in only
 Genres with too few artists are the exception: they are split by track, and the summary names them. docs/models.md
 has the details.
 
-**When.** Every night at 02:00 (UTC), and by hand. On Sundays the search is wide; on other nights it starts from
-the best choices of earlier trainings. A run that has not succeeded three hours after it was queued has missed its
-deadline, and the triggerer's log says so.
+**When.** Every night at 02:00 (UTC), unless `SEGUE_GENRE_MODEL_SCHEDULE` says otherwise, and by hand. On Sundays
+the search is wide; on other nights it starts from the best choices of earlier trainings. A run that has not
+succeeded three hours after it was queued has missed its deadline, and an alert says so.
 
 **Inputs.** The collection `tracks` in MongoDB, which the DAG `corpus` fills. Tracks without a genre, and genres of
 fewer than ten tracks, are left out and counted.
@@ -32,17 +32,19 @@ from datetime import timedelta
 
 from airflow.sdk import (  # type: ignore[attr-defined] # its stub lacks the deadlines
     AsyncCallback,
-    CronTriggerTimetable,
     DeadlineAlert,
     DeadlineReference,
     Param,
     dag,
 )
 
+import segue_assets
+from segue.settings import get_settings
+from segue_days import by_the_clock
 from segue_deadlines import note_missed_deadline
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RUN_ID, STARTED, training_summary
+from segue_tasks import DEFAULTS, RUN_ID, STARTED, documented, training_summary
 
 PARAMS = {
     "trials": Param(
@@ -94,10 +96,11 @@ SEARCH = (
     "'wide' if dag_run.run_after.isoweekday() == 7 else 'warm' }}"
 )
 
+settings = get_settings()
+
 
 @dag(
-    # `run_immediately` is 0 and there is no start date. So unpausing the DAG does not start last night's run.
-    schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
+    schedule=by_the_clock(settings.genre_model_schedule, settings.timezone),
     catchup=False,
     max_active_runs=1,
     # A backfill would train the same model for each day, so Airflow does not offer it.
@@ -109,7 +112,8 @@ SEARCH = (
     ),
     params=PARAMS,
     tags=["segue", "model"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def genre_model() -> None:
     """Wire the training."""
@@ -120,6 +124,8 @@ def genre_model() -> None:
         job="train_genre",
         arguments=[*budget, "--search", SEARCH, *fits, "--seed", "{{ params.seed }}"],
         pre_execute=refuse_wrong_params,
+        inlets=[segue_assets.TRACKS],
+        outlets=[segue_assets.GENRE],
     )
     train >> training_summary(RUN_ID, STARTED, "train_genre", "model `genre` in MLflow")
 

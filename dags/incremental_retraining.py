@@ -38,11 +38,12 @@ from datetime import UTC, datetime
 
 from airflow.sdk import Param, dag
 
+import segue_assets
 from segue.settings import get_settings
 from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RUN_ID, STARTED, training_summary
+from segue_tasks import DEFAULTS, RUN_ID, STARTED, documented, training_summary
 
 PARAMS = {
     "min_events": Param(
@@ -90,7 +91,8 @@ REPLAY = "{{ 'yes' if params.replay_from or params.replay_offsets else '' }}"
     max_consecutive_failed_dag_runs=5,
     params=PARAMS,
     tags=["segue", "model", "listens"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def incremental_retraining() -> None:
     """Wire the retraining."""
@@ -106,7 +108,11 @@ def incremental_retraining() -> None:
         replay_offsets="{{ params.replay_offsets | tojson if params.replay_offsets else '' }}",
     )
     retrain = SparkJobOperator(
-        task_id="retrain", job="retrain_incrementally", arguments=["--window", WINDOW, "--replay", REPLAY]
+        task_id="retrain",
+        job="retrain_incrementally",
+        arguments=["--window", WINDOW, "--replay", REPLAY],
+        inlets=[segue_assets.TRACKS, segue_assets.LISTENS],
+        outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS],
     )
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.retraining_group)
     (

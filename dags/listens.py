@@ -29,11 +29,12 @@ from __future__ import annotations
 
 from airflow.sdk import Param, dag, task
 
+import segue_assets
 from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import PYTHON_TASK, RUN_ID, TIME_LIMIT, refusals_fail_at_once
+from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, TIME_LIMIT, documented, refusals_fail_at_once
 
 PARAMS = {
     "day_from": Param(
@@ -67,7 +68,8 @@ PARAMS = {
     max_active_runs=1,
     params=PARAMS,
     tags=["segue", "listens"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def listens() -> None:
     """Wire the pipeline."""
@@ -80,6 +82,7 @@ def listens() -> None:
         job="ingest_listens",
         arguments=["--mode", "{{ params.mode }}", *days],
         pre_execute=refuse_wrong_params,
+        outlets=[segue_assets.LISTENS],
     )
     ingest >> summary(RUN_ID)
 

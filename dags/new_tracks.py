@@ -31,11 +31,12 @@ from datetime import UTC, datetime
 
 from airflow.sdk import Param, dag
 
+import segue_assets
 from segue.settings import get_settings
 from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import RUN_ID, STARTED, training_summary
+from segue_tasks import DEFAULTS, RUN_ID, STARTED, documented, training_summary
 
 PARAMS = {
     "min_days": Param(
@@ -64,7 +65,8 @@ WINDOW = "{{ ti.xcom_pull('wait_for_tracks') | tojson }}"
     max_consecutive_failed_dag_runs=5,
     params=PARAMS,
     tags=["segue", "model", "corpus"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def new_tracks() -> None:
     """Wire the updates."""
@@ -79,9 +81,20 @@ def new_tracks() -> None:
     )
     # The pool has only one slot. Recommendations come first, because the refit takes longer.
     place = SparkJobOperator(
-        task_id="place_new_tracks", job="place_new_tracks", arguments=["--window", WINDOW], priority_weight=9
+        task_id="place_new_tracks",
+        job="place_new_tracks",
+        arguments=["--window", WINDOW],
+        priority_weight=9,
+        inlets=[segue_assets.TRACKS],
+        outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS],
     )
-    refit = SparkJobOperator(task_id="refit_genre", job="train_genre", arguments=["--search", "refit"])
+    refit = SparkJobOperator(
+        task_id="refit_genre",
+        job="train_genre",
+        arguments=["--search", "refit"],
+        inlets=[segue_assets.TRACKS],
+        outlets=[segue_assets.GENRE],
+    )
     commit = KafkaCommitOperator(task_id="commit", window=WINDOW, group=settings.new_tracks_group)
     summary = training_summary(RUN_ID, STARTED, "place_new_tracks", "MongoDB collection `recommendations`")
     wait >> [place, refit] >> commit >> summary

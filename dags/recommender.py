@@ -8,7 +8,7 @@ result is evaluated once on the test window, beside its baselines; the table is 
 Unless it is significantly worse than popularity, it is fitted on all plays and becomes the `champion`, and every
 listener gets a new list. docs/recommender.md has the details.
 
-**When.** Every night at 03:00 (UTC), and by hand.
+**When.** Every night at 03:00 (UTC), unless `SEGUE_RECOMMENDER_SCHEDULE` says otherwise, and by hand.
 
 **As of a past day.** A run that is triggered with *As of* learns from the lake's listens up to that day. A run of
 a backfill learns from those of the days before its own day. Such a run uses the tracks of today. It leaves out the
@@ -32,16 +32,25 @@ reason.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from airflow.sdk import Param, dag, task
 
-from airflow.sdk import CronTriggerTimetable, Param, dag, task
-
+import segue_assets
 from segue.settings import get_settings
 from segue_connections import mongo_database
+from segue_days import by_the_clock
 from segue_kafka import KafkaCommitOperator
 from segue_params import refuse_wrong_params
 from segue_spark import SparkJobOperator
-from segue_tasks import PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, refusals_fail_at_once, training_summary
+from segue_tasks import (
+    DEFAULTS,
+    PYTHON_TASK,
+    RUN_ID,
+    STARTED,
+    TIME_LIMIT,
+    documented,
+    refusals_fail_at_once,
+    training_summary,
+)
 
 PARAMS = {
     "seed": Param(
@@ -71,15 +80,17 @@ PARAMS = {
 }
 AS_OF = "{{ params.as_of or (macros.ds_add(ds, -1) if dag_run.run_type == 'backfill' else '') }}"
 
+settings = get_settings()
+
 
 @dag(
-    # `run_immediately` is 0 and there is no start date. So unpausing the DAG does not start last night's run.
-    schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC", run_immediately=timedelta(0)),
+    schedule=by_the_clock(settings.recommender_schedule, settings.timezone),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
     tags=["segue", "model", "listens"],
-    doc_md=__doc__,
+    default_args=DEFAULTS,
+    **documented(__doc__),
 )
 def recommender() -> None:
     """Wire the training."""
@@ -88,11 +99,13 @@ def recommender() -> None:
         job="train_recommender",
         arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}", "--as-of", AS_OF],
         pre_execute=refuse_wrong_params,
+        inlets=[segue_assets.TRACKS, segue_assets.LISTENS],
+        outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS, segue_assets.FULL_TRAINING],
     )
     commit = KafkaCommitOperator(
         task_id="commit",
         window="{{ ti.xcom_pull('find_learned_listens') }}",
-        group=get_settings().retraining_group,
+        group=settings.retraining_group,
     )
     (
         train

@@ -1,4 +1,4 @@
-"""The timetable of DAGs that have one run a day."""
+"""The timetables of Segue's DAGs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import CronTriggerTimetable
 from airflow.timetables.base import DagRunInfo
 from airflow.timetables.trigger import CronPartitionTimetable
 from pendulum import now
@@ -39,6 +40,14 @@ class DayByDay(CronPartitionTimetable):
     def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterable[DagRunInfo]:
         """List the runs of a backfill, up to that of today."""
         return super().iter_partition_dagrun_infos(earliest=earliest, latest=min(latest, now("UTC")))
+
+
+def by_the_clock(expression: str, timezone: str = "UTC") -> CronTriggerTimetable:
+    """Return a timetable by a cron expression. Unpausing the DAG starts no run that was due before.
+
+    This works only if the DAG has no start_date.
+    """
+    return CronTriggerTimetable(expression, timezone=timezone, run_immediately=timedelta(0))
 
 
 class SegueDays(AirflowPlugin):

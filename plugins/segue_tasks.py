@@ -1,4 +1,4 @@
-"""What the tasks of several DAGs share: the id of the run, retries, time limits, and how an error ends a task."""
+"""What the DAGs share: documentation, the id of the run, retries, time limits, and how an error ends a task."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from segue.errors import SegueError
+from segue_alerts import TaskFailed
 from segue_connections import mongo_database
 
 if TYPE_CHECKING:
@@ -34,10 +35,19 @@ RETRYING: dict[str, Any] = {
 A service may be suspended, or be started again by hand. The night's run must not fail before that.
 """
 
+DEFAULTS: dict[str, Any] = {"owner": "segue", "on_failure_callback": TaskFailed()}
+"""Arguments of every task."""
+
 TIME_LIMIT = timedelta(hours=1)
 """Longest run time of a task without Spark. The clients' own limits are shorter; this one ends any other hang."""
 
 log = logging.getLogger(__name__)
+
+
+def documented(text: str | None) -> dict[str, Any]:
+    """Return the arguments of a DAG that document it. Its description is the first line of the text."""
+    doc = text or ""
+    return {"description": doc.partition("\n")[0], "doc_md": doc}
 
 
 def announce(context: Context) -> None:

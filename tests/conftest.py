@@ -51,6 +51,7 @@ def settings() -> Iterator[Settings]:
         jars=PROJECT_DIR / ".segue" / "jars",
         spark_driver_memory_mb=1024,
         document_server=os.environ.get("TEST_DOCUMENT_SERVER", Kind.PYTHON),
+        alert_urls=f"json://127.0.0.1:{ports.find_free(1)[0]}",
         **ports.for_a_stack(),
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from segue import private
-from segue.commands import config, dlq, evaluate, importing, models, rebuild, stack, train, users
+from segue.commands import alerts, config, dlq, evaluate, importing, models, rebuild, service, stack, train, users
+from segue.commands.backup import backup, restore
 from segue.commands.demo import demo
 from segue.commands.doctor import doctor
 from segue.commands.extract import extract
@@ -36,6 +37,7 @@ SEGUE_AIRFLOW_PORT=8080, wins over it. `segue config` shows all settings.
 
 OF_A_CORPUS = frozenset(
     {
+        "backup",
         "dlq",
         "import",
         "live",
@@ -123,7 +125,18 @@ def _require_corpus() -> None:
 
 PANELS: dict[str, tuple[Any, ...]] = {
     "Start": (demo, config.init, config.config),
-    "Stack": (stack.up, stack.down, stack.status, stack.logs, stack.unpause, stack.clean, stack.jars, doctor),
+    "Stack": (
+        stack.up,
+        stack.down,
+        stack.status,
+        stack.logs,
+        stack.unpause,
+        stack.clean,
+        stack.jars,
+        doctor,
+        backup,
+        restore,
+    ),
     "Corpus": (rejects,),
     "Listens and recommendations": (recommend, simulate, serve, live),
     "Without a stack": (extract,),
@@ -135,7 +148,7 @@ GROUPS: dict[str, dict[str, typer.Typer]] = {
         "import": importing.app,
         "dlq": dlq.app,
     },
-    "Stack": {"rebuild": rebuild.app},
+    "Stack": {"rebuild": rebuild.app, "alerts": alerts.app, "service": service.app},
     "Without a stack": {"train": train.app, "evaluate": evaluate.app},
 }
 GROUP_NAMES = frozenset(name for groups in GROUPS.values() for name in groups)

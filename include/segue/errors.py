@@ -39,6 +39,10 @@ class FullDiskError(SegueError):
     retry_may_help = True
 
 
+class BackupError(SegueError):
+    """A backup cannot be made or restored. The message names the folder and the reason."""
+
+
 class CorpusError(SegueError):
     """The corpus cannot be processed: there is no such folder, it holds no audio, or metadata are unreadable."""
 
@@ -75,3 +79,7 @@ class ModelError(SegueError):
 
 class ReportError(SegueError):
     """The report of a run is missing, or too large for a document."""
+
+
+class PlaylistError(SegueError):
+    """A playlist cannot be made as requested, such as from a track that is not published."""

@@ -11,7 +11,9 @@ from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
+from croniter import croniter
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from upath import UPath
@@ -74,7 +76,18 @@ class Settings(BaseSettings):
     airflow_keep_days: int = Field(
         90,
         ge=14,
-        description="Days for which Airflow keeps runs and their logs; the DAG maintenance deletes older ones.",
+        description="Days for which runs, their logs and the reports of their jobs are kept; the DAG maintenance "
+        "deletes older ones.",
+    )
+    genre_model_schedule: str = Field(
+        "0 2 * * *", description="When the DAG genre_model runs, as a cron expression in the time zone below."
+    )
+    recommender_schedule: str = Field(
+        "0 3 * * *", description="When the DAG recommender runs, as a cron expression in the time zone below."
+    )
+    timezone: str = Field(
+        "UTC",
+        description="Time zone of these schedules, such as Europe/Berlin. Days of the corpus are always UTC.",
     )
     kafka_port: int = Field(19092, ge=1, le=65535, description="Port of the embedded Kafka broker.")
     kafka_controller_port: int = Field(19093, ge=1, le=65535, description="Port of the embedded KRaft controller.")
@@ -99,6 +112,17 @@ class Settings(BaseSettings):
         "segue=segue",
         pattern=r"^\w+=\w+(,\w+=\w+)*$",
         description="API keys that players of Last.fm's protocol may use, each with its shared secret.",
+    )
+
+    subsonic_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+",
+        description="Address of a Subsonic server, such as Navidrome's, that the DAG playlists writes to.",
+    )
+    subsonic_username: str | None = Field(None, description="User name on the Subsonic server.")
+    subsonic_password: SecretStr | None = Field(None, description="Password on the Subsonic server.")
+    subsonic_listener: str | None = Field(
+        None, description="User of Segue whose playlists are written there; default the one of the same name."
     )
 
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
@@ -150,6 +174,12 @@ class Settings(BaseSettings):
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
     spark_job_hours: float = Field(
         24.0, gt=0, description="Time limit of one Spark job, in hours; a longer job is ended and tried again."
+    )
+
+    alert_urls: SecretStr | None = Field(
+        None,
+        description="Where alerts go: Apprise URLs such as ntfy://host/topic or mailtos://user:password@host, "
+        "separated by spaces.",
     )
 
     gate_max_gone: float = Field(
@@ -214,6 +244,22 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths absolute, so that they mean the same in every process."""
         return path.expanduser().resolve() if path else None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        """Refuse a name that the database of time zones does not have."""
+        if zone not in available_timezones():
+            raise ValueError("no such time zone; use a name such as Europe/Berlin")
+        return zone
+
+    @field_validator("genre_model_schedule", "recommender_schedule")
+    @classmethod
+    def _cron(cls, expression: str) -> str:
+        """Refuse what is no cron expression. In Airflow it would only be an error of the DAG's file."""
+        if not croniter.is_valid(expression):
+            raise ValueError("no cron expression, such as 30 1 * * *")
+        return expression
 
     @field_validator("api_proxies")
     @classmethod

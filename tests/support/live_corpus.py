@@ -16,6 +16,7 @@ from pymongo.database import Database
 from scipy import sparse
 from tests.support.api_server import free_port
 
+from segue.audio.definition import N_FEATURES
 from segue.connections.registry import Registry
 from segue.connections.windows import Offsets
 from segue.recommender.candidate import Lineage
@@ -27,6 +28,8 @@ from segue.recommender.components.popularity import Popularity
 from segue.recommender.model import NAME, Catalogue, Recommender
 from segue.recommender.recipe import Recipe
 from segue.settings import Settings
+from segue.tracks import sounds
+from segue.tracks.vectors import pack
 
 TRACKS = 40
 
@@ -76,15 +79,20 @@ def promote(settings: Settings, seed: int, rank: int = 2) -> str:
 
 
 def publish(database: Database[dict[str, Any]]) -> None:
-    """Fill the collection of tracks; every fourth has a MusicBrainz id."""
-    catalogue = model(0).catalogue
+    """Publish tracks of two sounds, even and odd; every fourth has a MusicBrainz id."""
+    catalogue, random = model(0).catalogue, np.random.default_rng(0)
+    kinds = random.normal(size=(2, N_FEATURES))
+    features = pack(kinds[np.arange(TRACKS) % 2] + random.normal(0, 0.3, (TRACKS, N_FEATURES)))
     database["tracks"].insert_many(
         {"_id": i, "title": t, "artist": a, "path": f"{i}.mp3", "partition_date": "2026-01-01"}
+        | {"features": features[number], "duration_s": 200.0, "genre": ("Jazz", "Rock")[number % 2]}
         | ({} if number % 4 else {"recording_mbid": mbid_of(number)})
         for number, (i, t, a) in enumerate(
             zip(catalogue.track_ids, catalogue.titles, catalogue.artists, strict=True)
         )
     )
+    database["announced"].insert_one({"_id": "2026-01-01", "day": "2026-01-01", "tracks": TRACKS, "digest": 1})
+    sounds.update(database)
 
 
 def mbid_of(track: int) -> str:

@@ -21,6 +21,7 @@ from segue.api import (
     health,
     http_protocol,
     metadata_lookup,
+    playlists,
     reading,
     recommendations,
     schemas,
@@ -81,7 +82,17 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
         redirect_slashes=False,
     )
     errors.install(app)
-    parts = (submitting, reading, feedback, statistics, metadata_lookup, unsupported, recommendations, health)
+    parts = (
+        submitting,
+        reading,
+        feedback,
+        statistics,
+        metadata_lookup,
+        unsupported,
+        recommendations,
+        playlists,
+        health,
+    )
     for part in parts:
         app.include_router(part.router)
     routes = [route for part in parts for route in part.router.routes if isinstance(route, APIRoute)]

@@ -29,6 +29,7 @@ from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
 from segue.listens.writer import EventWriter
 from segue.settings import Settings
+from segue.tracks.nearest import LiveSounds
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Context:
     playing_now: PlayingNow
     refused: RefusedListens
     catalogue: LiveCatalogue
+    sounds: LiveSounds
     follower: Follower
     mirroring: Mirroring
     stopping: threading.Event
@@ -90,6 +92,7 @@ class Context:
             playing_now=PlayingNow(database),
             refused=RefusedListens(database),
             catalogue=LiveCatalogue(database, settings),
+            sounds=LiveSounds(database),
             follower=Follower(settings, database),
             mirroring=Mirroring(Mirror(settings, database)),
             stopping=threading.Event(),
@@ -99,6 +102,7 @@ class Context:
         """Start the threads. They wait for services that are not available yet."""
         self.writer.start()
         self.catalogue.start()
+        self.sounds.start()
         self.follower.start()
         self.mirroring.start()
         threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
@@ -110,6 +114,7 @@ class Context:
         self.follower.close()
         self.mirroring.close()
         self.catalogue.close()
+        self.sounds.close()
         self.mongo.close()
 
     def _prepare(self) -> None:

@@ -15,6 +15,7 @@ from segue.listens.playing_now import PlayingNow
 from segue.listens.rebuilding import purge
 from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
+from segue.playlists.store import PlaylistStore
 
 UNDER_WAY_S = 5.0
 """How long the API may take to create the events of a request whose token it has just checked."""
@@ -54,7 +55,7 @@ def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
         Number of deleted items by kind.
     """
     deleted = Counter({"listens": purge(database)})
-    fields = dict.fromkeys(("listens", "feedback"), "user_name")
+    fields = dict.fromkeys(("listens", "feedback", "playlists"), "user_name")
     fields |= dict.fromkeys(("refused_listens", "playing_now", "recommendations"), "_id")
     # Cursors, because the names of all listeners may exceed the 16 MB of one answer.
     names = {each[field] for name, field in fields.items() for each in database[name].find({}, {field: 1})}
@@ -75,4 +76,5 @@ def _delete(database: Database[dict[str, Any]], user_name: str) -> dict[str, int
         "refused listens": RefusedListens(database).remove_user(user_name),
         "feedback entries": FeedbackStore(database).remove_user(user_name),
         "recommendations": database["recommendations"].delete_many({"_id": user_name}).deleted_count,
+        "playlists": PlaylistStore(database).remove_user(user_name),
     }

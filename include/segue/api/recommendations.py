@@ -176,17 +176,6 @@ async def _changes(request: Request, user: str, source: Recommending) -> AsyncIt
         await asyncio.sleep(POLL_INTERVAL_S)
 
 
-@router.get("/v1/tracks/{track_id}/similar", summary="Tracks that sound similar")
-async def similar(
-    _: User, track_id: str, source: Source, count: Annotated[int, Query(ge=1, le=50)] = 10
-) -> Response:
-    """Return the tracks whose audio features are most similar to those of a track."""
-    found = await _or_unavailable(source.similar, track_id, count)
-    if found is None:
-        raise not_found(f"Cannot find track: {track_id}")
-    return JSONResponse({"track_id": track_id, "similar": found})
-
-
 @router.get("/v1/tracks/{track_id}/audio", summary="Audio file of a track", response_class=FileResponse)
 async def audio(_: User, ctx: Ctx, track_id: str) -> FileResponse:
     """Return the audio file of a track in the corpus, for a preview."""

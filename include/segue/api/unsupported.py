@@ -1,7 +1,7 @@
 """Routes of ListenBrainz that Segue does not support: they return empty lists of the right form.
 
-Following, pins and playlists are social features of ListenBrainz. A player that gets a 404 for them may show an
-error instead of the listens.
+Following, pins and playlists of one's own are social features of ListenBrainz. A player that gets a 404 for them
+may show an error instead of the listens. Playlists that Segue makes are in `segue.api.playlists`.
 """
 
 from __future__ import annotations
@@ -33,18 +33,11 @@ async def followers(user: Owner) -> JSONResponse:
 
 
 @router.get("/user/{user_name}/playlists", summary="Empty: playlists of a user")
-@router.get("/user/{user_name}/playlists/createdfor", summary="Empty: playlists created for a user")
 @router.get("/user/{user_name}/playlists/collaborator", summary="Empty: playlists a user collaborates on")
 async def playlists(user: Owner, offset: Offset = 0) -> JSONResponse:
     """Return an empty list of playlists."""
     del user
     return JSONResponse({"playlists": [], "count": 0, "offset": offset, "playlist_count": 0})
-
-
-@router.get("/playlist/{playlist_mbid}", summary="Always 404: a playlist")
-async def playlist(_: User, playlist_mbid: str) -> JSONResponse:
-    """Answer 404: there is no such playlist."""
-    raise not_found(f"Cannot find playlist: {playlist_mbid}")
 
 
 @router.get("/{user_name}/pins", summary="Empty: pinned recordings of a user")

@@ -1,4 +1,4 @@
-"""``segue doctor``: find damaged files, and repair them."""
+"""``segue doctor``: find what keeps Segue from working, and repair damaged files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ def doctor(
         bool, typer.Option("--repair/--no-repair", help="Repair what can be repaired. The stack must be stopped.")
     ] = False,
 ) -> None:
-    """Look for files that a full disk or a loss of power has cut short, and say what to do.
+    """Look for what keeps Segue from working on this machine, and for damaged files, and say what to do.
 
-    It examines settings, secrets, the databases of Airflow and MLflow, the newest commits of the lake, and the
-    models that serve. It exits with 1 if something is damaged and was not repaired.
+    It examines Java, memory, packages, disk, ports, rights and clock. A full disk or a loss of power may have cut
+    files short, so it also examines settings, secrets, the databases of Airflow and MLflow, the newest commits of
+    the lake, and the models that serve. It exits with 1 if something is wrong and was not repaired.
     """
     from segue.stack import doctor
 
@@ -38,4 +39,4 @@ def doctor(
         whole = not found
     if not whole:
         raise typer.Exit(1)
-    say("Everything that was examined is whole.")
+    say("Nothing is wrong with what was examined.")

@@ -33,12 +33,14 @@ def up() -> None:
     Services that are running are left alone, and dead ones are restarted. Only this machine can connect to them.
     Until `segue down`, a supervisor starts each service again that dies.
     """
+    from segue.backup.restoring import require_whole
     from segue.demo.airflow_api import AirflowApi
     from segue.demo.watch import wait_for_dags
     from segue.overview.dags import DAGS
     from segue.stack import airflow, documents, lifecycle
 
     settings, console = get_settings(), PlainConsole()
+    require_whole(settings)
     with console.status("Starting the stack…"):
         lifecycle.up(settings, say=console.print)
     for remark in documents.remarks(settings):

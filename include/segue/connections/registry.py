@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from segue.connections import sqlite_files
+from segue.connections import moved_models, sqlite_files
 from segue.errors import ModelError, ServiceUnavailableError
 from segue.locks import exclusive
 from segue.settings import Settings
@@ -156,6 +156,8 @@ class Registry:
         with self._alone():
             if file and file.is_file() and not file.stat().st_size:  # MLflow would create a new registry in it
                 raise damaged(file, "it is empty")
+            if file and file.is_file() and self._artifacts and file.parent == folder:
+                self._adopt(file, self._artifacts)
             try:
                 self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
                 self._client.search_registered_models(max_results=1)
@@ -170,6 +172,14 @@ class Registry:
                     f"The registry of models cannot be reached at {where}: {said} Start MLflow, or correct "
                     "SEGUE_MLFLOW_TRACKING_URI. The present models go on serving."
                 ) from error
+
+    def _adopt(self, file: Path, artifacts: str) -> None:
+        try:
+            moved_models.adopt(file, artifacts)
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:  # such as a lock, which is no damage
+                raise
+            raise damaged(file, str(error)) from error
 
     def champion(self, name: str) -> Version | None:
         """Return the version that serves, or None if there is none yet."""
@@ -358,6 +368,7 @@ class Registry:
             for tag, before in replaced.items():
                 if tag.startswith(_REPLACED) and not {before, tag.removeprefix(_REPLACED)} <= left:
                     self._client.delete_registered_model_tag(name, tag)
+            self._delete_rows(name)
             self._copy()
 
     def _alone(self) -> AbstractContextManager[None]:
@@ -376,7 +387,7 @@ class Registry:
     def _copy(self) -> None:
         """Keep a copy of MLflow's database, for a repair. A server looks after its own."""
         if self._file and self._file.is_file():
-            sqlite_files.copy(self._file)
+            sqlite_files.copy(self._file, sqlite_files.copy_of(self._file))
 
     def _versions(self, name: str) -> list[Version]:
         found = _pages(partial(self._client.search_model_versions, f"name = '{name}'"))
@@ -390,7 +401,30 @@ class Registry:
         files = get_artifact_repository(run.info.artifact_uri, tracking_uri=self._client.tracking_uri)
         files.delete_artifacts()  # type: ignore[no-untyped-call]
         self._client.delete_run(run.info.run_id)
+        for tag in version.tags:  # MLflow would keep them
+            self._client.delete_model_version_tag(version.name, str(version.number), tag)
         self._client.delete_model_version(version.name, str(version.number))
+
+    def _delete_rows(self, name: str) -> None:
+        """Delete the rows of a model's deleted runs, which MLflow only marks as deleted.
+
+        They would grow by some kB with each training. MLflow's client cannot delete them, so this calls what its
+        command `mlflow gc` calls. The rows in a server's database stay: see docs/growth.md.
+        """
+        from mlflow.entities import ViewType
+
+        store = self._client._tracking_client.store
+        if not hasattr(store, "_hard_delete_run"):
+            return
+        marked = partial(self._client.search_runs, [self._experiment(name)], run_view_type=ViewType.DELETED_ONLY)
+        runs = [run.info.run_id for run in _pages(marked)]
+        # A prune that was killed may have left a version whose run is marked. It is still listed.
+        listed = {
+            version.run_id for version in _pages(partial(self._client.search_model_versions, f"name = '{name}'"))
+        }
+        for run_id in runs:
+            if run_id not in listed:
+                store._hard_delete_run(run_id)
 
     def _version(self, found: ModelVersion) -> Version:
         run = self._client.get_run(str(found.run_id))

@@ -46,13 +46,13 @@ def copy_of(database: Path) -> Path:
     return database.with_name(f"{database.name}.copy")
 
 
-def copy(database: Path) -> None:
-    """Replace the copy of a database in one step. Other processes may use the database meanwhile."""
-    new = database.with_name(f"{database.name}.new")
+def copy(database: Path, to: Path) -> None:
+    """Write a copy of a database, or replace it, in one step. Other processes may use the database meanwhile."""
+    new = to.with_name(f"{to.name}.new")
     new.unlink(missing_ok=True)
     with (
         closing(sqlite3.connect(database, timeout=TIMEOUT_S)) as source,
         closing(sqlite3.connect(new)) as target,
     ):
         source.backup(target)
-    new.replace(copy_of(database))
+    new.replace(to)

@@ -37,6 +37,7 @@ from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
 from segue.runs.progress import spark_tasks, step
 from segue.settings import Settings
+from segue.tracks import sounds
 from segue.tracks.collection import COLLECTION, OPTIONAL, prepare
 from segue.tracks.vectors import describe, pack
 
@@ -62,7 +63,7 @@ Batches = Iterator[pa.RecordBatch]
 
 
 def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> PublishReport:
-    """Publish some days, then announce those that have changed.
+    """Publish some days, announce those that have changed, and place their tracks in the space of sound.
 
     Parameters
     ----------
@@ -89,6 +90,8 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
         changes = announced.changes(lake, database, days)
     announce(settings, {change.day: change.tracks for change in changes})
     announced.note(database, changes)
+    with step("Place the tracks by their sound"):
+        sounds.update(database, lambda line: print(line, flush=True))
     return PublishReport(published=published, days_announced=len(changes))
 
 

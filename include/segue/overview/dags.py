@@ -11,10 +11,12 @@ DAGS: Final = (
     "corpus",
     "genre_model",
     "recommender",
+    "playlists",
     "incremental_retraining",
     "new_tracks",
     "listens",
     "maintenance",
+    "watch",
 )
 """Segue's DAGs, in the order of the page. Whoever may read the runs of all of them may see the overview."""
 

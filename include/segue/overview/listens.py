@@ -16,7 +16,9 @@ from pymongo.database import Database
 
 from segue.connections import kafka, offsets
 from segue.errors import ServiceUnavailableError
+from segue.listens import losses
 from segue.listens.follower import GROUP as STORE_GROUP
+from segue.listens.losses import Loss
 from segue.listens.reports import Held, ListensReport
 from segue.runs import summaries
 from segue.settings import Settings
@@ -69,6 +71,8 @@ class Listens:
     sample : Sample
     held : Held or None
         What the lake holds, after the last run of the DAG `listens`.
+    losses : sequence of Loss
+        What a store lacks, with the command that repairs it.
     """
 
     messages: int
@@ -77,6 +81,7 @@ class Listens:
     dead_letters: int
     sample: Sample
     held: Held | None
+    losses: Sequence[Loss] = ()
 
 
 def read(settings: Settings, database: Database[Any], now: datetime) -> Listens:
@@ -117,6 +122,7 @@ def read(settings: Settings, database: Database[Any], now: datetime) -> Listens:
             dead_letters=dead.result().size,
             sample=summary(sample.result()),
             held=report.report.held if report else None,
+            losses=losses.find(database, settings),
         )
 
 

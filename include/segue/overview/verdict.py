@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from segue.disk import LOW_BYTES
 from segue.overview.corpus import Corpus, DayState
 from segue.overview.dags import Schedule
+from segue.overview.listens import Listens
 from segue.overview.state import Problem, State
 from segue.runs.html import Tone
 
 STALE = timedelta(days=1)
 """If no listen has come for so long, the overview says so."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the operator should know.
+
+    Attributes
+    ----------
+    kind : str
+        What it is about, such as ``dead letters``. A state has one finding of a kind.
+    sentence : str
+    tone : Tone
+        *bad* if something has failed or does not answer, *warn* if something waits for the operator, or *good*.
+    size : int
+        What it counts. A finding that has grown is news.
+    alert : bool
+        Whether people are told even if they do not look.
+    """
+
+    kind: str
+    sentence: str
+    tone: Tone
+    size: int = 1
+    alert: bool = False
 
 
 def verdict(state: State, schedule: Schedule) -> tuple[str, Tone]:
@@ -26,37 +52,55 @@ def verdict(state: State, schedule: Schedule) -> tuple[str, Tone]:
     Returns
     -------
     tuple of (str, Tone)
-        One to a few sentences. They are *bad* if something has failed or does not answer, *warn* if something
-        waits for the operator, and *good* otherwise.
+        One to a few sentences, and the worst of their tones.
     """
-    bad = [f"{name.capitalize()}: {sentence}" for name, sentence in state.problems()]
-    warn: list[str] = []
-    good: list[str] = []
+    tones: list[Tone] = ["bad", "warn", "good"]
+    found = sorted(findings(state, schedule), key=lambda each: tones.index(each.tone))
+    return " ".join(each.sentence for each in found), found[0].tone if found else "good"
+
+
+def findings(state: State, schedule: Schedule) -> list[Finding]:
+    """List what the operator should know.
+
+    Parameters
+    ----------
+    state : State
+    schedule : Schedule
+        Without DAGs, if Airflow's database cannot be read.
+    """
+    found = [] if isinstance(state.corpus, Problem) else [_corpus(state.corpus)]
+    for name, sentence in state.problems():
+        found.append(Finding(name, f"{name.capitalize()}: {sentence}", "bad", alert=True))
     if not isinstance(state.storage, Problem) and state.storage.free_bytes < LOW_BYTES:
-        bad.append(f"The disk is almost full ({state.storage.free_bytes / 1e6:,.0f} MB are free).")
-    failed = [dag.dag_id for dag in schedule.dags if dag.outcome == "failed"]
-    if failed:
-        bad.append(f"The last run of {_listed(failed)} failed.")
-    if not isinstance(state.corpus, Problem):
-        told, tone = _corpus(state.corpus)
-        {"bad": bad, "warn": warn, "good": good}[tone].insert(0, told)
-    paused = [dag.dag_id for dag in schedule.dags if dag.paused]
-    if paused:
+        sentence = f"The disk is almost full ({state.storage.free_bytes / 1e6:,.0f} MB are free)."
+        found.append(Finding("disk", sentence, "bad", alert=True))
+    if failed := [dag.dag_id for dag in schedule.dags if dag.outcome == "failed"]:
+        found.append(Finding("failed runs", f"The last run of {_listed(failed)} failed.", "bad"))
+    if paused := [dag.dag_id for dag in schedule.dags if dag.paused]:
         verb, them = ("is", "it") if len(paused) == 1 else ("are", "them")
-        warn.append(f"{_listed(paused)} {verb} paused: switch {them} on in the list of DAGs.")
+        sentence = f"{_listed(paused)} {verb} paused: switch {them} on in the list of DAGs."
+        found.append(Finding("paused DAGs", sentence, "warn"))
     if not isinstance(state.listens, Problem):
-        if state.listens.dead_letters:
-            warn.append(f"{_counted(state.listens.dead_letters, 'dead letter')}: see `segue dlq list`.")
-        newest = state.listens.sample.newest
-        if newest and state.at - newest > STALE:
-            warn.append(f"No listen has come since {newest:%Y-%m-%d %H:%M} UTC.")
-    tone_of_all: Tone = "bad" if bad else "warn" if warn else "good"
-    return " ".join([*bad, *warn, *good]), tone_of_all
+        found += _listens(state.listens, state.at)
+    return found
 
 
-def _corpus(corpus: Corpus) -> tuple[str, Tone]:
+def _listens(listens: Listens, now: datetime) -> Iterator[Finding]:
+    if listens.losses:
+        sentence, lost = " ".join(loss.sentence for loss in listens.losses), sum(x.count for x in listens.losses)
+        yield Finding("losses", sentence, "bad", max(lost, 1), alert=True)
+    if number := listens.dead_letters:
+        sentence = f"{_counted(number, 'dead letter')}: see `segue dlq list`."
+        yield Finding("dead letters", sentence, "warn", number, alert=True)
+    newest = listens.sample.newest
+    if newest and now - newest > STALE:
+        sentence = f"No listen has come since {newest:%Y-%m-%d %H:%M} UTC."
+        yield Finding("stale listens", sentence, "warn", alert=True)
+
+
+def _corpus(corpus: Corpus) -> Finding:
     if not corpus.files:
-        return "The corpus is empty: run the DAG corpus.", "warn"
+        return Finding("corpus", "The corpus is empty: run the DAG corpus.", "warn")
     waiting, held = (corpus.in_state(state) for state in (DayState.WAITING, DayState.QUARANTINED))
     published = corpus.in_state(DayState.PUBLISHED)
     if waiting:
@@ -73,7 +117,8 @@ def _corpus(corpus: Corpus) -> tuple[str, Tone]:
     if held:
         parts.append(f"{_counted(len(held), 'day')} {'is' if len(held) == 1 else 'are'} quarantined")
     tone: Tone = "bad" if held or not (published or waiting) else "warn" if rejects or waiting else "good"
-    return f"{said}; {', '.join(parts)}." if parts else f"{said}.", tone
+    sentence = f"{said}; {', '.join(parts)}." if parts else f"{said}."
+    return Finding("corpus", sentence, tone, max(len(held), 1), alert=tone == "bad")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -4,7 +4,8 @@ The collection ``run_summaries`` has one document per job, with the ``_id`` ``<d
 runs again (a retry, a cleared task) replaces its document.
 
 Each kind of report is a subclass of `Report`, in the package of the job that writes it. `finish` and `keep` store
-a report. `find` reads a report, even if an older version of Segue wrote it.
+a report. `find` reads a report, even if an older version of Segue wrote it. `delete_old` deletes reports of old
+runs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from segue.connections.mongo import database
 from segue.errors import ReportError
 
 COLLECTION = "run_summaries"
+
+KEPT = 100
+"""Number of reports that `delete_old` keeps of each job of a DAG. Pages and gates read at most 60 of a job."""
 
 FOR_PROGRAMS = frozenset({"days", "quantiles", "genre_weights"})
 """Mappings that only programs read, by day or by genre. `render` leaves them out, and digests too."""
@@ -285,6 +289,30 @@ def history(kind: type[Kind], most: int, *, source: Database[Any]) -> list[Kept[
     """
     found = source[COLLECTION].find({"job": kind.JOB}).sort("written_at", -1).limit(most)
     return [Kept(each["run_id"], each["written_at"], kind.of_document(each["summary"])) for each in found][::-1]
+
+
+def delete_old(before: datetime, *, source: Database[Any]) -> int:
+    """Delete the reports that were written before a time, but not the newest `KEPT` of each job of a DAG.
+
+    Parameters
+    ----------
+    before : datetime
+        With a time zone.
+    source : pymongo.database.Database
+
+    Returns
+    -------
+    int
+        Number of deleted reports.
+    """
+    of_job: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+    for each in source[COLLECTION].find({}, {"run_id": 1, "job": 1, "written_at": 1}):
+        key = each["run_id"].partition("/")[0], each["job"]
+        of_job.setdefault(key, []).append((each["written_at"].replace(tzinfo=UTC), each["_id"]))
+    old = [key for reports in of_job.values() for at, key in sorted(reports)[:-KEPT] if at < before]
+    for first in range(0, len(old), 1_000):
+        source[COLLECTION].delete_many({"_id": {"$in": old[first : first + 1_000]}})
+    return len(old)
 
 
 def render(title: str, report: Part) -> str:

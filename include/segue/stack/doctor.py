@@ -1,4 +1,4 @@
-"""Find files of the state folder and the lake that were cut short, and repair what can be repaired.
+"""Find what the machine lacks, and files that were cut short. Repair what can be repaired.
 
 A file is cut short by a full disk or a loss of power. A repair deletes nothing: it moves damaged files into the
 folder ``damaged`` of the state folder.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,30 +21,13 @@ from segue.errors import ModelError, StackError
 from segue.genres.release import MODEL_NAME
 from segue.recommender.model import NAME, Recommender
 from segue.settings import Settings
-from segue.stack import processes, secrets
+from segue.stack import machine, processes, secrets
+from segue.stack.finding import Finding
 from segue.stack.lifecycle import BUSY
-
-Repair = Callable[[], str]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is damaged.
-
-    Parameters
-    ----------
-    sentence
-        What is damaged, and the remedy.
-    repair
-        Repairs it, and returns a sentence about what it did and what is left to do. None if only the user can.
-    """
-
-    sentence: str
-    repair: Repair | None = None
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look for damaged files.
+    """Look for what keeps Segue from working, and for damaged files.
 
     Each finding may be repaired before the next one is asked for.
 
@@ -58,6 +40,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     ------
     Finding
     """
+    yield from machine.examine(settings)
     yield from _small_files(settings)
     yield from _databases(settings)
     yield from _commits(settings)

@@ -29,7 +29,7 @@ from segue.stack import (
     supervisor,
 )
 from segue.stack.service import Service, stop
-from segue.tracks import collection
+from segue.tracks import collection, sounds
 
 PARTS = ("kafka", "mongo", "airflow", "api", "live", "supervisor")
 BUSY = "Another `segue up`, `down` or `clean` is running for {home}. Wait until it has finished."
@@ -193,6 +193,9 @@ def _start_documents(settings: Settings, bring_up: Callable[[Service], None], sa
     with mongo.client(settings.mongo) as client:
         if collection.is_of_doubles(client[settings.mongo_database]):
             collection.prepare(client[settings.mongo_database], say)
+        # A corpus that an earlier version published has no places yet. Otherwise there is nothing to do.
+        if sounds.revision(client[settings.mongo_database]) is None:
+            sounds.update(client[settings.mongo_database], say)
 
 
 class _BringUp:
@@ -227,9 +230,13 @@ def _stop(state_dir: Path) -> None:
     processes.end(processes.of(state_dir), grace_s=5)
 
 
+PASSWORDS = {"kafka_sasl_password", "subsonic_password"}
+"""Settings that are not stored. Commands read them from the environment."""
+
+
 def _saved(state_dir: Path) -> Path:
     return state_dir / "settings.json"
 
 
 def _save(settings: Settings) -> None:
-    private.write(_saved(settings.state_dir), settings.model_dump_json(indent=2, exclude={"kafka_sasl_password"}))
+    private.write(_saved(settings.state_dir), settings.model_dump_json(indent=2, exclude=PASSWORDS))

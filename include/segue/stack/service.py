@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ import psutil
 from segue import private
 from segue.errors import StackError
 from segue.patience import Patience
-from segue.stack import processes
+from segue.stack import ports, processes
 from segue.stack.memory import Usage
 from segue.stack.pidfile import PidFile, fingerprint
 
@@ -187,16 +186,11 @@ class Service:
             If one does. The message names the port and the variable that changes it.
         """
         for variable, port in self.ports.items():
-            with socket.socket() as probe:
-                # Like servers, regard a port in TIME_WAIT as free.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError as error:
-                    raise StackError(
-                        f"Port {port}, which {self.name} needs, cannot be used ({error.strerror}). "
-                        f"Stop what listens there, or choose another port: {variable}=PORT."
-                    ) from None
+            if why := ports.fault(port):
+                raise StackError(
+                    f"Port {port}, which {self.name} needs, cannot be used ({why}). "
+                    f"Stop what listens there, or choose another port: {variable}=PORT."
+                )
 
     @property
     def _fingerprint(self) -> str:

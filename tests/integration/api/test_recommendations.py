@@ -29,6 +29,10 @@ from segue.listens.events import Listen, listen
 from segue.listens.history import HistoryCache
 from segue.listens.plays import recording_msid
 from segue.listens.store import ListenStore
+from segue.playlists.formats import TRACK_EXTENSION
+from segue.playlists.library import Library
+from segue.playlists.making import make_all
+from segue.playlists.store import PlaylistStore
 from segue.recommender.model import NAME
 from segue.recommender.serving.batch import recommend_all
 from segue.recommender.serving.champion import Champion, Served
@@ -36,6 +40,7 @@ from segue.recommender.serving.lists import listener_of
 from segue.recommender.serving.one_listener import Recommending
 from segue.recommender.serving.recommend import Wishes
 from segue.settings import Settings
+from segue.tracks.nearest import LiveSounds
 
 pytestmark = pytest.mark.integration
 
@@ -261,13 +266,14 @@ def test_streams_that_open_at_the_same_time_are_counted_before_they_open(
 
 
 def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.Client) -> None:
-    found = client.get("/v1/tracks/t01/similar", params={"count": 5}).json()["similar"]
+    path = "/v1/tracks/t01/similar"
+    found = eventually(lambda: client.get(path, params={"count": 5}).json().get("similar"))
     assert len(found) == 5
     assert all(int(each["track_id"][1:]) % 2 == 1 and each["track_id"] != "t01" for each in found)
     assert all(each["recording_mbid"] is None for each in found)
     identified = client.get("/v1/tracks/t02/similar").json()["similar"]
     numbers = [int(each["track_id"][1:]) for each in identified]
-    expected = [None if number % 4 else mbid_of(number) for number in numbers]
+    expected = [None if number % 4 else mbid_of(number).lower() for number in numbers]
     assert [each["recording_mbid"] for each in identified] == expected
     assert any(expected)
     missing = client.get("/v1/tracks/t01/audio")
@@ -276,6 +282,76 @@ def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.C
     (settings_here.music_dir / "t01.mp3").write_bytes(b"sound")
     assert client.get("/v1/tracks/t01/audio").content == b"sound"
     assert client.get("/v1/tracks/..%2Fsecret/similar").status_code == 404
+
+
+def test_playlists_on_request_leave_out_what_is_hated_and_are_written_in_two_forms(
+    client: httpx.Client, user: tuple[str, str]
+) -> None:
+    path = f"/v1/users/{user[0]}/playlists"
+    eventually(lambda: client.get(f"{path}/radio", params={"track": "t01"}).status_code == 200)
+    hate(client, recording_msid=recording_msid("Artist 3", "Title 3", None))
+    found = client.get(f"{path}/radio", params={"track": "t01", "count": 15}).json()["playlist"]
+    extensions = [track["extension"][TRACK_EXTENSION] for track in found["track"]]
+    listed = [each["additional_metadata"]["segue_track_id"] for each in extensions]
+    assert listed[0] == "t01"
+    assert len(listed) == 15
+    assert all(int(track[1:]) % 2 for track in listed)
+    assert "t03" not in listed
+    asked = {"more": ["t01", "t05"], "less": "t02", "format": "m3u8", "root": "/srv"}
+    lines = client.get(f"{path}/alchemy", params=asked).text.splitlines()
+    assert lines[0] == "#EXTM3U"
+    files = [line for line in lines if not line.startswith("#")]
+    assert files
+    assert all(line.startswith("/srv/t") for line in files)
+    way = client.get(f"{path}/path", params={"start": "t01", "end": "t02"}).json()["playlist"]["track"]
+    assert (way[0]["title"], way[-1]["title"]) == ("Title 1", "Title 2")
+    rock = client.get(f"{path}/genre", params={"genre": "Rock", "minutes": 20}).json()["playlist"]["track"]
+    assert len(rock) == 6
+    for wrong, said in {
+        "radio?track=nothing": "Cannot find track: nothing",
+        "path?start=t01&end=t01": "the same recording",
+        "genre?genre=Polka": "No track has the genre 'Polka'. The genres of the corpus: Jazz, Rock.",
+        "weekly": "Cannot find a playlist 'weekly'",
+    }.items():
+        answer = client.get(f"{path}/{wrong}")
+        assert answer.status_code == 404
+        assert said in answer.json()["error"]
+
+
+def test_daily_playlists_are_served_in_the_form_of_listenbrainz_to_their_user_only(
+    documents: Database[dict[str, Any]], client: httpx.Client, user: tuple[str, str], api: str
+) -> None:
+    name, now = user[0], int(time.time())
+    listens = ListenStore(documents)
+    times = [now - 5 * 86_400 - 60 * j for j in range(3)]
+    listens.put([listen(name, f"t{i:02}", at) for i in range(1, 20, 2) for at in times[: i % 4]])
+    sounds = LiveSounds(documents)
+    sounds.refresh()
+    served = Served("recommender/1", model(0))
+    report = make_all(documents, Library(documents, sounds.index), served)
+    assert set(report.playlists) == {"daily-jams", "discoveries", "on-repeat"}
+    before = list(documents["playlists"].find({"user_name": name}, {"made_at": 0}).sort("_id"))
+    make_all(documents, Library(documents, sounds.index), served)
+    assert list(documents["playlists"].find({"user_name": name}, {"made_at": 0}).sort("_id")) == before
+    found = client.get(f"/1/user/{name}/playlists/createdfor").json()
+    assert (found["count"], found["playlist_count"]) == (3, 3)
+    first = found["playlists"][0]["playlist"]
+    assert (first["title"], first["track"]) == ("Daily jams", [])
+    mbid = first["identifier"].rpartition("/")[2]
+    whole = client.get(f"/1/playlist/{mbid}").json()["playlist"]
+    assert whole["track"]
+    assert all(track["annotation"] for track in whole["track"])
+    assert client.get(f"/v1/users/{name}/playlists/daily-jams").json()["playlist"] == whole
+    repeated = client.get(f"/v1/users/{name}/playlists/on-repeat").json()["playlist"]["track"]
+    assert {track["annotation"] for track in repeated} <= {
+        f"You played it {plays} times in the last 30 days." for plays in (2, 3)
+    }
+    other = f"other-{time.monotonic_ns()}"
+    token = {"Authorization": f"Token {Accounts(documents).add(other)}"}
+    assert httpx.get(f"{api}/1/playlist/{mbid}", headers=token).status_code == 404
+    assert httpx.get(f"{api}/1/user/{name}/playlists/createdfor", headers=token).status_code == 403
+    assert PlaylistStore(documents).remove_user(name) == 3
+    listens.remove_user(name)
 
 
 def test_no_file_outside_the_music_folder_is_sent(

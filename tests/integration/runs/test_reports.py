@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from segue.errors import ReportError
-from segue.runs import reports, summaries
+from segue.runs import conclusion, reports, summaries
 from segue.runs.conclusion import MissedDeadline
 
 RUN = "recommender/manual__2026-10-01T00:00:00+00:00"
@@ -52,6 +54,17 @@ def test_of_each_dag_the_newest_stay(database, monkeypatch):
         "genre/3",
         "genre_model/1",
     }
+
+
+def test_old_reports_of_jobs_go_but_the_newest_of_each_job_of_a_dag_stay(database, monkeypatch):
+    monkeypatch.setattr(summaries, "KEPT", 2)
+    for run in ("genre/1", "genre/2", "genre/3", "genre_model/1", "genre_model/2"):
+        summaries.keep(run, MissedDeadline(missed="It is late."), into=database)
+    summaries.keep("genre/1", conclusion.RunSummary(results="somewhere", seconds=1.0), into=database)
+    assert summaries.delete_old(datetime.now(UTC) - timedelta(minutes=1), source=database) == 0
+    assert summaries.delete_old(datetime.now(UTC), source=database) == 1
+    assert summaries.find("genre/1", MissedDeadline, source=database) is None
+    assert database[summaries.COLLECTION].count_documents({}) == 5
 
 
 def test_a_run_without_a_report_shows_what_its_jobs_have_reported(database):

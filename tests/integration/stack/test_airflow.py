@@ -17,6 +17,8 @@ import httpx
 import jwt
 import psutil
 import pytest
+from kafka import KafkaProducer
+from tests.support.alerts import Webhook
 
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import wait_for_dags
@@ -216,7 +218,23 @@ def test_a_backfill_has_a_run_for_each_day_but_none_for_days_to_come(stack, airf
     assert [run["partition_key"] for run in runs] == [str(first + timedelta(days=n)) for n in range(3)]
 
 
-def test_a_run_that_is_late_is_noted_among_its_reports(settings, stack, mongo):
+@pytest.fixture
+def webhook(settings):
+    """The receiver of the alerts that this stack sends."""
+    receiver = Webhook()
+    with receiver.listening(int(settings.alert_urls.get_secret_value().rpartition(":")[2])):
+        yield receiver
+
+
+def ended(api, dag_id, run_id):
+    give_up = time.monotonic() + MAINTENANCE_S
+    while (state := api.run_state(dag_id, run_id)) not in FINISHED:
+        assert time.monotonic() < give_up, state
+        time.sleep(1)
+    return state
+
+
+def test_a_run_that_is_late_is_noted_among_its_reports_and_told(settings, stack, mongo, webhook):
     with AirflowApi(stack.url, stack.username, stack.password) as api:
         wait_for_dags(api, {"genre_model"})
         run_id = api.trigger("genre_model", {})  # its DAG is paused: the run waits, and nothing is trained
@@ -232,6 +250,30 @@ def test_a_run_that_is_late_is_noted_among_its_reports(settings, stack, mongo):
         assert time.monotonic() < give_up, "nobody noted it"
         time.sleep(0.5)
     assert noted.missed == f"genre_model/{run_id} was queued 3 hours ago and has not succeeded."
+    give_up = time.monotonic() + LATE_S
+    while not webhook.received:
+        assert time.monotonic() < give_up, "no alert was sent"
+        time.sleep(0.5)
+    [alert] = webhook.received
+    assert alert["title"] == "Segue: genre_model is late"
+    assert alert["message"].startswith(noted.missed)
+
+
+def test_what_is_wrong_is_told_and_so_is_a_task_that_fails(settings, api, webhook):
+    with KafkaProducer(bootstrap_servers=settings.kafka_bootstrap) as producer:
+        producer.send(settings.dead_letters_topic, b"{broken")
+    webhook.refused = "dead letters"
+    api.set_paused("watch", paused=False)
+    try:
+        assert ended(api, "watch", api.trigger("watch", {})) == "failed"
+        alert = webhook.received[0]
+        assert alert["title"] == "Segue: watch failed in look"
+        assert "An alert could not be sent to json://127.0.0.1" in alert["message"]
+        webhook.refused = None
+        assert ended(api, "watch", api.trigger("watch", {})) == "success"
+    finally:
+        api.set_paused("watch", paused=True)
+    assert "dead letters" in webhook.titles[-1]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -280,11 +322,7 @@ def test_old_runs_and_logs_are_deleted_but_not_a_run_that_has_not_finished(setti
         os.utime(log, (0, 0))
 
         run = api.trigger("maintenance", {"keep_days": 30})
-        give_up = time.monotonic() + MAINTENANCE_S
-        while (state := api.run_state("maintenance", run)) not in FINISHED:
-            assert time.monotonic() < give_up, state
-            time.sleep(1)
-    assert state == "success"
+        assert ended(api, "maintenance", run) == "success"
     left = {each for [each] in in_database(settings, "SELECT run_id FROM dag_run")}
     assert (finished in left, waiting in left, run in left) == (False, True, True)
     assert not log.parent.exists()

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -148,11 +151,33 @@ def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_i
         registry.rollback("toy")
 
 
+def test_of_deleted_versions_only_one_row_stays_in_mlflows_database(registry):
+    def rows() -> dict[str, int]:
+        tables = ["runs", "params", "metrics", "latest_metrics", "tags", "model_version_tags", "model_versions"]
+        with closing(sqlite3.connect(registry._file)) as database:
+            counts = (database.execute(f"SELECT COUNT(*) FROM {table}").fetchone() for table in tables)  # noqa: S608
+            return {table: count for table, (count,) in zip(tables, counts, strict=True)}
+
+    def registered(count: int) -> dict[str, int]:
+        for _ in range(count):
+            registry.promote(register(registry, Path.mkdir))
+        registry.prune("toy", keep=1)
+        return rows()
+
+    before = registered(3)
+    after = registered(3)
+    assert after.pop("model_versions") == before.pop("model_versions") + 3
+    assert after == before
+    assert before["params"] == before["metrics"] == before["runs"] == 2
+
+
 class Stopped(BaseException):
     """In place of a kill."""
 
 
-@pytest.mark.parametrize("step", ["delete_run", "delete_model_version", "delete_registered_model_tag"])
+@pytest.mark.parametrize(
+    "step", ["delete_run", "delete_model_version_tag", "delete_model_version", "delete_registered_model_tag"]
+)
 def test_what_a_kill_leaves_of_old_versions_is_deleted_by_the_next_call(registry, monkeypatch, step):
     versions = [register(registry, Path.mkdir) for _ in range(4)]
     for version in versions:
@@ -285,3 +310,21 @@ def test_a_cut_database_of_mlflow_gives_one_sentence_with_the_remedy(tmp_path, s
     assert f"{file} is damaged: " in said
     assert "`segue doctor --repair`" in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_copied_state_folder_loads_and_prunes_its_own_models(tmp_path):
+    def write(folder):
+        folder.mkdir()
+        (folder / "weights").write_text("7")
+
+    first = Registry(Settings(home=tmp_path / "first", corpus="test"))
+    for _ in range(3):
+        first.promote(register(first, write))
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    second = Registry(Settings(home=tmp_path / "second", corpus="test"))
+    assert second.champion("toy").folder().is_relative_to(tmp_path / "second")
+    second.promote(register(second, write))
+    second.prune("toy", keep=1)
+    assert all((version.folder() / "weights").exists() for version in first.versions())
+    assert {version.number for version in second.versions()} < {4, 3, 2, 1}
+    assert Registry(Settings(home=tmp_path / "first", corpus="test")).champion("toy").number == 3

@@ -9,7 +9,7 @@ def maintenance(dags):
 
 
 def test_rows_go_before_the_logs(maintenance):
-    assert set(maintenance.task_ids) == {"clean_database", "remove_logs"}
+    assert set(maintenance.task_ids) == {"clean_database", "remove_logs", "delete_reports"}
     assert maintenance.get_task("clean_database").downstream_task_ids == {"remove_logs"}
 
 

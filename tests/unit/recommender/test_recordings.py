@@ -1,4 +1,4 @@
-"""Copies of a recording are one item everywhere: in lists, plays, similar tracks, and the model's folder."""
+"""Copies of a recording are one item everywhere: in lists, plays, and the model's folder."""
 
 from __future__ import annotations
 
@@ -74,12 +74,6 @@ def test_no_list_has_a_recording_twice(
     found = next(documents(served, {"somebody": listener}, now=AT + 100, wishes=wishes))
     listed = [of_track[item["track_id"]] for item in found["items"]]
     assert len(listed) == len(set(listed))
-
-    recommending = Recommending(Unused(), SimpleNamespace(served=served))  # type: ignore[arg-type]
-    recommending.recording_mbids = lambda _: {}  # type: ignore[method-assign]
-    near = [of_track[item["track_id"]] for item in recommending.similar(NAMES[-1], 24) or []]
-    assert len(near) == len(set(near))
-    assert recordings[-1] not in near
 
 
 def test_a_stored_list_loses_copies_and_every_copy_of_what_is_hated() -> None:

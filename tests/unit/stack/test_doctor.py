@@ -51,7 +51,7 @@ def test_a_new_home_is_whole_and_stays_empty(settings: Settings) -> None:
 
 def test_the_command_names_what_is_damaged_and_repairs_it_when_asked(settings: Settings) -> None:
     lifecycle._save(settings)
-    assert CliRunner().invoke(app, ["doctor"]).output == "Everything that was examined is whole.\n"
+    assert CliRunner().invoke(app, ["doctor"]).output == "Nothing is wrong with what was examined.\n"
     cut(settings.state_dir / "settings.json")
     seen = CliRunner().invoke(app, ["doctor"])
     assert seen.exit_code == 1
@@ -159,9 +159,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def registry_file(settings: Settings, trained: Path) -> Path:
     """Give the settings' home a registry with a champion."""
     file = settings.state_dir / "mlflow" / "mlflow.db"
-    file.parent.mkdir(parents=True)
-    shutil.copyfile(trained, file)
-    shutil.copyfile(sqlite_files.copy_of(trained), sqlite_files.copy_of(file))
+    shutil.copytree(trained.parent, file.parent)
     return file
 
 

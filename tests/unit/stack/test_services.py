@@ -11,6 +11,7 @@ from threading import Event
 
 import psutil
 import pytest
+from tests.support.api_server import eventually
 
 from segue.errors import StackError
 from segue.stack import processes
@@ -112,6 +113,7 @@ def test_a_suspended_service_is_shown_as_such_and_can_be_resumed(service):
     process = running(service).process()
     assert not service.resume()
     process.suspend()
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED)  # its threads stop one after the other
     assert service.state() is State.SUSPENDED
     assert service.resume()
     service.wait(Event(), still_s=30)

@@ -13,12 +13,7 @@ from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.evaluation.metrics import FEW, highest
 from segue.runs.progress import parts, step
-
-DIMENSIONS = 64
-"""Dimensions of the space of sound: principal components of the standardised features."""
-
-LARGEST_DEVIATION = 4.0
-"""A feature is clipped at this many standard deviations. Otherwise one odd value could decide the result."""
+from segue.tracks.sound_space import SoundSpace
 
 ALIKE = 50
 """How many tracks a track is related to by sound."""
@@ -32,68 +27,22 @@ ARTIST_PRIOR = 2.0
 """Shrinks what the tracks of an artist have in common. With this many known tracks of the artist, half of it
 counts. With more known tracks, more of it counts."""
 
-ROUNDING = 1e-9
-"""A track closer to the centre than this counts as at the centre. The distance is only a rounding error."""
-
-BLOCK = 2_000
-"""Number of tracks whose features are converted to float64 at a time."""
-
 TOGETHER = 256
 """Number of tracks that are compared with the catalogue at a time."""
 
 
 def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Place tracks in a space where a small angle between two tracks means that they sound alike.
+    """Place tracks in the space of sound that fits them best; see `segue.tracks.sound_space`.
 
     Parameters
     ----------
     features : ndarray of float32, shape (n_tracks, n_features)
-        Audio features; a value that is not finite counts as the mean.
 
     Returns
     -------
-    ndarray of float32, shape (n_tracks, at most DIMENSIONS)
-        Each row has length 1, or 0 for a track that is average in everything.
+    ndarray of float32, shape (n_tracks, n_dimensions)
     """
-    n_tracks, n_features = features.shape
-    blocks = [features[start : start + BLOCK] for start in range(0, n_tracks, BLOCK)]
-    centre, width = _moments(blocks, n_features)
-
-    def scaled(block: NDArray[np.float32]) -> NDArray[np.float64]:
-        finite = np.where(np.isfinite(block), block, np.nan).astype(np.float64)
-        return np.clip(np.nan_to_num((finite - centre) / width), -LARGEST_DEVIATION, LARGEST_DEVIATION)
-
-    # The principal components are computed from the covariance. It is summed block by block, because all features
-    # in float64 need much memory.
-    total, products = np.zeros(n_features), np.zeros((n_features, n_features))
-    for block in blocks:
-        part = scaled(block)
-        total += part.sum(axis=0)
-        products += part.T @ part
-    mean = total / max(n_tracks, 1)
-    _, vectors = np.linalg.eigh(products / max(n_tracks, 1) - np.outer(mean, mean))
-    axes = vectors[:, ::-1][:, : min(DIMENSIONS, n_tracks, n_features)]
-    placed = np.empty((n_tracks, axes.shape[1]), dtype=np.float32)
-    for start, block in zip(range(0, n_tracks, BLOCK), blocks, strict=True):
-        coordinates = (scaled(block) - mean) @ axes
-        lengths = np.linalg.norm(coordinates, axis=1, keepdims=True)
-        placed[start : start + BLOCK] = coordinates / np.where(lengths > ROUNDING, lengths, np.inf)
-    return placed
-
-
-def _moments(blocks: Sequence[NDArray[np.float32]], n_features: int) -> tuple[NDArray[np.float64], ...]:
-    """Return the mean and the standard deviation of each feature's finite values; a deviation of 0 becomes 1."""
-    count, total, squares = np.zeros(n_features), np.zeros(n_features), np.zeros(n_features)
-    for block in blocks:
-        finite = np.isfinite(block)
-        count += finite.sum(axis=0)
-        total += np.where(finite, block, 0).sum(axis=0, dtype=np.float64)
-    mean = total / np.maximum(count, 1)
-    for block in blocks:  # second pass: the difference of two large sums would lose the significant digits
-        away = np.where(np.isfinite(block), block - mean, 0)
-        squares += (away * away).sum(axis=0)
-    width = np.sqrt(squares / np.maximum(count, 1))
-    return mean, np.where(width > ROUNDING * np.abs(mean), width, 1)
+    return SoundSpace.fit(features).place(features)
 
 
 def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 from pymongo.database import Database
 
 from segue.errors import ModelError
@@ -86,36 +85,6 @@ class Recommending:
         query = {"_id": {"$in": [item["track_id"] for item in items]}}
         found = self._database["tracks"].find(query, {"recording_mbid": 1})
         return {track["_id"]: track["recording_mbid"] for track in found if track.get("recording_mbid")}
-
-    def similar(self, track_id: str, count: int) -> list[Document] | None:
-        """Find the tracks that sound most like a track; None if the track is not in the catalogue.
-
-        Each has `recording_mbid`, which is None if the track has no MusicBrainz id.
-
-        Raises
-        ------
-        ModelError
-            If no recommender serves yet.
-        """
-        model = self.served().model
-        at = model.catalogue.position.get(track_id)
-        if at is None:
-            return None
-        if model.alike is None:
-            return []
-        near = model.alike.relations[at]
-        order = np.argsort(-near.data, kind="stable")[:count]
-        found = [
-            {
-                "track_id": model.catalogue.track_ids[other],
-                "title": model.catalogue.titles[other],
-                "artist": model.catalogue.artists[other],
-                "similarity": float(near.data[i]),
-            }
-            for i, other in zip(order, near.indices[order], strict=True)
-        ]
-        mbids = self.recording_mbids(found)
-        return [item | {"recording_mbid": mbids.get(item["track_id"])} for item in found]
 
     def served(self) -> Served:
         """Return the recommender that serves.

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from segue.recommender.components import blend, neighbours, sound
+from segue.recommender.components import blend, neighbours
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours, cosine, ease
@@ -13,6 +13,7 @@ from segue.recommender.components.popularity import Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
+from segue.tracks import sound_space
 
 
 def test_ease_is_its_closed_form(plays: sparse.csr_matrix) -> None:
@@ -114,11 +115,11 @@ def test_tracks_of_one_sound_are_alike() -> None:
 
 
 def test_the_space_of_sound_is_that_of_principal_components(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound, "BLOCK", 16)
+    monkeypatch.setattr(sound_space, "BLOCK", 16)
     random = np.random.default_rng(0)
     features = (random.normal(size=(100, 20)) @ random.normal(size=(20, 90)) + 300).astype(np.float32)
     scaled = (features - features.mean(axis=0, dtype=np.float64)) / features.std(axis=0, dtype=np.float64)
-    expected = PCA(sound.DIMENSIONS, svd_solver="covariance_eigh").fit_transform(scaled.clip(-4, 4))
+    expected = PCA(sound_space.DIMENSIONS, svd_solver="covariance_eigh").fit_transform(scaled.clip(-4, 4))
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     placed = embed(features)
     np.testing.assert_allclose(placed @ placed.T, expected @ expected.T, atol=1e-4)

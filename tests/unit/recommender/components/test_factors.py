@@ -81,3 +81,13 @@ def test_listener_of_nothing_that_has_a_factor_gets_zeros(tracks: list[int]) -> 
     factors = Factors(items, 1.0, 0.1)
     vector = factors.fold_in(np.array(tracks, dtype=np.int64), np.ones(len(tracks), dtype=np.float32))
     assert not vector.any()
+
+
+def test_the_pairs_of_a_large_corpus_are_no_objects_in_the_driver(spark: SparkSession) -> None:
+    """Spark keeps a LocalRelation as one object a row, in several copies; 5 million listens took 1.2 GB."""
+    import pyarrow as pa
+
+    pairs = pa.table({"user": np.arange(200_000, dtype=np.int32), "item": np.arange(200_000, dtype=np.int32)})
+    plan = spark.createDataFrame(pairs)._jdf.queryExecution().logical().toString()
+    assert "LocalRelation" not in plan
+    assert "LogicalRDD" in plan

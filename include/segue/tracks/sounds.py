@@ -1,0 +1,188 @@
+"""The collection `sounds`: where each published track is in the space of sound, without a model and without Spark.
+
+It follows the collection `tracks` day by day. `update` compares the digest of each announced day with the digest
+that was placed, and places only the days that differ. So a day of new tracks costs as much as its tracks.
+
+A space is fitted once, to at most `FITTED` tracks, and new tracks are placed in it. When the corpus has doubled,
+or the features have another version, a new space is fitted and every track is placed again. The document `SPACE`
+is written last. Until then, readers see the previous space with all its tracks.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pymongo import DeleteOne
+from pymongo.database import Database
+
+from segue.audio.definition import FEATURE_VERSION
+from segue.tracks.collection import ANNOUNCED, PARTITION, require_form
+from segue.tracks.collection import COLLECTION as TRACKS
+from segue.tracks.sound_space import SoundSpace
+from segue.tracks.vectors import unpack
+
+COLLECTION: Final = "sounds"
+SPACE: Final = "space"
+"""Id of the document of the current space. All other documents are parts of days."""
+
+FITTED: Final = 20_000
+"""A space is fitted to at most this many tracks, evenly chosen. Their features take 41 MB."""
+
+GROWTH: Final = 2.0
+"""A new space is fitted when the corpus has grown by this factor."""
+
+PART: Final = 5_000
+"""Tracks of one document, which then has less than 2 MB. MongoDB's limit is 16 MB."""
+
+ARRAYS: Final = ("centre", "width", "mean", "axes")
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some tracks of one day.
+
+    Attributes
+    ----------
+    key : str
+        The id of the document.
+    digest : int
+        Digest of the day's tracks. It changes with any of them.
+    track_ids : list of str
+    vectors : ndarray of float32, shape (n_tracks, n_dimensions)
+        Each row has length 1, or 0 for a track that is average in everything.
+    """
+
+    key: str
+    digest: int
+    track_ids: list[str]
+    vectors: NDArray[np.float32]
+
+
+def update(database: Database[Any], say: Callable[[str], None] = lambda _: None) -> int:
+    """Place the tracks of days that have changed since the last update.
+
+    If the update is killed and run again, the result is the same.
+
+    Parameters
+    ----------
+    database : pymongo.database.Database
+    say : callable, optional
+        Called with a sentence for each step.
+
+    Returns
+    -------
+    int
+        Number of tracks that were placed.
+
+    Raises
+    ------
+    CorpusError
+        If the collection `tracks` has an older form.
+    """
+    days = {each["_id"]: each for each in database[ANNOUNCED].find()}
+    total = sum(day["tracks"] for day in days.values())
+    current = database[COLLECTION].find_one({"_id": SPACE})
+    if not total and current is None:
+        return 0
+    require_form(database)
+    if current is None or current["feature_version"] != FEATURE_VERSION or total > GROWTH * current["tracks"]:
+        current = _fit(database, total)
+        say(f"A space of sound was fitted to {current['fitted']:,} of {total:,} tracks.")
+    space, name = _space_of(current), current["space"]
+    digests = {day: each["digest"] for day, each in days.items()}
+    placed = {each["_id"]: each for each in database[COLLECTION].find({"space": name}, {"day": 1, "digest": 1})}
+    placed.pop(SPACE, None)
+    done = {part["day"]: part["digest"] for key, part in placed.items() if key.endswith("/0")}
+    count = 0
+    for day in sorted(day for day, digest in digests.items() if done.get(day) != digest):
+        count += _place_day(database, space, name, day, digests[day])
+    gone = [DeleteOne({"_id": key}) for key, part in placed.items() if part["day"] not in digests]
+    if gone:
+        database[COLLECTION].bulk_write(gone, ordered=False)
+    if count or gone:
+        revised = current | {"revision": uuid.uuid4().hex}
+        database[COLLECTION].replace_one({"_id": SPACE}, revised, upsert=True)
+        database[COLLECTION].delete_many({"space": {"$ne": name}})
+        say(f"{count:,} tracks were placed by their sound.")
+    return count
+
+
+def revision(database: Database[Any]) -> str | None:
+    """Return a text that changes with each update that placed or removed tracks; None before the first one."""
+    found = database[COLLECTION].find_one({"_id": SPACE}, {"revision": 1})
+    return None if found is None else str(found["revision"])
+
+
+def digests(database: Database[Any]) -> dict[str, int]:
+    """Return the digest of each part of the current space, by the part's key."""
+    current = database[COLLECTION].find_one({"_id": SPACE}, {"space": 1})
+    if current is None:
+        return {}
+    found = database[COLLECTION].find({"space": current["space"]}, {"digest": 1})
+    return {each["_id"]: each["digest"] for each in found if each["_id"] != SPACE}
+
+
+def read(database: Database[Any], keys: list[str]) -> Iterator[Part]:
+    """Read parts by their keys. Parts that were removed meanwhile are left out."""
+    for key in keys:  # one at a time: each has up to 2 MB
+        found = database[COLLECTION].find_one({"_id": key})
+        if found is not None:
+            ids = found["track_ids"]
+            vectors = np.frombuffer(found["vectors"], np.dtype("<f4")).reshape(len(ids), -1)
+            yield Part(key, found["digest"], ids, vectors)
+
+
+def _fit(database: Database[Any], total: int) -> Document:
+    """Fit a space to evenly chosen tracks, and return its document, which is not stored yet."""
+    step = math.ceil(total / FITTED)
+    found = database[TRACKS].find({}, {"features": 1})
+    features = unpack([track["features"] for number, track in enumerate(found) if number % step == 0])
+    space = SoundSpace.fit(features)
+    arrays = {name: getattr(space, name).astype("<f8").tobytes() for name in ARRAYS}
+    return {
+        "_id": SPACE,
+        "space": uuid.uuid4().hex,
+        "feature_version": FEATURE_VERSION,
+        "tracks": total,
+        "fitted": len(features),
+        **arrays,
+    }
+
+
+def _space_of(document: Document) -> SoundSpace:
+    centre, width, mean, axes = (np.frombuffer(document[name], np.dtype("<f8")) for name in ARRAYS)
+    return SoundSpace(centre, width, mean, axes.reshape(len(centre), -1))
+
+
+def _place_day(database: Database[Any], space: SoundSpace, name: str, day: str, digest: int) -> int:
+    """Replace the parts of one day. Return the number of its tracks."""
+    found = list(database[TRACKS].find({PARTITION: day}, {"features": 1}))
+    found.sort(key=lambda track: str(track["_id"]))
+    made: list[Document] = []
+    for part, start in enumerate(range(0, len(found), PART)):
+        some = found[start : start + PART]
+        vectors = space.place(unpack([track["features"] for track in some]))
+        made.append(
+            {
+                "_id": f"{name}/{day}/{part}",
+                "space": name,
+                "day": day,
+                "digest": digest,
+                "track_ids": [track["_id"] for track in some],
+                "vectors": vectors.astype("<f4").tobytes(),
+            }
+        )
+    kept = [document["_id"] for document in made]
+    database[COLLECTION].delete_many({"space": name, "day": day, "_id": {"$nin": kept}})
+    # The first part is written last. Its digest says that the day is placed.
+    for document in reversed(made):
+        database[COLLECTION].replace_one({"_id": document["_id"]}, document, upsert=True)
+    return len(found)

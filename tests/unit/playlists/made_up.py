@@ -1,0 +1,53 @@
+"""A library of made-up tracks, without MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from segue.playlists.library import Library, Track
+from segue.tracks.nearest import SoundIndex
+
+
+class MadeUp(Library):
+    """Tracks in memory. Those at 0 have no place in the space of sound."""
+
+    def __init__(self, tracks: Sequence[Track], vectors: np.ndarray[Any, Any]) -> None:
+        self.all = {track.track_id: track for track in tracks}
+        self.index = SoundIndex()
+        self.index.add([track.track_id for track in tracks], vectors.astype(np.float32))
+
+    def tracks(self, track_ids: Sequence[str]) -> dict[str, Track]:
+        return {track: self.all[track] for track in track_ids if track in self.all}
+
+    def genres(self) -> list[str]:
+        return sorted({track.genre for track in self.all.values() if track.genre})
+
+    def _found(self, query: dict[str, Any], count: int) -> list[Track]:
+        field = "artist" if "artist" in query else "genre"
+        return [each for each in self.all.values() if query[field] and getattr(each, field) == query[field]][
+            :count
+        ]
+
+
+def library(
+    artists: Sequence[int], recordings: Sequence[int] | None = None, *, seed: int = 0, seconds: float = 200.0
+) -> MadeUp:
+    """Tracks ``t0``, ``t1`` …, given the number of each one's artist and recording; 0 is an unknown artist."""
+    numbers = range(len(artists)) if recordings is None else recordings
+    tracks = [
+        Track(
+            f"t{i}",
+            title=f"Title {recording}",
+            artist=f"Artist {artist}" if artist else "",
+            path=f"a/t{i}.mp3",
+            recording=f"r{recording}",
+            duration_s=seconds + 7 * (i % 5),
+            genre="Jazz" if i % 2 else "Rock",
+        )
+        for i, (artist, recording) in enumerate(zip(artists, numbers, strict=True))
+    ]
+    vectors = np.random.default_rng(seed).normal(size=(len(tracks), 8))
+    return MadeUp(tracks, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
