@@ -5,6 +5,8 @@
     python benchmarks/recommender.py incremental  # ten updates of 5,000 listens onto a million, and full trainings
     python benchmarks/recommender.py quality   # Segue and its baselines on simulated listeners, with audio;
                                                # --seeds data sets, cold tracks separately
+    python benchmarks/recommender.py quality --large-counts   # the same on counts as of artists, without audio
+    python benchmarks/recommender.py quality --plays FILE     # the same on a table of plays
     python benchmarks/recommender.py size      # the nightly training by step: wall, CPU and memory (PSS)
 
 `rank` and `train` need the extra `benchmark`.
@@ -16,6 +18,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -25,6 +28,8 @@ from synthetic import RANK, champion
 
 if TYPE_CHECKING:
     from segue.recommender.comparison import Comparison
+    from segue.recommender.components.als import Hyperparameters
+    from segue.recommender.components.factors import Factors
     from segue.recommender.interactions import Interactions
     from segue.recommender.recipe import Audio
     from segue.recommender.serving.recommend import Listener
@@ -250,32 +255,86 @@ def quality(
         int, typer.Option(min=1, help="Number of data sets, each with other tracks and listeners.")
     ] = 5,
     trials: Annotated[int, typer.Option(min=1, help="Number of choices of ALS' parameters to try.")] = 4,
+    large_counts: Annotated[
+        bool, typer.Option(help="Counts as a service sums them up by artist: mean ln(1 + plays) is 5.6.")
+    ] = False,
+    plays: Annotated[Path | None, typer.Option(help="A table of plays instead of simulated listeners.")] = None,
+    spark: Annotated[
+        bool, typer.Option(help="Fit ALS by MLlib. NumPy solves the same equations without a JVM.")
+    ] = False,
+    save: Annotated[Path | None, typer.Option(help="Keep Segue's NDCG@10 of each listener in this .npz.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="A file that another version saved: print the paired difference.")
+    ] = None,
 ) -> None:
     """Compare Segue with its baselines on simulated listeners, whose tastes are genres and sounds.
 
     Tracks appear over time, so some are cold in the validation window and some in the test window.
     The table has NDCG@10, means over the data sets and their standard errors.
     """
+    from contextlib import nullcontext
+
     from segue.recommender import comparison
     from segue.recommender.components import als
-    from segue.recommender.evaluation.windows import by_time
+    from segue.recommender.evaluation.metrics import interval
+    from segue.recommender.evaluation.windows import at_random, by_time
+    from segue.recommender.interactions import read_interactions
+    from segue.recommender.reports import SEGUE
     from segue.stack.spark_session import spark_session
 
     outcomes = []
-    with spark_session() as spark:
+    with spark_session() if spark else nullcontext() as session:
         for seed in range(seeds):
-            data, audio = simulated(listeners, events, tracks, late, seed)
-            fit = partial(als.fit, spark, seed=seed)
-            outcomes.append(comparison.compare(fit, by_time(data), audio, trials=trials, say=lambda _: None))
+            if plays is not None:
+                data, audio = read_interactions(plays), None
+            elif large_counts:
+                data, audio = counted(listeners, tracks, seed), None
+            else:
+                data, audio = simulated(listeners, events, tracks, late, seed)
+            split = by_time(data) if data.timestamp is not None else at_random(data.matrix(), seed)
+            fit = partial(als.fit, session, seed=seed) if spark else partial(solved, seed=seed)
+            began = time.process_time()
+            outcomes.append(comparison.compare(fit, split, audio, trials=trials, seed=seed, say=lambda _: None))
             reached = {row.model: row.metrics["ndcg@10"] for row in outcomes[-1].rows if row.task == "new tracks"}
             print(
-                f"seed {seed}: " + ", ".join(f"{model} {ndcg:.4f}" for model, ndcg in reached.items()), flush=True
+                f"seed {seed}, {time.process_time() - began:.0f} s of CPU: "
+                + ", ".join(f"{model} {ndcg:.4f}" for model, ndcg in reached.items()),
+                flush=True,
             )
+            print(f"  {outcomes[-1].recipe}", flush=True)
+    pairs = data.matrix()
     print(
-        f"{listeners:,} listeners, {events:,} plays, {tracks:,} tracks, {late:.0%} of them late; {seeds} data sets"
+        f"{pairs.shape[0]:,} listeners, {pairs.shape[1]:,} tracks, {seeds} data sets, "
+        f"mean ln(1 + plays) {pairs.log1p().data.mean():.2f}"
     )
     for line in table_of_means(outcomes):
         print(line)
+    ndcg = np.concatenate([each.judged[SEGUE].values["ndcg@10"] for each in outcomes])
+    if save:
+        np.savez(save, ndcg=ndcg)
+    if against:
+        before = np.load(against)["ndcg"]
+        low, high = interval(ndcg - before)
+        print(
+            f"NDCG@10 {before.mean():.4f} before, {ndcg.mean():.4f} now: {(ndcg - before).mean():+.4f} "
+            f"({low:+.4f} to {high:+.4f}; {ndcg.mean() / before.mean() - 1:+.1%}), {len(ndcg):,} listeners"
+        )
+
+
+def solved(play_counts: sparse.csr_matrix, parameters: Hyperparameters, *, seed: int) -> Factors:
+    """Fit ALS by alternating the exact half-steps of `Factors`, which are those of MLlib."""
+    from segue.recommender.components.factors import Factors
+
+    def step(factors: np.ndarray, counts: sparse.csr_matrix) -> np.ndarray:
+        return Factors(factors, parameters.alpha, parameters.regularization).fold_in_all(counts)
+
+    random = np.random.default_rng(seed)
+    items = np.abs(random.normal(size=(play_counts.shape[1], parameters.rank)).astype(np.float32))
+    items /= np.linalg.norm(items, axis=1, keepdims=True)
+    by_track = play_counts.T.tocsr()
+    for _ in range(parameters.iterations):
+        items = step(step(items, play_counts), by_track)
+    return Factors(items, parameters.alpha, parameters.regularization)
 
 
 @app.command()
@@ -292,7 +351,6 @@ def size(
     each taste has a sound. The benchmark does not use MongoDB, Kafka or the lake.
     """
     import tempfile
-    from pathlib import Path
 
     from measured import Meter
 
@@ -319,7 +377,9 @@ def size(
         meter.step("judged on the test window")
         print(training.comparison_table(outcome), flush=True)
         play_counts = plays.matrix()
-        model = Recommender(catalogue, outcome.recipe.fit_blend(fit, play_counts, audio), outcome.recipe)
+        model = Recommender(
+            catalogue, outcome.recipe.fit_blend(fit, play_counts, audio, plays.last_plays()), outcome.recipe
+        )
         meter.step("built the product")
         with tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")
@@ -366,6 +426,41 @@ def long_tailed(
     return data, sounds, [f"Artist {i}" for i in artist]
 
 
+def counted(listeners: int, tracks: int, seed: int) -> Interactions:
+    """Make up counts as a service sums them up by artist: some 40 artists a listener, each played many times.
+
+    Artists lie in niches of twelve genres, a listener likes one to four niches, and popularity has a long tail.
+    ln(plays) is normal around 5.6, a little higher for artists near to the listener's taste.
+    """
+    from segue.recommender.interactions import Interactions
+
+    random = np.random.default_rng(seed)
+    niches, dimensions, mean = 60, 16, 5.6
+    genres = random.normal(size=(12, dimensions))
+    niche = genres[random.integers(12, size=niches)] + 0.7 * random.normal(size=(niches, dimensions))
+    places = niche[random.integers(niches, size=tracks)] + 0.5 * random.normal(size=(tracks, dimensions))
+    popularity = -0.8 * np.log(random.permutation(np.arange(5, tracks + 5)))
+    user, item, plays = [], [], []
+    for listener in range(listeners):
+        count = random.integers(1, 5)
+        tastes = niche[random.choice(niches, count, replace=False)] + 0.3 * random.normal(size=(count, dimensions))
+        near = -((places[:, None] - tastes[None]) ** 2).sum(axis=2).min(axis=1) / 5
+        drawn = popularity + np.maximum(near, -6) + random.gumbel(size=tracks)
+        chosen = np.argsort(-drawn)[: max(8, int(random.lognormal(np.log(40), 0.4)))]
+        level = mean + 0.25 * (near[chosen] - near[chosen].mean()) + 0.6 * random.normal()
+        user.append(np.full(len(chosen), listener))
+        item.append(chosen)
+        plays.append(np.maximum(1, np.round(np.exp(level + 1.1 * random.normal(size=len(chosen))))))
+    return Interactions(
+        np.concatenate(user),
+        np.concatenate(item),
+        np.concatenate(plays).astype(np.float32),
+        None,
+        np.array([f"listener{i:05}" for i in range(listeners)]),
+        np.array([f"artist{i:05}" for i in range(tracks)]),
+    ).core(5)
+
+
 def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:
     """Make the listeners to recommend to from play counts; no play is recent."""
     from segue.recommender.serving.recommend import Listener
@@ -380,27 +475,26 @@ def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:
 FEWEST = 10
 """The table has no row for a task with fewer listeners (average of the data sets)."""
 
-METHODS = ("Segue", "ALS", "EASE", "item cosine", "popularity", "content only")
-
 
 def table_of_means(outcomes: Sequence[Comparison]) -> Iterator[str]:
     """Format NDCG@10 of several data sets as Markdown, with cold tracks in separate rows."""
+    methods = list(dict.fromkeys(["Segue", *(row.model for row in outcomes[0].rows if row.model != "own counts")]))
     yield (
-        "| | judged listeners | " + " | ".join(METHODS) + " | Segue minus the best baseline | minus item cosine |"
+        "| | judged listeners | " + " | ".join(methods) + " | Segue minus the best baseline | minus item cosine |"
     )
-    yield "|---|" + "---|" * (len(METHODS) + 3)
+    yield "|---|" + "---|" * (len(methods) + 3)
     for task in ("new tracks", "new tracks, cold listeners", "cold tracks"):
         judged = [
-            each for each in outcomes if each.row(task, METHODS[0])
+            each for each in outcomes if each.row(task, methods[0])
         ]  # some data sets may have no such listener
         if not judged:
             continue
-        rows = [[each.row(task, method) for method in METHODS] for each in judged]
+        rows = [[each.row(task, method) for method in methods] for each in judged]
         ndcg = np.array([[row.metrics["ndcg@10"] for row in of_all] for of_all in rows])
         best = 1 + int(ndcg[:, 1:].mean(axis=0).argmax())
-        differences = [ndcg[:, 0] - ndcg[:, other] for other in (best, METHODS.index("item cosine"))]
+        differences = [ndcg[:, 0] - ndcg[:, other] for other in (best, methods.index("item cosine"))]
         cells = [_mean(each) for each in ndcg.T] + [_mean(each, "+") for each in differences]
-        cells[len(METHODS)] += f" ({METHODS[best]})"
+        cells[len(methods)] += f" ({methods[best]})"
         seen = np.mean([of_all[0].listeners for of_all in rows])
         if seen < FEWEST:
             continue

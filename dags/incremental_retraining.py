@@ -3,11 +3,13 @@
 **What.** A sensor waits, without taking a worker, until Kafka holds `min_events` listens that this DAG's consumer
 group has not committed. After `max_wait_minutes`, one such listen suffices. Spark reads all listens up to the
 offsets that the sensor saw, and none after them. The update does not train from the beginning: it starts from the
-champion, folds the listeners in, and computes the factors of tracks with new plays again. Challenger and champion
-are compared on the later half of the listens that the champion has not seen. If the challenger's NDCG@10 is at
-most 1 % worse, it also learns from that half and becomes the `champion`, and every listener gets new
-recommendations. Otherwise the champion is kept, and the summary says so. The offsets are committed only after
-that. The summary also counts the updates since the last full training (the DAG `recommender`) and shows that
+champion, folds the listeners in, and computes the factors of tracks with new plays again. The challenger is
+compared on the later half of the listens that the champion has not seen, with the last version that was promoted
+without reservation. The differences of all windows since that version add up. Unless the challenger is surely
+worse, it also learns from that half and becomes the `champion`, and every listener gets new recommendations. As
+long as it may be more than 5 % worse, it serves provisionally. If the windows after it show that it is worse, the
+version before serves again. The summary says what was decided and how sure it is. The offsets are committed only
+after that. The summary also counts the updates since the last full training (the DAG `recommender`) and shows that
 training's NDCG@10.
 
 **When.** Always: when a run ends, the next one starts and waits. To stop it, pause the DAG. If you first want to

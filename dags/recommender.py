@@ -3,8 +3,8 @@
 **What.** Spark reads the listens of the lake, and from Kafka those that arrived after the DAG `listens` last
 updated the lake. The last tenth of the plays is the test window. The fifth before it is the validation window, on
 which all choices are made by the NDCG@10 of tracks that were not played before. The choices are the parameters of
-implicit ALS (MLlib), the weight of the audio, and the blend with EASE, item cosine, sound and popularity. The
-result is evaluated once on the test window, beside its baselines; the table is in the log of the task *train*.
+implicit ALS (MLlib), the weight of the audio, and the blend with EASE, item cosine, GF-CF, sound and popularity.
+The result is evaluated once on the test window, beside its baselines; the table is in the log of the task *train*.
 Unless it is significantly worse than popularity, it is fitted on all plays and becomes the `champion`, and every
 listener gets a new list. docs/recommender.md has the details.
 
@@ -54,11 +54,12 @@ from segue_tasks import (
 
 PARAMS = {
     "seed": Param(
-        0,
-        type="integer",
+        None,
+        type=["null", "integer"],
         minimum=0,
         title="Seed",
-        description="Seed for the random initial factors of ALS.",
+        description="Seed for the sets of ALS parameters that are tried, and for the initial factors. Empty: a "
+        "seed of the run's own, which its retries share.",
     ),
     "trials": Param(
         4,
@@ -78,6 +79,7 @@ PARAMS = {
         "up to the day before its own.",
     ),
 }
+SEED = "{{ params.seed if params.seed is not none else '' }}"
 AS_OF = "{{ params.as_of or (macros.ds_add(ds, -1) if dag_run.run_type == 'backfill' else '') }}"
 
 settings = get_settings()
@@ -97,7 +99,7 @@ def recommender() -> None:
     train = SparkJobOperator(
         task_id="train",
         job="train_recommender",
-        arguments=["--seed", "{{ params.seed }}", "--trials", "{{ params.trials }}", "--as-of", AS_OF],
+        arguments=["--seed", SEED, "--trials", "{{ params.trials }}", "--as-of", AS_OF],
         pre_execute=refuse_wrong_params,
         inlets=[segue_assets.TRACKS, segue_assets.LISTENS],
         outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS, segue_assets.FULL_TRAINING],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+import zlib
 from datetime import date
 
 from segue.connections import mongo, spark
@@ -18,14 +19,20 @@ def main() -> None:
     """Read the arguments, train, print and keep the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> of the report")
-    parser.add_argument("--seed", type=int, default=0, help="seed for the random initial factors of ALS")
+    parser.add_argument(
+        "--seed",
+        type=lambda text: int(text) if text else None,
+        help="seed for the ALS parameters that are tried, and for its first factors; empty: made from the run id",
+    )
     parser.add_argument("--trials", type=int, default=TRIALS, help="how many choices of ALS' parameters to try")
     parser.add_argument(
         "--as-of", type=date.fromisoformat, help="learn only from listens up to this day; promote nothing"
     )
     arguments = parser.parse_args()
     started = time.monotonic()
-    training = FullTraining(seed=arguments.seed, trials=arguments.trials, as_of=arguments.as_of)
+    # Each run draws other parameters. A retry has the same run id, so it draws the same.
+    seed = zlib.crc32(arguments.run_id.encode()) if arguments.seed is None else arguments.seed
+    training = FullTraining(seed=seed, trials=arguments.trials, as_of=arguments.as_of)
 
     with spark.job("train-recommender") as session, mongo.database() as database:
         trained = retrain(training, session, database, get_settings())

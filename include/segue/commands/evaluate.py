@@ -192,11 +192,14 @@ def table_of(outcome: Comparison, columns: Mapping[str, str]) -> Table:
 
 def conclusion_of(outcome: Comparison) -> str:
     """Return the conclusion from the table as text."""
+    from segue.recommender import comparison
+
     mean, low, high = outcome.gains[outcome.rival]
     will = outcome.will_listen
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in outcome.recipe.weights.items() if weight)
     return (
-        f"Segue minus {outcome.rival}, the best baseline: {mean:+.4f} NDCG@10 ({low:+.4f} to {high:+.4f}).\n"
+        f"Segue minus {outcome.rival}, the best baseline: {mean:+.4f} NDCG@10 ({low:+.4f} to {high:+.4f}): "
+        f"{comparison.in_words((mean, low, high))}.\n"
         f"Learned on the validation window: {weights}; {outcome.recipe.als}.\n"
         f"“Will listen”, over all pairs ({will['positive_share']:.2%} are): accuracy {will['accuracy']:.4f}, "
         f"precision {will['precision']:.4f}, recall {will['recall']:.4f}, F1 {will['f1']:.4f}."

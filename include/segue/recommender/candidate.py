@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from segue.connections.windows import Offsets
 from segue.errors import ModelError
 from segue.recommender.comparison import Row
+from segue.recommender.gate import Pool
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.reports import Figures
 
@@ -28,6 +29,12 @@ FULL = "full_training"
 UPDATES = "updates_since_full_training"
 """Tag of an updated version: how many updates lie between it and that full training."""
 
+REFERENCE = "compared_with"
+"""Tag of a provisional version: number of the version that it is compared with."""
+
+POOL = "gate_pool"
+"""Tag of a version: what the gate knows when it looks at the next update, as JSON of :class:`.gate.Pool`."""
+
 
 @dataclass(frozen=True)
 class Lineage:
@@ -43,12 +50,19 @@ class Lineage:
         How many updates lie between the version and that full training.
     as_of : date, optional
         The past day that the version was trained for.
+    reference : int, optional
+        Number of the version that a provisional version is compared with; None if it was promoted without
+        reservation.
+    pool : Pool
+        What the gate knows of the updates since the reference.
     """
 
     learned: Offsets
     full_training: int | None = None
     updates: int = 0
     as_of: date | None = None
+    reference: int | None = None
+    pool: Pool = field(default_factory=Pool)
 
     @classmethod
     def of(cls, version: Version) -> Lineage:
@@ -59,13 +73,21 @@ class Lineage:
             int(full) if full else None,
             int(version.tags.get(UPDATES, "0")),
             date.fromisoformat(day) if day else None,
+            int(version.tags[REFERENCE]) if REFERENCE in version.tags else None,
+            Pool.from_json(version.tags[POOL]) if POOL in version.tags else Pool(),
         )
 
     @classmethod
     def made_from(cls, champion: Version, learned: Offsets, *, updates: int = 0) -> Lineage:
         """Return the lineage of a candidate that was made from a champion by `updates` updates, which may be 0."""
         before = cls.of(champion)
-        return cls(learned, before.full_training or champion.number, before.updates + updates)
+        return replace(
+            before,
+            learned=learned,
+            full_training=before.full_training or champion.number,
+            updates=before.updates + updates,
+            as_of=None,
+        )
 
     def tags(self) -> dict[str, str]:
         """Write the lineage as tags."""
@@ -74,6 +96,10 @@ class Lineage:
             tags |= {FULL: str(self.full_training), UPDATES: str(self.updates)}
         if self.as_of is not None:
             tags[AS_OF] = self.as_of.isoformat()
+        if self.reference is not None:
+            tags[REFERENCE] = str(self.reference)
+        if self.pool != Pool():
+            tags[POOL] = self.pool.to_json()
         return tags
 
 
@@ -164,10 +190,10 @@ class Candidate:
             The champion that the candidate was made from. If another version serves by now (because of a rollback
             or another training), that version stays. By default, the candidate replaces any champion.
         """
-        # There are many updates a day, so old versions are deleted. Keep versions trained for a past date, and the
-        # last full training, which updates are compared with.
-        full = self.lineage.full_training
-        registry.prune(NAME, lambda version: AS_OF in version.tags or version.number == full)
+        # There are many updates a day, so old versions are deleted. Keep versions trained for a past date, and
+        # those that updates are compared with: the last full training, and the reference of the gate.
+        compared_with = (self.lineage.full_training, self.lineage.reference)
+        registry.prune(NAME, lambda version: AS_OF in version.tags or version.number in compared_with)
         version = self.register(registry)
         if successor_of is None:
             registry.promote(version)

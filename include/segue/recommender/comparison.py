@@ -10,7 +10,8 @@ from scipy import sparse
 
 from segue.recommender.components import neighbours
 from segue.recommender.components.blend import Blend
-from segue.recommender.components.popularity import Habit, Popularity
+from segue.recommender.components.graph import GraphFilter
+from segue.recommender.components.popularity import Habit, Popularity, WithFallback
 from segue.recommender.evaluation import classification
 from segue.recommender.evaluation.metrics import (
     FEW,
@@ -63,6 +64,8 @@ class Comparison:
     recipe : Recipe
     tried : dict of Hyperparameters to float
         NDCG@10 of ALS alone on the validation window, by its parameters.
+    judged : dict of str to RankingMetrics
+        By model: the metrics of each listener on new tracks. Differences of them are paired.
     """
 
     how: str
@@ -72,13 +75,16 @@ class Comparison:
     will_listen: dict[str, float]
     recipe: Recipe
     tried: Tried = field(default_factory=dict)
+    judged: dict[str, RankingMetrics] = field(default_factory=dict)
 
     def row(self, task: str, model: str) -> Row | None:
         """Find one row."""
         return next((row for row in self.rows if (row.task, row.model) == (task, model)), None)
 
 
-def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, say: Say = print) -> Comparison:
+def compare(
+    fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, seed: int = 0, say: Say = print
+) -> Comparison:
     """Choose a recipe on the validation window, and compare it with the baselines on the test window.
 
     For the comparison, the recipe is fitted to all plays before the test window.
@@ -91,28 +97,37 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     audio : Audio or None
     trials : int
         How many sets of ALS parameters are tried.
+    seed : int
+        Seed for the sets of ALS parameters that are tried.
     say : callable
         Receives a line for each step.
     """
     tried: Tried = {}
-    recipe = choose(fit, split.validation, audio, trials=trials, say=say, tried=tried)
+    recipe = choose(fit, split.validation, audio, trials=trials, seed=seed, say=say, tried=tried)
     test = split.test
     factors = fit(test.train, recipe.als)
     ease = neighbours.ease(test.train, regularization=recipe.ease_regularization)
-    relations = related(test.train, recipe, ease)
-    blended = recipe.blend(factors, relations, test.train, audio)
+    rank = recipe.graph_rank or 1
+    graph = GraphFilter.of(test.train, vectors=rank).fit(rank)
+    relations = related(test.train, recipe, ease, graph)
+    popular = Popularity.fit(test.train, test.last, recipe.popularity_half_life_days)
+    blended = recipe.blend(factors, relations, test.train, audio, test.last)
 
     def familiar(scores: Matrix, play_counts: sparse.csr_matrix) -> Matrix:
         weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
         return Blend({"blend": _Given(scores), "habit": Habit()}, weights).score(play_counts)
 
-    # Each rival is built when it is evaluated, and freed afterwards. In a large catalogue, each takes a gigabyte.
+    # Each rival has the parameters that were chosen for Segue's own component of its kind. It is built when it is
+    # evaluated, and freed afterwards. In a large catalogue, each takes a gigabyte.
     rivals: dict[str, Callable[[], Scorer]] = {
         "popularity": lambda: Popularity.fit(test.train),
-        "item cosine": lambda: neighbours.cosine(test.train, kept=COSINE_KEPT),
+        "item cosine": lambda: neighbours.cosine(test.train, balance=recipe.cosine_balance, kept=COSINE_KEPT),
         "EASE": lambda: ease,
+        "GF-CF": lambda: graph,
         "ALS": lambda: factors,
     }
+    if recipe.popularity_half_life_days is not None:
+        rivals["recent popularity"] = lambda: popular
     if audio is not None:
         rivals["content only"] = lambda: audio.relations
     tasks = [Task.NEW, Task.COLD]
@@ -123,7 +138,12 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     listeners = np.arange(test.train.shape[0])
     if len(listeners) > LISTENERS:
         listeners = np.sort(np.random.default_rng(0).choice(listeners, LISTENERS, replace=False))
-    few = np.flatnonzero(np.diff(test.train.indptr) < FEW)
+    known = np.diff(test.train.indptr)
+    groups = {
+        "new tracks, listeners with history": np.flatnonzero(known),
+        "new tracks, cold listeners": np.flatnonzero((known > 0) & (known < FEW)),
+        "new tracks, listeners without history": np.flatnonzero(known == 0),
+    }
     if Task.REPEAT in tasks:
         rows.append(
             _row("repeats", "own counts", evaluate_ranking(Habit(), test, Task.REPEAT, listeners=listeners))
@@ -131,16 +151,21 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
     for name, make in (rivals | {SEGUE: lambda: blended}).items():
         repeats = familiar if name == SEGUE else None
         found = evaluate_rankings(
-            make(), test, tasks, listeners=listeners, familiar=repeats, what=f"Evaluating {name}"
+            WithFallback(make(), popular),
+            test,
+            tasks,
+            listeners=listeners,
+            familiar=repeats,
+            what=f"Evaluating {name}",
         )
         say(f"evaluated {name} by {len(found[Task.NEW].listeners):,} listeners")
         evaluated[name] = found[Task.NEW]
         rows.append(_row("new tracks", name, evaluated[name]))
-        rows.append(_row("new tracks, cold listeners", name, evaluated[name].among(few)))
+        rows += [_row(task, name, evaluated[name].among(group)) for task, group in groups.items()]
         rows.append(_row("cold tracks", name, found[Task.COLD]))
         if Task.REPEAT in tasks:
             rows.append(_row("repeats", name, found[Task.REPEAT]))
-    order = ["new tracks", "new tracks, cold listeners", "cold tracks", "repeats"]
+    order = ["new tracks", *groups, "cold tracks", "repeats"]
     rival = max(rivals, key=lambda name: evaluated[name].means()["ndcg@10"])
     return Comparison(
         split.how,
@@ -150,7 +175,14 @@ def compare(fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS
         classification.will_listen(blended, test, _listeners(test), recipe.threshold),
         recipe,
         tried,
+        evaluated,
     )
+
+
+def in_words(gain: Gain) -> str:
+    """Say what the interval of a difference shows."""
+    _, low, high = gain
+    return "better" if low > 0 else "worse" if high < 0 else "no difference shown"
 
 
 def average(comparisons: Sequence[Comparison]) -> Comparison:

@@ -1,8 +1,9 @@
-"""Update the champion with the listens that it has not learned, and promote the result if it is no worse.
+"""Update the champion with the listens that it has not learned, and promote the result unless it is worse.
 
 Candidate and champion are evaluated on the newest half of the listens that the champion has not learned. For this
-evaluation, the candidate is updated with the older half only (:mod:`.update`). If it passes, it is updated with
-the newest half as well, and then promoted.
+evaluation, the candidate is updated with the older half only (:mod:`.update`). The gate (:mod:`.gate`) pools the
+differences of all windows since the last version that was promoted without reservation. Unless it refuses, the
+candidate is updated with the newest half as well, and then promoted.
 
 Each listen counts once even if it is replayed, because an update starts from all plays. A replay solves the
 factors of the replayed tracks once more. If the champion has already learned all listens of the replay, candidate
@@ -17,7 +18,8 @@ full training chooses everything anew, and this ends the drift.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,10 +28,11 @@ from numpy.typing import NDArray
 from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ModelError
 from segue.listens import training_data
-from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
-from segue.recommender.components.blend import sample_listeners
+from segue.recommender.candidate import POOL, Candidate, Lineage, PromotionDecision, load, say
+from segue.recommender.components.blend import Blend, sample_listeners
 from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window
+from segue.recommender.gate import Pool, Verdict
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
@@ -43,9 +46,6 @@ if TYPE_CHECKING:
 
     from segue.connections.registry import Version
     from segue.settings import Settings
-
-TOLERANCE = 0.01
-"""How much lower the candidate's NDCG@10 may be than the champion's, as a share of the champion's."""
 
 NEVER = int(np.iinfo(np.int64).max)
 """An offset that no listen has."""
@@ -149,51 +149,109 @@ def _update(
     # If the champion has learned all listens, the candidate must learn all, too. Otherwise the comparison would
     # favour the champion.
     learned = window.train if not_learned.any() else plays.matrix()
-    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio)
+    last = window.last if not_learned.any() else plays.last_plays()
+    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio, last)
+    before = Lineage.made_from(champion, start.window.ends, updates=1)
+    is_replay = not not_learned.any()
+    rival = None if is_replay else _provisional_since(start, champion, before, material)
+    reference, against = rival or (champion, model)
     rows = sample_listeners(window)
-    reached, before = (evaluate_ranking(each.blend, window, listeners=rows).means() for each in (candidate, model))
+
+    def ndcg(blend: Blend) -> NDArray[np.float64]:
+        return evaluate_ranking(blend, window, listeners=rows).values["ndcg@10"]
+
+    challenger, of_champion = evaluate_ranking(candidate.blend, window, listeners=rows), ndcg(model.blend)
+    of_reference = ndcg(against.blend) if rival else of_champion
+    pool = _pool_for(before, is_replay=is_replay, compared_with=reference)
+    pool = pool.with_window(plays.users[rows].tolist(), challenger.values["ndcg@10"], of_reference)
+    verdict = pool.verdict()
     listens = f"the later half of {int(new.sum()):,} listens"
-    news = (
-        f"that {champion} has not learned" if not_learned.any() else f"of a replay, which {champion} has learned"
-    )
+    news = f"of a replay, which {champion} has learned" if is_replay else f"that {champion} has not learned"
     reason = (
-        f"NDCG@10 {reached['ndcg@10']:.3f} against {champion}'s {before['ndcg@10']:.3f}, {len(rows)} listeners; "
-        f"evaluated on {listens} {news}"
+        f"NDCG@10 {_mean(challenger.values['ndcg@10']):.3f} against {champion}'s {_mean(of_champion):.3f}, "
+        f"{len(rows)} listeners; evaluated on {listens} {news}; against {reference}, {pool.in_words()}: {verdict}"
     )
     if not len(rows):
-        reason = f"nothing to judge by: in {listens} nobody plays a new track"
+        reason = f"nothing to judge by: in {listens} nobody plays a new track; {verdict}"
     say(reason)
-    lineage = Lineage.made_from(champion, start.window.ends, updates=1)
-    full_training_ndcg = None
-    if lineage.full_training == champion.number:
-        full_training_ndcg = before["ndcg@10"]
-    elif (trained := _full_training(start, lineage)) is not None:
-        blend = reindex(trained, material.catalogue).blend
-        full_training_ndcg = evaluate_ranking(blend, window, listeners=rows).means()["ndcg@10"]
     figures = UpdateFigures(
-        challenger=reached,
-        champion_ndcg_at_10=before["ndcg@10"],
-        full_training_ndcg_at_10=full_training_ndcg,
-        updates_since_full_training=lineage.updates,
+        challenger=challenger.means(),
+        champion_ndcg_at_10=_mean(of_champion),
+        full_training_ndcg_at_10=(
+            _mean(of_reference)
+            if before.full_training == reference.number
+            else _ndcg_of_full_training(start, before, material, ndcg)
+        ),
+        updates_since_full_training=before.updates,
         listens=len(material.offsets),
+        difference=pool.bounds() if np.isfinite(pool.bounds()).all() else None,
+        provisional=verdict is Verdict.PROVISIONAL,
     )
-    if reached["ndcg@10"] < (1 - TOLERANCE) * before["ndcg@10"]:
-        return start.keep(reason, figures)
-    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio)
+    if verdict is Verdict.REFUSED:
+        if not is_replay:
+            start.registry.tag(reference, POOL, pool.next().to_json())
+        if rival is None or not start.registry.succeed(champion, reference):
+            return start.keep(reason, figures)
+        reason = f"{reason}; {champion} was provisional, so {reference} serves again"
+        say(reason)
+        return PromotionDecision(False, str(reference), reason, against, figures)
+    lineage = before
+    if not is_replay:
+        lineage = replace(before, reference=reference.number, pool=pool)
+        if verdict is Verdict.PROMOTED:
+            lineage = replace(before, reference=None, pool=pool.next())
+    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio, plays.last_plays())
     return Candidate(updated, lineage, reason, figures).promote(start.registry, successor_of=champion)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _pool_for(before: Lineage, *, is_replay: bool, compared_with: Version) -> Pool:
+    """Return the pool that a window is added to."""
+    if is_replay:
+        return Pool(number=before.pool.number)  # a replay shows nothing about the updates before it
+    if before.reference not in (None, compared_with.number):
+        return before.pool.next()  # the reference is lost
+    return before.pool
+
+
+def _provisional_since(
+    start: Start, champion: Version, lineage: Lineage, material: Material
+) -> tuple[Version, Recommender] | None:
+    """Load the version that a provisional champion is compared with; None if it is missing or damaged.
+
+    None also if the champion was promoted without reservation.
+    """
+    if lineage.reference is None:
+        return None
+    try:
+        version = start.registry.version(NAME, lineage.reference)
+        model = load(version)
+    except ModelError as error:
+        say(str(error))
+        model = None
+    if model is None:
+        say(f"{champion} is provisional, but its reference is lost: the gate begins anew with {champion}")
+        return None
+    return version, reindex(model, material.catalogue)
 
 
 def _newest_half(plays: Interactions, marked: NDArray[np.bool_]) -> Window:
     """Hold out the newest half of the marked listens."""
     times = np.asarray(plays.timestamp)
     newest = marked & (times >= np.median(times[marked]))
-    return Window(plays.matrix(~newest), plays.matrix(newest))
+    return Window(plays.matrix(~newest), plays.matrix(newest), plays.last_plays(~newest))
 
 
-def _full_training(start: Start, lineage: Lineage) -> Recommender | None:
-    """Load the full training that a lineage begins with; None if it is missing or damaged."""
+def _ndcg_of_full_training(
+    start: Start, lineage: Lineage, material: Material, ndcg: Callable[[Blend], NDArray[np.float64]]
+) -> float | None:
+    """Evaluate the full training that a lineage begins with; None if it is missing or damaged."""
     try:
-        return load(start.registry.version(NAME, lineage.full_training or 0))
+        model = load(start.registry.version(NAME, lineage.full_training or 0))
     except ModelError as error:
         say(f"The update is not compared with the last full training. {error}")
         return None
+    return None if model is None else _mean(ndcg(reindex(model, material.catalogue).blend))

@@ -5,7 +5,7 @@ A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.p
 ``<name>.indptr.npy``. The manifest ``recommender.json`` is written last. A folder without it is not loaded. The
 arrays are mapped into memory: parts that are never used stay on disk, and the processes of one machine share the
 others. Format 1 has ``<name>.npz`` instead of the three files of a component. The catalogues of formats 1 and 2
-have no copies. Both formats can still be read.
+have no copies. The recipes of formats 1 to 3 have no GF-CF and no half-life of popularity. All can still be read.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 NAME = "recommender"
 """Name of the model in the registry."""
 
-FORMAT = 3
+FORMAT = 4
 """Version of the folder's layout. It is raised with each change; formats in `READABLE` can be read."""
 
-READABLE = (1, 2, FORMAT)
+READABLE = (1, 2, 3, FORMAT)
 
 PARTS = ("data", "indices", "indptr")
 """Arrays of a CSR matrix."""
@@ -154,7 +154,7 @@ class Recommender:
 
     @property
     def popularity(self) -> NDArray[np.float32]:
-        """Popularity of each track: ln(1 + listeners)."""
+        """Popularity of each track: see :class:`.Popularity`."""
         return cast(Popularity, self.blend.components["popularity"]).values
 
     @property

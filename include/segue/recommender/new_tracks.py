@@ -63,8 +63,10 @@ class TrackPlacement(Retraining):
         model = load(champion) if champion else None
         if champion is None or model is None:
             return start.keep("there is no champion to bring up to date: the next training takes every track")
-        play_counts = material.interactions.matrix(~material.at_or_after(start.learned))
-        placed = fold_in_tracks(reindex(model, material.catalogue), play_counts, material.audio)
+        plays, learned = material.interactions, ~material.at_or_after(start.learned)
+        placed = fold_in_tracks(
+            reindex(model, material.catalogue), plays.matrix(learned), material.audio, plays.last_plays(learned)
+        )
         old, new = set(model.catalogue.position), set(material.catalogue.position)
         figures = PlacementFigures(tracks_new=len(new - old), tracks_gone=len(old - new))
         if _same(model, placed):

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from segue.recommender import search
 from segue.recommender.components import blend, neighbours
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
+from segue.recommender.components.graph import GraphFilter
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Habit, Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation import classification
 from segue.recommender.evaluation.metrics import Scorer, Task, evaluate_ranking
 from segue.recommender.evaluation.windows import Window
+from segue.recommender.last_plays import LastPlays
 from segue.runs.progress import step
 
 Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
@@ -31,21 +34,15 @@ Say = Callable[[str], None]
 Tried = dict[Hyperparameters, float]
 """NDCG@10 of ALS alone on the validation window, by its parameters."""
 
-Choice = TypeVar("Choice")
-
-RANKS, REGULARIZATIONS, ALPHAS = (8, 16, 32, 64, 128), (0.003, 0.01, 0.03, 0.1, 0.3), (1.0, 3.0, 10.0, 30.0)
 TRIALS = 8
-ITERATIONS = (5, 15)
 
-LARGEST_FIT = 3e11
-"""A fit of ALS with more :func:`multiplications` is not tried. That many take MLlib some 250 s of CPU time."""
-
-# The first choice of each is the safest with little data; see _prefer.
-SIMPLEST = Hyperparameters(rank=8, regularization=0.3, alpha=1.0, iterations=15)
-EASE_REGULARIZATIONS = (100.0, 3.0, 10.0, 30.0, 300.0, 1000.0)
+# The first choice of each is the safest with little data; see `search.prefer`.
 COSINE_BALANCES = (0.5, 0.35, 0.2)
 SOUND_PRIORS = (1.0, 0.0, 4.0, 16.0)
 COSINE_KEPT = 1_000
+GRAPH_RANK = 32
+HALF_LIFE_SHARE = 0.25
+"""First half-life of popularity that is tried, as a share of the time from the first to the last play."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +91,10 @@ class Recipe:
         Weight of the listener's own play counts in the ranking of tracks that the listener knows.
     threshold : float
         A pair with at least this score is predicted as "will listen".
+    graph_rank : int or None
+        See :meth:`.GraphFilter.fit`; None for a version that was trained before GF-CF became a component.
+    popularity_half_life_days : float or None
+        See :meth:`.Popularity.fit`; None if listeners of all times count the same.
     """
 
     als: Hyperparameters
@@ -103,6 +104,8 @@ class Recipe:
     weights: dict[str, float]
     habit: float
     threshold: float
+    graph_rank: int | None = None
+    popularity_half_life_days: float | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return the choices as plain values."""
@@ -113,9 +116,11 @@ class Recipe:
         """Read what :meth:`summary` returned."""
         return cls(**summary | {"als": Hyperparameters(**summary["als"])})
 
-    def fit_blend(self, fit: Fit, play_counts: sparse.csr_matrix, audio: Audio | None) -> Blend:
-        """Fit the blend to play counts, shape (n_listeners, n_tracks)."""
-        return self.blend(fit(play_counts, self.als), related(play_counts, self), play_counts, audio)
+    def fit_blend(
+        self, fit: Fit, play_counts: sparse.csr_matrix, audio: Audio | None, last: LastPlays | None = None
+    ) -> Blend:
+        """Fit the blend to play counts, shape (n_listeners, n_tracks), and their last plays."""
+        return self.blend(fit(play_counts, self.als), related(play_counts, self), play_counts, audio, last)
 
     def blend(
         self,
@@ -123,15 +128,17 @@ class Recipe:
         relations: Mapping[str, Neighbours],
         play_counts: sparse.csr_matrix,
         audio: Audio | None,
+        last: LastPlays | None = None,
     ) -> Blend:
         """Build the blend from fitted factors and the relations that :func:`related` returns."""
-        return Blend(
-            _Ingredients(play_counts, audio).components(factors, relations, self.sound_prior), self.weights
-        )
+        return Blend(_Ingredients(play_counts, audio, last).components(factors, relations, self), self.weights)
 
 
 def related(
-    play_counts: sparse.csr_matrix, recipe: Recipe, ease: Neighbours | None = None
+    play_counts: sparse.csr_matrix,
+    recipe: Recipe,
+    ease: Neighbours | None = None,
+    graph: Neighbours | None = None,
 ) -> dict[str, Neighbours]:
     """Relate tracks by who played them, and keep the strongest relations, as a model that serves does.
 
@@ -141,11 +148,18 @@ def related(
     recipe : Recipe
     ease : Neighbours, optional
         EASE by this recipe, if it has been fitted already.
+    graph : Neighbours, optional
+        GF-CF by this recipe, if it has been made already.
     """
     if ease is None:
         ease = neighbours.ease(play_counts, regularization=recipe.ease_regularization)
     cosine = neighbours.cosine(play_counts, balance=recipe.cosine_balance, kept=neighbours.KEPT)
-    return {"ease": ease.truncated(), "cosine": cosine}
+    relations = {"ease": ease.truncated(), "cosine": cosine}
+    if recipe.graph_rank is not None:
+        if graph is None:
+            graph = GraphFilter.of(play_counts, vectors=recipe.graph_rank).fit(recipe.graph_rank)
+        relations["graph"] = graph.truncated()
+    return relations
 
 
 def choose(
@@ -154,6 +168,7 @@ def choose(
     audio: Audio | None,
     *,
     trials: int = TRIALS,
+    seed: int = 0,
     say: Say = print,
     tried: Tried | None = None,
 ) -> Recipe:
@@ -168,34 +183,51 @@ def choose(
     audio : Audio or None
     trials : int
         How many sets of ALS parameters are tried.
+    seed : int
+        Seed for the sets of ALS parameters that are tried.
     say : callable
         Receives a line for each step.
     tried : dict, optional
         Receives the NDCG@10 of each set of ALS parameters.
     """
     rows = blend.sample_listeners(window)
-    ingredients = _Ingredients(window.train, audio)
+    ingredients = _Ingredients(window.train, audio, window.last)
 
     def ndcg(scorer: Scorer) -> NDArray[np.float64]:
         return evaluate_ranking(scorer, window, listeners=rows).values["ndcg@10"]
 
-    als, factors = _tune_als(fit, window, ndcg, trials, say, {} if tried is None else tried)
+    als, factors = _tune_als(fit, window, ndcg, trials, seed, say, {} if tried is None else tried)
     gram = neighbours.Ease.of(window.train)
-    ease = _prefer(EASE_REGULARIZATIONS, lambda value: ndcg(gram.fit(value)))
-    say(f"EASE: λ = {ease:g}")
-    balance = _prefer(
-        COSINE_BALANCES,
-        lambda value: ndcg(neighbours.cosine(window.train, balance=value, kept=COSINE_KEPT)),
+    ease = search.climb(
+        search.first_ease(window.train),
+        lambda first, steps: first * 3.0**steps,
+        lambda value: ndcg(gram.fit(value)),
+    )
+    say(f"EASE: λ = {ease:.3g}")
+    balance = search.prefer(
+        {
+            value: ndcg(neighbours.cosine(window.train, balance=value, kept=COSINE_KEPT))
+            for value in COSINE_BALANCES
+        }
     )
     say(f"item cosine: balance = {balance:g}")
-    recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"))
+    graph = GraphFilter.of(window.train)
+    rank = search.climb(
+        min(GRAPH_RANK, len(graph.vectors)),
+        lambda first, steps: max(1, min(round(first * 2.0**steps), len(graph.vectors))),
+        lambda value: ndcg(graph.fit(value)),
+    )
+    say(f"GF-CF: {rank} singular vectors")
+    recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"), rank, _half_life(window, ndcg))
     if audio is not None:
         content = ingredients.content(factors, audio)
-        prior = _prefer(SOUND_PRIORS, lambda value: ndcg(content.complete(factors, ingredients.listeners, value)))
+        prior = search.prefer(
+            {prior: ndcg(content.complete(factors, ingredients.listeners, prior)) for prior in SOUND_PRIORS}
+        )
         recipe = replace(recipe, sound_prior=prior)
         say(f"audio: worth as much as {prior:g} listeners of a track")
-    relations = related(window.train, recipe, gram.fit(ease))
-    components = ingredients.components(factors, relations, recipe.sound_prior)
+    relations = related(window.train, recipe, gram.fit(ease), graph.fit(rank))
+    components = ingredients.components(factors, relations, recipe)
     weights = blend.fit_weights(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
     blended = Blend(components, weights)
@@ -212,6 +244,7 @@ def choose(
 class _Ingredients:
     play_counts: sparse.csr_matrix
     audio: Audio | None
+    last: LastPlays | None = None
 
     @cached_property
     def listeners(self) -> NDArray[np.int64]:
@@ -223,56 +256,46 @@ class _Ingredients:
         return ContentMap.fit(factors, audio.sounds, audio.artists, self.listeners)
 
     def components(
-        self, factors: Factors, relations: Mapping[str, Neighbours], sound_prior: float
+        self, factors: Factors, relations: Mapping[str, Neighbours], recipe: Recipe
     ) -> dict[str, Scorer]:
         """Return the same components as those of a model that serves."""
         if self.audio is not None:
-            factors = self.content(factors, self.audio).complete(factors, self.listeners, sound_prior)
-        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": Popularity.fit(self.play_counts)}
+            factors = self.content(factors, self.audio).complete(factors, self.listeners, recipe.sound_prior)
+        popularity = Popularity.fit(self.play_counts, self.last, recipe.popularity_half_life_days)
+        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": popularity}
         return made if self.audio is None else made | {"sound": self.audio.relations}
 
 
-def _prefer(choices: Sequence[Choice], ndcg: Callable[[Choice], NDArray[np.float64]]) -> Choice:
-    """Return the first choice, unless another choice is better by more than two standard errors.
+def _half_life(window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]]) -> float | None:
+    """Search for the half-life of popularity. Return None unless it surely ranks better than that of all times."""
+    last = window.last
+    if last is None or not last.age_days.any():
+        return None
+    ever = ndcg(Popularity.fit(window.train))
+    reached: dict[float | None, NDArray[np.float64]] = {None: ever}
 
-    If several are, return the one with the highest lower bound of its gain. On a small window, the best of many
-    choices is often just the luckiest. With many listeners, this returns the best.
-    """
-    first, *others = (ndcg(choice) for choice in choices)
-    if not len(first):
-        return choices[0]
-    gains = [other - first for other in others]
-    surely = [gain.mean() - 2 * gain.std() / np.sqrt(len(gain)) for gain in gains]
-    return choices[int(np.argmax([0.0, *surely]))]
+    def look(days: float) -> NDArray[np.float64]:
+        reached[days] = ndcg(Popularity.fit(window.train, last, days))
+        return reached[days]
 
-
-def multiplications(play_counts: sparse.csr_matrix, parameters: Hyperparameters) -> float:
-    """Estimate the multiplications of an ALS fit.
-
-    In each iteration, every pair of listener and track adds two outer products, one for the listener and one for
-    the track. For every listener and every track, a system of equations is solved.
-    """
-    pairs, systems = 2 * play_counts.nnz, sum(play_counts.shape)
-    return float(parameters.iterations * parameters.rank**2 * (pairs + systems * parameters.rank / 3))
+    first = float(f"{HALF_LIFE_SHARE * last.age_days.max():.3g}")
+    search.climb(first, lambda days, steps: days * 2.0**steps, look)
+    return search.prefer(reached)
 
 
 def _tune_als(
-    fit: Fit, window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]], trials: int, say: Say, tried: Tried
+    fit: Fit,
+    window: Window,
+    ndcg: Callable[[Scorer], NDArray[np.float64]],
+    trials: int,
+    seed: int,
+    say: Say,
+    tried: Tried,
 ) -> tuple[Hyperparameters, Factors]:
-    """Search rank, λ, α and iterations together. Return the best if `_prefer` prefers it to SIMPLEST."""
-    largest = min(window.train.shape)
-    simplest = replace(SIMPLEST, rank=min(SIMPLEST.rank, largest))
-    grid = [
-        Hyperparameters(rank, regularization, alpha, iterations)
-        for rank in RANKS
-        for regularization in REGULARIZATIONS
-        for alpha in ALPHAS
-        for iterations in ITERATIONS
-        if rank <= largest
-    ]
-    drawn = np.random.default_rng(0).choice(len(grid), min(trials - 1, len(grid)), replace=False)
-    others = [grid[i] for i in drawn]
-    for each in [each for each in others if multiplications(window.train, each) > LARGEST_FIT]:
+    """Search rank, λ, α and iterations together. Return the best if `search.prefer` prefers it to the simplest."""
+    simplest = search.simplest(window.train)
+    others = search.draw(window.train, trials - 1, seed)
+    for each in [each for each in others if search.multiplications(window.train, each) > search.LARGEST_FIT]:
         say(f"ALS {each}: not tried, because one fit to {window.train.nnz:,} pairs would take too long")
         others.remove(each)
 
@@ -284,9 +307,6 @@ def _tune_als(
         say(f"ALS {parameters}: NDCG@10 {tried[parameters]:.4f}")
         return reached, factors
 
-    best = max(
-        [simplest, *others],
-        key=lambda parameters: look(parameters)[0].sum(),
-    )
-    chosen = _prefer([simplest, best], lambda parameters: look(parameters)[0])
+    best = max([simplest, *others], key=lambda parameters: look(parameters)[0].sum())
+    chosen = search.prefer({parameters: look(parameters)[0] for parameters in (simplest, best)})
     return chosen, look(chosen)[1]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segue.recommender.comparison import Comparison, Gain
+from segue.recommender.comparison import Comparison, Gain, in_words
 from segue.recommender.evaluation.metrics import FEW
-from segue.recommender.recipe import SIMPLEST
 from segue.recommender.reports import SEGUE
+from segue.recommender.search import SIMPLEST
 from segue.runs.html import Cell, Picture, Section, Table, render
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ HIGHEST = dict.fromkeys(["NDCG@10", "Recall@20", "MAP@100", "Coverage"], "highes
 
 TASKS = {
     "new tracks": "Tracks that the listener had not played before the test window. This is the purpose of Segue.",
-    "new tracks, cold listeners": f"The same, for listeners who had played fewer than {FEW} tracks.",
+    "new tracks, listeners with history": "The same, for listeners who had played something before.",
+    "new tracks, cold listeners": f"The same, for listeners who had played fewer than {FEW} tracks, but some.",
+    "new tracks, listeners without history": "The same, for listeners who had played nothing before. All models "
+    "rank for them by popularity.",
     "cold tracks": f"Only tracks that fewer than {FEW} listeners had played. Here the audio of a track must help.",
     "repeats": "Tracks that the listener had played before: which will they play again? Segue mixes in the "
     "listener's own play counts.",
@@ -54,6 +57,7 @@ COMPONENTS = {
     "factors": "ALS: tastes that listeners share; the audio of a track with few listeners",
     "ease": "EASE: which tracks predict which others",
     "cosine": "item cosine: which tracks have the same listeners",
+    "graph": "GF-CF: which tracks are near in the graph of listeners and tracks",
     "sound": "which tracks sound alike",
     "popularity": "what everybody plays",
 }
@@ -85,14 +89,15 @@ def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
         decided = "Promoted: it ranks new tracks better than popularity."
     elif passed:
         decided = (
-            "Promoted, although it is not told apart from popularity: the gate only stops a model that is worse."
+            "Promoted, although no difference from popularity is shown: the gate only stops a model that is worse."
         )
     else:
         kept = f"Kept: {champion} goes on serving" if champion else "Popularity serves for now"
         decided = f"{kept}. The trained model ranks new tracks worse than popularity, beyond what chance explains."
     said = f"{decided} Its NDCG@10 minus popularity's: {_gain(outcome.gains['popularity'])}"
     if outcome.rival != "popularity":
-        said += f"; minus that of {outcome.rival}, the best baseline: {_gain(outcome.gains[outcome.rival])}"
+        gain = outcome.gains[outcome.rival]
+        said += f"; minus that of {outcome.rival}, the best baseline: {_gain(gain)}: {in_words(gain)}"
     return f"{said}."
 
 
@@ -150,7 +155,7 @@ def _task(outcome: Comparison, task: str) -> Section:
 def _gains(outcome: Comparison) -> Section:
     gains = sorted(outcome.gains.items(), key=lambda item: item[1][0])
     rows = [
-        [name, _signed(mean), _interval(low, high, sign=True), _compared(low, high)]
+        [name, _signed(mean), _interval(low, high, sign=True), in_words((mean, low, high))]
         for name, (mean, low, high) in gains
     ]
     said = ", ".join(f"{name} {_gain(gain)}" for name, gain in gains)
@@ -166,10 +171,6 @@ def _gains(outcome: Comparison) -> Section:
     )
     table = Table(["Segue minus", "NDCG@10", "95 % interval", "Segue is"], rows)
     return Section("Segue and each baseline", text, table, [Picture(chart, f"Segue minus each baseline: {said}.")])
-
-
-def _compared(low: float, high: float) -> str:
-    return "better" if low > 0 else "worse" if high < 0 else f"not{SPACE}told{SPACE}apart"
 
 
 def _blend(outcome: Comparison) -> Section:
@@ -197,9 +198,9 @@ def _als(outcome: Comparison) -> Section:
         for als, ndcg in tried
     ]
     text = (
-        f"NDCG@10 of ALS alone on the validation window. The simplest ({SIMPLEST.rank} factors, "
-        f"λ {SIMPLEST.regularization:g}, α {SIMPLEST.alpha:g}) is chosen unless the best gains more than two "
-        "standard errors, because the best of many is often just the luckiest."
+        f"NDCG@10 of ALS alone on the validation window. The simplest (at most {SIMPLEST.rank} factors, "
+        f"{SIMPLEST.iterations} iterations) is chosen unless the best gains more than two standard errors, "
+        "because the best of many is often just the luckiest."
     )
     headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
     return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))
@@ -208,8 +209,10 @@ def _als(outcome: Comparison) -> Section:
 def _choices(outcome: Comparison) -> Section:
     recipe = outcome.recipe
     rows: list[list[Cell]] = [
-        ["EASE: λ", f"{recipe.ease_regularization:g}"],
+        ["EASE: λ", f"{recipe.ease_regularization:.3g}"],
         ["Item cosine: exponent of the target track's norm", f"{recipe.cosine_balance:g}"],
+        ["GF-CF: singular vectors", recipe.graph_rank or 0],
+        ["Popularity: half-life", f"{days:.3g} days" if (days := recipe.popularity_half_life_days) else "none"],
         ["Audio: worth as much as this many listeners", f"{recipe.sound_prior:g}"],
         ["Repeats: weight of the listener's own play counts", f"{recipe.habit:.2f}"],
         ["“Will listen”: lowest score", f"{recipe.threshold:.3f}"],

@@ -58,6 +58,11 @@ class UpdateFigures(Part):
         How many updates lie between the candidate and that full training.
     listens : int
         Listens that the candidate has learned.
+    difference : tuple of (float, float, float) or None
+        Relative difference in NDCG@10 from the reference, pooled over windows, and its bounds. None in reports of
+        earlier versions, and if too little is known for bounds.
+    provisional : bool
+        Whether the candidate was promoted only until the next windows say more.
     """
 
     challenger: dict[str, float]
@@ -65,6 +70,8 @@ class UpdateFigures(Part):
     full_training_ndcg_at_10: float | None = None
     updates_since_full_training: int
     listens: int
+    difference: tuple[float, float, float] | None = None
+    provisional: bool = False
 
     @classmethod
     def of_version_0(cls, document: Mapping[str, Any]) -> UpdateFigures | None:

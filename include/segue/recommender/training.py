@@ -16,7 +16,7 @@ from segue.connections.windows import OffsetWindow
 from segue.errors import ModelError
 from segue.listens import training_data
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
-from segue.recommender.comparison import Comparison, compare
+from segue.recommender.comparison import Comparison, compare, in_words
 from segue.recommender.components import als
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.material import Material
@@ -39,7 +39,7 @@ class FullTraining(Retraining):
     Parameters
     ----------
     seed : int
-        Seed for the random initial factors of ALS.
+        Seed for the sets of ALS parameters that are tried, and for the random initial factors of ALS.
     trials : int
         How many sets of ALS parameters are tried.
     as_of : date, optional
@@ -108,7 +108,7 @@ def train_in_full(
     start : Start
     material : Material
     seed : int
-        Seed for the random initial factors of ALS.
+        Seed for the sets of ALS parameters that are tried, and for the random initial factors of ALS.
     trials : int
         How many sets of ALS parameters are tried.
     as_of : date, optional
@@ -120,7 +120,7 @@ def train_in_full(
         If the listens cannot be divided by time.
     """
     fit = partial(als.fit, spark, seed=seed)
-    comparison = compare(fit, by_time(material.interactions), material.audio, trials=trials, say=say)
+    comparison = compare(fit, by_time(material.interactions), material.audio, trials=trials, seed=seed, say=say)
     say(comparison_table(comparison))
     passed = comparison.gains["popularity"][2] > 0
     reason = _reason(comparison)
@@ -141,7 +141,8 @@ def train_in_full(
             return start.keep(reason, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
-    blend = recipe.fit_blend(fit, material.interactions.matrix(), material.audio)
+    plays = material.interactions
+    blend = recipe.fit_blend(fit, plays.matrix(), material.audio, plays.last_plays())
     model = Recommender(material.catalogue, blend, recipe)
     lineage = Lineage(start.window.ends, as_of=as_of)
     candidate = Candidate(model, lineage, reason, figures, comparison.rows, html)
@@ -187,8 +188,11 @@ def forgotten_since_full_training(start: Start) -> int:
 
 def _reason(comparison: Comparison) -> str:
     product, rival, popular = (_ndcg(comparison, model) for model in (SEGUE, comparison.rival, "popularity"))
+    gain = comparison.gains.get(comparison.rival, (0.0, 0.0, 0.0))
+    mean, low, high = gain
     return (
-        f"NDCG@10 {product:.3f}; popularity has {popular:.3f}, {comparison.rival}, the best baseline, {rival:.3f}"
+        f"NDCG@10 {product:.3f}; {comparison.rival}, the best baseline, has {rival:.3f}, difference {mean:+.3f} "
+        f"({low:+.3f} to {high:+.3f}): {in_words(gain)}; popularity has {popular:.3f}"
     )
 
 

@@ -5,9 +5,9 @@ listeners. Both have the solution that :mod:`.factors` states. An update starts 
 recommender has. It first folds the listeners in. It then solves the factors of the tracks whose plays have
 changed, with the weights and the regularisation of MLlib. Other tracks keep their factors.
 
-In a small catalogue, the update computes the relations by cosine and EASE anew. In a large catalogue this takes
-too long, so these relations stay as they are until the next full training. Until then, a new track is ranked by
-its audio.
+In a small catalogue, the update computes the relations by cosine, EASE and GF-CF anew. In a large catalogue this
+takes too long, so these relations stay as they are until the next full training. Until then, a new track is ranked
+by its audio.
 
 The factors of a track that nobody has played are predicted from its audio, by a map that is fitted to the factors
 of the other tracks.
@@ -28,11 +28,12 @@ from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
 from segue.recommender.components.sound import ContentMap
 from segue.recommender.evaluation.metrics import Scorer
+from segue.recommender.last_plays import LastPlays
 from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Audio, related
 
 SMALL_CATALOGUE = 2_000
-"""In a catalogue of at most this many tracks, cosine and EASE are computed anew."""
+"""In a catalogue of at most this many tracks, cosine, EASE and GF-CF are computed anew."""
 
 
 def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
@@ -81,7 +82,11 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
 
 
 def fold_in_plays(
-    model: Recommender, before: sparse.csr_matrix, play_counts: sparse.csr_matrix, audio: Audio
+    model: Recommender,
+    before: sparse.csr_matrix,
+    play_counts: sparse.csr_matrix,
+    audio: Audio,
+    last: LastPlays | None = None,
 ) -> Recommender:
     """Update a recommender with the plays in which `play_counts` and `before` differ.
 
@@ -94,6 +99,8 @@ def fold_in_plays(
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
         All plays that the updated model will have learned.
     audio : Audio
+    last : LastPlays, optional
+        Last plays of `play_counts`. Without them, listeners of all times count the same for the popularity.
 
     Returns
     -------
@@ -105,7 +112,7 @@ def fold_in_plays(
     components: dict[str, Scorer] = {
         **model.blend.components,
         "factors": _solve_touched(factors, new, before, play_counts, audio, model.recipe.sound_prior),
-        "popularity": Popularity.fit(play_counts),
+        "popularity": Popularity.fit(play_counts, last, model.recipe.popularity_half_life_days),
     }
     if len(model.catalogue) <= SMALL_CATALOGUE:
         components |= related(play_counts, model.recipe)
@@ -114,7 +121,9 @@ def fold_in_plays(
     return replace(model, blend=Blend(components, model.blend.weights))
 
 
-def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Audio) -> Recommender:
+def fold_in_tracks(
+    model: Recommender, play_counts: sparse.csr_matrix, audio: Audio, last: LastPlays | None = None
+) -> Recommender:
     """Predict the factors of new tracks, and of unplayed tracks whose audio has changed, without new plays.
 
     Parameters
@@ -124,6 +133,8 @@ def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Au
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
         Plays that the model has learned. It has not used the plays of new tracks so far.
     audio : Audio
+    last : LastPlays, optional
+        As in :func:`fold_in_plays`.
 
     Returns
     -------
@@ -133,7 +144,7 @@ def fold_in_tracks(model: Recommender, play_counts: sparse.csr_matrix, audio: Au
     known = cast(Factors, model.blend.components["factors"]).item_factors.any(axis=1)
     before = sparse.csr_matrix(play_counts @ sparse.diags_array(known.astype(np.float32)))
     before.eliminate_zeros()
-    placed = fold_in_plays(model, before, play_counts, audio)
+    placed = fold_in_plays(model, before, play_counts, audio, last)
     components = {**placed.blend.components, "sound": audio.relations}
     return replace(placed, blend=Blend(components, model.blend.weights))
 

@@ -17,7 +17,7 @@ from segue.connections import offsets, topics
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import produce
 from segue.errors import ServiceUnavailableError
-from segue.recommender import incremental
+from segue.recommender import gate
 from segue.recommender.reports import (
     FullTrainingReport,
     IncrementalUpdateReport,
@@ -99,7 +99,7 @@ def test_train_update_and_place(
     later = listen(200, day=30)
     window = OffsetWindow(quiet_topic, {p: (known.ends[p], end) for p, end in later.ends.items()})
     beyond = listen(30, day=60)
-    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
     done = run(IncrementalUpdateReport, "--window", window.to_json())
     assert (done.decision, done.model, done.compared) == ("promoted", "recommender/2", None)
     assert (done.messages_in_window, done.window) == (200, window.to_json())
@@ -145,7 +145,7 @@ def test_each_job_that_is_stopped_between_promotion_and_publication_is_completed
     config, audience = {"bootstrap_servers": kafka}, make_audience()
     here = settings.model_copy(update={"listens_topic": quiet_topic})
     topics.create_listens_topic(config, quiet_topic)
-    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
     for name in ("recommendations", release.NOTES):
         mongo[name].delete_many({})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from segue.cli import app
 from segue.commands import evaluate
-from segue.recommender import recipe
+from segue.recommender import search
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,11 +32,11 @@ def test_without_timestamps_three_seeds_are_averaged_and_the_table_printed(
     lines = [f"u{i}\tt{j:02}\t{1 + (i + j) % 3}" for i, j in [*rows, (LISTENERS, 0)]]  # the last hears one track
     file.write_text("\n".join(["user\titem\tplays", *lines]))
     monkeypatch.setattr(evaluate, "spark_session", lambda: nullcontext(spark))
-    only = recipe.Hyperparameters(rank=3, regularization=0.1, alpha=3.0, iterations=1)
-    monkeypatch.setattr(recipe, "SIMPLEST", only)
-    for name in ("rank", "regularization", "alpha"):
-        monkeypatch.setattr(recipe, f"{name.upper()}S", (getattr(only, name),))
-    monkeypatch.setattr(recipe, "ITERATIONS", (only.iterations,))
+    # All sets of parameters are the same, so ALS is fitted once a seed.
+    only = replace(search.SIMPLEST, rank=3, iterations=1)
+    ends = {"CONFIDENCES": (only.alpha,) * 2, "REGULARIZATIONS": (only.regularization,) * 2}
+    for name, value in {"SIMPLEST": only, "RANKS": (3,), "ITERATIONS": (1,), **ends}.items():
+        monkeypatch.setattr(search, name, value)
     command = ["evaluate", "recommender", "--interactions", str(file), "--min-interactions", "3"]
     result = CliRunner().invoke(app, command, env={"COLUMNS": "200"}, catch_exceptions=False)
     said = result.stdout

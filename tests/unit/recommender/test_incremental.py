@@ -12,10 +12,11 @@ from scipy import sparse
 
 from segue.connections.registry import Registry
 from segue.connections.windows import Offsets, OffsetWindow
-from segue.recommender import incremental, training
-from segue.recommender.candidate import Candidate, Lineage, PromotionDecision
+from segue.recommender import gate, incremental, training
+from segue.recommender.candidate import LEARNED, Candidate, Lineage, PromotionDecision
 from segue.recommender.comparison import Comparison
 from segue.recommender.components.factors import Factors
+from segue.recommender.gate import Pool
 from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
@@ -137,7 +138,7 @@ def test_a_replay_that_reaches_back_is_judged_by_what_is_new(
 ) -> None:
     end = end_of(material)
     serve(registry, model, learned=end - 40)
-    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
     decision = update(material, registry, replayed_from=end - 100)
     assert "later half of 40 listens that recommender/1 has not learned" in decision.reason
     changed = np.flatnonzero((factors_of(decision.model) != factors_of(model)).any(axis=1))
@@ -158,7 +159,7 @@ def test_what_was_made_from_a_champion_that_is_no_more_does_not_take_the_place_o
     material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(registry, model, learned=end_of(material) - 40)
-    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
     fold_in_plays = incremental.fold_in_plays
 
     def meanwhile(*arguments: Any) -> Recommender:
@@ -180,10 +181,46 @@ def test_of_a_topic_that_was_made_anew_the_champion_has_seen_nothing(
     end = end_of(material)
     serve(registry, model, learned=end + 5_000)
     assert "already seen" in update(material, registry, topic_end=end + 5_000).reason, "a window before its end"
-    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
     decision = update(material, registry)
     assert decision.promoted
     assert Lineage.of(registry.version(NAME, 2)).learned == {0: end}
+
+
+def test_an_update_that_few_listeners_judge_is_provisional_and_goes_on_with_the_same_pool(
+    material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = end_of(material)
+    serve(registry, model, learned=end - 60)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)
+    first = update(material, registry)
+    assert first.promoted
+    assert "against recommender/1" in first.reason
+    assert "over 1 window, too few listeners for bounds: promoted provisionally" in first.reason
+    registry.tag(registry.version(NAME, 2), LEARNED, Offsets({0: end - 30}).to_json())  # as if more had come
+    assert "over 2 windows" in update(material, registry).reason
+    lineage = Lineage.of(registry.version(NAME, 3))
+    assert (lineage.reference, lineage.pool.windows, lineage.pool.number) == (1, 2, 1)
+    placed = Lineage.made_from(registry.version(NAME, 3), lineage.learned)
+    assert (placed.reference, placed.pool) == (1, lineage.pool), "new tracks say nothing about the listens"
+
+
+def test_a_provisional_champion_that_turns_out_worse_makes_way_for_its_reference(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    end = end_of(material)
+    serve(registry, model, learned=end - 60)
+    worse = Pool().with_window([f"listener {i}" for i in range(100)], np.full(100, 0.2), np.full(100, 0.8))
+    lineage = Lineage(Offsets({0: end - 30}), full_training=1, updates=1, reference=1, pool=worse)
+    Candidate(model, lineage, "provisional").promote(registry)
+    decision = update(material, registry)
+    assert (decision.promoted, decision.version) == (False, "recommender/1")
+    assert "recommender/2 was provisional, so recommender/1 serves again" in decision.reason
+    assert decision.model is not None, "its lists are published"
+    champion = registry.champion(NAME)
+    assert champion is not None
+    assert (champion.number, Lineage.of(champion).pool) == (1, Pool(number=2))
+    assert Lineage.of(champion).learned == {0: end - 60}, "the next update learns these listens anew"
 
 
 def test_where_nobody_plays_something_new_the_reason_says_that_nothing_judges(

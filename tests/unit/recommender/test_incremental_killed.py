@@ -20,7 +20,7 @@ from segue.connections import offsets as broker
 from segue.connections import topics
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
-from segue.recommender import incremental
+from segue.recommender import gate, incremental
 from segue.recommender.candidate import Candidate, Lineage
 from segue.recommender.components.factors import Factors
 from segue.recommender.incremental import IncrementalUpdate
@@ -61,7 +61,7 @@ def material_up_to(ends: Mapping[int, int], plays: sparse.csr_matrix, model: Rec
 def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(  # noqa: C901 - one story, told by its jobs
     plays: sparse.csr_matrix, model: Recommender, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
     config, topic, sent = {"bootstrap_servers": kafka}, "retraining-killed", 0
     topics.create_listens_topic(config, topic)
     # The parent opens only a copy of the registry: what it had open its children would share.

@@ -122,3 +122,22 @@ def test_a_split_at_random_holds_out_a_fifth_of_each_listener(plays: sparse.csr_
     assert split.validation.train.multiply(split.test.held_out).nnz == 0
     assert abs(at_random(plays, seed=1).test.held_out - split.test.held_out).nnz == 0
     assert abs(at_random(plays, seed=2).test.held_out - split.test.held_out).nnz > 0
+
+
+def test_the_last_play_of_each_pair_is_found() -> None:
+    day = 86_400.0
+    data = Interactions(
+        np.array([0, 1, 0, 0, 1]),
+        np.array([2, 0, 2, 1, 0]),
+        np.ones(5, dtype=np.float32),
+        np.array([1, 9, 5, 3, 2]) * day,
+        np.array(["a", "b"]),
+        np.array(["x", "y", "z"]),
+    )
+    last = data.last_plays()
+    assert last is not None
+    assert dict(zip(last.track.tolist(), last.age_days.tolist(), strict=True)) == {1: 6, 2: 4, 0: 0}
+    some = data.last_plays(np.array([True, False, True, False, False]))
+    assert some is not None
+    assert (some.track.tolist(), some.age_days.tolist()) == ([2], [0])
+    assert data.last_plays(np.zeros(5, dtype=bool)) is None

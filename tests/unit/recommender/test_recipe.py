@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from segue.recommender import recipe
+from segue.recommender import search
 from segue.recommender.components import blend
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.evaluation.metrics import Scorer, evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
-from segue.recommender.recipe import SIMPLEST, Fit, choose, multiplications
+from segue.recommender.recipe import Fit, choose
+from segue.recommender.search import SIMPLEST, multiplications
 
 TASTES = 4
 
@@ -84,7 +85,7 @@ def test_parameters_whose_fit_would_take_too_long_are_left_out(
 ) -> None:
     window = at_random(plays[:30], seed=0).validation
     monkeypatch.setattr(
-        recipe, "LARGEST_FIT", multiplications(window.train, Hyperparameters(rank=8, iterations=15))
+        search, "LARGEST_FIT", multiplications(window.train, Hyperparameters(rank=8, iterations=15))
     )
     said: list[str] = []
     tried: dict[Hyperparameters, float] = {}

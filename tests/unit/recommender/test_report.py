@@ -91,7 +91,7 @@ def test_the_data_and_their_time_range_are_named(html: str, outcome: Comparison)
     ("passed", "champion", "gain", "begins"),
     [
         (True, "recommender/3", (0.1, 0.05, 0.15), "Promoted: it ranks new tracks better than popularity."),
-        (True, None, (-0.01, -0.05, 0.03), "Promoted, although it is not told apart from popularity"),
+        (True, None, (-0.01, -0.05, 0.03), "Promoted, although no difference from popularity is shown"),
         (False, "recommender/3", (-0.1, -0.15, -0.05), "Kept: recommender/3 goes on serving."),
         (False, None, (-0.1, -0.15, -0.05), "Popularity serves for now."),
     ],
@@ -105,7 +105,10 @@ def test_the_verdict_says_what_was_decided_and_why(
     )
     assert said.startswith(begins)
     assert f"popularity's: {gain[0]:+.3f} (95 % interval {gain[1]:+.3f} to {gain[2]:+.3f})" in said
-    assert "minus that of EASE, the best baseline: +0.000 (95 % interval -0.500 to +0.500)." in said
+    assert (
+        "minus that of EASE, the best baseline: +0.000 (95 % interval -0.500 to +0.500): no difference shown."
+        in said
+    )
 
 
 def test_names_of_models_are_escaped(outcome: Comparison, plays: Interactions) -> None:

@@ -13,8 +13,8 @@ import pytest
 from scipy import sparse
 
 from segue.connections.registry import Registry
-from segue.connections.windows import Offsets, OffsetWindow
-from segue.recommender import incremental
+from segue.connections.windows import OffsetWindow
+from segue.recommender import gate
 from segue.recommender.candidate import Lineage
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
@@ -101,7 +101,7 @@ def test_it_is_updated_and_compared_with_its_full_training(
     start = Start(registry, registry.champion(NAME), topic, topic)
     assert start.learned == {0: end - NEW}
 
-    monkeypatch.setattr(incremental, "TOLERANCE", 1.0)
+    monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
     decision = IncrementalUpdate(topic).decide(None, start, material)  # type: ignore[arg-type]
     assert (decision.promoted, decision.version) == (True, "recommender/3")
     assert f"{NEW} listens that recommender/2 has not learned" in decision.reason
@@ -110,5 +110,7 @@ def test_it_is_updated_and_compared_with_its_full_training(
     assert decision.figures.full_training_ndcg_at_10 > 0
     champion = registry.champion(NAME)
     assert champion is not None
-    assert Lineage.of(champion) == Lineage(Offsets({0: end}), full_training=1, updates=3)
+    lineage = Lineage.of(champion)
+    assert (lineage.learned, lineage.full_training, lineage.updates) == ({0: end}, 1, 3)
+    assert (lineage.reference, lineage.pool.windows) == (2, 1), "promoted provisionally"
     assert Recommender.load(champion.folder()).recipe.weights == json.loads(RECIPE)["weights"]

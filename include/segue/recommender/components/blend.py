@@ -70,12 +70,15 @@ class Blend:
 
 
 def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
-    """Return the listeners with a held-out play of a track that is new to them.
+    """Return the listeners with a history and with a held-out play of a track that is new to them.
 
-    If there are more than memory allows, they are sampled at random.
+    Listeners without a history get what is popular, whatever is chosen. So they only count if there are no others.
+    If there are more listeners than memory allows, they are sampled at random.
     """
     new = relevance(window, Task.NEW, np.zeros(window.train.shape[1], dtype=bool))
     rows = np.flatnonzero(np.diff(new.indptr))
+    known = rows[np.diff(window.train.indptr)[rows] > 0]
+    rows = known if len(known) else rows
     limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.train.shape[1]))
     if len(rows) > limit:
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))

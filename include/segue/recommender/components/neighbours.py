@@ -88,6 +88,12 @@ class Neighbours:
             columns = _rows(self.relations.tocsc())
         return Neighbours(_joined((_strongest(*column, kept) for column in columns), self.relations.shape[1]))
 
+    def placed(self, chosen: NDArray[np.int64], n_tracks: int) -> Neighbours:
+        """Return these relations in a catalogue of `n_tracks`, in which the tracks have the positions `chosen`."""
+        small = sparse.coo_matrix(self.relations)
+        place = (chosen[small.row], chosen[small.col])
+        return Neighbours(sparse.csr_matrix((small.data, place), shape=(n_tracks, n_tracks)))
+
 
 def cosine(play_counts: sparse.csr_matrix, *, balance: float = 0.5, kept: int | None = None) -> Neighbours:
     """Relate tracks by the cosine of their columns of ln(1 + plays).
@@ -174,9 +180,7 @@ class Ease:
         relations = relations.astype(np.float32, copy=False)
         if len(self.chosen) == self.n_tracks:
             return Neighbours(relations)
-        small = sparse.coo_matrix(Neighbours(relations).truncated().relations)
-        place = (self.chosen[small.row], self.chosen[small.col])
-        return Neighbours(sparse.csr_matrix((small.data, place), shape=(self.n_tracks, self.n_tracks)))
+        return Neighbours(relations).truncated().placed(self.chosen, self.n_tracks)
 
 
 def ease(play_counts: sparse.csr_matrix, *, regularization: float) -> Neighbours:

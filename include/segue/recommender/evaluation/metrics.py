@@ -2,8 +2,9 @@
 
 Relevance is binary. A hit at position p gains 1/log2(p + 1). NDCG@k is the sum of these gains over the first k
 positions, divided by that of the best possible list (Järvelin and Kekäläinen 2002). Recall is the number of hits
-divided by the number of relevant tracks. No candidate is left out, because metrics on a sample of the candidates
-can order models wrongly (Krichene and Rendle 2020).
+divided by the number of relevant tracks. Tracks with equal scores have no order, so each of their positions counts
+as their mean relevance, as on average over all orders. No candidate is left out, because metrics on a sample of
+the candidates can order models wrongly (Krichene and Rendle 2020).
 """
 
 from __future__ import annotations
@@ -165,13 +166,15 @@ def evaluate_rankings(
         found = {}
         for task in ordered:
             counts = np.diff(relevant[task].indptr)[part] > 0
-            if task is Task.REPEAT:
+            repeats = task is Task.REPEAT
+            if repeats:
                 known = familiar(scores, play_counts) if familiar else scores
                 top = best_played(known, play_counts, DEPTH)[counts]
             else:
                 scores = candidates(scores, play_counts, task, few)
                 top = best(scores if counts.all() else scores[counts], DEPTH)
-            lists = _hit_metrics(top, relevant[task][part[counts]])
+            ranked = (known if repeats else scores)[counts]
+            lists = _hit_metrics(top, relevant[task][part[counts]], ranked, tied_below=not repeats)
             lists |= _character(top, play_counts[counts], popularity, information)
             first = top[:, :10]
             shown[task][first[first >= 0]] = True
@@ -242,9 +245,11 @@ def candidates(
 def best(scores: Matrix, k: int) -> NDArray[np.int64]:
     """Return the positions of the k highest scores of each row, highest first.
 
-    A row with fewer finite scores ends with -1.
+    A row with fewer finite scores ends with -1. A score that is not a number never takes a place.
     """
     k = min(k, scores.shape[1])
+    if scores.size and np.isnan(scores.max()):
+        scores = np.where(np.isnan(scores), -np.inf, scores)
     top = np.array([highest(row, k) for row in scores], dtype=np.int64).reshape(len(scores), k)
     values = np.take_along_axis(scores, top, axis=1)
     order = np.lexsort((top, -values), axis=1)
@@ -260,6 +265,7 @@ def best_played(scores: Matrix, play_counts: sparse.csr_matrix, k: int) -> NDArr
     top = np.full((len(scores), min(k, scores.shape[1])), -1, dtype=np.int64)
     for row, (begin, end) in enumerate(pairwise(play_counts.indptr)):
         played = play_counts.indices[begin:end]
+        played = played[np.isfinite(scores[row, played])]
         order = np.lexsort((played, -scores[row, played]))[: top.shape[1]]
         top[row, : len(order)] = played[order]
     return top
@@ -287,11 +293,14 @@ def batches(rows: NDArray[Any], n_items: int) -> Iterator[NDArray[Any]]:
         yield rows[start : start + size]
 
 
-def _hit_metrics(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> Metrics:
+def _hit_metrics(
+    top: NDArray[np.int64], relevant: sparse.csr_matrix, scores: Matrix, *, tied_below: bool
+) -> Metrics:
     n, depth = top.shape
     marked = np.zeros((n, relevant.shape[1] + 1), dtype=bool)  # one more column, for -1
     marked[np.repeat(np.arange(n), np.diff(relevant.indptr)), relevant.indices] = True
     hits = np.take_along_axis(marked, top, axis=1).astype(np.float64)
+    _share_ties(hits, top, marked[:, :-1], scores, tied_below=tied_below)
     sizes = np.diff(relevant.indptr)
     gains = 1 / np.log2(np.arange(2, depth + 2))
     ideal = np.concatenate([[0.0], np.cumsum(gains)])
@@ -312,6 +321,33 @@ def _hit_metrics(top: NDArray[np.int64], relevant: sparse.csr_matrix) -> Metrics
         "map@100": (hits * precision_there).sum(axis=1) / np.minimum(sizes, depth),
         "precision@10": hit(10) / 10,
     }
+
+
+def _share_ties(
+    hits: NDArray[np.float64],
+    top: NDArray[np.int64],
+    marked: NDArray[np.bool_],
+    scores: Matrix,
+    *,
+    tied_below: bool,
+) -> None:
+    """Replace the hits of equal scores by their mean, in place.
+
+    With `tied_below`, the last tie of a full list includes the tracks below the list that have the same score.
+    """
+    there = top >= 0
+    values = np.take_along_axis(scores, np.maximum(top, 0), axis=1)
+    tied = (values[:, 1:] == values[:, :-1]) & there[:, 1:]
+    lowest = values[:, -1:]
+    cut = there[:, -1] & ((scores == lowest).sum(axis=1) > (values == lowest).sum(axis=1)) & tied_below
+    for row in np.flatnonzero(tied.any(axis=1) | cut):
+        length = int(there[row].sum())
+        starts = np.flatnonzero(np.append(True, ~tied[row, : length - 1]))
+        sizes = np.diff(np.append(starts, length))
+        means = np.add.reduceat(hits[row, :length], starts) / sizes
+        if cut[row]:
+            means[-1] = marked[row, scores[row] == lowest[row]].mean()
+        hits[row, :length] = np.repeat(means, sizes)
 
 
 def interval(values: NDArray[np.float64], *, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:

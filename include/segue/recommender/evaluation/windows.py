@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from segue.errors import TrainingError
+from segue.recommender.last_plays import LastPlays
 
 if TYPE_CHECKING:
     from segue.recommender.interactions import Interactions
@@ -31,10 +32,13 @@ class Window:
         What a model learns from.
     held_out : csr_matrix, shape (n_listeners, n_tracks)
         What it is evaluated on.
+    last : LastPlays, optional
+        Last plays of the training part; None if the plays have no times.
     """
 
     train: sparse.csr_matrix
     held_out: sparse.csr_matrix
+    last: LastPlays | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,12 @@ def by_time(interactions: Interactions) -> Split:
     before, validation, test = (interactions.matrix(part) for part in parts)
     day = [str(np.datetime64(int(t), "s")) for t in (first, second)]
     how = f"one split in time for all listeners: validation from {day[0]}, test from {day[1]} (UTC)"
-    return Split(Window(before, validation), Window(interactions.matrix(times < second), test), how)
+    known = times < second
+    return Split(
+        Window(before, validation, interactions.last_plays(parts[0])),
+        Window(interactions.matrix(known), test, interactions.last_plays(known)),
+        how,
+    )
 
 
 def at_random(plays: sparse.csr_matrix, seed: int) -> Split:

@@ -9,10 +9,11 @@ from segue.recommender.components import blend, neighbours
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours, cosine, ease
-from segue.recommender.components.popularity import Popularity
+from segue.recommender.components.popularity import Popularity, WithFallback
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
+from segue.recommender.last_plays import LastPlays
 from segue.tracks import sound_space
 
 
@@ -167,3 +168,30 @@ def test_content_map_without_enough_tracks_predicts_the_mean() -> None:
     factors = Factors(np.ones((3, 2), dtype=np.float32), 1.0, 0.1)
     content = ContentMap.fit(factors, np.eye(3, dtype=np.float32), ["a", "a", "a"], np.array([9, 9, 0]))
     np.testing.assert_array_equal(content.predicted, 1)
+
+
+def test_recent_listeners_count_more_by_the_half_life(plays: sparse.csr_matrix) -> None:
+    last = LastPlays(np.array([0, 0, 2]), np.array([0.0, 10.0, 20.0]))
+    values = Popularity.fit(plays, last, half_life_days=10.0).values
+    np.testing.assert_allclose(np.expm1(values[:4]), [1.5, 0, 0.25, 0], rtol=1e-6)
+    ever = np.log1p(np.diff(plays.tocsc().indptr))
+    np.testing.assert_allclose(Popularity.fit(plays, last).values, ever, rtol=1e-6)
+
+
+def test_who_has_played_nothing_gets_what_is_popular(plays: sparse.csr_matrix) -> None:
+    some = sparse.vstack([plays[:1], sparse.csr_matrix((1, plays.shape[1]), dtype=np.float32)]).tocsr()
+    scorer, popular = cosine(plays), Popularity.fit(plays)
+    scores = WithFallback(scorer, popular).score(some)
+    np.testing.assert_array_equal(scores[0], scorer.score(some)[0])
+    np.testing.assert_array_equal(scores[1], popular.values)
+
+
+def test_listeners_without_a_history_choose_nothing_if_there_are_others(plays: sparse.csr_matrix) -> None:
+    window = at_random(plays, seed=0).validation
+    everybody = blend.sample_listeners(window)
+    train = window.train.tolil()
+    train[everybody[:3]] = 0
+    without = Window(train.tocsr(), window.held_out)
+    assert blend.sample_listeners(without).tolist() == everybody[3:].tolist()
+    nobody = Window(sparse.csr_matrix(window.train.shape, dtype=np.float32), window.held_out)
+    assert len(blend.sample_listeners(nobody)) >= len(everybody)

@@ -111,6 +111,30 @@ def test_the_best_of_a_large_catalogue_are_found_wherever_they_lie(highest: str)
     assert (best(scores[None], 700)[0][:625] % metrics._SAMPLED == 0).all()
 
 
+def test_equal_scores_count_as_on_average_over_all_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "DEPTH", 3)
+    held_out = [0, 1, 0, 0, 1, 0]
+    tied = evaluate_ranking(Fixed([5, 2, 2, 2, 2, 1]), window([[0] * 6], [held_out])).values["ndcg@10"][0]
+    random = np.random.default_rng(0)
+    orders = [[5, *(2 + 0.1 * random.permutation(4)), 1] for _ in range(4000)]
+    drawn = [evaluate_ranking(Fixed(row), window([[0] * 6], [held_out])).values["ndcg@10"][0] for row in orders]
+    assert tied == pytest.approx(np.mean(drawn), abs=0.02)
+    gains = 1 / np.log2([2, 3, 4])
+    assert tied == pytest.approx((gains[1] + gains[2]) / 2 / (gains[0] + gains[1]))
+
+
+def test_equal_scores_of_repeats_share_their_hits() -> None:
+    evaluated = evaluate_ranking(Fixed([2, 2, 2, 9]), window([[1, 1, 0, 0]], [[0, 1, 0, 0]]), Task.REPEAT)
+    assert evaluated.values["ndcg@10"][0] == pytest.approx((1 + 1 / np.log2(3)) / 2)
+
+
+def test_a_score_that_is_not_a_number_never_takes_a_place() -> None:
+    scores = np.array([[np.nan, 1, 3, np.nan, 2]], dtype=np.float32)
+    assert best(scores, 4).tolist() == [[2, 4, 1, -1]]
+    played = sparse.csr_matrix(np.ones((1, 5), dtype=np.float32))
+    assert metrics.best_played(scores, played, 4).tolist() == [[2, 4, 1, -1]]
+
+
 def test_interval_holds_the_mean_and_narrows_with_more_listeners() -> None:
     values = np.random.default_rng(0).random(2000)
     few, many = interval(values[:50]), interval(values)
