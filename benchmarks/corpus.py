@@ -1,7 +1,7 @@
 """Measure the corpus pipeline: extraction on Spark compared with a plain loop, and FMA's rows through the rest.
 
     .venv/bin/python benchmarks/corpus.py extract FOLDER   clips: a loop of two processes, Spark on 1 and 2 cores
-    .venv/bin/python benchmarks/corpus.py again FOLDER     clips: all jobs, and what further runs of them cost
+    .venv/bin/python benchmarks/corpus.py again FOLDER     clips: all jobs; the cost of renamed and retagged files
     .venv/bin/python benchmarks/corpus.py rows             106,574 rows through merge, clean, gate and publish
     .venv/bin/python benchmarks/corpus.py all FOLDER       all of them
 
@@ -211,41 +211,64 @@ def measure_extraction(bench: Bench, folder: Path, sizes: Sequence[int]) -> None
 
 
 def measure_again(bench: Bench, folder: Path, clips: int) -> None:
-    """Print the cost of the jobs: the first time, with nothing changed, and with files touched or moved."""
+    """Print the cost of the jobs: the first time, with nothing changed, and with files renamed or tagged again.
+
+    Raises
+    ------
+    RuntimeError
+        If a known file was decoded again, or if it was not hashed exactly once.
+    """
     copy_clips(folder, music := bench.home / "music-again", clips)
     settings = bench.settings("again", music=music)
-    table = Table("| | wall s | CPU s | of the first |")
-    kinds: list[type[summaries.Report]] = [InventoryReport, ExtractReport, CleaningReport, PublishReport]
-    costs = {kind.JOB: bench.submit(kind, settings)[0] for kind in kinds}
-    for job, cost in costs.items():
-        table.row(job, cost.seconds, cost.cpu_s, "")
-    first = sum(cost.cpu_s for cost in costs.values())
-    table.row("first run, its jobs together", sum(cost.seconds for cost in costs.values()), first, "")
+    table = Table("| | wall s | CPU s | CPU of the first run | files hashed | files decoded |")
+    costs = [
+        _row(table, kind.JOB, *bench.submit(kind, settings), 0.0)
+        for kind in (InventoryReport, ExtractReport, CleaningReport, PublishReport)
+    ]
+    first = sum(costs)
+    table.row("first run, its jobs together", "", first, "", "", "")
     command = [sys.executable, "-c", PRESENT]
     check = measure(command, spark_conf.environment(settings), bench.home / "present.log")
-    share = f"{check.cpu_s / first:.1%}"
-    table.row("second run: music, metadata and lake looked at", check.seconds, check.cpu_s, share)
-    again, summary = bench.submit(ExtractReport, settings)
-    of_extract = f"{again.cpu_s / costs['extract'].cpu_s:.1%} of extract"
-    table.row("extract by hand, nothing changed", again.seconds, again.cpu_s, of_extract)
-    for path in music.iterdir():
+    _row(table, "second run: music, metadata and lake looked at", check, None, first)
+    changes = {"touched": _touch, "renamed": _rename, "renamed and tagged again": _retag}
+    for name, change in changes.items():
+        change(music)
+        cost, looked = bench.submit(InventoryReport, settings)
+        _row(table, f"inventory, all files {name}", cost, looked, first)
+        cost, done = bench.submit(ExtractReport, settings)
+        _row(table, f"extract, all files {name}", cost, done, first)
+        if (looked.found.hashed, done.work.extracted) != (clips, 0):
+            raise RuntimeError(f"Not all files were hashed, or some were decoded: {looked}, {done}")
+
+
+def _row(table: Table, name: str, cost: Cost, report: summaries.Report | None, first: float) -> float:
+    """Print the cost of a job, and what it did with the files; return its CPU time."""
+    hashed = f"{report.found.hashed:,}" if isinstance(report, InventoryReport) else ""
+    decoded = f"{report.work.extracted:,}" if isinstance(report, ExtractReport) else ""
+    table.row(name, cost.seconds, cost.cpu_s, f"{cost.cpu_s / first:.1%}" if first else "", hashed, decoded)
+    return cost.cpu_s
+
+
+def _touch(music: Path) -> None:
+    for path in music.rglob("*.mp3"):
         path.touch()
-    hashing, looked = bench.submit(InventoryReport, settings)
-    of_extract = f"{hashing.cpu_s / costs['extract'].cpu_s:.1%} of extract"
-    table.row("inventory, all files touched", hashing.seconds, hashing.cpu_s, of_extract)
-    touched, told = bench.submit(ExtractReport, settings)
-    of_extract = f"{touched.cpu_s / costs['extract'].cpu_s:.1%} of extract"
-    table.row("extract, all files touched", touched.seconds, touched.cpu_s, of_extract)
-    (music / "renamed").mkdir()
-    for path in list(music.glob("*.mp3")):
-        path.rename(music / "renamed" / path.name)
-    hashing, found = bench.submit(InventoryReport, settings)
-    of_extract = f"{hashing.cpu_s / costs['extract'].cpu_s:.1%} of extract"
-    table.row("inventory, all files moved", hashing.seconds, hashing.cpu_s, of_extract)
-    _, after = bench.submit(ExtractReport, settings)
-    extracted = [report.work.extracted for report in (summary, told, after)]
-    if (looked.found.hashed, found.found.hashed, found.found.moved, *extracted) != (*[clips] * 3, 0, 0, 0):
-        raise RuntimeError(f"Something was decoded again: {looked}, {found}, {summary}, {told}, {after}")
+
+
+def _rename(music: Path) -> None:
+    """Move all files into a new folder."""
+    files, folder = list(music.rglob("*.mp3")), music / f"renamed {time.time_ns()}"
+    folder.mkdir()
+    for path in files:
+        path.rename(folder / path.name)
+
+
+def _retag(music: Path) -> None:
+    """Move all files, and write another title into each."""
+    _rename(music)
+    for path in music.rglob("*.mp3"):
+        file = mutagen.File(path, easy=True)
+        file["title"] = [f"New {path.stem}"]
+        file.save()
 
 
 def _loop(bench: Bench, music: Path, clips: int) -> Cost:
@@ -259,7 +282,7 @@ def _loop(bench: Bench, music: Path, clips: int) -> Cost:
 
 def copy_clips(folder: Path, into: Path, count: int) -> None:
     """Copy MP3s repeatedly, each copy with another title."""
-    sources = sorted(path for path in folder.rglob("*.mp3") if _is_sound(path))
+    sources = list(islice(filter(_is_sound, sorted(folder.rglob("*.mp3"))), count))
     into.mkdir()
     for number in range(count):
         path = shutil.copyfile(sources[number % len(sources)], into / f"{number:06d}.mp3")

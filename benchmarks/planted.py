@@ -89,10 +89,9 @@ def decode(file: Path) -> Samples:
     return np.concatenate([frame.to_ndarray() for frame in frames], axis=1).T
 
 
-def encode(samples: Samples, stem: Path, suffix: str, codec: str, kbps: int) -> Path:
+def encode(samples: Samples, stem: Path, suffix: str, codec: str, kbps: int, rate: int = SAMPLE_RATE) -> Path:
     """Encode samples in the container that the suffix names. 0 kbit/s stands for a lossless codec."""
     file = stem.with_name(stem.name + suffix)
-    rate = 48_000 if codec == "libopus" else SAMPLE_RATE
     with av.open(str(file), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout="stereo")
         if kbps:
@@ -160,16 +159,24 @@ def _as_is(samples: Samples) -> Samples:
 
 
 MP3 = (".mp3", "libmp3lame", 128)
-Copy = tuple[Callable[[Samples], Samples], tuple[str, str, int]]
-"""How the samples are changed, then suffix, codec and kbit/s of the file."""
+Encoding = tuple[str, str, int] | tuple[str, str, int, int]
+"""Suffix, codec, kbit/s, and the sample rate in Hz unless it is 44.1 kHz."""
+
+Copy = tuple[Callable[[Samples], Samples], Encoding]
+"""How the samples are changed, then how they are encoded."""
 
 COPIES: dict[str, Copy] = {
     "MP3, 64 kbit/s": (_as_is, (".mp3", "libmp3lame", 64)),
     "MP3, 128 kbit/s": (_as_is, MP3),
     "MP3, 320 kbit/s": (_as_is, (".mp3", "libmp3lame", 320)),
     "AAC, 96 kbit/s": (_as_is, (".m4a", "aac", 96)),
-    "Opus, 64 kbit/s": (_as_is, (".opus", "libopus", 64)),
     "FLAC": (_as_is, (".flac", "flac", 0)),
+    "MP3, 56 kbit/s at 22.05 kHz": (_as_is, (".mp3", "libmp3lame", 56, 22_050)),
+    "MP3, 96 kbit/s at 32 kHz": (_as_is, (".mp3", "libmp3lame", 96, 32_000)),
+    "AAC, 128 kbit/s at 48 kHz": (_as_is, (".m4a", "aac", 128, 48_000)),
+    "Opus, 64 kbit/s at 48 kHz": (_as_is, (".opus", "libopus", 64, 48_000)),
+    "Opus, 128 kbit/s at 48 kHz": (_as_is, (".opus", "libopus", 128, 48_000)),
+    "FLAC at 96 kHz": (_as_is, (".flac", "flac", 0, 96_000)),
     "4 dB quieter": (lambda samples: samples * np.float32(10 ** (-4 / 20)), MP3),
     "start cut by 0.5 s": (lambda samples: trimmed(samples, 0.5, 0), MP3),
     "end cut by 1.5 s": (lambda samples: trimmed(samples, 0, 1.5), MP3),

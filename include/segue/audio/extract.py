@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
@@ -21,6 +18,7 @@ from segue.audio.decoding.stream import Samples
 from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
 from segue.audio.limits import Limits
+from segue.audio.opening import opened
 from segue.audio.reasons import Reason, RejectionError
 from segue.audio.results import WHOLE, Header, Rejection, Span, Tags, Track
 from segue.audio.tags import read_tags
@@ -73,7 +71,7 @@ def extract_spans(path: str | Path, limits: Limits, spans: Sequence[Span]) -> li
     """
     content_hash = None
     try:
-        with _opened(path, limits) as file:
+        with opened(path, limits) as file:
             content_hash = hash_of(file)
             return _decode(str(path), file, content_hash, limits, spans)
     except RejectionError as error:
@@ -116,62 +114,10 @@ def _stated_s(file: FileIO, limits: Limits) -> float | None:
 
 def _read(path: str | Path, limits: Limits, read: Callable[[FileIO], Read]) -> Read | Rejection:
     try:
-        with _opened(path, limits) as file:
+        with opened(path, limits) as file:
             return read(file)
     except RejectionError as error:
         return Rejection(str(path), error.reason, error.message)
-
-
-_OPEN_ERRORS = {
-    errno.ENOENT: (Reason.NOT_FOUND, "There is no such file."),
-    errno.ENOTDIR: (Reason.NOT_FOUND, "There is no such file."),
-    errno.ELOOP: (Reason.NOT_A_FILE, "It is a symbolic link that leads in a circle."),
-    errno.ENXIO: (Reason.NOT_A_FILE, "It is a socket or a device, not a file."),
-    errno.EACCES: (Reason.NO_PERMISSION, "This user may not read it."),
-    errno.EPERM: (Reason.NO_PERMISSION, "This user may not read it."),
-}
-
-
-@contextmanager
-def _opened(path: str | Path, limits: Limits) -> Iterator[FileIO]:
-    """Open a regular file of an acceptable size. Reject other files, and files that change or fail meanwhile."""
-    try:
-        # Without O_NONBLOCK, opening a FIFO waits for a writer that never comes.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            before = os.fstat(descriptor)
-            _check_kind_and_size(before, limits)
-            try:
-                with FileIO(descriptor, closefd=False) as file:
-                    yield file
-            except RejectionError:
-                _check_unchanged(descriptor, before)  # a change of the file explains the rejection
-                raise
-            _check_unchanged(descriptor, before)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        reason, message = _OPEN_ERRORS.get(
-            error.errno or 0, (Reason.UNREADABLE, f"The file cannot be read: {error.strerror}.")
-        )
-        raise RejectionError(reason, message) from error
-
-
-def _check_unchanged(descriptor: int, before: os.stat_result) -> None:
-    after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise RejectionError(Reason.CHANGED, "The file changed while it was read.")
-
-
-def _check_kind_and_size(status: os.stat_result, limits: Limits) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
-        raise RejectionError(Reason.NOT_A_FILE, f"It is {kind}, not a file.")
-    if status.st_size == 0:
-        raise RejectionError(Reason.EMPTY, "The file has no bytes.")
-    if status.st_size > limits.max_size_bytes:
-        message = f"The file has {status.st_size:,} bytes, more than {limits.max_size_bytes:,}."
-        raise RejectionError(Reason.TOO_LARGE, message)
 
 
 class _Section:

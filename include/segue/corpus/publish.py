@@ -12,7 +12,7 @@ model after the tracks are announced.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ LABELS = ("genre_predicted", "genre_probability", "genre_model")
 TRACKS_PER_TASK = 5_000
 """The progress lines count the documents of finished tasks. With larger tasks they would rarely change."""
 
-WRITTEN_AT_ONCE = 1_000
+WRITTEN_AT_ONCE = ASKED_AT_ONCE = 1_000
 
 GROUPED = {"recording": {"$exists": True}}
 """Finds documents that are not of an older form."""
@@ -122,9 +122,12 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     tracks = lake.read("tracks").where(days.condition)
     of_days = within(days)
     with step("Read which documents are there"):
-        there = {each["_id"]: each.get("digest") for each in collection.find(of_days, {"digest": 1})}
-    ids = set(tracks.select("track_id").toArrow().column(0).to_pylist())
-    if regrouped := _regrouped(lake, collection, days):
+        found = list(collection.find(of_days, {"digest": 1, "recording": 1}))
+    there = {each["_id"]: each.get("digest") for each in found}
+    of_lake = tracks.select("track_id", "recording").toArrow()
+    ids = set(of_lake["track_id"].to_pylist())
+    groups = {*of_lake["recording"].to_pylist(), *(each.get("recording") for each in found)}
+    if regrouped := _regrouped(lake, collection, days, groups - {None}):
         chosen = lake.spark.createDataFrame(pa.table({"track_id": pa.array(regrouped, pa.string())}))
         tracks = tracks.unionByName(lake.read("tracks").join(chosen, "track_id", "left_semi"))
         there |= dict.fromkeys(regrouped)
@@ -141,15 +144,29 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     )
 
 
-def _regrouped(lake: Lake, collection: Collection[Any], days: Days) -> list[str]:
-    """Find the tracks of other days whose documents have another `recording`."""
+def _regrouped(lake: Lake, collection: Collection[Any], days: Days, groups: Set[str]) -> list[str]:
+    """Find the tracks of other days whose documents have another `recording` than the lake.
+
+    `groups` are the recordings that the tracks of these days have in the lake and in MongoDB. No other group can
+    have changed.
+    """
     if not (days.first or days.last):
         return []
-    recordings = {each["_id"]: each["recording"] for each in collection.find(GROUPED, {"recording": 1})}
-    others = lake.read("tracks").where(~days.condition).select("track_id", "recording").toArrow().to_pylist()
-    return [
-        row["track_id"] for row in others if recordings.get(row["track_id"], row["recording"]) != row["recording"]
-    ]
+    others = lake.read("tracks").where(~days.condition).select("track_id", "recording").toArrow()
+    now = dict(zip(*(column.to_pylist() for column in others.columns), strict=True))
+    known = _recordings(collection, "recording", groups)
+    known |= _recordings(collection, "_id", {track for track, recording in now.items() if recording in groups})
+    return [track for track, recording in known.items() if now.get(track, recording) != recording]
+
+
+def _recordings(collection: Collection[Any], field: str, values: Set[str]) -> dict[str, str]:
+    """Return the `recording` of each document whose `field` has one of these values, by its id."""
+    ordered = sorted(values)
+    found: dict[str, str] = {}
+    for start in range(0, len(ordered), ASKED_AT_ONCE):
+        chosen = GROUPED | {field: {"$in": ordered[start : start + ASKED_AT_ONCE]}}
+        found |= {each["_id"]: each["recording"] for each in collection.find(chosen, {"recording": 1})}
+    return found
 
 
 def write_documents(uri: str, database: str, written: Accumulator[int]) -> Callable[[Batches], Batches]:

@@ -46,14 +46,18 @@ COMPARED: Final = 64
 
 PAIRS_AT_ONCE: Final = 4_096
 
-NAMED: Final = ("track_id", "duration_s", "content_hash", "audio_hash", "recording_mbid", "isrc", "acoustid")
-"""Columns from which the keys are made, besides artist, title and day."""
+NAMED: Final = (
+    *("track_id", "duration_s", "sample_rate"),
+    *("content_hash", "audio_hash", "recording_mbid", "isrc", "acoustid"),
+)
+"""Columns of a track that are read, besides artist, title and day."""
 
 COMPARABLE: Final = pa.schema(
     [
         ("track_id", pa.string()),
         ("day", pa.int32()),
         ("duration_s", pa.float64()),
+        ("sample_rate", pa.int32()),
         ("kind", pa.int32()),
         *((name, pa.int64()) for name in ("key", "title", *IDS, "acoustid")),
     ]
@@ -277,13 +281,18 @@ def _members(batches: list[pa.RecordBatch]) -> Batches:
 
 
 def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.bool_]:
+    rates = rows.column("sample_rate").to_numpy()
+
     def vectors(of: NDArray[np.int64]) -> NDArray[np.float32]:
         values = rows.column("features").take(of).combine_chunks().flatten().to_numpy()
         return np.asarray(values, np.float32).reshape(-1, N_FEATURES)
 
-    starts = range(0, len(one), PAIRS_AT_ONCE)
-    pairs = ((vectors(each[start : start + PAIRS_AT_ONCE]) for each in (one, other)) for start in starts)
-    return np.concatenate([np.empty(0, bool), *(is_same_sound(*pair) for pair in pairs)])
+    same = np.empty(len(one), bool)
+    for start in range(0, len(one), PAIRS_AT_ONCE):
+        pairs = slice(start, start + PAIRS_AT_ONCE)
+        first, second = one[pairs], other[pairs]
+        same[pairs] = is_same_sound(vectors(first), vectors(second), rates[first], rates[second])
+    return same
 
 
 def _joined(groups: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ COLLECTION: Final = "tracks"
 ANNOUNCED: Final = "announced"
 """Collection of the days whose tracks are published. It is small, whatever the number of tracks."""
 PARTITION: Final = "partition_date"
-INDEXES: Final = (PARTITION, "genre", "artist")
+INDEXES: Final = (PARTITION, "genre", "artist", "recording")
 
 OPTIONAL: Final = (
     "album_artist",
@@ -72,8 +72,8 @@ MIGRATED_AT_ONCE: Final = 500
 def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None) -> Collection[Any]:
     """Migrate the collection, its indexes and its validator to the current form.
 
-    This function sets the validator last. If the validator is already the current one, there is nothing to do. So
-    the next call continues a migration that was killed, and costs nothing after a complete one.
+    This function sets the validator last. If the validator is already the current one, the documents are not read.
+    So the next call continues a migration that was killed, and costs next to nothing after a complete one.
 
     Parameters
     ----------
@@ -86,10 +86,12 @@ def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None
     pymongo.collection.Collection
     """
     collection = database[COLLECTION]
-    if _validator(database) != VALIDATOR:
+    is_current = _validator(database) == VALIDATOR
+    if not is_current:
         _migrate(collection, say)
-        for field in INDEXES:
-            collection.create_index(field)
+    for field in INDEXES:
+        collection.create_index(field)
+    if not is_current:
         database.command("collMod", COLLECTION, validator=VALIDATOR)
     return collection
 

@@ -118,6 +118,7 @@ def test_indexes_are_made_once_and_are_listed(tracks):
         "partition_date_1",
         "genre_1",
         "artist_1",
+        "recording_1",
         "recording_mbid_1",
         "artist_1_title_-1",
     }

@@ -11,8 +11,8 @@ from segue.corpus import recordings
 
 SCHEMA = (
     "track_id string, content_hash string, audio_hash string, artist string, title string, duration_s double,"
-    " recording_mbid string, isrc string, acoustid string, flags array<string>, partition_date date,"
-    " features array<float>"
+    " sample_rate int, recording_mbid string, isrc string, acoustid string, flags array<string>,"
+    " partition_date date, features array<float>"
 )
 SOUNDS = np.random.default_rng(0).uniform(1, 2, (80, N_FEATURES)).astype(np.float32)
 
@@ -21,7 +21,7 @@ def track(track_id, day=1, *, sound=0, seconds=30.0, artist="Anon", title="Air",
     """A row of the corpus. `sound` is the number of its music; a tenth more is another encoding of it."""
     vector = SOUNDS[int(sound)] * (1 + 0.001 * (sound % 1))
     return (
-        *(track_id, f"bytes of {track_id}", audio, artist, title, float(seconds)),
+        *(track_id, f"bytes of {track_id}", audio, artist, title, float(seconds), 44_100),
         *(*map(ids.get, ("mbid", "isrc", "acoustid")), [], date(2026, 1, day), vector.tolist()),
     )
 
@@ -107,6 +107,7 @@ def rows_of(keys):
             "track_id": [row[2] for row in rows],
             "day": pa.array([0] * n, pa.int32()),
             "duration_s": [float(row[1]) for row in rows],
+            "sample_rate": pa.array([44_100] * n, pa.int32()),
             "title": pa.array([row[3] for row in rows], pa.int64()),
             "mbid": pa.array([None] * n, pa.int64()),
             "isrc": pa.array([None] * n, pa.int64()),
