@@ -88,8 +88,13 @@ def check_name(settings_cls: type[BaseSettings], name: str, where: str) -> None:
         similar = get_close_matches(name, fields, 1)
         hint = f"Did you mean {similar[0]}?" if similar else "`segue config` lists all settings."
         raise ConfigurationError(f"{where}: there is no setting {name!r}. {hint}")
-    if SecretStr in getattr(fields[name].annotation, "__args__", ()):
+    if is_password(settings_cls, name):
         raise ConfigurationError(f"{where}: {name} is a password. Set the variable SEGUE_{name.upper()} instead.")
+
+
+def is_password(settings_cls: type[BaseSettings], name: str) -> bool:
+    """Return whether a setting is a password. Passwords come from the environment only, and no file has them."""
+    return SecretStr in getattr(settings_cls.model_fields[name].annotation, "__args__", ())
 
 
 def changed(text: str, changes: dict[str, object]) -> str:

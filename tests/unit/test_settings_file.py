@@ -5,6 +5,7 @@ import pytest
 from segue.errors import ConfigurationError
 from segue.settings import Settings, read_settings, source
 from segue.settings_file import changed
+from segue.stack import lifecycle
 
 
 @pytest.fixture
@@ -76,3 +77,12 @@ def test_changing_a_setting_keeps_comments_and_other_lines():
     before = '# Mine\ncorpus = "old" # a remark\n\nkafka_port = 1\nmusic = "/old"\n'
     after = changed(before, {"corpus": "new", "kafka_port": 2, "music": None, "metadata": 'a "b"\\c'})
     assert after == '# Mine\ncorpus = "new" # a remark\n\nkafka_port = 2\nmetadata = "a \\"b\\"\\\\c"\n'
+
+
+def test_every_password_is_one_and_no_file_of_the_stack_has_it(tmp_path):
+    passwords = {"alert_urls", "kafka_sasl_password", "subsonic_password"}
+    assert passwords == lifecycle.PASSWORDS
+    settings = Settings(home=tmp_path, **dict.fromkeys(passwords, "sesame"))
+    settings.state_dir.mkdir(parents=True)
+    lifecycle._save(settings)
+    assert not [name for name in passwords if name in (settings.state_dir / "settings.json").read_text()]

@@ -16,6 +16,7 @@ from segue import locks, private
 from segue.connections import mongo
 from segue.errors import StackError
 from segue.settings import Settings, read_settings
+from segue.settings_file import is_password
 from segue.stack import (
     airflow,
     documents,
@@ -230,7 +231,7 @@ def _stop(state_dir: Path) -> None:
     processes.end(processes.of(state_dir), grace_s=5)
 
 
-PASSWORDS = {"kafka_sasl_password", "subsonic_password"}
+PASSWORDS = {name for name in Settings.model_fields if is_password(Settings, name)}
 """Settings that are not stored. Commands read them from the environment."""
 
 
