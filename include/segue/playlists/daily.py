@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from segue.listens.history import History
-from segue.playlists import order
 from segue.playlists.library import Library
 from segue.playlists.playlist import Entry, Playlist
-from segue.playlists.rules import DAY_S, keep, per_artist
+from segue.playlists.rules import keep, per_artist
 from segue.recommender.serving.recommend import Wishes
+from segue.recommender.serving.rules import DAY_S
 
 COUNT: Final = 40
 """Length of a daily playlist."""
@@ -61,8 +61,7 @@ def of_recommendations(
     reasons = {item["track_id"]: item["reason"] for item in recommended["items"]}
     chosen = keep(library.tracks(list(reasons)).values(), COUNT, barred)[:COUNT]
     if kind == JAMS:
-        apart = order.angles(library.index.vectors([track.track_id for track in chosen]))
-        chosen = [chosen[at] for at in order.smooth(apart)]
+        chosen = library.in_order(chosen)
     entries = [Entry(track, reasons[track.track_id]) for track in chosen]
     return Playlist(recommended["_id"], kind, *TITLES[kind], entries, recommended["model_version"], now)
 

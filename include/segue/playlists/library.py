@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from segue.errors import PlaylistError
 from segue.listens.plays import recording_msid
+from segue.playlists import order
 from segue.tracks.collection import COLLECTION
 from segue.tracks.nearest import SoundIndex, Vectors
 
@@ -148,9 +149,17 @@ class Library:
         track, vector = self.placed(track_id)
         return [each for each in self.near(vector, count + 1) if each[0].recording != track.recording][:count]
 
-    def of_artist(self, artist: str, count: int) -> list[Track]:
-        """Read tracks of an artist, whose name must be spelt as in the corpus."""
-        return self._found({"artist": artist}, count)
+    def in_order(self, tracks: Sequence[Track], first: int | None = None) -> list[Track]:
+        """Order tracks so that neighbours sound alike.
+
+        Parameters
+        ----------
+        tracks : sequence of Track
+        first : int, optional
+            Position of the track that comes first.
+        """
+        apart = order.angles(self.index.vectors([track.track_id for track in tracks]))
+        return [tracks[at] for at in order.smooth(apart, first)]
 
     def of_genre(self, genre: str, count: int) -> list[Track]:
         """Read tracks of a genre: those that have it, and those without a genre for which it is predicted."""

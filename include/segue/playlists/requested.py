@@ -166,5 +166,4 @@ def _typical_s(tracks: Sequence[Track]) -> float:
 
 
 def _in_order(library: Library, tracks: Sequence[Track], reason: str, first: int | None = None) -> list[Entry]:
-    apart = order.angles(library.index.vectors([track.track_id for track in tracks]))
-    return [Entry(tracks[at], reason) for at in order.smooth(apart, first)]
+    return [Entry(track, reason) for track in library.in_order(tracks, first)]

@@ -12,14 +12,13 @@ from typing import Final
 
 from segue.listens.history import History
 from segue.playlists.library import Library, Track
+from segue.recommender.serving.rules import DAY_S
 
 ARTIST_SHARE: Final = 0.1
 """Largest share of a playlist's tracks by one artist. One track is always allowed."""
 
 SKIPPED_DAYS: Final = 30
 """A track that was skipped within so many days is left out."""
-
-DAY_S: Final = 86_400
 
 
 def per_artist(count: int) -> int:

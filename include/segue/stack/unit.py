@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from segue import private
 from segue.errors import StackError
 from segue.settings import PROJECT_DIR
 
@@ -80,9 +81,7 @@ class Unit:
             If the file cannot be written.
         """
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self.file.write_text(self.text)
-            self.file.chmod(0o600)  # the settings may have passwords
+            private.write(self.file, self.text)  # the settings may have passwords
         except OSError as error:
             raise StackError(f"{self.file} cannot be written: {error.strerror}. Use --user, or be root.") from None
         scope = " --user" if self.of_user else ""

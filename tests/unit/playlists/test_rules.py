@@ -14,7 +14,8 @@ from segue.errors import PlaylistError
 from segue.listens.history import History
 from segue.playlists import daily, requested
 from segue.playlists.playlist import Playlist
-from segue.playlists.rules import DAY_S, SKIPPED_DAYS, barred_for, per_artist
+from segue.playlists.rules import SKIPPED_DAYS, barred_for, per_artist
+from segue.recommender.serving.rules import DAY_S
 
 NOW = 1_800_000_000
 TRACKS = 30

@@ -169,11 +169,11 @@ def evaluate_rankings(
             repeats = task is Task.REPEAT
             if repeats:
                 known = familiar(scores, play_counts) if familiar else scores
-                top = best_played(known, play_counts, DEPTH)[counts]
+                top, ranked = best_played(known, play_counts, DEPTH)[counts], known[counts]
             else:
                 scores = candidates(scores, play_counts, task, few)
-                top = best(scores if counts.all() else scores[counts], DEPTH)
-            ranked = (known if repeats else scores)[counts]
+                ranked = scores if counts.all() else scores[counts]
+                top = best(ranked, DEPTH)
             lists = _hit_metrics(top, relevant[task][part[counts]], ranked, tied_below=not repeats)
             lists |= _character(top, play_counts[counts], popularity, information)
             first = top[:, :10]
