@@ -7,6 +7,7 @@ position. It is another dead letter.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from kafka import KafkaProducer
 
 from segue.connections import kafka, whole_topics
 from segue.errors import SegueError
+
+log = logging.getLogger(__name__)
 
 
 class DeadLetterError(SegueError):
@@ -107,7 +110,8 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
     Yields
     ------
     DeadLetter
-        The dead letters, ordered by number. Of those with the same position and content, only the first.
+        The dead letters, ordered by number. Of those with the same position and content, only the first. Messages
+        of other programs, which do not have all headers of a dead letter, are left out with a warning.
 
     Raises
     ------
@@ -117,7 +121,11 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
     seen: set[tuple[str, bytes | None, bytes | None]] = set()
     for page in whole_topics.pages(config, dead_letters_topic):
         for record in page:
-            dead = _read(record)
+            try:
+                dead = _read(record)
+            except (KeyError, ValueError) as error:
+                log.warning("Message %d of %s is no dead letter: %r.", record.offset, dead_letters_topic, error)
+                continue
             if (same := (dead.name, dead.key, dead.value)) not in seen:
                 seen.add(same)
                 yield dead

@@ -160,6 +160,7 @@ def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
     run: Any, kafka: str, settings: Settings, mongo: Database[dict[str, Any]]
 ) -> None:
     producer = KafkaProducer(bootstrap_servers=kafka)
+    producer.send(settings.dead_letters_topic, b"of another program").get(timeout=20)
     poison = [b"\xff\xfe no text", json.dumps({"schema_version": 99}).encode()]
     placed = [producer.send(settings.listens_topic, key=b"dora", value=value).get(timeout=20) for value in poison]
     follower = Follower(settings, mongo)

@@ -11,7 +11,7 @@ import pytest
 from segue.connections import delta_log
 from segue.errors import LakeError
 from segue.settings import Settings
-from segue.stack import doctor
+from segue.stack import doctor, ports
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,7 +31,7 @@ def test_a_cut_commit_is_moved_away_and_its_rows_can_be_written_again(spark: Spa
     for number in range(3):
         append(spark, tmp_path / "written" / "rejects", number)
     # A copy, because Spark remembers the log of the table that it has written.
-    settings = Settings(home=tmp_path / "home", corpus="cut")
+    settings = Settings(home=tmp_path / "home", corpus="cut", **ports.for_a_stack())
     table = Path(settings.lake_uri) / "rejects"
     shutil.copytree(tmp_path / "written", settings.lake_uri)
     delta_log.check(settings.lake_uri)

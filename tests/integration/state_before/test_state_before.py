@@ -190,10 +190,10 @@ def test_an_incremental_retraining_starts_from_the_old_model(
     after = registry.champion(NAME)
     assert after is not None
     if report.decision == "promoted":
-        learned = Lineage.of(before)
-        assert Lineage.of(after) == Lineage(
-            topic.ends, learned.full_training or before.number, learned.updates + 1
-        )
+        old, new_one = Lineage.of(before), Lineage.of(after)
+        assert new_one.learned == topic.ends
+        assert new_one.full_training == (old.full_training or before.number)
+        assert new_one.updates == old.updates + 1
 
 
 def run_job(here: Settings, job: str, *arguments: str) -> None:

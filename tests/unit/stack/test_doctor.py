@@ -20,12 +20,14 @@ from segue.connections.registry import Registry, Version
 from segue.errors import StackError
 from segue.recommender.model import NAME
 from segue.settings import PROJECT_DIR, Settings, get_settings
-from segue.stack import doctor, lifecycle, processes, secrets
+from segue.stack import doctor, lifecycle, ports, processes, secrets
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    for name, port in ports.for_a_stack().items():
+        monkeypatch.setenv(f"SEGUE_{name.upper()}", str(port))
     get_settings.cache_clear()
     return get_settings()
 
