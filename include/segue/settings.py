@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from upath import UPath
 
+from segue import secrets
 from segue.errors import ConfigurationError
 from segue.settings_file import SettingsFile
 
@@ -337,7 +338,16 @@ class Settings(BaseSettings):
         """
         waits = "serverMonitoringMode=poll&connectTimeoutMS=120000&socketTimeoutMS=300000"
         options = f"directConnection=true&w=majority&journal=true&{waits}"
-        return self.mongo_uri or f"mongodb://127.0.0.1:{self.mongo_port}/?{options}"
+        return self.mongo_uri or f"mongodb://{self.mongo_login}127.0.0.1:{self.mongo_port}/?{options}"
+
+    @property
+    def mongo_login(self) -> str:
+        """User and password of the embedded document server, as in a connection string: ``user:password@``.
+
+        Empty before the first `segue up`, which creates the password.
+        """
+        password = secrets.read(self.state_dir).mongo_password
+        return f"{secrets.USER}:{password}@" if password else ""
 
     @property
     def airflow_uri(self) -> str:

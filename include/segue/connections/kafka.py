@@ -6,14 +6,16 @@ client before it raises the error.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
 from kafka.net.compat import KafkaNetClient
 
+from segue import secrets
 from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
@@ -40,6 +42,16 @@ LOGIN_MODULES = {
 }
 
 
+EMBEDDED_MECHANISM: Final = "SCRAM-SHA-256"
+"""How clients log in to the embedded broker. The password never leaves the client.
+
+So a program of another user, which listens on the broker's port while the broker is down, does not learn it.
+"""
+
+# It warns at each connection without TLS that credentials are sent in the clear, which SCRAM does not do.
+logging.getLogger("kafka.net.sasl.scram").setLevel(logging.ERROR)
+
+
 def options(settings: Settings) -> dict[str, str]:
     """Return brokers and security under librdkafka's names, which Airflow's Kafka connection uses.
 
@@ -52,6 +64,8 @@ def options(settings: Settings) -> dict[str, str]:
     dict of str to str
         ``bootstrap.servers``; ``security.protocol``, ``sasl.*`` and ``ssl.ca.location`` if they are set.
     """
+    if settings.kafka_bootstrap_servers is None:
+        return {"bootstrap.servers": settings.kafka_bootstrap, **_login(settings)}
     password = settings.kafka_sasl_password
     named = {
         "bootstrap.servers": settings.kafka_bootstrap,
@@ -62,6 +76,19 @@ def options(settings: Settings) -> dict[str, str]:
         "ssl.ca.location": settings.kafka_ssl_cafile and str(settings.kafka_ssl_cafile),
     }
     return {name: value for name, value in named.items() if value}
+
+
+def _login(settings: Settings) -> dict[str, str]:
+    """Return the security of the embedded broker. Before the first `segue up` there is no password."""
+    password = secrets.read(settings.state_dir).kafka_password
+    if not password:
+        return {"security.protocol": "PLAINTEXT"}
+    return {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": EMBEDDED_MECHANISM,
+        "sasl.username": secrets.USER,
+        "sasl.password": password,
+    }
 
 
 def config_of(named: Mapping[str, Any]) -> dict[str, Any]:

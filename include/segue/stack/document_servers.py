@@ -67,7 +67,7 @@ class Server:
     kind: Kind
     program: Path
 
-    def command(self, *, port: int, data: Path, config: Path, cache_mb: int) -> tuple[str, ...]:
+    def command(self, *, port: int, data: Path, config: Path, cache_mb: int, auth: bool = True) -> tuple[str, ...]:
         """Return the command line.
 
         Parameters
@@ -80,22 +80,27 @@ class Server:
             Configuration file for SecantusDB. mongod needs none.
         cache_mb : int
             Size of WiredTiger's cache, in MiB.
+        auth : bool
+            Whether clients must log in.
 
         Returns
         -------
         tuple of str
             Program and arguments.
         """
+        login = ["--auth"] if auth else []
         if self.kind is Kind.MONGOD:
             arguments = [
                 *("--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data)),
                 # mongod refuses a cache below 256 MiB.
                 *("--wiredTigerCacheSizeGB", f"{max(cache_mb, 256) / 1024:g}", "--quiet"),
+                *login,
             ]
             return (str(self.program), *arguments)
         arguments = [
             *("--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(data)),
             *("--cache-size", f"{cache_mb}M", "--log-level", "WARNING"),
+            *login,
         ]
         return (str(self.program), *arguments)
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from threading import Event
+from typing import Any
 
-from pymongo.errors import PyMongoError
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
 
-from segue import disk
+from segue import disk, private
 from segue.connections import mongo, probes
 from segue.errors import ServiceUnavailableError, StackError
+from segue.secrets import USER
 from segue.settings import Settings
-from segue.stack import code, memory
+from segue.stack import code, memory, ports, secrets
 from segue.stack.document_servers import WIREDTIGER_CONFIG, WIREDTIGER_FILE, Kind, Server, choose
 from segue.stack.pidfile import PidFile
 from segue.stack.service import Service, pid_file
@@ -52,20 +59,25 @@ def service(settings: Settings) -> Service:
     Service
         Named ``mongo``, after the protocol.
     """
+    return _service(settings, settings.mongo_port, auth=True, check=lambda _: _is_ready(settings))
+
+
+def _service(settings: Settings, port: int, *, auth: bool, check: Callable[[datetime], bool]) -> Service:
     chosen = server(settings)
     return Service(
         name=NAME,
         state_dir=settings.state_dir,
         data=_folder(settings),
         command=chosen.command(
-            port=settings.mongo_port,
+            port=port,
             data=_data(settings),
             config=_config(settings),
             cache_mb=memory.document_cache_mb(settings),
+            auth=auth,
         ),
-        check=lambda _: _is_ready(settings),
+        check=check,
         environment=ENVIRONMENT.get(chosen.kind, {}),
-        ports={"SEGUE_MONGO_PORT": settings.mongo_port},
+        ports={"SEGUE_MONGO_PORT": port},
         loads=code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program),
         memory_limit_mb=memory.limit_mb(settings, NAME),
     )
@@ -79,7 +91,7 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
     described, before = service(settings), written_by(settings)
     try:
         _prepare(settings)
-        bring_up(described)
+        _admit(settings, described, bring_up)
     except (StackError, OSError) as error:
         if before and written_by(settings) is not before:
             _note(settings).write_text(f"{before}\n")
@@ -170,9 +182,64 @@ def _tracks(settings: Settings) -> int:
             return 0  # the table of services shows that it does not answer
 
 
-def _is_ready(settings: Settings) -> bool:
-    uri = f"mongodb://127.0.0.1:{settings.mongo_port}/?directConnection=true&journal=true"
+def _admit(settings: Settings, described: Service, bring_up: Callable[[Service], None]) -> None:
+    """Bring the server up with one user, whose password is in the secrets, and no other users.
+
+    SecantusDB's Python server can create its first user only while clients need not log in. So before the first
+    start with a user, the server runs open for a moment, on a random port. Folders of earlier versions, which have
+    no users, get one in the same way. A user that another program has created in that moment is dropped again.
+    """
+    password = secrets.load(settings).mongo_password
+    record, digest = _data(settings) / "segue-user", hashlib.sha256(password.encode()).hexdigest()
+    known = f"{server(settings).kind} {digest}"
+    if record.exists() and record.read_text() == known:
+        bring_up(described)
+        return
+    if described.process() is None:
+        _create_user(settings, password)
+    bring_up(described)
+    with _client(settings) as client:
+        # Each of SecantusDB's servers answers one of these two questions with an empty list; mongod answers both.
+        listed = client.admin.command("usersInfo", {"forAllDBs": True})["users"]
+        stored = client.admin["system.users"].find({}, {"user": 1, "db": 1})
+        for name, database in {(user["user"], user["db"]) for user in (*listed, *stored)} - {(USER, "admin")}:
+            client[database].command("dropUser", name)
+    private.write(record, known)
+
+
+def _create_user(settings: Settings, password: str) -> None:
+    [port] = ports.find_free(1)
+    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true&w=majority&journal=true"
+    open_to_all = _service(settings, port, auth=False, check=lambda _: _answers(uri))
+    open_to_all.start()
+    try:
+        open_to_all.wait(Event())
+        with mongo.client(uri) as client:
+            with suppress(OperationFailure):  # there is none yet
+                client.admin.command("dropUser", USER)
+            client.admin.command("createUser", USER, pwd=password, roles=["root"], mechanisms=["SCRAM-SHA-256"])
+    except PyMongoError as error:
+        raise StackError(f"The document server cannot create its user: {error}") from error
+    finally:
+        open_to_all.stop()
+
+
+def _answers(uri: str) -> bool:
     with mongo.client(uri, selection_timeout_ms=500, socket_timeout_ms=10_000) as client:
+        try:
+            client.admin.command("ping")
+        except PyMongoError:
+            return False
+    return True
+
+
+def _client(settings: Settings) -> MongoClient[dict[str, Any]]:
+    uri = f"mongodb://{settings.mongo_login}127.0.0.1:{settings.mongo_port}/?directConnection=true&journal=true"
+    return mongo.client(uri, selection_timeout_ms=500, socket_timeout_ms=10_000)
+
+
+def _is_ready(settings: Settings) -> bool:
+    with _client(settings) as client:
         try:
             probes.check_mongodb(client[settings.mongo_database])
         except (PyMongoError, ServiceUnavailableError):

@@ -1,23 +1,38 @@
-"""Apache Kafka: one KRaft node that is broker and controller."""
+"""Apache Kafka: one KRaft node that is broker and controller.
+
+Clients log in as one user by SCRAM, which proves that they know the password without sending it. The broker keeps
+this user in its metadata, so :func:`start` creates it when the broker answers for the first time. The broker logs
+in to itself, as broker and as controller, with a password of its own. The file ``server.properties`` has that
+password, because a broker needs it before it can read its metadata.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
+import re
 import socket
 import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from segue.connections import probes
+from kafka.admin import UserScramCredentialUpsertion
+
+from segue import private
+from segue.connections import kafka, probes
 from segue.errors import ServiceUnavailableError, StackError
+from segue.secrets import USER
 from segue.settings import Settings
-from segue.stack import jars, memory, prerequisites
+from segue.stack import jars, memory, prerequisites, secrets
 from segue.stack.service import Service
 
 JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:MaxMetaspaceSize=128m")
 # Longer than any pause of an overloaded laptop. After a kill, the restarted broker waits this long.
 SESSION_TIMEOUT_MS = 4000
+BROKER = "broker"
+"""User name of the broker itself."""
 
 LOG4J2 = """\
 rootLogger.level = warn
@@ -72,8 +87,7 @@ def prepare(settings: Settings) -> None:
     folder = settings.state_dir / "kafka"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log4j2.properties").write_text(LOG4J2)
-    # Java reads properties as Latin-1, with \\u escapes for all other characters.
-    (folder / "server.properties").write_text(_text(settings, folder), "latin-1", "backslashreplace")
+    private.write(folder / "server.properties", _text(settings, folder))
     if (folder / "data" / "meta.properties").exists():
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -92,8 +106,12 @@ def _java(settings: Settings, folder: Path) -> tuple[str, ...]:
 
 
 def _text(settings: Settings, folder: Path) -> str:
-    """Return the text of the file ``server.properties``."""
-    return "".join(f"{key}={value}\n" for key, value in _properties(settings, folder).items())
+    """Return the text of the file ``server.properties``. It has the broker's password."""
+    lines = "".join(
+        f"{key}={value}\n" for key, value in (_properties(settings, folder) | _login(settings)).items()
+    )
+    # Java reads properties as Latin-1, with \\u escapes for other characters.
+    return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], lines)
 
 
 def _properties(settings: Settings, folder: Path) -> dict[str, object]:
@@ -107,9 +125,11 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{settings.kafka_controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{settings.kafka_port},"
+        "listeners": f"CLIENTS://127.0.0.1:{settings.kafka_port},"
         f"CONTROLLER://127.0.0.1:{settings.kafka_controller_port}",
         "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "CLIENTS",
+        "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
         "log.dirs": folder / "data",
         "broker.session.timeout.ms": SESSION_TIMEOUT_MS,
         "broker.heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
@@ -131,13 +151,64 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
     }
 
 
+def _login(settings: Settings) -> dict[str, object]:
+    """Return the properties by which clients, and the broker itself, must log in."""
+    password = secrets.load(settings).kafka_broker_password
+    itself = f'{kafka.LOGIN_MODULES["PLAIN"]} required username="{BROKER}" password="{password}"'
+    of_broker = f'{itself} user_{BROKER}="{password}";'
+    clients = "listener.name.clients"
+    return {
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        f"{clients}.sasl.enabled.mechanisms": f"{kafka.EMBEDDED_MECHANISM},PLAIN",
+        f"{clients}.{kafka.EMBEDDED_MECHANISM.lower()}.sasl.jaas.config": (
+            f"{kafka.LOGIN_MODULES[kafka.EMBEDDED_MECHANISM]} required;"
+        ),
+        f"{clients}.plain.sasl.jaas.config": of_broker,
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": of_broker,
+    }
+
+
 def _is_ready(settings: Settings) -> bool:
-    """Write a message and read it back."""
-    broker = {"bootstrap_servers": f"127.0.0.1:{settings.kafka_port}", "request_timeout_ms": 3000}
+    """Write a message and read it back. If the broker does not know the user yet, create it first."""
+    embedded = settings.model_copy(update={"kafka_bootstrap_servers": None})
+    broker = {**kafka.config(embedded), "request_timeout_ms": 3000}
     try:
         # Without this, the client would log the refusal while the broker starts.
         socket.create_connection(("127.0.0.1", settings.kafka_port), timeout=0.5).close()
+        if not _knows_user(settings):
+            _create_user(settings, broker)
+            return False  # the broker learns of the user a moment later
         probes.check_kafka(settings, broker, timeout_s=10)
     except (OSError, ServiceUnavailableError):
         return False
     return True
+
+
+def _create_user(settings: Settings, config: kafka.Config) -> None:
+    """Create the user of the clients, or give it another password."""
+    password = secrets.load(settings).kafka_password
+    user = UserScramCredentialUpsertion(USER, kafka.EMBEDDED_MECHANISM, password)
+    login = {
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": BROKER,
+        "sasl_plain_password": secrets.load(settings).kafka_broker_password,
+    }
+    with kafka.admin({**config, **login}) as admin:
+        if refusal := admin.alter_user_scram_credentials([user])[USER]:
+            raise ServiceUnavailableError(f"Kafka cannot create the user {USER}: {refusal}")
+    private.write(_record(settings), _digest(settings))
+
+
+def _knows_user(settings: Settings) -> bool:
+    return _record(settings).exists() and _record(settings).read_text() == _digest(settings)
+
+
+def _record(settings: Settings) -> Path:
+    """Return the file with a digest of the password with which the broker knows the user."""
+    return settings.state_dir / "kafka" / "data" / "segue-user"
+
+
+def _digest(settings: Settings) -> str:
+    return hashlib.sha256(secrets.load(settings).kafka_password.encode()).hexdigest()

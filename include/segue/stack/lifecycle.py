@@ -26,6 +26,7 @@ from segue.stack import (
     live_recommendations,
     prerequisites,
     processes,
+    secrets,
     spark_conf,
     supervisor,
 )
@@ -99,6 +100,7 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
     prerequisites.check_java()
     with private.umask(), _alone(settings):
         private.close(settings.state_dir, spare=settings.state_dir / "music")
+        secrets.load(settings)
         for folder in jars.fetch(settings):
             say(f"Fetched the jars of {folder}.")
         for other in sorted(processes.state_dirs(settings.home) - {settings.state_dir}):

@@ -1,0 +1,88 @@
+"""The secrets of one stack: created once and stored in its state folder, readable only by their owner."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from segue import private
+from segue.errors import StackError
+
+USER: Final = "segue"
+"""Name under which all of Segue logs in to the embedded Kafka broker and document server."""
+
+PASSWORDS: Final = "passwords.json"
+"""Name of the passwords file of Airflow's simple auth manager, beside the secrets."""
+
+
+@dataclass(frozen=True, repr=False)
+class Secrets:
+    """The secrets that Airflow's components share, and the passwords of the embedded services.
+
+    The file of an earlier version lacks some. They are then empty, until `load` creates them.
+    """
+
+    password: str = ""
+    jwt_secret: str = ""
+    api_secret_key: str = ""
+    fernet_key: str = ""
+    mongo_password: str = ""
+    kafka_password: str = ""
+    kafka_broker_password: str = ""
+
+
+def read(state_dir: Path) -> Secrets:
+    """Read the secrets of a stack. They are empty if it was never started.
+
+    Raises
+    ------
+    StackError
+        If the file is damaged.
+    """
+    file = path(state_dir)
+    try:
+        return Secrets(**json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        return Secrets()
+    except (ValueError, TypeError):
+        raise StackError(
+            f"{file} is damaged. Restore it from a backup. Without one, stop the stack with `segue down`, delete "
+            f"{file} and {file.with_name(PASSWORDS)}, and run `segue up`: it creates new secrets and new "
+            "passwords. Connections and variables that you have entered in Airflow must then be entered again."
+        ) from None
+
+
+def load(state_dir: Path) -> Secrets:
+    """Read the secrets of a stack. The first call creates them, and those that an earlier version did not have.
+
+    Raises
+    ------
+    StackError
+        If the file is damaged. Segue does not replace it by itself, because Airflow's database has passwords of
+        connections that only the key in this file can decrypt.
+    """
+    known = {name: value for name, value in asdict(read(state_dir)).items() if value}
+    if len(known) < len(fields(Secrets)):
+        private.write(path(state_dir), json.dumps(asdict(_made()) | known))
+    return read(state_dir)
+
+
+def path(state_dir: Path) -> Path:
+    """Return the file of a stack's secrets."""
+    return state_dir / "airflow" / "secrets.json"
+
+
+def _made() -> Secrets:
+    return Secrets(
+        password=secrets.token_urlsafe(12),
+        jwt_secret=secrets.token_urlsafe(64),
+        api_secret_key=secrets.token_urlsafe(32),
+        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        mongo_password=secrets.token_urlsafe(32),
+        kafka_password=secrets.token_urlsafe(32),
+        kafka_broker_password=secrets.token_urlsafe(32),
+    )
