@@ -22,6 +22,7 @@ from sampling import Sampler
 
 from segue.api.accounts import Accounts
 from segue.connections import offsets
+from segue.connections.kafka import config as kafka_config
 from segue.demo import listeners
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.watch import STILL_S, follow, minutes, wait_until_deferred
@@ -252,7 +253,7 @@ class Chain:
 
         The stored listens are not counted: for a count, SecantusDB's servers read all documents.
         """
-        config = {"bootstrap_servers": self._settings.kafka_bootstrap}
+        config = kafka_config(self._settings)
         topics = dict.fromkeys(groups, self._settings.listens_topic)
 
         def left() -> int:

@@ -41,6 +41,7 @@ import pyarrow as pa
 from pymongo import MongoClient, ReplaceOne
 from pymongo.database import Database
 
+from segue import private, secrets
 from segue.audio.definition import FEATURE_VERSION, N_FEATURES
 from segue.audio.results import TAGS_VERSION
 from segue.corpus import gate
@@ -145,8 +146,10 @@ class Bench:
         self.server = Settings(**self._common, corpus="server")
 
     def settings(self, name: str, cores: int = CORES, **others: Any) -> Settings:
-        """Make the settings of a separate corpus."""
+        """Make the settings of a separate corpus, which uses the server of this one."""
         made = Settings(**self._common, corpus=name, spark_master=f"local[{cores}]", **others)
+        secrets.load(self.server.state_dir)
+        private.write(secrets.path(made.state_dir), secrets.path(self.server.state_dir).read_text())
         spark_conf.write(made)
         return made
 

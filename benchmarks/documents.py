@@ -154,7 +154,9 @@ def main() -> None:
         config.touch()
         data.mkdir()
         (data / WIREDTIGER_FILE).write_text(WIREDTIGER_CONFIG)
-        command = server.command(port=arguments.port, data=data, config=config, cache_mb=arguments.cache_mb)
+        command = server.command(
+            port=arguments.port, data=data, config=config, cache_mb=arguments.cache_mb, auth=False
+        )
         process = psutil.Popen(
             command, env=os.environ | documents.ENVIRONMENT.get(server.kind, {}), stdout=subprocess.DEVNULL
         )

@@ -27,6 +27,7 @@ from pymongo import MongoClient
 from synthetic import names_of, publish
 
 from segue.api.accounts import Accounts
+from segue.connections.kafka import config as kafka_config
 from segue.listens.events import Listen
 from segue.listens.lake_table import ListensTable
 from segue.listens.store import COLLECTION
@@ -101,7 +102,7 @@ def in_kafka(settings: Settings) -> list[tuple[str, int]]:
     """Read all events, repeated ones too."""
     consumer = KafkaConsumer(
         settings.listens_topic,
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_config(settings),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         consumer_timeout_ms=10_000,

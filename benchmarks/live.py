@@ -36,6 +36,7 @@ from pymongo import MongoClient
 from synthetic import names_of, publish
 
 from segue.api.accounts import Accounts
+from segue.connections.kafka import config as kafka_config
 from segue.settings import Settings
 from segue.stack import documents, kafka, listens_api, live_recommendations
 
@@ -151,7 +152,7 @@ class Load:
     def _follow(self, seen: Observed) -> None:
         consumer = KafkaConsumer(
             self._settings.recommendations_topic,
-            bootstrap_servers=self._settings.kafka_bootstrap,
+            **kafka_config(self._settings),
             auto_offset_reset="latest",
         )
         while not self._stopping.is_set():

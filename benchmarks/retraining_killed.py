@@ -33,6 +33,7 @@ from pymongo import MongoClient
 
 from segue.audio.definition import N_FEATURES
 from segue.connections import offsets
+from segue.connections.kafka import config as kafka_config
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import Audience, CorpusTrack, produce
@@ -79,7 +80,7 @@ class Series:
     def __init__(self, settings: Settings, audience: Audience) -> None:
         self.settings, self.audience = settings, audience
         self.log = settings.home / "jobs.log"
-        self.kafka = {"bootstrap_servers": settings.kafka_bootstrap}
+        self.kafka = kafka_config(settings)
         self.sent: list[Listen] = []
         self.committed: list[OffsetWindow] = []
         self.at = START

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import random
@@ -22,7 +21,8 @@ import psutil
 from kafka import KafkaProducer
 from killed import console, own_stack
 
-from segue.connections import offsets, topics
+from segue.connections import for_airflow, offsets, topics
+from segue.connections.kafka import config as kafka_config
 from segue.settings import PROJECT_DIR, Settings
 
 TOPIC = "sensors"
@@ -62,7 +62,7 @@ async def idle(sensors: int, seconds: float) -> tuple[float, float]:
 async def wake(settings: Settings, number: int) -> float:
     """Return the seconds from the acknowledgement of the one event that is needed until the trigger fires."""
     group = f"wake-{number}"
-    config = {"bootstrap_servers": settings.kafka_bootstrap}
+    config = kafka_config(settings)
     await asyncio.to_thread(offsets.commit, config, group, offsets.whole_topic(config, TOPIC))
     waiting = asyncio.create_task(anext(trigger(group, 1).run()))
     await asyncio.sleep(random.uniform(5, 10))
@@ -88,9 +88,8 @@ def main() -> None:
     logging.disable(logging.INFO)
     with own_stack(["kafka"]) as settings:
         os.environ["AIRFLOW_HOME"] = str(settings.home / "airflow")
-        connection = {"conn_type": "kafka", "extra": {"bootstrap.servers": settings.kafka_bootstrap}}
-        os.environ["AIRFLOW_CONN_KAFKA_DEFAULT"] = json.dumps(connection)
-        topics.create_listens_topic({"bootstrap_servers": settings.kafka_bootstrap}, TOPIC)
+        os.environ |= for_airflow.variables(settings)
+        topics.create_listens_topic(kafka_config(settings), TOPIC)
         for sensors in (1, arguments.sensors):
             used, resident = asyncio.run(idle(sensors, arguments.seconds))
             share = 100 * used / arguments.seconds

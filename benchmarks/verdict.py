@@ -11,6 +11,7 @@ from pymongo.database import Database
 from sampling import Use, Used
 
 from segue.connections import offsets, spark
+from segue.connections.kafka import config as kafka_config
 from segue.connections.registry import Registry
 from segue.corpus.lake import Lake
 from segue.corpus.reports import PublishReport
@@ -111,7 +112,7 @@ def _listens(
 ) -> Iterator[str]:
     if "listens" not in progress.done:
         return
-    kafka = offsets.whole_topic({"bootstrap_servers": settings.kafka_bootstrap}, settings.listens_topic).size
+    kafka = offsets.whole_topic(kafka_config(settings), settings.listens_topic).size
     stored = database["listens"].count_documents({})
     if not progress.sent == kafka == stored:
         yield f"{progress.sent:,} listens were sent; Kafka has {kafka:,}, MongoDB {stored:,}."

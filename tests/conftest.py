@@ -19,6 +19,8 @@ import pytest
 from pymongo import MongoClient
 
 from segue.audio.kernels.compiled import LockedCache
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings, get_settings
 from segue.stack import airflow, jars, lifecycle, ports, processes, spark_conf
@@ -67,10 +69,10 @@ def settings() -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def kafka(settings: Settings) -> str:
-    """Start the broker; return its address for clients."""
+def kafka(settings: Settings) -> Config:
+    """Start the broker; return what clients of kafka-python need: its address and a login."""
     lifecycle.up(settings, ["kafka"])
-    return settings.kafka_bootstrap
+    return kafka_config(settings)
 
 
 @pytest.fixture(scope="session")

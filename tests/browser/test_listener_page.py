@@ -17,6 +17,7 @@ from tests.support.api_server import serving
 from tests.support.live_corpus import Worker, play, promote, publish, settings_of
 
 from segue.api.accounts import Accounts
+from segue.connections.kafka import Config
 from segue.settings import Settings
 
 pytestmark = pytest.mark.browser
@@ -26,7 +27,7 @@ SECONDS, RATE_HZ = 1, 8_000
 
 
 @pytest.fixture
-def here(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Settings:
+def here(settings: Settings, kafka: Config, mongo: Database[dict[str, Any]]) -> Settings:
     assert kafka
     assert mongo is not None
     return settings_of(settings, "page")

@@ -14,6 +14,7 @@ from kafka import KafkaConsumer
 
 from segue.api import server
 from segue.api.app import create_app
+from segue.connections.kafka import config as kafka_config
 from segue.listens.events import Listen
 from segue.settings import Settings
 from segue.stack import ports
@@ -65,7 +66,7 @@ def in_kafka(settings: Settings, user_name: str) -> list[Listen]:
     """Read a user's events from the topic of listens."""
     consumer = KafkaConsumer(
         settings.listens_topic,
-        bootstrap_servers=settings.kafka_bootstrap,
+        **kafka_config(settings),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         consumer_timeout_ms=1_500,

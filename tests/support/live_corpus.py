@@ -15,6 +15,7 @@ from liblistenbrainz import ListenBrainz
 from pymongo.database import Database
 from scipy import sparse
 from tests.support.api_server import free_port
+from tests.support.shared_secrets import share_secrets
 
 from segue.audio.definition import N_FEATURES
 from segue.connections.registry import Registry
@@ -49,7 +50,9 @@ def settings_of(settings: Settings, name: str) -> Settings:
         "api_requests_per_window": 100_000,
         "music": settings.home / f"{name}-music",
     }
-    return settings.model_copy(update=changed)
+    made = settings.model_copy(update=changed)
+    share_secrets(settings, made)
+    return made
 
 
 def model(seed: int, rank: int = 2) -> Recommender:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure
+from pymongo.errors import ConnectionFailure, OperationFailure
 
 from segue.errors import ServiceUnavailableError
 from segue.settings import get_settings
@@ -17,6 +17,9 @@ from segue.settings import get_settings
 SELECTION_TIMEOUT_MS = 10_000
 SOCKET_TIMEOUT_MS = 300_000
 """Longest time without an answer before a server counts as hung. Without a limit, a client would wait forever."""
+
+REFUSED_LOGINS = frozenset({13, 18})
+"""Codes of errors: no login although one is needed, and a wrong user or password."""
 
 
 def client(
@@ -93,17 +96,24 @@ def database(uri: str | None = None) -> Iterator[Database[Any]]:
     Raises
     ------
     ServiceUnavailableError
-        If no server answers, or the connection breaks.
+        If no server answers, the connection breaks, or the server refuses the login.
     """
     settings = get_settings()
     with client(uri or settings.mongo) as opened:
+        servers = opened.topology_description.server_descriptions()
+        hosts = ", ".join(f"{host}:{port}" for host, port in servers)
         try:
             yield opened[settings.mongo_database]
         except ConnectionFailure as error:
-            servers = opened.topology_description.server_descriptions()
-            hosts = ", ".join(f"{host}:{port}" for host, port in servers)
             raise ServiceUnavailableError(
                 f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
+            ) from error
+        except OperationFailure as error:
+            if error.code not in REFUSED_LOGINS:
+                raise
+            raise ServiceUnavailableError(
+                f"MongoDB at {hosts} refuses the login. If the stack that runs is that of another corpus, "
+                "start this one's with `segue up`. Otherwise correct the password in SEGUE_MONGO_URI."
             ) from error
 
 

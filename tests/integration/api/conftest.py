@@ -13,6 +13,7 @@ from pymongo.database import Database
 from tests.support.api_server import free_port, serving
 
 from segue.api.accounts import Accounts
+from segue.connections.kafka import Config
 from segue.settings import Settings
 
 TRACKS = [
@@ -22,7 +23,7 @@ TRACKS = [
 
 
 @pytest.fixture(scope="session")
-def api_settings(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Settings:
+def api_settings(settings: Settings, kafka: Config, mongo: Database[dict[str, Any]]) -> Settings:
     """Settings of an API of its own on the shared broker and document server."""
     assert kafka
     assert mongo is not None

@@ -14,6 +14,8 @@ from tests.support.leaks import grown, held
 
 from segue.api.accounts import Accounts
 from segue.connections import kafka
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_listens_topic
 from segue.listens.writer import EventWriter, NotWritten
 from segue.settings import Settings
@@ -68,25 +70,25 @@ def test_more_than_the_queue_holds_is_refused_at_once() -> None:
     asyncio.run(overflow())
 
 
-def test_missing_topic_fails_and_works_once_it_is_made(kafka: str) -> None:
+def test_missing_topic_fails_and_works_once_it_is_made(kafka: Config) -> None:
     async def attempt() -> None:
         topic = f"late-{time.monotonic_ns()}"
-        writer = EventWriter({"bootstrap_servers": kafka})
+        writer = EventWriter(kafka)
         writer.start()
         with pytest.raises(NotWritten):
             await writer.write(topic, [(b"k", b"v")])
-        create_listens_topic({"bootstrap_servers": kafka}, topic)
+        create_listens_topic(kafka, topic)
         await writer.write(topic, [(b"k", b"v")])
         writer.close()
 
     asyncio.run(attempt())
 
 
-def test_a_producer_that_hangs_is_replaced_and_its_callers_are_told(kafka: str) -> None:
+def test_a_producer_that_hangs_is_replaced_and_its_callers_are_told(kafka: Config) -> None:
     async def attempt() -> None:
         topic = f"hanging-{time.monotonic_ns()}"
-        create_listens_topic({"bootstrap_servers": kafka}, topic)
-        writer = EventWriter({"bootstrap_servers": kafka})
+        create_listens_topic(kafka, topic)
+        writer = EventWriter(kafka)
         writer.start()
         await writer.write(topic, [(b"k", b"1")])
         # What a broker killed at the wrong moment leaves behind in kafka-python 3.0.12, seen in listens_killed.py.
@@ -107,7 +109,7 @@ def test_a_producer_that_hangs_is_replaced_and_its_callers_are_told(kafka: str) 
 def test_a_producer_that_fails_for_good_is_replaced_and_leaves_nothing_behind(api_settings: Settings) -> None:
     """As kafka-python's does after a record that is larger than the topic allows."""
     topic, small = f"small-{time.monotonic_ns()}", {"max.message.bytes": "1000"}
-    with KafkaAdminClient(bootstrap_servers=api_settings.kafka_bootstrap) as admin:
+    with KafkaAdminClient(**kafka_config(api_settings)) as admin:
         layout = {"num_partitions": 1, "replication_factor": 1, "configs": small}
         admin.create_topics({topic: layout}, wait_for_metadata=True)
 

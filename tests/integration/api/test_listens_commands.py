@@ -21,6 +21,7 @@ from segue.api.sessions import Sessions, md5_hex
 from segue.audio.definition import N_FEATURES
 from segue.cli import app
 from segue.connections import kafka as kafka_clients
+from segue.connections.kafka import Config
 from segue.connections.topics import create_topics
 from segue.listens import dead_letters, importing
 from segue.listens.events import Listen
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def run(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Any:
+def run(settings: Settings, kafka: Config, mongo: Database[dict[str, Any]]) -> Any:
     """Run the command line on the tests' stack, whose settings this process has."""
     assert kafka
     assert mongo is not None
@@ -129,10 +130,10 @@ def test_history_is_imported_once_and_can_be_forgotten(
     assert "1,200 listens sent" in run("import", "lastfm", str(export), "--user", "bert").output
 
 
-def test_interrupted_import_goes_on_where_it_was(kafka: str, settings: Settings, tmp_path: Path) -> None:
+def test_interrupted_import_goes_on_where_it_was(kafka: Config, settings: Settings, tmp_path: Path) -> None:
     create_topics(settings)
     export, noted = history(tmp_path / "history.csv", 2_500), []
-    writer = EventWriter({"bootstrap_servers": kafka})
+    writer = EventWriter(kafka)
     writer.start()
 
     def send(lines: Iterator[Line], done: int) -> importing.Imported:
@@ -157,9 +158,9 @@ def test_interrupted_import_goes_on_where_it_was(kafka: str, settings: Settings,
 
 
 def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
-    run: Any, kafka: str, settings: Settings, mongo: Database[dict[str, Any]]
+    run: Any, kafka: Config, settings: Settings, mongo: Database[dict[str, Any]]
 ) -> None:
-    producer = KafkaProducer(bootstrap_servers=kafka)
+    producer = KafkaProducer(**kafka)
     producer.send(settings.dead_letters_topic, b"of another program").get(timeout=20)
     poison = [b"\xff\xfe no text", json.dumps({"schema_version": 99}).encode()]
     placed = [producer.send(settings.listens_topic, key=b"dora", value=value).get(timeout=20) for value in poison]
@@ -189,7 +190,7 @@ def test_unreadable_messages_become_dead_letters_that_can_be_replayed(
 
 
 def test_simulated_listens_say_so(
-    run: Any, kafka: str, settings: Settings, mongo: Database[dict[str, Any]]
+    run: Any, kafka: Config, settings: Settings, mongo: Database[dict[str, Any]]
 ) -> None:
     tracks = [
         {
@@ -208,7 +209,7 @@ def test_simulated_listens_say_so(
         mongo["tracks"].delete_many({"_id": {"$in": [track["_id"] for track in tracks]}})
     assert "100 simulated listens of 5 listeners" in done.output
     consumer = KafkaConsumer(
-        settings.listens_topic, bootstrap_servers=kafka, auto_offset_reset="earliest", consumer_timeout_ms=1_500
+        settings.listens_topic, **kafka, auto_offset_reset="earliest", consumer_timeout_ms=1_500
     )
     events = [Listen.model_validate_json(m.value) for m in consumer if (m.key or b"").startswith(b"sim-")]
     consumer.close()

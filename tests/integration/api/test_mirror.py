@@ -16,6 +16,8 @@ from segue.api import forgetting
 from segue.api.accounts import Accounts
 from segue.api.mirror import Mirror
 from segue.cli import app
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.listens import losses, rebuilding
 from segue.listens.events import Listen, listen
@@ -32,7 +34,11 @@ AT = 1_700_000_000
 
 @pytest.fixture
 def own(
-    settings: Settings, kafka: str, mongo: Database[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    kafka: Config,
+    mongo: Database[dict[str, Any]],
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
     """Settings with topics and a database of the test's own, for commands, too."""
     assert kafka
@@ -127,7 +133,7 @@ def test_a_mirror_that_was_lost_is_written_again(own: Settings, database: Databa
     mirror = Mirror(own, database)
     Accounts(database).add("anna")
     mirror.sync()
-    with KafkaAdminClient(bootstrap_servers=own.kafka_bootstrap) as admin:
+    with KafkaAdminClient(**kafka_config(own)) as admin:
         admin.delete_topics([own.accounts_topic])
     mirror.sync()
     assert set(mirror.read().accounts) == {"anna"}
@@ -142,7 +148,7 @@ def test_listens_and_topic_are_rebuilt_from_each_other_without_a_lake(
     withdrawn = [Feedback(user_name="anna", recording_msid="w", score=score) for score in (1, 0)]
     events = [listen("anna", f"t{number}", AT + number) for number in range(5)]
     only_here = listen("anna", "t9", AT + 9)
-    with KafkaProducer(bootstrap_servers=own.kafka_bootstrap) as producer:
+    with KafkaProducer(**kafka_config(own)) as producer:
         for event in events:
             producer.send(own.listens_topic, event.model_dump_json(exclude_none=True).encode(), b"anna")
         producer.send(own.listens_topic, b"no json", b"anna")

@@ -23,6 +23,8 @@ from tests.support.live_corpus import TRACKS, Worker, mbid_of, model, play, prom
 
 from segue.api import accounts, recommendations
 from segue.api.accounts import Accounts
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.registry import Registry
 from segue.listens import history
 from segue.listens.events import Listen, listen
@@ -48,7 +50,7 @@ eventually = partial(soon, timeout_s=300)
 
 
 @pytest.fixture(scope="module")
-def settings_here(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Settings:
+def settings_here(settings: Settings, kafka: Config, mongo: Database[dict[str, Any]]) -> Settings:
     """Settings of a corpus of this module's own on the shared services."""
     assert kafka
     assert mongo is not None
@@ -408,7 +410,7 @@ def test_nothing_is_lost_or_counted_twice_when_the_worker_is_killed(
     random = np.random.default_rng(0)
     users = [f"killed-{i}" for i in range(30)]
     events: list[Listen] = []
-    producer = KafkaProducer(bootstrap_servers=settings_here.kafka_bootstrap, acks="all")
+    producer = KafkaProducer(**kafka_config(settings_here), acks="all")
     for round_ in range(4):
         for i in range(150):
             at = 1_700_000_000 + round_ * 1000 + i
@@ -474,11 +476,11 @@ def test_a_new_champion_is_taken_up_without_a_restart_and_a_damaged_one_is_not(
 def test_new_recommendations_are_announced_in_kafka(settings_here: Settings, worker: Worker) -> None:
     assert worker is not None
     event = listen("announced", "t08", 1_700_000_000)
-    with KafkaProducer(bootstrap_servers=settings_here.kafka_bootstrap, acks="all") as producer:
+    with KafkaProducer(**kafka_config(settings_here), acks="all") as producer:
         producer.send(settings_here.listens_topic, event.model_dump_json().encode(), b"announced").get()
     consumer = KafkaConsumer(
         settings_here.recommendations_topic,
-        bootstrap_servers=settings_here.kafka_bootstrap,
+        **kafka_config(settings_here),
         auto_offset_reset="earliest",
         consumer_timeout_ms=30_000,
     )

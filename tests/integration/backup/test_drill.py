@@ -20,6 +20,7 @@ from segue.backup import documents, restoring
 from segue.backup.making import make
 from segue.connections import kafka as kafka_clients
 from segue.connections import offsets
+from segue.connections.kafka import config as kafka_config
 from segue.connections.registry import Registry
 from segue.connections.topics import create_topics
 from segue.errors import BackupError
@@ -62,7 +63,7 @@ class Load(threading.Thread):
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        with KafkaProducer(bootstrap_servers=self._settings.kafka_bootstrap, acks="all") as producer:
+        with KafkaProducer(**kafka_config(self._settings), acks="all") as producer:
             while not self.stopping.wait(0.01):
                 event = listen("anna", f"t{len(self.acknowledged)}", NOON + len(self.acknowledged))
                 key, value = message(event)

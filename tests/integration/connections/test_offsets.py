@@ -13,7 +13,6 @@ from segue.connections import offsets, topics
 from segue.connections.topics import create_topics
 from segue.connections.windows import OffsetWindow
 from segue.errors import ServiceUnavailableError
-from segue.settings import Settings
 
 pytestmark = pytest.mark.integration
 GROUP = "a group"
@@ -21,7 +20,7 @@ GROUP = "a group"
 
 @pytest.fixture
 def config(kafka):
-    return {"bootstrap_servers": kafka}
+    return kafka
 
 
 @pytest.fixture
@@ -37,13 +36,13 @@ def send(config, topic, *partitions):
             producer.send(topic, b"x", partition=partition).get()
 
 
-def test_the_topics_have_the_stated_partitions_and_retention(config):
+def test_the_topics_have_the_stated_partitions_and_retention(config, settings):
     names = ("listens", "feedback", "dead_letters", "recommendations", "tracks")
     topics = {name: f"stated-{name}" for name in names}
     own = {f"{name}_topic": topic for name, topic in topics.items()}
-    settings = Settings(kafka_bootstrap_servers=config["bootstrap_servers"], **own)
-    create_topics(settings)
-    create_topics(settings)  # leaves them as they are
+    here = settings.model_copy(update=own)
+    create_topics(here)
+    create_topics(here)  # leaves them as they are
     with KafkaAdminClient(**config) as admin:
         partitions = {each["name"]: len(each["partitions"]) for each in admin.describe_topics([*topics.values()])}
         resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics.values()]

@@ -14,14 +14,15 @@ from tests.support.topics import make_anew
 
 from segue.connections import kafka as kafka_clients
 from segue.connections import offsets, topics
+from segue.connections.kafka import Config
 from segue.connections.positions import Positions
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def config(kafka: str) -> dict[str, Any]:
-    return {"bootstrap_servers": kafka}
+def config(kafka: Config) -> dict[str, Any]:
+    return kafka
 
 
 @pytest.fixture

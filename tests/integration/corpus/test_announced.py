@@ -67,13 +67,13 @@ def test_what_is_announced_is_in_kafka_by_day(settings, kafka):
     here = settings.model_copy(update={"tracks_topic": "announced-tracks"})
     announce(here, {SECOND: 0, FIRST: 2})
     announce(here, {})
-    consumer = KafkaConsumer(bootstrap_servers=kafka, consumer_timeout_ms=5_000)
+    consumer = KafkaConsumer(**kafka, consumer_timeout_ms=5_000)
     partition = TopicPartition(here.tracks_topic, 0)
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
     records = [next(consumer) for _ in range(2)]
     consumer.close()
-    assert offsets.whole_topic({"bootstrap_servers": kafka}, here.tracks_topic).spans == {0: (0, 2)}
+    assert offsets.whole_topic(kafka, here.tracks_topic).spans == {0: (0, 2)}
     assert [record.key.decode() for record in records] == [FIRST, SECOND]
     assert json.loads(records[0].value) == {"schema_version": 1, "partition_date": FIRST, "tracks": 2}
 

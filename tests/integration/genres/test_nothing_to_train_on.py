@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from kafka import KafkaProducer
 
+from segue.connections.kafka import Config
 from segue.connections.topics import create_listens_topic
 from segue.errors import TrainingError
 from segue.listens.events import listen
@@ -15,15 +16,15 @@ pytestmark = pytest.mark.integration
 
 
 def test_no_topic_no_listens_and_no_corpus_are_told_apart(
-    job: Callable[[str], Callable[[], None]], kafka: str, quiet_topic: str
+    job: Callable[[str], Callable[[], None]], kafka: Config, quiet_topic: str
 ) -> None:
     main = job("train_recommender")
     with pytest.raises(TrainingError, match=f"There is no Kafka topic '{quiet_topic}': `segue up` makes it"):
         main()
-    create_listens_topic({"bootstrap_servers": kafka}, quiet_topic)
+    create_listens_topic(kafka, quiet_topic)
     with pytest.raises(TrainingError, match=f"Neither the Kafka topic '{quiet_topic}' nor the lake holds listens"):
         main()
-    with KafkaProducer(bootstrap_servers=kafka) as producer:
+    with KafkaProducer(**kafka) as producer:
         producer.send(
             quiet_topic, listen("somebody", "of no corpus", 1_700_000_000).model_dump_json().encode(), b"somebody"
         )

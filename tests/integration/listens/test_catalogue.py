@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from segue.connections.kafka import Config
 from segue.corpus.announcement import announce
 from segue.listens.catalogue import LiveCatalogue
 from segue.settings import Settings
@@ -33,9 +34,10 @@ def matched(catalogue: LiveCatalogue, title: str) -> bool:
 
 
 def test_a_day_announced_anew_is_taken_in_and_nothing_else_is_read(
-    database: Database[dict[str, Any]], settings: Settings, kafka: str
+    database: Database[dict[str, Any]], settings: Settings, kafka: Config
 ) -> None:
-    here = settings.model_copy(update={"tracks_topic": "catalogue-tracks", "kafka_bootstrap_servers": kafka})
+    assert kafka
+    here = settings.model_copy(update={"tracks_topic": "catalogue-tracks"})
     catalogue = LiveCatalogue(database, here)
     assert catalogue.refresh()
     assert matched(catalogue, "Jóga")

@@ -16,6 +16,8 @@ from tests.support.topics import make_anew
 
 from segue.connections import kafka as kafka_clients
 from segue.connections import offsets
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.connections.windows import OffsetWindow
 from segue.errors import TrainingError
@@ -43,7 +45,7 @@ class Bench:
     def __init__(self, spark: Any, settings: Settings, database: Database[dict[str, Any]]) -> None:
         self.settings, self.spark, self.removals = settings, spark, Removals(database)
         self.table = ListensTable(spark, settings.lake_uri)
-        self._producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+        self._producer = KafkaProducer(**kafka_config(settings))
 
     def send(self, *events: Listen | bytes) -> None:
         for event in events:
@@ -66,7 +68,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(spark: Any, settings: Settings, kafka: str, mongo: Database[dict[str, Any]], tmp_path: Path) -> Bench:
+def bench(spark: Any, settings: Settings, kafka: Config, mongo: Database[dict[str, Any]], tmp_path: Path) -> Bench:
     assert kafka
     name = f"lake-{time.monotonic_ns()}"
     names = {"listens_topic": name, "dead_letters_topic": f"{name}.dlq", "feedback_topic": f"{name}.feedback"}
@@ -190,7 +192,7 @@ def test_a_lake_of_the_version_before_gets_the_columns_of_version_3(bench: Bench
 
 def window_of(bench: Bench) -> OffsetWindow:
     """Span the topic, as a training does."""
-    return offsets.whole_topic({"bootstrap_servers": bench.settings.kafka_bootstrap}, bench.settings.listens_topic)
+    return offsets.whole_topic(kafka_config(bench.settings), bench.settings.listens_topic)
 
 
 def told(messages: Any) -> set[tuple[str, str | None, bool]]:
@@ -246,7 +248,7 @@ def test_of_a_topic_that_was_made_anew_trainings_read_all_and_of_the_lake_what_t
     bench.ingest()
     bench.send(*(heard("a", NOON + 300 * i) for i in range(2, 6)))
     bench.ingest()
-    with KafkaAdminClient(bootstrap_servers=bench.settings.kafka_bootstrap) as admin:
+    with KafkaAdminClient(**kafka_config(bench.settings)) as admin:
         admin.delete_topics([topic])
     create_topics(bench.settings)
     bench.send(*(heard("a", NOON + DAY_S + 300 * i) for i in range(3)))

@@ -16,6 +16,8 @@ from pymongo.database import Database
 from tests.support.api_server import eventually
 
 from segue.connections import kafka, probes
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.connections.windows import OffsetWindow
 from segue.errors import ServiceUnavailableError
@@ -37,7 +39,7 @@ def database(settings: Settings, mongo: Database[dict[str, Any]]) -> Iterator[Da
 
 
 @pytest.fixture
-def own(settings: Settings, kafka: str, database: Database[dict[str, Any]], tmp_path: Path) -> Settings:
+def own(settings: Settings, kafka: Config, database: Database[dict[str, Any]], tmp_path: Path) -> Settings:
     """Settings with topics and a database of the test's own."""
     assert kafka
     name = database.name
@@ -147,7 +149,7 @@ def test_a_follower_notices_a_database_and_a_topic_that_were_replaced(
     create_topics(own)
     followed = Followed(database, own.listens_topic)
     with following(own, database):
-        with KafkaProducer(bootstrap_servers=own.kafka_bootstrap) as producer:
+        with KafkaProducer(**kafka_config(own)) as producer:
             for number in range(20):
                 event = listen("anna", f"t{number}", 1_700_000_000 + number)
                 producer.send(own.listens_topic, event.model_dump_json().encode(), b"anna")
@@ -155,7 +157,7 @@ def test_a_follower_notices_a_database_and_a_topic_that_were_replaced(
         assert followed.lost() == {"kafka": 0, "mongodb": 0}
         database.client.drop_database(database.name)
         eventually(lambda: followed.lost() == {"kafka": 0, "mongodb": 20})
-    with KafkaAdminClient(bootstrap_servers=own.kafka_bootstrap) as admin:
+    with KafkaAdminClient(**kafka_config(own)) as admin:
         admin.delete_topics([own.listens_topic])
         eventually(lambda: own.listens_topic not in admin.list_topics())
     create_topics(own)

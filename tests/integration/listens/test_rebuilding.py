@@ -11,6 +11,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 from pymongo.database import Database
 from tests.support.api_server import eventually
 
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.listens.events import Listen, listen, message
 from segue.listens.ingestion import ingest
@@ -32,7 +34,7 @@ def by_id(events: Any) -> dict[str, Listen]:
 
 
 def test_every_store_of_listens_is_rebuilt_from_the_others(
-    spark: Any, settings: Settings, kafka: str, mongo: Database[dict[str, Any]], tmp_path: Path
+    spark: Any, settings: Settings, kafka: Config, mongo: Database[dict[str, Any]], tmp_path: Path
 ) -> None:
     assert kafka
     name = f"rebuilt-{time.monotonic_ns()}"
@@ -46,7 +48,7 @@ def test_every_store_of_listens_is_rebuilt_from_the_others(
 
     def send(*events: Listen) -> None:
         create_topics(own)
-        with KafkaProducer(bootstrap_servers=own.kafka_bootstrap) as producer:
+        with KafkaProducer(**kafka_config(own)) as producer:
             for event in events:
                 key, value = message(event)
                 producer.send(own.listens_topic, value, key)
@@ -56,7 +58,7 @@ def test_every_store_of_listens_is_rebuilt_from_the_others(
         ingest(spark, own, removed, rebuild=None)
 
     def delete_topic() -> None:
-        with KafkaAdminClient(bootstrap_servers=own.kafka_bootstrap) as admin:
+        with KafkaAdminClient(**kafka_config(own)) as admin:
             admin.delete_topics([own.listens_topic])
             eventually(lambda: own.listens_topic not in admin.list_topics())
 

@@ -13,8 +13,8 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from tests.support.topics import make_anew
 
+from segue.connections import for_airflow, offsets, topics
 from segue.connections import kafka as kafka_clients
-from segue.connections import offsets, topics
 from segue.connections.windows import OffsetWindow
 from segue.settings import PROJECT_DIR
 from segue.stack import kafka as kafka_service
@@ -27,16 +27,16 @@ GROUP = "sensor"
 @pytest.fixture
 def topic(kafka, request):
     name = "sensor-" + re.sub(r"[^\w-]", ".", request.node.name)
-    topics.create_listens_topic({"bootstrap_servers": kafka}, name)
+    topics.create_listens_topic(kafka, name)
     return name
 
 
 @pytest.fixture
-def plugins(kafka, monkeypatch, tmp_path):
+def plugins(kafka, settings, monkeypatch, tmp_path):
     """Import plugins as Airflow does, with the connection of the stack."""
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    connection = {"conn_type": "kafka", "extra": {"bootstrap.servers": kafka}}
-    monkeypatch.setenv("AIRFLOW_CONN_KAFKA_DEFAULT", json.dumps(connection))
+    assert kafka
+    monkeypatch.setenv("AIRFLOW_CONN_KAFKA_DEFAULT", for_airflow.variables(settings)["AIRFLOW_CONN_KAFKA_DEFAULT"])
     monkeypatch.syspath_prepend(str(PROJECT_DIR / "plugins"))
 
 
@@ -60,7 +60,7 @@ def trigger(topic, plugins):  # noqa: ARG001
 
 
 def send(kafka, topic, *partitions):
-    with KafkaProducer(bootstrap_servers=kafka) as producer:
+    with KafkaProducer(**kafka) as producer:
         for partition in partitions:
             producer.send(topic, b"x", partition=partition).get()
 
@@ -85,7 +85,7 @@ def test_it_waits_until_there_are_enough_and_returns_exactly_those(kafka, topic,
 
 
 def test_what_is_committed_does_not_count(kafka, topic, trigger):
-    config = {"bootstrap_servers": kafka}
+    config = kafka
     send(kafka, topic, 0, 0, 0, 0)
     offsets.commit(config, GROUP, offsets.backlog(config, topic, GROUP))
     window = asyncio.run(fire(trigger(), meanwhile=lambda: send(kafka, topic, 0, 2, 2)))
@@ -106,7 +106,7 @@ def test_after_the_longest_wait_a_single_event_is_enough(kafka, topic, trigger):
 
 def test_it_waits_for_a_topic_that_does_not_exist_yet(kafka, trigger):
     def create():
-        topics.create_listens_topic({"bootstrap_servers": kafka}, "sensor-later")
+        topics.create_listens_topic(kafka, "sensor-later")
         send(kafka, "sensor-later", 0, 0, 0)
 
     window = asyncio.run(fire(trigger(topic="sensor-later"), meanwhile=create))
@@ -129,7 +129,7 @@ def test_it_waits_for_a_broker_that_is_killed_and_comes_back(settings, kafka, to
 
 
 def test_partitions_that_are_added_belong_to_the_next_window(kafka, topic, trigger):
-    config = {"bootstrap_servers": kafka}
+    config = kafka
     send(kafka, topic, 0, 0)
     offsets.commit(config, GROUP, offsets.backlog(config, topic, GROUP))
 
@@ -150,7 +150,7 @@ def test_partitions_that_are_added_belong_to_the_next_window(kafka, topic, trigg
 def test_committing_is_what_empties_the_backlog(kafka, topic):
     from segue_kafka import KafkaCommitOperator
 
-    config = {"bootstrap_servers": kafka}
+    config = kafka
     send(kafka, topic, 0, 2)
     window = offsets.backlog(config, topic, GROUP).to_json()
     send(kafka, topic, 2)
@@ -159,7 +159,7 @@ def test_committing_is_what_empties_the_backlog(kafka, topic):
 
 
 def test_what_was_committed_of_a_topic_that_was_made_anew_does_not_hold_the_group_back(kafka, topic):
-    config = {"bootstrap_servers": kafka}
+    config = kafka
     with KafkaAdminClient(**config) as admin:
         admin.alter_group_offsets(GROUP, {TopicPartition(topic, 0): OffsetAndMetadata(5_000, "", -1)})
     send(kafka, topic, 0, 0)
@@ -173,7 +173,7 @@ def test_what_was_committed_of_a_topic_that_was_made_anew_does_not_hold_the_grou
 def test_a_run_of_an_earlier_topic_commits_nothing(kafka, topic):
     from segue_kafka import KafkaCommitOperator
 
-    config = {"bootstrap_servers": kafka}
+    config = kafka
     send(kafka, topic, 0, 0)
     window = offsets.backlog(config, topic, GROUP).to_json()
     make_anew(config, topic)
@@ -186,7 +186,7 @@ def test_a_run_of_an_earlier_topic_commits_nothing(kafka, topic):
 def test_a_replay_returns_at_once_and_its_commit_does_not_move_the_group_back(kafka, topic):
     from segue_kafka import KafkaBacklogSensor, KafkaCommitOperator
 
-    config = {"bootstrap_servers": kafka}
+    config = kafka
     send(kafka, topic, 0, 0, 0, 1)
     offsets.commit(config, GROUP, offsets.backlog(config, topic, GROUP))
 
@@ -223,15 +223,13 @@ def test_a_replay_of_nothing_is_refused(kafka, topic, start):
     from segue_kafka import KafkaBacklogSensor
 
     send(kafka, topic, 0)
-    offsets.commit(
-        {"bootstrap_servers": kafka}, GROUP, offsets.backlog({"bootstrap_servers": kafka}, topic, GROUP)
-    )
+    offsets.commit(kafka, GROUP, offsets.backlog(kafka, topic, GROUP))
     with pytest.raises(AirflowFailException, match="there is nothing to replay"):
         KafkaBacklogSensor(task_id="wait", topic=topic, group=GROUP, **start).execute({})
 
 
 def test_what_retention_deleted_is_told_with_the_window(kafka, topic, trigger):
-    config = {"bootstrap_servers": kafka}
+    config = kafka
     send(kafka, topic, *[0] * 6)
     offsets.commit(config, GROUP, OffsetWindow(topic, {0: (0, 1)}))
     with KafkaAdminClient(**config) as admin:

@@ -14,6 +14,7 @@ from tests.support.api_server import free_port
 from tests.support.audience import documents_of, make_audience
 
 from segue.connections import offsets, topics
+from segue.connections.kafka import Config
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import produce
 from segue.errors import ServiceUnavailableError
@@ -47,11 +48,11 @@ def test_train_update_and_place(
     quiet_topic: str,
     settings: Settings,
     spark: SparkSession,
-    kafka: str,
+    kafka: Config,
     mongo: Database[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config, audience = {"bootstrap_servers": kafka}, make_audience()
+    config, audience = kafka, make_audience()
     topics.create_listens_topic(config, quiet_topic)
 
     def listen(events: int, day: int) -> OffsetWindow:
@@ -138,11 +139,11 @@ def test_each_job_that_is_stopped_between_promotion_and_publication_is_completed
     quiet_topic: str,
     settings: Settings,
     spark: SparkSession,
-    kafka: str,
+    kafka: Config,
     mongo: Database[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config, audience = {"bootstrap_servers": kafka}, make_audience()
+    config, audience = kafka, make_audience()
     here = settings.model_copy(update={"listens_topic": quiet_topic})
     topics.create_listens_topic(config, quiet_topic)
     monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses

@@ -29,6 +29,8 @@ from typer.testing import CliRunner
 from segue.api import forgetting
 from segue.cli import app
 from segue.connections import kafka, offsets
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.demo import answer
 from segue.demo.listeners import Audience, CorpusTrack
@@ -51,7 +53,7 @@ AT = 1_700_000_000
 
 
 @pytest.fixture(scope="module")
-def here(settings: Settings, kafka: str, mongo: Database[dict[str, Any]]) -> Settings:
+def here(settings: Settings, kafka: Config, mongo: Database[dict[str, Any]]) -> Settings:
     assert kafka
     assert mongo is not None
     made = settings_of(settings, "member")
@@ -68,7 +70,7 @@ def database(here: Settings) -> Iterator[Database[dict[str, Any]]]:
 @pytest.fixture
 def producer(here: Settings) -> Iterator[KafkaProducer]:
     create_topics(here)
-    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap, acks="all") as made:
+    with KafkaProducer(**kafka_config(here), acks="all") as made:
         yield made
 
 
@@ -255,7 +257,7 @@ def test_a_member_whose_heartbeats_have_ended_joins_again_though_nobody_listens(
 ) -> None:
     """As kafka-python's did after a restart of the broker."""
     lonely = here.model_copy(update={"live_group": "lonely"})
-    with KafkaAdminClient(bootstrap_servers=here.kafka_bootstrap) as admin, running(member(lonely)):
+    with KafkaAdminClient(**kafka_config(here)) as admin, running(member(lonely)):
 
         def members() -> list[str]:
             with suppress(CoordinatorNotAvailableError):  # of a group that is not there yet

@@ -21,6 +21,8 @@ from tests.support.audience import documents_of, make_audience
 from segue.api import forgetting
 from segue.api.forgetting import forget_in_database
 from segue.connections import offsets
+from segue.connections.kafka import Config
+from segue.connections.kafka import config as kafka_config
 from segue.connections.registry import Registry, Version
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import Audience, produce
@@ -58,7 +60,7 @@ Run = Callable[[OffsetWindow], tuple[Material, Screened]]
 
 @pytest.fixture(scope="module")
 def here(
-    settings: Settings, kafka: str, mongo: Database[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+    settings: Settings, kafka: Config, mongo: Database[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     """The stack with a topic, a database and a registry of this module's own."""
     assert kafka
@@ -103,7 +105,7 @@ def read(spark: SparkSession, here: Settings, tracks: DataFrame, database: Datab
 
 
 def topic_of(here: Settings) -> OffsetWindow:
-    return offsets.whole_topic({"bootstrap_servers": here.kafka_bootstrap}, here.listens_topic)
+    return offsets.whole_topic(kafka_config(here), here.listens_topic)
 
 
 def start_of(here: Settings, window: OffsetWindow) -> Start:
@@ -126,7 +128,7 @@ def trained(
     forgotten = audience.listeners[0].name
     Removals(database).add(user_key(forgotten))
     produce(here, audience.play(events=PAST, start=START, end=START + timedelta(days=30)))
-    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap) as producer:
+    with KafkaProducer(**kafka_config(here)) as producer:
         for value in POISON:
             producer.send(here.listens_topic, value, key=b"poison")
     window = topic_of(here)
@@ -240,7 +242,7 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
 ) -> None:
     gone, leaving = audience.listeners[0].name, audience.listeners[1].name
     ahead = int((START + timedelta(days=3_650)).timestamp())
-    with KafkaProducer(bootstrap_servers=here.kafka_bootstrap) as producer:
+    with KafkaProducer(**kafka_config(here)) as producer:
         for track in audience.tracks[
             :5
         ]:  # of a player whose clock is ahead, received before the user was forgotten

@@ -20,6 +20,7 @@ import pytest
 from kafka import KafkaProducer
 from tests.support.alerts import Webhook
 
+from segue.connections.kafka import config as kafka_config
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import wait_for_dags
 from segue.overview.dags import DAGS
@@ -260,7 +261,7 @@ def test_a_run_that_is_late_is_noted_among_its_reports_and_told(settings, stack,
 
 
 def test_what_is_wrong_is_told_and_so_is_a_task_that_fails(settings, api, webhook):
-    with KafkaProducer(bootstrap_servers=settings.kafka_bootstrap) as producer:
+    with KafkaProducer(**kafka_config(settings)) as producer:
         producer.send(settings.dead_letters_topic, b"{broken")
     webhook.refused = "dead letters"
     api.set_paused("watch", paused=False)

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from segue.connections import offsets
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import wait_for_dags, wait_until_deferred
@@ -27,7 +28,7 @@ def airflow(stack):
 
 def take_in_what_other_tests_sent(settings):
     """Leave nothing to the sensor, which would have a run train on it instead of waiting."""
-    kafka = {"bootstrap_servers": settings.kafka_bootstrap}
+    kafka = kafka_config(settings)
     offsets.commit(
         kafka, settings.retraining_group, offsets.backlog(kafka, settings.listens_topic, settings.retraining_group)
     )

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from tests.support.api_server import eventually
 
+from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.listens import losses
 from segue.listens.events import listen, message
@@ -50,7 +51,7 @@ def test_a_cut_segment_is_noticed_and_what_it_held_is_sent_again(own: Settings) 
     events = [listen("anna", f"t{number}", 1_700_000_000 + number) for number in range(LISTENS)]
     with MongoClient[dict[str, Any]](own.mongo, tz_aware=True) as client:
         database = client[own.mongo_database]
-        with following(own, database), KafkaProducer(bootstrap_servers=own.kafka_bootstrap) as producer:
+        with following(own, database), KafkaProducer(**kafka_config(own)) as producer:
             for event in events:
                 key, value = message(event)
                 producer.send(own.listens_topic, value, key)

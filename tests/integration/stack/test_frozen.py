@@ -24,7 +24,8 @@ def test_sparks_connector_gives_up_on_a_server_of_the_users_own(
     """Its connection string states no limits; a heartbeat, which may find out as well, may take two minutes."""
     monkeypatch.setattr(connection, "SOCKET_TIMEOUT_MS", 2_000)
     options = "directConnection=true&serverMonitoringMode=poll&connectTimeoutMS=120000"
-    own = settings.model_copy(update={"mongo_uri": f"mongodb://127.0.0.1:{settings.mongo_port}/?{options}"})
+    server = f"mongodb://{settings.mongo_login}127.0.0.1:{settings.mongo_port}"
+    own = settings.model_copy(update={"mongo_uri": f"{server}/?{options}"})
     mongo["frozen"].insert_one({"_id": "a track"})
     reader = spark.read.format("mongodb").schema("_id string").option("collection", "frozen")
     reader = reader.option("database", mongo.name)
@@ -32,9 +33,9 @@ def test_sparks_connector_gives_up_on_a_server_of_the_users_own(
         "connection.uri", spark_conf.properties(own)["spark.mongodb.read.connection.uri"]
     ).load()
     assert tracks.count() == 1
-    server = documents.service(settings).process()
-    assert server is not None
-    server.suspend()
+    process = documents.service(settings).process()
+    assert process is not None
+    process.suspend()
     try:
         with pytest.raises(Py4JJavaError, match="MongoSocketReadTimeoutException"):
             tracks.count()

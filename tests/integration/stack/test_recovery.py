@@ -8,6 +8,7 @@ from kafka.admin import NewTopic
 from kafka.structs import OffsetAndMetadata
 from pymongo import MongoClient
 
+from segue.connections.kafka import config as kafka_config
 from segue.settings import Settings
 from segue.stack import documents, lifecycle
 from segue.stack import kafka as broker
@@ -26,14 +27,14 @@ def kill(service: Service) -> None:
 
 def test_acknowledged_records_and_committed_offsets_survive_a_kill_of_the_broker(settings, kafka):
     topic = TopicPartition("survivors", 0)
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    admin = KafkaAdminClient(**kafka)
     admin.create_topics([NewTopic(topic.topic, 1, 1)])
     admin.close()
-    producer = KafkaProducer(bootstrap_servers=kafka)
+    producer = KafkaProducer(**kafka)
     sent = [producer.send(topic.topic, str(number).encode()) for number in range(RECORDS)]
     for future in sent:
         future.get(timeout=30)
-    consumer = KafkaConsumer(bootstrap_servers=kafka, group_id="survivors", enable_auto_commit=False)
+    consumer = KafkaConsumer(**kafka, group_id="survivors", enable_auto_commit=False)
     consumer.assign([topic])
     consumer.commit({topic: OffsetAndMetadata(RECORDS // 2, "", -1)})
     consumer.close()
@@ -44,7 +45,7 @@ def test_acknowledged_records_and_committed_offsets_survive_a_kill_of_the_broker
 
     reader = KafkaConsumer(
         topic.topic,
-        bootstrap_servers=kafka,
+        **kafka,
         group_id=None,
         auto_offset_reset="earliest",
         consumer_timeout_ms=20_000,
@@ -52,7 +53,7 @@ def test_acknowledged_records_and_committed_offsets_survive_a_kill_of_the_broker
     values = [int(next(reader).value) for _ in range(RECORDS)]
     reader.close()
     assert values == list(range(RECORDS))
-    group = KafkaConsumer(bootstrap_servers=kafka, group_id="survivors")
+    group = KafkaConsumer(**kafka, group_id="survivors")
     assert group.committed(topic) == RECORDS // 2
     group.close()
 
@@ -81,11 +82,11 @@ def test_kafka_comes_back_on_other_ports_with_its_records(tmp_path, free_ports, 
     second = Settings(home=tmp_path, jars=jars, kafka_port=two, kafka_controller_port=one)
     try:
         lifecycle.up(first, ["kafka"])
-        admin = KafkaAdminClient(bootstrap_servers=first.kafka_bootstrap)
+        admin = KafkaAdminClient(**kafka_config(first))
         admin.create_topics([NewTopic("moved", 1, 1)])
         admin.close()
         lifecycle.up(second, ["kafka"])
-        admin = KafkaAdminClient(bootstrap_servers=second.kafka_bootstrap)
+        admin = KafkaAdminClient(**kafka_config(second))
         assert "moved" in admin.list_topics()
         admin.close()
         assert broker.service(second).state() is State.HEALTHY

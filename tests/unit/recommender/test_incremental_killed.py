@@ -18,6 +18,7 @@ from scipy import sparse
 
 from segue.connections import offsets as broker
 from segue.connections import topics
+from segue.connections.kafka import Config
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.recommender import gate, incremental
@@ -59,10 +60,10 @@ def material_up_to(ends: Mapping[int, int], plays: sparse.csr_matrix, model: Rec
 
 
 def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(  # noqa: C901 - one story, told by its jobs
-    plays: sparse.csr_matrix, model: Recommender, kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plays: sparse.csr_matrix, model: Recommender, kafka: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, "FEWEST", 10**6)  # the gate never refuses
-    config, topic, sent = {"bootstrap_servers": kafka}, "retraining-killed", 0
+    config, topic, sent = kafka, "retraining-killed", 0
     topics.create_listens_topic(config, topic)
     # The parent opens only a copy of the registry: what it had open its children would share.
     Registry(Settings(home=tmp_path / "copied", corpus="test"))
@@ -72,7 +73,7 @@ def test_killed_at_random_moments_no_listen_is_skipped_or_used_twice(  # noqa: C
 
     def listen(count: int) -> None:
         nonlocal sent
-        with KafkaProducer(bootstrap_servers=kafka) as producer:
+        with KafkaProducer(**kafka) as producer:
             for number in range(sent, sent + count):
                 producer.send(topic, b"play", partition=number % PARTITIONS)
         sent += count
