@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,20 +23,21 @@ PASSWORDS: Final = "passwords.json"
 class Secrets:
     """The secrets that Airflow's components share, and the passwords of the embedded services.
 
-    The file of an earlier version lacks some. They are then empty, until `load` creates them.
+    The file of an earlier version lacks the last ones. They are then empty, until `load` creates them.
     """
 
-    password: str = ""
-    jwt_secret: str = ""
-    api_secret_key: str = ""
-    fernet_key: str = ""
+    password: str
+    jwt_secret: str
+    api_secret_key: str
+    fernet_key: str
+    viewer_password: str = ""
     mongo_password: str = ""
     kafka_password: str = ""
     kafka_broker_password: str = ""
 
 
-def read(state_dir: Path) -> Secrets:
-    """Read the secrets of a stack. They are empty if it was never started.
+def read(state_dir: Path) -> Secrets | None:
+    """Read the secrets of a stack, or return None if it was never started.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def read(state_dir: Path) -> Secrets:
     try:
         return Secrets(**json.loads(file.read_bytes()))
     except FileNotFoundError:
-        return Secrets()
+        return None
     except (ValueError, TypeError):
         raise StackError(
             f"{file} is damaged. Restore it from a backup. Without one, stop the stack with `segue down`, delete "
@@ -65,10 +66,12 @@ def load(state_dir: Path) -> Secrets:
         If the file is damaged. Segue does not replace it by itself, because Airflow's database has passwords of
         connections that only the key in this file can decrypt.
     """
-    known = {name: value for name, value in asdict(read(state_dir)).items() if value}
-    if len(known) < len(fields(Secrets)):
-        private.write(path(state_dir), json.dumps(asdict(_made()) | known))
-    return read(state_dir)
+    stored = read(state_dir)
+    known = {name: value for name, value in asdict(stored).items() if value} if stored else {}
+    complete = Secrets(**(asdict(_made()) | known))
+    if complete != stored:
+        private.write(path(state_dir), json.dumps(asdict(complete)))
+    return complete
 
 
 def path(state_dir: Path) -> Path:
@@ -82,6 +85,7 @@ def _made() -> Secrets:
         jwt_secret=secrets.token_urlsafe(64),
         api_secret_key=secrets.token_urlsafe(32),
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        viewer_password=secrets.token_urlsafe(12),
         mongo_password=secrets.token_urlsafe(32),
         kafka_password=secrets.token_urlsafe(32),
         kafka_broker_password=secrets.token_urlsafe(32),

@@ -346,8 +346,8 @@ class Settings(BaseSettings):
 
         Empty before the first `segue up`, which creates the password.
         """
-        password = secrets.read(self.state_dir).mongo_password
-        return f"{secrets.USER}:{password}@" if password else ""
+        stored = secrets.read(self.state_dir)
+        return f"{secrets.USER}:{stored.mongo_password}@" if stored and stored.mongo_password else ""
 
     @property
     def airflow_uri(self) -> str:

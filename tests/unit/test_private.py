@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 
@@ -14,7 +15,7 @@ from segue import private
 from segue.cli import app
 from segue.errors import StackError
 from segue.settings import Settings
-from segue.stack import lifecycle, prerequisites, secrets, spark_conf
+from segue.stack import kafka, lifecycle, prerequisites, secrets, spark_conf
 from segue.stack.airflow_environment import environment
 from segue.stack.service import Service
 
@@ -96,6 +97,8 @@ def test_a_state_folder_of_an_earlier_version_is_closed_at_the_next_up(settings,
         "music": 0o777,
         "music/song.mp3": 0o666,
         "settings.json": 0o600,
+        "airflow": 0o700,
+        "airflow/secrets.json": 0o600,
     }
 
 
@@ -118,6 +121,7 @@ def test_a_folder_that_is_not_there_or_closed_already_is_left_alone(open_state, 
 def test_files_that_name_a_password_are_closed(settings):
     lifecycle._save(settings)
     secrets.passwords_file(settings)
+    kafka.write(settings)
     conf = spark_conf.write(settings)
     written = [path for path in settings.state_dir.rglob("*") if path.is_file()]
     assert HIDDEN in (conf / "spark-defaults.conf").read_text()
@@ -127,7 +131,7 @@ def test_files_that_name_a_password_are_closed(settings):
 def test_no_command_line_has_a_password(settings):
     services = lifecycle.services(settings)
     assert len(services) == 9
-    hidden = {HIDDEN, HIDDEN.replace("-", "_"), secrets.load(settings).password}
+    hidden = {HIDDEN, HIDDEN.replace("-", "_"), *asdict(secrets.load(settings)).values()}
     assert not [each.name for each in services if any(word in " ".join(each.command) for word in hidden)]
 
 

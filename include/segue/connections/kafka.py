@@ -80,14 +80,14 @@ def options(settings: Settings) -> dict[str, str]:
 
 def _login(settings: Settings) -> dict[str, str]:
     """Return the security of the embedded broker. Before the first `segue up` there is no password."""
-    password = secrets.read(settings.state_dir).kafka_password
-    if not password:
+    stored = secrets.read(settings.state_dir)
+    if stored is None or not stored.kafka_password:
         return {"security.protocol": "PLAINTEXT"}
     return {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": EMBEDDED_MECHANISM,
         "sasl.username": secrets.USER,
-        "sasl.password": password,
+        "sasl.password": stored.kafka_password,
     }
 
 

@@ -85,9 +85,7 @@ def prepare(settings: Settings) -> None:
         If formatting fails. The message has the tool's output.
     """
     folder = settings.state_dir / "kafka"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "log4j2.properties").write_text(LOG4J2)
-    private.write(folder / "server.properties", _text(settings, folder))
+    write(settings)
     if (folder / "data" / "meta.properties").exists():
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -97,6 +95,13 @@ def prepare(settings: Settings) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise StackError(f"Kafka cannot prepare {folder / 'data'}: {(answer.stderr or answer.stdout).strip()}")
+
+
+def write(settings: Settings) -> None:
+    """Write the broker's configuration, which has the broker's password."""
+    folder = settings.state_dir / "kafka"
+    private.write(folder / "log4j2.properties", LOG4J2)
+    private.write(folder / "server.properties", _text(settings, folder))
 
 
 def _java(settings: Settings, folder: Path) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def test_a_folder_from_before_there_was_a_choice_is_the_python_servers(machine, 
     assert documents.server(settings).kind is Kind.PYTHON
 
 
-def test_the_first_start_notes_who_writes_the_folder(machine, settings):
+def test_the_first_start_notes_who_writes_the_folder(machine, settings, without_users):  # noqa: ARG001
     machine("mongod")
     started = []
     documents.start(settings, started.append)
@@ -115,7 +115,17 @@ def test_the_first_start_notes_who_writes_the_folder(machine, settings):
         documents.server(settings)
 
 
-def test_a_server_that_does_not_start_leaves_the_folder_to_the_one_before(machine, settings):
+@pytest.fixture
+def without_users(monkeypatch):
+    """Skip the creation of the user, which needs a server that runs."""
+    monkeypatch.setattr(documents, "_admit", lambda _, described, bring_up: bring_up(described))
+
+
+def test_a_server_that_does_not_start_leaves_the_folder_to_the_one_before(
+    machine,
+    settings,
+    without_users,  # noqa: ARG001
+):
     def fail(_):
         raise StackError("mongo ended while starting.")
 
@@ -137,13 +147,14 @@ def test_command_lines():
     mongod = Server(Kind.MONGOD, Path("/bin/mongod")).command(**where, cache_mb=512)
     assert mongod == (
         *("/bin/mongod", "--bind_ip", "127.0.0.1", "--port", "27117", "--dbpath", "/d"),
-        *("--wiredTigerCacheSizeGB", "0.5", "--quiet"),
+        *("--wiredTigerCacheSizeGB", "0.5", "--quiet", "--auth"),
     )
     assert "0.25" in Server(Kind.MONGOD, Path("/bin/mongod")).command(**where, cache_mb=128)
     python = Server(Kind.PYTHON, Path("/p")).command(**where, cache_mb=128)
     assert python == (
         *("/p", "--config", "/c", "--host", "127.0.0.1", "--port", "27117", "--storage-path", "/d"),
-        *("--cache-size", "128M", "--log-level", "WARNING"),
+        *("--cache-size", "128M", "--log-level", "WARNING", "--auth"),
     )
+    assert Server(Kind.PYTHON, Path("/p")).command(**where, cache_mb=128, auth=False) == python[:-1]
     rust = Server(Kind.RUST, Path("/r")).command(**where, cache_mb=128)
     assert rust == ("/r", *python[1:])

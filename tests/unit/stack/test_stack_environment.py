@@ -42,13 +42,17 @@ def test_secrets_are_made_once_and_readable_by_their_owner_only(tmp_path):
     assert secrets.load(settings) == made
     assert secrets.load(Settings(home=tmp_path, corpus="other")) != made
     login = json.loads(secrets.passwords_file(settings).read_text())
-    assert login == {"admin": made.password}
+    assert login == {"admin": made.password, "viewer": made.viewer_password}
     for file in (settings.state_dir / "airflow").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_airflow_gets_the_connections_that_follow_the_settings(tmp_path):
     settings = Settings(home=tmp_path, spark_master="spark://cluster:7077")
+    made = secrets.load(settings)
+    by_kafka, by_mongo, _ = for_airflow.connections(settings).values()
+    assert by_kafka["extra"]["sasl.password"] == made.kafka_password
+    assert (by_mongo["login"], by_mongo["password"]) == ("segue", made.mongo_password)
     assert for_airflow.variables(settings).items() <= environment(settings).items()
 
 
