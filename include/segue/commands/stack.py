@@ -19,7 +19,6 @@ from segue.settings import get_settings
 
 if TYPE_CHECKING:
     from segue.settings import Settings
-    from segue.stack.airflow import Login
     from segue.stack.memory import Usage
     from segue.stack.service import Service, State
 
@@ -50,7 +49,7 @@ def up() -> None:
         wait_for_dags(api, set(DAGS))
         paused = api.paused()
     console.print(_paused(paused), soft_wrap=True)
-    console.print(_airflow(login))
+    console.print(_airflow(settings), soft_wrap=True)
     console.print("Stop it with `segue down`.")
 
 
@@ -123,7 +122,7 @@ def status() -> None:
         if "api-server" in healthy:
             with AirflowApi(login.url, login.username, login.password) as api:
                 console.print(_paused(api.paused()), soft_wrap=True)
-        console.print(_airflow(login))
+        console.print(_airflow(settings), soft_wrap=True)
     else:
         console.print("Nothing is running. Start it with `segue up`.")
 
@@ -216,8 +215,14 @@ def _print_losses(settings: Settings, console: PlainConsole) -> None:
             console.print(loss.sentence, style="red", soft_wrap=True)
 
 
-def _airflow(login: Login) -> str:
-    return f"Airflow: {login.url}  user {login.username}, password {login.password}"
+def _airflow(settings: Settings) -> str:
+    from segue.stack import airflow
+
+    admin, viewer = airflow.login(settings), airflow.viewer(settings)
+    return (
+        f"Airflow: {admin.url}  user {admin.username}, password {admin.password}\n"
+        f"To look only: user {viewer.username}, password {viewer.password}"
+    )
 
 
 def _table(settings: Settings, rows: Iterable[tuple[Service, State, Usage]]) -> Table:

@@ -45,6 +45,11 @@ def login(settings: Settings) -> Login:
     return Login(_url(settings), secrets.USERNAME, secrets.load(settings).password)
 
 
+def viewer(settings: Settings) -> Login:
+    """Return the login of a person who may only look."""
+    return Login(_url(settings), secrets.VIEWER, secrets.load(settings).viewer_password)
+
+
 def services(settings: Settings) -> list[Service]:
     """Return the descriptions of the four components.
 

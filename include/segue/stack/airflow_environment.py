@@ -64,7 +64,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "fernet_key": made.fernet_key,
             "hostname_callable": "socket.gethostname",  # needs no name server
             "execution_api_server_url": f"{url}/execution/",
-            "simple_auth_manager_users": f"{secrets.USERNAME}:admin",
+            "simple_auth_manager_users": f"{secrets.USERNAME}:admin,{secrets.VIEWER}:viewer",
             "simple_auth_manager_passwords_file": secrets.passwords_file(settings),
         },
         "api": {

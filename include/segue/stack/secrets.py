@@ -11,6 +11,8 @@ from segue.secrets import Secrets
 from segue.settings import Settings
 
 USERNAME = "admin"
+VIEWER = "viewer"
+"""Who may read everything in Airflow and change nothing."""
 
 
 def load(settings: Settings) -> Secrets:
@@ -19,16 +21,17 @@ def load(settings: Settings) -> Secrets:
 
 
 def passwords_file(settings: Settings) -> Path:
-    """Return the passwords file of Airflow's simple auth manager. It is written if it is missing or damaged."""
-    file = settings.state_dir / "airflow" / stored.PASSWORDS
-    if not _is_json(file):
-        private.write(file, json.dumps({USERNAME: load(settings).password}))
-    return file
+    """Return the passwords file of Airflow's simple auth manager.
 
-
-def _is_json(file: Path) -> bool:
+    It is written if it is missing or damaged, or lacks a user. Airflow itself would print the password that it
+    creates for such a user.
+    """
+    file, made = settings.state_dir / "airflow" / stored.PASSWORDS, load(settings)
     try:
-        json.loads(file.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
+        chosen = dict(json.loads(file.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        chosen = {}
+    complete = {USERNAME: made.password, VIEWER: made.viewer_password} | chosen
+    if complete != chosen:
+        private.write(file, json.dumps(complete))
+    return file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import lifecycle, processes, secrets
+
+OF_VERSION_BEFORE = ("password", "jwt_secret", "api_secret_key", "fernet_key")
 
 
 @pytest.fixture
@@ -56,6 +59,19 @@ def test_secrets_that_are_incomplete_are_damaged(settings: Settings, content: by
 def test_cut_passwords_are_written_again(settings: Settings) -> None:
     file = secrets.passwords_file(settings)
     cut(file, 5)
-    assert json.loads(secrets.passwords_file(settings).read_text()) == {"admin": secrets.load(settings).password}
-    file.write_text('{"admin": "chosen by the operator"}')
-    assert "chosen" in secrets.passwords_file(settings).read_text()
+    made = secrets.load(settings)
+    whole = {"admin": made.password, "viewer": made.viewer_password}
+    assert json.loads(secrets.passwords_file(settings).read_text()) == whole
+    file.write_text('{"admin": "chosen by the operator"}')  # as a version without a viewer left it
+    assert json.loads(secrets.passwords_file(settings).read_text()) == whole | {"admin": "chosen by the operator"}
+
+
+def test_secrets_of_a_version_before_are_kept_and_completed(settings: Settings) -> None:
+    before = asdict(secrets.load(settings))
+    file = settings.state_dir / "airflow" / "secrets.json"
+    file.write_text(json.dumps({name: before[name] for name in OF_VERSION_BEFORE}))
+    assert settings.mongo_login == ""
+    after = asdict(secrets.load(settings))
+    assert {name: after[name] for name in OF_VERSION_BEFORE} == {name: before[name] for name in OF_VERSION_BEFORE}
+    assert all(after.values())
+    assert after["mongo_password"] in settings.mongo
