@@ -115,13 +115,14 @@ def remember(changes: dict[str, str | None]) -> Settings:
 
 def config(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: value and source by name.")] = False,
+    passwords: Annotated[bool, typer.Option("--passwords", help="Show passwords, too.")] = False,
 ) -> None:
     """Show every setting with its value and where the value comes from.
 
-    An environment variable wins over segue.toml. Passwords are not shown.
+    An environment variable wins over segue.toml. Passwords are shown only with --passwords.
     """
     settings, console = get_settings(), PlainConsole()
-    rows = {name: (_shown(settings, name), source(name)) for name in Settings.model_fields}
+    rows = {name: (_shown(settings, name, passwords=passwords), source(name)) for name in Settings.model_fields}
     unknown = sorted(
         name
         for name in os.environ
@@ -148,12 +149,14 @@ def config(
         typer.echo(f"{name} is not a setting of Segue, and has no effect.", err=True)
 
 
-def _shown(settings: Settings, name: str) -> str | None:
+def _shown(settings: Settings, name: str, *, passwords: bool) -> str | None:
     value = getattr(settings, EFFECTIVE.get(name, name))
-    if isinstance(value, SecretStr):
-        return "********"
     if value is None:
         return None
+    if isinstance(value, SecretStr):
+        return value.get_secret_value() if passwords else "********"
+    if passwords:
+        return str(value)
     return re.sub(r"(?<=://)([^/:@]*):[^/@]*@", r"\1:********@", str(value))
 
 

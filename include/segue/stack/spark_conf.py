@@ -98,6 +98,8 @@ def properties(settings: Settings) -> dict[str, str]:
         # The executor's heartbeats come from the driver's own process. After a suspension, they would be too late,
         # and all running tasks would fail.
         "spark.storage.blockManagerHeartbeatTimeoutMs": "365d",
+        # Other users of the machine can reach the driver's ports. Spark makes a secret for each application.
+        "spark.authenticate": "true",
     }
     return {
         **(local if settings.spark_master.startswith("local") else {}),

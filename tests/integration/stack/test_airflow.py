@@ -28,6 +28,7 @@ from segue.runs import reports, summaries
 from segue.runs.conclusion import MissedDeadline
 from segue.stack import lifecycle, processes, secrets, spark_conf
 from segue.stack.airflow import COMMANDS
+from segue.stack.airflow import viewer as viewer_login
 from segue.stack.service import State
 
 pytestmark = pytest.mark.integration
@@ -173,6 +174,50 @@ def test_a_page_is_refused_to_others(airflow, settings, stack, page):
     answers.append(httpx.get(stack.url + page))
     assert [answer.status_code for answer in answers] == [403, 403, 401]
     assert not [answer for answer in answers if "Björk" in answer.text]
+
+
+@pytest.fixture
+def viewer(settings, stack):
+    """A client of the role that may only look."""
+    who = viewer_login(settings)
+    with httpx.Client(base_url=stack.url, timeout=60) as client:
+        answer = client.post("/auth/token", json={"username": who.username, "password": who.password})
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield client
+
+
+@pytest.mark.usefixtures("report")
+def test_a_viewer_sees_all_pages_and_changes_nothing(airflow, viewer):
+    for page in (REPORT, "/segue/", "/segue/rejects", "/segue/api/rejects", "/api/v2/dags"):
+        assert (page, viewer.get(page).status_code, airflow.get(page).status_code) == (page, 200, 200)
+    assert viewer.get(REPORT).text == BODY
+    refused = [
+        viewer.post("/api/v2/dags/corpus/dagRuns", json={"logical_date": None}),
+        viewer.patch("/api/v2/dags/corpus", json={"is_paused": False}),
+        viewer.delete("/api/v2/dags/corpus"),
+        viewer.post("/api/v2/pools", json={"name": "mine", "slots": 1}),
+        viewer.get("/api/v2/connections"),
+        viewer.get("/api/v2/variables"),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * len(refused)
+
+
+def test_failed_logins_are_throttled_and_others_are_not(stack, airflow):
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.77")
+    with httpx.Client(base_url=stack.url, transport=elsewhere, timeout=60) as client:
+
+        def login(password):
+            return client.post("/auth/token", json={"username": stack.username, "password": password})
+
+        assert {login(f"guess {number}").status_code for number in range(10)} == {401}
+        refused = login(stack.password)
+        assert (refused.status_code, refused.json()["detail"][:26]) == (429, "Too many failed logins. Tr")
+        assert int(refused.headers["Retry-After"]) <= 60
+        logged_in = client.get("/api/v2/dags", headers={"Authorization": airflow.headers["Authorization"]})
+        assert logged_in.status_code == 200
+    assert httpx.post(
+        f"{stack.url}/auth/token", json={"username": stack.username, "password": stack.password}
+    ).is_success
 
 
 def test_a_run_without_a_report_says_so(airflow):

@@ -79,6 +79,9 @@ def test_passwords_are_not_shown_and_unknown_variables_are_named(monkeypatch):
     assert "hidden" not in told.stdout
     assert json.loads(told.stdout)["mongo_uri"]["value"] == "mongodb://me:********@host/"
     assert "SEGUE_MUSIK is not a setting" in told.stderr
+    shown = json.loads(segue("config", "--json", "--passwords").stdout)
+    assert shown["mongo_uri"]["value"] == "mongodb://me:hidden@host/"
+    assert shown["kafka_sasl_password"]["value"] == "hidden"
 
 
 @pytest.mark.parametrize(
