@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from segue.connections import mongo as connections
 from segue.connections import offsets, topics
 from segue.connections.kafka import Config
+from segue.errors import ServiceUnavailableError
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import processes, secrets
 
@@ -53,3 +55,15 @@ def test_another_user_reads_no_account_takes_over_none_and_forges_no_listen(
     passwords = asdict(secrets.load(settings)).values()
     assert not [shown for shown in told["shown"] if any(password in shown for password in passwords)]
     mongo.client.drop_database("nobody")
+
+
+def test_a_client_without_the_password_is_told_so_in_one_sentence(
+    settings: Settings,
+    mongo: Database[dict[str, Any]],  # noqa: ARG001 - which is to run
+) -> None:
+    open_to_all = f"mongodb://127.0.0.1:{settings.mongo_port}/?directConnection=true"
+    with (
+        pytest.raises(ServiceUnavailableError, match=rf"127\.0\.0\.1:{settings.mongo_port} refuses the login"),
+        connections.database(open_to_all) as database,
+    ):
+        database["tracks"].find_one()
