@@ -10,6 +10,7 @@ import psutil
 import pytest
 from kafka.errors import KafkaError
 
+from segue import secrets
 from segue.connections import kafka
 from segue.errors import ConfigurationError, ServiceUnavailableError
 from segue.settings import Settings, get_settings
@@ -55,10 +56,26 @@ def test_airflow_s_connection_has_them_under_librdkafka_s_names_and_they_come_ba
 
 
 def test_without_security_only_the_brokers_and_the_protocol_are_named():
-    assert kafka.options(Settings(kafka_port=9)) == {
-        "bootstrap.servers": "127.0.0.1:9",
+    assert kafka.options(Settings(kafka_bootstrap_servers="broker:9092")) == {
+        "bootstrap.servers": "broker:9092",
         "security.protocol": "PLAINTEXT",
     }
+
+
+def test_the_embedded_broker_has_the_login_of_its_stack_whatever_is_set_for_other_brokers(tmp_path):
+    embedded = Settings(**SECURED | {"kafka_bootstrap_servers": None}, home=tmp_path, kafka_port=9)
+    assert kafka.options(embedded) == {"bootstrap.servers": "127.0.0.1:9", "security.protocol": "PLAINTEXT"}
+    assert not tmp_path.joinpath("sample").exists(), "to ask creates nothing"
+    made = secrets.load(embedded.state_dir)
+    assert kafka.options(embedded) == {
+        "bootstrap.servers": "127.0.0.1:9",
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-256",
+        "sasl.username": "segue",
+        "sasl.password": made.kafka_password,
+    }
+    elsewhere = embedded.model_copy(update={"kafka_bootstrap_servers": "broker:9093"})
+    assert kafka.options(elsewhere)["sasl.password"] == SECURED["kafka_sasl_password"]
 
 
 def test_a_child_process_gets_the_password_and_nobody_sees_it_printed():
