@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -78,7 +77,8 @@ def _service(settings: Settings, port: int, *, auth: bool, check: Callable[[date
         check=check,
         environment=ENVIRONMENT.get(chosen.kind, {}),
         ports={"SEGUE_MONGO_PORT": port},
-        loads=code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program),
+        loads=(code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program))
+        + secrets.digest(settings),
         memory_limit_mb=memory.limit_mb(settings, NAME),
     )
 
@@ -189,14 +189,12 @@ def _admit(settings: Settings, described: Service, bring_up: Callable[[Service],
     start with a user, the server runs open for a moment, on a random port. Folders of earlier versions, which have
     no users, get one in the same way. A user that another program has created in that moment is dropped again.
     """
-    password = secrets.load(settings).mongo_password
-    record, digest = _data(settings) / "segue-user", hashlib.sha256(password.encode()).hexdigest()
-    known = f"{server(settings).kind} {digest}"
+    record, known = _data(settings) / "segue-user", f"{server(settings).kind} {secrets.digest(settings)}"
     if record.exists() and record.read_text() == known:
         bring_up(described)
         return
     if described.process() is None:
-        _create_user(settings, password)
+        _create_user(settings)
     bring_up(described)
     with _client(settings) as client:
         # Each of SecantusDB's servers answers one of these two questions with an empty list; mongod answers both.
@@ -207,7 +205,8 @@ def _admit(settings: Settings, described: Service, bring_up: Callable[[Service],
     private.write(record, known)
 
 
-def _create_user(settings: Settings, password: str) -> None:
+def _create_user(settings: Settings) -> None:
+    password = secrets.load(settings).mongo_password
     [port] = ports.find_free(1)
     uri = f"mongodb://127.0.0.1:{port}/?directConnection=true&w=majority&journal=true"
     open_to_all = _service(settings, port, auth=False, check=lambda _: _answers(uri))

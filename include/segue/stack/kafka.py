@@ -9,7 +9,6 @@ password, because a broker needs it before it can read its metadata.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import socket
@@ -203,17 +202,13 @@ def _create_user(settings: Settings, config: kafka.Config) -> None:
     with kafka.admin({**config, **login}) as admin:
         if refusal := admin.alter_user_scram_credentials([user])[USER]:
             raise ServiceUnavailableError(f"Kafka cannot create the user {USER}: {refusal}")
-    private.write(_record(settings), _digest(settings))
+    private.write(_record(settings), secrets.digest(settings))
 
 
 def _knows_user(settings: Settings) -> bool:
-    return _record(settings).exists() and _record(settings).read_text() == _digest(settings)
+    return _record(settings).exists() and _record(settings).read_text() == secrets.digest(settings)
 
 
 def _record(settings: Settings) -> Path:
     """Return the file with a digest of the password with which the broker knows the user."""
     return settings.state_dir / "kafka" / "data" / "segue-user"
-
-
-def _digest(settings: Settings) -> str:
-    return hashlib.sha256(secrets.load(settings).kafka_password.encode()).hexdigest()

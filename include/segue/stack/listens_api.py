@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from segue.settings import Settings
-from segue.stack import code, memory
+from segue.stack import code, memory, secrets
 from segue.stack.service import Service
 
 HEALTH_TIMEOUT_S = 15
@@ -32,7 +32,7 @@ def service(settings: Settings) -> Service:
         check=lambda _: _is_ready(settings.api_port),
         environment=settings.environment,
         ports={"SEGUE_API_PORT": settings.api_port},
-        loads=code.installed(),
+        loads=code.installed() + secrets.digest(settings),
         memory_limit_mb=memory.limit_mb(settings, "listens-api"),
     )
 

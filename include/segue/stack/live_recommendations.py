@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segue.recommender.serving.live import FRESH_S, heartbeat
 from segue.settings import Settings
-from segue.stack import code, memory
+from segue.stack import code, memory, secrets
 from segue.stack.service import Service, beats
 
 
@@ -27,7 +27,7 @@ def service(settings: Settings) -> Service:
         command=(str(Path(sys.prefix) / "bin" / "segue"), "live"),
         check=lambda started: beats(heartbeat(settings), started, FRESH_S),
         environment=settings.environment,
-        loads=code.installed(),
+        loads=code.installed() + secrets.digest(settings),
         memory_limit_mb=memory.limit_mb(settings, "live"),
     )
 

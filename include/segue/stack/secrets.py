@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -18,6 +19,15 @@ VIEWER = "viewer"
 def load(settings: Settings) -> Secrets:
     """Read the secrets. The first call creates them. See :func:`segue.secrets.load`."""
     return stored.load(settings.state_dir)
+
+
+def digest(settings: Settings) -> str:
+    """Return a digest of the passwords of Kafka and the document server.
+
+    Services that have read them are started again when it changes.
+    """
+    made = load(settings)
+    return hashlib.sha256(f"{made.mongo_password} {made.kafka_password}".encode()).hexdigest()
 
 
 def passwords_file(settings: Settings) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from segue import secrets as stored
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import lifecycle, processes, secrets
@@ -75,3 +76,14 @@ def test_secrets_of_a_version_before_are_kept_and_completed(settings: Settings) 
     assert {name: after[name] for name in OF_VERSION_BEFORE} == {name: before[name] for name in OF_VERSION_BEFORE}
     assert all(after.values())
     assert after["mongo_password"] in settings.mongo
+
+
+def test_services_that_know_a_password_are_started_again_when_it_has_changed(settings: Settings) -> None:
+    def fingerprints() -> dict[str, str]:
+        return {each.name: each._fingerprint for each in lifecycle.services(settings)}
+
+    before = fingerprints()
+    secrets.passwords_file(settings).unlink()
+    stored.path(settings.state_dir).unlink()
+    changed = {name for name, fingerprint in fingerprints().items() if before[name] != fingerprint}
+    assert changed == before.keys() - {"supervisor"}
