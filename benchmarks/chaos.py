@@ -1,7 +1,7 @@
 """A campaign of faults on a stack of its own, which anybody can run: nothing may be lost, and nobody may get in.
 
     make chaos MINUTES=60 SEED=1
-    .venv/bin/python benchmarks/chaos.py [--minutes 3] [--seed 1] [--list]
+    .venv/bin/python benchmarks/chaos.py [--minutes 2.5] [--seed 1] [--list]
 
 The benchmark starts Kafka, MongoDB, the API, the live recommendations and the supervisor in a temporary folder, on
 free ports. Clients send listens all the time, and repeat each until it is answered with 200. Meanwhile faults are
@@ -10,7 +10,8 @@ clock, a full disk, damaged files, a lost database. Beside each fault somebody a
 user ends. After each fault the services must become healthy by themselves.
 
 The seed decides which faults come, in which order, and for how long; ``--list`` prints them. Faults that this
-machine does not allow are skipped and named. If the stack recovers slowly, the last faults are left out.
+machine does not allow are skipped and named. A busy machine takes longer than the given minutes, because all
+faults of the schedule are injected.
 
 At the end the listens that were answered are compared with Kafka, MongoDB and the lake. The benchmark exits with 1
 if a count differs, if a token worked that had ended, or if a service needed help.
@@ -53,7 +54,9 @@ console = PlainConsole()
 def main() -> None:
     """Run a campaign, print its tables, and exit with 1 if something does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=3.0, help="how long faults are injected")
+    parser.add_argument(
+        "--minutes", type=float, default=2.5, help="for a round of all kinds; from 10 on there are more kinds"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="print the faults and exit")
     arguments = parser.parse_args()
@@ -65,7 +68,7 @@ def main() -> None:
     chaos_ground.enter()
     console.print(f"Seed {arguments.seed}, {arguments.minutes:g} minutes, {len(planned)} faults")
     with chaos_ground.disk() as disk, own_stack(PARTS, inside=disk.folder) as settings:
-        holds = campaign(settings, disk, planned, arguments.minutes * 60)
+        holds = campaign(settings, disk, planned)
         if not holds:
             kept = KEPT_LOGS / f"seed-{arguments.seed}"
             shutil.copytree(settings.state_dir / "logs", kept, dirs_exist_ok=True)
@@ -73,7 +76,7 @@ def main() -> None:
     sys.exit(0 if holds else 1)
 
 
-def campaign(settings: Settings, disk: chaos_ground.Disk, planned: Sequence[Fault], length_s: float) -> bool:
+def campaign(settings: Settings, disk: chaos_ground.Disk, planned: Sequence[Fault]) -> bool:
     """Inject the faults under load, then compare the stores. Return whether everything holds."""
     record = Record(chaos_ground.skipped())
     users = add_users(settings, CLIENTS)
@@ -84,7 +87,7 @@ def campaign(settings: Settings, disk: chaos_ground.Disk, planned: Sequence[Faul
     attacks = Attacks(settings, planned)
     with Load(settings, users, PAUSE_S) as load:
         ground = Ground(settings, disk, load, token)
-        _run(ground, attacks, planned, record, time.monotonic() + length_s)
+        _run(ground, attacks, planned, record)
         time.sleep(2)
     found = chaos_verdict.checks(settings, load, attacks)
     attacks.close()
@@ -100,13 +103,10 @@ def campaign(settings: Settings, disk: chaos_ground.Disk, planned: Sequence[Faul
     return all(check.holds for check in found) and not record.wrong
 
 
-def _run(ground: Ground, attacks: Attacks, planned: Sequence[Fault], record: Record, until: float) -> None:
+def _run(ground: Ground, attacks: Attacks, planned: Sequence[Fault], record: Record) -> None:
     began = time.monotonic()
     for fault in planned:
         if fault.kind in record.skipped:
-            continue
-        if time.monotonic() > until:
-            record.unreached[fault.kind] += 1
             continue
         time.sleep(max(0.0, began + fault.at_s - time.monotonic()))
         console.print(f"{time.monotonic() - began:6.0f} s  {fault.number}: {fault}")

@@ -95,14 +95,10 @@ def _clock_step(_: Ground, fault: Fault) -> None:
         time.sleep(fault.seconds)
 
 
-def _disk_almost_full(ground: Ground, fault: Fault) -> None:
-    """Leave less space than Segue wants: the API must refuse listens, and say when to try again."""
+def _disk_full(ground: Ground, fault: Fault) -> None:
+    """Leave little space, so that the API must refuse listens and say when to try again. Then leave none."""
     with ground.disk.with_free(ALMOST_FULL_BYTES):
         _require_refusal(ground)
-        time.sleep(fault.seconds)
-
-
-def _disk_full(ground: Ground, fault: Fault) -> None:
     with ground.disk.with_free(0):
         time.sleep(fault.seconds)
 
@@ -138,7 +134,6 @@ FAULTS: dict[str, Callable[[Ground, Fault], None]] = {
     "cut connections": _cut_connections,
     "network down": _network_down,
     "clock step": _clock_step,
-    "disk almost full": _disk_almost_full,
     "disk full": _disk_full,
     "cut segment": _damage(chaos_damage.cut_segment),
     "lost index": lambda ground, fault: chaos_damage.lose_index(ground.settings, fault.target),

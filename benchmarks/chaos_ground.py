@@ -24,7 +24,6 @@ DISK_MB = 900
 NEEDS = {
     "network down": "namespaces",
     "cut connections": "namespaces",
-    "disk almost full": "namespaces",
     "disk full": "namespaces",
     "clock step": "clock",
 }

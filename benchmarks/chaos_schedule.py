@@ -10,11 +10,11 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-SLOT_S = 10.0
-"""From the start of one fault to that of the next. A fault that finds the stack still recovering waits."""
+SLOT_S = 15.0
+"""From the start of one fault to that of the next. If the stack recovers more slowly, the next fault waits."""
 
 LONG_MINUTES = 10.0
-"""Campaigns from this length on also have the kinds that start Spark."""
+"""Campaigns from this length on also have the kinds of faults that take a minute."""
 
 SERVICES = ("kafka", "mongo", "listens-api", "live")
 STORES_AND_API = ("kafka", "mongo", "listens-api")
@@ -49,16 +49,15 @@ class Kind:
 
 KINDS = (
     Kind("kill", SERVICES, each_round=2),
-    Kind("pause", SERVICES, each_round=2, seconds=(3, 12)),
+    Kind("pause", SERVICES, seconds=(3, 12)),
     Kind("cut connections", STORES_AND_API),
     Kind("network down", seconds=(2, 6)),
     Kind("clock step", ("+1 h", "-1 h", "+1 day", "-1 day"), seconds=(4, 8)),
-    Kind("disk almost full", seconds=(3, 6)),
     Kind("disk full", seconds=(3, 8)),
     Kind("cut segment", loses=True),
     Kind("lost index", ("index", "timeindex")),
     Kind("damaged file", SERVICES),
-    Kind("lost database", loses=True),
+    Kind("lost database", loses=True, long=True),
     Kind("kill lake job", seconds=(5, 40), long=True),
 )
 
@@ -99,7 +98,7 @@ class Fault:
     def __str__(self) -> str:
         """Return one line for the log."""
         lasts = f" for {self.seconds:.1f} s" if self.seconds else ""
-        return f"{self.kind} {self.target}{lasts}, beside: {self.attack}".replace("  ", " ")
+        return f"{self.kind} {self.target}".rstrip() + f"{lasts}, beside: {self.attack}"
 
 
 def schedule(seed: int, minutes: float) -> list[Fault]:

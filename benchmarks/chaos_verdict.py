@@ -25,10 +25,8 @@ class Record:
     ----------
     skipped : dict of str to str
         Why kinds of faults are not injected, by kind.
-    injected : Counter
-        Number of faults by kind.
-    unreached : Counter
-        Number of faults that the time did not suffice for, by kind.
+    injected, attacks : Counter
+        Number of faults and of attacks by kind.
     recovered_s : dict of str to float
         Longest time from the end of a fault until all services were healthy, by kind.
     wrong : list of str
@@ -37,7 +35,6 @@ class Record:
 
     skipped: dict[str, str]
     injected: Counter[str] = field(default_factory=Counter)
-    unreached: Counter[str] = field(default_factory=Counter)
     recovered_s: dict[str, float] = field(default_factory=dict)
     attacks: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -50,12 +47,11 @@ class Record:
 
     def tables(self, planned: Sequence[Fault]) -> Iterator[Table]:
         """Make the tables of faults and of attacks."""
-        faults = Table("fault", "injected", "longest recovery", "left out", title="Faults", title_justify="left")
+        faults = Table("fault", "injected", "longest recovery", "skipped", title="Faults", title_justify="left")
         for kind, count in sorted(Counter(fault.kind for fault in planned).items()):
-            why = self.skipped.get(kind, f"{self.unreached[kind]}, no time" if self.unreached[kind] else "")
-            left_out = f"{count}, {why}" if kind in self.skipped else why
+            skipped = f"{count}, {self.skipped[kind]}" if kind in self.skipped else ""
             recovery = f"{self.recovered_s[kind]:.1f} s" if kind in self.recovered_s else ""
-            faults.add_row(kind, f"{self.injected[kind]}", recovery, left_out)
+            faults.add_row(kind, f"{self.injected[kind]}", recovery, skipped)
         yield faults
         attacks = Table("attack", "times", title="Attacks beside them", title_justify="left")
         for name, count in sorted(self.attacks.items()):

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from segue import disk, errors
@@ -78,10 +79,19 @@ def job(name: str) -> Iterator[SparkSession]:
     except Exception as error:
         if of_worker := workers_error(error):
             _end(f"{of_worker}", _code(of_worker), error)
-        explanation = disk.explanation(error, get_settings().state_dir / "mongo")
+        explanation = disk.explanation(error, *_places())
         if explanation is None:
             raise
         _end(explanation, REFUSED, error)
+
+
+def _places() -> Iterator[Path]:
+    """Return the folders of this machine that a job and its services write to."""
+    settings = get_settings()
+    yield settings.state_dir / "mongo"
+    if "://" not in settings.lake_uri:
+        yield Path(settings.lake_uri)
+    yield from map(Path, filter(None, os.environ.get("SPARK_LOCAL_DIRS", "").split(",")))
 
 
 def workers_error(error: Exception) -> SegueError | None:

@@ -6,6 +6,9 @@ command, and its process is gone. The supervisor then ends what the process has 
 
 A service that dies again and again is started after growing delays. After `LIMIT` restarts within `WINDOW_S` it is
 given up, until somebody starts it with `segue up`.
+
+While the disk is full, a service that dies is tried every `FULL_DELAY_S`, and never given up. When there is space
+again, all are tried at once. A store that runs but has stopped writing is then ended, and started again.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from segue import locks, private
+from segue import disk, locks, private
 from segue.errors import SegueError, StackError
 from segue.settings import Settings, get_settings
 from segue.stack import processes, restarts, supervisor, suspensions
 from segue.stack.pidfile import PidFile
 from segue.stack.restarts import Restart
-from segue.stack.service import Service, reap
+from segue.stack.service import Service, State, reap
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,13 @@ POLL_S = 1.0
 LIMIT = 8
 WINDOW_S = 600.0
 LONGEST_DELAY_S = 8.0
+FULL_DELAY_S = 60.0
+STORES = ("kafka", "mongo")
+"""Services that a full disk may leave running and unable to write."""
+DOUBT_S = 120.0
+"""For this long after the disk was full, the stores are checked."""
+UNABLE_S = 15.0
+"""A store that has not worked for this long is started again. One that is starting needs less."""
 BUSY = "A command is at work on the stack."
 
 Describe = Callable[[], Mapping[str, Service]]
@@ -55,23 +65,50 @@ class Supervisor:
         self._clock = clock
         self._tries: dict[str, list[float]] = {}
         self._given_up: set[str] = set()
+        self._full: str | None = None
+        self._doubted_until = -DOUBT_S
+        self._unable_since: dict[str, float] = {}
 
     def look(self) -> None:
         """Start the services that have died. Do nothing while a command is at work on the stack."""
         reap()
+        self._look_at_disk()
         dead = self._dead()
         self._given_up &= dead  # somebody has started the others
-        if not any(self._is_due(name) for name in dead):
+        doubted = self._clock() < self._doubted_until
+        if not doubted and not any(self._is_due(name) for name in dead):
             return
         try:
             with locks.exclusive(self._state_dir.parent / supervisor.LOCK, busy=BUSY):
                 described = self._describe()
+                if doubted:
+                    self._end_unable(described)
                 for name in sorted(self._dead() & described.keys()):
                     if self._is_due(name):
                         self._start(described[name])
         except StackError as error:
             if str(error) != BUSY:
                 raise
+
+    def _look_at_disk(self) -> None:
+        before, self._full = self._full, disk.fullness(self._state_dir)
+        if self._full and not before:
+            log.warning("%s New listens and jobs are refused until there is space.", self._full)
+        if before and not self._full:
+            log.warning("There is space again for %s.", self._state_dir)
+            self._tries.clear()
+            self._unable_since.clear()
+            self._doubted_until = self._clock() + DOUBT_S
+
+    def _end_unable(self, described: Mapping[str, Service]) -> None:
+        """Kill the stores that have not worked for a while, so that they are started again like dead ones."""
+        for service in (described[name] for name in STORES if name in described):
+            if service.state() is not State.UNHEALTHY:
+                self._unable_since.pop(service.name, None)
+            elif self._clock() - self._unable_since.setdefault(service.name, self._clock()) > UNABLE_S:
+                log.warning("%s has not worked since its disk was full. It is ended.", service.name)
+                processes.end(processes.of(self._state_dir, service.name), grace_s=5)
+                del self._unable_since[service.name]
 
     def _dead(self) -> set[str]:
         """Return the names of the services that were started, not stopped, and do not run."""
@@ -86,7 +123,8 @@ class Supervisor:
         tries = self._recent(name)
         if name in self._given_up or not tries:
             return name not in self._given_up
-        return self._clock() - tries[-1] >= min(2.0 ** (len(tries) - 1), LONGEST_DELAY_S)
+        delay_s = FULL_DELAY_S if self._full else min(2.0 ** (len(tries) - 1), LONGEST_DELAY_S)
+        return self._clock() - tries[-1] >= delay_s
 
     def _recent(self, name: str) -> list[float]:
         since = self._clock() - WINDOW_S
@@ -95,7 +133,7 @@ class Supervisor:
 
     def _start(self, service: Service) -> None:
         tries = self._recent(service.name)
-        given_up = len(tries) >= LIMIT
+        given_up = len(tries) >= LIMIT and not self._full
         restarts.record(self._state_dir, Restart(service.name, time.time(), given_up))
         if given_up:
             self._given_up.add(service.name)
@@ -109,6 +147,9 @@ class Supervisor:
         tries.append(self._clock())
         log.warning("%s has ended. It is started again; its log is %s.", service.name, service.log)
         try:
+            if self._full:
+                with service.log.open("a") as file:
+                    file.write(f"{self._full}\n")
             processes.end(processes.of(self._state_dir, service.name), grace_s=5)
             service.start()
         except (OSError, SegueError) as error:  # such as a full disk: the next try follows
