@@ -40,7 +40,7 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     Removals(database).add(user_key(user_name))
     account = Accounts(database).remove(user_name)
     time.sleep(CACHED_S + UNDER_WAY_S)
-    Removals(database).add(user_key(user_name))
+    Removals(database).add(user_key(user_name), received_at=ListenStore(database).received_until(user_name))
     return {"account": int(account), **_delete(database, user_name)}
 
 

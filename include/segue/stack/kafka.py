@@ -19,13 +19,14 @@ JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-X
 # Longer than any pause of an overloaded laptop. After a kill, the restarted broker waits this long.
 SESSION_TIMEOUT_MS = 4000
 
+# `%rEx{1}` prints the root cause of an error in one line, such as "No space left on device", without its stack.
 LOG4J2 = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stdout.ref = stdout
 appender.stdout.type = Console
 appender.stdout.name = stdout
 appender.stdout.layout.type = PatternLayout
-appender.stdout.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %m (%c{1})%n
+appender.stdout.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %m (%c{1})%n%rEx{1}
 logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = info
 """

@@ -20,13 +20,15 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
+
 from segue import disk, locks, private
 from segue.errors import SegueError, StackError
 from segue.settings import Settings, get_settings
 from segue.stack import processes, restarts, supervisor, suspensions
 from segue.stack.pidfile import PidFile
 from segue.stack.restarts import Restart
-from segue.stack.service import Service, State, reap
+from segue.stack.service import Service, State, pid_file, reap
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +39,8 @@ LONGEST_DELAY_S = 8.0
 FULL_DELAY_S = 60.0
 STORES = ("kafka", "mongo")
 """Services that a full disk may leave running and unable to write."""
-DOUBT_S = 120.0
-"""For this long after the disk was full, the stores are checked."""
-UNABLE_S = 15.0
-"""A store that has not worked for this long is started again. One that is starting needs less."""
+UNABLE_S = 30.0
+"""A store that does not work for this long after its disk was full is started again."""
 BUSY = "A command is at work on the stack."
 
 Describe = Callable[[], Mapping[str, Service]]
@@ -66,8 +66,8 @@ class Supervisor:
         self._tries: dict[str, list[float]] = {}
         self._given_up: set[str] = set()
         self._full: str | None = None
-        self._doubted_until = -DOUBT_S
-        self._unable_since: dict[str, float] = {}
+        self._doubted: dict[str, psutil.Process] = {}
+        self._space_since = 0.0
 
     def look(self) -> None:
         """Start the services that have died. Do nothing while a command is at work on the stack."""
@@ -75,14 +75,12 @@ class Supervisor:
         self._look_at_disk()
         dead = self._dead()
         self._given_up &= dead  # somebody has started the others
-        doubted = self._clock() < self._doubted_until
-        if not doubted and not any(self._is_due(name) for name in dead):
+        if not self._doubted and not any(self._is_due(name) for name in dead):
             return
         try:
             with locks.exclusive(self._state_dir.parent / supervisor.LOCK, busy=BUSY):
                 described = self._describe()
-                if doubted:
-                    self._end_unable(described)
+                self._end_unable(described)
                 for name in sorted(self._dead() & described.keys()):
                     if self._is_due(name):
                         self._start(described[name])
@@ -97,27 +95,29 @@ class Supervisor:
         if before and not self._full:
             log.warning("There is space again for %s.", self._state_dir)
             self._tries.clear()
-            self._unable_since.clear()
-            self._doubted_until = self._clock() + DOUBT_S
+            self._space_since = self._clock()
+            running = {name: self._process(name) for name in STORES}
+            self._doubted = {name: process for name, process in running.items() if process}
 
     def _end_unable(self, described: Mapping[str, Service]) -> None:
-        """Kill the stores that have not worked for a while, so that they are started again like dead ones."""
-        for service in (described[name] for name in STORES if name in described):
-            if service.state() is not State.UNHEALTHY:
-                self._unable_since.pop(service.name, None)
-            elif self._clock() - self._unable_since.setdefault(service.name, self._clock()) > UNABLE_S:
-                log.warning("%s has not worked since its disk was full. It is ended.", service.name)
-                processes.end(processes.of(self._state_dir, service.name), grace_s=5)
-                del self._unable_since[service.name]
+        """End the stores that do not work any more, so that they are started again like dead ones."""
+        for name, process in list(self._doubted.items()):
+            state = described[name].state()
+            if self._process(name) != process or state is State.HEALTHY:
+                del self._doubted[name]
+            elif state is State.UNHEALTHY and self._clock() - self._space_since > UNABLE_S:
+                log.warning("%s has not worked since its disk was full. It is ended.", name)
+                processes.end(processes.of(self._state_dir, name), grace_s=5)
+                del self._doubted[name]
 
     def _dead(self) -> set[str]:
         """Return the names of the services that were started, not stopped, and do not run."""
-        found = set()
-        for path in (self._state_dir / "run").glob("*.json"):
-            record = PidFile.read(path)
-            if path.stem != supervisor.NAME and not (record and record.process()) and path.exists():
-                found.add(path.stem)
-        return found
+        names = {path.stem for path in (self._state_dir / "run").glob("*.json")} - {supervisor.NAME}
+        return {name for name in names if not self._process(name) and pid_file(self._state_dir, name).exists()}
+
+    def _process(self, name: str) -> psutil.Process | None:
+        record = PidFile.read(pid_file(self._state_dir, name))
+        return record.process() if record else None
 
     def _is_due(self, name: str) -> bool:
         tries = self._recent(name)
@@ -180,6 +180,7 @@ def main() -> None:
     """Supervise the stack of the environment's settings, until SIGTERM."""
     os.umask(private.UMASK)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it logs each connection
     supervise(get_settings(), threading.Event())
 
 

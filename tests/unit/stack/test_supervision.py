@@ -197,7 +197,7 @@ def test_a_store_that_stopped_writing_on_a_full_disk_is_started_again_when_there
     look_for(30)
     assert store.process() == before, "it could not write after a start either"
     fill(None)
-    look_for(10)
+    look_for(25)
     assert store.process() == before, "it may be catching up"
     look_for(10)
     assert store.process() not in (None, before)
