@@ -31,7 +31,7 @@ FLOOD_FROM, SILENT_FROM = "127.0.0.2", "127.0.0.3"
 """Addresses of the attackers, because the API limits the requests and connections of an address."""
 FLOODING, FLOOD_PAUSE_S = 4, 0.02
 SILENT = 400
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 """How long an attack waits for a service that a fault has hit."""
 
 End = Callable[[Database[Any], str], object]

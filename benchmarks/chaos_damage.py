@@ -31,7 +31,7 @@ from segue.stack import documents, lifecycle, supervisor
 from segue.stack import kafka as broker
 from segue.stack.service import Service, State, pid_file
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 KEPT = 0.4
 """Share of a segment that is left after its cut."""
 
