@@ -18,6 +18,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -134,7 +135,8 @@ class Supervisor:
     def _start(self, service: Service) -> None:
         tries = self._recent(service.name)
         given_up = len(tries) >= LIMIT and not self._full
-        restarts.record(self._state_dir, Restart(service.name, time.time(), given_up))
+        with suppress(OSError):  # the disk may be full
+            restarts.record(self._state_dir, Restart(service.name, time.time(), given_up))
         if given_up:
             self._given_up.add(service.name)
             self._tries[service.name] = []

@@ -208,6 +208,18 @@ def test_a_store_that_stopped_writing_on_a_full_disk_is_started_again_when_there
     store.stop()
 
 
+def test_a_service_is_started_again_even_if_there_is_no_space_to_record_it(
+    idle: Service, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(restarts, "record", fail)
+    kill(idle)
+    Supervisor(state_dir, lambda: {"idle": idle}).look()
+    assert idle.state() is State.HEALTHY
+
+
 def test_what_cannot_be_started_is_tried_again(idle: Service, state_dir: Path) -> None:
     broken = Service("idle", state_dir, state_dir, ("/no/such/program",), check=lambda _: True)
     kill(idle)
