@@ -33,7 +33,7 @@ def enter() -> None:
     """Replace this process by one in its own namespaces, whose clock can be set, as far as the machine allows."""
     if VARIABLE not in os.environ:
         alone = ["unshare", "--net", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
-        trial = "ip link set lo up && mount -t tmpfs tmpfs /mnt && command -v ss"
+        trial = "ip link set lo up && mount -t tmpfs tmpfs /mnt && mount -o remount,size=9m tmpfs /mnt && ss -K"
         possible = (
             shutil.which("unshare")
             and not subprocess.run([*alone, "sh", "-c", trial], capture_output=True, check=False).returncode
@@ -79,8 +79,9 @@ class Disk:
             self._resize(DISK_MB * 10**6)
 
     def _resize(self, size_bytes: int) -> None:
-        size = f"remount,size={size_bytes}"
-        subprocess.run(["mount", "-o", size, str(self.folder)], check=True, capture_output=True)
+        # With only the folder, mount would repeat options that a user namespace refuses.
+        command = ["mount", "-o", f"remount,size={size_bytes}", "tmpfs", str(self.folder)]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager
