@@ -55,6 +55,6 @@ def explanation(error: BaseException, *folders: Path) -> str | None:
         return None
     happened = full or "Disk full: a service or the lake has no space left."
     return (
-        f"{happened} Free some space and run `segue up`, which restarts the document server if it has stopped "
-        "writing. Then run this task again: it repeats its writes, and nothing that was acknowledged is lost."
+        f"{happened} Free some space: the stack's supervisor then restarts what has stopped writing. A retry of "
+        "this task repeats its writes, and nothing that was acknowledged is lost."
     )

@@ -28,7 +28,7 @@ def test_an_internal_error_is_explained_by_a_full_disk_only_if_the_disk_is_full(
     free(3_000_000)
     told = disk.explanation(PANIC, tmp_path / "not made yet")
     assert told.startswith(f"Disk full: {tmp_path / 'not made yet'} has 3 MB left. Free some space")
-    assert "`segue up`" in told
+    assert "A retry of this task repeats its writes" in told
     assert disk.explanation(RuntimeError("no such column"), tmp_path) is None
     free(10**11)
     assert disk.explanation(PANIC, tmp_path) is None
@@ -56,7 +56,7 @@ def test_a_job_on_a_full_disk_ends_with_one_sentence(monkeypatch, capsys, tmp_pa
     free(10**11)
     with pytest.raises(SystemExit) as ended, spark.job("publish"):
         meet_a_full_disk()
-    assert ended.value.code == spark.REFUSED
+    assert ended.value.code == spark.TRY_AGAIN
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"Disk full: {tmp_path / 'sample' / 'mongo'} has 0 MB left.")
     free(10**11)

@@ -61,10 +61,9 @@ def job(name: str) -> Iterator[SparkSession]:
     SystemExit
         After an error whose cause is known, in this process or in a Python worker. Its message is the last line of
         the output, without a traceback. The code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is
-        True, also if the disk is almost full before the job begins. It is `REFUSED` after any other `SegueError`,
-        and if the disk is full in the middle of the job. spark-submit ends with the same code, unless the driver
-        runs on a cluster (deploy mode ``cluster``). Any other exception is not caught. Python and spark-submit
-        then end with 1.
+        True, and if the disk is full, before the job or in its middle. It is `REFUSED` after any other
+        `SegueError`. spark-submit ends with the same code, unless the driver runs on a cluster (deploy mode
+        ``cluster``). Any other exception is not caught. Python and spark-submit then end with 1.
     """
     try:
         disk.require_space(get_settings().state_dir)
@@ -82,7 +81,7 @@ def job(name: str) -> Iterator[SparkSession]:
         explanation = disk.explanation(error, *_places())
         if explanation is None:
             raise
-        _end(explanation, REFUSED, error)
+        _end(explanation, TRY_AGAIN, error)
 
 
 def _places() -> Iterator[Path]:

@@ -69,7 +69,7 @@ def test_a_full_disk_is_told_as_one_sentence_and_the_rerun_completes_once_there_
         acknowledged.extend(publish(own, range(2, BATCHES)))
     told = disk.explanation(failed.value, folder)
     assert told.startswith(f"Disk full: {folder} has ")
-    assert "run `segue up`" in told
+    assert "supervisor then restarts what has stopped writing" in told
     assert service.state() is State.UNHEALTHY
 
     service.stop()
