@@ -7,6 +7,7 @@ caught up with Kafka before. Segue must notice the loss by itself, and repair it
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -62,14 +63,14 @@ def damage_record(settings: Settings, service: str) -> None:
 
 
 def lose_database(settings: Settings, _: str) -> None:
-    """Move the folder of MongoDB away. Accounts and listens must come back from Kafka."""
+    """Delete the folder of MongoDB. Accounts and listens must come back from Kafka."""
     with _database(settings) as database:
         _wait_until_stored(settings)
         tracks = database["tracks"].count_documents({})
         Mirror(settings, database).sync()
         documents.service(settings).stop()
         folder = settings.state_dir / "mongo" / "data"
-        folder.rename(folder.with_name(f"lost-{time.monotonic_ns()}"))
+        shutil.rmtree(folder)
         lifecycle.up(settings, ["mongo"])
         add_tracks(settings, tracks)  # in place of the DAG `corpus`
         _patiently(lambda: "mongodb" in _lost(database, settings), "Nobody noticed the lost database.")
