@@ -55,7 +55,7 @@ def main() -> None:
     )
     parser.add_argument("--pieces", type=Path, help="folder of a sample corpus; default: render one")
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "segue-recordings")
-    parser.add_argument("--rows", type=int, help="only measure the cost of so many made-up rows, 10 % copies")
+    parser.add_argument("--rows", type=int, help="only measure so many made-up rows, 10 percent copies")
     arguments = parser.parse_args()
     if arguments.rows:
         print_cost(arguments.rows)

@@ -139,24 +139,30 @@ def run_job(job: str, run_id: str, *arguments: str) -> None:
         raise
 
 
-def night(year: Year, day: datetime) -> None:
-    """Do what the tasks of a night do for the day that has just ended."""
-    settings, date, began = year.settings, f"{day:%Y-%m-%d}", datetime.now(UTC)
-    run_id = f"scheduled__{datetime.now(UTC).isoformat()}"
-    run_job("ingest_listens", f"listens/{run_id}", "--from", date, "--to", date)
-    corpus, days = f"corpus/{run_id}", f"{date} to {date} and late days"
+def update_corpus(settings: Settings, day: datetime) -> None:
+    """Do what the tasks of `corpus` do for a day that has just ended."""
+    date, began = f"{day:%Y-%m-%d}", datetime.now(UTC)
+    run_id, days = f"corpus/scheduled__{began.isoformat()}", f"{date} to {date} and late days"
     with mongo.database() as database, redirect_stdout(io.StringIO()):
-        if steps.has_changed(database, corpus, days, "skip", settings):
-            run_job("inventory", corpus, "--night-of", date)
+        if steps.has_changed(database, run_id, days, "skip", settings):
+            run_job("inventory", run_id, "--night-of", date)
             for job in ("extract", "integrate", "publish"):
-                run_job(job, corpus, "--from", date, "--to", date)
+                run_job(job, run_id, "--from", date, "--to", date)
                 if job == "integrate":
-                    steps.check_quality(database, corpus, settings)
-            steps.conclude(database, corpus, days, began, settings)
-        training = f"recommender/{run_id}"
-        run_job("train_recommender", training, "--trials", "1")
-        window = offsets.whole_topic(kafka.config(settings), settings.listens_topic)
-        offsets.commit(kafka.config(settings), settings.retraining_group, window)
+                    steps.check_quality(database, run_id, settings)
+            steps.conclude(database, run_id, days, began, settings)
+
+
+def night(settings: Settings, day: datetime) -> None:
+    """Do what the tasks of a night do for the day that has just ended."""
+    run_id, date = f"scheduled__{datetime.now(UTC).isoformat()}", f"{day:%Y-%m-%d}"
+    run_job("ingest_listens", f"listens/{run_id}", "--from", date, "--to", date)
+    update_corpus(settings, day)
+    training = f"recommender/{run_id}"
+    run_job("train_recommender", training, "--trials", "1")
+    window = offsets.whole_topic(kafka.config(settings), settings.listens_topic)
+    offsets.commit(kafka.config(settings), settings.retraining_group, window)
+    with mongo.database() as database, redirect_stdout(io.StringIO()):
         conclusion.conclude(
             database, training, FullTrainingReport, conclusion.RunSummary(results="MongoDB", seconds=0.0)
         )
@@ -237,6 +243,8 @@ def live_through(year: Year, days: int, every: int, listens: int, minutes: float
     measured: dict[str, dict[str, str]] = {}
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     wanted, cleaned = dict(MOMENTS), 0
+    update_corpus(year.settings, start - timedelta(days=1))  # listens match published tracks only
+    correct_times(year.settings)
     for number in range(1, days + 1):
         day = start + timedelta(days=number - 1)
         shifted_clock.set_to(day + timedelta(hours=23))
@@ -250,7 +258,7 @@ def live_through(year: Year, days: int, every: int, listens: int, minutes: float
         shifted_clock.set_to(day + timedelta(days=1, minutes=30))
         change_corpus(year, day)
         began, cpu = time.monotonic(), cpu_s()
-        night(year, day)
+        night(year.settings, day)
         year.night_s.append(time.monotonic() - began)
         year.night_cpu_s.append(cpu_s() - cpu)
         correct_times(year.settings)

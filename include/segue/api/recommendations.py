@@ -19,6 +19,8 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from segue.api import schemas
 from segue.api.access import Ctx, Owner, User, context, is_still
 from segue.api.errors import ApiError, bad_request, not_found
+from segue.corpus.parts import is_part
+from segue.corpus.paths import from_text
 from segue.errors import ModelError
 from segue.recommender.serving.champion import Champion
 from segue.recommender.serving.lists import Document
@@ -186,7 +188,10 @@ async def audio(_: User, ctx: Ctx, track_id: str) -> FileResponse:
     root = ctx.settings.music_dir
     if not isinstance(root, Path):
         raise not_found("The music is in an object store. Segue serves files from a local folder only.")
-    path = (root / str(found["path"])).resolve()
+    name = str(found["path"])
+    if is_part(name):
+        raise not_found(f"Track {track_id} is a part of the file of an album. Segue sends whole files only.")
+    path = (root / from_text(name)).resolve()
     if not path.is_relative_to(root.resolve()) or not path.is_file():
         raise not_found(f"The file of track {track_id} is not in the music folder.")
     return FileResponse(path)

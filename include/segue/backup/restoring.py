@@ -45,9 +45,11 @@ def restore(settings: Settings, folder: Path, say: Say = lambda _: None) -> Mani
     Raises
     ------
     BackupError
-        If the folder holds no backup, or this corpus has a state already.
+        If the folder holds no backup, if this corpus has a state already, or if its settings name servers or a
+        store of your own.
     """
     made = Manifest.read(folder)
+    _require_embedded(settings)
     state = settings.state_dir
     mark = state / MARK
     if not mark.exists() and state.exists() and {each.name for each in state.iterdir()} - SPARED:
@@ -89,6 +91,19 @@ def require_whole(settings: Settings) -> None:
     if mark.exists():
         folder = mark.read_text().strip()
         raise BackupError(f"A restoration was interrupted. Run `segue restore {folder}` again to complete it.")
+
+
+def _require_embedded(settings: Settings) -> None:
+    of_your_own = {
+        "SEGUE_MONGO_URI": settings.mongo_uri,
+        "SEGUE_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "SEGUE_LAKE": "://" in settings.lake_uri,
+    }
+    if named := [name for name, value in of_your_own.items() if value]:
+        raise BackupError(
+            f"`segue restore` restores into the embedded services. Unset {' and '.join(named)}, restore, and move "
+            "the data with the tools of those servers."
+        )
 
 
 def _copy_files(settings: Settings, folder: Path) -> None:

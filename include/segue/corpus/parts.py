@@ -7,6 +7,7 @@ listed under such a name, because ``.flac#3`` is not the suffix of audio.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -52,6 +53,11 @@ class Part:
     def span(self) -> Span:
         """Start and end in seconds."""
         return self.start / FRAMES_PER_S, None if self.end is None else self.end / FRAMES_PER_S
+
+
+def is_part(path: str) -> bool:
+    """Return whether a path in the lake is that of a part of a file."""
+    return re.search(r"#\d+$", path) is not None
 
 
 def part_of(row: Mapping[str, Any]) -> Part | None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from segue.corpus.parts import is_part
+from segue.corpus.paths import from_text
 from segue.playlists.playlist import Entry, Playlist
 
 PLAYLIST_EXTENSION: Final = "https://musicbrainz.org/doc/jspf#playlist"
@@ -76,6 +78,9 @@ def _track(entry: Entry, made_at: str) -> dict[str, Any]:
 def m3u8(playlist: Playlist, root: str = "") -> str:
     """Return a playlist in the extended M3U format, in UTF-8.
 
+    It cannot name all tracks. Those that are a part of a file, and those whose file name is not UTF-8, are left
+    out.
+
     Parameters
     ----------
     playlist : Playlist
@@ -84,11 +89,22 @@ def m3u8(playlist: Playlist, root: str = "") -> str:
         relative to the music folder, as for a playlist that is stored there.
     """
     lines = ["#EXTM3U", f"#PLAYLIST:{_line(playlist.title)}"]
-    for track in (entry.track for entry in playlist.entries):
+    for track in (entry.track for entry in playlist.entries if not is_part(entry.track.path)):
+        path = str(PurePosixPath(root) / from_text(track.path))
+        if not _is_utf8(path):
+            continue
         seconds = round(track.duration_s) if track.duration_s else -1
         named = " - ".join(filter(None, (track.artist, track.title or track.track_id)))
-        lines += [f"#EXTINF:{seconds},{_line(named)}", _line(str(PurePosixPath(root) / track.path))]
+        lines += [f"#EXTINF:{seconds},{_line(named)}", _line(path)]
     return "\n".join(lines) + "\n"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tests.support.live_corpus import TRACKS, Worker, mbid_of, model, play, prom
 from segue.api import accounts, recommendations
 from segue.api.accounts import Accounts
 from segue.connections.registry import Registry
+from segue.corpus.paths import to_text
 from segue.listens import history
 from segue.listens.events import Listen, listen
 from segue.listens.history import HistoryCache
@@ -369,6 +371,23 @@ def test_no_file_outside_the_music_folder_is_sent(
         assert b"secret" not in answer.content.replace(b"track secret", b"")
     assert client.get("/v1/tracks/..%2Fsecret.mp3/audio").status_code == 404
     documents["tracks"].delete_many({"_id": {"$in": list(paths)}})
+
+
+def test_the_file_of_any_name_is_sent_and_a_part_of_a_file_is_not(
+    settings_here: Settings, documents: Database[dict[str, Any]], client: httpx.Client
+) -> None:
+    settings_here.music_dir.mkdir(parents=True, exist_ok=True)
+    names = {"latin": b"caf\xe9.mp3", "percent": b"100%25.mp3"}
+    for name in names.values():
+        (settings_here.music_dir / os.fsdecode(name)).write_bytes(name)
+    paths = {track: to_text(os.fsdecode(name)) for track, name in names.items()} | {"part": "album.flac#3"}
+    documents["tracks"].insert_many({"_id": i, "path": path} for i, path in paths.items())
+    try:
+        assert {track: client.get(f"/v1/tracks/{track}/audio").content for track in names} == names
+        refused = client.get("/v1/tracks/part/audio")
+        assert (refused.status_code, "whole files only" in refused.text) == (404, True)
+    finally:
+        documents["tracks"].delete_many({"_id": {"$in": list(paths)}})
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,21 @@ def test_a_state_is_not_overwritten_but_music_alone_is_no_state(settings, tmp_pa
         restore(settings, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mongo_uri", "mongodb://db:27017"),
+        ("kafka_bootstrap_servers", "broker:9092"),
+        ("lake", "s3://bucket/lake"),
+    ],
+)
+def test_servers_and_stores_of_the_users_own_are_left_alone(settings, tmp_path, name, value):
+    MADE.write(tmp_path)
+    with pytest.raises(BackupError, match="Unset SEGUE_"):
+        restore(settings.model_copy(update={name: value}), tmp_path)
+    assert not settings.home.exists()
+
+
 @pytest.mark.parametrize("place", ["home/mine/inside", "there"])
 def test_a_backup_needs_a_new_folder_outside_of_the_state(settings, tmp_path, place):
     (tmp_path / "there").mkdir()

@@ -55,6 +55,13 @@ def test_m3u8_has_paths_below_the_root_and_one_line_for_each_name(root: str, pat
     assert lines[4] == "#EXTINF:-1,t2"
 
 
+def test_m3u8_names_real_files_and_leaves_out_what_it_cannot_name() -> None:
+    paths = ("100%2525.mp3", "album.flac#3", "caf%E9.mp3")
+    entries = [Entry(Track(path, "x", "y", path=path), "") for path in paths]
+    lines = formats.m3u8(Playlist("user", "radio", "", "", entries, "r/1")).splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["100%25.mp3"]
+
+
 def test_a_playlist_that_is_made_again_keeps_its_id() -> None:
     again = Playlist("user", "daily-jams", "", "", [], "r/2")
     assert document_of(again)["_id"] == document_of(MADE)["_id"]
