@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 from chaos_schedule import ENDINGS, Fault
-from listens_killed import Played
+from listens_killed import CLIENTS, Played
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from synthetic import names_of
@@ -206,7 +206,7 @@ class Attacks:
 
 
 def _listen(user: str, at: int) -> bytes:
-    names = names_of(int(user.rpartition("-")[2]) % 8)
+    names = names_of(int(user.rpartition("-")[2]) % CLIENTS)
     listen = {"listened_at": at, "track_metadata": names}
     return json.dumps({"listen_type": "single", "payload": [listen]}).encode()
 

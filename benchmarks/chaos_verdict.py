@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from chaos_attacks import Attacks
 from chaos_schedule import Fault
 from killed import run_spark_job
-from listens_killed import LAKE_JOB, Load, Played, in_lake, stale
+from listens_killed import LAKE_JOB, Load, in_lake, stale
 from rich.table import Table
 
 from segue.connections import mongo
 from segue.listens import rebuilding
+from segue.listens.events import Listen
 from segue.settings import Settings
 
 
@@ -112,8 +113,8 @@ def checks(settings: Settings, load: Load, attacks: Attacks) -> list[Check]:
     ]
 
 
-def _played(event: object) -> tuple[str, int]:
-    return (event.user_name, event.listened_at)  # type: ignore[attr-defined]
+def _played(event: Listen) -> tuple[str, int]:
+    return event.user_name, event.listened_at
 
 
 def table(found: Sequence[Check]) -> Table:
@@ -122,6 +123,3 @@ def table(found: Sequence[Check]) -> Table:
     for check in found:
         made.add_row(check.what, f"{check.expected:,}", f"{check.found:,}", "" if check.holds else "DIFFERS")
     return made
-
-
-__all__ = ["Check", "Played", "Record", "checks", "table"]
