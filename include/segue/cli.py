@@ -15,6 +15,7 @@ from segue.commands import alerts, config, dlq, evaluate, importing, models, reb
 from segue.commands.backup import backup, restore
 from segue.commands.demo import demo
 from segue.commands.doctor import doctor
+from segue.commands.export import export
 from segue.commands.extract import extract
 from segue.commands.live import live
 from segue.commands.recommend import recommend
@@ -39,6 +40,7 @@ OF_A_CORPUS = frozenset(
     {
         "backup",
         "dlq",
+        "export",
         "import",
         "live",
         "models",
@@ -137,7 +139,7 @@ PANELS: dict[str, tuple[Any, ...]] = {
         backup,
         restore,
     ),
-    "Corpus": (rejects,),
+    "Corpus": (rejects, export),
     "Listens and recommendations": (recommend, simulate, serve, live),
     "Without a stack": (extract,),
 }

@@ -43,6 +43,10 @@ class BackupError(SegueError):
     """A backup cannot be made or restored. The message names the folder and the reason."""
 
 
+class ExportError(SegueError):
+    """A dataset cannot be written. The message names the folder and the reason."""
+
+
 class CorpusError(SegueError):
     """The corpus cannot be processed: there is no such folder, it holds no audio, or metadata are unreadable."""
 

@@ -13,7 +13,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -54,6 +54,8 @@ class Version:
         They name what the version was made from.
     made_at : datetime
         In UTC.
+    parameters : mapping of str to str
+        What the version was trained with, such as the seed.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Version:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     made_at: datetime
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
@@ -430,7 +433,9 @@ class Registry:
         run = self._client.get_run(str(found.run_id))
         made_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
         location = _for_spark(str(found.source))
-        return Version(found.name, int(found.version), location, run.data.metrics, found.tags, made_at)
+        return Version(
+            found.name, int(found.version), location, run.data.metrics, found.tags, made_at, run.data.params
+        )
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)

@@ -105,7 +105,7 @@ def release(
     """
     versions = [version for version in registry.versions() if version.name == MODEL_NAME]
     champion = registry.champion(MODEL_NAME)
-    by_track = sorted({genre for version in versions for genre in _split_by_track(version)})
+    by_track = sorted({genre for version in versions for genre in split_by_track(version)})
     past_choices = _past_choices(versions, champion)
     trained = train(tracks, options, past_choices=past_choices, split_by_track=by_track, say=say)
     rival_name, rival, resplit = "guessing", trained.rivals["guessing"], set[str]()
@@ -187,7 +187,7 @@ def resplit_genres(champion: Version, data: Dataset) -> set[str]:
     because it was trained on none of their tracks.
     """
     known = set(json.loads(champion.tags.get("genres", "[]"))) & set(data.genres)
-    return known & (set(_split_by_track(champion)) ^ set(data.split_by_track))
+    return known & (set(split_by_track(champion)) ^ set(data.split_by_track))
 
 
 def reason_not_to_refit(registry: Registry, data_versions: Mapping[str, str]) -> str | None:
@@ -251,7 +251,8 @@ def _evaluate_champion(champion: Version, trained: Trained, say: Say) -> GenreEv
         return None
 
 
-def _split_by_track(version: Version) -> list[str]:
+def split_by_track(version: Version) -> list[str]:
+    """Return the genres whose tracks were divided without regard to their artists."""
     found: list[str] = json.loads(version.tags.get("split_by_track", "[]"))
     return found
 

@@ -1,0 +1,1 @@
+"""A corpus as a dataset for researchers: features, metadata, splits, listens without names, and versions."""
