@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check audit sbom browser \
-	full-short lock
+	full-short chaos lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-annotate --no-header
@@ -66,6 +66,9 @@ sbom: setup-dev ## Write sbom.json, which lists all Python packages and jars wit
 
 browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chromium
 	.venv/bin/pytest tests/browser
+
+chaos: setup-dev ## Inject faults into a stack of its own and compare what is stored: MINUTES=60 SEED=1
+	.venv/bin/python benchmarks/chaos.py --minutes $${MINUTES:-2.5} --seed $${SEED:-1}
 
 full-short: setup-dev ## Run the whole chain on a small corpus and check its counts and memory
 	.venv/bin/python benchmarks/full.py --tracks 600 --clip-seconds 3 --pieces 64 --trials 2 --every 2 \

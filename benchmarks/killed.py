@@ -23,11 +23,19 @@ console = Console(highlight=False)
 
 
 @contextmanager
-def own_stack(parts: Sequence[str]) -> Iterator[Settings]:
-    """Start some services in a temporary folder, on free ports; stop them and remove it at the end."""
+def own_stack(parts: Sequence[str], inside: Path | None = None) -> Iterator[Settings]:
+    """Start some services in a temporary folder, on free ports; stop them and remove it at the end.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        Some of `lifecycle.PARTS`.
+    inside : Path, optional
+        Where to make the folder. Default: in the system's folder of temporary files.
+    """
     for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the stack ends too, even in the background
         signal.signal(asked_to_stop, signal.default_int_handler)
-    home = Path(tempfile.mkdtemp(prefix="segue-killed-"))
+    home = Path(tempfile.mkdtemp(prefix="segue-killed-", dir=inside))
     settings = Settings(
         home=home,
         jars=Settings().jars_dir,

@@ -17,6 +17,8 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,8 @@ class Load:
         self.answered: Played = set()
         self.last: dict[str, float] = {}  # by user: when the last answer came
         self.tries = 0
+        self._turns = threading.Semaphore(len(users))  # one for each request that is under way
+        self._clients = len(users)
         self._threads = [
             threading.Thread(target=self._run, args=(name, token, number))
             for number, (name, token) in enumerate(users.items())
@@ -68,6 +72,16 @@ class Load:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Send nothing while the block runs. The requests that are under way are finished first."""
+        for _ in range(self._clients):
+            self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release(self._clients)
 
     def _run(self, name: str, token: str, number: int) -> None:
         at = 1_100_000_000 + number * 80_000_000
@@ -85,11 +99,12 @@ class Load:
                 time.sleep(self._pause_s)
 
     def _accepted(self, client: httpx.Client, body: object) -> bool:
-        self.tries += 1
-        try:
-            answer = client.post(self._url, json=body)
-        except httpx.TransportError:
-            return False
+        with self._turns:
+            self.tries += 1
+            try:
+                answer = client.post(self._url, json=body)
+            except httpx.TransportError:
+                return False
         if answer.is_client_error and answer.status_code != 429:
             raise RuntimeError(answer.text)
         return answer.status_code == 200

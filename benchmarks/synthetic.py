@@ -33,6 +33,16 @@ def publish(settings: Settings, tracks: int) -> None:
 
     A running API looks for new tracks at its start and from time to time.
     """
+    add_tracks(settings, tracks)
+    registry = Registry(settings)
+    version = registry.register(
+        NAME, champion(tracks).save, parameters={}, metrics={}, tags=Lineage(Offsets({})).tags(), report={}
+    )
+    registry.promote(version)
+
+
+def add_tracks(settings: Settings, tracks: int) -> None:
+    """Insert the documents of tracks ``t000000`` and so on."""
     documents = (
         {
             "_id": f"t{i:06}",
@@ -44,11 +54,6 @@ def publish(settings: Settings, tracks: int) -> None:
     )
     with MongoClient[dict[str, Any]](settings.mongo) as client:
         client[settings.mongo_database]["tracks"].insert_many(documents)
-    registry = Registry(settings)
-    version = registry.register(
-        NAME, champion(tracks).save, parameters={}, metrics={}, tags=Lineage(Offsets({})).tags(), report={}
-    )
-    registry.promote(version)
 
 
 def champion(tracks: int) -> Recommender:

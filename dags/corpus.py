@@ -37,7 +37,7 @@ summary, and no Spark job starts.
 - *quality_gate*: the log shows a table of the checks that failed. Nothing was published, and the collection
   `quarantine` names the days. Correct files or metadata, or change the setting that the message names, then run
   these days again. If another run has changed the inventory meanwhile, the message says what to clear.
-- any task, "A disk is full": free some space, then clear the task.
+- any task, "Disk full": free some space. The task is retried for a quarter of an hour; after that, clear it.
 - *publish*: MongoDB or Kafka was not reachable. Clear the task; the next nightly run does not repeat it.
 """
 

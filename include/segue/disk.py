@@ -17,7 +17,7 @@ def fullness(folder: Path) -> str | None:
     """Return a sentence if the disk of `folder` is full or almost so, else None."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    return f"The disk that holds {folder} is full ({free / 1e6:,.0f} MB left)." if free < LOW_BYTES else None
+    return f"Disk full: {folder} has {free / 1e6:,.0f} MB left." if free < LOW_BYTES else None
 
 
 def require_space(folder: Path) -> None:
@@ -32,15 +32,16 @@ def require_space(folder: Path) -> None:
         raise FullDiskError(f"{full} Free some space. A retry of this task then does its work.")
 
 
-def explanation(error: BaseException, folder: Path) -> str | None:
+def explanation(error: BaseException, *folders: Path) -> str | None:
     """Explain an error, if a full disk is the cause.
 
     Parameters
     ----------
     error : BaseException
         Error of a job that uses the lake and the document server.
-    folder : Path
-        Data folder of the embedded document server; it need not exist.
+    *folders : Path
+        Where the job and the services write: the data folder of the embedded document server, a lake on this
+        machine, Spark's scratch folders. They need not exist.
 
     Returns
     -------
@@ -49,11 +50,11 @@ def explanation(error: BaseException, folder: Path) -> str | None:
     """
     text = f"{error}"
     certain = any(words in text for words in CERTAIN)
-    full = fullness(folder)
+    full = next(filter(None, map(fullness, folders)), None)
     if not certain and not (full and any(words in text for words in POSSIBLE)):
         return None
-    happened = full or "A disk is full: a service or the lake has no space left."
+    happened = full or "Disk full: a service or the lake has no space left."
     return (
-        f"{happened} Free some space and run `segue up`, which restarts the document server if it has stopped "
-        "writing. Then run this task again: it repeats its writes, and nothing that was acknowledged is lost."
+        f"{happened} Free some space: the stack's supervisor then restarts what has stopped writing. A retry of "
+        "this task repeats its writes, and nothing that was acknowledged is lost."
     )

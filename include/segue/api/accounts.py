@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymongo
@@ -166,12 +166,24 @@ class Accounts:
 
     def note_import(self, user_name: str, service: str, listened_at: int) -> None:
         """Record that the user has imported up to a time, in seconds since 1970. Earlier times change nothing."""
-        change = {"$max": {f"imports.{service}": listened_at}, "$set": {"changed_at": datetime.now(UTC)}}
-        self._accounts.update_one({"_id": user_name}, change)
+        if self.exists(user_name):
+            self._change(user_name, {"$max": {f"imports.{service}": listened_at}})
+
+    def last_change(self, user_name: str) -> datetime | None:
+        """Return when an account was changed last. None if there is none."""
+        account = self._accounts.find_one({"_id": user_name}, {"changed_at": 1, "created_at": 1})
+        return changed_at(account) if account else None
 
     def _change(self, user_name: str, change: dict[str, dict[str, Any]]) -> None:
-        """Change an account, and note when."""
-        dated = change | {"$set": {**change.get("$set", {}), "changed_at": datetime.now(UTC)}}
+        """Change an account, and note when.
+
+        The clock may have been set back since the last change. The new time is later all the same, because the
+        mirror of accounts takes the later version for the newer one.
+        """
+        now, last = datetime.now(UTC), self.last_change(user_name)
+        if last is not None:
+            now = max(now, last + timedelta(milliseconds=1))
+        dated = change | {"$set": {**change.get("$set", {}), "changed_at": now}}
         if not self._accounts.update_one({"_id": user_name}, dated).matched_count:
             raise _unknown(user_name)
 
@@ -250,7 +262,7 @@ def digest(secret: str) -> bytes:
 def changed_at(account: Mapping[str, Any]) -> datetime:
     """Return when an account was changed last. Documents of earlier versions state only when it was created."""
     changed: datetime = account.get("changed_at", account["created_at"])
-    return changed
+    return changed if changed.tzinfo else changed.replace(tzinfo=UTC)
 
 
 def _secret(token: str) -> dict[str, bytes]:

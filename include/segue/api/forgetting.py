@@ -37,10 +37,13 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     dict of str to int
         Number of deleted items by kind.
     """
-    Removals(database).add(user_key(user_name))
+    changed = Accounts(database).last_change(user_name)
+    stored = changed.timestamp() if changed else 0.0
+    Removals(database).add(user_key(user_name), not_before=stored)
     account = Accounts(database).remove(user_name)
     time.sleep(CACHED_S + UNDER_WAY_S)
-    Removals(database).add(user_key(user_name))
+    stored = max(stored, ListenStore(database).received_until(user_name))
+    Removals(database).add(user_key(user_name), not_before=stored)
     return {"account": int(account), **_delete(database, user_name)}
 
 

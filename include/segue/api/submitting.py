@@ -209,8 +209,9 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
     msid = canonical_uuid(document["recording_msid"])
     if msid is None:
         raise bad_request(f"{str(document['recording_msid'])[:100]}: Recording MSID format invalid.")
-    events = await run_in_threadpool(ctx.store.ids, user, listened_at, msid)
-    keys = [listen_key(user, listened_at, msid), *map(event_key, events)]
-    await run_in_threadpool(ctx.removals.add, *keys)
+    events = await run_in_threadpool(ctx.store.events, user, listened_at, msid)
+    keys = [listen_key(user, listened_at, msid), *(event_key(event.event_id) for event in events)]
+    newest = max((event.received_at or 0.0 for event in events), default=0.0)
+    await run_in_threadpool(ctx.removals.add, *keys, not_before=newest)
     await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
     return ok()

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from segue import disk, errors
@@ -60,10 +61,9 @@ def job(name: str) -> Iterator[SparkSession]:
     SystemExit
         After an error whose cause is known, in this process or in a Python worker. Its message is the last line of
         the output, without a traceback. The code is `TRY_AGAIN` after a `SegueError` whose `retry_may_help` is
-        True, also if the disk is almost full before the job begins. It is `REFUSED` after any other `SegueError`,
-        and if the disk is full in the middle of the job. spark-submit ends with the same code, unless the driver
-        runs on a cluster (deploy mode ``cluster``). Any other exception is not caught. Python and spark-submit
-        then end with 1.
+        True, and if the disk is full, before the job or in its middle. It is `REFUSED` after any other
+        `SegueError`. spark-submit ends with the same code, unless the driver runs on a cluster (deploy mode
+        ``cluster``). Any other exception is not caught. Python and spark-submit then end with 1.
     """
     try:
         disk.require_space(get_settings().state_dir)
@@ -78,10 +78,19 @@ def job(name: str) -> Iterator[SparkSession]:
     except Exception as error:
         if of_worker := workers_error(error):
             _end(f"{of_worker}", _code(of_worker), error)
-        explanation = disk.explanation(error, get_settings().state_dir / "mongo")
+        explanation = disk.explanation(error, *_places())
         if explanation is None:
             raise
-        _end(explanation, REFUSED, error)
+        _end(explanation, TRY_AGAIN, error)
+
+
+def _places() -> Iterator[Path]:
+    """Return the folders of this machine that a job and its services write to."""
+    settings = get_settings()
+    yield settings.state_dir / "mongo"
+    if "://" not in settings.lake_uri:
+        yield Path(settings.lake_uri)
+    yield from map(Path, filter(None, os.environ.get("SPARK_LOCAL_DIRS", "").split(",")))
 
 
 def workers_error(error: Exception) -> SegueError | None:

@@ -2,6 +2,7 @@
 
 Kafka keeps its messages, so readers of the topic of listens must look up here which events no longer count. An
 event does not count if it was received before its removal. Later events of the same user or track count again.
+The clock may have been set back since an event was received. So a removal is never older than what it removes.
 
 A deleted listen is identified by its names and by the id of its event. The id is needed because a player may send
 the same event again with another album, and so with another MSID. A forgotten user is stored only as a hash of the
@@ -56,9 +57,17 @@ class Removals:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._removals = database[COLLECTION]
 
-    def add(self, *keys: str) -> None:
-        """Record that the listens or users with these keys are removed now."""
-        removed_at = time.time()
+    def add(self, *keys: str, not_before: float = 0.0) -> None:
+        """Record that the listens or users with these keys are removed now.
+
+        Parameters
+        ----------
+        *keys
+            See the functions of this module.
+        not_before
+            When the newest of what is removed was stored, in seconds since 1970.
+        """
+        removed_at = max(time.time(), not_before)
         for key in keys:
             self._removals.replace_one({"_id": key}, {"_id": key, "removed_at": removed_at}, upsert=True)
 

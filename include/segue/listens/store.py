@@ -156,18 +156,21 @@ class ListenStore:
         found = self._of_recordings(user_name, recordings, {"_id": 0, "track_id": 1})
         return {document["track_id"] for document in found if "track_id" in document}
 
-    def ids(self, user_name: str, listened_at: int, recording_msid: str) -> list[str]:
-        """Find the event ids of a listen."""
+    def events(self, user_name: str, listened_at: int, recording_msid: str) -> list[Listen]:
+        """Find the events of a listen."""
         events = map(event_of, self._of_recordings(user_name, [recording_msid], {}))
         return [
-            event.event_id
-            for event in events
-            if (event.listened_at, event.recording_msid) == (listened_at, recording_msid)
+            event for event in events if (event.listened_at, event.recording_msid) == (listened_at, recording_msid)
         ]
+
+    def received_until(self, user_name: str) -> float:
+        """Return when the newest event of a user was received, in seconds since 1970. 0 if there is none."""
+        events = map(event_of, self._listens.find({"user_name": user_name}, {"event": 1}))
+        return max((event.received_at or 0.0 for event in events), default=0.0)
 
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
         """Remove a listen; return how many events were removed."""
-        gone = self.ids(user_name, listened_at, recording_msid)
+        gone = [event.event_id for event in self.events(user_name, listened_at, recording_msid)]
         return self._listens.delete_many({"_id": {"$in": gone}}).deleted_count
 
     def discard(self, events: Iterable[Listen]) -> None:

@@ -33,13 +33,14 @@ SESSION_TIMEOUT_MS = 4000
 BROKER = "broker"
 """User name of the broker itself."""
 
+# `%rEx{1}` prints the root cause of an error in one line, such as "No space left on device", without its stack.
 LOG4J2 = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stdout.ref = stdout
 appender.stdout.type = Console
 appender.stdout.name = stdout
 appender.stdout.layout.type = PatternLayout
-appender.stdout.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %m (%c{1})%n
+appender.stdout.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %m (%c{1})%n%rEx{1}
 logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = info
 """

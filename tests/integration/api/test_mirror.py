@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -127,6 +128,23 @@ def test_a_restored_backup_brings_back_neither_tokens_nor_forgotten_users(
     accounts.add("bob")  # who may come back
     Mirror(own, database).sync()
     assert set(Mirror(own, database).read().accounts) == {"anna", "bob"}
+
+
+def test_after_the_clock_was_set_back_neither_tokens_nor_forgotten_users_come_back(
+    own: Settings, database: Database[dict[str, Any]]
+) -> None:
+    accounts = Accounts(database)
+    revoked, gone = accounts.add("anna"), accounts.add("bob")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    database["accounts"].update_many({}, {"$set": {"changed_at": later}})
+    Mirror(own, database).sync()
+    accounts.revoke("anna")
+    forgetting.forget_in_database(database, "bob")
+    Mirror(own, database).sync()
+    assert said(database, own) == ""
+    assert "Restored 0 accounts." in command("accounts")
+    assert [accounts.of_token(each) for each in (revoked, gone)] == [None, None]
+    assert set(Mirror(own, database).read().accounts) == {"anna"}
 
 
 def test_a_mirror_that_was_lost_is_written_again(own: Settings, database: Database[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -87,7 +88,11 @@ def test_a_deleted_listen_stays_deleted_under_its_other_album(database: Database
         event_of("ida", Play(1_600_000_000, "Björk", "Jóga", album), TrackIndex([])) for album in ("X", "Y")
     )
     store.put([sent, again])
-    removals.add(*map(event_key, store.ids("ida", sent.listened_at, str(sent.recording_msid))))
+    removals.add(
+        *map(
+            event_key, (each.event_id for each in store.events("ida", sent.listened_at, str(sent.recording_msid)))
+        )
+    )
     assert removals.standing([sent, again]) == []
 
 
@@ -105,3 +110,15 @@ def test_forgetting_notes_last_what_the_api_still_took(
     monkeypatch.setattr(forgetting, "time", SimpleNamespace(sleep=wait))
     assert forgetting.forget_in_database(database, "jan")["listens"] == 1
     assert Removals(database).standing(taken) == []
+
+
+def test_what_was_received_before_the_clock_was_set_back_is_forgotten_too(
+    database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Accounts(database).add("eva")
+    received = event_of("eva", Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([]))
+    received = received.model_copy(update={"received_at": time.time() + 3_600})
+    ListenStore(database).put([received])
+    monkeypatch.setattr(forgetting, "time", SimpleNamespace(sleep=lambda _: None))
+    assert forgetting.forget_in_database(database, "eva")["listens"] == 1
+    assert Removals(database).standing([received]) == []

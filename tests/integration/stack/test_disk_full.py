@@ -68,13 +68,13 @@ def test_a_full_disk_is_told_as_one_sentence_and_the_rerun_completes_once_there_
     with pytest.raises(PyMongoError) as failed:
         acknowledged.extend(publish(own, range(2, BATCHES)))
     told = disk.explanation(failed.value, folder)
-    assert told.startswith(f"The disk that holds {folder} is full")
-    assert "run `segue up`" in told
+    assert told.startswith(f"Disk full: {folder} has ")
+    assert "supervisor then restarts what has stopped writing" in told
     assert service.state() is State.UNHEALTHY
 
     service.stop()
     (folder / "rest").write_bytes(b"x" * (os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize))
-    with pytest.raises(StackError, match=r"is full \(0 MB left\)\. Free some space, then run `segue up` again"):
+    with pytest.raises(StackError, match=r"has 0 MB left\. Free some space, then run `segue up` again"):
         lifecycle.up(own, ["mongo"])
 
     (folder / "filler").unlink()

@@ -80,10 +80,10 @@ def test_health_and_metrics_tell_what_a_store_has_lost(ask):
 
 
 def test_health_names_a_disk_that_is_almost_full(ask, monkeypatch):
-    monkeypatch.setattr(health, "full_disk", lambda _: "The disk that holds /srv is full (3 MB left).")
+    monkeypatch.setattr(health, "full_disk", lambda _: "Disk full: /srv has 3 MB left.")
     answer = ask("/health")
     assert (answer.status_code, answer.json()["status"]) == (503, "degraded")
     assert answer.json()["parts"]["disk"] == {
         "ok": False,
-        "error": "The disk that holds /srv is full (3 MB left).",
+        "error": "Disk full: /srv has 3 MB left.",
     }

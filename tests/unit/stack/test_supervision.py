@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import psutil
 import pytest
 from tests.support.api_server import eventually
 
-from segue import locks
+from segue import disk, locks
 from segue.settings import Settings
 from segue.stack import lifecycle, restarts, supervision, supervisor
 from segue.stack.restarts import Restart
@@ -133,6 +133,91 @@ def test_a_service_that_crashes_at_once_is_given_up_and_tried_again_after_somebo
     watching.look()
     assert "started again 10 times" in restarts.remarks(state_dir)[0]
     started_by_hand.stop()
+
+
+@pytest.fixture
+def fill(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
+    """Return a function that fills the disk, or makes space with None."""
+
+    def fill(full: str | None) -> None:
+        monkeypatch.setattr(disk, "fullness", lambda _: full)
+
+    fill(None)
+    return fill
+
+
+def test_on_a_full_disk_nobody_is_given_up_and_all_are_tried_at_once_when_there_is_space(
+    state_dir: Path, caplog: pytest.LogCaptureFixture, fill: Callable[[str | None], None]
+) -> None:
+    crashing, clock = described(state_dir, "kafka", CRASHING), Clock()
+    current = {"kafka": crashing}
+    watching = Supervisor(state_dir, lambda: current, clock)
+    crashing.start()
+    fill("Disk full: /srv has 0 MB left.")
+    for _ in range(60):  # fifteen minutes
+        clock.now += 15
+        if (process := crashing.process()) is not None:
+            process.wait()
+        watching.look()
+    log = crashing.log.read_text()
+    assert LIMIT < log.count("starting kafka") <= 16, "once a minute"
+    assert "Disk full: /srv has 0 MB left." in log
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "Disk full: /srv has 0 MB left. New listens and jobs are refused until there is space."
+    assert not any(record.levelname == "ERROR" for record in caplog.records)
+
+    fill(None)
+    able = current["kafka"] = described(state_dir, "kafka", IDLE)
+    if (process := crashing.process()) is not None:
+        process.wait()
+    clock.now += 1
+    watching.look()
+    assert able.state() is State.HEALTHY
+    assert f"There is space again for {state_dir}." in [record.getMessage() for record in caplog.records]
+    able.stop()
+
+
+def test_a_store_that_stopped_writing_on_a_full_disk_is_started_again_when_there_is_space(
+    state_dir: Path, fill: Callable[[str | None], None]
+) -> None:
+    able = False
+    store = Service("mongo", state_dir, state_dir / "mongo", (sys.executable, "-c", IDLE), check=lambda _: able)
+    store.start()
+    before, clock = store.process(), Clock()
+    watching = Supervisor(state_dir, lambda: {"mongo": store}, clock)
+
+    def look_for(seconds: int) -> None:
+        for _ in range(seconds):
+            clock.now += 1
+            watching.look()
+
+    look_for(30)
+    assert store.process() == before, "its disk was not full: somebody else is the cause"
+    fill("Disk full: /srv has 0 MB left.")
+    look_for(30)
+    assert store.process() == before, "it could not write after a start either"
+    fill(None)
+    look_for(25)
+    assert store.process() == before, "it may be catching up"
+    look_for(10)
+    assert store.process() not in (None, before)
+    able = True
+    after = store.process()
+    look_for(200)
+    assert store.process() == after
+    store.stop()
+
+
+def test_a_service_is_started_again_even_if_there_is_no_space_to_record_it(
+    idle: Service, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(restarts, "record", fail)
+    kill(idle)
+    Supervisor(state_dir, lambda: {"idle": idle}).look()
+    assert idle.state() is State.HEALTHY
 
 
 def test_what_cannot_be_started_is_tried_again(idle: Service, state_dir: Path) -> None:
