@@ -32,3 +32,7 @@ def test_all_topics_are_created_by_one_client(monkeypatch):
         "tracks": str(30 * days),
         "recommendations": str(7 * days),
     }
+    segments = {topic: layout["configs"].get("segment.ms") for topic, layout in created.items()}
+    assert {topic for topic, age in segments.items() if age == str(90 * days)} == {"listens", "feedback"}, (
+        "the others are deleted by segments, so these must be short"
+    )
