@@ -54,7 +54,7 @@ class Load:
         self._url = f"http://127.0.0.1:{settings.api_port}/1/submit-listens"
         self._stopping = threading.Event()
         self.answered: Played = set()
-        self.last: dict[str, float] = {}  # by user: when the last answer came
+        self.last: dict[str, float] = {}  # by user: when the last request was sent that was answered
         self.tries = 0
         self._turns = threading.Semaphore(len(users))  # one for each request that is under way
         self._clients = len(users)
@@ -92,10 +92,12 @@ class Load:
                 at = times[-1] + 60
                 payload = [{"listened_at": t, "track_metadata": names_of(number)} for t in times]
                 body = {"listen_type": "single" if count == 1 else "import", "payload": payload}
+                sent = time.time()
                 while not self._accepted(client, body):
                     time.sleep(0.2)
+                    sent = time.time()
                 self.answered.update((name, t) for t in times)
-                self.last[name] = time.time()
+                self.last[name] = sent  # recommendations may be made before the answer is here
                 time.sleep(self._pause_s)
 
     def _accepted(self, client: httpx.Client, body: object) -> bool:
