@@ -40,6 +40,6 @@ def test_sparks_connector_gives_up_on_a_server_of_the_users_own(
         with pytest.raises(Py4JJavaError, match="MongoSocketReadTimeoutException"):
             tracks.count()
     finally:
-        server.resume()
+        process.resume()
     assert tracks.count() == 1
     mongo["frozen"].drop()
