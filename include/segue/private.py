@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,32 @@ def umask() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Create a folder that appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    folder : Path
+        It must not exist. What a process that was killed has left of it is removed.
+
+    Yields
+    ------
+    Path
+        Where to write: a folder beside it whose name ends in ``.partial``. It is renamed when the block ends, and
+        removed when the block raises.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with umask():
+            partial.mkdir(parents=True)
+            yield partial
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write(path: Path, text: str) -> None:

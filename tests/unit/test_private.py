@@ -161,3 +161,19 @@ def test_hadoop_closes_a_lake_in_the_home_and_no_other(settings):
     assert spark_conf.properties(settings)[name] == "077"
     shared = settings.model_copy(update={"lake": "/data/lake"})
     assert name not in spark_conf.properties(shared)
+
+
+def test_a_new_folder_appears_when_it_is_complete_and_nothing_is_left_of_one_that_is_not(tmp_path: Path) -> None:
+    folder, partial = tmp_path / "new", tmp_path / "new.partial"
+    partial.mkdir()
+    (partial / "of a process that was killed").touch()
+    with pytest.raises(RuntimeError), private.new_folder(folder) as place:
+        assert list(place.iterdir()) == []
+        (place / "file").touch()
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with private.new_folder(folder) as place:
+        (place / "file").touch()
+        assert not folder.exists()
+    assert [each.relative_to(tmp_path) for each in tmp_path.rglob("*")] == [Path("new"), Path("new/file")]
+    assert folder.stat().st_mode & private.UMASK == 0

@@ -21,6 +21,7 @@ from segue.listens.events import Listen, message, reason
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import Play, event_of
 from segue.listens.removals import event_key, listen_key
+from segue.listens.store import received_until
 from segue.listens.writer import NotWritten, Record
 
 router = APIRouter(prefix="/1", tags=["listens"], responses=schemas.REFUSALS)
@@ -211,7 +212,6 @@ async def delete_listen(user: User, body: Body, ctx: Ctx) -> Response:
         raise bad_request(f"{str(document['recording_msid'])[:100]}: Recording MSID format invalid.")
     events = await run_in_threadpool(ctx.store.events, user, listened_at, msid)
     keys = [listen_key(user, listened_at, msid), *(event_key(event.event_id) for event in events)]
-    newest = max((event.received_at or 0.0 for event in events), default=0.0)
-    await run_in_threadpool(ctx.removals.add, *keys, not_before=newest)
+    await run_in_threadpool(ctx.removals.add, *keys, not_before=received_until(events))
     await run_in_threadpool(ctx.store.remove, user, listened_at, msid)
     return ok()

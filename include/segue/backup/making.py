@@ -52,20 +52,16 @@ def make(settings: Settings, database: Database[Any], folder: Path, say: Say = l
     ServiceUnavailableError
         If Kafka or MongoDB does not answer.
     """
-    folder, partial = folder.resolve(), folder.resolve().with_name(f"{folder.name}.partial")
+    folder = folder.resolve()
     if folder.exists():
         raise BackupError(f"{folder} exists. Name a new folder, such as {folder}-{datetime.now(UTC):%Y-%m-%d}.")
     if folder.is_relative_to(settings.state_dir):
         raise BackupError(f"{folder} is inside of what it would back up. Name a folder elsewhere.")
     try:
-        with private.umask():
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+        with private.new_folder(folder) as partial:
             made = _make(settings, database, partial, say)
             made.write(partial)
-            partial.rename(folder)
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise BackupError(f"The backup could not be written to {folder}: {error}.") from error
     return made
 

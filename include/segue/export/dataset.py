@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -74,20 +73,14 @@ def export(spark: SparkSession, settings: Settings, folder: Path) -> dict[str, i
     ExportError
         If the folder exists or cannot be written to, or the corpus has no tracks yet.
     """
-    folder, partial = folder.resolve(), folder.resolve().with_name(f"{folder.name}.partial")
+    folder = folder.resolve()
     if folder.exists():
         raise ExportError(f"{folder} exists. Name a new folder, such as {folder}-{datetime.now(UTC):%Y-%m-%d}.")
     try:
-        with private.umask():
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            counts = _write(spark, settings, partial)
-            partial.rename(folder)
+        with private.new_folder(folder) as partial:
+            return _write(spark, settings, partial)
     except OSError as error:
         raise ExportError(f"The dataset could not be written to {folder}: {error}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return counts
 
 
 def _write(spark: SparkSession, settings: Settings, folder: Path) -> dict[str, int]:
@@ -95,7 +88,8 @@ def _write(spark: SparkSession, settings: Settings, folder: Path) -> dict[str, i
     if versions["tracks"] < 0:
         raise ExportError(f"The lake in {settings.lake_uri} has no tracks yet. Run the DAG `corpus` first.")
     tracks = lake.Lake(spark, settings.lake_uri).read("tracks")
-    champions = {name: Registry(settings).champion(name) for name in (MODEL_NAME, NAME)}
+    registry = Registry(settings)
+    champions = {name: registry.champion(name) for name in (MODEL_NAME, NAME)}
     tables = {"tracks": _with_parts(tracks, champions[MODEL_NAME]), "features": _named(tracks)}
     if versions["listens"] >= 0:
         tables["listens"] = _without_names(ListensTable(spark, settings.lake_uri).read())

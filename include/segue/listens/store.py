@@ -164,9 +164,8 @@ class ListenStore:
         ]
 
     def received_until(self, user_name: str) -> float:
-        """Return when the newest event of a user was received, in seconds since 1970. 0 if there is none."""
-        events = map(event_of, self._listens.find({"user_name": user_name}, {"event": 1}))
-        return max((event.received_at or 0.0 for event in events), default=0.0)
+        """Return when the newest event of a user was received, see the function `received_until`."""
+        return received_until(map(event_of, self._listens.find({"user_name": user_name}, {"event": 1})))
 
     def remove(self, user_name: str, listened_at: int, recording_msid: str) -> int:
         """Remove a listen; return how many events were removed."""
@@ -215,6 +214,11 @@ def document_of(event: Listen) -> Document:
     if event.track_id is None:
         return document
     return document | {"track_id": event.track_id, "listener": event.user_name}
+
+
+def received_until(events: Iterable[Listen]) -> float:
+    """Return when the newest of some events was received, in seconds since 1970. 0 if there is none."""
+    return max((event.received_at or 0.0 for event in events), default=0.0)
 
 
 def event_of(document: Document) -> Listen:
