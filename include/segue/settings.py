@@ -138,6 +138,13 @@ class Settings(BaseSettings):
     kafka_ssl_cafile: Path | None = Field(
         None, description="PEM file of the CA of the brokers' certificates; default the system's CAs."
     )
+    kafka_ssl_certfile: Path | None = Field(
+        None, description="PEM file of the certificate by which Segue proves to the brokers who it is."
+    )
+    kafka_ssl_keyfile: Path | None = Field(
+        None, description="PEM file of the key of this certificate; default the file of the certificate."
+    )
+    kafka_ssl_key_password: SecretStr | None = Field(None, description="Password of this key, if it has one.")
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")
     dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of unreadable messages.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
@@ -149,6 +156,10 @@ class Settings(BaseSettings):
     retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")
     new_tracks_group: str = Field("segue-new-tracks", description="Consumer group of the DAG new_tracks.")
     mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
+    mongo_ca_file: Path | None = Field(
+        None,
+        description="PEM file of the CA of MongoDB's certificates, which turns TLS on; default the system's CAs.",
+    )
     mongo_database: str = Field("segue", description="Database of the integrated dataset.")
     document_server: str = Field(
         "auto",
@@ -240,7 +251,9 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, place: Path | UPath | None) -> Path | UPath | None:
         return place.expanduser().resolve() if isinstance(place, Path) else place
 
-    @field_validator("home", "metadata", "jars", "kafka_ssl_cafile")
+    @field_validator(
+        "home", "metadata", "jars", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "mongo_ca_file"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths absolute, so that they mean the same in every process."""
@@ -282,13 +295,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _complete_sasl(self) -> Settings:
-        """Refuse a SASL protocol without mechanism, user name or password."""
+    def _complete_login(self) -> Settings:
+        """Refuse a SASL protocol without mechanism, user name or password, and a key without certificate."""
         if self.kafka_security_protocol.startswith("SASL"):
             needed = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
             if missing := [f"SEGUE_{name.upper()}" for name in needed if getattr(self, name) is None]:
                 names, protocol = " and ".join(missing), self.kafka_security_protocol
                 raise ValueError(f"SEGUE_KAFKA_SECURITY_PROTOCOL is {protocol}: set {names} too")
+        if self.kafka_ssl_keyfile and not self.kafka_ssl_certfile:
+            raise ValueError("SEGUE_KAFKA_SSL_KEYFILE is set: set SEGUE_KAFKA_SSL_CERTFILE too")
         return self
 
     @property
