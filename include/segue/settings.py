@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from upath import UPath
 
 from segue import secrets
+from segue.connection_strings import with_options
 from segue.errors import ConfigurationError
 from segue.settings_file import SettingsFile
 
@@ -349,11 +350,16 @@ class Settings(BaseSettings):
         With ``journal=true`` an acknowledged write survives a kill -9. With ``w=majority`` it survives the loss of
         one of several servers. The other options are for an embedded server that is busy. They are needed because
         Java's driver fails on late answers to its streaming heartbeat. Both drivers also drop their connections
-        when a heartbeat takes longer than ``connectTimeoutMS``.
+        when a heartbeat takes longer than ``connectTimeoutMS``. The connection string of a server elsewhere has
+        ``tlsCAFile`` if there is a CA file.
         """
         waits = "serverMonitoringMode=poll&connectTimeoutMS=120000&socketTimeoutMS=300000"
         options = f"directConnection=true&w=majority&journal=true&{waits}"
-        return self.mongo_uri or f"mongodb://{self.mongo_login}127.0.0.1:{self.mongo_port}/?{options}"
+        if self.mongo_uri is None:
+            return f"mongodb://{self.mongo_login}127.0.0.1:{self.mongo_port}/?{options}"
+        if self.mongo_ca_file is None:
+            return self.mongo_uri
+        return with_options(self.mongo_uri, {"tls": "true", "tlsCAFile": self.mongo_ca_file})
 
     @property
     def mongo_login(self) -> str:

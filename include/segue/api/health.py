@@ -69,10 +69,10 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
     """Report the health of each part. A probe is written to Kafka and MongoDB and read back.
 
     The code is 200 if listens can be accepted, matched and shown, else 503. ``status`` is then ``degraded``. It is
-    ``incomplete`` if a store has lost what it held; ``stores`` says what, and which command repairs it. Three other
-    entries do not affect code and status: ``recommendations``, because there are none before the first training,
-    ``memory``, which lists the services of the stack that use more memory than their limit, and ``replication``,
-    which names topics that Kafka stores less often than its number of brokers allows.
+    ``incomplete`` if a store has lost what it held; ``stores`` says what, and which command repairs it. Three
+    other entries do not affect code and status: ``recommendations``, because there are none before the first
+    training; ``memory``, which lists the services of the stack that use more memory than their limit; and
+    ``replication``, which names topics that Kafka stores less often than its number of brokers allows.
     """
     missing = sorted(THREADS - {thread.name for thread in threading.enumerate()})
     full = full_disk(ctx.settings)
