@@ -80,10 +80,8 @@ def test_a_broker_dies_while_listens_arrive_and_each_counts_once(
         for number, batch in enumerate(events):
             if number == BATCHES // 3:
                 await asyncio.to_thread(brokers.kill, leader - 1)
-            records = [
-                (event.user_name.encode() + b"%d" % n, event.model_dump_json().encode())
-                for n, event in enumerate(batch)
-            ]
+            # A key of its own for each event spreads them over all partitions.
+            records = [(event.event_id.encode(), event.model_dump_json().encode()) for event in batch]
             until = time.monotonic() + 120
             while True:  # as a player does, which sends again what was not acknowledged
                 try:
