@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 from pymongo import MongoClient
 from tests.support.api_server import eventually, free_port, serving
 from tests.support.brokers import PASSWORD, USER, Brokers, Certificates, running
@@ -19,12 +20,15 @@ from segue.connections import for_airflow, kafka, offsets, probes, topics
 from segue.errors import ServiceUnavailableError
 from segue.listens import ingestion
 from segue.settings import PROJECT_DIR, Settings
+from segue.stack import services_check
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.integration
 BY = ("with a password", "with a certificate")
+STRANGER = "stranger"
+USERS = {USER: PASSWORD, STRANGER: PASSWORD}
 FAR = 4_000_000_000.0
 """A deadline that never comes."""
 
@@ -50,9 +54,16 @@ def secured(
     else:
         protocol = "SSL"
         chosen["kafka_ssl_certfile"], chosen["kafka_ssl_keyfile"] = certificates.issue("segue.example.org")
-    more = {"offsets.retention.minutes": 10_080}
+    more = {
+        "offsets.retention.minutes": 10 * 365 * 24 * 60,
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{USER}",
+        "allow.everyone.if.no.acl.found": "true",
+    }
     folder = tmp_path_factory.mktemp("broker")
-    with running(Brokers(folder, settings, protocol=protocol, certificates=certificates, more=more)) as brokers:
+    with running(
+        Brokers(folder, settings, protocol=protocol, certificates=certificates, more=more, users=USERS)
+    ) as brokers:
         chosen |= {"kafka_bootstrap_servers": brokers.bootstrap, "kafka_security_protocol": protocol}
         yield Settings(**{**settings.model_dump(), **chosen, "mongo_database": "secured", "api_port": free_port()})
 
@@ -143,3 +154,16 @@ def test_who_is_not_let_in_is_told_why_and_what_to_do(
             pass
         assert "not-it" not in str(refused.value)
         assert PASSWORD not in str(refused.value)
+
+
+def test_the_doctor_finds_nothing_and_names_a_right_that_is_missing(secured: Settings) -> None:
+    assert list(services_check.examine(secured)) == []
+    if secured.kafka_security_protocol == "SSL":
+        return
+    with kafka.admin(kafka.config(secured)) as admin:
+        topic = ResourcePattern(ResourceType.TOPIC, secured.health_topic)
+        rule = ACL(f"User:{USER}", "*", ACLOperation.ALL, ACLPermissionType.ALLOW, topic)
+        assert not admin.create_acls([rule])["failed"]
+    stranger = Settings(**{**secured.model_dump(), "kafka_sasl_username": STRANGER})
+    [finding] = services_check.examine(stranger)
+    assert f"does not authorise the user {STRANGER}" in finding.sentence
