@@ -173,9 +173,9 @@ def _of_connection(said: str, hosts: str) -> str:
             f"MongoDB at {hosts} does not speak TLS. Unset SEGUE_MONGO_CA_FILE, and remove tls=true from "
             "SEGUE_MONGO_URI."
         )
+    told = f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
     if "connection closed" in said or "Connection reset" in said:
-        return (
-            f"MongoDB at {hosts} closes each connection. Either it is stopping, or it speaks TLS only: then set "
-            "SEGUE_MONGO_CA_FILE, or add tls=true to SEGUE_MONGO_URI."
+        told += (
+            " It closes connections: if it speaks TLS only, set SEGUE_MONGO_CA_FILE, or add tls=true to the URI."
         )
-    return f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
+    return told
