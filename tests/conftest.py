@@ -51,8 +51,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
 
     def stores(item: pytest.Item) -> bool:
-        asks = "mongo" in getattr(item, "fixturenames", ()) or item.get_closest_marker("documents")
-        return bool(asks) and not item.get_closest_marker("embedded_documents")
+        fixtures = getattr(item, "fixturenames", ())
+        asks = "mongo" in fixtures or item.get_closest_marker("documents")
+        embedded = "stack" in fixtures or item.get_closest_marker("embedded_documents")
+        return bool(asks) and not embedded
 
     config.hook.pytest_deselected(items=[item for item in items if not stores(item)])
     items[:] = [item for item in items if stores(item)]
