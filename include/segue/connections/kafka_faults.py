@@ -80,6 +80,8 @@ def sentence(failure: BaseException, config: Mapping[str, Any]) -> str | None:
         login or rights.
     """
     broker = f"Kafka at {_servers(config)}"
+    if isinstance(failure, KafkaRefusalError):
+        return str(failure)
     if isinstance(failure, SaslAuthenticationFailedError):
         return (
             f"{broker} refuses the login of the user {config['sasl_plain_username']}. If the stack that runs is "
