@@ -1,8 +1,8 @@
 # The commands for newcomers and CI. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients test-cluster check audit sbom \
-	browser full-short chaos lock
+.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients \
+	test-cluster check audit sbom browser full-short chaos lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --extra s3 --no-emit-project --no-annotate --no-header
@@ -43,6 +43,11 @@ clean: ## Stop the stack and remove its data (YES=1 does not ask)
 
 test: setup-dev ## Run unit and integration tests against their own real stack
 	.venv/bin/pytest -n 2 --dist loadfile --max-worker-restart 2 --maxfail 25 --durations 25 -m "not clients" tests/unit tests/integration
+
+test-mongo: export TEST_MONGO_URI = $(URI)
+test-mongo: setup-dev ## Run the tests of the document store against a MongoDB of your own: URI=mongodb://…
+	@test -n "$$TEST_MONGO_URI" || { echo "Name the server: make test-mongo URI=mongodb://host" >&2; exit 1; }
+	.venv/bin/pytest -m "not clients" tests/integration
 
 test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run them against the API
 	scripts/install-clients.sh

@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import (
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from segue.connections import for_airflow, kafka
+from segue.connections import for_airflow, kafka_options
 from segue.connections import offsets as broker
 from segue.connections.windows import Offsets, OffsetWindow
 from segue.errors import ServiceUnavailableError
@@ -53,7 +53,7 @@ def client_config(connection: Connection) -> dict[str, Any]:
             'set its extra to {"bootstrap.servers": "host:port"}.'
         )
     checked(connection, for_airflow.KAFKA)
-    return kafka.config_of(extra)
+    return kafka_options.for_python(extra)
 
 
 class KafkaBacklogTrigger(BaseTrigger):

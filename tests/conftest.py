@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 os.environ["SEGUE_CONFIG"] = ""  # tests do not read the settings file of a developer
 HOMES = PROJECT_DIR / ".segue-test"
+OWN_MONGO = os.environ.get("TEST_MONGO_URI")
+"""A MongoDB of the user's own, for `make test-mongo`."""
 # librosa's functions too are compiled by two workers at once in a new environment: one was seen to hang in them.
 numba.core.dispatcher.FunctionCache = numba.np.ufunc.ufuncbuilder.FunctionCache = LockedCache
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -41,6 +43,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long series of kills be run, for which CI has no time."""
     parser.addoption("--kills", type=int, default=0, help="how often to kill jobs at random moments")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a MongoDB of the user's own, keep the tests that store documents and do not stop the server."""
+    if OWN_MONGO is None:
+        return
+
+    def stores(item: pytest.Item) -> bool:
+        fixtures = getattr(item, "fixturenames", ())
+        asks = "mongo" in fixtures or item.get_closest_marker("documents")
+        embedded = "stack" in fixtures or item.get_closest_marker("embedded_documents")
+        return bool(asks) and not embedded
+
+    config.hook.pytest_deselected(items=[item for item in items if not stores(item)])
+    items[:] = [item for item in items if stores(item)]
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +70,8 @@ def settings() -> Iterator[Settings]:
         jars=PROJECT_DIR / ".segue" / "jars",
         spark_driver_memory_mb=1024,
         document_server=os.environ.get("TEST_DOCUMENT_SERVER", Kind.PYTHON),
+        mongo_uri=OWN_MONGO,
+        **({"mongo_database": f"segue-test-{os.getpid()}"} if OWN_MONGO else {}),
         alert_urls=f"json://127.0.0.1:{ports.find_free(1)[0]}",
         **ports.for_a_stack(),
     )
@@ -78,16 +97,20 @@ def kafka(settings: Settings) -> Config:
 @pytest.fixture(scope="session")
 def mongo(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     """Start the document server; yield the database of the integrated dataset."""
-    lifecycle.up(settings, ["mongo"])
+    if OWN_MONGO is None:
+        lifecycle.up(settings, ["mongo"])
     with MongoClient[dict[str, Any]](settings.mongo) as client:
+        before = set(client.list_database_names())
         yield client[settings.mongo_database]
+        for name in set(client.list_database_names()) - before if OWN_MONGO else ():
+            client.drop_database(name)
 
 
-@pytest.fixture(scope="module", params=[Kind.PYTHON, Kind.RUST])
-def each_server(request: pytest.FixtureRequest) -> Kind:
-    """Let a test run with each of SecantusDB's servers that this machine has."""
-    kind: Kind = request.param
-    if find(kind) is None:
+@pytest.fixture(scope="module", params=[None] if OWN_MONGO else [Kind.PYTHON, Kind.RUST])
+def each_server(request: pytest.FixtureRequest) -> Kind | None:
+    """Let a test run with each of SecantusDB's servers that this machine has, or with None, the user's own one."""
+    kind: Kind | None = request.param
+    if kind and find(kind) is None:
         pytest.skip(f"{kind} is not installed; `make documents-server` builds it")
     return kind
 

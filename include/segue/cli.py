@@ -135,6 +135,7 @@ PANELS: dict[str, tuple[Any, ...]] = {
         stack.unpause,
         stack.clean,
         stack.jars,
+        stack.replicate,
         doctor,
         backup,
         restore,

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from upath import UPath
 
 from segue import secrets
+from segue.connection_strings import with_options
 from segue.errors import ConfigurationError
 from segue.settings_file import SettingsFile
 
@@ -147,6 +148,13 @@ class Settings(BaseSettings):
     kafka_ssl_cafile: Path | None = Field(
         None, description="PEM file of the CA of the brokers' certificates; default the system's CAs."
     )
+    kafka_ssl_certfile: Path | None = Field(
+        None, description="PEM file of the certificate by which Segue proves to the brokers who it is."
+    )
+    kafka_ssl_keyfile: Path | None = Field(
+        None, description="PEM file of the key of this certificate; default the file of the certificate."
+    )
+    kafka_ssl_key_password: SecretStr | None = Field(None, description="Password of this key, if it has one.")
     listens_topic: str = Field("listens", description="Kafka topic of listening events.")
     dead_letters_topic: str = Field("listens.dlq", description="Kafka topic of unreadable messages.")
     feedback_topic: str = Field("feedback", description="Kafka topic of love and hate for recordings.")
@@ -158,6 +166,10 @@ class Settings(BaseSettings):
     retraining_group: str = Field("segue-incremental-retraining", description="Consumer group of the retraining.")
     new_tracks_group: str = Field("segue-new-tracks", description="Consumer group of the DAG new_tracks.")
     mongo_uri: str | None = Field(None, description="MongoDB connection string; default the embedded server.")
+    mongo_ca_file: Path | None = Field(
+        None,
+        description="PEM file of the CA of MongoDB's certificates, which turns TLS on; default the system's CAs.",
+    )
     mongo_database: str = Field("segue", description="Database of the integrated dataset.")
     document_server: str = Field(
         "auto",
@@ -265,7 +277,7 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, place: Path | UPath | None) -> Path | UPath | None:
         return place.expanduser().resolve() if isinstance(place, Path) else place
 
-    @field_validator("home", "jars", "kafka_ssl_cafile")
+    @field_validator("home", "jars", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "mongo_ca_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths absolute, so that they mean the same in every process."""
@@ -307,13 +319,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _complete_sasl(self) -> Settings:
-        """Refuse a SASL protocol without mechanism, user name or password."""
+    def _complete_login(self) -> Settings:
+        """Refuse a SASL protocol without mechanism, user name or password, and a key without certificate."""
         if self.kafka_security_protocol.startswith("SASL"):
             needed = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
             if missing := [f"SEGUE_{name.upper()}" for name in needed if getattr(self, name) is None]:
                 names, protocol = " and ".join(missing), self.kafka_security_protocol
                 raise ValueError(f"SEGUE_KAFKA_SECURITY_PROTOCOL is {protocol}: set {names} too")
+        if self.kafka_ssl_keyfile and not self.kafka_ssl_certfile:
+            raise ValueError("SEGUE_KAFKA_SSL_KEYFILE is set: set SEGUE_KAFKA_SSL_CERTFILE too")
         return self
 
     @property
@@ -375,11 +389,16 @@ class Settings(BaseSettings):
         With ``journal=true`` an acknowledged write survives a kill -9. With ``w=majority`` it survives the loss of
         one of several servers. The other options are for an embedded server that is busy. They are needed because
         Java's driver fails on late answers to its streaming heartbeat. Both drivers also drop their connections
-        when a heartbeat takes longer than ``connectTimeoutMS``.
+        when a heartbeat takes longer than ``connectTimeoutMS``. The connection string of a server elsewhere has
+        ``tlsCAFile`` if there is a CA file.
         """
         waits = "serverMonitoringMode=poll&connectTimeoutMS=120000&socketTimeoutMS=300000"
         options = f"directConnection=true&w=majority&journal=true&{waits}"
-        return self.mongo_uri or f"mongodb://{self.mongo_login}127.0.0.1:{self.mongo_port}/?{options}"
+        if self.mongo_uri is None:
+            return f"mongodb://{self.mongo_login}127.0.0.1:{self.mongo_port}/?{options}"
+        if self.mongo_ca_file is None:
+            return self.mongo_uri
+        return with_options(self.mongo_uri, {"tls": "true", "tlsCAFile": self.mongo_ca_file})
 
     @property
     def mongo_login(self) -> str:

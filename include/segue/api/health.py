@@ -18,16 +18,18 @@ from segue.api import metrics, retraining_metrics
 from segue.api.access import Ctx
 from segue.api.caching import CachedValue
 from segue.api.context import Context, full_disk
-from segue.connections import kafka, probes
+from segue.connections import durability, kafka, probes
 from segue.errors import ServiceUnavailableError
 from segue.listens import losses
 from segue.listens.losses import STORES, Loss
 from segue.recommender.serving.live import FRESH_S, heartbeat
 
-KAFKA_TIMEOUT_MS = 2_000
+LIMITS = {"bootstrap_timeout_ms": 2_000, "request_timeout_ms": 2_000}
+"""Of the clients of Kafka that answer `/health`."""
 PROBE_TIMEOUT_S = 5.0
 LOSSES_S = 15.0
 """The stores are compared at most this often. The lake may be an object store, which is slow to list."""
+REPLICATION_S = 60.0
 PATHS = ("/health", "/metrics")
 THREADS = frozenset({"event-writer", "listen-store", "catalogue", "mirror"})
 
@@ -53,6 +55,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ctx: Context = app.state.context
     database = ctx.mongo[ctx.settings.mongo_database]
     app.state.dependencies = CachedValue(lambda: _dependencies(ctx))
+    app.state.replication = CachedValue(lambda: _replication(ctx), REPLICATION_S)
     app.state.losses = CachedValue(lambda: _losses(ctx), LOSSES_S)
     app.state.retraining = CachedValue(lambda: retraining_metrics.measure(ctx.settings, database))
     yield
@@ -66,9 +69,10 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
     """Report the health of each part. A probe is written to Kafka and MongoDB and read back.
 
     The code is 200 if listens can be accepted, matched and shown, else 503. ``status`` is then ``degraded``. It is
-    ``incomplete`` if a store has lost what it held; ``stores`` says what, and which command repairs it. Two other
-    entries do not affect code and status: ``recommendations``, because there are none before the first training,
-    and ``memory``, which lists the services of the stack that use more memory than their limit.
+    ``incomplete`` if a store has lost what it held; ``stores`` says what, and which command repairs it. Three
+    other entries do not affect code and status: ``recommendations``, because there are none before the first
+    training; ``memory``, which lists the services of the stack that use more memory than their limit; and
+    ``replication``, which names topics that Kafka stores less often than its number of brokers allows.
     """
     missing = sorted(THREADS - {thread.name for thread in threading.enumerate()})
     full = full_disk(ctx.settings)
@@ -87,6 +91,8 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
     state["recommendations"] = {"champion": _champion(request), "live": _live(ctx)}
     excesses = [usage.excess for usage in await request.app.state.memory.get() if usage.excess]
     state["memory"] = {"ok": not excesses, "errors": excesses}
+    weak = await request.app.state.replication.get() if parts["kafka"]["ok"] else None
+    state["replication"] = {"ok": weak is None, "error": weak}
     return JSONResponse(state, status_code=200 if healthy else 503)
 
 
@@ -123,6 +129,14 @@ def _losses(ctx: Context) -> list[Loss]:
         return []  # the part `mongodb` reports the error
 
 
+def _replication(ctx: Context) -> str | None:
+    try:
+        with kafka.admin(kafka.config(ctx.settings) | LIMITS) as admin:
+            return durability.replication_warning(admin, ctx.settings)
+    except ServiceUnavailableError:
+        return None  # the part `kafka` reports the error
+
+
 def _champion(request: Request) -> dict[str, Any]:
     champion = request.app.state.recommending.champion
     served = champion.served
@@ -148,8 +162,7 @@ def _check(probe: Callable[[], None]) -> dict[str, Any]:
 
 def _kafka(ctx: Context) -> None:
     topics = [ctx.settings.listens_topic, ctx.settings.feedback_topic, ctx.settings.dead_letters_topic]
-    limits = {"bootstrap_timeout_ms": KAFKA_TIMEOUT_MS, "request_timeout_ms": KAFKA_TIMEOUT_MS}
-    config = kafka.config(ctx.settings) | limits
+    config = kafka.config(ctx.settings) | LIMITS
     with kafka.admin(config) as admin:
         missing = sorted(set(topics) - set(admin.list_topics()))
     if missing:

@@ -17,7 +17,8 @@ def doctor(
 ) -> None:
     """Look for what keeps Segue from working on this machine, and for damaged files, and say what to do.
 
-    It examines Java, memory, packages, disk, ports, rights and clock. A full disk or a loss of power may have cut
+    It examines Java, memory, packages, disk, ports, rights and clock. It writes and reads a record in Kafka and
+    MongoDB, and opens MLflow, if they run or are elsewhere. A full disk or a loss of power may have cut
     files short, so it also examines settings, secrets, the databases of Airflow and MLflow, the newest commits of
     the lake, and the models that serve. It exits with 1 if something is wrong and was not repaired.
     """

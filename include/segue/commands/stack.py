@@ -127,6 +127,20 @@ def status() -> None:
         console.print("Nothing is running. Start it with `segue up`.")
 
 
+def replicate() -> None:
+    """Give each topic in Kafka as many replicas as its brokers allow, up to three.
+
+    Topics get their replicas when they are created. Use this command after brokers were added. It may run while
+    listens arrive, and may be repeated.
+    """
+    from segue.connections import durability
+
+    console = PlainConsole()
+    with console.status("Kafka copies the topics…"):
+        said = durability.replicate(get_settings())
+    console.print(said, soft_wrap=True)
+
+
 def logs(
     service: Annotated[
         str | None, typer.Argument(help="A service, such as kafka or scheduler. Default: all services.")

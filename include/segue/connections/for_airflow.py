@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlencode, urlsplit
 
-from segue.connections import kafka
+from segue.connections import kafka_options
 from segue.settings import Settings
 
 KAFKA, MONGO, SPARK = "kafka_default", "mongo_default", "spark_default"
@@ -29,7 +29,7 @@ def connections(settings: Settings) -> dict[str, Fields]:
         The fields of `KAFKA`, `MONGO` and `SPARK`.
     """
     return {
-        KAFKA: {"conn_type": "kafka", "extra": kafka.options(settings)},
+        KAFKA: {"conn_type": "kafka", "extra": kafka_options.options(settings)},
         MONGO: _mongo(settings.mongo),
         SPARK: {"conn_type": "spark", "host": settings.spark_master},
     }

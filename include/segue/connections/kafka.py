@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError, RetriableError
+from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError, RetriableError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.selector import NetworkSelector
 
-from segue import secrets
+from segue.connections import kafka_faults, kafka_options
+from segue.connections.kafka_faults import KafkaRefusalError, Manager
 from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
@@ -28,72 +30,8 @@ END_S = 1.0
 Config = Mapping[str, Any]
 """Keyword arguments of kafka-python's clients, at least ``bootstrap_servers``."""
 
-OTHER_NAMES = {
-    "sasl.username": "sasl_plain_username",
-    "sasl.password": "sasl_plain_password",
-    "ssl.ca.location": "ssl_cafile",
-}
-"""kafka-python's name for each option that has another name in librdkafka and in Airflow's Kafka connection."""
-
-LOGIN_MODULES = {
-    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
-    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
-    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
-}
-
-
-EMBEDDED_MECHANISM: Final = "SCRAM-SHA-256"
-"""How clients log in to the embedded broker. The password never leaves the client.
-
-So a program of another user, which listens on the broker's port while the broker is down, does not learn it.
-"""
-
 # It warns at each connection without TLS that credentials are sent in the clear, which SCRAM does not do.
 logging.getLogger("kafka.net.sasl.scram").setLevel(logging.ERROR)
-
-
-def options(settings: Settings) -> dict[str, str]:
-    """Return brokers and security under librdkafka's names, which Airflow's Kafka connection uses.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    dict of str to str
-        ``bootstrap.servers``; ``security.protocol``, ``sasl.*`` and ``ssl.ca.location`` if they are set.
-    """
-    if settings.kafka_bootstrap_servers is None:
-        return {"bootstrap.servers": settings.kafka_bootstrap, **_login(settings)}
-    password = settings.kafka_sasl_password
-    named = {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "security.protocol": settings.kafka_security_protocol,
-        "sasl.mechanism": settings.kafka_sasl_mechanism,
-        "sasl.username": settings.kafka_sasl_username,
-        "sasl.password": password and password.get_secret_value(),
-        "ssl.ca.location": settings.kafka_ssl_cafile and str(settings.kafka_ssl_cafile),
-    }
-    return {name: value for name, value in named.items() if value}
-
-
-def _login(settings: Settings) -> dict[str, str]:
-    """Return the security of the embedded broker. Before the first `segue up` there is no password."""
-    stored = secrets.read(settings.state_dir)
-    if stored is None or not stored.kafka_password:
-        return {"security.protocol": "PLAINTEXT"}
-    return {
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": EMBEDDED_MECHANISM,
-        "sasl.username": secrets.USER,
-        "sasl.password": stored.kafka_password,
-    }
-
-
-def config_of(named: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate options under librdkafka's names into keyword arguments of kafka-python's clients."""
-    return {OTHER_NAMES.get(name, name.replace(".", "_")): value for name, value in named.items()}
 
 
 def config(settings: Settings) -> dict[str, Any]:
@@ -106,30 +44,13 @@ def config(settings: Settings) -> dict[str, Any]:
     Returns
     -------
     dict
+
+    Raises
+    ------
+    ConfigurationError
+        If a file of a certificate or key cannot be used.
     """
-    return config_of(options(settings))
-
-
-def spark_options(settings: Settings) -> dict[str, str]:
-    """Return the options of Spark's Kafka source and sink.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    dict of str to str
-        Their names are ``kafka.*``. ``kafka.sasl.jaas.config`` contains user and password.
-    """
-    named = options(settings)
-    user, password = named.pop("sasl.username", ""), named.pop("sasl.password", "")
-    if authority := named.pop("ssl.ca.location", None):
-        named |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": authority}
-    if mechanism := named.get("sasl.mechanism"):
-        module = LOGIN_MODULES[mechanism]
-        named["sasl.jaas.config"] = f'{module} required username="{_quoted(user)}" password="{_quoted(password)}";'
-    return {f"kafka.{name}": value for name, value in named.items()}
+    return kafka_options.for_python(kafka_options.options(settings))
 
 
 @contextmanager
@@ -152,6 +73,8 @@ def admin(config: Config) -> Iterator[KafkaAdminClient]:
     servers = config["bootstrap_servers"]
     try:
         client = _opened(KafkaAdminClient, config)
+    except KafkaRefusalError as error:
+        raise ServiceUnavailableError(str(error)) from error
     except RetriableError as error:
         raise ServiceUnavailableError(
             f"No Kafka broker answers at {servers}: start it with `segue up`, "
@@ -161,6 +84,8 @@ def admin(config: Config) -> Iterator[KafkaAdminClient]:
         raise ServiceUnavailableError(f"The Kafka broker at {servers} refused: {error}") from error
     try:
         yield client
+    except AuthorizationError as error:
+        raise ServiceUnavailableError(kafka_faults.unauthorised(error, config)) from error
     except KafkaError as error:
         raise ServiceUnavailableError(f"The Kafka broker at {servers} refused: {error}") from error
     finally:
@@ -201,7 +126,7 @@ def producer(config: Config, **more: Any) -> KafkaProducer:
     Raises
     ------
     kafka.errors.KafkaError
-        If no broker answers, or a broker refuses the request.
+        If no broker answers, or a broker refuses the request. A :class:`KafkaRefusalError` says why.
     """
     return _opened(KafkaProducer, {"acks": "all", "allow_auto_create_topics": False, **config, **more})
 
@@ -218,7 +143,7 @@ def consumer(config: Config, **more: Any) -> KafkaConsumer:
     Raises
     ------
     kafka.errors.KafkaError
-        If no broker answers, or a broker refuses the request.
+        If no broker answers, or a broker refuses the request. A :class:`KafkaRefusalError` says why.
     """
     return _opened(
         KafkaConsumer, {"enable_auto_commit": False, "allow_auto_create_topics": False, **config, **more}
@@ -226,20 +151,20 @@ def consumer(config: Config, **more: Any) -> KafkaConsumer:
 
 
 def _opened(kind: Any, config: Config) -> Any:
-    """Open a client. If that fails, close the network client that it has already opened."""
+    """Open a client. If that fails, close the network client that it has already opened, and say why."""
     made: list[KafkaNetClient] = []
 
     def network_client(**options: Any) -> KafkaNetClient:
-        made.append(KafkaNetClient(**options))
+        net = NetworkSelector(**options)
+        made.append(KafkaNetClient(net=net, manager=Manager(net, **options), **options))
         return made[-1]
 
     try:
         return kind(**{"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, **config}, kafka_client=network_client)
-    except BaseException:
+    except BaseException as error:
         for client in made:
             client.close()
+        reasons = (client._manager.refusal() for client in made if isinstance(error, KafkaTimeoutError))
+        if refusal := next(reasons, None):
+            raise refusal from error
         raise
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from pathlib import Path
+from typing import Any, Final
 
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, OperationFailure
+from pymongo.errors import ConfigurationError as InvalidOptions
+from pymongo.errors import ConnectionFailure, InvalidURI, OperationFailure, PyMongoError
 
-from segue.errors import ServiceUnavailableError
-from segue.settings import get_settings
+from segue.connection_strings import stated, with_options, without_option
+from segue.errors import ConfigurationError, ServiceUnavailableError
+from segue.settings import Settings, get_settings
 
 SELECTION_TIMEOUT_MS = 10_000
 SOCKET_TIMEOUT_MS = 300_000
@@ -20,6 +22,9 @@ SOCKET_TIMEOUT_MS = 300_000
 
 REFUSED_LOGINS = frozenset({13, 18})
 """Codes of errors: no login although one is needed, and a wrong user or password."""
+
+CA_FILE: Final = "tlsCAFile"
+"""Option of a connection string that pymongo knows and Java's driver does not."""
 
 
 def client(
@@ -45,19 +50,29 @@ def client(
     pymongo.MongoClient
         Its dates have the time zone UTC. Only `uri` sets ``connectTimeoutMS``, because pymongo drops its
         connections when a heartbeat takes longer than this limit.
+
+    Raises
+    ------
+    ConfigurationError
+        If `uri` is no connection string, or a file that it names cannot be used.
     """
-    stated = _stated(uri)
-    return MongoClient(
-        uri,
-        serverSelectionTimeoutMS=selection_timeout_ms
-        or int(stated.get("serverselectiontimeoutms", SELECTION_TIMEOUT_MS)),
-        socketTimeoutMS=socket_timeout_ms or int(stated.get("sockettimeoutms", SOCKET_TIMEOUT_MS)),
-        tz_aware=True,
-    )
+    limits = stated(uri)
+    try:
+        return MongoClient(
+            uri,
+            serverSelectionTimeoutMS=selection_timeout_ms
+            or int(limits.get("serverselectiontimeoutms", SELECTION_TIMEOUT_MS)),
+            socketTimeoutMS=socket_timeout_ms or int(limits.get("sockettimeoutms", SOCKET_TIMEOUT_MS)),
+            tz_aware=True,
+        )
+    except (InvalidURI, InvalidOptions, OSError) as error:
+        raise ConfigurationError(
+            f"No client of MongoDB can be made: {error}. Correct SEGUE_MONGO_URI or SEGUE_MONGO_CA_FILE."
+        ) from None
 
 
-def limited(uri: str) -> str:
-    """Add the time limits that a connection string does not state, for clients that this module does not open.
+def for_java(uri: str) -> str:
+    """Return a connection string for Java's driver.
 
     Parameters
     ----------
@@ -67,17 +82,21 @@ def limited(uri: str) -> str:
     Returns
     -------
     str
-        The same, with ``serverSelectionTimeoutMS`` and ``socketTimeoutMS``. Without ``socketTimeoutMS``, Java's
-        driver waits forever for the answer of a server that hangs.
+        The same, with ``serverSelectionTimeoutMS`` and ``socketTimeoutMS`` if it does not state them. Without
+        ``socketTimeoutMS``, the driver waits forever for the answer of a server that hangs. It lacks
+        ``tlsCAFile``, which the driver does not know: see :func:`ca_file`.
     """
     limits = {"serverSelectionTimeoutMS": SELECTION_TIMEOUT_MS, "socketTimeoutMS": SOCKET_TIMEOUT_MS}
-    stated = _stated(uri)
-    missing = "&".join(f"{name}={limit}" for name, limit in limits.items() if name.lower() not in stated)
-    if not missing:
-        return uri
-    parts = urlsplit(uri)
-    joined = f"{parts.query}&{missing}" if parts.query else missing
-    return f"{parts.scheme}://{parts.netloc}{parts.path or '/'}?{joined}"
+    return with_options(without_option(uri, CA_FILE) if CA_FILE.lower() in stated(uri) else uri, limits)
+
+
+def ca_file(settings: Settings) -> Path | None:
+    """Return the PEM file of the CA of MongoDB's certificates, if it is not one of the system's CAs.
+
+    It is the one of the settings, or the ``tlsCAFile`` of the connection string.
+    """
+    found = stated(settings.mongo).get(CA_FILE.lower())
+    return Path(found) if found else None
 
 
 @contextmanager
@@ -104,19 +123,59 @@ def database(uri: str | None = None) -> Iterator[Database[Any]]:
         hosts = ", ".join(f"{host}:{port}" for host, port in servers)
         try:
             yield opened[settings.mongo_database]
-        except ConnectionFailure as error:
-            raise ServiceUnavailableError(
-                f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
-            ) from error
-        except OperationFailure as error:
-            if error.code not in REFUSED_LOGINS:
-                raise
-            raise ServiceUnavailableError(
-                f"MongoDB at {hosts} refuses the login. If the stack that runs is that of another corpus, "
-                "start this one's with `segue up`. Otherwise correct the password in SEGUE_MONGO_URI."
-            ) from error
+        except (ConnectionFailure, OperationFailure) as error:
+            if found := fault(error, hosts):
+                raise found from error
+            raise
 
 
-def _stated(uri: str) -> dict[str, str]:
-    """Return the options of a connection string, by their names in lower case."""
-    return {name.lower(): value for name, value in parse_qsl(urlsplit(uri).query)}
+def fault(error: PyMongoError, hosts: str) -> ServiceUnavailableError | None:
+    """Explain why a server cannot be used, in one sentence with the remedy.
+
+    Parameters
+    ----------
+    error : pymongo.errors.PyMongoError
+    hosts : str
+        Where the server was looked for.
+
+    Returns
+    -------
+    ServiceUnavailableError or None
+        None if `error` is not about connection, login or rights.
+    """
+    said = str(error)
+    if isinstance(error, ConnectionFailure):
+        return ServiceUnavailableError(_of_connection(said, hosts))
+    if not isinstance(error, OperationFailure) or error.code not in REFUSED_LOGINS:
+        return None
+    if "not authorized" in said:
+        return ServiceUnavailableError(
+            f"MongoDB at {hosts} does not authorise this user: {said.partition(', full error')[0]}. Grant it the "
+            "role readWrite on the database of SEGUE_MONGO_DATABASE."
+        )
+    return ServiceUnavailableError(
+        f"MongoDB at {hosts} refuses the login. If the stack that runs is that of another corpus, start this "
+        "one's with `segue up`. Otherwise correct the password in SEGUE_MONGO_URI."
+    )
+
+
+def _of_connection(said: str, hosts: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
+        remedy = (
+            "Name the server in SEGUE_MONGO_URI as in its certificate."
+            if "match" in why
+            else "Set SEGUE_MONGO_CA_FILE to the PEM file of the CA that has signed it."
+        )
+        return f"MongoDB at {hosts} has a certificate that is not trusted ({why}). {remedy}"
+    if any(alert in said for alert in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "RECORD_LAYER_FAILURE")):
+        return (
+            f"MongoDB at {hosts} does not speak TLS. Unset SEGUE_MONGO_CA_FILE, and remove tls=true from "
+            "SEGUE_MONGO_URI."
+        )
+    told = f"MongoDB does not answer at {hosts}. Start it with `segue up`, or correct SEGUE_MONGO_URI."
+    if "connection closed" in said or "Connection reset" in said:
+        told += (
+            " It closes connections: if it speaks TLS only, set SEGUE_MONGO_CA_FILE, or add tls=true to the URI."
+        )
+    return told

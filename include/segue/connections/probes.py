@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from segue.connections import kafka, topics
+from segue.connections import kafka, kafka_faults, topics
 from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
@@ -68,9 +68,8 @@ def check_kafka(settings: Settings, config: kafka.Config, timeout_s: float) -> N
             written = producer.send(settings.health_topic, value=probe, partition=0).get(timeout=timeout_s)
         read = _value_at(settings.health_topic, written.offset, config, timeout_s)
     except KafkaError as error:
-        raise ServiceUnavailableError(
-            f"Kafka at {config['bootstrap_servers']} did not write and read a message: {error!r}"
-        ) from error
+        told = f"Kafka at {config['bootstrap_servers']} did not write and read a message: {error!r}"
+        raise ServiceUnavailableError(kafka_faults.sentence(error, config) or told) from error
     if read != probe:
         raise ServiceUnavailableError(
             f"Kafka at {config['bootstrap_servers']} acknowledged a message and did not return it."

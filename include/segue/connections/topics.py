@@ -1,4 +1,4 @@
-"""The Kafka topics: their partitions and retention."""
+"""The Kafka topics: their partitions, retention and replicas."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
 from segue.connections import kafka
+from segue.connections.durability import MIN_ISR, Replication
 from segue.settings import Settings
 
 LISTENS_PARTITIONS = 4
@@ -39,7 +40,7 @@ def create_topics(settings: Settings, timeout_ms: int = 5_000) -> None:
 
     ``listens`` and ``feedback`` are keyed by user and kept forever. Dead letters are kept for 90 days, announced
     recommendations for 7, announced tracks for 30. A consumer that misses an announcement finds the tracks in
-    MongoDB.
+    MongoDB. The number of brokers decides about the replicas: see :class:`Replication`.
 
     Parameters
     ----------
@@ -52,12 +53,16 @@ def create_topics(settings: Settings, timeout_ms: int = 5_000) -> None:
     ServiceUnavailableError
         If no broker answers.
     """
+    kept = {
+        settings.listens_topic: (LISTENS_PARTITIONS, FOR_EVER_DAYS),
+        settings.feedback_topic: (LISTENS_PARTITIONS, FOR_EVER_DAYS),
+        settings.dead_letters_topic: (DEAD_LETTERS_PARTITIONS, DEAD_LETTERS_RETENTION_DAYS),
+        settings.tracks_topic: (TRACKS_PARTITIONS, TRACKS_RETENTION_DAYS),
+        settings.recommendations_topic: (LISTENS_PARTITIONS, RECOMMENDATIONS_RETENTION_DAYS),
+    }
     with kafka.admin(kafka.config(settings) | {"bootstrap_timeout_ms": timeout_ms}) as admin:
-        _create(admin, settings.listens_topic, LISTENS_PARTITIONS, FOR_EVER_DAYS)
-        _create(admin, settings.feedback_topic, LISTENS_PARTITIONS, FOR_EVER_DAYS)
-        _create(admin, settings.dead_letters_topic, DEAD_LETTERS_PARTITIONS, DEAD_LETTERS_RETENTION_DAYS)
-        _create(admin, settings.tracks_topic, TRACKS_PARTITIONS, TRACKS_RETENTION_DAYS)
-        _create(admin, settings.recommendations_topic, LISTENS_PARTITIONS, RECOMMENDATIONS_RETENTION_DAYS)
+        for topic in kept.keys() - set(admin.list_topics()):
+            _create(admin, topic, *kept[topic])
 
 
 def create_health_topic(settings: Settings, config: kafka.Config) -> None:
@@ -109,9 +114,10 @@ def _create(
     admin: KafkaAdminClient, topic: str, partitions: int, retention_days: int | None, policy: str = "delete"
 ) -> None:
     retention_ms = -1 if retention_days is None else retention_days * DAY_MS
-    configs = {"retention.ms": str(retention_ms), "cleanup.policy": policy}
+    replication = Replication.possible(admin)
+    configs = {"retention.ms": str(retention_ms), "cleanup.policy": policy, MIN_ISR: str(replication.min_isr)}
     if retention_days is None and policy == "delete":
         configs["segment.ms"] = str(SEGMENT_DAYS * DAY_MS)
-    layout = {"num_partitions": partitions, "replication_factor": -1, "configs": configs}
+    layout = {"num_partitions": partitions, "replication_factor": replication.factor, "configs": configs}
     with suppress(TopicAlreadyExistsError):
         admin.create_topics({topic: layout}, wait_for_metadata=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from segue.connections import kafka, offsets
+from segue.connections import kafka, kafka_options, offsets
 from segue.connections.windows import OffsetWindow, differ
 from segue.listens.decoding import EVENT, decode
 from segue.listens.lake_table import DAY, ListensTable, standing
@@ -41,7 +41,7 @@ def read(spark: SparkSession, settings: Settings, window: OffsetWindow) -> DataF
     """Read a window of a topic, with the columns of `segue.listens.decoding.decode`."""
     messages = (
         spark.read.format("kafka")
-        .options(**kafka.spark_options(settings))
+        .options(**kafka_options.for_spark(settings))
         .option("assign", json.dumps({window.topic: list(window.spans)}))
         .option("startingOffsets", json.dumps({window.topic: dict(window.starts)}))
         .option("endingOffsets", json.dumps({window.topic: dict(window.ends)}))
@@ -99,7 +99,7 @@ def bury(decoded: DataFrame, settings: Settings) -> int:
         "value",
         sf.when(sf.col("key").isNull(), every).otherwise(sf.concat(every, sf.array(original))).alias("headers"),
     )
-    writer = letters.write.format("kafka").options(**kafka.spark_options(settings))
+    writer = letters.write.format("kafka").options(**kafka_options.for_spark(settings))
     writer.option("includeHeaders", "true").option("topic", settings.dead_letters_topic).save()
     return count
 

@@ -1,4 +1,4 @@
-"""Find what the machine lacks, and files that were cut short. Repair what can be repaired.
+"""Find what the machine lacks, services that let Segue not in, and files that were cut short. Repair what can be.
 
 A file is cut short by a full disk or a loss of power. A repair deletes nothing: it moves damaged files into the
 folder ``damaged`` of the state folder.
@@ -21,7 +21,7 @@ from segue.errors import ModelError, StackError
 from segue.genres.release import MODEL_NAME
 from segue.recommender.model import NAME, Recommender
 from segue.settings import Settings
-from segue.stack import machine, processes, secrets
+from segue.stack import machine, processes, secrets, services_check
 from segue.stack.finding import Finding
 from segue.stack.lifecycle import BUSY
 
@@ -41,6 +41,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     Finding
     """
     yield from machine.examine(settings)
+    yield from services_check.examine(settings)
     yield from _small_files(settings)
     yield from _databases(settings)
     yield from _commits(settings)

@@ -20,7 +20,7 @@ from pathlib import Path
 from kafka.admin import UserScramCredentialUpsertion
 
 from segue import private
-from segue.connections import kafka, probes
+from segue.connections import kafka, kafka_options, probes
 from segue.errors import ServiceUnavailableError, StackError
 from segue.secrets import USER
 from segue.settings import Settings
@@ -159,15 +159,15 @@ def _properties(settings: Settings, folder: Path) -> dict[str, object]:
 def _login(settings: Settings) -> dict[str, object]:
     """Return the properties by which clients, and the broker itself, must log in."""
     password = secrets.load(settings).kafka_broker_password
-    itself = f'{kafka.LOGIN_MODULES["PLAIN"]} required username="{BROKER}" password="{password}"'
+    itself = f'{kafka_options.LOGIN_MODULES["PLAIN"]} required username="{BROKER}" password="{password}"'
     of_broker = f'{itself} user_{BROKER}="{password}";'
     clients = "listener.name.clients"
     return {
         "sasl.mechanism.inter.broker.protocol": "PLAIN",
         "sasl.mechanism.controller.protocol": "PLAIN",
-        f"{clients}.sasl.enabled.mechanisms": f"{kafka.EMBEDDED_MECHANISM},PLAIN",
-        f"{clients}.{kafka.EMBEDDED_MECHANISM.lower()}.sasl.jaas.config": (
-            f"{kafka.LOGIN_MODULES[kafka.EMBEDDED_MECHANISM]} required;"
+        f"{clients}.sasl.enabled.mechanisms": f"{kafka_options.EMBEDDED_MECHANISM},PLAIN",
+        f"{clients}.{kafka_options.EMBEDDED_MECHANISM.lower()}.sasl.jaas.config": (
+            f"{kafka_options.LOGIN_MODULES[kafka_options.EMBEDDED_MECHANISM]} required;"
         ),
         f"{clients}.plain.sasl.jaas.config": of_broker,
         "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
@@ -194,7 +194,7 @@ def _is_ready(settings: Settings) -> bool:
 def _create_user(settings: Settings, config: kafka.Config) -> None:
     """Create the user of the clients, or give it another password."""
     password = secrets.load(settings).kafka_password
-    user = UserScramCredentialUpsertion(USER, kafka.EMBEDDED_MECHANISM, password)
+    user = UserScramCredentialUpsertion(USER, kafka_options.EMBEDDED_MECHANISM, password)
     login = {
         "sasl_mechanism": "PLAIN",
         "sasl_plain_username": BROKER,

@@ -9,7 +9,7 @@ from pathlib import Path
 from segue import private
 from segue.connections import mongo, object_store
 from segue.settings import FILE_VARIABLE, Settings
-from segue.stack import jars
+from segue.stack import jars, truststore
 
 JVM = (
     "-Duser.timezone=UTC",
@@ -96,7 +96,7 @@ logger.optimizers.level = off
 
 
 def write(settings: Settings) -> Path:
-    """Write ``spark-defaults.conf`` and ``log4j2.properties``.
+    """Write ``spark-defaults.conf`` and ``log4j2.properties``, and the truststore if there is one.
 
     Returns
     -------
@@ -104,6 +104,7 @@ def write(settings: Settings) -> Path:
         The folder, for SPARK_CONF_DIR. Each call writes it again. Its content depends only on `settings`.
     """
     folder = _folder(settings)
+    truststore.write(settings)
     lines = [f"{key} {value}" for key, value in properties(settings).items()]
     private.write(folder / "spark-defaults.conf", "\n".join(lines) + "\n")
     private.write(folder / "log4j2.properties", LOG4J2)
@@ -118,8 +119,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.master": settings.spark_master,
         "spark.driver.memory": f"{settings.spark_driver_memory_mb}m",
         "spark.jars": ",".join(str(path) for path in jars.paths(settings, "spark")),
-        "spark.driver.extraJavaOptions": " ".join((*JVM, *DRIVER_JVM)),
-        "spark.executor.extraJavaOptions": " ".join(JVM),
+        "spark.driver.extraJavaOptions": " ".join((*JVM, *DRIVER_JVM, *truststore.options(settings, local=True))),
+        "spark.executor.extraJavaOptions": " ".join((*JVM, *truststore.options(settings, local=False))),
+        **truststore.ship(settings),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Spark keeps the plans of the last 1,000 queries for its UI, also if the UI is off.
@@ -150,11 +152,11 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.mongodb.read.connection.uri": mongo.limited(settings.mongo),
+        "spark.mongodb.read.connection.uri": mongo.for_java(settings.mongo),
         # Do not use sampling or statistics. For these, the embedded servers read all documents, or do not answer.
         "spark.mongodb.read.partitioner": ONE_PARTITION if settings.mongo_uri is None else BY_SAMPLE,
         "spark.mongodb.read.database": settings.mongo_database,
-        "spark.mongodb.write.connection.uri": mongo.limited(settings.mongo),
+        "spark.mongodb.write.connection.uri": mongo.for_java(settings.mongo),
         "spark.mongodb.write.database": settings.mongo_database,
         **(_PRIVATE if settings.lake is None else {}),
     }

@@ -186,6 +186,7 @@ def test_plays_of_the_version_before_are_ranked_from(
     assert database.list_collection_names(filter={"name": "plays"}) == []
 
 
+@pytest.mark.embedded_documents
 def test_it_waits_for_the_document_server_and_catches_up(
     settings: Settings, here: Settings, database: Database[dict[str, Any]], producer: KafkaProducer
 ) -> None:

@@ -375,6 +375,7 @@ def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
     )
 
 
+@pytest.mark.embedded_documents
 def test_a_training_whose_document_server_is_killed_is_completed_by_its_retry(
     here: Settings, database: Database[dict[str, Any]]
 ) -> None:

@@ -1,4 +1,7 @@
-"""What Segue asks of a document server, asked of each of SecantusDB's servers that this machine has."""
+"""What Segue asks of a document server, asked of each of SecantusDB's servers that this machine has.
+
+`make test-mongo` asks it of a server of the user's own.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,17 @@ from segue.stack import documents, lifecycle
 from segue.stack.document_servers import Kind, find
 from segue.tracks.collection import INDEXES
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.documents]
 
 TRACKS = 3000
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory, settings, each_server):
-    """Give each server a home of its own and let it run."""
+    """Give each server a home of its own and let it run. One of the user's own runs already."""
+    if each_server is None:
+        yield settings
+        return
     made = settings.model_copy(
         update={
             "home": tmp_path_factory.mktemp(each_server),
@@ -40,8 +46,9 @@ def own(tmp_path_factory, settings, each_server):
 @pytest.fixture
 def database(own):
     with MongoClient(own.mongo, tz_aware=True) as client:
-        client.drop_database("contract")
-        yield client["contract"]
+        database = client[f"{own.mongo_database}-contract"]
+        client.drop_database(database)
+        yield database
 
 
 def vector(number: int) -> bytes:
@@ -66,6 +73,7 @@ def tracks(database):
     return database.tracks
 
 
+@pytest.mark.embedded_documents
 def test_the_wanted_server_runs_and_is_named(own, each_server):
     assert (
         documents.service(own)
@@ -183,6 +191,7 @@ def test_deletions_count_what_they_removed_and_times_are_kept(database, tracks):
     assert "tracks" not in database.list_collection_names()
 
 
+@pytest.mark.embedded_documents
 def test_every_acknowledged_write_survives_kills_in_the_middle_of_writing(own):
     service, acknowledged = documents.service(own), [0]
 
@@ -214,6 +223,7 @@ def test_every_acknowledged_write_survives_kills_in_the_middle_of_writing(own):
         assert set(range(acknowledged[0])) <= there
 
 
+@pytest.mark.embedded_documents
 def test_the_rust_server_takes_over_the_python_servers_folder_and_the_way_back_is_refused(
     tmp_path, settings, free_ports
 ):

@@ -15,7 +15,7 @@ from segue.stack import documents, spark_conf
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.embedded_documents]
 
 
 def test_sparks_connector_gives_up_on_a_server_of_the_users_own(

@@ -19,7 +19,7 @@ from segue.errors import ServiceUnavailableError
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import processes, secrets
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.embedded_documents]
 
 
 def test_another_user_reads_no_account_takes_over_none_and_forges_no_listen(

@@ -14,7 +14,7 @@ from segue.stack import documents, lifecycle
 from segue.stack import kafka as broker
 from segue.stack.service import Service, State
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.embedded_documents]
 
 RECORDS = 2000
 

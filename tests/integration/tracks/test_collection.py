@@ -92,6 +92,7 @@ def test_a_migration_that_was_killed_is_taken_up_again(old: Collection[Any], mon
     tracks.require_form(mongo)
 
 
+@pytest.mark.embedded_documents
 @pytest.mark.usefixtures("old")
 def test_readers_say_what_to_do_and_segue_up_does_it(
     spark: SparkSession, settings: Settings, mongo: Database[Any]

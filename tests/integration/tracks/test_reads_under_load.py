@@ -71,6 +71,7 @@ def test_every_track_is_read_while_three_clients_scan_and_write(
     assert all(rounds)
 
 
+@pytest.mark.embedded_documents
 def test_a_read_ends_well_though_the_server_is_killed_and_started_again(
     spark: SparkSession, settings: Settings, vectors: np.ndarray[Any, Any]
 ) -> None:

@@ -22,7 +22,7 @@ def ask(tmp_path, monkeypatch):
     monkeypatch.setattr(health, "THREADS", frozenset())
     monkeypatch.setattr(health, "full_disk", lambda _: None)
 
-    def answer(path, *usages, losses=()):
+    def answer(path, *usages, losses=(), weak=None):
         app = FastAPI()
         app.include_router(health.router)
         served = SimpleNamespace(served=None, error=None)
@@ -34,7 +34,8 @@ def ask(tmp_path, monkeypatch):
         )
         app.state.recommending = SimpleNamespace(champion=served)
         app.state.memory = CachedValue(lambda: list(usages))
-        app.state.dependencies = CachedValue(lambda: {"mongodb": {"ok": True}})
+        app.state.dependencies = CachedValue(lambda: {"mongodb": {"ok": True}, "kafka": {"ok": True}})
+        app.state.replication = CachedValue(lambda: weak)
         app.state.retraining = CachedValue(dict)
         app.state.losses = CachedValue(lambda: list(losses))
 
@@ -87,3 +88,13 @@ def test_health_names_a_disk_that_is_almost_full(ask, monkeypatch):
         "ok": False,
         "error": "Disk full: /srv has 3 MB left.",
     }
+
+
+def test_health_names_topics_that_are_stored_too_seldom_and_stays_healthy(ask):
+    answer = ask("/health", weak="Kafka has 3 brokers, but listens has 1 replica.")
+    assert answer.status_code == 200
+    assert answer.json()["replication"] == {
+        "ok": False,
+        "error": "Kafka has 3 brokers, but listens has 1 replica.",
+    }
+    assert ask("/health").json()["replication"] == {"ok": True, "error": None}

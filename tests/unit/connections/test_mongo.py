@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pymongo.errors import NetworkTimeout
+from pymongo.uri_parser import parse_uri
 
 from segue.connections import mongo
-from segue.errors import ServiceUnavailableError
+from segue.errors import ConfigurationError, ServiceUnavailableError
 from segue.settings import Settings
 
 
@@ -50,7 +53,7 @@ def test_a_connection_string_states_how_long_a_server_is_waited_for() -> None:
     ],
 )
 def test_a_connection_string_for_sparks_connector_states_every_limit(uri: str, added: str) -> None:
-    assert mongo.limited(uri) == uri + added
+    assert mongo.for_java(uri) == uri + added
 
 
 def test_a_connection_that_breaks_is_a_service_that_is_away(free_ports):
@@ -61,3 +64,24 @@ def test_a_connection_that_breaks_is_a_service_that_is_away(free_ports):
         mongo.database(f"mongodb://127.0.0.1:{port}/?directConnection=true"),
     ):
         raise NetworkTimeout("timed out")
+
+
+def test_python_gets_the_ca_in_the_connection_string_and_java_does_not(tmp_path):
+    authority = tmp_path / "an authority.pem"
+    authority.touch()
+    settings = Settings(mongo_uri="mongodb://u:p%40ss@host/?w=1", mongo_ca_file=authority)
+    assert parse_uri(settings.mongo)["options"] == {"w": 1, "tls": True, "tlsCAFile": str(authority)}
+    assert mongo.ca_file(settings) == authority
+    java = mongo.for_java(settings.mongo)
+    assert java == "mongodb://u:p%40ss@host/?w=1&tls=true&serverSelectionTimeoutMS=10000&socketTimeoutMS=300000"
+    assert Settings(mongo_ca_file=authority).mongo == Settings().mongo, "the embedded server has no TLS"
+    stated = Settings(mongo_uri="mongodb://host/?tlscafile=/own.pem&tls=true", mongo_ca_file=authority)
+    assert mongo.ca_file(stated) == Path("/own.pem")
+    assert "own" not in mongo.for_java(stated.mongo)
+    assert mongo.ca_file(Settings(mongo_uri="mongodb://host")) is None
+
+
+@pytest.mark.parametrize("uri", ["mongodb://host/?tls=true&tlsCAFile=/missing.pem", "http://host", "mongodb://"])
+def test_what_no_client_can_be_made_of_is_one_sentence(uri):
+    with pytest.raises(ConfigurationError, match="SEGUE_MONGO_URI or SEGUE_MONGO_CA_FILE"):
+        mongo.client(uri)

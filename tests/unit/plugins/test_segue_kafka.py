@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
+import certifi
 import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaConfigurationError, UnrecognizedBrokerVersion
@@ -28,7 +29,7 @@ def test_the_connection_is_that_of_airflows_kafka_provider(plugin):
         "sasl.mechanism": "PLAIN",
         "sasl.username": "me",
         "sasl.password": "secret",
-        "ssl.ca.location": "ca.pem",
+        "ssl.ca.location": certifi.where(),
     }
     assert plugin.client_config(SimpleNamespace(conn_id="k", extra_dejson=extra)) == {
         "bootstrap_servers": "a:9092,b:9092",
@@ -36,7 +37,7 @@ def test_the_connection_is_that_of_airflows_kafka_provider(plugin):
         "sasl_mechanism": "PLAIN",
         "sasl_plain_username": "me",
         "sasl_plain_password": "secret",
-        "ssl_cafile": "ca.pem",
+        "ssl_cafile": certifi.where(),
     }
 
 
