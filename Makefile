@@ -5,7 +5,7 @@ SHELL := /bin/bash
 	full-short chaos lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
-EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-annotate --no-header
+EXPORT = $(UV) export --quiet --frozen --no-dev --extra containers --no-emit-project --no-annotate --no-header
 # Of the image `mlflow`. uv.lock has a part of mlflow only, so this file is a lock of its own.
 MLFLOW_SERVER = docker/mlflow-requirements.txt
 

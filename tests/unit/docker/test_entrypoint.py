@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from segue.connections import for_airflow
 from segue.settings import PROJECT_DIR, Settings
+from tests.support import compose
 
 
 @pytest.fixture
@@ -35,8 +35,7 @@ def start(tmp_path):
 
 def test_containers_get_the_connections_that_follow_their_settings(start):
     """Compose, and later charts, name Kafka, MongoDB and Spark once: in the settings."""
-    compose = yaml.safe_load((PROJECT_DIR / "docker-compose.yml").read_text())
-    given = {name: str(value) for name, value in compose["x-segue"]["environment"].items()}
+    given = compose.services(compose.example())["airflow-scheduler"]["environment"]
     assert not [name for name in given if name.startswith("AIRFLOW_CONN_")]
     given = {name: value for name, value in given.items() if name.startswith("SEGUE_") and name != "SEGUE_JARS"}
     given["SEGUE_MONGO_URI"] = r"mongodb://segue:it's $HOME \\@mongodb:27017/?authSource=admin"
