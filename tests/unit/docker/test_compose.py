@@ -6,10 +6,10 @@ import re
 
 import pytest
 import yaml
+from tests.support import compose
 
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import kafka, memory
-from tests.support import compose
 
 YEAR_MINUTES = 365 * 24 * 60
 MIB = 2**20
@@ -55,9 +55,15 @@ def test_every_service_has_limits_of_cores_and_memory(name):
 
 @pytest.mark.parametrize(
     ("name", "component"),
-    [("airflow-apiserver", "api-server"), ("airflow-dag-processor", "dag-processor")]
-    + [("airflow-triggerer", "triggerer"), ("listens-api", "listens-api"), ("live", "live")]
-    + [("airflow-scheduler", "scheduler"), ("kafka", "kafka")],
+    [
+        ("airflow-apiserver", "api-server"),
+        ("airflow-dag-processor", "dag-processor"),
+        ("airflow-triggerer", "triggerer"),
+        ("airflow-scheduler", "scheduler"),
+        ("listens-api", "listens-api"),
+        ("live", "live"),
+        ("kafka", "kafka"),
+    ],
 )
 def test_a_container_may_use_as_much_as_the_same_service_of_the_embedded_stack(name, component):
     given = OWN.get(name, EVERYTHING["kafka"])["environment"]

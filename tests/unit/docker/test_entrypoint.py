@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support import compose
 
 from segue.connections import for_airflow
 from segue.settings import PROJECT_DIR, Settings
-from tests.support import compose
 
 
 @pytest.fixture
