@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check audit sbom browser \
-	full-short chaos lock
+	full-short chaos lock renderings
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --extra containers --no-emit-project --no-annotate --no-header
@@ -79,3 +79,7 @@ lock: setup-dev ## Update uv.lock and the requirements of the images from pyproj
 	@$(EXPORT) > requirements.txt
 	@sed -n 's/.*"mlflow-skinny\(==[^"]*\)".*/mlflow\1/p' pyproject.toml | $(UV) pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file $(MLFLOW_SERVER) -
+
+renderings: ## Render the Helm chart again into deploy/renderings (needs Helm 3, or HELM=/path/to/it)
+	$${HELM:-helm} template segue deploy/segue --namespace segue > deploy/renderings/default.yaml
+	$${HELM:-helm} template segue deploy/segue --namespace segue --values deploy/values/segue.yaml > deploy/renderings/full.yaml
