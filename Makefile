@@ -80,6 +80,9 @@ lock: setup-dev ## Update uv.lock and the requirements of the images from pyproj
 	@sed -n 's/.*"mlflow-skinny\(==[^"]*\)".*/mlflow\1/p' pyproject.toml | $(UV) pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file $(MLFLOW_SERVER) -
 
+# A Helm that `go install` built knows no version of Kubernetes and takes 1.20.
+RENDER = $${HELM:-helm} template segue deploy/segue --namespace segue --kube-version 1.30.0
+
 renderings: ## Render the Helm chart again into deploy/renderings (needs Helm 3, or HELM=/path/to/it)
-	$${HELM:-helm} template segue deploy/segue --namespace segue > deploy/renderings/default.yaml
-	$${HELM:-helm} template segue deploy/segue --namespace segue --values deploy/values/segue.yaml > deploy/renderings/full.yaml
+	$(RENDER) > deploy/renderings/default.yaml
+	$(RENDER) --values deploy/values/segue.yaml > deploy/renderings/full.yaml

@@ -22,6 +22,7 @@ RENDERINGS = {"default": (), "full": ("--values", str(DEPLOY / "values" / "segue
 KUBERNETES = ("1.30", "1.37")
 """The oldest and the newest version whose schemas the renderings are checked against."""
 HELM = os.environ.get("HELM") or shutil.which("helm")
+TEMPLATE = ("template", "segue", str(CHART), "--namespace", "segue", "--kube-version", "1.30.0")
 
 
 def documents(name: str) -> list[dict[str, Any]]:
@@ -33,7 +34,9 @@ def of_kind(name: str, kind: str) -> list[dict[str, Any]]:
 
 
 def pods(name: str) -> list[dict[str, Any]]:
-    return [each["spec"]["template"]["spec"] for each in of_kind(name, "Deployment")]
+    found = [each["spec"]["template"]["spec"] for each in of_kind(name, "Deployment")]
+    assert len(found) == 2
+    return found
 
 
 def containers(name: str) -> list[dict[str, Any]]:
@@ -43,7 +46,7 @@ def containers(name: str) -> list[dict[str, Any]]:
 @pytest.mark.skipif(HELM is None, reason="Helm is not installed, and HELM does not name it")
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_the_renderings_are_what_helm_makes_of_the_chart(name):
-    command = [str(HELM), "template", "segue", str(CHART), "--namespace", "segue", *RENDERINGS[name]]
+    command = [str(HELM), *TEMPLATE, *RENDERINGS[name]]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert made == (DEPLOY / "renderings" / f"{name}.yaml").read_text(), "run `make renderings`"
 
@@ -67,7 +70,7 @@ def test_helm_finds_no_fault_in_the_chart(name):
     ],
 )
 def test_a_value_that_cannot_work_is_refused(wrong, said):
-    command = [str(HELM), "template", "segue", str(CHART), "--set", wrong]
+    command = [str(HELM), *TEMPLATE, "--set", wrong]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode != 0
     assert said in told.stderr
