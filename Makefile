@@ -1,7 +1,7 @@
 # The commands for newcomers and CI. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check audit sbom browser \
+.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients test-compose check audit sbom browser \
 	full-short chaos lock renderings
 
 UV = $$(command -v uv || echo .uv/bin/uv)
@@ -47,6 +47,9 @@ test: setup-dev ## Run unit and integration tests against their own real stack
 test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run them against the API
 	scripts/install-clients.sh
 	.venv/bin/pytest -m clients tests/integration/api/clients
+
+test-compose: setup-dev ## Run each service of docker-compose.yml on a node of its own (root, Linux, PostgreSQL)
+	.venv/bin/pytest tests/cluster/test_compose_services.py
 
 check: setup-dev ## Run the static checks
 	.venv/bin/ruff check

@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segue.settings import PROJECT_DIR
 from tests.cluster.nodes import overlay
+
+from segue.settings import PROJECT_DIR
 
 DOCKERFILE = PROJECT_DIR / "docker" / "Dockerfile"
 MACHINE = Path("/")
@@ -147,8 +148,18 @@ def _copy(folder: Path, source: str, target: str) -> None:
 
 def _run(image: Image, root: Path, command: str) -> None:
     """Run a step as root, with this machine's network and its ways to the package registries."""
-    passed = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL", "SEGUE"))}
-    isolated = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc", f"--root={root}", f"--wd={image.folder}")
+    passed = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL", "SEGUE"))
+    }
+    isolated = (
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        f"--root={root}",
+        f"--wd={image.folder}",
+    )
     answer = subprocess.run(
         ["/usr/bin/unshare", *isolated, "/bin/bash", "-c", command],
         env=passed | {"HOME": "/root"} | image.environment,

@@ -60,7 +60,7 @@ class Node:
         line = ["/usr/sbin/ip", "netns", "exec", self.namespace, "/usr/bin/unshare", *isolated]
         line += [f"--root={self.root}", "/bin/sh", "-c", 'hostname "$0"; cd "$1"; shift; exec "$@"']
         line += [self.name, self.folder, *rights, *command]
-        return subprocess.Popen(line, env=self.environment, preexec_fn=self._enter, **options)  # noqa: PLW1509
+        return subprocess.Popen(line, env=self.environment, preexec_fn=self._enter, **options)
 
     def run(self, command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -137,7 +137,9 @@ def _end(node: Node) -> None:
         with suppress(ProcessLookupError):
             os.kill(int(pid), 9)
     if node.memory:
-        with suppress(OSError):  # a process is still ending; the empty group goes with the next start of the machine
+        with suppress(
+            OSError
+        ):  # a process is still ending; the empty group goes with the next start of the machine
             node.memory.rmdir()
 
 

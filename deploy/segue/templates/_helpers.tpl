@@ -15,7 +15,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{- define "segue.secret" -}}
-{{- .Values.existingSecret | default (include "segue.name" .) -}}
+{{- .Values.existingSecret | default (printf "%s-settings" (include "segue.name" .)) -}}
 {{- end }}
 
 {{/* Annotations by which a change of the configuration starts new pods. */}}
