@@ -1,8 +1,8 @@
 # The commands for newcomers and CI. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients test-compose check audit sbom browser \
-	full-short chaos lock renderings
+.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients test-compose check \
+	audit sbom browser full-short chaos lock renderings
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --extra containers --no-emit-project --no-annotate --no-header

@@ -1,7 +1,7 @@
 """Make the layers of an image without a container engine, by the steps of docker/Dockerfile.
 
-The files of this machine take the place of the base image. Everything else is as the Dockerfile says: COPY, ENV, USER
-and WORKDIR are followed, and RUN runs, in a copy-on-write view of this machine.
+The files of this machine take the place of the base image. Everything else is as the Dockerfile says: COPY, ENV,
+USER and WORKDIR are followed, and RUN runs, in a copy-on-write view of this machine.
 """
 
 from __future__ import annotations
@@ -112,28 +112,30 @@ def _follow(image: Image, steps: list[tuple[str, str]], layer: Path, *, run: boo
     with overlay(layer, [*image.layers, MACHINE], layer.with_name(f"{layer.name}.root")) as root:
         (root / "root").chmod(0o755)  # the base image has its Python where every user may read it
         for word, rest in steps:
-            match word:
-                case "WORKDIR":
-                    image.folder = rest
-                    (root / rest.lstrip("/")).mkdir(parents=True, exist_ok=True)
-                case "ENV":
-                    name, _, value = rest.partition("=")
-                    image.environment[name] = value.replace("$PATH", image.environment["PATH"])
-                case "USER":
-                    image.user = rest
-                case "ENTRYPOINT":
-                    image.entrypoint = json.loads(rest)
-                case "CMD":
-                    image.command = json.loads(rest)
-                case "COPY":
-                    if run:
-                        _copy(root / image.folder.lstrip("/"), *rest.split())
-                case "RUN":
-                    if run:
-                        _run(image, root, rest)
-                case _:
-                    raise ValueError(f"{DOCKERFILE.name}: {word} is not known here")
+            if word not in {"RUN", "COPY"}:
+                _note(image, word, rest)
+            elif run and word == "COPY":
+                _copy(root / image.folder.lstrip("/"), *rest.split())
+            elif run:
+                _run(image, root, rest)
     image.layers.insert(0, layer)
+
+
+def _note(image: Image, word: str, rest: str) -> None:
+    match word:
+        case "WORKDIR":
+            image.folder = rest
+        case "ENV":
+            name, _, value = rest.partition("=")
+            image.environment[name] = value.replace("$PATH", image.environment["PATH"])
+        case "USER":
+            image.user = rest
+        case "ENTRYPOINT":
+            image.entrypoint = json.loads(rest)
+        case "CMD":
+            image.command = json.loads(rest)
+        case _:
+            raise ValueError(f"{DOCKERFILE.name}: {word} is not known here")
 
 
 def _copy(folder: Path, source: str, target: str) -> None:

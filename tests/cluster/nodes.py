@@ -1,7 +1,7 @@
 """Nodes on one machine: each has its own network, host name, processes and file system, and shares no disk.
 
 A node's file system is an overlay: what it writes goes to a layer of its own, above the layers of an image and the
-files of this machine. Nodes reach each other by name over a bridge that no other process sees. Needs root and Linux.
+files of this machine. Nodes reach each other by name over a bridge that no other process sees. They need root.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Start the services of docker-compose.yml on nodes, in the order of their dependencies.
 
-Segue's own services and MLflow run from images that `tests.cluster.image` has made, with command, environment, user,
-volumes and health check of the file. For the others, programs of this machine stand in, with the same settings.
+Segue's own services and MLflow run from images that `tests.cluster.image` has made, with command, environment,
+user, volumes and health check of the file. For the others, programs of this machine stand in, with the same settings.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ class Services:
         node.limit_memory(compose.limits(service)[1])
         image = self.images.get(service["image"])
         if image:
-            home = {"HOME": "/tmp" if image.user == "0" else "/home/segue", "HOSTNAME": name}
-            node.environment = image.environment | home | service["environment"]
+            own = {"HOME": _home(node, image.user), "HOSTNAME": name}
+            node.environment = image.environment | own | service["environment"]
             node.user, node.folder = image.user, image.folder
             command = [*image.entrypoint, *service.get("command", image.command)]
         else:
@@ -145,3 +145,8 @@ class Services:
                 return
             time.sleep(2)
         raise AssertionError(f"{name} is not healthy: {said}\n{self.output(name)[-3000:]}")
+
+
+def _home(node: Node, user: str) -> str:
+    lines = (node.root / "etc" / "passwd").read_text().splitlines()
+    return next(fields[5] for line in lines if (fields := line.split(":"))[2] == user)

@@ -1,4 +1,4 @@
-"""Programs of this machine for the services of other projects, with the settings that docker-compose.yml gives them."""
+"""Programs of this machine for the services of other projects, with the settings of docker-compose.yml."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _postgres(node: Node, given: Environment) -> list[str]:
         """,
     )
     rights = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]
-    return [*rights, f"{POSTGRES}/postgres", "-D", data, "-c", "listen_addresses=*", "-k", "/tmp"]
+    return [*rights, f"{POSTGRES}/postgres", "-D", data, "-c", "listen_addresses=*", "-k", data]
 
 
 def _kafka(node: Node, given: Environment) -> list[str]:

@@ -1,7 +1,7 @@
 """The services of docker-compose.yml work together, each on a node of its own, as the file describes them.
 
-``make test-compose`` runs this. It needs root and Linux, PostgreSQL's programs and Java, some 4 GB of memory, and the
-first time 16 GB of disk (sparse) and the time to install the image's packages.
+``make test-compose`` runs this. It needs root and Linux, PostgreSQL's programs and Java, some 4 GB of memory, and
+the first time the minutes to install the image's packages.
 """
 
 from __future__ import annotations
@@ -71,9 +71,8 @@ def services(disk: Path, variables: dict[str, str]) -> Iterator[Services]:
     described = compose.services(variables)
     stages = {"segue": "segue", "segue-mlflow": "mlflow"}
     named = {each["image"] for each in described.values()}
-    images = {
-        name: image.build(stages[base], disk) for name in named if (base := name.partition(":")[0]) in stages
-    }
+    ours = {name: stage for name in named if (stage := stages.get(name.partition(":")[0]))}
+    images = {name: image.build(stage, disk) for name, stage in ours.items()}
     folder = disk / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

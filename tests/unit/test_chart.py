@@ -133,7 +133,7 @@ def test_what_segue_writes_has_a_place_on_a_read_only_root(name):
     assert home
     for container in containers(name):
         mounted = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
-        assert mounted == {home[1], "/tmp"}
+        assert mounted == {home[1], "/tmp"}  # noqa: S108
 
 
 def test_a_file_that_a_setting_names_is_mounted():

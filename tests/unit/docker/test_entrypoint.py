@@ -79,7 +79,7 @@ def test_a_command_of_airflow_runs_with_and_without_its_name(start, command, bec
 
 
 def test_the_first_user_gets_their_password_on_no_command_line(start):
-    told = start("init", AIRFLOW_USERNAME="anna", AIRFLOW_PASSWORD="hunter 2")
+    told = start("init", AIRFLOW_USERNAME="anna", AIRFLOW_PASSWORD="hunter 2")  # noqa: S106
     assert told.returncode == 0, told.stderr
     shown, typed = told.stdout.split("anna@localhost")
     assert "hunter" not in shown
