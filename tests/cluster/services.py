@@ -1,7 +1,8 @@
 """Start the services of docker-compose.yml on nodes, in the order of their dependencies.
 
 Segue's own services and MLflow run from images that `tests.cluster.image` has made, with command, environment,
-user, volumes and health check of the file. For the others, programs of this machine stand in, with the same settings.
+user, volumes and health check of the file. For the others, programs of this machine stand in, with the same
+settings.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from subprocess import STDOUT, Popen, TimeoutExpired
 from typing import Any
 
+import psutil
 from tests.cluster import stand_ins
 from tests.cluster.image import Image
 from tests.cluster.nodes import Node
@@ -65,9 +67,11 @@ class Services:
             self._wait(name)
 
     def down(self) -> None:
-        """Stop the services, the last one first, as the engine does: ask them to end, and end them later."""
-        for process in reversed(self.running.values()):
-            process.terminate()  # `unshare` passes the end on to the node's first process
+        """Stop the services as the engine does: ask their first processes to end, and end them later."""
+        for process in self.running.values():
+            for first in psutil.Process(process.pid).children() if process.poll() is None else []:
+                first.terminate()
+        for process in self.running.values():
             with suppress(TimeoutExpired):
                 process.wait(20)
             process.kill()
