@@ -125,7 +125,7 @@ def _note(image: Image, word: str, rest: str) -> None:
     match word:
         case "WORKDIR":
             image.folder = rest
-        case "ENV":
+        case "ENV" | "ARG":
             name, _, value = rest.partition("=")
             image.environment[name] = value.replace("$PATH", image.environment["PATH"])
         case "USER":

@@ -25,7 +25,7 @@ from tests.support import audio_files, compose
 from segue.settings import PROJECT_DIR
 
 pytestmark = [
-    pytest.mark.cluster,
+    pytest.mark.compose,
     pytest.mark.timeout(3000),
     pytest.mark.skipif(os.geteuid() != 0, reason="nodes need root"),
     pytest.mark.skipif(not stand_ins.POSTGRES.exists(), reason="PostgreSQL is not installed"),
