@@ -7,6 +7,7 @@ files of this machine. Nodes reach each other by name over a bridge that no othe
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -82,12 +83,17 @@ class Node:
 
 @contextmanager
 def overlay(upper: Path, lower: Sequence[Path], root: Path) -> Iterator[Path]:
-    """Mount the layer `upper` above `lower`, the topmost first, with proc and dev as a container has them."""
+    """Mount the layer `upper` above `lower`, the topmost first, with the devices of this machine.
+
+    Nothing waits for the disk, so a layer is not to be used after a power failure.
+    """
     work = upper.with_name(f"{upper.name}.work")
+    shutil.rmtree(work, ignore_errors=True)
     for folder in (upper, work, root):
         folder.mkdir(parents=True, exist_ok=True)
     below = ":".join(str(each) for each in lower)
-    _run("mount", "-t", "overlay", "-o", f"lowerdir={below},upperdir={upper},workdir={work}", "overlay", root)
+    options = f"lowerdir={below},upperdir={upper},workdir={work},volatile"
+    _run("mount", "-t", "overlay", "-o", options, "overlay", root)
     try:
         _run("mount", "--rbind", "/dev", root / "dev")
         _run("mount", "--make-rslave", root / "dev")
