@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster.nodes import overlay
+from tests.cluster.nodes import overlay, remove, unmount
 
+from segue import locks
 from segue.settings import PROJECT_DIR
 
 DOCKERFILE = PROJECT_DIR / "docker" / "Dockerfile"
@@ -43,17 +44,22 @@ class Image:
 
 @contextmanager
 def disk(file: Path, size: str = "16G") -> Iterator[Path]:
-    """Mount a file as a disk, because an overlay above ``/`` cannot keep its layers below ``/``."""
+    """Mount a file as a disk, because an overlay above ``/`` cannot keep its layers below ``/``.
+
+    Only one test at a time may use it.
+    """
     place = file.with_suffix("")
     place.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        subprocess.run(["truncate", "--size", size, file], check=True)
-        subprocess.run(["mkfs.ext4", "-q", file], check=True)
-    subprocess.run(["mount", "-o", "loop,noatime", file, place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
+    with locks.exclusive(file.with_suffix(".lock"), busy=f"Another test uses {file}."):
+        unmount(place)
+        if not file.exists():
+            subprocess.run(["truncate", "--size", size, file], check=True)
+            subprocess.run(["mkfs.ext4", "-q", file], check=True)
+        subprocess.run(["mount", "-o", "loop,noatime", file, place], check=True)
+        try:
+            yield place
+        finally:
+            unmount(place)
 
 
 def build(stage: str, folder: Path) -> Image:
@@ -77,12 +83,11 @@ def build(stage: str, folder: Path) -> Image:
     done = kept.with_suffix(".done")
     if not done.exists():
         for old in folder.glob(f"{stage}-*"):
-            shutil.rmtree(old, ignore_errors=True)
-            old.unlink(missing_ok=True) if old.is_file() else None
+            remove(old)
     _follow(image, steps[:last], kept, run=not done.exists())
     done.touch()
     top = folder / f"{stage}.top"
-    shutil.rmtree(top, ignore_errors=True)
+    remove(top)
     _follow(image, steps[last:], top, run=True)
     return image
 

@@ -95,11 +95,37 @@ def overlay(upper: Path, lower: Sequence[Path], root: Path) -> Iterator[Path]:
     options = f"lowerdir={below},upperdir={upper},workdir={work},volatile"
     _run("mount", "-t", "overlay", "-o", options, "overlay", root)
     try:
-        _run("mount", "--rbind", "/dev", root / "dev")
-        _run("mount", "--make-rslave", root / "dev")
+        _devices(root / "dev")
         yield root
     finally:
-        _run("umount", "--recursive", "--lazy", root)
+        unmount(root)
+
+
+def unmount(folder: Path) -> None:
+    """Unmount everything at or below a folder, also what a test that was killed has left."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for place in reversed(mounted):
+        if Path(place).is_relative_to(folder):
+            _run("umount", "--lazy", place)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder. Unmount first what is mounted in it, because that would be removed with it."""
+    unmount(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _devices(folder: Path) -> None:
+    """Make the devices that a container has. Those of this machine are out of reach."""
+    _run("mount", "-t", "tmpfs", "-o", "mode=755,size=64m", "tmpfs", folder)
+    for name in ("null", "zero", "full", "random", "urandom", "tty"):
+        made = Path("/dev", name).stat()
+        os.mknod(folder / name, made.st_mode, made.st_rdev)
+        (folder / name).chmod(0o666)
+    for name, target in {"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}.items():
+        (folder / name).symlink_to(f"/proc/self/{target}")
+    (folder / "shm").mkdir(mode=0o1777)
+    (folder / "shm").chmod(0o1777)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import base64
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -74,7 +73,7 @@ def services(disk: Path, variables: dict[str, str]) -> Iterator[Services]:
     ours = {name: stage for name in named if (stage := stages.get(name.partition(":")[0]))}
     images = {name: image.build(stage, disk) for name, stage in ours.items()}
     folder = disk / "run"
-    shutil.rmtree(folder, ignore_errors=True)
+    nodes.remove(folder)
     folder.mkdir()
     layers = {
         name: [*images[each["image"]].layers, image.MACHINE] if each["image"] in images else [image.MACHINE]
