@@ -16,6 +16,10 @@ packages) # the Python environment ./venv with what the file of requirements lis
     venv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r "$2"
     ;;
 application) # the jars, the compiled code, and a user who may write only where Segue and Airflow do
+    # Segue asks for its own version as of any package. Installing it would need a build tool without a hash.
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+    mkdir -p "include/segue-$version.dist-info"
+    printf 'Metadata-Version: 2.1\nName: segue\nVersion: %s\n' "$version" >"include/segue-$version.dist-info/METADATA"
     python -m segue jars
     # numba compares times in nanoseconds, and layers of an image keep seconds.
     find include -exec touch --date=@1735689600 {} +
