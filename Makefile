@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients \
-	test-cluster check audit sbom browser full-short chaos lock
+	test-cluster test-compose check audit sbom browser full-short chaos lock renderings
 
 UV = $$(command -v uv || echo .uv/bin/uv)
-EXPORT = $(UV) export --quiet --frozen --no-dev --extra s3 --no-emit-project --no-annotate --no-header
+EXPORT = $(UV) export --quiet --frozen --no-dev --extra containers --extra s3 --no-emit-project --no-annotate --no-header
 # Of the image `mlflow`. uv.lock has a part of mlflow only, so this file is a lock of its own.
 MLFLOW_SERVER = docker/mlflow-requirements.txt
 
@@ -53,6 +53,9 @@ test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run
 	scripts/install-clients.sh
 	.venv/bin/pytest -m clients tests/integration/api/clients
 
+test-compose: setup-dev ## Run each service of docker-compose.yml on a node of its own (root, Linux, PostgreSQL)
+	.venv/bin/pytest tests/cluster/test_compose_services.py
+
 check: setup-dev ## Run the static checks
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -87,3 +90,10 @@ lock: setup-dev ## Update uv.lock and the requirements of the images from pyproj
 	@$(EXPORT) > requirements.txt
 	@sed -n 's/.*"mlflow-skinny\(==[^"]*\)".*/mlflow\1/p' pyproject.toml | $(UV) pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --output-file $(MLFLOW_SERVER) -
+
+# A Helm that `go install` built knows no version of Kubernetes and takes 1.20.
+RENDER = $${HELM:-helm} template segue deploy/segue --namespace segue --kube-version 1.30.0
+
+renderings: ## Render the Helm chart again into deploy/renderings (needs Helm 3, or HELM=/path/to/it)
+	$(RENDER) > deploy/renderings/default.yaml
+	$(RENDER) --values deploy/values/segue.yaml > deploy/renderings/full.yaml

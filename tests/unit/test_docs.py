@@ -16,7 +16,7 @@ from segue.cli import app
 from segue.settings import FILE_VARIABLE, PROJECT_DIR, Settings
 
 PAGES = sorted([*(PROJECT_DIR / "docs").glob("*.md"), *PROJECT_DIR.glob("*.md")])
-ROOMS = ("dags", "plugins", "spark_jobs", "include", "benchmarks", "scripts", "docs", "docker", "tests")
+ROOMS = ("dags", "plugins", "spark_jobs", "include", "benchmarks", "scripts", "docs", "docker", "deploy", "tests")
 SOURCES = sorted(
     path for room in ("dags", "plugins", "spark_jobs", "include") for path in (PROJECT_DIR / room).rglob("*.py")
 )

@@ -98,16 +98,11 @@ class Lake:
     _complete: set[str] = field(default_factory=set, repr=False, compare=False)
     _tidy: set[str] = field(default_factory=set, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Let checkpoints be beside the tables, where the loss of a machine does not take them away."""
-        context, folder = self.spark.sparkContext, f"{self.uri}/{CHECKPOINTS}"
-        if folder not in (context.getCheckpointDir() or ""):
-            context.setCheckpointDir(folder)
-
     def table(self, name: str) -> DeltaTable:
         """Open a table of `schema.TABLES`. Create it if necessary, and add columns that an older lake lacks."""
         location = f"{self.uri}/{name}"
         if name not in self._complete:
+            self._keep_checkpoints()
             self._complete_table(name, location)
             self._complete.add(name)
         return DeltaTable.forPath(self.spark, location)
@@ -179,6 +174,12 @@ class Lake:
         for name in TABLES:
             self.table(name).vacuum()
         storage.remove_older(f"{self.uri}/{CHECKPOINTS}", VACUUM_DAYS)
+
+    def _keep_checkpoints(self) -> None:
+        """Keep checkpoints beside the tables, where the loss of a machine does not take them away."""
+        context, folder = self.spark.sparkContext, f"{self.uri}/{CHECKPOINTS}"
+        if folder not in (context.getCheckpointDir() or ""):
+            context.setCheckpointDir(folder)
 
     def _complete_table(self, name: str, location: str) -> None:
         if not DeltaTable.isDeltaTable(self.spark, location):

@@ -89,6 +89,12 @@ logger.options.level = error
 # Spark warns of tasks above a megabyte; a plan of 518 features, or a model, is larger.
 logger.tasks.name = org.apache.spark.scheduler.DAGScheduler
 logger.tasks.level = error
+# Spark warns that a local checkpoint truncates the lineage, which is its purpose. Delta makes some.
+logger.checkpoints.name = org.apache.spark.rdd.MapPartitionsRDD
+logger.checkpoints.level = error
+# Spark warns of a pool that no file describes. It has the defaults then.
+logger.pools.name = org.apache.spark.scheduler.FairSchedulableBuilder
+logger.pools.level = error
 # LBFGS logs a failure when a line search starts over, although the fit continues.
 logger.optimizers.name = breeze.optimize
 logger.optimizers.level = off
