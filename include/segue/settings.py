@@ -277,7 +277,9 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, place: Path | UPath | None) -> Path | UPath | None:
         return place.expanduser().resolve() if isinstance(place, Path) else place
 
-    @field_validator("home", "jars", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "mongo_ca_file")
+    @field_validator(
+        "home", "jars", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "mongo_ca_file"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Make paths absolute, so that they mean the same in every process."""
