@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The steps that make the image of Segue's services: docker/Dockerfile runs them, and so does tests/cluster on a
-# machine without a container engine. They run as root, in the folder that holds Segue's files.
+# The steps that take minutes and change seldom. docker/Dockerfile runs them, and so do the tests of tests/cluster on a
+# machine without a container engine. They run as root, in the folder that holds the files of the image.
 set -euo pipefail
 
 case $1 in
@@ -14,30 +14,5 @@ packages) # the Python environment ./venv with what the file of requirements lis
     python3 -m venv venv
     # The file is complete; resolving again would bring back pyspark-client, which overwrites pyspark.
     venv/bin/pip install --quiet --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r "$2"
-    ;;
-application) # the jars, the compiled code, and a user who may write only where Segue and Airflow do
-    # Segue asks for its own version as of any package. Installing it would need a build tool without a hash.
-    version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-    mkdir -p "include/segue-$version.dist-info"
-    printf 'Metadata-Version: 2.1\nName: segue\nVersion: %s\n' "$version" >"include/segue-$version.dist-info/METADATA"
-    python -m segue jars
-    # numba compares times in nanoseconds, and layers of an image keep seconds.
-    find include -exec touch --date=@1735689600 {} +
-    python -c '
-import numpy as np
-from segue.audio.features import FeatureAccumulator
-
-accumulator = FeatureAccumulator(44_100)
-accumulator.add(np.zeros(88_200, np.float32))
-accumulator.finish()'
-    useradd --uid "$2" --gid 0 --create-home segue
-    # Live members and the API share the folder `live`; the other folders are volumes too.
-    mkdir -p "$SEGUE_HOME/sample/live" "$AIRFLOW_HOME/logs" /data/lake /data/tuning
-    # The command `jars` lets only its user read what it writes, and any user may run the image.
-    chmod -R go+rX jars
-    # Without the right to write there, numba would not look for its code. On another processor it adds its own.
-    mapfile -t compiled < <(find include venv -name '*.nbi' -printf '%h\n' | sort -u)
-    chown -R segue:0 "$SEGUE_HOME" "$AIRFLOW_HOME" /data "${compiled[@]}"
-    chmod -R g=u "$SEGUE_HOME" "$AIRFLOW_HOME" /data "${compiled[@]}"
     ;;
 esac

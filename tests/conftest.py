@@ -100,9 +100,16 @@ def mongo(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     if OWN_MONGO is None:
         lifecycle.up(settings, ["mongo"])
     with MongoClient[dict[str, Any]](settings.mongo) as client:
-        before = set(client.list_database_names())
         yield client[settings.mongo_database]
-        for name in set(client.list_database_names()) - before if OWN_MONGO else ():
+
+
+@pytest.fixture(scope="session", autouse=OWN_MONGO is not None)
+def no_new_databases(settings: Settings) -> Iterator[None]:
+    """Drop the databases that the tests have created on a server of the user's own."""
+    with MongoClient[dict[str, Any]](settings.mongo) as client:
+        before = set(client.list_database_names())
+        yield
+        for name in set(client.list_database_names()) - before:
             client.drop_database(name)
 
 

@@ -83,7 +83,7 @@ def build(stage: str, folder: Path) -> Image:
     done = kept.with_suffix(".done")
     if not done.exists():
         for old in folder.glob(f"{stage}-*"):
-            remove(old)
+            old.unlink() if old.is_file() else remove(old)
     _follow(image, steps[:last], kept, run=not done.exists())
     done.touch()
     top = folder / f"{stage}.top"
