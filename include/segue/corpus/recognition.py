@@ -9,7 +9,7 @@ inventory, the next run recognises the same tracks again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -193,7 +193,7 @@ def _hash(
         return {}
     print(f"hashing {len(files):,} files, {sum(file.size_bytes for file in files) / 1e6:,.1f} MB", flush=True)
     tasks = min(len(files), lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE)
-    tracks = [(file.path, file.part, source_of(vars(file))) for file in files]
+    tracks = [(file.path, file.part, source_of(asdict(file))) for file in files]
     listed = lake.spark.createDataFrame(tracks, "path string, part string, source string")
     by_file = listed.repartition(tasks, "source")
     hashed = by_file.mapInArrow(hash_files(music_dir, known_bytes), HASHED).toArrow().to_pylist()
@@ -209,7 +209,7 @@ def _hash(
 def _carry(lake: Lake, present: Iterable[tuple[str, AudioFile, Hashed]]) -> None:
     """Update the outcomes of tracks to the present state of their files. Bring back those of departed tracks."""
     rows = [
-        {"track_id": track_id, **vars(file), **vars(content), **content.tags}
+        {"track_id": track_id, **asdict(file), **vars(content), **content.tags}
         for track_id, file, content in present
     ]
     files = lake.spark.createDataFrame(
