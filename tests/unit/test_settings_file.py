@@ -80,7 +80,7 @@ def test_changing_a_setting_keeps_comments_and_other_lines():
 
 
 def test_every_password_is_one_and_no_file_of_the_stack_has_it(tmp_path):
-    passwords = {"alert_urls", "kafka_sasl_password", "subsonic_password"}
+    passwords = {"alert_urls", "kafka_sasl_password", "kafka_ssl_key_password", "subsonic_password"}
     assert passwords == lifecycle.PASSWORDS
     settings = Settings(home=tmp_path, **dict.fromkeys(passwords, "sesame"))
     settings.state_dir.mkdir(parents=True)

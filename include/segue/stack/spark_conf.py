@@ -158,6 +158,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        # Spark hides these in its logs, event logs and UI. Its default does not know where MongoDB's and Kafka's
+        # passwords are.
+        "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|connection[.]uri|jaas|keystore[.]key",
         "spark.mongodb.read.connection.uri": mongo.for_java(settings.mongo),
         # Do not use sampling or statistics. For these, the embedded servers read all documents, or do not answer.
         "spark.mongodb.read.partitioner": ONE_PARTITION if settings.mongo_uri is None else BY_SAMPLE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,6 +44,13 @@ def test_driver_and_executors_use_it(secured: Settings) -> None:
     assert properties["spark.files"] == file
     assert "tlsCAFile" not in properties["spark.mongodb.read.connection.uri"]
     assert "tls=true" in properties["spark.mongodb.read.connection.uri"]
+
+
+def test_spark_hides_what_has_a_password_in_its_logs(secured: Settings) -> None:
+    hidden = re.compile(spark_conf.properties(secured)["spark.redaction.regex"])
+    for name in ("spark.mongodb.write.connection.uri", "kafka.sasl.jaas.config", "kafka.ssl.keystore.key"):
+        assert hidden.search(name)
+    assert not hidden.search("spark.driver.memory")
 
 
 def test_without_a_ca_there_is_none(tmp_path: Path) -> None:
