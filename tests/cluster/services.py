@@ -60,6 +60,7 @@ class Services:
         """
         for name in names:
             if name in self.running:
+                self._wait(name)
                 continue
             for needed in self.described[name].get("depends_on", {}):
                 self.up(needed)

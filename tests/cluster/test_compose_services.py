@@ -128,8 +128,11 @@ def test_compiled_code_of_the_image_is_used(services: Services) -> None:
 
 def test_the_worker_offers_what_the_file_gives_it(services: Services) -> None:
     services.up("spark-worker")
-    told = json_of(services, "spark-worker", "http://spark-master:8081/json/")
-    [worker] = told["workers"]
+    until = time.monotonic() + 120  # its own page answers before it has found the master
+    while not (workers := json_of(services, "spark-worker", "http://spark-master:8081/json/")["workers"]):
+        assert time.monotonic() < until, services.output("spark-worker")
+        time.sleep(2)
+    [worker] = workers
     assert (worker["state"], worker["cores"], worker["memory"]) == ("ALIVE", 2, 1024)
 
 
