@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-clients check audit sbom browser \
-	full-short chaos lock
+	full-short chaos lock docs
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-annotate --no-header
@@ -48,7 +48,10 @@ test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run
 	scripts/install-clients.sh
 	.venv/bin/pytest -m clients tests/integration/api/clients
 
-check: setup-dev ## Run the static checks
+docs: setup-dev ## Build the documentation as a site, into site/, and check its links
+	@.venv/bin/mkdocs build --quiet --strict
+
+check: docs ## Run the static checks
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
