@@ -60,9 +60,10 @@ def settings() -> str:
             groups.setdefault(group, []).append(row)
     parts = [
         "# Settings",
-        "Every setting is an environment variable, or a line of `segue.toml` in the project's folder, without the "
-        "prefix and in lower case: `api_port = 8080`. The variable wins. `segue config` shows all values and where "
-        "they come from; `segue init --set NAME=VALUE` writes the file. Passwords belong in the environment.",
+        "Every setting is an environment variable, or a line of `segue.toml` in the project's folder. There, its "
+        "name has no prefix and is in lower case: `api_port = 8080`. The variable wins. `segue config` shows all "
+        "values and where they come from, and `segue init --set NAME=VALUE` writes the file. Passwords belong in "
+        "the environment.",
     ]
     for name, rows in groups.items():
         parts += [f"## {name}", table(["Variable", "Type", "Default", "Meaning"], rows)]
@@ -116,8 +117,8 @@ def error_catalogue() -> str:
     return "\n\n".join(
         [
             "# Errors",
-            "Each message says what happened, where, and what to do. The command line prints it without a traceback "
-            "and exits with 1. A task of a DAG is retried only after an error of which a retry may help.",
+            "Each message says what happened, where, and what to do. The command line prints it without a "
+            "traceback and exits with 1. A task of a DAG is retried only if a retry may help.",
             table(["Error", "Meaning", "May a retry help?"], rows),
         ]
     )
@@ -144,40 +145,31 @@ def _form(tree: ast.Module) -> list[str]:
     """Return the table of a DAG's parameters; nothing if it has none."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PARAMS":
-            assert isinstance(node.value, ast.Dict)
-            params = zip(node.value.keys, node.value.values, strict=True)
-            rows = [
-                _param(ast.literal_eval(key), value)
-                for key, value in params
-                if isinstance(value, ast.Call) and key
-            ]
+            entries = (
+                zip(node.value.keys, node.value.values, strict=True) if isinstance(node.value, ast.Dict) else ()
+            )
+            rows = [_param(key, value) for key, value in entries if key and isinstance(value, ast.Call)]
             return [table(["Parameter", "Title", "Default", "Values", "Meaning"], rows)]
     return []
 
 
-def _param(name: str, call: ast.Call) -> list[str]:
+def _param(name: ast.expr, call: ast.Call) -> list[str]:
     said = {keyword.arg: keyword.value for keyword in call.keywords}
     default = ast.unparse(call.args[0])
     setting = re.fullmatch(r"get_settings\(\)\.(\w+)", default)
     shown = f"`SEGUE_{setting[1].upper()}`" if setting else "empty" if default == "None" else f"`{default}`"
-    values = said.get("enum") or said.get("format") or said.get("type")
-    listed = ast.literal_eval(values) if values else ""
-    return [
-        f"`{name}`",
-        _text(said["title"]),
-        shown,
-        ", ".join(value for value in listed if value != "null") if isinstance(listed, list) else listed,
-        _text(said["description"]),
-    ]
+    values = ast.literal_eval(said.get("enum") or said.get("format") or said["type"])
+    listed = [values] if isinstance(values, str) else [value for value in values if value != "null"]
+    title, description = _text(said["title"]), _text(said["description"])
+    return [f"`{ast.literal_eval(name)}`", title, shown, ", ".join(listed), description]
 
 
 def _text(node: ast.expr) -> str:
     """Return a text of a form. The sentences that several forms share are constants of the plugins."""
-    if not isinstance(node, ast.JoinedStr):
-        return str(ast.literal_eval(node))
-    return "".join(
-        str(part.value) if isinstance(part, ast.Constant) else _shared(ast.unparse(part)[3:-2])
-        for part in node.values
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) for part in node.values)
+    return (
+        _shared(ast.unparse(node.value)) if isinstance(node, ast.FormattedValue) else str(ast.literal_eval(node))
     )
 
 
