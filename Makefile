@@ -49,7 +49,7 @@ test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run
 	.venv/bin/pytest -m clients tests/integration/api/clients
 
 docs: setup-dev ## Build the documentation as a site, into site/, and check its links
-	@.venv/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 check: docs ## Run the static checks
 	.venv/bin/ruff check

@@ -56,7 +56,8 @@ def settings() -> str:
         found = re.match(r" {4}(\w+): ", line)
         if found and found[1] in Settings.model_fields:
             name, field = found[1], Settings.model_fields[found[1]]
-            row = [f"`SEGUE_{name.upper()}`", _type(field.annotation), _default(field), field.description or ""]
+            meaning = (field.description or "").replace("<", "&lt;")  # <home> is no tag
+            row = [f"`SEGUE_{name.upper()}`", _type(field.annotation), _default(field), meaning]
             groups.setdefault(group, []).append(row)
     parts = [
         "# Settings",
@@ -157,7 +158,13 @@ def _param(name: ast.expr, call: ast.Call) -> list[str]:
     said = {keyword.arg: keyword.value for keyword in call.keywords}
     default = ast.unparse(call.args[0])
     setting = re.fullmatch(r"get_settings\(\)\.(\w+)", default)
-    shown = f"`SEGUE_{setting[1].upper()}`" if setting else "empty" if default == "None" else f"`{default}`"
+    shown = (
+        f"`SEGUE_{setting[1].upper()}`"
+        if setting
+        else "empty"
+        if default == "None"
+        else f"`{ast.literal_eval(default)}`"
+    )
     values = ast.literal_eval(said.get("enum") or said.get("format") or said["type"])
     listed = [values] if isinstance(values, str) else [value for value in values if value != "null"]
     title, description = _text(said["title"]), _text(said["description"])
