@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients \
-	test-cluster test-compose check audit sbom browser full-short chaos lock renderings
+	test-cluster test-compose docs check audit sbom browser full-short chaos lock renderings
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --extra containers --extra s3 --no-emit-project --no-annotate --no-header
@@ -56,7 +56,10 @@ test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run
 test-compose: setup-dev ## Run each service of docker-compose.yml on a node of its own (root, Linux, PostgreSQL)
 	.venv/bin/pytest tests/cluster/test_compose_services.py
 
-check: setup-dev ## Run the static checks
+docs: setup-dev ## Build the documentation as a site, into site/, and check its links
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+
+check: docs ## Run the static checks
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy

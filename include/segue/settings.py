@@ -2,6 +2,7 @@
 
 Every field is an environment variable with the prefix ``SEGUE_``, or a line of the project's file ``segue.toml``.
 The variable wins. The code is the same on one machine and on a cluster; only these values differ.
+The comments above groups of fields are the headings of the page of settings (`make docs`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="ignore")
 
+    # Folders and the corpus
     home: Path = Field(PROJECT_DIR / ".segue", description="Folder for everything that Segue writes.")
     corpus: str = Field(
         "sample",
@@ -80,6 +82,7 @@ class Settings(BaseSettings):
     )
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 
+    # Airflow, schedules and ports
     airflow_port: int = Field(18080, ge=1, le=65535, description="Port of the Airflow UI and REST API.")
     airflow_database: str | None = Field(
         None, description="Airflow's database, an SQLAlchemy URL; default SQLite in the state folder."
@@ -104,6 +107,7 @@ class Settings(BaseSettings):
     kafka_controller_port: int = Field(19093, ge=1, le=65535, description="Port of the embedded KRaft controller.")
     mongo_port: int = Field(27117, ge=1, le=65535, description="Port of the embedded document server.")
 
+    # The listens API
     api_host: str = Field("127.0.0.1", description="Address that the listens API binds to.")
     api_port: int = Field(18100, ge=1, le=65535, description="Port of the listens API.")
     api_proxies: str = Field(
@@ -125,6 +129,7 @@ class Settings(BaseSettings):
         description="API keys that players of Last.fm's protocol may use, each with its shared secret.",
     )
 
+    # Playlists on a Subsonic server
     subsonic_url: str | None = Field(
         None,
         pattern=r"^https?://[^/?#]+",
@@ -136,6 +141,7 @@ class Settings(BaseSettings):
         None, description="User of Segue whose playlists are written there; default the one of the same name."
     )
 
+    # Kafka, the document server and the registry
     kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers; default the embedded one.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Protocol of the brokers: with encryption (SSL), with a password (SASL), or both."
@@ -190,6 +196,7 @@ class Settings(BaseSettings):
         description="Database of Optuna's studies, an SQLAlchemy URL; default SQLite in the state folder.",
     )
 
+    # Spark
     spark_master: str = Field(
         "local[2,4]", description="Spark master URL; local[2,4] is two cores and four attempts per task."
     )
@@ -209,12 +216,14 @@ class Settings(BaseSettings):
         24.0, gt=0, description="Time limit of one Spark job, in hours; a longer job is ended and tried again."
     )
 
+    # Alerts
     alert_urls: SecretStr | None = Field(
         None,
         description="Where alerts go: Apprise URLs such as ntfy://host/topic or mailtos://user:password@host, "
         "separated by spaces.",
     )
 
+    # The quality gate
     gate_max_gone: float = Field(
         0.2,
         ge=0,
@@ -242,6 +251,7 @@ class Settings(BaseSettings):
         0.5, ge=0, le=1, description="Largest rise of a column's share of nulls since the last good run."
     )
 
+    # Limits of audio files
     audio_max_size_mb: int = Field(8192, ge=1, description="Size of the largest audio file that is read, in MiB.")
     audio_max_duration_s: float = Field(
         6 * 3600.0, gt=0, description="Longest audio that is accepted, in seconds."

@@ -12,6 +12,8 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
+import docs_reference
+from segue.api import metrics, retraining_metrics  # noqa: F401 - registers its metrics
 from segue.cli import app
 from segue.settings import FILE_VARIABLE, PROJECT_DIR, Settings
 
@@ -24,7 +26,7 @@ SOURCES = sorted(
 
 def code(text: str) -> Iterator[str]:
     """Yield the code spans of a page, and the lines of its code blocks."""
-    blocks = r"(?ms)^```.*?^```"
+    blocks = r"(?ms)^ *```.*?^ *```"
     for block in re.findall(blocks, text):
         yield from block.splitlines()[1:-1]
     text = re.sub(blocks, "", text)
@@ -132,6 +134,21 @@ def test_modules_and_settings_that_a_page_names_exist(page: Path) -> None:
     settings = {f"SEGUE_{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
     assert not [name for name in modules if not module_is_there(name)]
     assert not set(re.findall(r"\bSEGUE_[A-Z_]+[A-Z]\b", text)) - settings
+
+
+def test_the_site_shows_every_page_once() -> None:
+    """The navigation of mkdocs.yml has each page of docs/, of the top folder, and of the reference."""
+    shown = re.findall(r"(?m)^ +- [^#\n]*: (\S+\.md)$", (PROJECT_DIR / "mkdocs.yml").read_text())
+    written = [page.name for page in PAGES] + list(docs_reference.PAGES)
+    assert sorted(shown) == sorted(written)
+
+
+def test_metrics_that_the_page_on_monitoring_names_exist() -> None:
+    text = (PROJECT_DIR / "docs" / "monitoring.md").read_text()
+    exposed = metrics.exposition().decode()
+    named = {name for span in code(text) for name in re.findall(r"\bsegue_\w+", span)}
+    assert named
+    assert not {name for name in named if f"# TYPE {name} " not in exposed}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
