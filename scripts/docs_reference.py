@@ -97,8 +97,8 @@ def commands() -> str:
     from segue.cli import app
 
     command = typer.main.get_command(app)
-    with typer.Context(command, info_name="segue") as context:
-        written = get_docs_for_click(obj=command, ctx=context, name="segue", title="Command line")
+    context = typer.Context(command, info_name="segue")
+    written = get_docs_for_click(obj=command, ctx=context, name="segue", title="Command line")
     return written.replace(str(Path.home()), "~")
 
 
