@@ -1,11 +1,11 @@
 # The commands for newcomers and CI. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients check audit sbom browser \
-	full-short chaos lock
+.PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients test-cluster \
+	check audit sbom browser full-short chaos lock
 
 UV = $$(command -v uv || echo .uv/bin/uv)
-EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-annotate --no-header
+EXPORT = $(UV) export --quiet --frozen --no-dev --extra s3 --no-emit-project --no-annotate --no-header
 # Of the image `mlflow`. uv.lock has a part of mlflow only, so this file is a lock of its own.
 MLFLOW_SERVER = docker/mlflow-requirements.txt
 
@@ -66,11 +66,14 @@ audit: setup-dev ## Look for known vulnerabilities of the Python packages (needs
 	@scripts/audit.sh
 
 sbom: setup-dev ## Write sbom.json, which lists all Python packages and jars with their hashes (CycloneDX)
-	@$(UV) export --quiet --preview-features sbom-export --frozen --no-dev --extra embedded --format cyclonedx1.5 \
+	@$(UV) export --quiet --preview-features sbom-export --frozen --no-dev --extra embedded --extra s3 --format cyclonedx1.5 \
 		| .venv/bin/python scripts/sbom.py > sbom.json
 
 browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chromium
 	.venv/bin/pytest tests/browser
+
+test-cluster: setup-dev ## Run jobs with an object store and on a Spark cluster of several processes (fetches 690 MB)
+	.venv/bin/pytest -m cluster tests/cluster
 
 chaos: setup-dev ## Inject faults into a stack of its own and compare what is stored: MINUTES=60 SEED=1
 	.venv/bin/python benchmarks/chaos.py --minutes $${MINUTES:-2.5} --seed $${SEED:-1}

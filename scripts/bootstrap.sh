@@ -50,5 +50,5 @@ if [[ ! -d .venv ]]; then
     quiet=
 fi
 # Frozen: install exactly what uv.lock lists. Inexact: keep packages that a developer has added to .venv.
-"$uv" sync ${quiet:+"$quiet"} --frozen --inexact --python "$python" --extra embedded "$@"
+"$uv" sync ${quiet:+"$quiet"} --frozen --inexact --python "$python" --extra embedded --extra s3 "$@"
 .venv/bin/segue jars

@@ -51,8 +51,9 @@ class Settings(BaseSettings):
     music: Path | UPath | None = Field(
         None, description="Folder of audio files, or URL such as s3://bucket/music; default <home>/<corpus>/music."
     )
-    metadata: Path | None = Field(
-        None, description="Metadata table, or FMA's metadata folder; default the one in or beside <music>."
+    metadata: Path | UPath | None = Field(
+        None,
+        description="Metadata table, or FMA's metadata folder, or its URL; default that in or beside <music>.",
     )
     metadata_columns: str = Field(
         "",
@@ -68,7 +69,15 @@ class Settings(BaseSettings):
     skip_weight: float = Field(
         0.0, ge=0, le=1, description="How many plays a skip counts as, in training and recommendations."
     )
-    lake: str | None = Field(None, description="Folder or URI of the Delta tables; default <home>/<corpus>/lake.")
+    lake: str | None = Field(
+        None,
+        description="Folder of the Delta tables, or URL such as s3://bucket/lake; default <home>/<corpus>/lake.",
+    )
+    models: str | None = Field(
+        None,
+        description="Folder of the models' files, or URL such as s3://bucket/models; default "
+        "<home>/<corpus>/mlflow/artifacts. A server of MLflow has a setting of its own for it.",
+    )
     jars: Path | None = Field(None, description="Folder of the JVM jars; default <home>/jars.")
 
     airflow_port: int = Field(18080, ge=1, le=65535, description="Port of the Airflow UI and REST API.")
@@ -185,6 +194,17 @@ class Settings(BaseSettings):
         "local[2,4]", description="Spark master URL; local[2,4] is two cores and four attempts per task."
     )
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
+    spark_cores: int | None = Field(
+        None, ge=1, description="Cores of a cluster that one Spark job takes; default what the master gives."
+    )
+    spark_executor_cores: int = Field(2, ge=1, description="Cores of one executor of a cluster.")
+    spark_executor_memory_mb: int = Field(2048, ge=512, description="Heap of one executor of a cluster, in MiB.")
+    spark_properties: str = Field(
+        "",
+        pattern=r"^(\s*spark\.[\w.#*-]+=[^;]*(;|$))*\s*$",
+        description="Further properties of Spark, such as `spark.a=1;spark.b=2`. They win over those that Segue "
+        "sets. Lists of jars, packages and Java options are added to Segue's.",
+    )
     spark_job_hours: float = Field(
         24.0, gt=0, description="Time limit of one Spark job, in hours; a longer job is ended and tried again."
     )
@@ -241,19 +261,24 @@ class Settings(BaseSettings):
         """Return the sources of values: arguments, environment, file. The first one that has a value wins."""
         return init_settings, env_settings, SettingsFile(settings_cls, settings_file())
 
-    @field_validator("music", mode="before")
+    @field_validator("models")
+    @classmethod
+    def _absolute_place(cls, place: str | None) -> str | None:
+        return str(Path(place).expanduser().resolve()) if place and "://" not in place else place
+
+    @field_validator("music", "metadata", mode="before")
     @classmethod
     def _url_or_folder(cls, place: object) -> object:
         """Keep a URL as it is, so that it does not become a relative path."""
         return UPath(str(place)) if "://" in str(place) else place
 
-    @field_validator("music")
+    @field_validator("music", "metadata")
     @classmethod
     def _absolute_folder(cls, place: Path | UPath | None) -> Path | UPath | None:
         return place.expanduser().resolve() if isinstance(place, Path) else place
 
     @field_validator(
-        "home", "metadata", "jars", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "mongo_ca_file"
+        "home", "jars", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "mongo_ca_file"
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -330,8 +355,24 @@ class Settings(BaseSettings):
 
     @property
     def lake_uri(self) -> str:
-        """Root of the Delta tables."""
-        return self.lake or str(self.state_dir / "lake")
+        """Root of the Delta tables. Spark knows S3 as ``s3a://`` only."""
+        return self.lake.replace("s3://", "s3a://", 1) if self.lake else str(self.state_dir / "lake")
+
+    @property
+    def models_uri(self) -> str:
+        """Root of the models' files, if MLflow is a database and not a server.
+
+        MLflow knows S3 as ``s3://`` only.
+        """
+        default = (self.state_dir / "mlflow" / "artifacts").as_uri()
+        if self.models is None:
+            return default
+        return self.models.replace("s3a://", "s3://", 1) if "://" in self.models else Path(self.models).as_uri()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether Spark's jobs run in a single process of this machine, and not on a cluster."""
+        return self.spark_master.startswith("local")
 
     @property
     def jars_dir(self) -> Path:

@@ -87,7 +87,8 @@ class Version:
 
         here = urlparse(self.location).scheme in ("", "file")  # if it had a target, MLflow would copy the folder
         try:
-            return Path(download_artifacts(artifact_uri=self.location, dst_path=None if here else fetch_into))
+            uri = self.location.replace("s3a:", "s3:", 1)
+            return Path(download_artifacts(artifact_uri=uri, dst_path=None if here else fetch_into))
         except (MlflowException, OSError) as error:
             raise ModelError(f"{self} cannot be fetched from {self.location}: {error}") from error
 
@@ -105,7 +106,8 @@ class Version:
 
         try:
             return PipelineModel.load(self.location)
-        except (Py4JJavaError, PySparkException) as error:
+        # PySpark raises the last two if the file with the metadata is empty or is not there.
+        except (Py4JJavaError, PySparkException, TypeError, ValueError) as error:
             raise ModelError(
                 f"{self} cannot be loaded from {self.location}. Train a new one with the DAG `genre_model`, or "
                 f"return to the version before with `segue models rollback {self.name}`. Spark says: {error}"
@@ -152,7 +154,7 @@ class Registry:
         self._artifacts: str | None = None
         if not urlparse(uri).scheme.startswith("http"):
             folder.mkdir(parents=True, exist_ok=True)
-            self._artifacts = (folder / "artifacts").as_uri()
+            self._artifacts = settings.models_uri
         self._lock = folder / "lock"
         # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
         self._file = file = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else None
@@ -478,5 +480,7 @@ def _require_reach(uri: str) -> None:
 
 
 def _for_spark(uri: str) -> str:
-    """Convert a URI for Hadoop, which does not decode percent-encoding."""
+    """Convert a URI for Hadoop, which does not decode percent-encoding, and knows S3 as ``s3a:``."""
+    if uri.startswith("s3:"):
+        return uri.replace("s3:", "s3a:", 1)
     return f"file:{unquote(urlparse(uri).path)}" if uri.startswith("file:") else uri

@@ -42,6 +42,19 @@ def session(app_name: str) -> SparkSession:
     return SparkSession.builder.appName(app_name).getOrCreate()
 
 
+def close(spark: SparkSession) -> None:
+    """Remove the checkpoints of a session, and stop it."""
+    folder = spark.sparkContext.getCheckpointDir()
+    if folder:
+        from py4j.protocol import Py4JError
+
+        with suppress(Py4JError, OSError):  # the store or the JVM is away; `Lake.vacuum` removes them later
+            jvm = spark.sparkContext._jvm
+            path = jvm.org.apache.hadoop.fs.Path(folder)  # type: ignore[union-attr] # there is a JVM
+            path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+    spark.stop()
+
+
 @contextmanager
 def job(name: str) -> Iterator[SparkSession]:
     """Run the body of a Spark job, and stop the session at its end, whatever happens.
@@ -72,7 +85,7 @@ def job(name: str) -> Iterator[SparkSession]:
         try:
             yield spark
         finally:
-            spark.stop()
+            close(spark)
     except SegueError as error:
         _end(f"{error}", _code(error), error)
     except Exception as error:

@@ -7,6 +7,7 @@ this machine is listed without this module, by `segue.corpus.listing`.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,9 +32,24 @@ def walk(root: UPath) -> Iterator[tuple[str, int, int]]:
     tuple of (str, int, int)
         Path relative to `root`, size in bytes, modification time in nanoseconds since 1970.
     """
+    if root.protocol in ("s3", "s3a"):
+        yield from _walk_s3(root)
+        return
     prefix = root.fs._strip_protocol(str(root)).rstrip("/") + "/"
     for path, info in root.fs.find(prefix, detail=True).items():
         yield path.removeprefix(prefix), int(info["size"] or 0), _modified_ns(info)
+
+
+def _walk_s3(root: UPath) -> Iterator[tuple[str, int, int]]:
+    """List a page at a time. fsspec would keep all objects of the bucket in memory, 3 kB for each."""
+    import boto3
+
+    bucket, _, prefix = root.path.rstrip("/").partition("/")
+    prefix = f"{prefix}/" if prefix else ""
+    for page in boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Contents", ()):
+            if not found["Key"].endswith("/"):  # a folder that a console has created
+                yield found["Key"].removeprefix(prefix), found["Size"], _modified_ns(found)
 
 
 def names(folder: str) -> list[str]:
@@ -51,6 +67,23 @@ def names(folder: str) -> list[str]:
     """
     place = UPath(folder)
     return [each.name for each in place.iterdir()] if place.is_dir() else []
+
+
+def remove_older(folder: str, days: int) -> None:
+    """Remove what lies in a folder and has not changed for some days.
+
+    Parameters
+    ----------
+    folder : str
+        Path or URL. There need be no such folder.
+    days : int
+    """
+    place = UPath(folder)
+    oldest_ns = (time.time() - days * 24 * 60 * 60) * 1e9
+    for each in place.iterdir() if place.is_dir() else []:
+        changed_ns = (_modified_ns(each.fs.info(path)) for path in each.fs.find(each.path))
+        if max(changed_ns, default=_modified_ns(each.fs.info(each.path))) < oldest_ns:
+            each.fs.rm(each.path, recursive=True)
 
 
 @contextmanager

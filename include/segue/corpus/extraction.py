@@ -2,8 +2,9 @@
 
     inventory ─► plan ─► divide ─► extract_files (Python workers) ─► features, rejects (Delta, by day)
 
-Work is committed every `plan.COMMIT_BYTES` of audio. After a kill, the next run continues from the last commit. A
-local checkpoint holds the outcomes of a commit. Both tables are written from it, so that no file is decoded twice.
+The work is divided into parts, see `plan.divide`. After a kill, the next run continues from the last commit. A
+checkpoint beside the tables holds the outcomes of a part. Both tables are written from it, so that no file is
+decoded twice, even if the machine that decoded it is lost. While a part is committed, the next one is extracted.
 
 - The first outcome of a file is appended.
 - If a commit replaces earlier outcomes, all partitions (days) of its files are rewritten.
@@ -13,14 +14,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
@@ -46,6 +50,13 @@ MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "audio_hash", "f
 """Columns of `schema.EXTRACTED` that come from the outcome of a file."""
 
 Batches = Iterator[pa.RecordBatch]
+
+
+class Extraction(NamedTuple):
+    """Wall time in seconds, and how many files were extracted by a task that ran again."""
+
+    seconds: float
+    again: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
     """
     started = time.monotonic()
     planned = _plan(lake, days, mode)
-    extracting_s = _extract(lake, music_dir, planned.todo) if len(planned.todo) else 0.0
+    extraction = _extract(lake, music_dir, planned.todo) if len(planned.todo) else Extraction(0.0, 0)
     read_again = retagging.run(lake, music_dir, planned.days)
     with step("Count files and their outcomes", spark_tasks(lake.spark)):
         outcomes = ledger.balance(lake, planned.days)
@@ -119,7 +130,8 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
             extracted=len(planned.todo),
             tags_read_again=read_again,
             extracted_mb=planned.size_mb,
-            extracting_s=extracting_s,
+            extracted_again=extraction.again,
+            extracting_s=extraction.seconds,
             seconds=time.monotonic() - started,
         ),
     )
@@ -185,10 +197,13 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
     schema = to_arrow_schema(StructType.fromDDL(EXTRACTED))  # type: ignore[arg-type] # fromDDL's type is too wide
 
     def extract(batches: Batches) -> Batches:
+        task = TaskContext.get()
+        runs_again = task is not None and task.attemptNumber() > 0
         for batch in batches:
             for source, tracks in groupby(sorted(batch.to_pylist(), key=source_of), key=source_of):
                 for row in _extract_named(music_dir, source, list(tracks)):
                     counters.tracks.add(1)
+                    counters.again.add(runs_again)
                     counters.rejected.add(row["reason"] is not None)
                     counters.size_bytes.add(row["size_bytes"])
                     yield pa.RecordBatch.from_pylist([row], schema)
@@ -196,22 +211,33 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
     return extract
 
 
-def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> float:
-    """Extract and commit; return the seconds of the extraction alone."""
+def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> Extraction:
+    """Extract and commit. A part is committed while the next one is extracted."""
     context = lake.spark.sparkContext
     progress = Progress(Counters.start(context), len(todo), int(todo["size_bytes"].sum()))
     extract = extract_files(music_dir, progress.counters)
-    extracting_s = 0.0
-    for commit in divide(todo, context.defaultParallelism):
-        files = lake.spark.createDataFrame(commit[[*columns(INVENTORY), "task"]], f"{INVENTORY}, task int")
-        tasks = files.repartitionById(int(commit["task"].max()) + 1, sf.col("task"))
-        began = time.monotonic()
-        with progress.shown():
-            fresh = tasks.mapInArrow(extract, EXTRACTED).localCheckpoint()
-        extracting_s += time.monotonic() - began
-        save = ledger.replace if commit["stands"].any() else ledger.append
-        save(lake, fresh, set(commit[PARTITION]))
-    return extracting_s
+    seconds, commit = 0.0, None
+    with ThreadPoolExecutor(1, "commit") as committer:
+        for part in divide(todo, context.defaultParallelism):
+            files = lake.spark.createDataFrame(part[[*columns(INVENTORY), "task"]], f"{INVENTORY}, task int")
+            tasks = files.repartitionById(int(part["task"].max()) + 1, sf.col("task"))
+            began = time.monotonic()
+            with progress.shown():
+                fresh = tasks.mapInArrow(extract, EXTRACTED).checkpoint()
+            seconds += time.monotonic() - began
+            if commit:
+                commit.result()
+            commit = committer.submit(_commit, lake, fresh, part)
+        if commit:
+            commit.result()
+    return Extraction(seconds, progress.counters.again.value)
+
+
+def _commit(lake: Lake, fresh: DataFrame, part: pd.DataFrame) -> None:
+    # In a pool of its own, because otherwise Spark would run its tasks only after those of the extraction.
+    lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", "commits")
+    save = ledger.replace if part["stands"].any() else ledger.append
+    save(lake, fresh, set(part[PARTITION]))
 
 
 def _extract_named(music_dir: Path | UPath, source: str, tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -104,9 +104,9 @@ def clean(features: DataFrame, metadata: DataFrame, tops: Mapping[str, str]) -> 
     DataFrame
         Columns of `schema.TRACKS` except `features`. One row for each of `features`.
     """
-    cleaned = _apply(rules(tops), merge(features, metadata)).localCheckpoint()
+    cleaned = _apply(rules(tops), merge(features, metadata)).checkpoint()
     flagged = _apply(FLAGS, recordings.group(cleaned, features))
-    return flagged.select([name for name in columns(TRACKS) if name != "features"]).localCheckpoint()
+    return flagged.select([name for name in columns(TRACKS) if name != "features"]).checkpoint()
 
 
 def regroup(lake: Lake, cleaned: DataFrame, days: Days) -> None:
@@ -126,11 +126,11 @@ def regroup(lake: Lake, cleaned: DataFrame, days: Days) -> None:
     others = lake.read("tracks").where(~days.condition)
     now = cleaned.select("track_id", *(sf.col(name).alias(f"now_{name}") for name in ("recording", "flags")))
     known = others.select("track_id", "recording")
-    moved = known.join(now, "track_id").where("recording <> now_recording").drop("recording").localCheckpoint()
+    moved = known.join(now, "track_id").where("recording <> now_recording").drop("recording").checkpoint()
     if not moved.isEmpty():
         fresh = {name: sf.col(f"now_{name}") for name in ("recording", "flags")}
         rows = others.join(moved, "track_id").withColumns(fresh).select(columns(TRACKS))
-        lake.upsert("tracks", rows.localCheckpoint())
+        lake.upsert("tracks", rows.checkpoint())
 
 
 def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:

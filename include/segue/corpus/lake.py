@@ -46,6 +46,11 @@ queries filter by nothing else."""
 COMMIT = re.compile(r"(\d{20})\.json$")
 """File name of a commit in Delta's log. It contains the number of the commit."""
 
+CHECKPOINTS = "_checkpoints"
+"""Folder of the lake for the checkpoints of running jobs. A job removes its own at its end."""
+
+VACUUM_DAYS = 7
+
 ATTEMPTS = 5
 """Number of attempts of a commit. An attempt fails if another job commits other days of the same file first."""
 
@@ -92,6 +97,12 @@ class Lake:
     uri: str
     _complete: set[str] = field(default_factory=set, repr=False, compare=False)
     _tidy: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Let checkpoints be beside the tables, where the loss of a machine does not take them away."""
+        context, folder = self.spark.sparkContext, f"{self.uri}/{CHECKPOINTS}"
+        if folder not in (context.getCheckpointDir() or ""):
+            context.setCheckpointDir(folder)
 
     def table(self, name: str) -> DeltaTable:
         """Open a table of `schema.TABLES`. Create it if necessary, and add columns that an older lake lacks."""
@@ -164,9 +175,10 @@ class Lake:
             self.table(name).optimize().executeCompaction()
 
     def vacuum(self) -> None:
-        """Delete the files that no version of the last seven days needs."""
+        """Delete the files that no version of the last seven days needs, and checkpoints of killed jobs."""
         for name in TABLES:
             self.table(name).vacuum()
+        storage.remove_older(f"{self.uri}/{CHECKPOINTS}", VACUUM_DAYS)
 
     def _complete_table(self, name: str, location: str) -> None:
         if not DeltaTable.isDeltaTable(self.spark, location):

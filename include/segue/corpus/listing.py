@@ -26,7 +26,7 @@ LATEST_NS, EARLIEST_NS = 2**63 - 1, -(2**63)
 """Bounds of a 64-bit integer: the years 1677 to 2262. Damaged file systems state times beyond them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AudioFile:
     """One audio file of a corpus.
 

@@ -19,8 +19,8 @@ PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED, Reason.KILLED
 """Reasons that do not depend on the bytes of a file. Examples are a storage that was offline, a missing
 permission, or a machine that ran out of memory."""
 
-COMMIT_BYTES = 2 * 2**30
-"""Audio between two commits to the lake. A killed run loses at most this much work."""
+COMMIT_BYTES = 2**30
+"""Audio for each core between two commits to the lake. A killed run loses at most the audio of two commits."""
 
 MIN_TASK_BYTES, MAX_TASK_BYTES = 2**20, 16 * 2**20
 
@@ -140,5 +140,5 @@ def divide(todo: pd.DataFrame, cores: int) -> list[pd.DataFrame]:
     is_first = of_file.cumcount() == 0
     cuts = (is_first & (is_large | is_large.shift(fill_value=False))).cumsum()  # before and after each large file
     ordered["task"] = before // task_bytes + cuts
-    commits = [commit for _, commit in ordered.groupby(before // COMMIT_BYTES)]
+    commits = [commit for _, commit in ordered.groupby(before // (cores * COMMIT_BYTES))]
     return [commit.assign(task=commit["task"].rank(method="dense").astype(int) - 1) for commit in commits]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from threading import Event, Thread
 
@@ -23,16 +23,20 @@ MAX_EVERY_S = 15.0
 
 @dataclass(frozen=True)
 class Counters:
-    """What the workers have done so far. A task that runs again counts twice, so the numbers are not exact."""
+    """What the workers have done so far. A task that runs again counts twice, so the numbers are not exact.
+
+    `again` counts the files of such tasks.
+    """
 
     tracks: Accumulator[int]
     rejected: Accumulator[int]
     size_bytes: Accumulator[int]
+    again: Accumulator[int]
 
     @classmethod
     def start(cls, context: SparkContext) -> Counters:
         """Create counters that the tasks of this application can add to."""
-        return cls(context.accumulator(0), context.accumulator(0), context.accumulator(0))
+        return cls(*(context.accumulator(0) for _ in fields(cls)))
 
 
 @dataclass(frozen=True)

@@ -232,7 +232,7 @@ def _updated(outcomes: DataFrame, files: DataFrame) -> DataFrame:
         taken["audio_hash"] = sf.coalesce(taken["audio_hash"], sf.col("now.audio_hash"))
     joined = outcomes.alias("then").join(files.alias("now"), "track_id")
     chosen = [taken.get(name, sf.col(name)).alias(name) for name in outcomes.columns]
-    return joined.select(chosen).dropDuplicates(["track_id"]).localCheckpoint()
+    return joined.select(chosen).dropDuplicates(["track_id"]).checkpoint()
 
 
 def _depart(lake: Lake, gone: pd.DataFrame) -> None:

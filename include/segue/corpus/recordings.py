@@ -110,7 +110,7 @@ def compare(rows: DataFrame, features: DataFrame) -> DataFrame:
     day = sf.unix_date(PARTITION).alias("day")
     keyed = rows.select(*NAMED, "artist", "title", day).mapInArrow(with_keys, from_arrow_schema(COMPARABLE))
     tracks = sf.count("*").over(Window.partitionBy("key"))
-    shared = keyed.withColumn("tracks", tracks).where("tracks > 1").select(COMPARABLE.names).localCheckpoint()
+    shared = keyed.withColumn("tracks", tracks).where("tracks > 1").select(COMPARABLE.names).checkpoint()
     sound = EVIDENCE.index("sound")
     heard = features.join(shared.where(sf.col("kind") == sound).select("track_id"), "track_id", "left_semi")
     vectors = heard.select("track_id", sf.lit(sound).alias("kind"), "features")

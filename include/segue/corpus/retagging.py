@@ -108,7 +108,7 @@ def _read_again(lake: Lake, music_dir: Path | UPath, days: Sequence[date]) -> in
     unchanged = inventory.join(features.where(is_outdated()), list(STATE), "left_semi")
     tasks = lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE
     files = unchanged.select("path", "part").distinct().repartition(tasks)
-    fresh = files.mapInArrow(read_files(music_dir), READ).localCheckpoint()
+    fresh = files.mapInArrow(read_files(music_dir), READ).checkpoint()
     count = fresh.count()
     if count:
         tags = ("audio_hash", *columns(TAGS))

@@ -10,6 +10,7 @@ from importlib.metadata import version as package_version
 from typing import TYPE_CHECKING
 
 from segue.audio.definition import FEATURE_VERSION
+from segue.connections import loading_back
 from segue.errors import ModelError, TrainingError
 from segue.genres import report
 from segue.genres.classifiers import Choice
@@ -102,6 +103,8 @@ def release(
     ------
     TrainingError
         As `train`; also if the challenger is not better than guessing and there is no champion.
+    ModelError
+        If the challenger is better, but cannot be loaded back from the registry. The champion then stays.
     """
     versions = [version for version in registry.versions() if version.name == MODEL_NAME]
     champion = registry.champion(MODEL_NAME)
@@ -136,6 +139,8 @@ def release(
         registry.prune(MODEL_NAME)  # each night adds a version with its report
         version = _register(registry, trained, options, origin, page, differences)
     if difference.better:
+        with step("Loading the model back", say=say):
+            loading_back.require(version, tracks.sparkSession)
         registry.promote(version)
     registry.tag(version, OUTCOME, outcome)
     serving = str(version if difference.better else champion)

@@ -189,12 +189,18 @@ class Candidate:
         successor_of : Version, optional
             The champion that the candidate was made from. If another version serves by now (because of a rollback
             or another training), that version stays. By default, the candidate replaces any champion.
+
+        Raises
+        ------
+        ModelError
+            If the registry does not return the version as it was stored. The champion then stays.
         """
         # There are many updates a day, so old versions are deleted. Keep versions trained for a past date, and
         # those that updates are compared with: the last full training, and the reference of the gate.
         compared_with = (self.lineage.full_training, self.lineage.reference)
         registry.prune(NAME, lambda version: AS_OF in version.tags or version.number in compared_with)
         version = self.register(registry)
+        Recommender.fetch(version)
         if successor_of is None:
             registry.promote(version)
         elif not registry.succeed(successor_of, version):

@@ -14,12 +14,15 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from segue import locks
+from segue.connections import object_store
 from segue.errors import StackError
 from segue.settings import Settings
 from segue.stack import prerequisites
 
 HERE = Path(__file__).parent
 FOLDERS = ("kafka", "spark")
+OBJECT_STORE = "s3"
+"""Folder of the jars by which Spark reaches S3, 690 MB. It is fetched only if a place is in an object store."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,17 @@ def paths(settings: Settings, folder: str) -> list[Path]:
 
 
 def missing(settings: Settings) -> list[str]:
-    """Return the folders that differ from ``jars.lock``."""
-    return [folder for folder in FOLDERS if not _complete(settings, folder)]
+    """Return the folders that these settings need and that differ from ``jars.lock``."""
+    return [folder for folder in needed(settings) if not _complete(settings, folder)]
+
+
+def needed(settings: Settings) -> tuple[str, ...]:
+    """Return the folders that these settings need."""
+    return (*FOLDERS, OBJECT_STORE) if object_store.is_used(settings) else FOLDERS
 
 
 def fetch(settings: Settings) -> list[str]:
-    """Fetch the jars of ``<jars_dir>/kafka`` and ``<jars_dir>/spark``, where they differ from ``jars.lock``.
+    """Fetch the jars that these settings need into ``<jars_dir>``, where they differ from ``jars.lock``.
 
     A complete folder is left alone. Otherwise it is replaced as a whole.
 

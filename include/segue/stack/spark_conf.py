@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from segue import private
-from segue.connections import mongo
-from segue.settings import Settings
+from segue.connections import mongo, object_store
+from segue.settings import FILE_VARIABLE, Settings
 from segue.stack import jars, truststore
 
 JVM = (
@@ -35,6 +35,28 @@ DRIVER_JVM = (
 PARTITIONERS = "com.mongodb.spark.sql.connector.read.partitioner"
 ONE_PARTITION = f"{PARTITIONERS}.SinglePartitionPartitioner"
 BY_SAMPLE = f"{PARTITIONERS}.SamplePartitioner"
+
+JOINTS = {
+    "spark.jars": ",",
+    "spark.jars.packages": ",",
+    "spark.files": ",",
+    "spark.sql.extensions": ",",
+    "spark.driver.extraClassPath": ":",
+    "spark.executor.extraClassPath": ":",
+    "spark.driver.extraJavaOptions": " ",
+    "spark.executor.extraJavaOptions": " ",
+}
+"""Properties that are lists, with what stands between two of their values."""
+
+_LOCAL = {
+    # The executor's heartbeats come from the driver's own process. After a suspension, they would be too late, and
+    # all running tasks would fail.
+    "spark.storage.blockManagerHeartbeatTimeoutMs": "365d",
+    # Other users of the machine can reach the driver's ports. Spark makes a secret for each application.
+    "spark.authenticate": "true",
+    # Few partitions: with small data on one machine, a partition costs more than its rows.
+    "spark.sql.shuffle.partitions": "4",
+}
 
 _PRIVATE = {
     # Hadoop sets the modes of local files itself. A lake outside of the home may be shared with other users.
@@ -68,9 +90,6 @@ logger.options.level = error
 # Spark warns of tasks above a megabyte; a plan of 518 features, or a model, is larger.
 logger.tasks.name = org.apache.spark.scheduler.DAGScheduler
 logger.tasks.level = error
-# Spark warns that a local checkpoint truncates the lineage, which is its purpose.
-logger.checkpoints.name = org.apache.spark.rdd.MapPartitionsRDD
-logger.checkpoints.level = error
 # LBFGS logs a failure when a line search starts over, although the fit continues.
 logger.optimizers.name = breeze.optimize
 logger.optimizers.level = off
@@ -95,15 +114,9 @@ def write(settings: Settings) -> Path:
 
 def properties(settings: Settings) -> dict[str, str]:
     """Return Spark's properties (see https://spark.apache.org/docs/latest/configuration.html)."""
-    local = {
-        # The executor's heartbeats come from the driver's own process. After a suspension, they would be too late,
-        # and all running tasks would fail.
-        "spark.storage.blockManagerHeartbeatTimeoutMs": "365d",
-        # Other users of the machine can reach the driver's ports. Spark makes a secret for each application.
-        "spark.authenticate": "true",
-    }
-    return {
-        **(local if settings.spark_master.startswith("local") else {}),
+    made = {
+        **(_LOCAL if settings.is_local else _on_cluster(settings)),
+        **(_object_store(settings) if object_store.is_used(settings) else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": f"{settings.spark_driver_memory_mb}m",
         "spark.jars": ",".join(str(path) for path in jars.paths(settings, "spark")),
@@ -117,8 +130,6 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.ui.retainedStages": "10",
         "spark.ui.retainedTasks": "100",
         "spark.sql.ui.retainedExecutions": "10",
-        # Few partitions: with small data on one machine, a partition costs more than its rows.
-        "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
         # Size to which small files are joined. A run of one day rewrites the whole file with this day.
         "spark.databricks.delta.optimize.minFileSize": str(16 * 2**20),
@@ -129,6 +140,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.vacuum.logging.enabled": "false",
         # VACUUM uses this option too. Otherwise it lists a folder in 10,000 tasks.
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
+        # A commit takes its turn while the next files are extracted. Otherwise it would wait for all of them.
+        "spark.scheduler.mode": "FAIR",
+        "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # The default of 10,000 vectors would take hundreds of megabytes in each Python worker.
@@ -150,6 +164,43 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.mongodb.write.database": settings.mongo_database,
         **(_PRIVATE if settings.lake is None else {}),
     }
+    return _merged(made, settings.spark_properties)
+
+
+def _on_cluster(settings: Settings) -> dict[str, str]:
+    """Return what a cluster needs: its size, and for Python what the executors do not inherit from the driver."""
+    limits = {name: value for name, value in settings.environment.items() if name.startswith("SEGUE_AUDIO_")}
+    inherited = limits | object_store.variables() | {FILE_VARIABLE: ""}
+    size = {
+        "spark.executor.cores": str(settings.spark_executor_cores),
+        "spark.executor.memory": f"{settings.spark_executor_memory_mb}m",
+    }
+    if settings.spark_cores:
+        size |= {
+            "spark.cores.max": str(settings.spark_cores),
+            "spark.executor.instances": str(max(1, settings.spark_cores // settings.spark_executor_cores)),
+            "spark.sql.shuffle.partitions": str(max(4, 2 * settings.spark_cores)),
+        }
+    return size | {f"spark.executorEnv.{name}": value for name, value in inherited.items()}
+
+
+def _object_store(settings: Settings) -> dict[str, str]:
+    # The executors read the jars from their own disks: 690 MB are too much to fetch for each application.
+    # Amazon's bundle contains an SLF4J that does not find Log4j 2, so Spark's own must come first.
+    first = ":".join(map(str, sorted((jars.spark_home() / "jars").glob("slf4j-api-*.jar"))))
+    class_path = f"{first}:{settings.jars_dir / jars.OBJECT_STORE / '*'}"
+    return object_store.spark_properties() | {
+        "spark.driver.extraClassPath": class_path,
+        "spark.executor.extraClassPath": class_path,
+    }
+
+
+def _merged(made: dict[str, str], further: str) -> dict[str, str]:
+    """Add the properties of ``SEGUE_SPARK_PROPERTIES``, which win, or are joined to lists."""
+    for name, _, value in (each.strip().partition("=") for each in further.split(";") if each.strip()):
+        joint = JOINTS.get(name)
+        made[name] = f"{made[name]}{joint}{value}" if joint and made.get(name) else value
+    return made
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -160,7 +211,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "SPARK_HOME": str(jars.spark_home()),
         "SPARK_CONF_DIR": str(_folder(settings)),
         "SPARK_LOCAL_DIRS": str(_scratch(settings)),
-        "SPARK_LOCAL_IP": "127.0.0.1",
+        # Executors on other machines must reach the driver.
+        **({"SPARK_LOCAL_IP": "127.0.0.1"} if settings.is_local else {}),
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
     }

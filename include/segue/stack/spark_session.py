@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from segue.connections.spark import session
+from segue.connections.spark import close, session
 from segue.settings import get_settings
 from segue.stack import jars, prerequisites, spark_conf
 
@@ -49,4 +49,4 @@ def spark_session() -> Iterator[SparkSession]:
         try:
             yield spark
         finally:
-            spark.stop()
+            close(spark)

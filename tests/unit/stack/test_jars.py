@@ -17,7 +17,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 def test_every_jar_is_pinned_once_by_its_sha256():
-    assert {jar.folder for jar in jars.pinned()} == {"kafka", "spark"}
+    assert {jar.folder for jar in jars.pinned()} == {"kafka", "spark", "s3"}
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) for jar in jars.pinned())
     assert Counter((jar.folder, jar.artifact) for jar in jars.pinned()).most_common(1)[0][1] == 1
 
@@ -47,6 +47,12 @@ def test_a_folder_with_a_jar_too_few_or_too_many_is_not_complete(tmp_path):
     jars.paths(settings, "kafka")[0].unlink()
     (tmp_path / "spark" / "delta-spark-of-yesterday.jar").touch()
     assert jars.missing(settings) == ["kafka", "spark"]
+
+
+def test_the_jars_of_object_stores_are_needed_only_where_a_place_is_in_one(tmp_path):
+    assert jars.needed(Settings(lake=str(tmp_path))) == ("kafka", "spark")
+    for place in ({"lake": "s3a://bucket/lake"}, {"music": "s3://bucket"}, {"models": "s3://bucket/models"}):
+        assert jars.needed(Settings(**place)) == ("kafka", "spark", "s3")
 
 
 @pytest.mark.usefixtures("empty_cache")

@@ -210,6 +210,8 @@ class Work(Part):
         Files.
     tags_read_again : int
         Files whose tags an older version had read.
+    extracted_again : int
+        Files of tasks that ran again, because a machine was lost or a task failed.
     extracted_mb : float
         Size of the files that were extracted, megabytes.
     extracting_s : float
@@ -220,6 +222,7 @@ class Work(Part):
 
     extracted: int = 0
     tags_read_again: int = 0
+    extracted_again: int = 0
     extracted_mb: float = 0.0
     extracting_s: float = 0.0
     seconds: float = 0.0

@@ -64,6 +64,8 @@ def fit(
         "item": strengths.col.astype(np.int32),
         "strength": strengths.data,
     }
+    # MLlib works on the blocks in parallel.
+    blocks = max(MIN_BLOCKS, spark.sparkContext.defaultParallelism)
     als = ALS(
         implicitPrefs=True,
         userCol="user",
@@ -73,12 +75,12 @@ def fit(
         regParam=parameters.regularization,
         alpha=parameters.alpha,
         maxIter=parameters.iterations,
-        numUserBlocks=BLOCKS,
-        numItemBlocks=BLOCKS,
+        numUserBlocks=blocks,
+        numItemBlocks=blocks,
         seed=seed,
     )
     with step(f"Fitting ALS with {parameters.rank} factors to {strengths.nnz:,} pairs of listener and track"):
-        model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(BLOCKS))
+        model = als.fit(spark.createDataFrame(pa.table(columns)).repartition(blocks))
         fitted = model.itemFactors.toArrow()
     item_factors = np.zeros((play_counts.shape[1], parameters.rank), dtype=np.float32)
     vectors = fitted.column("features").combine_chunks().flatten().to_numpy()
@@ -86,5 +88,5 @@ def fit(
     return Factors(item_factors, parameters.alpha, parameters.regularization)
 
 
-BLOCKS = 2
-"""Number of blocks of listeners, and of blocks of tracks. MLlib works on the blocks in parallel."""
+MIN_BLOCKS = 2
+"""Smallest number of blocks of listeners, and of blocks of tracks."""
