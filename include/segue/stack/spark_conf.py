@@ -39,6 +39,7 @@ BY_SAMPLE = f"{PARTITIONERS}.SamplePartitioner"
 JOINTS = {
     "spark.jars": ",",
     "spark.jars.packages": ",",
+    "spark.files": ",",
     "spark.sql.extensions": ",",
     "spark.driver.extraClassPath": ":",
     "spark.executor.extraClassPath": ":",
