@@ -49,7 +49,7 @@ test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run
 	.venv/bin/pytest -m clients tests/integration/api/clients
 
 test-compose: setup-dev ## Run each service of docker-compose.yml on a node of its own (root, Linux, PostgreSQL)
-	.venv/bin/pytest tests/cluster/test_compose_services.py
+	.venv/bin/pytest -o faulthandler_timeout=0 tests/cluster/test_compose_services.py
 
 check: setup-dev ## Run the static checks
 	.venv/bin/ruff check
