@@ -54,7 +54,7 @@ test-clients: setup-dev ## Install real players (needs root, cargo, pip) and run
 	.venv/bin/pytest -m clients tests/integration/api/clients
 
 test-compose: setup-dev ## Run each service of docker-compose.yml on a node of its own (root, Linux, PostgreSQL)
-	.venv/bin/pytest tests/cluster/test_compose_services.py
+	.venv/bin/pytest -o faulthandler_timeout=0 tests/cluster/test_compose_services.py
 
 docs: setup-dev ## Build the documentation as a site, into site/, and check its links
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
