@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from io import FileIO
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +66,7 @@ def divided(sheet: str) -> str:
     """Divide an album by the sheet beside it. Return the lengths of the tracks."""
     found, _ = tracks_of(list_audio(AUDIO))
     [(file, tracks)] = [(file, tracks) for file, (used, tracks) in found.items() if used == sheet]
-    outcomes = extract_spans(AUDIO / file, Limits(), [span_of(vars(track)) for track in tracks])
+    outcomes = extract_spans(AUDIO / file, Limits(), [span_of(asdict(track)) for track in tracks])
     return f"{len(outcomes)} tracks: {', '.join(map(_described, outcomes))}"
 
 

@@ -66,14 +66,14 @@ def spark_cluster(folder: Path, *, workers: int = 2, hidden: Path | None = None)
     arguments = ["--host", "127.0.0.1", "--port", str(port), "--webui-port", str(web_port)]
     with ExitStack() as stack:
         stack.enter_context(_daemon(folder / "master", master, *arguments))
-        eventually(lambda: cluster.alive() == 0)
+        eventually(lambda: cluster.alive() == 0, timeout_s=180)
         for number in range(workers):
             of_worker = ["--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0"]
             own = folder / f"worker-{number}"
             worker = "org.apache.spark.deploy.worker.Worker"
             started = _daemon(own, worker, *of_worker, "--work-dir", str(own), cluster.master, hidden=hidden)
             cluster.workers.append(stack.enter_context(started))
-        eventually(lambda: cluster.alive() == workers)
+        eventually(lambda: cluster.alive() == workers, timeout_s=180)
         yield cluster
 
 

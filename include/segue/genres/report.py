@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segue.genres import mistakes
 from segue.genres.classifiers import family_sets
 from segue.genres.evaluation import BINS, CONFIDENCE, GenreEvaluation
+from segue.genres.importance import Drop
 from segue.genres.studies import OUT_OF_TIME, ended_trials, failed_trials
 from segue.runs.html import Cell, Picture, Section, Table, render
 
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 CHALLENGER = "challenger"
 SHOWN_GENRES = 40
 """Largest number of genres for which cells and bars are readable."""
+
+USES = (
+    "The model is for tracks that have no genre. Its predictions are stored beside the genre that a corpus "
+    "states, and never replace it.\n\n"
+    "It is not for judging a single track or artist unheard. It always answers with a genre that it was trained "
+    "on, also for music that is none of them.\n\n"
+    "It knows only the corpus that it was trained on. It learns genres with few artists badly, whatever the mean "
+    "says, so look at each genre and at the slices. A wrong label in the corpus counts as an error of the model."
+)
 
 TIMES = {"partition_date": "Entered the corpus", "year": "Released"}
 """Headings of the ranges of `segue.genres.training.TIME_COLUMNS`."""
@@ -38,7 +49,7 @@ METRICS = {
 def page(
     trained: Trained,
     verdict: str,
-    importance: Mapping[str, float],
+    importance: Mapping[str, Drop],
     facts: Mapping[str, Cell],
     *,
     title: str = "Genre model",
@@ -51,7 +62,7 @@ def page(
     trained : Trained
     verdict : str
         The decision and its reason.
-    importance : mapping of str to float
+    importance : mapping of str to Drop
         Drop of macro F1 by feature family, see `segue.genres.importance.by_family`.
     facts : mapping of str to str, int or float
         Origin and versions of the data.
@@ -70,11 +81,13 @@ def page(
         _comparison(trained),
         _genres(trained.evaluation, trained.data.weights),
         _confusion(trained.evaluation),
+        mistakes.section(trained.evaluation),
         _search(trained),
         _importance(importance),
         _calibration(trained.evaluation),
         _slices(trained.evaluation),
         _data(trained),
+        Section("Intended use and limits", USES),
     ]
     shown = [section for section in sections if section]
     return render(title, verdict, shown, {**facts, **times, **sizes}, links)
@@ -193,20 +206,22 @@ def _search(trained: Trained) -> Section:
     )
 
 
-def _importance(importance: Mapping[str, float]) -> Section | None:
+def _importance(importance: Mapping[str, Drop]) -> Section | None:
     if not importance:
         return None
-    ranked = sorted(importance.items(), key=lambda item: item[1], reverse=True)
+    ranked = sorted(importance.items(), key=lambda item: item[1].mean, reverse=True)
     figure, axes = _axes(0.25 * len(ranked) + 0.8)
-    axes.barh([name for name, _ in ranked], [loss for _, loss in ranked])
+    error = [[drop.mean - drop.low for _, drop in ranked], [drop.high - drop.mean for _, drop in ranked]]
+    axes.barh([name for name, _ in ranked], [drop.mean for _, drop in ranked], xerr=np.maximum(error, 0))
     axes.invert_yaxis()
-    axes.set_xlabel("drop of macro F1")
+    axes.set_xlabel("drop of macro F1, with 95 % interval")
     return Section(
         "Importance of the feature families",
         "How much macro F1 on the test tracks drops when the values of a family are shuffled among the tracks "
-        "(permutation importance). The drop is small if another family holds the same information.",
+        "(permutation importance). The drop is small if another family holds the same information. Intervals have "
+        "95 % confidence (bootstrap over the tracks).",
         None,
-        [Picture(figure, f"Drop of macro F1: {', '.join(f'{name} {loss:.3f}' for name, loss in ranked)}.")],
+        [Picture(figure, f"Drop of macro F1: {', '.join(f'{name} {drop.mean:.3f}' for name, drop in ranked)}.")],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,8 @@ def test_a_sheet_finds_its_file(tmp_path: Path, named: str, there: str) -> None:
     [(used, tracks)] = found.values()
     assert (used, [track.path for track in tracks]) == ("a.cue", [f"{there}#1", f"{there}#2"])
     assert {track.size_bytes for track in tracks} == {45}
-    assert [span_of(vars(track)) for track in tracks] == [(0.0, 180.0), (180.0, None)]
-    assert {source_of(vars(track)) for track in tracks} == {there}
+    assert [span_of(asdict(track)) for track in tracks] == [(0.0, 180.0), (180.0, None)]
+    assert {source_of(asdict(track)) for track in tracks} == {there}
 
 
 def test_a_track_changes_with_its_sheet_and_the_listing_with_it(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_sheets_of_other_encodings(tmp_path: Path, encoding: str) -> None:
     folder(tmp_path, "a.flac")
     (tmp_path / "a.cue").write_text(sheet("a.flac", *TWO, title="Jóga í "), encoding=encoding)
     [(_, tracks)] = tracks_of(list_audio(tmp_path))[0].values()
-    part = part_of(vars(tracks[0]))
+    part = part_of(asdict(tracks[0]))
     assert part
     assert (part.tags["artist"], part.tags["title"]) == ("Björk", "Jóga í 1")
 

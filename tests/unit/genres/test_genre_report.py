@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
-from segue.genres import importance, report, training
+from segue.genres import importance, mistakes, report, training
+from segue.genres.importance import Drop
 from segue.genres.search import Budget
 from segue.genres.training import SearchOptions
 
@@ -21,17 +24,52 @@ def trained(corpus):
 
 
 def test_the_family_that_tells_the_genres_apart_is_the_important_one(trained):
-    losses = importance.by_family(trained.model, trained.data, seed=0)
-    assert list(losses) == ["mfcc", "tonnetz"]
-    assert losses["mfcc"] > 0.2 > abs(losses["tonnetz"])
+    drops = importance.by_family(trained.model, trained.data, seed=0)
+    assert list(drops) == ["mfcc", "tonnetz"]
+    assert drops["mfcc"].mean > 0.2 > abs(drops["tonnetz"].mean)
+    assert drops["mfcc"].low > 0
+    for drop in drops.values():
+        assert drop.low <= drop.mean <= drop.high
+
+
+def test_macro_f1_of_weighted_tracks_is_that_of_scikit_learn():
+    random = np.random.default_rng(0)
+    labels, guesses = random.integers(0, 5, (2, 300))
+    weights = np.vstack([np.ones(300), random.integers(1, 4, 300)])
+    found = importance._macro_f1(labels, guesses, weights)
+    expected = [f1_score(labels, guesses, average="macro", sample_weight=row) for row in weights]
+    assert found == pytest.approx(expected)
+
+
+def test_the_errors_that_the_model_is_surest_of_come_first(trained):
+    n = len(trained.evaluation.tracks)
+    genres = list(trained.evaluation.genres)
+    probabilities = np.zeros((n, len(genres)))
+    probabilities[np.arange(n), trained.evaluation.truth] = 1.0
+    for at, sure in ((2, 0.9), (5, 0.99)):
+        true = trained.evaluation.truth[at]
+        probabilities[at] = (1 - sure) / (len(genres) - 1)
+        probabilities[at, (true + 1) % len(genres)], probabilities[at, true] = sure, 0.0
+    section = mistakes.section(replace(trained.evaluation, probabilities=probabilities))
+    assert [row[0] for row in section.table.rows] == list(trained.evaluation.tracks["track_id"].iloc[[5, 2]])
+    assert all(row[2] != row[3] for row in section.table.rows)
 
 
 def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
-    importances, links = {"mfcc": 0.4, "tonnetz": 0.0}, {"In Airflow": "http://a/dags/genre_model/runs/r"}
+    importances = {"mfcc": Drop(0.4, 0.3, 0.5), "tonnetz": Drop(0.0, -0.1, 0.1)}
+    links = {"In Airflow": "http://a/dags/genre_model/runs/r"}
     page = report.page(trained, "Promoted: it is better.", importances, {"Run": "r/1"}, links=links)
     assert 'href="http://a/dags/genre_model/runs/r"' in page
     assert "Promoted: it is better." in page
-    headings = ("Challenger, champion and baselines", "By genre", "Confusion", "Search", "Calibration", "Slices")
+    headings = (
+        "Challenger, champion and baselines",
+        "By genre",
+        "Confusion",
+        "Search",
+        "Calibration",
+        "Slices",
+        "Intended use",
+    )
     for heading in headings:
         assert heading in page
     assert "random forest of scikit-learn" in page
@@ -48,7 +86,7 @@ def test_a_feature_that_never_varies_is_learned_with_and_reported_without_a_gap(
     options = SearchOptions(None, "constant", Budget(2, 10))
     found = training.train(corpus(), options, families=families, say=lambda _: None)
     losses = importance.by_family(found.model, found.data, seed=0)
-    assert losses["zcr"] == 0
+    assert losses["zcr"] == (0, 0, 0)
     for evaluation in (found.evaluation, *found.rivals.values()):
         assert np.isfinite(evaluation.probabilities).all()
         assert np.isfinite(list(evaluation.metrics().values())).all()
@@ -74,6 +112,6 @@ def test_five_hundred_genres_are_learned_and_reported(spark):
     found = training.train(tracks, options, families={"mfcc": [0, 1, 2, 3, 4, 5]}, say=lambda _: None)
     assert len(found.data.genres) == 500
     assert found.evaluation.metrics()["accuracy"] > 10 / 500
-    page = report.page(found, "Promoted.", {"mfcc": 0.4}, {})
+    page = report.page(found, "Promoted.", {"mfcc": Drop(0.4, 0.3, 0.5)}, {})
     assert "genre 499" in page
     assert "Confusion" not in page
