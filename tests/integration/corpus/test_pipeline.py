@@ -164,7 +164,7 @@ def writes(pipeline, table):
 def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_earlier_outcome(
     pipeline, add_sound, monkeypatch
 ):
-    monkeypatch.setattr(plan, "COMMIT_BYTES", 100_000)  # three commits, all of the same few days
+    monkeypatch.setattr(plan, "COMMIT_BYTES", 50_000)  # on two cores: three commits, all of the same few days
     pipeline.inventory()
     pipeline.extract()
     first_load = writes(pipeline, "features")

@@ -47,15 +47,20 @@ def test_the_tracks_of_a_sheet_share_a_task_of_their_own():
 
 
 def test_work_is_committed_in_pieces_in_the_order_of_days(monkeypatch):
-    monkeypatch.setattr(planning, "COMMIT_BYTES", 10)
+    monkeypatch.setattr(planning, "COMMIT_BYTES", 5)
     todo = pd.concat([files([4] * 4, date(2026, 1, 2)), files([4] * 4, date(2026, 1, 1))])
     commits = divide(todo, cores=2)
     assert [len(commit) for commit in commits] == [3, 2, 3]
     assert pd.concat(commits)["partition_date"].is_monotonic_increasing
 
 
+def test_more_cores_make_larger_commits_and_not_more_of_them(monkeypatch):
+    monkeypatch.setattr(planning, "COMMIT_BYTES", 5)
+    assert [len(divide(files([4] * 20), cores=cores)) for cores in (1, 4, 16)] == [16, 4, 1]
+
+
 def test_files_with_an_earlier_outcome_come_last_so_that_only_their_commits_replace_days(monkeypatch):
-    monkeypatch.setattr(planning, "COMMIT_BYTES", 10)
+    monkeypatch.setattr(planning, "COMMIT_BYTES", 5)
     todo = pd.concat([files([5] * 2, date(2026, 1, 1), stands=True), files([5] * 4, date(2026, 1, 2))])
     commits = divide(todo, cores=2)
     assert [commit["stands"].tolist() for commit in commits] == [[False] * 2, [False] * 2, [True] * 2]
