@@ -142,6 +142,8 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         # Its own, since the stack empties that of its jobs when it starts after a kill.
         patch.setenv("SPARK_LOCAL_DIRS", str(tmp_path_factory.mktemp("spark")))
         session = SparkSession.builder.appName("tests").getOrCreate()
+        # Until a lake keeps them beside its tables.
+        session.sparkContext.setCheckpointDir(str(tmp_path_factory.mktemp("checkpoints")))
         yield session
         session.stop()
 
