@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.audio_files import music, write_soundfile
-from tests.support.standalone import ONLY_HERE, Cluster, spark_cluster
+from tests.support.standalone import ONE_CORE, Cluster, run_module, spark_cluster
 
-from segue.settings import PROJECT_DIR, Settings
-from segue.stack import jars, spark_conf
+from segue.settings import Settings
+from segue.stack import jars
 
 pytestmark = pytest.mark.cluster
 
@@ -39,24 +36,10 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def extract(settings: Settings, cluster: Cluster, clips: Path, lake: Path, moment: str) -> dict[str, Any]:
     """Extract while executors are lost. Return the report."""
-    own = {
-        "corpus": "losses",
-        "spark_master": cluster.master,
-        "spark_cores": 2,
-        "spark_executor_cores": 1,
-        "spark_executor_memory_mb": 768,
-    }
-    here = settings.model_copy(update=own)
-    spark_conf.write(here)
+    own = {"corpus": "losses", "spark_master": cluster.master, "spark_cores": 2, **ONE_CORE}
     workers = [str(worker.pid) for worker in cluster.workers]
-    answer = subprocess.run(
-        [sys.executable, "-m", "tests.support.extraction_with_losses", str(clips), str(lake), moment, *workers],
-        cwd=PROJECT_DIR,
-        env=os.environ | spark_conf.environment(here) | ONLY_HERE | {"PYTHONPATH": str(PROJECT_DIR)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    job = "tests.support.extraction_with_losses"
+    answer = run_module(settings.model_copy(update=own), job, str(clips), str(lake), moment, *workers)
     assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-8000:]
     assert "Lost executor" in answer.stderr, "no executor was killed"
     report: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,14 +15,14 @@ from pymongo.database import Database
 from tests.support.api_server import eventually
 from tests.support.audio_files import music, write_soundfile
 from tests.support.shared_secrets import share_secrets
-from tests.support.standalone import ONLY_HERE, spark_cluster
+from tests.support.standalone import ONE_CORE, run_module, spark_cluster
 from upath import UPath
 
 from segue.connections import delta_tables
 from segue.corpus.reports import ExtractReport
 from segue.runs import summaries
-from segue.settings import PROJECT_DIR, Settings
-from segue.stack import jars, ports, spark_conf
+from segue.settings import Settings
+from segue.stack import jars, ports
 
 pytestmark = pytest.mark.cluster
 
@@ -92,9 +91,8 @@ def here(
             "models": f"s3://{BUCKET}/{name}/models",
             "spark_master": master,
             "spark_cores": 2,
-            "spark_executor_cores": 1,
-            "spark_executor_memory_mb": 768,
             "audio_timeout_s": 60.0,
+            **ONE_CORE,
         }
         made = settings.model_copy(update=own)
         share_secrets(settings, made)
@@ -104,16 +102,7 @@ def here(
 
 def run(settings: Settings, module: str, *arguments: str) -> str:
     """Run a module in the environment of a Spark job. Return what it prints."""
-    spark_conf.write(settings)
-    environment = os.environ | spark_conf.environment(settings) | ONLY_HERE | {"PYTHONPATH": str(PROJECT_DIR)}
-    answer = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=PROJECT_DIR,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = run_module(settings, module, *arguments)
     assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-8000:]
     return answer.stdout
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.support.standalone import ONLY_HERE, spark_cluster
+from tests.support.standalone import ONE_CORE, run_module, spark_cluster
 
 from segue.connections.registry import Registry
 from segue.connections.spark import REFUSED
-from segue.settings import PROJECT_DIR, Settings
-from segue.stack import jars, spark_conf
+from segue.settings import Settings
+from segue.stack import jars
 
 pytestmark = [
     pytest.mark.cluster,
@@ -26,23 +24,9 @@ def test_a_model_whose_files_stay_with_the_workers_is_not_promoted(settings: Set
     models.mkdir()
     jars.fetch(settings)
     with spark_cluster(tmp_path, hidden=models) as cluster:
-        own = {
-            "corpus": "unshared",
-            "models": str(models),
-            "spark_master": cluster.master,
-            "spark_executor_cores": 1,
-            "spark_executor_memory_mb": 768,
-        }
+        own = {"corpus": "unshared", "models": str(models), "spark_master": cluster.master, **ONE_CORE}
         here = settings.model_copy(update=own)
-        spark_conf.write(here)
-        answer = subprocess.run(
-            [sys.executable, "-m", "tests.support.stored_model"],
-            cwd=PROJECT_DIR,
-            env=os.environ | spark_conf.environment(here) | ONLY_HERE | {"PYTHONPATH": str(PROJECT_DIR)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        answer = run_module(here, "tests.support.stored_model")
     last_line = answer.stdout.splitlines()[-1]
     assert answer.returncode == REFUSED, answer.stdout[-2000:] + answer.stderr[-4000:]
     assert "toy/1 is not promoted" in last_line

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 from tests.support.api_server import eventually
 
-from segue.stack import jars, ports
+from segue.settings import PROJECT_DIR, Settings
+from segue.stack import jars, ports, spark_conf
 
 ONLY_HERE = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m"}
 """Variables by which Spark's daemons, and the drivers that use them, listen on this machine only."""
+
+
+ONE_CORE: dict[str, Any] = {"spark_executor_cores": 1, "spark_executor_memory_mb": 768}
+"""Settings of executors that fit into the workers of :func:`spark_cluster`."""
+
+
+def run_module(settings: Settings, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module in the environment of a Spark job, and return its outcome and what it printed."""
+    spark_conf.write(settings)
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT_DIR,
+        env=os.environ | spark_conf.environment(settings) | ONLY_HERE | {"PYTHONPATH": str(PROJECT_DIR)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @dataclass

@@ -20,6 +20,8 @@ from kafka.errors import (
 from kafka.net.connection import KafkaConnection
 from kafka.net.manager import KafkaConnectionManager
 
+from segue.connections import tls_faults
+
 
 class KafkaRefusalError(KafkaError):  # type: ignore[misc] # it has no types
     """A broker answers, but does not let this client in. The message is a sentence with the remedy."""
@@ -31,9 +33,6 @@ class KafkaRefusalError(KafkaError):  # type: ignore[misc] # it has no types
 
 CLIENT_CERTIFICATE: Final = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "UNKNOWN_CA")
 """What a broker answers to a client whose certificate is missing or unknown."""
-
-NO_TLS: Final = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "RECORD_LAYER_FAILURE")
-"""What OpenSSL says of a server that does not speak TLS."""
 
 
 class Manager(KafkaConnectionManager):  # type: ignore[misc] # it has no types
@@ -108,23 +107,23 @@ def unauthorised(failure: BaseException, config: Mapping[str, Any]) -> str:
 
 
 def _of_tls(said: str, broker: str) -> str | None:
-    if found := re.search(r"certificate verify failed: (.+?)\.? \(_ssl", said):
-        if "match" in found[1]:
+    if why := tls_faults.distrust(said):
+        if "match" in why:
             return (
-                f"{broker}: {found[1]}. Name the brokers in SEGUE_KAFKA_BOOTSTRAP_SERVERS as in their "
+                f"{broker}: {why}. Name the brokers in SEGUE_KAFKA_BOOTSTRAP_SERVERS as in their "
                 "certificates, or give them certificates with this name."
             )
         return (
-            f"{broker} has a certificate that is not trusted ({found[1]}). Set SEGUE_KAFKA_SSL_CAFILE to the PEM "
+            f"{broker} has a certificate that is not trusted ({why}). Set SEGUE_KAFKA_SSL_CAFILE to the PEM "
             "file of the CA that has signed it."
         )
-    plain = said.upper().replace(" ", "_")
+    plain = tls_faults.codes(said)
     if any(alert in plain for alert in CLIENT_CERTIFICATE):
         return (
             f"{broker} wants a client certificate that it knows. Set SEGUE_KAFKA_SSL_CERTFILE and "
             "SEGUE_KAFKA_SSL_KEYFILE to one that its CA has signed."
         )
-    if any(alert in plain for alert in NO_TLS):
+    if tls_faults.speaks_no_tls(said):
         return (
             f"{broker} does not speak TLS on this port. Correct the port, or SEGUE_KAFKA_SECURITY_PROTOCOL "
             "(PLAINTEXT or SASL_PLAINTEXT are without TLS)."

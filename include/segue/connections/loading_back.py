@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segue.connections.registry import Version
 from segue.errors import ModelError
@@ -61,7 +61,7 @@ def contents(version: Version) -> dict[str, str]:
     """
     with tempfile.TemporaryDirectory(prefix="segue-model-") as fetched:
         folder = version.folder(fetched)
-        found: dict[str, Any] = {
+        found = {
             str(file.relative_to(folder)): blake2b(file.read_bytes()).hexdigest() for file in _data_files(folder)
         }
     if not found:

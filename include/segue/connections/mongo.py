@@ -13,6 +13,7 @@ from pymongo.errors import ConfigurationError as InvalidOptions
 from pymongo.errors import ConnectionFailure, InvalidURI, OperationFailure, PyMongoError
 
 from segue.connection_strings import stated, with_options, without_option
+from segue.connections import tls_faults
 from segue.errors import ConfigurationError, ServiceUnavailableError
 from segue.settings import Settings, get_settings
 
@@ -160,15 +161,14 @@ def fault(error: PyMongoError, hosts: str) -> ServiceUnavailableError | None:
 
 
 def _of_connection(said: str, hosts: str) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        why = said.partition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
+    if why := tls_faults.distrust(said):
         remedy = (
             "Name the server in SEGUE_MONGO_URI as in its certificate."
             if "match" in why
             else "Set SEGUE_MONGO_CA_FILE to the PEM file of the CA that has signed it."
         )
         return f"MongoDB at {hosts} has a certificate that is not trusted ({why}). {remedy}"
-    if any(alert in said for alert in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "RECORD_LAYER_FAILURE")):
+    if tls_faults.speaks_no_tls(said):
         return (
             f"MongoDB at {hosts} does not speak TLS. Unset SEGUE_MONGO_CA_FILE, and remove tls=true from "
             "SEGUE_MONGO_URI."

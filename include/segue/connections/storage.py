@@ -41,7 +41,7 @@ def walk(root: UPath) -> Iterator[tuple[str, int, int]]:
 
 
 def _walk_s3(root: UPath) -> Iterator[tuple[str, int, int]]:
-    """List a page at a time. fsspec would keep all objects of the bucket in memory, 3 kB for each."""
+    """List a page at a time. fsspec would keep all objects below the prefix in memory."""
     import boto3
 
     bucket, _, prefix = root.path.rstrip("/").partition("/")
@@ -81,8 +81,8 @@ def remove_older(folder: str, days: int) -> None:
     place = UPath(folder)
     oldest_ns = (time.time() - days * 24 * 60 * 60) * 1e9
     for each in place.iterdir() if place.is_dir() else []:
-        changed_ns = (_modified_ns(each.fs.info(path)) for path in each.fs.find(each.path))
-        if max(changed_ns, default=_modified_ns(each.fs.info(each.path))) < oldest_ns:
+        files = each.fs.find(each.path, detail=True).values() or [each.fs.info(each.path)]
+        if max(map(_modified_ns, files)) < oldest_ns:
             each.fs.rm(each.path, recursive=True)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import date, datetime
 from pathlib import Path
 
@@ -45,6 +46,18 @@ def test_an_object_is_there_as_long_as_it_is_extracted(bucket):
     assert not Path(path).exists()
     with storage.local_copy(bucket, "gone.mp3") as path:
         assert not Path(path).exists()
+
+
+def test_only_what_has_not_changed_for_days_is_removed(tmp_path):
+    for name in ("old/a", "mixed/old", "mixed/new", "new/a"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    for name in ("old/a", "mixed/old", "empty"):
+        os.utime(tmp_path / name, (0, 0))
+    storage.remove_older(str(tmp_path), days=7)
+    storage.remove_older(str(tmp_path / "none"), days=7)
+    assert {path.name for path in tmp_path.iterdir()} == {"mixed", "new"}
 
 
 def test_a_file_of_this_machine_is_read_in_place(tmp_path):
