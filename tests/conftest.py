@@ -23,7 +23,7 @@ from segue.connections.kafka import Config
 from segue.connections.kafka import config as kafka_config
 from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings, get_settings
-from segue.stack import airflow, jars, lifecycle, ports, processes, spark_conf
+from segue.stack import airflow, jars, lifecycle, ports, processes, secrets, spark_conf
 from segue.stack.document_servers import Kind, find
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def settings() -> Iterator[Settings]:
         for name, value in made.environment.items():
             patch.setenv(name, value)
         get_settings.cache_clear()
+        secrets.load(made)  # before Spark's configuration is written, which has the login to MongoDB
         yield made
         lifecycle.down(made)
         assert processes.of(made.state_dir) == []
@@ -162,12 +163,24 @@ def free_heap() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def same_umask() -> Iterator[None]:
-    """Restore the umask after each test, since Segue's command line changes it for the whole process."""
-    umask = os.umask(0)
+def same_surroundings() -> Iterator[None]:
+    """Restore the umask and Segue's variables after each test, since its command line changes them for the process.
+
+    The settings are read again in the next test, so none sees those of another.
+    """
+    umask, variables = os.umask(0), _variables()
     os.umask(umask)
+    get_settings.cache_clear()
     yield
     os.umask(umask)
+    for name in _variables().keys() - variables.keys():
+        del os.environ[name]
+    os.environ |= variables
+    get_settings.cache_clear()
+
+
+def _variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("SEGUE_")}
 
 
 @pytest.fixture

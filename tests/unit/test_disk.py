@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections import namedtuple
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -41,13 +42,11 @@ def test_a_full_disk_of_another_machine_is_believed(tmp_path, free):
 
 
 def test_a_job_on_a_full_disk_ends_with_one_sentence(monkeypatch, capsys, tmp_path, free):
-    class Session:
-        def stop(self) -> None:
-            pass
-
     monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
     get_settings.cache_clear()
-    monkeypatch.setattr(spark, "session", lambda _: Session())
+    stopped = MagicMock()
+    stopped.sparkContext.getCheckpointDir.return_value = None
+    monkeypatch.setattr(spark, "session", lambda _: stopped)
 
     def meet_a_full_disk() -> None:
         free(0)
