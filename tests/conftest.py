@@ -46,7 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With a MongoDB of the user's own, keep the tests that store documents and do not stop the server."""
+    """Let the short tests come last. With a MongoDB of the user's own, keep those that store documents.
+
+    A worker takes whole files. If a file of minutes came last, the other worker would wait for it.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("integration") is None)
     if OWN_MONGO is None:
         return
 
