@@ -23,8 +23,8 @@ documents-server: ## Build SecantusDB's faster Rust server for `segue up` (some 
 	Install Rust with https://rustup.rs, the others with: sudo apt-get install build-essential cmake" >&2; exit 1; }; done
 	cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version --root .secantusdb
 
-demo: setup ## Run the whole pipeline on real music, or on your own with MUSIC=/path/to/folder (remembered)
-	@.venv/bin/segue demo $${MUSIC:+--music "$$MUSIC"}
+demo: setup ## Run the whole pipeline on real music, or on your own: MUSIC=/folder (remembered) SIMULATE=1 (listeners)
+	@.venv/bin/segue demo $${MUSIC:+--music "$$MUSIC"} $${SIMULATE:+--simulate}
 
 up: setup ## Start Kafka, the document server and Airflow
 	@.venv/bin/segue up

@@ -48,7 +48,7 @@ minutes 'clone'
 make setup
 minutes 'set up'
 
-make demo MUSIC="$music"
+make demo MUSIC="$music" SIMULATE=1
 minutes 'demo on the own library'
 
 # From here on, everything goes over HTTP, as in a player and in a browser.

@@ -17,19 +17,22 @@ from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
 from segue.playlists.store import PlaylistStore
 
+SIMULATED = "sim-"
+"""Beginning of the names of simulated listeners."""
+
 UNDER_WAY_S = 5.0
 """How long the API may take to create the events of a request whose token it has just checked."""
 
 
-def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> dict[str, int]:
-    """Delete a user, and record that events of the user that are still in Kafka no longer count.
+def forget_in_database(database: Database[dict[str, Any]], *user_names: str) -> dict[str, int]:
+    """Delete users, and record that events of theirs that are still in Kafka no longer count.
 
     The order matters: nothing that is on its way may be stored again.
 
-    1. The removal is recorded, so that the mirror deletes the account, too. The account is deleted.
-    2. The API's cache of the token expires, which takes `CACHED_S` seconds. Requests that were accepted until then
-       are finished. Then no new event can arrive.
-    3. The removal is recorded again, so all events until now are ignored.
+    1. The removals are recorded, so that the mirror deletes the accounts, too. The accounts are deleted.
+    2. The API's cache of the tokens expires, which takes `CACHED_S` seconds. Requests that were accepted until
+       then are finished. Then no new event can arrive.
+    3. The removals are recorded again, so all events until now are ignored.
     4. What is stored is deleted.
 
     Returns
@@ -37,14 +40,29 @@ def forget_in_database(database: Database[dict[str, Any]], user_name: str) -> di
     dict of str to int
         Number of deleted items by kind.
     """
-    changed = Accounts(database).last_change(user_name)
-    stored = changed.timestamp() if changed else 0.0
-    Removals(database).add(user_key(user_name), not_before=stored)
-    account = Accounts(database).remove(user_name)
+    accounts, deleted, stored = Accounts(database), Counter[str](), dict[str, float]()
+    for name in user_names:
+        changed = accounts.last_change(name)
+        stored[name] = changed.timestamp() if changed else 0.0
+        Removals(database).add(user_key(name), not_before=stored[name])
+        deleted["account"] += accounts.remove(name)
     time.sleep(CACHED_S + UNDER_WAY_S)
-    stored = max(stored, ListenStore(database).received_until(user_name))
-    Removals(database).add(user_key(user_name), not_before=stored)
-    return {"account": int(account), **_delete(database, user_name)}
+    for name in user_names:
+        received = max(stored[name], ListenStore(database).received_until(name))
+        Removals(database).add(user_key(name), not_before=received)
+        deleted.update(_delete(database, name))
+    return dict(deleted)
+
+
+def simulated_listeners(database: Database[dict[str, Any]]) -> list[str]:
+    """Return the names of the simulated listeners, of whom MongoDB has a listen or a list of recommendations.
+
+    Their names begin with ``sim-``. Somebody who has an account is real, whatever the name.
+    """
+    begins = {"$regex": f"^{SIMULATED}"}
+    found = {each["user_name"] for each in database["listens"].find({"user_name": begins}, {"user_name": 1})}
+    found |= {each["_id"] for each in database["recommendations"].find({"_id": begins}, {"_id": 1})}
+    return sorted(name for name in found if not Accounts(database).exists(name))
 
 
 def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:

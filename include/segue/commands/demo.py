@@ -20,6 +20,13 @@ def demo(
     pieces: Annotated[
         int, typer.Option(min=24, help="Size of the sample corpus: number of pieces of half a minute.")
     ] = 240,
+    simulate: Annotated[
+        bool | None,
+        typer.Option(
+            "--simulate/--no-simulate",
+            help="Simulate listeners, from whom the recommender learns. Default: only for the sample corpus.",
+        ),
+    ] = None,
 ) -> None:
     """Run the whole pipeline on real music, and leave the stack running.
 
@@ -27,6 +34,9 @@ def demo(
     the stack, runs the four DAGs in Airflow, and prints a table of the results. A second run is quick, because it
     uses existing results again. Your own folder is written to segue.toml: from then on, every command means its
     corpus. `segue init --sample` returns to the sample corpus.
+
+    Nobody is simulated in your own corpus unless you ask for it. The recommender would learn from them, too.
+    `segue users forget --simulated` deletes simulated listeners.
     """
     from segue.demo.report import show
     from segue.demo.run import run
@@ -36,7 +46,8 @@ def demo(
         remember({"corpus": corpus_name(str(music)), "music": str(music)})
         console.print(f"Every command means this corpus from now on: {settings_file()}", soft_wrap=True)
     settings = get_settings()
-    outcome = run(settings, console, pieces=pieces)
+    wanted = settings.music is None if simulate is None else simulate
+    outcome = run(settings, console, pieces=pieces, simulate=wanted)
     show(settings, outcome, console)
     if outcome.failures:
         raise typer.Exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,8 @@ from segue.listens.removals import user_key
 from segue.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Manage the accounts of the listens API.")
+
+NOBODY = "There are no simulated listeners."
 
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 
@@ -113,47 +115,55 @@ def md5(
 
 @app.command()
 def forget(
-    name: Name,
+    name: Annotated[str | None, typer.Argument(help="The user's name.")] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Delete all simulated listeners, in place of one user.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete a user with all listens from the database, the lake and the notes of imports on this machine.
 
     Kafka keeps its messages until their retention ends, but Segue ignores them. The DAG `listens` deletes the old
-    files of the lake seven days later.
+    files of the lake seven days later. A model that has learned from the listens is replaced by the next training.
     """
-    from segue.api.forgetting import forget_in_database
+    from segue.api.forgetting import forget_in_database, simulated_listeners
     from segue.api.mirror import Mirror
     from segue.connections.mongo import database
     from segue.listens.importing import Progress
     from segue.settings import get_settings
 
-    if not yes:
-        typer.confirm(f"Delete {name} and all their listens?", abort=True)
+    if simulated == (name is not None):
+        raise typer.BadParameter("give either a name or --simulated")
     settings = get_settings()
     with database() as opened:
-        gone = forget_in_database(opened, name)
+        names = simulated_listeners(opened) if name is None else [name]
+        whom = name or f"{len(names):,} simulated listeners"
+        if not yes:
+            typer.confirm(f"Delete {whom} and all their listens?", abort=True)
+        gone = forget_in_database(opened, *names)
         try:
             Mirror(settings, opened).sync()
         except ServiceUnavailableError:
             typer.echo("Kafka does not answer. The API deletes the mirrored account as soon as it does.", err=True)
-    Progress(settings.state_dir / "imports.json").forget(name)
-    gone["listens in the lake"] = _forget_in_lake(settings, name)
+    for each in names:
+        Progress(settings.state_dir / "imports.json").forget(each)
+    gone["listens in the lake"] = _forget_in_lake(settings, names)
     if not sum(gone.values()):
-        raise SegueError(f"There is no user {name!r}, and nothing of this name to delete.")
+        raise SegueError(f"There is no user {name!r}, and nothing of this name to delete." if name else NOBODY)
     typer.echo("Deleted: " + ", ".join(f"{count:,} {what}" for what, count in gone.items()) + ".")
 
 
-def _forget_in_lake(settings: Settings, name: str) -> int:
-    """Delete the rows of a user now, instead of with the next run of the DAG `listens`."""
-    if "://" not in settings.lake_uri and not (Path(settings.lake_uri) / TABLE).exists():
+def _forget_in_lake(settings: Settings, names: Sequence[str]) -> int:
+    """Delete the rows of users now, instead of with the next run of the DAG `listens`."""
+    if not names or ("://" not in settings.lake_uri and not (Path(settings.lake_uri) / TABLE).exists()):
         return 0
     from segue.connections import spark
     from segue.stack import spark_conf
 
     os.environ.update(spark_conf.environment(settings))
     with spark.job("forget") as session:
-        table = ListensTable(session, settings.lake_uri)
-        keys = session.createDataFrame([(user_key(name), time.time())], "key string, removed_at double")
+        table, now = ListensTable(session, settings.lake_uri), time.time()
+        keys = session.createDataFrame([(user_key(name), now) for name in names], "key string, removed_at double")
         return table.remove(keys)
 
 

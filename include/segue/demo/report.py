@@ -62,7 +62,7 @@ def show(settings: Settings, outcome: Outcome, console: PlainConsole) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     _corpus_rows(table, corpus)
-    for dag_id in REPORTS:
+    for dag_id in (each for each in REPORTS if each in outcome.runs or each in outcome.failures):
         table.add_section()
         if dag_id in outcome.failures:
             table.add_row(dag_id, Text("failed, see above", style="red"))

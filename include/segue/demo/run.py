@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 CORPUS = "corpus"
 RECOMMENDER = "recommender"
-TRAINING: dict[str, dict[str, Any]] = {"genre_model": {"trials": 3}, RECOMMENDER: {}}
+GENRE_MODEL = "genre_model"
+TRAINING: dict[str, dict[str, Any]] = {GENRE_MODEL: {"trials": 3}, RECOMMENDER: {}}
 """DAGs that train, in this order, with their params. A search with three trials is short but not good."""
 RETRAINING = "incremental_retraining"
 ANSWER = "live recommendations"
@@ -42,6 +43,10 @@ PAST_LISTENS_EACH = 60
 PAST_DAYS = 60
 NEW_LISTENS = 500
 SEED = 2026
+NOBODY = (
+    "Nobody has listened to this music yet, so there is nothing to recommend from. Connect a player, or import a "
+    "history with `segue import`. With `segue demo --simulate`, simulated listeners take part."
+)
 
 Say = Callable[[str], None]
 
@@ -68,8 +73,8 @@ class Outcome:
     seconds: float = 0.0
 
 
-def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
-    """Start the stack and run four DAGs one after the other. At the end, no DAG is paused.
+def run(settings: Settings, console: PlainConsole, *, pieces: int, simulate: bool) -> Outcome:
+    """Start the stack and run up to four DAGs one after the other. At the end, no DAG is paused.
 
     Parameters
     ----------
@@ -79,6 +84,9 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
         Console to print to.
     pieces : int
         Size of the sample corpus. Ignored for a user's own music.
+    simulate : bool
+        Simulate listeners. Without them, the recommender is trained only if there are listens already, and no new
+        listens are waited for.
 
     Returns
     -------
@@ -108,26 +116,51 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int) -> Outcome:
         wait_for_dags(api, set(DAGS))
         outcome.runs[CORPUS] = _start(api, CORPUS, {})
         follow(api, CORPUS, outcome.runs[CORPUS], console)
-        people = crowd(_tracks(outcome.runs[CORPUS]))
-        say(f"Simulating {people:,} listeners of this music.")
-        audience = listeners.audience_of(settings, listeners=people, seed=SEED)
-        _send_past_listens(settings, audience, say)
-        outcome.runs |= {dag_id: _start(api, dag_id, params) for dag_id, params in TRAINING.items()}
-        for dag_id in TRAINING:
-            with _noted(dag_id, outcome, say):
-                follow(api, dag_id, outcome.runs[dag_id], console)
-        with _noted(RETRAINING, outcome, say):
-            api.set_paused(RETRAINING, paused=False)
-            outcome.runs[RETRAINING] = wait_until_deferred(api, RETRAINING)
-            _send_new_listens(settings, audience, say)
-            follow(api, RETRAINING, outcome.runs[RETRAINING], console)
-        if RECOMMENDER not in outcome.failures:
-            with _noted(ANSWER, outcome, say):
-                outcome.answered_s = seconds_to_answer(settings, audience)
+        if simulate:
+            _run_with_listeners(settings, api, outcome, console)
+        else:
+            _run_without_listeners(settings, api, outcome, console)
         for dag_id in api.paused():
             api.set_paused(dag_id, paused=False)
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _run_with_listeners(settings: Settings, api: AirflowApi, outcome: Outcome, console: PlainConsole) -> None:
+    """Train both models from the listens of simulated listeners, and retrain when they have listened again."""
+
+    def say(sentence: str) -> None:
+        console.print(sentence)
+
+    people = crowd(_tracks(outcome.runs[CORPUS]))
+    say(f"Simulating {people:,} listeners of this music.")
+    audience = listeners.audience_of(settings, listeners=people, seed=SEED)
+    _send_past_listens(settings, audience, say)
+    _train(TRAINING, api, outcome, console)
+    with _noted(RETRAINING, outcome, say):
+        api.set_paused(RETRAINING, paused=False)
+        outcome.runs[RETRAINING] = wait_until_deferred(api, RETRAINING)
+        _send_new_listens(settings, audience, say)
+        follow(api, RETRAINING, outcome.runs[RETRAINING], console)
+    if RECOMMENDER not in outcome.failures:
+        with _noted(ANSWER, outcome, say):
+            outcome.answered_s = seconds_to_answer(settings, audience)
+
+
+def _run_without_listeners(settings: Settings, api: AirflowApi, outcome: Outcome, console: PlainConsole) -> None:
+    """Train the genre model, and the recommender if somebody has listened."""
+    if offsets.whole_topic(kafka.config(settings), settings.listens_topic).size:
+        _train(TRAINING, api, outcome, console)
+    else:
+        console.print(NOBODY)
+        _train({GENRE_MODEL: TRAINING[GENRE_MODEL]}, api, outcome, console)
+
+
+def _train(dags: dict[str, dict[str, Any]], api: AirflowApi, outcome: Outcome, console: PlainConsole) -> None:
+    outcome.runs |= {dag_id: _start(api, dag_id, params) for dag_id, params in dags.items()}
+    for dag_id in dags:
+        with _noted(dag_id, outcome, console.print):
+            follow(api, dag_id, outcome.runs[dag_id], console)
 
 
 def _start(api: AirflowApi, dag_id: str, params: dict[str, Any]) -> str:

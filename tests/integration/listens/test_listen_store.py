@@ -122,3 +122,22 @@ def test_what_was_received_before_the_clock_was_set_back_is_forgotten_too(
     monkeypatch.setattr(forgetting, "time", SimpleNamespace(sleep=lambda _: None))
     assert forgetting.forget_in_database(database, "eva")["listens"] == 1
     assert Removals(database).standing([received]) == []
+
+
+def test_simulated_listeners_are_forgotten_together_and_nobody_with_an_account(
+    database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Accounts(database).add("sim-real")
+    names = ("sim-0", "sim-1", "sim-real", "simon")
+    ListenStore(database).put(
+        event_of(name, Play(1_600_000_000, "Björk", "Jóga"), TrackIndex([])) for name in names
+    )
+    database["recommendations"].insert_many([{"_id": "sim-9"}, {"_id": "simon"}])
+    simulated = forgetting.simulated_listeners(database)
+    assert simulated == ["sim-0", "sim-1", "sim-9"]
+    waits: list[float] = []
+    monkeypatch.setattr(forgetting, "time", SimpleNamespace(sleep=waits.append))
+    gone = forgetting.forget_in_database(database, *simulated)
+    assert (gone["account"], gone["listens"], gone["recommendations"], len(waits)) == (0, 2, 1, 1)
+    assert forgetting.simulated_listeners(database) == []
+    assert sorted(each["user_name"] for each in database["listens"].find()) == ["sim-real", "simon"]
