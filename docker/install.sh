@@ -7,7 +7,7 @@ case $1 in
 system) # Java for Spark, a first process that ends its orphans, curl for the health checks
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
-        openjdk-17-jre-headless tini curl
+        openjdk-17-jre-headless libgomp1 tini curl
     rm -rf /var/lib/apt/lists/*
     ;;
 packages) # the Python environment ./venv with what the file of requirements lists

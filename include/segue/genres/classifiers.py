@@ -1,4 +1,4 @@
-"""The choices of the search: classifiers of MLlib, scalings, feature families, and their parameters.
+"""The choices of the search: classifiers, scalings, feature families, and their parameters.
 
 A choice is a flat mapping from names to numbers and strings. So a study, MLflow and a log can store it.
 """
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Choice = Mapping[str, Any]
 
 DEFAULTS: Final[Mapping[str, Choice]] = {
+    "svm": {"svm_gamma": 0.5, "svm_c": 3.0},
+    "lightgbm": {"lightgbm_rounds": 100, "lightgbm_leaves": 15, "lightgbm_step": 0.1, "lightgbm_columns": 0.2},
     "logistic": {"logistic_reg": 0.03},
     "perceptron": {"perceptron_hidden": 64, "perceptron_iterations": 100},
     "fourier": {"fourier_gamma": 0.5, "fourier_dimension": 1024, "fourier_reg": 0.03},
@@ -26,18 +28,23 @@ DEFAULTS: Final[Mapping[str, Choice]] = {
 """The default parameters of each classifier, the most promising classifier first."""
 
 NAMES: Final[Mapping[str, str]] = {
+    "svm": "support vector machine (Gaussian kernel)",
+    "lightgbm": "gradient-boosted trees (LightGBM)",
     "logistic": "logistic regression",
     "perceptron": "perceptron",
     "fourier": "kernel machine (Fourier features)",
     "svc": "linear support vector machine",
     "forest": "random forest",
-    "boosted": "gradient-boosted trees",
+    "boosted": "gradient-boosted trees (MLlib)",
 }
 """Names of the classifiers in a log."""
 
 FAST: Final = tuple(kind for kind in DEFAULTS if kind != "boosted")
 """All classifiers except boosted trees. Boosted trees take long, because MLlib fits them one after the other, once
 for each genre. Only a wide search tries them."""
+
+LOCAL: Final = ("svm", "lightgbm")
+"""Classifiers that are fitted on the driver, see `segue.genres.local`."""
 
 ONE_VS_REST: Final = ("svc", "boosted")
 """Binary classifiers. They are fitted once for each genre."""
@@ -81,6 +88,9 @@ MIN_REGULARIZATION: Final = 1e-4
 UNREGULARIZED: Final[Choice] = {**MLLIB_DEFAULT, "logistic_reg": MIN_REGULARIZATION}
 """As `MLLIB_DEFAULT`, with the smallest regularization that the search allows."""
 
+LOCAL_TRACKS: Final = 10_000
+"""With more tracks to learn from, a kernel machine is too large to be saved and too slow to predict."""
+
 LARGE_KERNEL: Final[Choice] = {
     "classifier": "fourier",
     "scaling": "squashed",
@@ -94,13 +104,17 @@ LARGE_KERNEL: Final[Choice] = {
 
 def default_choice(kind: str) -> Choice:
     """Return the default choice of a classifier."""
-    scaling = "squashed" if kind == "fourier" else "standard"
+    scaling = "squashed" if kind in {"svm", "fourier"} else "standard"
     return {"classifier": kind, "scaling": scaling, "families": "all", **DEFAULTS[kind]}
 
 
-def affordable(kinds: Sequence[str], n_genres: int) -> list[str]:
-    """Return the classifiers of `kinds` that do not take too long with `n_genres` genres."""
-    return [kind for kind in kinds if n_genres <= ONE_VS_REST_GENRES or kind not in ONE_VS_REST]
+def affordable(kinds: Sequence[str], n_tracks: int, n_genres: int) -> list[str]:
+    """Return the classifiers of `kinds` that do not take too long with so many tracks to learn from and genres."""
+    too_long = {
+        *(ONE_VS_REST if n_genres > ONE_VS_REST_GENRES else ()),
+        *(LOCAL if n_tracks > LOCAL_TRACKS else ()),
+    }
+    return [kind for kind in kinds if kind not in too_long]
 
 
 def family_sets(families: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
@@ -148,6 +162,14 @@ def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> 
         "families": trial.suggest_categorical("families", list(families)),
     }
     match kind:
+        case "svm":
+            choice["svm_gamma"] = trial.suggest_float("svm_gamma", 0.05, 5, log=True)
+            choice["svm_c"] = trial.suggest_float("svm_c", 0.3, 30, log=True)
+        case "lightgbm":
+            choice["lightgbm_rounds"] = trial.suggest_int("lightgbm_rounds", 50, 300, log=True)
+            choice["lightgbm_leaves"] = trial.suggest_int("lightgbm_leaves", 4, 31, log=True)
+            choice["lightgbm_step"] = trial.suggest_float("lightgbm_step", 0.03, 0.3, log=True)
+            choice["lightgbm_columns"] = trial.suggest_float("lightgbm_columns", 0.05, 0.5, log=True)
         case "logistic":
             choice["logistic_reg"] = trial.suggest_float("logistic_reg", MIN_REGULARIZATION, 10, log=True)
         case "fourier":
@@ -224,11 +246,25 @@ def _scaling(
 def _classifier(choice: Choice, n: int, n_genres: int, seed: int) -> list[Estimator[Any] | Transformer]:
     from pyspark.ml import classification as ml
 
+    from segue.genres.local import LocalClassifier
     from segue.genres.resampling import Resampled
     from segue.genres.stages import FourierFeatures
 
     weighted: dict[str, Any] = {"labelCol": "label", "weightCol": "weight"}
     match choice["classifier"]:
+        case "svm":
+            return [
+                LocalClassifier("svm", {"C": choice["svm_c"], "gamma": choice["svm_gamma"]}, n_genres=n_genres)
+            ]
+        case "lightgbm":
+            of_trees = {
+                "num_iterations": choice["lightgbm_rounds"],
+                "num_leaves": choice["lightgbm_leaves"],
+                "learning_rate": choice["lightgbm_step"],
+                "feature_fraction": choice["lightgbm_columns"],
+                "seed": seed,
+            }
+            return [LocalClassifier("lightgbm", of_trees, n_genres=n_genres)]
         case "logistic":
             return [_logistic("scaled", choice["logistic_reg"])]
         case "fourier":

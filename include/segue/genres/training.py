@@ -138,10 +138,17 @@ def train(
     if data.split_by_track:
         say(f"Genres split by track, because they have too few artists: {', '.join(data.split_by_track)}.")
 
+    from segue.genres import local
+
     study = open_study(options.storage, options.name, seed=options.seed)
     began, cpu = time.monotonic(), cpu_seconds()
     fast = dict.fromkeys([*classifiers.FAST, *(choice["classifier"] for choice in past_choices)])
-    kinds = classifiers.affordable(list(classifiers.DEFAULTS if options.wide else fast), len(data.genres))
+    kinds = classifiers.affordable(
+        list(classifiers.DEFAULTS if options.wide else fast), sizes[TRAIN] + sizes[VALIDATION], len(data.genres)
+    )
+    if "lightgbm" in kinds and (missing := local.missing_library()):
+        say(missing)
+        kinds.remove("lightgbm")
     best = search(
         data,
         study,

@@ -219,10 +219,11 @@ def test_a_search_killed_with_9_goes_on_without_repeating_what_had_ended(corpus,
     assert len(ended_trials(again)) == len(finished) + 1
 
 
-def test_with_hundreds_of_genres_no_classifier_is_tried_that_takes_a_fit_a_genre():
+def test_no_classifier_is_tried_that_takes_a_fit_for_each_of_hundreds_of_genres_or_that_the_driver_cannot_hold():
     kinds = list(classifiers.DEFAULTS)
-    assert classifiers.affordable(kinds, 50) == kinds
-    assert set(kinds) - set(classifiers.affordable(kinds, 500)) == {"svc", "boosted"}
+    assert classifiers.affordable(kinds, 10_000, 50) == kinds
+    assert set(kinds) - set(classifiers.affordable(kinds, 10_000, 500)) == {"svc", "boosted"}
+    assert set(kinds) - set(classifiers.affordable(kinds, 10_001, 50)) == {"svm", "lightgbm"}
 
 
 def test_selections_of_families_are_offered_where_the_table_has_them():
