@@ -168,7 +168,7 @@ def free_heap() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def same_surroundings() -> Iterator[None]:
-    """Restore the umask and Segue's variables after each test, since its command line changes them for the process.
+    """Restore the umask and Segue's variables after each test, since its command line changes them.
 
     The settings are read again in the next test, so none sees those of another.
     """

@@ -46,8 +46,8 @@ for each genre. Only a wide search tries them."""
 LOCAL: Final = ("svm", "lightgbm")
 """Classifiers that are fitted on the driver, see `segue.genres.local`."""
 
-ONE_VS_REST: Final = ("svc", "boosted")
-"""Binary classifiers. They are fitted once for each genre."""
+ONE_VS_REST: Final = (*LOCAL, "svc", "boosted")
+"""Classifiers that fit one model or one sequence of trees for each genre."""
 
 ONE_VS_REST_GENRES: Final = 50
 """With more genres, one trial of these classifiers would take the whole budget."""
