@@ -173,8 +173,7 @@ def _lightgbm(fitted: str) -> Scorer:
     booster = lightgbm.Booster(model_str=fitted)
 
     def score(tested: Rows) -> Rows:
-        scores: Rows = booster.predict(tested, raw_score=True, num_threads=1)
-        return scores
+        return np.asarray(booster.predict(tested, raw_score=True, num_threads=1))
 
     return score
 
