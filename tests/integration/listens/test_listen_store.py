@@ -127,6 +127,7 @@ def test_what_was_received_before_the_clock_was_set_back_is_forgotten_too(
 def test_simulated_listeners_are_forgotten_together_and_nobody_with_an_account(
     database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    database["recommendations"].delete_many({})  # those of other tests
     Accounts(database).add("sim-real")
     names = ("sim-0", "sim-1", "sim-real", "simon")
     ListenStore(database).put(
