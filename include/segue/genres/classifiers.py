@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 Choice = Mapping[str, Any]
 
 DEFAULTS: Final[Mapping[str, Choice]] = {
+    "logistic": {"logistic_reg": 0.03},
     "svm": {"svm_gamma": 1.0, "svm_c": 10.0},
     "lightgbm": {"lightgbm_rounds": 200, "lightgbm_leaves": 7, "lightgbm_step": 0.1, "lightgbm_columns": 0.2},
-    "logistic": {"logistic_reg": 0.03},
     "perceptron": {"perceptron_hidden": 64, "perceptron_iterations": 100},
     "fourier": {"fourier_gamma": 0.5, "fourier_dimension": 1024, "fourier_reg": 0.03},
     "svc": {"svc_reg": 0.03},

@@ -55,7 +55,7 @@ def test_only_what_is_better_is_promoted_and_a_damaged_champion_stands_in_nobody
     assert "not better beyond chance" in second.reason
     tags = registry.version("genre", 2).tags
     assert tags["mongo_digest"] == "d"
-    assert json.loads(tags["choice"])["classifier"] == "svm"
+    assert json.loads(tags["choice"])["classifier"] == "logistic"
 
     assert "same tracks" in str(release.reason_not_to_refit(registry, {"mongo_digest": "d"}))
     assert release.reason_not_to_refit(registry, {"mongo_digest": "e"}) is None
