@@ -4,7 +4,7 @@
 set -euo pipefail
 
 case $1 in
-system) # Java for Spark, a first process that ends its orphans, curl for the health checks
+system) # Java for Spark, OpenMP for LightGBM, a first process that ends its orphans, curl for the health checks
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
         openjdk-17-jre-headless libgomp1 tini curl

@@ -10,15 +10,13 @@ from pymongo.database import Database
 
 from segue.api.accounts import CACHED_S, Accounts
 from segue.api.refused_listens import RefusedListens
+from segue.listens.events import SIMULATED_NAMES
 from segue.listens.feedback import FeedbackStore
 from segue.listens.playing_now import PlayingNow
 from segue.listens.rebuilding import purge
 from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
 from segue.playlists.store import PlaylistStore
-
-SIMULATED = "sim-"
-"""Beginning of the names of simulated listeners."""
 
 UNDER_WAY_S = 5.0
 """How long the API may take to create the events of a request whose token it has just checked."""
@@ -59,7 +57,7 @@ def simulated_listeners(database: Database[dict[str, Any]]) -> list[str]:
 
     Their names begin with ``sim-``. Somebody who has an account is real, whatever the name.
     """
-    begins = {"$regex": f"^{SIMULATED}"}
+    begins = {"$regex": f"^{SIMULATED_NAMES}"}
     found = {each["user_name"] for each in database["listens"].find({"user_name": begins}, {"user_name": 1})}
     found |= {each["_id"] for each in database["recommendations"].find({"_id": begins}, {"_id": 1})}
     return sorted(name for name in found if not Accounts(database).exists(name))

@@ -12,12 +12,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from segue.listens.events import SIMULATED
 from segue.listens.matching import CatalogueEntry, TrackIndex
 from segue.listens.plays import Play, event_of
 from segue.listens.writer import EventWriter, NotWritten, Record
 from segue.settings import get_settings
 
-SOURCE = "simulated"
 SKIP_SHARE = 0.15  # share of skipped tracks; players send no listen for them
 REPLAYED = timedelta(days=30)  # time of the listeners' lives that is replayed
 TICK_S = 0.1
@@ -66,9 +66,9 @@ def simulate(
 
 def _records(people: list[tuple[str, CatalogueEntry]], index: TrackIndex) -> Iterator[Record]:
     for user_name, track in people:
-        info = {"segue_track_id": track.track_id, "media_player": SOURCE}
+        info = {"segue_track_id": track.track_id, "media_player": SIMULATED}
         play = Play(int(time.time()), track.artist or "unknown", track.title or track.track_id, None, info)
-        event = event_of(user_name, play, index, source=SOURCE)
+        event = event_of(user_name, play, index, source=SIMULATED)
         yield user_name.encode(), event.model_dump_json(exclude_none=True).encode()
 
 

@@ -21,8 +21,6 @@ from segue.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Manage the accounts of the listens API.")
 
-NOBODY = "There are no simulated listeners."
-
 Name = Annotated[str, typer.Argument(help="The user's name.")]
 
 
@@ -137,6 +135,8 @@ def forget(
     settings = get_settings()
     with database() as opened:
         names = simulated_listeners(opened) if name is None else [name]
+        if not names:
+            raise SegueError("There are no simulated listeners.")
         whom = name or f"{len(names):,} simulated listeners"
         if not yes:
             typer.confirm(f"Delete {whom} and all their listens?", abort=True)
@@ -149,13 +149,13 @@ def forget(
         Progress(settings.state_dir / "imports.json").forget(each)
     gone["listens in the lake"] = _forget_in_lake(settings, names)
     if not sum(gone.values()):
-        raise SegueError(f"There is no user {name!r}, and nothing of this name to delete." if name else NOBODY)
+        raise SegueError(f"There is no user {name!r}, and nothing of this name to delete.")
     typer.echo("Deleted: " + ", ".join(f"{count:,} {what}" for what, count in gone.items()) + ".")
 
 
 def _forget_in_lake(settings: Settings, names: Sequence[str]) -> int:
     """Delete the rows of users now, instead of with the next run of the DAG `listens`."""
-    if not names or ("://" not in settings.lake_uri and not (Path(settings.lake_uri) / TABLE).exists()):
+    if "://" not in settings.lake_uri and not (Path(settings.lake_uri) / TABLE).exists():
         return 0
     from segue.connections import spark
     from segue.stack import spark_conf

@@ -9,7 +9,7 @@ from segue.connections import kafka, mongo, offsets
 from segue.demo import listeners
 from segue.demo.watch import STILL_S, minutes
 from segue.errors import StackError
-from segue.listens.events import listen
+from segue.listens.events import SIMULATED, listen
 from segue.patience import Patience
 from segue.recommender.serving.lists import COLLECTION
 from segue.settings import Settings
@@ -48,7 +48,7 @@ def seconds_to_answer(settings: Settings, audience: listeners.Audience) -> float
         time.sleep(1)
     name, track_id = audience.listeners[0].name, audience.tracks[0].track_id
     played, patience = datetime.now(UTC), Patience(STILL_S)
-    listeners.produce(settings, [listen(name, track_id, int(played.timestamp()), listeners.SOURCE)])
+    listeners.produce(settings, [listen(name, track_id, int(played.timestamp()), SIMULATED)])
     began = time.monotonic()
     with mongo.client(settings.mongo) as client:
         found = client[settings.mongo_database][COLLECTION]

@@ -24,11 +24,9 @@ from pymongo.collection import Collection
 from segue.connections import kafka, mongo
 from segue.connections.topics import create_listens_topic
 from segue.errors import CorpusError
-from segue.listens.events import Listen, listen
+from segue.listens.events import SIMULATED, SIMULATED_NAMES, Listen, listen
 from segue.settings import Settings
 from segue.tracks.vectors import unpack
-
-SOURCE = "simulated"
 
 PAGE = 1_000  # tracks read from MongoDB at a time
 SENT_TOGETHER = 10_000  # events sent before their acknowledgements are awaited
@@ -194,7 +192,7 @@ class Audience:
         popularity = 1 / np.arange(1, len(self.tracks) + 1) ** ZIPF_EXPONENT
         self._popularity = np.log(random.permutation(popularity))
         genres = sorted({track.genre for track in self.tracks if track.genre})
-        drawn = [self._person(f"sim-{i + 1:04}", random, genres) for i in range(listeners)]
+        drawn = [self._person(f"{SIMULATED_NAMES}{i + 1:04}", random, genres) for i in range(listeners)]
         self.listeners = [person for person, _ in drawn]
         self._moods = [moods for _, moods in drawn]
         self._activity = random.dirichlet(np.full(listeners, 2.0))
@@ -257,7 +255,7 @@ class Audience:
                 else:
                     track = int(chances(mood).searchsorted(random.random(), side="right"))
                 history.append(track)
-                yield listen(person.name, self.tracks[track].track_id, at, SOURCE)
+                yield listen(person.name, self.tracks[track].track_id, at, SIMULATED)
 
 
 def _session_times(

@@ -128,10 +128,7 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int, simulate: boo
 
 def _run_with_listeners(settings: Settings, api: AirflowApi, outcome: Outcome, console: PlainConsole) -> None:
     """Train both models from the listens of simulated listeners, and retrain when they have listened again."""
-
-    def say(sentence: str) -> None:
-        console.print(sentence)
-
+    say: Say = console.print
     people = crowd(_tracks(outcome.runs[CORPUS]))
     say(f"Simulating {people:,} listeners of this music.")
     audience = listeners.audience_of(settings, listeners=people, seed=SEED)

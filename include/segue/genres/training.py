@@ -130,6 +130,8 @@ def train(
     NothingToLearnError, TrainingError
         As `segue.genres.dataset.prepare_dataset` raises them.
     """
+    from segue.genres import local
+
     with step("Reading and dividing the tracks", say=say):
         data = prepare_dataset(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
         counts = {row.part: row["count"] for row in data.tracks.groupBy("part").count().collect()}
@@ -137,8 +139,6 @@ def train(
     say(f"{sum(sizes.values()):,} tracks of {len(data.genres)} genres: {sizes}; left out: {dict(data.rejected)}")
     if data.split_by_track:
         say(f"Genres split by track, because they have too few artists: {', '.join(data.split_by_track)}.")
-
-    from segue.genres import local
 
     study = open_study(options.storage, options.name, seed=options.seed)
     began, cpu = time.monotonic(), cpu_seconds()

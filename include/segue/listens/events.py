@@ -19,6 +19,13 @@ MAX_EVENT_BYTES = 1_000_000
 """Largest size of an event: Kafka accepts messages of 1 MiB, envelope included."""
 
 
+SIMULATED = "simulated"
+"""Source of the events of simulated listeners."""
+
+SIMULATED_NAMES = "sim-"
+"""Beginning of the names of simulated listeners."""
+
+
 class Listen(BaseModel):
     """One play of one track by one listener.
 

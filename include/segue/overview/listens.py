@@ -17,6 +17,7 @@ from pymongo.database import Database
 from segue.connections import kafka, offsets
 from segue.errors import ServiceUnavailableError
 from segue.listens import losses
+from segue.listens.events import SIMULATED
 from segue.listens.follower import GROUP as STORE_GROUP
 from segue.listens.losses import Loss
 from segue.listens.reports import Held, ListensReport
@@ -31,8 +32,6 @@ AT_ONCE = 4
 """Number of clients that ask when listens arrived."""
 
 TIMEOUT_MS = 3_000
-SIMULATED = "simulated"
-"""Source of the events of simulated listeners."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def test_every_client_gets_in_with_the_password_of_the_settings(secured: Setting
 def test_whoever_may_not_in_is_told_so_in_one_sentence(secured: Settings, change: dict[str, str]) -> None:
     stranger = Settings(**{**secured.model_dump(), **change})
     config = kafka_clients.config(stranger) | {"bootstrap_timeout_ms": 3_000}
-    # By what the broker's answer comes before.
+    # Which one is told depends on whether the client reads the broker's answer before the connection ends.
     either = r"Kafka (broker|at .* refuses the login)"
     with pytest.raises(ServiceUnavailableError, match=either) as told, kafka_clients.admin(config):
         pass

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from segue.demo.listeners import SOURCE, Audience, CorpusTrack, Sounds
+from segue.demo.listeners import Audience, CorpusTrack, Sounds
 from segue.errors import CorpusError
+from segue.listens.events import SIMULATED
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -53,7 +54,7 @@ def test_there_are_exactly_as_many_events_as_asked_for_each_with_its_own_id(even
 
 
 def test_every_event_says_that_nobody_listened(events):
-    assert {event.source for event in events} == {SOURCE}
+    assert {event.source for event in events} == {SIMULATED}
     assert all(event.user_name.startswith("sim-") for event in events)
 
 
