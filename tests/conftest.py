@@ -17,6 +17,7 @@ import numba.np.ufunc.ufuncbuilder
 import psutil
 import pytest
 from pymongo import MongoClient
+from xdist.scheduler import LoadFileScheduling
 
 from segue.audio.kernels.compiled import LockedCache
 from segue.connections.kafka import Config
@@ -29,9 +30,16 @@ from segue.stack.document_servers import Kind, find
 if TYPE_CHECKING:
     from pymongo.database import Database
     from pyspark.sql import SparkSession
+    from xdist.remote import Producer
 
 os.environ["SEGUE_CONFIG"] = ""  # tests do not read the settings file of a developer
 HOMES = PROJECT_DIR / ".segue-test"
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""For the tests' session: Spark compiled expressions for a few rows in a quarter of its CPU time.
+
+Jobs that tests start by ``spark-submit`` or through Airflow compile them, as those of users do."""
+
+WHOLE_STACK = "integration/whole_stack/"
 OWN_MONGO = os.environ.get("TEST_MONGO_URI")
 """A MongoDB of the user's own, for `make test-mongo`."""
 # librosa's functions too are compiled by two workers at once in a new environment: one was seen to hang in them.
@@ -62,6 +70,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not stores(item)])
     items[:] = [item for item in items if stores(item)]
+
+
+class OneWholeStack(LoadFileScheduling):
+    """Give whole files to a worker, and all files that need the whole stack to the same one: it starts once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return WHOLE_STACK if WHOLE_STACK in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWholeStack | None:
+    """Choose how `make test` divides its tests between the workers."""
+    return OneWholeStack(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +166,7 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
             patch.setenv(name, value)
         # Its own, since the stack empties that of its jobs when it starts after a kill.
         patch.setenv("SPARK_LOCAL_DIRS", str(tmp_path_factory.mktemp("spark")))
-        session = SparkSession.builder.appName("tests").getOrCreate()
+        session = SparkSession.builder.appName("tests").config(map=INTERPRETED).getOrCreate()
         # Until a lake keeps them beside its tables.
         session.sparkContext.setCheckpointDir(str(tmp_path_factory.mktemp("checkpoints")))
         yield session

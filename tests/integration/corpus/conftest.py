@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from segue.corpus.reports import (
 )
 from segue.corpus.sources.table import MetadataTable
 from segue.settings import get_settings
+from segue.tracks.collection import prepare
 
 SEEN_ON = date(2026, 3, 5)
 RECORDING = "b1a9c0e9-d987-4042-ae91-78d6a3267d69"
@@ -112,14 +114,19 @@ class Pipeline:
     def publish(self, days: Days | None = None) -> Published:
         return publish.update(self.lake, self.database, days or Days(), get_settings())
 
-    def run_all(self) -> CorpusReports:
-        """All jobs of all days; nothing is announced."""
-        found, extracted, cleaned = self.inventory(), self.extract(), self.integrate()
+    def run_all(self, after: Callable[[str], object] = str) -> CorpusReports:
+        """All jobs of all days; nothing is announced. `after` is called with the name of each job that ended."""
+        made: dict[str, Any] = {}
+        for job in (self.inventory, self.extract, self.integrate, self.publish):
+            made[job.__name__] = job()
+            after(job.__name__)
         return CorpusReports(
-            inventory=InventoryReport(music=str(self.music), source="metadata.csv", found=found, late_days=()),
-            extract=extracted,
-            integrate=cleaned,
-            publish=PublishReport(published=self.publish(), days_announced=0),
+            inventory=InventoryReport(
+                music=str(self.music), source="metadata.csv", found=made["inventory"], late_days=()
+            ),
+            extract=made["extract"],
+            integrate=made["integrate"],
+            publish=PublishReport(published=made["publish"], days_announced=0),
         )
 
     def rows(self, table: str) -> list[Any]:
@@ -134,27 +141,63 @@ def pipeline(spark: Any, mongo: Any, music: Path, tmp_path: Path) -> Iterator[Pi
     mongo.drop_collection("tracks")  # its validator would refuse the made-up tracks of other tests
 
 
+@dataclass(frozen=True)
+class FirstRun:
+    """A run of all jobs on the original music, whose states are copied, since each takes seconds to make.
+
+    Attributes
+    ----------
+    reports : CorpusReports
+    documents : list of dict
+        What was published.
+    lakes : Path
+        Folder with the lake as it was after each job, by the name of the job.
+    """
+
+    reports: CorpusReports
+    documents: list[dict[str, Any]]
+    lakes: Path
+
+    def copy(self, job: str, pipeline: Pipeline) -> Pipeline:
+        """Give `pipeline` the lake as it was after `job`."""
+        shutil.copytree(self.lakes / job, pipeline.lake.uri)
+        return pipeline
+
+
 @pytest.fixture(scope="session")
-def first_run(spark: Any, mongo: Any, original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Let the pipeline run up to the integrated dataset; the lake, to be copied."""
-    first = Pipeline(spark, mongo, original, tmp_path_factory.mktemp("first") / "lake")
-    first.inventory()
-    first.extract()
-    first.integrate()
-    return Path(first.lake.uri)
+def first_run(spark: Any, mongo: Any, original: Path, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    """Let the pipeline run once, and keep its state after each job."""
+    lakes = tmp_path_factory.mktemp("first")
+    first = Pipeline(spark, mongo, original, lakes / "lake")
+    mongo.drop_collection("tracks")
+    reports = first.run_all(lambda job: shutil.copytree(first.lake.uri, lakes / job))
+    documents = list(mongo.tracks.find())
+    mongo.drop_collection("tracks")
+    return FirstRun(reports, documents, lakes)
 
 
 @pytest.fixture
-def integrated(pipeline: Pipeline, first_run: Path) -> Pipeline:
+def listed(first_run: FirstRun, pipeline: Pipeline) -> Pipeline:
+    """The pipeline, its music in the inventory."""
+    return first_run.copy("inventory", pipeline)
+
+
+@pytest.fixture
+def extracted(first_run: FirstRun, pipeline: Pipeline) -> Pipeline:
+    """The pipeline, all of its files extracted."""
+    return first_run.copy("extract", pipeline)
+
+
+@pytest.fixture
+def integrated(first_run: FirstRun, pipeline: Pipeline) -> Pipeline:
     """The pipeline, all of its days integrated."""
-    shutil.copytree(first_run, pipeline.lake.uri)
-    return pipeline
+    return first_run.copy("integrate", pipeline)
 
 
 @pytest.fixture
-def published(integrated: Pipeline) -> Pipeline:
+def published(first_run: FirstRun, integrated: Pipeline) -> Pipeline:
     """The pipeline, all of its days published."""
-    integrated.publish()
+    prepare(integrated.database).insert_many(first_run.documents)
     return integrated
 
 

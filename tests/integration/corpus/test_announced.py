@@ -34,17 +34,11 @@ def news(pipeline, days=None):
     return {change.day: change.tracks for change in changes}
 
 
-def again(pipeline):
-    pipeline.inventory()
-    pipeline.extract()
-    pipeline.integrate()
-    pipeline.publish()
-
-
 def test_every_day_is_news_once(published):
     assert announced.changes(published.lake, published.database, Days()) != []  # not noted: not announced
     assert news(published) == {FIRST: 2, SECOND: 2, SEEN_ON: 4}
-    again(published)
+    published.integrate()
+    published.publish()
     assert news(published) == {}
 
 
@@ -58,7 +52,10 @@ def test_a_changed_track_makes_its_day_news_and_a_day_without_tracks_has_none(pu
     add_sound("Réels/tune no. 1.mp3", 50, title="Tune 1", artist="Anon", genre="reel")
     for number in (2, 3):
         (published.music / f"Réels/tune no. {number}.mp3").unlink()
-    again(published)
+    published.inventory()
+    published.extract()
+    published.integrate()
+    published.publish()
     assert news(published) == {FIRST: 2, SECOND: 0}
     assert news(published) == {}
 

@@ -36,16 +36,15 @@ def failed(report, extracted_files=None):
     return [check.name for check in gate.judge(report, files, None, Settings()) if not check.passed]
 
 
-def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
-    listed = pipeline.inventory()
+def test_music_becomes_documents_and_a_second_run_changes_nothing(first_run, integrated):
+    pipeline, reports = integrated, first_run.reports
+    listed, extracted, report = reports.inventory.found, reports.extract, reports.integrate
     assert (listed.files, listed.new, listed.partitions, listed.with_metadata) == (11, 11, 3, 5)
     assert listed.metadata["rows_without_file"] == 1
 
-    extracted = pipeline.extract()
     assert (extracted.work.extracted, extracted.outcomes.features, extracted.outcomes.rejects) == (11, 8, 3)
     assert extracted.outcomes.rejected == {"EMPTY": 1, "SILENT": 1, "UNREADABLE": 1}
 
-    report = pipeline.integrate()
     assert report.days[str(SECOND)] == DayCounts(files=3, features=2, rejects=1, tracks=2)
     assert report.counts == DayCounts(files=11, features=8, rejects=3, tracks=8)
     assert report.measured.tracks == report.measured.distinct_tracks == 8
@@ -92,22 +91,20 @@ def test_music_becomes_documents_and_a_second_run_changes_nothing(pipeline):
     assert {document["_id"]: document for document in pipeline.database.tracks.find()} == documents
 
 
-def test_a_day_is_run_without_touching_the_others(pipeline):
-    pipeline.inventory()
+def test_a_day_is_run_without_touching_the_others(listed):
     day = Days(FIRST, FIRST)
-    assert pipeline.extract(day).outcomes.features == 2
-    assert pipeline.integrate(day).measured.tracks == 2
-    assert pipeline.publish(day).tracks == 2
-    pipeline.extract(Days(SECOND, SECOND))
-    pipeline.integrate(Days(SECOND, SECOND))
-    pipeline.publish(Days(SECOND, SECOND))
-    assert sorted(pipeline.database.tracks.distinct("_id")) == ["t0", "t1", "t2", "t3"]
+    assert listed.extract(day).outcomes.features == 2
+    assert listed.integrate(day).measured.tracks == 2
+    assert listed.publish(day).tracks == 2
+    listed.extract(Days(SECOND, SECOND))
+    listed.integrate(Days(SECOND, SECOND))
+    listed.publish(Days(SECOND, SECOND))
+    assert sorted(listed.database.tracks.distinct("_id")) == ["t0", "t1", "t2", "t3"]
 
 
-def test_a_day_with_nothing_in_it_is_no_error(pipeline):
-    pipeline.inventory()
+def test_a_day_with_nothing_in_it_is_no_error(listed):
     day = Days(date(2025, 1, 1), date(2025, 1, 1))
-    extracted, report, published = pipeline.extract(day), pipeline.integrate(day), pipeline.publish(day)
+    extracted, report, published = listed.extract(day), listed.integrate(day), listed.publish(day)
     assert (extracted.outcomes.files, report.measured.tracks, published.tracks) == (0, 0, 0)
     assert gate.judge(report, 0, None, Settings()) == []
 
@@ -162,28 +159,27 @@ def writes(pipeline, table):
 
 
 def test_a_first_load_only_appends_and_days_are_replaced_only_for_files_with_an_earlier_outcome(
-    pipeline, add_sound, monkeypatch
+    listed, add_sound, monkeypatch
 ):
     monkeypatch.setattr(plan, "COMMIT_BYTES", 50_000)  # on two cores: three commits, all of the same few days
-    pipeline.inventory()
-    pipeline.extract()
-    first_load = writes(pipeline, "features")
+    listed.extract()
+    first_load = writes(listed, "features")
     assert len(first_load) == 3
     assert set(first_load) == {"Append"}
 
     add_sound("Réels/tune no. 1.mp3", 50, title="Tune 1")
     add_sound("new.mp3", 51, title="New", artist="Late")
-    (pipeline.music / "letter.mp3").unlink()
+    (listed.music / "letter.mp3").unlink()
     add_sound("letter.mp3", 52, title="Mended")
-    pipeline.inventory()
-    extracted = pipeline.extract()
+    listed.inventory()
+    extracted = listed.extract()
     assert (extracted.work.extracted, extracted.outcomes.features, extracted.outcomes.rejects) == (3, 10, 2)
-    assert "Overwrite" in writes(pipeline, "features")[len(first_load) :]
-    paths = [row["path"] for table in ("features", "rejects") for row in pipeline.rows(table)]
+    assert "Overwrite" in writes(listed, "features")[len(first_load) :]
+    paths = [row["path"] for table in ("features", "rejects") for row in listed.rows(table)]
     assert len(paths) == len(set(paths)) == 12
 
 
-def test_a_first_load_that_ends_between_its_two_tables_is_completed_by_the_next_run(pipeline, monkeypatch):
+def test_a_first_load_that_ends_between_its_two_tables_is_completed_by_the_next_run(listed, monkeypatch):
     append = Lake.append
 
     def ends(lake, name, *rest):
@@ -191,13 +187,12 @@ def test_a_first_load_that_ends_between_its_two_tables_is_completed_by_the_next_
             raise KeyboardInterrupt
         append(lake, name, *rest)
 
-    pipeline.inventory()
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "append", ends)
         with pytest.raises(KeyboardInterrupt):
-            pipeline.extract()
-    assert (len(pipeline.rows("features")), len(pipeline.rows("rejects"))) == (8, 0)
-    extracted = pipeline.extract()
+            listed.extract()
+    assert (len(listed.rows("features")), len(listed.rows("rejects"))) == (8, 0)
+    extracted = listed.extract()
     assert (extracted.work.extracted, extracted.outcomes.features, extracted.outcomes.rejects) == (3, 8, 3)
 
 
@@ -289,20 +284,20 @@ def test_a_table_of_which_no_row_finds_a_file_is_refused(pipeline):
     assert pipeline.rows("inventory") == []
 
 
-def test_files_that_were_away_while_they_were_to_be_read_are_extracted_when_they_are_back(pipeline):
-    pipeline.inventory()
-    away = pipeline.music.rename(pipeline.music.with_name("away"))
-    gone = pipeline.extract()
+def test_files_that_were_away_while_they_were_to_be_read_are_extracted_when_they_are_back(listed):
+    away = listed.music.rename(listed.music.with_name("away"))
+    gone = listed.extract()
     assert (gone.outcomes.features, gone.outcomes.rejected, gone.to_retry) == (0, {"NOT_FOUND": 11}, 10)
-    away.rename(pipeline.music)
-    assert pipeline.inventory().changed == 0
-    extracted = pipeline.extract()
+    away.rename(listed.music)
+    assert listed.inventory().changed == 0
+    extracted = listed.extract()
     assert (extracted.outcomes.features, extracted.outcomes.rejects, extracted.to_retry) == (8, 3, 0)
 
 
-def test_what_another_run_has_found_since_the_extraction_is_extracted_before_the_merge(pipeline, add_sound):
-    pipeline.inventory()
-    extracted = pipeline.extract()
+def test_what_another_run_has_found_since_the_extraction_is_extracted_before_the_merge(
+    first_run, extracted, add_sound
+):
+    pipeline, extracted = extracted, first_run.reports.extract
     assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted) is None
     add_sound("late.mp3", 9)
     pipeline.inventory()  # of the other run
@@ -313,16 +308,10 @@ def test_what_another_run_has_found_since_the_extraction_is_extracted_before_the
     assert failed(pipeline.integrate(), both.outcomes.files) == []
 
 
-def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(pipeline):
-    pipeline.inventory()
-    extracted = pipeline.extract()
-    shutil.rmtree(pipeline.lake.uri)
-    pipeline.lake = Lake(pipeline.lake.spark, pipeline.lake.uri)
+def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(first_run, pipeline):
+    extracted = first_run.reports.extract
     assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted) is None
     assert "files, of those at the extraction" in failed(pipeline.integrate(), extracted.outcomes.files)
-    pipeline.inventory()
-    pipeline.extract()
-    assert pipeline.integrate().measured.tracks == 8
 
 
 @pytest.mark.parametrize(

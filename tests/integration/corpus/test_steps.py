@@ -36,15 +36,16 @@ def conclude(pipeline, here):
     return lambda run: steps.conclude(pipeline.database, f"corpus/{run}", DAYS, datetime.now(UTC), here)
 
 
-def run_all(pipeline, run_id):
-    for report in pipeline.run_all().each():
+def keep(pipeline, run_id, made):
+    for report in made.each():
         summaries.keep(f"corpus/{run_id}", report, into=pipeline.database)
 
 
-def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_changed, conclude, capsys):
+def test_days_stand_published_until_a_file_or_a_table_changes(first_run, published, has_changed, conclude, capsys):
+    pipeline = published
     assert has_changed("first")
     assert f"{DAYS}: not published yet from music, metadata" in capsys.readouterr().out
-    run_all(pipeline, "first")
+    keep(pipeline, "first", first_run.reports)
     conclude("first")
     assert has_changed("forced", "force")
     assert has_changed("ping", "ping")
@@ -65,7 +66,7 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_chan
 
     (pipeline.music / "same tags 1.mp3").touch()
     assert has_changed("touched")
-    run_all(pipeline, "touched")
+    keep(pipeline, "touched", pipeline.run_all())
     conclude("touched")
     assert not has_changed("fourth")
     with (pipeline.music / "metadata.csv").open("a") as table:
@@ -73,13 +74,12 @@ def test_days_stand_published_until_a_file_or_a_table_changes(pipeline, has_chan
     assert has_changed("renamed")
 
 
-def test_a_ping_ends_with_its_report_and_leaves_no_summary(pipeline, conclude, capsys):
-    pipeline.inventory()
-    ping = extraction.ping(pipeline.lake, Days())
-    summaries.keep("corpus/pinged", ping, into=pipeline.database)
+def test_a_ping_ends_with_its_report_and_leaves_no_summary(listed, conclude, capsys):
+    ping = extraction.ping(listed.lake, Days())
+    summaries.keep("corpus/pinged", ping, into=listed.database)
     conclude("pinged")
     assert "would_extract ............. 11" in capsys.readouterr().out
-    assert summaries.find("corpus/pinged", CorpusSummary, source=pipeline.database) is None
+    assert summaries.find("corpus/pinged", CorpusSummary, source=listed.database) is None
 
 
 def test_a_run_whose_job_has_left_no_report_is_told_which(conclude):

@@ -407,7 +407,7 @@ def job_of(here: Settings, run_id: str) -> dict[str, Any]:
     job_file = PROJECT_DIR / "spark_jobs/train_recommender.py"
     reads = f"spark.mongodb.read.database={here.mongo_database}"
     return {
-        "args": [submit, "--conf", reads, job_file, "--run-id", run_id, "--trials", "2"],
+        "args": [submit, "--conf", reads, job_file, "--run-id", run_id, "--trials", "1"],
         "env": os.environ | spark_conf.environment(here),
         "stdout": subprocess.PIPE,
         "stderr": subprocess.STDOUT,

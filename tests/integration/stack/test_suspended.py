@@ -88,6 +88,11 @@ def suspend(here: Settings, names: list[str]) -> list[Any]:
     return found
 
 
+def suspended_of(here: Settings) -> set[str]:
+    """Return the names of the services that are suspended."""
+    return {each.name for each in lifecycle.services(here, PARTS) if each.state() is State.SUSPENDED}
+
+
 @pytest.mark.parametrize(
     ("since", "names"),
     [
@@ -102,12 +107,14 @@ def test_each_listen_that_was_answered_is_stored_once_and_all_is_well_again_with
     with listening(here, token, since) as answered:
         eventually(lambda: answered)
         suspended = suspend(here, names)
-        states = {each.name: each.state() for each in lifecycle.services(here, PARTS)}
-        time.sleep(SUSPENDED_S)
-        before = len(answered)
-        processes.resume(suspended)
+        try:
+            # A process stops when each of its threads has come to the signal, which takes a moment.
+            eventually(lambda: suspended_of(here) == set(names))
+            time.sleep(SUSPENDED_S)
+        finally:
+            before = len(answered)
+            processes.resume(suspended)
         eventually(lambda: len(answered) > before + 5, timeout_s=120)
-    assert {name for name, state in states.items() if state is State.SUSPENDED} == set(names)
     with MongoClient[dict[str, Any]](here.mongo) as client:
         listens = client[here.mongo_database]["listens"]
         mine = {"listened_at": {"$gte": since, "$lt": since + 10_000_000}, "track_id": {"$exists": True}}
@@ -123,6 +130,7 @@ def test_each_listen_that_was_answered_is_stored_once_and_all_is_well_again_with
 def test_up_resumes_what_is_suspended(here: Settings) -> None:
     before = {each.name: each.process() for each in lifecycle.services(here, PARTS)}
     suspend(here, ["kafka", "live"])
+    eventually(lambda: suspended_of(here) == {"kafka", "live"})
     shown = subprocess.run(
         [Path(sys.prefix) / "bin" / "segue", "status"],
         env=os.environ | here.environment | {"COLUMNS": "80"},
