@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.sql import DataFrame
@@ -45,6 +44,9 @@ from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, tag_va
 from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
+
+if TYPE_CHECKING:  # not in Spark's Python workers, which import this module, too
+    import pandas as pd
 
 MEASURED = ("duration_s", "sample_rate", "channels", "decoder", "audio_hash", "features")
 """Columns of `schema.EXTRACTED` that come from the outcome of a file."""

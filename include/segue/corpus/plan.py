@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import reduce
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.reasons import Reason
 from segue.corpus.schema import PARTITION
+
+if TYPE_CHECKING:  # not in Spark's Python workers, which import this module, too
+    import pandas as pd
 
 STATE = ("path", "size_bytes", "mtime_ns", PARTITION)
 """A file is unchanged if these columns are."""

@@ -12,9 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
@@ -33,6 +32,9 @@ from segue.corpus.paths import from_text
 from segue.corpus.plan import TASKS_PER_CORE
 from segue.corpus.schema import DEPARTED, FEATURES, PARTITION, TAGS, columns, tag_values
 from segue.corpus.worker import extractor
+
+if TYPE_CHECKING:  # not in Spark's Python workers, which import this module, too
+    import pandas as pd
 
 HASHED = f"path string, content_hash string, audio_hash string, {TAGS}"
 """Hashes and tags of a file. `content_hash` is null if the file cannot be read. `audio_hash` and the tags are null

@@ -20,14 +20,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from segue.audio.definition import N_FEATURES
 from segue.audio.likeness import is_same_sound
@@ -249,6 +246,8 @@ def merge(members: pa.Table) -> pa.Table:
     pyarrow.Table
         ``track_id``, ``recording`` and ``evidence`` of every track that is not the first of its recording.
     """
+    import pandas as pd  # not in Spark's Python workers, which import this module, too
+
     found = members.to_pandas()
     ids = pd.Index(np.unique(found["track_id"]))
     one, other = ids.get_indexer(found["track_id"]), ids.get_indexer(found["first"])
@@ -297,6 +296,9 @@ def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]
 
 def _joined(groups: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     """Join the groups of pairs of rows. Each row gets the first row of its group."""
+    from scipy import sparse  # as pandas above
+    from scipy.sparse.csgraph import connected_components
+
     if not len(one):
         return groups
     rows = np.arange(len(groups))

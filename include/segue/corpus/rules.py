@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-import pandas as pd
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
-from pyspark.sql.pandas.functions import pandas_udf
+from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.sql.types import StringType
 
 from segue.audio.results import IDENTIFIERS, MAX_TAG_CHARACTERS
@@ -115,10 +115,12 @@ def canonicalise_genre(rows: DataFrame, tops: Mapping[str, str] = MappingProxyTy
     """
     known = dict(tops)  # a mapping proxy cannot be sent to the workers
 
-    @pandas_udf("genres array<string>, top string")  # type: ignore[call-overload, untyped-decorator] # as `_tidy`
-    def read(texts: pd.Series) -> pd.DataFrame:
-        listed = [genres(text) if text else [] for text in texts]
-        return pd.DataFrame({"genres": listed, "top": [top(text, known) if text else None for text in texts]})
+    @arrow_udf("genres array<string>, top string")  # type: ignore[call-overload, untyped-decorator] # as `_tidy`
+    def read(texts: pa.Array) -> pa.Array:
+        stated = texts.to_pylist()
+        listed = pa.array([genres(text) if text else [] for text in stated], pa.list_(pa.string()))
+        tops_of = pa.array([top(text, known) if text else None for text in stated], pa.string())
+        return pa.StructArray.from_arrays([listed, tops_of], ["genres", "top"])
 
     named = rows.withColumn("read", read("genre")).select("*", "read.genres", "read.top").drop("read")
     named = named.withColumn("canonical", sf.coalesce("top", sf.get("genres", sf.lit(0))))
@@ -211,9 +213,9 @@ def rules(tops: Mapping[str, str]) -> tuple[Rule, ...]:
     return (normalise_text, choose_source, to_top, convert_year, *of_tags, convert_duration, reconcile_duration)
 
 
-@pandas_udf(StringType())  # type: ignore[call-overload, untyped-decorator] # PySpark types it for other signatures
-def _tidy(texts: pd.Series) -> pd.Series:
-    return texts.map(tidy, na_action="ignore")
+@arrow_udf(StringType())  # type: ignore[call-overload, untyped-decorator] # PySpark types it for other signatures
+def _tidy(texts: pa.Array) -> pa.Array:
+    return pa.array([None if text is None else tidy(text) for text in texts.to_pylist()], pa.string())
 
 
 def tidy(text: str) -> str:

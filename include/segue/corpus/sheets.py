@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
@@ -28,6 +28,9 @@ from segue.corpus.paths import from_text
 from segue.corpus.plan import TASKS_PER_CORE
 from segue.corpus.reports import Sheets
 from segue.corpus.worker import extractor
+
+if TYPE_CHECKING:  # not in Spark's Python workers, which import this module, too
+    import pandas as pd
 
 MAX_BYTES = 2**20
 """Larger files are not CUE sheets."""

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.registries import new_registry
 
 from segue.audio.definition import N_FEATURES
-from segue.connections.registry import Registry
 from segue.genres import predictions, release
 from segue.genres.reports import Predictions
 from segue.genres.search import Budget
 from segue.genres.training import SearchOptions
-from segue.settings import Settings
 from segue.tracks.reading import read_tracks
 from segue.tracks.vectors import features_array, pack
 
@@ -51,7 +50,7 @@ def tracks(mongo: Any) -> Any:
 def test_tracks_without_genre_get_one_once_and_a_damaged_champion_is_told(
     spark: Any, mongo: Any, tracks: Any, tmp_path: Any
 ) -> None:
-    registry = Registry(Settings(home=tmp_path))
+    registry = new_registry(tmp_path)
     assert predictions.predict_missing_genres(spark, mongo, registry).reason == "there is no genre champion yet"
 
     options = SearchOptions(None, "labels", Budget(1, 10))

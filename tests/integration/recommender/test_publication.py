@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pymongo.database import Database
 from tests.support.live_corpus import TRACKS, model
+from tests.support.registries import new_registry
 
 from segue.connections.registry import Registry
 from segue.connections.windows import Offsets, OffsetWindow
@@ -44,7 +45,7 @@ def database(mongo: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    return Registry(Settings(home=tmp_path, corpus="test"))
+    return new_registry(tmp_path)
 
 
 def material(catalogue: Catalogue) -> Material:

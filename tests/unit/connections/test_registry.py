@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.support.registries import new_registry
 from typer.testing import CliRunner
 
 from segue.cli import app
@@ -22,7 +23,7 @@ from segue.settings import Settings, get_settings
 
 @pytest.fixture
 def registry(tmp_path):
-    return Registry(Settings(home=tmp_path / "a home", corpus="test"))
+    return new_registry(tmp_path / "a home")
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.registries import new_registry
 
-from segue.connections.registry import Registry
 from segue.genres import dataset, release, training, validation
 from segue.genres.search import Budget, SearchSpace, search
 from segue.genres.studies import open_study
 from segue.genres.training import SearchOptions
-from segue.settings import Settings
 
 SCHEMA = "track_id string, artist string, genre string, features array<double>, flags array<string>, split string"
 FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
@@ -46,7 +45,7 @@ def test_a_lopsided_corpus_is_trained_on_and_its_genre_split_by_track(
     monkeypatch.setattr(training, "FMA_FAMILIES", FAMILIES)
     tracks = spark.createDataFrame(rows, SCHEMA)
     options = SearchOptions(None, "lopsided", Budget(1, 10))
-    trained, decision = release.release(tracks, Registry(Settings(home=tmp_path)), options, say=lambda _: None)
+    trained, decision = release.release(tracks, new_registry(tmp_path), options, say=lambda _: None)
     assert decision.outcome == "promoted"
     assert "reel" in trained.data.split_by_track
     assert trained.evaluation.macro_f1 > 0.7

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from tests.support.registries import new_registry
 
 from segue.connections.registry import KEPT, Registry
 from segue.errors import TrainingError
 from segue.genres import release, training
 from segue.genres.search import Budget
 from segue.genres.training import SearchOptions
-from segue.settings import Settings
 
 FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
 
@@ -28,7 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    return Registry(Settings(home=tmp_path))
+    return new_registry(tmp_path)
 
 
 def options(name: str) -> SearchOptions:

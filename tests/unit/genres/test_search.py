@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from pyspark.ml import Pipeline
 from pyspark.ml.linalg import Vectors
@@ -26,6 +27,13 @@ QUICK = ("logistic", "fourier")
 @pytest.fixture
 def storage(tmp_path):
     return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+@pytest.fixture
+def no_fits(monkeypatch):
+    """Let a trial fit nothing and score 0.5, for tests of what a search does around its trials."""
+    monkeypatch.setattr("segue.genres.search._Search._predict_folds", lambda *_: [pd.DataFrame()])
+    monkeypatch.setattr("segue.genres.search._score", lambda *_: (0.5, 1.0))
 
 
 @pytest.mark.parametrize("kind", classifiers.DEFAULTS)
@@ -56,12 +64,14 @@ def test_a_search_keeps_to_its_budget_and_begins_with_what_was_best_before(data,
     assert study.best_value > 0.8
 
 
+@pytest.mark.usefixtures("no_fits")
 def test_without_time_there_is_one_trial(data, storage):
     study = open_study(storage, "a", seed=0)
     search(data, study, Budget(5, 0), SearchSpace(QUICK), say=lambda _: None)
     assert len(ended_trials(study)) == 1
 
 
+@pytest.mark.usefixtures("no_fits")
 def test_a_trial_whose_rest_would_take_longer_than_what_is_left_is_given_up(data, storage, monkeypatch):
     clock = itertools.count(step=10)  # ten seconds a look
     monkeypatch.setattr("segue.genres.search.time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -71,6 +81,7 @@ def test_a_trial_whose_rest_would_take_longer_than_what_is_left_is_given_up(data
     assert states == ["COMPLETE", "PRUNED"], "the first is always finished"
 
 
+@pytest.mark.usefixtures("no_fits")
 @pytest.mark.parametrize(("later", "chosen"), [(0.9, 1), (0.4, 0)])
 def test_a_trial_that_was_better_when_the_time_was_up_is_chosen(data, monkeypatch, later, chosen):
     clock = itertools.count(step=10)  # ten seconds a look
@@ -83,6 +94,7 @@ def test_a_trial_that_was_better_when_the_time_was_up_is_chosen(data, monkeypatc
     assert ("too little time is left" in lines[-1]) == (chosen == 1)
 
 
+@pytest.mark.usefixtures("no_fits")
 def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_was_in(data, storage):
     study = open_study(storage, "a", seed=0)
     search(data, study, Budget(1, 10), SearchSpace(QUICK), say=lambda _: None)
@@ -100,6 +112,7 @@ def test_a_search_that_was_killed_does_the_rest_and_repeats_the_trial_that_it_wa
     assert len(ended_trials(open_study(storage, "a", seed=0))) == 3
 
 
+@pytest.mark.usefixtures("no_fits")
 @pytest.mark.parametrize("trials", [1, 3])
 def test_a_search_killed_in_its_first_trial_repeats_and_finishes_it(data, storage, monkeypatch, trials):
     known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
@@ -115,6 +128,7 @@ def test_a_search_killed_in_its_first_trial_repeats_and_finishes_it(data, storag
         assert best.user_attrs["choice"] == known
 
 
+@pytest.mark.usefixtures("no_fits")
 def test_a_trial_killed_before_it_began_is_repeated_as_it_was_meant(data, storage):
     known = {"classifier": "logistic", "scaling": "robust", "families": "all", "logistic_reg": 0.5}
     study = open_study(storage, "a", seed=0)
@@ -124,6 +138,7 @@ def test_a_trial_killed_before_it_began_is_repeated_as_it_was_meant(data, storag
     assert best.user_attrs["choice"] == known
 
 
+@pytest.mark.usefixtures("no_fits")
 def test_a_trial_that_raises_has_failed_and_the_search_goes_on(data, storage, monkeypatch):
     measured = iter([ValueError("no such gradient\nat line 7"), 0.8, 0.8])
     monkeypatch.setattr("segue.genres.search._score", lambda *_: raised(next(measured)))
@@ -136,6 +151,7 @@ def test_a_trial_that_raises_has_failed_and_the_search_goes_on(data, storage, mo
     assert "s with ValueError: no such gradient. " in lines[0]
 
 
+@pytest.mark.usefixtures("no_fits")
 @pytest.mark.parametrize(("trials", "tried"), [(1, 1), (20, 3)])
 def test_when_the_first_trials_all_fail_the_error_is_raised_and_a_retry_makes_them(
     data, storage, monkeypatch, trials, tried
@@ -173,6 +189,7 @@ def test_fits_at_the_same_time_change_nothing_but_the_time(data):
     assert found[0] == found[1]
 
 
+@pytest.mark.usefixtures("no_fits")
 def test_after_half_of_the_folds_the_better_half_of_the_trials_goes_on(data, monkeypatch):
     measured = iter([0.80, 0.81, 0.79, 0.85, 0.84, 0.83, 0.82])
     monkeypatch.setattr("segue.genres.search._score", lambda *_: (next(measured), 1.0))

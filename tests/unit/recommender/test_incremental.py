@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from tests.support.registries import new_registry
 
 from segue.connections.registry import Registry
 from segue.connections.windows import Offsets, OffsetWindow
@@ -23,12 +24,11 @@ from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import Audio
 from segue.recommender.retraining import Start
-from segue.settings import Settings
 
 
 @pytest.fixture
 def registry(tmp_path: Any) -> Registry:
-    return Registry(Settings(home=tmp_path, corpus="test"))
+    return new_registry(tmp_path)
 
 
 @pytest.fixture

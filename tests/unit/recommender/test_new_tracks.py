@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from tests.support.registries import new_registry
 
 from segue.connections.registry import Registry
 from segue.connections.windows import Offsets, OffsetWindow
@@ -22,14 +23,13 @@ from segue.recommender.recipe import Audio
 from segue.recommender.reports import PlacementFigures
 from segue.recommender.retraining import Start
 from segue.recommender.update import fold_in_tracks, reindex
-from segue.settings import Settings
 
 TASTES, SEEN = 4, 500
 
 
 @pytest.fixture
 def registry(tmp_path: Any) -> Registry:
-    return Registry(Settings(home=tmp_path, corpus="test"))
+    return new_registry(tmp_path)
 
 
 def factors_of(model: Recommender | None) -> np.ndarray:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
+from tests.support.registries import new_registry
 
-from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.recommender import gate
 from segue.recommender.candidate import Lineage
@@ -25,7 +25,6 @@ from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import Audio
 from segue.recommender.reports import UpdateFigures
 from segue.recommender.retraining import Start
-from segue.settings import Settings
 
 NEW = 40
 
@@ -84,7 +83,7 @@ def material(plays: sparse.csr_matrix, model: Recommender) -> Material:
 def test_it_is_updated_and_compared_with_its_full_training(
     material: Material, model: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry, end = Registry(Settings(home=tmp_path, corpus="test")), len(material.offsets)
+    registry, end = new_registry(tmp_path), len(material.offsets)
     for tags in (
         {"kafka_ends": json.dumps({"0": end - 2 * NEW})},
         {

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+MODULES = ("extraction", "recognition", "retagging", "sheets", "rules", "recordings", "flags", "publish")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_python_workers_do_without_what_only_the_driver_or_the_isolated_child_needs(module: str) -> None:
+    code = (
+        f"import sys, segue.corpus.{module};"
+        "print([m for m in ('numba', 'av', 'scipy', 'pandas', 'mlflow', 'segue.genres') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
