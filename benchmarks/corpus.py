@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/corpus.py extract FOLDER   clips: a loop of two processes, Spark on 1 and 2 cores
     .venv/bin/python benchmarks/corpus.py again FOLDER     clips: all jobs; the cost of renamed and retagged files
+    .venv/bin/python benchmarks/corpus.py daily FOLDER     60 clips: all jobs; and again with ten new clips
     .venv/bin/python benchmarks/corpus.py rows             106,574 rows through merge, clean, gate and publish
     .venv/bin/python benchmarks/corpus.py all FOLDER       all of them
 
@@ -63,6 +64,9 @@ FMA_TRACKS, FMA_ARTISTS, FMA_LAST_ID = 106_574, 16_341, 155_320
 FMA_FIRST_DAY, FMA_DAYS = date(2008, 11, 26), 3_047
 BIO_CHARACTERS = 2_000
 """Length of a made-up biography. FMA's tracks.csv has 260 MB, most of it texts that Segue does not use."""
+
+DAILY, NEW = 60, 10
+"""Numbers of clips for `daily`: those that are known, and those that come later."""
 
 JVM = "spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1"
 """As in dags/corpus.py."""
@@ -242,6 +246,20 @@ def measure_again(bench: Bench, folder: Path, clips: int) -> None:
         _row(table, f"extract, all files {name}", cost, done, first)
         if (looked.found.hashed, done.work.extracted) != (clips, 0):
             raise RuntimeError(f"Not all files were hashed, or some were decoded: {looked}, {done}")
+
+
+def measure_daily(bench: Bench, folder: Path) -> None:
+    """Print the cost of the jobs of a small corpus, and of those of the next day, which brings ten new clips."""
+    copy_clips(folder, clips := bench.home / "clips-daily", DAILY + NEW)
+    settings = bench.settings("daily", music=(music := bench.home / "music-daily"))
+    music.mkdir()
+    table = Table("| | wall s | CPU s | CPU of the first run | files hashed | files decoded |")
+    paths = sorted(clips.iterdir())
+    for name, come in {"first run": paths[:DAILY], "ten new clips": paths[DAILY:]}.items():
+        for clip in come:
+            (music / clip.name).hardlink_to(clip)
+        for kind in (InventoryReport, ExtractReport, CleaningReport, PublishReport):
+            _row(table, f"{name}: {kind.JOB}", *bench.submit(kind, settings), 0.0)
 
 
 def _row(table: Table, name: str, cost: Cost, report: summaries.Report | None, first: float) -> float:
@@ -478,7 +496,7 @@ class Table:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("measurement", choices=["extract", "again", "rows", "all"])
+    parser.add_argument("measurement", choices=["extract", "again", "daily", "rows", "all"])
     parser.add_argument("folder", type=Path, nargs="?", help="MP3s, searched recursively")
     parser.add_argument("--clips", default=",".join(map(str, CLIPS)), help="numbers of clips to extract on Spark")
     parser.add_argument("--again", type=int, default=COMPARED, help="number of clips for `again`")
@@ -496,6 +514,8 @@ def main() -> None:
             measure_extraction(bench, arguments.folder, [int(each) for each in arguments.clips.split(",")])
         if arguments.measurement in ("again", "all"):
             measure_again(bench, arguments.folder, arguments.again)
+        if arguments.measurement in ("daily", "all"):
+            measure_daily(bench, arguments.folder)
         if arguments.measurement in ("rows", "all"):
             measure_rows(bench, arguments.tracks)
     finally:
