@@ -5,7 +5,7 @@
 The benchmark starts its own stack in a temporary folder, on free ports, with 60 clips of half a minute. It
 triggers each run through Airflow's REST API, as the UI does, and takes the time until Airflow says that the run
 has ended. For each run it prints the time of each task. At the end it prints a table with wall time and the CPU
-time of all processes of the stack. Wall time is only meaningful on a quiet machine.
+time of the tasks (see sampling.py). Wall time is only meaningful on a quiet machine.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import soundfile
 from killed import own_stack
+from sampling import Sampler, read
 from suspended import SAMPLE_RATE, TRACKS, airflow_api, console, write_music
 
-from segue.demo.airflow_api import AirflowApi
+from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import follow, wait_for_dags
-from segue.settings import Settings
-from segue.stack import lifecycle, processes
+from segue.stack import lifecycle
 
 NEW = 10
+POLL_S, SAMPLED_S = 0.2, 1.0
 
 
 def add_clips(folder: Path, day: int) -> None:
@@ -37,34 +37,15 @@ def add_clips(folder: Path, day: int) -> None:
         soundfile.write(folder / f"new {day}-{number}.ogg", sound, SAMPLE_RATE)
 
 
-class CpuTime:
-    """CPU time of all processes of a stack, of those that have ended too if they lived for a second."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._seen: dict[psutil.Process, float] = {}
-
-    def look(self) -> float:
-        """Look at the processes, and return the CPU time of all that were seen so far, in seconds."""
-        for process in processes.of(self._settings.state_dir):
-            try:
-                times = process.cpu_times()
-            except psutil.Error:
-                continue
-            self._seen[process] = times.user + times.system
-        return sum(self._seen.values())
-
-
-def run(api: AirflowApi, cpu: CpuTime) -> tuple[float, float]:
-    """Trigger the DAG `corpus`, follow it to its end, and return wall and CPU time in seconds."""
-    before, began = cpu.look(), time.monotonic()
+def run(api: AirflowApi) -> tuple[str, float]:
+    """Trigger the DAG `corpus`, wait for its end, and return the id of the run and its wall time in seconds."""
+    began = time.monotonic()
     run_id = api.trigger("corpus", {})
-    while api.run_state("corpus", run_id) in ("queued", "running"):
-        cpu.look()
-        time.sleep(0.5)
+    while api.run_state("corpus", run_id) not in FINISHED:
+        time.sleep(POLL_S)
     wall = time.monotonic() - began
     follow(api, "corpus", run_id, console)  # prints the tasks; raises an error if one has failed
-    return wall, cpu.look() - before
+    return run_id, wall
 
 
 def main() -> None:
@@ -72,21 +53,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=3, help="number of days with ten new files")
     arguments = parser.parse_args()
-    costs: dict[str, list[tuple[float, float]]] = {}
+    runs: dict[str, list[tuple[str, float]]] = {}
     with own_stack(lifecycle.PARTS) as settings, airflow_api(settings) as api:
-        music, cpu = Path(str(settings.music_dir)), CpuTime(settings)
+        music, samples = Path(str(settings.music_dir)), settings.home / "samples.jsonl"
         write_music(music)
         wait_for_dags(api, {"corpus"})
         api.set_paused("corpus", paused=False)
-        costs[f"first run, {TRACKS} files"] = [run(api, cpu)]
-        for day in range(arguments.days):
-            add_clips(music, day)
-            costs.setdefault("ten new files", []).append(run(api, cpu))
-            costs.setdefault("nothing new", []).append(run(api, cpu))
-    print("\n| run | runs | wall s, median | CPU s, median |\n|---|---:|---:|---:|")
-    for name, measured in costs.items():
-        wall, used = (statistics.median(column) for column in zip(*measured, strict=True))
-        print(f"| {name} | {len(measured)} | {wall:.1f} | {used:.1f} |")
+        with Sampler(settings.state_dir, samples, SAMPLED_S).running():
+            runs[f"first run, {TRACKS} files"] = [run(api)]
+            for day in range(arguments.days):
+                add_clips(music, day)
+                runs.setdefault("ten new files", []).append(run(api))
+                runs.setdefault("nothing new", []).append(run(api))
+        tasks = read(samples).tasks
+    print("\n| run | runs | wall s, median | CPU s of its tasks, median |\n|---|---:|---:|---:|")
+    for name, measured in runs.items():
+        wall = statistics.median(each for _, each in measured)
+        cpu = statistics.median(
+            sum(use.cpu_s for task, use in tasks.items() if task.startswith(f"corpus/{run_id}/"))
+            for run_id, _ in measured
+        )
+        print(f"| {name} | {len(measured)} | {wall:.1f} | {cpu:.1f} |")
 
 
 if __name__ == "__main__":

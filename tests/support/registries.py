@@ -23,9 +23,9 @@ def _file(settings: Settings) -> Path:
     return settings.state_dir / "mlflow" / "mlflow.db"
 
 
-def new_registry(home: Path, corpus: str = "test") -> Registry:
+def new_registry(home: Path) -> Registry:
     """Return an empty registry in a home of its own."""
-    settings = Settings(home=home, corpus=corpus)
+    settings = Settings(home=home, corpus="test")
     _file(settings).parent.mkdir(parents=True)
     _file(settings).write_bytes(_database())
     return Registry(settings)

@@ -296,11 +296,11 @@ def _same_sound(rows: pa.Table, one: NDArray[np.int64], other: NDArray[np.int64]
 
 def _joined(groups: NDArray[np.int64], one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     """Join the groups of pairs of rows. Each row gets the first row of its group."""
-    from scipy import sparse  # as pandas above
-    from scipy.sparse.csgraph import connected_components
-
     if not len(one):
         return groups
+    from scipy import sparse  # a Python worker that finds no copies does without it
+    from scipy.sparse.csgraph import connected_components
+
     rows = np.arange(len(groups))
     start, end = np.concatenate([rows, one]), np.concatenate([groups, other])
     pairs = sparse.coo_matrix((np.ones(len(start), bool), (start, end)), shape=(len(groups), len(groups)))

@@ -114,12 +114,13 @@ class Pipeline:
     def publish(self, days: Days | None = None) -> Published:
         return publish.update(self.lake, self.database, days or Days(), get_settings())
 
-    def run_all(self, after: Callable[[str], object] = str) -> CorpusReports:
-        """All jobs of all days; nothing is announced. `after` is called with the name of each job that ended."""
+    def run_all(self, states: Path | None = None) -> CorpusReports:
+        """All jobs of all days; nothing is announced. The lake is copied into `states` after each job."""
         made: dict[str, Any] = {}
         for job in (self.inventory, self.extract, self.integrate, self.publish):
             made[job.__name__] = job()
-            after(job.__name__)
+            if states:
+                shutil.copytree(self.lake.uri, states / job.__name__)
         return CorpusReports(
             inventory=InventoryReport(
                 music=str(self.music), source="metadata.csv", found=made["inventory"], late_days=()
@@ -170,7 +171,7 @@ def first_run(spark: Any, mongo: Any, original: Path, tmp_path_factory: pytest.T
     lakes = tmp_path_factory.mktemp("first")
     first = Pipeline(spark, mongo, original, lakes / "lake")
     mongo.drop_collection("tracks")
-    reports = first.run_all(lambda job: shutil.copytree(first.lake.uri, lakes / job))
+    reports = first.run_all(lakes)
     documents = list(mongo.tracks.find())
     mongo.drop_collection("tracks")
     return FirstRun(reports, documents, lakes)

@@ -312,6 +312,9 @@ def test_days_whose_lake_was_lost_before_they_were_merged_are_not_published(firs
     extracted = first_run.reports.extract
     assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted) is None
     assert "files, of those at the extraction" in failed(pipeline.integrate(), extracted.outcomes.files)
+    pipeline.inventory()
+    pipeline.extract()
+    assert pipeline.integrate().measured.tracks == 8
 
 
 @pytest.mark.parametrize(
