@@ -2,7 +2,8 @@
 
 **What.** The DAG lists the audio files and extracts 518 audio features from each with Spark. It merges them with
 the metadata table and the files' tags, cleans and checks the result, and publishes one document a track to
-MongoDB.
+MongoDB. If there is little to do, the Spark application of *inventory* goes on with the three jobs after it, and
+their tasks take over the results. Its log then shows their work.
 
 **When.** Every midnight (UTC), for the files that entered the corpus on the day that has just ended. That day is
 the run's *partition*. The day of a track is its `date_created` in the metadata, or else the day on which Segue
@@ -32,6 +33,7 @@ summary, and no Spark job starts.
 
 - *inventory*: there is no such folder, no audio in it, or metadata cannot be read. Correct what the message names.
   If many files are gone at once, a disk or share is probably away: bring it back, then clear the task.
+- *extract*, *integrate* or *publish*, if cleared, run by themselves in a Spark application of their own.
 - *extract*: clear the task. It keeps what it has committed, unless the mode is `force`. A file that cannot be used
   does not make it fail; the file becomes a row of `rejects`.
 - *quality_gate*: the log shows a table of the checks that failed. Nothing was published, and the collection
@@ -50,6 +52,7 @@ from airflow.sdk import Param, dag, task
 
 import segue_assets
 from segue.settings import get_settings
+from segue_ahead import MayBeDoneOperator
 from segue_connections import mongo_database
 from segue_days import DayByDay
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
@@ -73,6 +76,11 @@ RANGE = (
 # The heavy work on audio runs in Python. The JVM does the rest. Without its second compiler, it uses 40 % less CPU
 # time.
 JVM = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
+
+# If a run has to extract at most this many files, the application of `inventory` goes on with the following jobs.
+# A cleared or retried task does only its own work.
+LITTLE = 500
+GO_ON = f"{{{{ {LITTLE} if params.mode == 'skip' and ti.try_number == 1 else '' }}}}"
 
 PARAMS = {
     "partition_from": Param(
@@ -119,8 +127,13 @@ def corpus() -> None:
     # In a nightly run, new files without a date get the day that has just ended. In any other run, they get today.
     # Only the nightly run looks for late days.
     night_of = "{{ partition_key if dag_run.run_type == 'scheduled' else '' }}"
-    spark_job = partial(SparkJobOperator, conf=JVM)
-    inventory = spark_job(task_id="inventory", job="inventory", arguments=["--night-of", night_of])
+    inventory = SparkJobOperator(
+        task_id="inventory",
+        job="inventory",
+        arguments=[*DAYS, "--night-of", night_of, "--go-on", GO_ON],
+        conf=JVM,
+    )
+    spark_job = partial(MayBeDoneOperator, conf=JVM)
     extract = spark_job(
         task_id="extract", job="extract", arguments=[*DAYS, "--mode", MODE], outlets=[segue_assets.FEATURES]
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from datetime import date
 
 from segue.connections import spark
-from segue.corpus import inventory
+from segue.corpus import ahead, days, done_ahead, inventory
+from segue.corpus.jobs import Run
 from segue.corpus.lake import Lake
 from segue.runs import summaries
 from segue.settings import get_settings
@@ -14,14 +14,23 @@ from segue.settings import get_settings
 
 def main() -> None:
     """Run the job."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-id", required=True, help="<dag_id>/<run_id> under which the report is kept")
+    parser = days.parser(__doc__)
     parser.add_argument("--night-of", type=date.fromisoformat, help="the nightly run's day: new files enter on it")
+    parser.add_argument(
+        "--go-on",
+        metavar="FILES",
+        type=int,
+        help="if at most so many files of these days are to be extracted, do the jobs after this one, too",
+    )
     arguments = parser.parse_args()
     with spark.job("inventory") as session:
         settings = get_settings()
         lake = Lake(session, settings.lake_uri)
-        summaries.finish(arguments.run_id, inventory.run(lake, settings, arguments.night_of))
+        done_ahead.forget(arguments.run_id)
+        report = inventory.run(lake, settings, arguments.night_of)
+        summaries.finish(arguments.run_id, report)
+        if arguments.go_on is not None:
+            ahead.go_on(Run(arguments.run_id, lake, settings, days.chosen(arguments, report)), arguments.go_on)
 
 
 if __name__ == "__main__":

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from segue.connections import mongo, spark
-from segue.corpus import days, publish
-from segue.corpus.lake import Lake
-from segue.corpus.reports import InventoryReport
-from segue.runs import summaries
-from segue.settings import get_settings
+from segue.corpus import days
+from segue.corpus.jobs import application
 
 
 def main() -> None:
     """Run the job."""
-    arguments = days.parser(__doc__).parse_args()
-    with spark.job("publish") as session, mongo.database() as database:
-        settings = get_settings()
-        chosen = days.chosen(arguments, summaries.find(arguments.run_id, InventoryReport))
-        report = publish.run(Lake(session, settings.lake_uri), database, chosen, settings)
-        summaries.finish(arguments.run_id, report)
+    with application("publish", days.parser(__doc__).parse_args()) as run:
+        run.publish()
 
 
 if __name__ == "__main__":

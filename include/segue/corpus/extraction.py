@@ -67,12 +67,19 @@ class Planned:
 
     Attributes
     ----------
+    asked : Days
+    mode : Mode
+    started : float
+        When the planning began, seconds of `time.monotonic`.
     days : list of date
         Days that have files or outcomes.
     todo : pandas.DataFrame
         Files to extract: columns of the inventory, and `stands` of `plan.plan`.
     """
 
+    asked: Days
+    mode: Mode
+    started: float
     days: list[date]
     todo: pd.DataFrame
 
@@ -90,7 +97,7 @@ def ping(lake: Lake, days: Days) -> PingReport:
     lake, days
         As for `run`.
     """
-    planned = _plan(lake, days, Mode.PING)
+    planned = plan_days(lake, days, Mode.PING)
     return PingReport(partitions=len(planned.days), would_extract=len(planned.todo))
 
 
@@ -115,15 +122,18 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
     CorpusError
         If features and rejects do not add up to the inventory after the extraction.
     """
-    started = time.monotonic()
-    planned = _plan(lake, days, mode)
+    return carry_out(lake, music_dir, plan_days(lake, days, mode))
+
+
+def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractReport:
+    """Do what `plan_days` has planned; otherwise as `run`."""
     extraction = _extract(lake, music_dir, planned.todo) if len(planned.todo) else Extraction(0.0, 0)
     read_again = retagging.run(lake, music_dir, planned.days)
     with step("Count files and their outcomes", spark_tasks(lake.spark)):
         outcomes = ledger.balance(lake, planned.days)
     return ExtractReport(
-        mode=str(mode),
-        days=str(days),
+        mode=str(planned.mode),
+        days=str(planned.asked),
         partitions=len(planned.days),
         lake=lake_versions(lake.uri),
         outcomes=outcomes,
@@ -134,7 +144,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
             extracted_mb=planned.size_mb,
             extracted_again=extraction.again,
             extracting_s=extraction.seconds,
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - planned.started,
         ),
     )
 
@@ -275,12 +285,13 @@ def _row(track: dict[str, Any], outcome: Track | Rejection) -> dict[str, Any]:
     return row | tag_values(tags_of(track, outcome.tags), outcome.tags_error)
 
 
-def _plan(lake: Lake, days: Days, mode: Mode) -> Planned:
-    """Plan the extraction, and print how much work it is."""
+def plan_days(lake: Lake, days: Days, mode: Mode) -> Planned:
+    """Plan the extraction of some days, and print how much work it is."""
+    started = time.monotonic()
     affected = days.among(*(lake.read(name) for name in LakeVersions.model_fields))
     with step("Find what is to do", spark_tasks(lake.spark)):
         todo = _todo(lake, affected, mode)
-    planned = Planned(affected, todo)
+    planned = Planned(days, mode, started, affected, todo)
     amount = f"{len(affected):,} partitions, {len(planned.todo):,} files to extract, {planned.size_mb:,.1f} MB"
     print(f"plan: {days}, {amount} (mode {mode})", flush=True)
     return planned

@@ -91,6 +91,16 @@ class Dag:
     dag_id = "corpus"
 
 
+IN_RUN = {
+    "dag": Dag,
+    "run_id": "r",
+    "dag_run": SimpleNamespace(run_type="manual"),
+    "partition_key": None,
+    "params": {"partition_from": None, "partition_to": None, "mode": "skip"},
+    "ti": SimpleNamespace(try_number=1),
+}
+
+
 @pytest.mark.parametrize(
     ("params", "key", "expected"),
     [
@@ -119,8 +129,23 @@ def test_only_the_nightly_run_looks_for_late_files(corpus, run_type, expected):
     from segue_spark import without_empty_options
 
     run = SimpleNamespace(run_type=run_type)
-    rendered = render(corpus, "inventory", dag=Dag, run_id="r", dag_run=run, partition_key="2026-03-01")
-    assert without_empty_options(rendered) == ["--run-id", "corpus/r", *expected]
+    rendered = render(corpus, "inventory", **IN_RUN | {"dag_run": run, "partition_key": "2026-03-01"})
+    days = ["--from", "2026-03-01", "--to", "2026-03-01"]
+    assert without_empty_options(rendered) == ["--run-id", "corpus/r", *days, *expected, "--go-on", "500"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "try_number", "goes_on"),
+    [("skip", 1, True), ("skip", 2, False), ("force", 1, False), ("ping", 1, False)],
+)
+def test_only_the_first_try_of_a_usual_run_goes_on_with_the_jobs_after_the_inventory(
+    corpus, mode, try_number, goes_on
+):
+    from segue_spark import without_empty_options
+
+    params, ti = IN_RUN["params"] | {"mode": mode}, SimpleNamespace(try_number=try_number)
+    rendered = without_empty_options(render(corpus, "inventory", **IN_RUN | {"params": params, "ti": ti}))
+    assert rendered[2:] == (["--go-on", "500"] if goes_on else [])
 
 
 def test_importing_the_dag_loads_nothing_heavy():

@@ -18,6 +18,7 @@ from segue.corpus.reports.files import (
     Work,
 )
 from segue.corpus.reports.run import (
+    AheadReport,
     CorpusReports,
     CorpusSummary,
     Published,
@@ -34,6 +35,7 @@ from segue.corpus.reports.tracks import (
 
 __all__ = [
     "NO_GENRE",
+    "AheadReport",
     "CheckedFigure",
     "CleaningReport",
     "Comparison",

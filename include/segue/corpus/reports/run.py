@@ -1,4 +1,4 @@
-"""The report of the job `publish`, all reports of a run together, and the summary of the run."""
+"""The report of the job `publish`, which jobs are done before their tasks, and the reports of a run together."""
 
 from __future__ import annotations
 
@@ -75,6 +75,25 @@ class PublishReport(Report):
             "days_announced": document.get("days_announced", 0),
             "unchanged_since": document.get("unchanged_since"),
         }
+
+
+class AheadReport(Report):
+    """Which jobs the Spark application of `inventory` has also done, and whose tasks have not started yet.
+
+    Attributes
+    ----------
+    jobs : tuple of str
+        In the order of the run.
+    """
+
+    JOB: ClassVar[str] = "ahead"
+
+    jobs: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """Return what the tasks of these jobs will do."""
+        done = " and ".join(filter(None, (", ".join(self.jobs[:-1]), *self.jobs[-1:])))
+        return f"Done too: {done}. Their tasks only take over the reports." if done else "No other job is done."
 
 
 class CorpusReports(Part):
