@@ -291,7 +291,8 @@ def quality(
                 data, audio = counted(listeners, tracks, seed), None
             else:
                 data, audio = simulated(listeners, events, tracks, late, seed)
-            split = by_time(data) if data.timestamp is not None else at_random(data.matrix(), seed)
+            least = 5 if large_counts else 1
+            split = at_random(data.matrix(), seed, least) if data.timestamp is None else by_time(data, least)
             fit = partial(als.fit, session, seed=seed) if spark else partial(solved, seed=seed)
             began = time.process_time()
             outcomes.append(comparison.compare(fit, split, audio, trials=trials, seed=seed, say=lambda _: None))
@@ -458,7 +459,7 @@ def counted(listeners: int, tracks: int, seed: int) -> Interactions:
         None,
         np.array([f"listener{i:05}" for i in range(listeners)]),
         np.array([f"artist{i:05}" for i in range(tracks)]),
-    ).core(5)
+    )
 
 
 def people_of(play_counts: sparse.csr_matrix) -> list[Listener]:

@@ -40,7 +40,9 @@ def recommender(
     min_interactions: Annotated[
         int,
         typer.Option(
-            min=1, help="Keep listeners with at least K tracks and tracks with at least K listeners (K-core)."
+            min=1,
+            help="Keep listeners with at least K tracks and tracks with at least K listeners (K-core), counted in "
+            "what the models learn from.",
         ),
     ] = 1,
     wide: Annotated[
@@ -56,13 +58,13 @@ def recommender(
     from segue.recommender.interactions import read_interactions
 
     console, progress = PlainConsole(), PlainConsole(stderr=True)
-    data = read_interactions(interactions).core(min_interactions)
+    data = read_interactions(interactions)
     (progress if as_json else console).print(
         f"{interactions.name}: {data.matrix().nnz:,} pairs of {len(data.users):,} listeners "
         f"and {len(data.items):,} tracks, {data.plays.sum():,.0f} plays"
     )
     with progress.status("Starting Spark…") as status, spark_session() as spark:
-        outcome = _compare(spark, data, lambda line: status.update(Text(line)))
+        outcome = _compare(spark, data, min_interactions, lambda line: status.update(Text(line)))
     if as_json:
         typer.echo(json.dumps(document_of(outcome), indent=2))
         return
@@ -105,7 +107,9 @@ def fma(
     )
 
 
-def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]) -> Comparison:
+def _compare(
+    spark: SparkSession, data: Interactions, min_interactions: int, say: Callable[[str], None]
+) -> Comparison:
     from functools import partial
 
     from segue.recommender import comparison
@@ -113,10 +117,10 @@ def _compare(spark: SparkSession, data: Interactions, say: Callable[[str], None]
     from segue.recommender.evaluation import windows
 
     if data.timestamp is not None:
-        return comparison.compare(partial(als.fit, spark), windows.by_time(data), None, say=say)
+        return comparison.compare(partial(als.fit, spark), windows.by_time(data, min_interactions), None, say=say)
     outcomes = []
     for seed in range(SEEDS):
-        split = windows.at_random(data.matrix(), seed)
+        split = windows.at_random(data.matrix(), seed, min_interactions)
         fit = partial(als.fit, spark, seed=seed)
         outcomes.append(comparison.compare(fit, split, None, say=partial(_say_seed, say, seed)))
     return comparison.average(outcomes)

@@ -77,30 +77,48 @@ class Interactions:
         last = np.maximum.reduceat(times[order], starts)
         return LastPlays(pair[starts] % len(self.items), (times.max() - last) / DAY_S)
 
-    def core(self, k: int) -> Interactions:
-        """Keep the k-core: every listener has at least k tracks, and every track k listeners.
+    def among(self, listeners: NDArray[np.bool_], tracks: NDArray[np.bool_]) -> Interactions:
+        """Keep the plays of some listeners and tracks. Neither may be without any play.
 
-        Raises
-        ------
-        CorpusError
-            If nothing is left.
+        Parameters
+        ----------
+        listeners : ndarray of bool, shape (n_users,)
+        tracks : ndarray of bool, shape (n_items,)
         """
-        keep = np.ones(len(self.user), dtype=bool)
-        while True:
-            seen = self.matrix(keep) > 0
-            tracks, listeners = np.diff(seen.indptr), np.diff(seen.tocsc().indptr)
-            left = keep & (tracks[self.user] >= k) & (listeners[self.item] >= k)
-            if left.sum() == keep.sum():
-                break
-            keep = left
-        if not keep.any():
-            raise CorpusError(
-                f"No listener and track have {k} of each other: choose a smaller --min-interactions."
-            )
+        keep = listeners[self.user] & tracks[self.item]
         users, user = np.unique(self.user[keep], return_inverse=True)
         items, item = np.unique(self.item[keep], return_inverse=True)
         times = None if self.timestamp is None else self.timestamp[keep]
         return Interactions(user, item, self.plays[keep], times, self.users[users], self.items[items])
+
+
+def core(play_counts: sparse.csr_matrix, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find the k-core: every listener has at least k tracks of it, and every track k listeners.
+
+    Parameters
+    ----------
+    play_counts : csr_matrix, shape (n_listeners, n_tracks)
+    k : int
+
+    Returns
+    -------
+    listeners : ndarray of bool, shape (n_listeners,)
+    tracks : ndarray of bool, shape (n_tracks,)
+
+    Raises
+    ------
+    CorpusError
+        If nothing is left.
+    """
+    seen = (play_counts > 0).astype(np.int64)
+    listeners, tracks = (np.ones(size, dtype=bool) for size in seen.shape)
+    left = -1
+    while left != (left := int(listeners.sum() + tracks.sum())):
+        listeners &= seen @ tracks.astype(np.int64) >= k
+        tracks &= seen.T @ listeners.astype(np.int64) >= k
+    if not listeners.any():
+        raise CorpusError(f"No listener and track have {k} of each other: choose a smaller --min-interactions.")
+    return listeners, tracks
 
 
 def read_interactions(path: Path) -> Interactions:

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from segue.errors import CorpusError, TrainingError
 from segue.recommender.evaluation.windows import at_random, by_time
-from segue.recommender.interactions import Interactions, read_interactions
+from segue.recommender.interactions import Interactions, core, read_interactions
 
 
 def write(folder: Path, text: str, name: str = "plays.csv") -> Path:
@@ -95,10 +95,38 @@ def test_the_core_leaves_nobody_with_less() -> None:
         plays.row, plays.col, random.integers(1, 5, plays.nnz).astype(np.float32), None,
         np.array([f"u{i}" for i in range(80)]), np.array([f"t{i}" for i in range(60)]),
     )  # fmt: skip
-    core = (data.core(4).matrix() > 0).astype(int)
-    assert min(core.sum(axis=0).min(), core.sum(axis=1).min()) >= 4
+    kept = (data.among(*core(data.matrix(), 4)).matrix() > 0).astype(int)
+    assert min(kept.sum(axis=0).min(), kept.sum(axis=1).min()) >= 4
     with pytest.raises(CorpusError, match="--min-interactions"):
-        data.core(50)
+        core(data.matrix(), 50)
+
+
+def test_only_what_is_learnt_from_decides_who_is_evaluated() -> None:
+    user = np.concatenate([np.repeat(np.arange(18), 20), [18, 19]])  # the last two begin late
+    item = np.concatenate([np.tile(np.arange(10), 36), [0, 1]])
+    times = np.concatenate([np.tile(np.arange(20.0), 18), [19, 19]])
+    names = np.array([f"{i}" for i in range(20)])
+    data = Interactions(user, item, np.ones(len(user), np.float32), times, names, names[:10])
+    split = by_time(data, min_interactions=5)
+    assert split.test.train.shape == split.validation.held_out.shape == (18, 10)
+    assert "only the 5-core of what is learnt from" in split.how
+    assert by_time(data).test.train.shape == (20, 10)
+
+
+def test_a_random_split_keeps_the_core_of_what_is_learnt_from(plays: sparse.csr_matrix) -> None:
+    split = at_random(plays, seed=1, min_interactions=5)
+    learnt_from = split.validation.train > 0
+    assert min(learnt_from.sum(axis=0).min(), learnt_from.sum(axis=1).min()) >= 5
+    assert split.test.held_out.shape == learnt_from.shape
+
+
+def test_a_split_by_time_counts_plays_and_divides_none_of_the_same_time() -> None:
+    times = np.array([0.0, 1, 1, 1, 3, 4])
+    plays = np.array([60, 5, 5, 10, 10, 10], np.float32)
+    data = Interactions(np.zeros(6, int), np.arange(6), plays, times, np.array(["u"]), np.arange(6).astype(str))
+    split = by_time(data)
+    sizes = [part.sum() for part in (split.validation.train, split.validation.held_out, split.test.held_out)]
+    assert sizes == [60, 30, 10]
 
 
 def test_a_split_by_time_hides_the_future() -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from segue.errors import TrainingError
+from segue.recommender.interactions import core
 from segue.recommender.last_plays import LastPlays
 
 if TYPE_CHECKING:
@@ -60,18 +62,34 @@ class Split:
     how: str
 
 
-def by_time(interactions: Interactions) -> Split:
+def by_time(interactions: Interactions, min_interactions: int = 1) -> Split:
     """Divide at two points in time, the same for all listeners, as in real use.
+
+    Plays at the same time are never divided.
+
+    Parameters
+    ----------
+    interactions : Interactions
+    min_interactions : int
+        Keep the listeners and tracks that have this many of each other in the plays before validation: their
+        k-core. Later plays must not decide who is evaluated.
 
     Raises
     ------
+    CorpusError
+        If nobody has so many.
     TrainingError
         If the plays have no times, or one of the parts would have no plays.
     """
-    times = interactions.timestamp
-    if times is None:
+    if interactions.timestamp is None:
         raise TrainingError("The plays have no times to divide them by.")
-    first, second = np.quantile(times, [1 - VALIDATION_SHARE - TEST_SHARE, 1 - TEST_SHARE])
+    first, second = _reached(
+        interactions.timestamp, interactions.plays, (1 - VALIDATION_SHARE - TEST_SHARE, 1 - TEST_SHARE)
+    )
+    if min_interactions > 1:
+        learnt_from = interactions.matrix(interactions.timestamp < first)
+        interactions = interactions.among(*core(learnt_from, min_interactions))
+    times = interactions.timestamp
     parts = [times < first, (times >= first) & (times < second), times >= second]
     if not all(part.any() for part in parts):
         raise TrainingError(
@@ -80,6 +98,7 @@ def by_time(interactions: Interactions) -> Split:
     before, validation, test = (interactions.matrix(part) for part in parts)
     day = [str(np.datetime64(int(t), "s")) for t in (first, second)]
     how = f"one split in time for all listeners: validation from {day[0]}, test from {day[1]} (UTC)"
+    how += _cored(min_interactions)
     known = times < second
     return Split(
         Window(before, validation, interactions.last_plays(parts[0])),
@@ -88,16 +107,44 @@ def by_time(interactions: Interactions) -> Split:
     )
 
 
-def at_random(plays: sparse.csr_matrix, seed: int) -> Split:
+def at_random(plays: sparse.csr_matrix, seed: int, min_interactions: int = 1) -> Split:
     """Hold out a fifth of each listener's tracks at random for the test, then a fifth of the rest for validation.
 
     Nothing is held out from a listener with fewer than five tracks.
+
+    Parameters
+    ----------
+    plays : csr_matrix, shape (n_listeners, n_tracks)
+    seed : int
+    min_interactions : int
+        As for `by_time`, in the plays that are in neither part.
+
+    Raises
+    ------
+    CorpusError
+        If nobody has so many.
     """
     random = np.random.default_rng(seed)
     known, test = _hold_out(plays, random)
     before, validation = _hold_out(known, random)
+    if min_interactions > 1:
+        kept = np.ix_(*core(before, min_interactions))
+        known, test, before, validation = (part[kept] for part in (known, test, before, validation))
     how = f"no timestamps: {HOLDOUT_SHARE:.0%} of each listener's tracks held out at random"
+    how += _cored(min_interactions)
     return Split(Window(before, validation), Window(known, test), how)
+
+
+def _reached(times: NDArray[np.float64], plays: NDArray[np.float32], shares: tuple[float, ...]) -> list[float]:
+    """Return the times at which these shares of all plays are reached. A row may stand for many plays."""
+    order = np.argsort(times, kind="stable")
+    played = np.cumsum(plays[order], dtype=np.float64)
+    rows = np.searchsorted(played, np.multiply(shares, played[-1]), side="right")
+    return [float(time) for time in times[order][rows]]
+
+
+def _cored(min_interactions: int) -> str:
+    return "" if min_interactions == 1 else f"; only the {min_interactions}-core of what is learnt from"
 
 
 def _hold_out(
