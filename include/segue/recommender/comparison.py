@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from scipy import sparse
 
 from segue.recommender.components import neighbours
-from segue.recommender.components.blend import Blend
+from segue.recommender.components.blend import Blend, sample_listeners
 from segue.recommender.components.graph import GraphFilter
 from segue.recommender.components.popularity import Habit, Popularity, WithFallback
+from segue.recommender.components.random_walk import walk
 from segue.recommender.evaluation import classification
 from segue.recommender.evaluation.metrics import (
     FEW,
@@ -29,6 +31,12 @@ from segue.recommender.reports import SEGUE
 
 LISTENERS = 5_000
 """Models are compared by at most this many listeners, drawn at random."""
+
+ALPHAS, BETAS = (1.0, 0.6, 1.5), (0.6, 0.3, 0.9)
+"""Parameters of RP3β that are tried: first each β with the first α, then each α with the best β."""
+
+WALKED_PAIRS = 2_000_000
+"""With more pairs of listener and track, RP3β is left out: its search would take longer than the training."""
 
 Gain = tuple[float, float, float]
 """Mean difference in NDCG@10, and the bounds of its 95 % interval."""
@@ -117,8 +125,9 @@ def compare(
         weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
         return Blend({"blend": _Given(scores), "habit": Habit()}, weights).score(play_counts)
 
-    # Each rival has the parameters that were chosen for Segue's own component of its kind. It is built when it is
-    # evaluated, and freed afterwards. In a large catalogue, each takes a gigabyte.
+    # Each rival has the parameters that were chosen for Segue's own component of its kind; RP3beta, which is none,
+    # has its own search. A rival is built when it is evaluated, and freed afterwards. In a large catalogue, each
+    # takes a gigabyte.
     rivals: dict[str, Callable[[], Scorer]] = {
         "popularity": lambda: Popularity.fit(test.train),
         "item cosine": lambda: neighbours.cosine(test.train, balance=recipe.cosine_balance, kept=COSINE_KEPT),
@@ -126,6 +135,9 @@ def compare(
         "GF-CF": lambda: graph,
         "ALS": lambda: factors,
     }
+    if test.train.nnz <= WALKED_PAIRS:
+        alpha, beta = _tune_walk(split.validation, say)
+        rivals["RP3beta"] = lambda: walk(test.train, alpha=alpha, beta=beta, kept=COSINE_KEPT)
     if recipe.popularity_half_life_days is not None:
         rivals["recent popularity"] = lambda: popular
     if audio is not None:
@@ -214,6 +226,21 @@ class _Given:
     def score(self, play_counts: sparse.csr_matrix) -> Matrix:
         del play_counts
         return self.given.copy()
+
+
+def _tune_walk(window: Window, say: Say) -> tuple[float, float]:
+    """Choose α and β of RP3β on the validation window."""
+    rows = sample_listeners(window)
+
+    @cache
+    def reached(alpha: float, beta: float) -> float:
+        relations = walk(window.train, alpha=alpha, beta=beta, kept=COSINE_KEPT)
+        return evaluate_ranking(relations, window, listeners=rows).means()["ndcg@10"]
+
+    beta = max(BETAS, key=lambda beta: reached(ALPHAS[0], beta))
+    alpha = max(ALPHAS, key=lambda alpha: reached(alpha, beta))
+    say(f"RP3beta: α = {alpha:g}, β = {beta:g}")
+    return alpha, beta
 
 
 def _gain(segue: RankingMetrics, rival: RankingMetrics) -> Gain:

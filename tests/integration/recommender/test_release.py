@@ -160,6 +160,7 @@ def test_the_first_recommender_is_promoted_with_what_was_measured(
         "item cosine",
         "EASE",
         "GF-CF",
+        "RP3beta",
         "ALS",
         "content only",
         "Segue",

@@ -113,17 +113,32 @@ def cosine(play_counts: sparse.csr_matrix, *, balance: float = 0.5, kept: int | 
     safe = np.where(norms > 0, norms, 1)
     source = (strengths @ sparse.diags(safe ** (-2 * (1 - balance)))).tocsr()
     targets = (strengths @ sparse.diags(safe ** (-2 * balance))).tocsc().T
+    return multiplied(source, targets, kept, "Item cosine")
+
+
+def multiplied(source: sparse.csr_matrix, targets: sparse.csr_matrix, kept: int | None, what: str) -> Neighbours:
+    """Relate tracks by sourceᵀ · targetsᵀ, without the diagonal, a block of columns at a time.
+
+    Parameters
+    ----------
+    source : csr_matrix, shape (n_listeners, n_tracks)
+    targets : csr_matrix, shape (n_tracks, n_listeners)
+    kept : int or None
+        Relations kept for each target; None for all.
+    what : str
+        First words of the progress lines.
+    """
 
     def columns() -> Iterator[_Column]:
         starts = range(0, targets.shape[0], BLOCK)
-        for start in parts(starts, len(starts), "Item cosine"):
+        for start in parts(starts, len(starts), what):
             block = targets[start : start + BLOCK] @ source
             for target, (tracks, values) in enumerate(_rows(block), start):
                 others = tracks != target
                 yield tracks[others], values[others]
 
     found = columns() if kept is None else (_strongest(*column, kept) for column in columns())
-    return Neighbours(_joined(found, len(norms)))
+    return Neighbours(_joined(found, targets.shape[0]))
 
 
 @dataclass(frozen=True)

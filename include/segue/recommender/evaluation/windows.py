@@ -89,7 +89,7 @@ def by_time(interactions: Interactions, min_interactions: int = 1) -> Split:
     if min_interactions > 1:
         learnt_from = interactions.matrix(interactions.timestamp < first)
         interactions = interactions.among(*core(learnt_from, min_interactions))
-    times = interactions.timestamp
+    times: NDArray[np.float64] = np.asarray(interactions.timestamp)
     parts = [times < first, (times >= first) & (times < second), times >= second]
     if not all(part.any() for part in parts):
         raise TrainingError(
