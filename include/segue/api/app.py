@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from segue.api import (
+    audiomuse,
     audioscrobbler,
     errors,
     feedback,
@@ -34,6 +35,7 @@ from segue.api.caching import CachedValue
 from segue.api.context import Context
 from segue.api.large_bodies import LargeBodies
 from segue.api.observability import RequestObserver
+from segue.api.opensubsonic import calls
 from segue.api.rate_limits import CountTheRest
 from segue.settings import Settings, get_settings
 
@@ -91,6 +93,7 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
         unsupported,
         recommendations,
         playlists,
+        audiomuse,
         health,
     )
     for part in parts:
@@ -98,6 +101,7 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
     routes = [route for part in parts for route in part.router.routes if isinstance(route, APIRoute)]
     app.add_middleware(AnyBaseUrl, paths=[route.path for route in routes])
     audioscrobbler.include(app)
+    app.include_router(calls.router)
     # Players in a browser, such as Web Scrobbler, send requests from other origins. That is safe: the token is in
     # a header, not in a cookie.
     app.add_middleware(
@@ -128,7 +132,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for path, operations in described["paths"].items():
             for operation in operations.values():
                 operation["responses"].pop("422", None)  # invalid parameters are answered with 400
-                if path.startswith(("/1/", "/v1/")):
+                if path.startswith(("/1/", "/v1/", "/api/")):
                     operation["security"] = [{"token": []}]
         app.openapi_schema = described
     return app.openapi_schema

@@ -166,7 +166,7 @@ async def similar(
     _: User, tracks: Tracks, track_id: str, count: Annotated[int, Query(ge=1, le=50)] = 10
 ) -> JSONResponse:
     """Return the recordings whose sound is most similar to that of a track. The similarity is a cosine."""
-    found = await _or_not_found(lambda: tracks.similar(track_id, count))
+    found = await or_not_found(lambda: tracks.similar(track_id, count))
     listed = [
         {
             "track_id": track.track_id,
@@ -181,10 +181,10 @@ async def similar(
 
 
 async def _made(ctx: Context, form: Form, user: str, make: Callable[[frozenset[str]], Playlist]) -> Response:
-    return form.write(await _or_not_found(lambda: make(barred_now(ctx, user))))
+    return form.write(await or_not_found(lambda: make(barred_now(ctx, user))))
 
 
-async def _or_not_found(ask: Callable[[], Any]) -> Any:
+async def or_not_found(ask: Callable[[], Any]) -> Any:
     """Answer 404 with the sentence of a `PlaylistError`."""
     try:
         return await run_in_threadpool(ask)

@@ -166,6 +166,10 @@ class Library:
         labelled = self._found({"genre": genre}, count)
         return labelled + self._found({"genre": None, "genre_predicted": genre}, count - len(labelled))
 
+    def of_artist(self, artist: str, count: int) -> list[Track]:
+        """Read tracks of an artist, whose name is spelt as in the corpus."""
+        return self._found({"artist": artist}, count)
+
     def genres(self) -> list[str]:
         """Return the genres of the corpus, sorted."""
         return sorted(each for each in self._tracks.distinct("genre") if each)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import IntEnum
 from http import HTTPStatus
@@ -12,10 +11,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from fastapi.responses import JSONResponse, Response
 
 from segue.api.errors import RETRY_AFTER_S
+from segue.api.xml_text import xml_text
 
 Document = Mapping[str, Any]
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Code(IntEnum):
@@ -111,21 +109,17 @@ def _fill(element: Element, value: Any) -> None:
     Keys beside ``#text``, and keys in ``@attr``, become attributes.
     """
     if not isinstance(value, Mapping):
-        element.text = _text(value)
+        element.text = xml_text(value)
         return
     attributes = value if "#text" in value else value.get("@attr", {})
     for name, attribute in attributes.items():
         if name == "#text":
-            element.text = _text(attribute)
+            element.text = xml_text(attribute)
         else:
-            element.set(name, _text(attribute))
+            element.set(name, xml_text(attribute))
     if "#text" in value:
         return
     for name, child in value.items():
         if name != "@attr":
             for each in child if isinstance(child, list) else [child]:
                 _fill(SubElement(element, name), each)
-
-
-def _text(value: object) -> str:
-    return _NOT_XML.sub("", str(value))
