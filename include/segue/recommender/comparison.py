@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
+from segue.recommender import baselines
+from segue.recommender.baselines import Fitted
 from segue.recommender.components import neighbours
-from segue.recommender.components.blend import Blend, sample_listeners
+from segue.recommender.components.blend import Blend
 from segue.recommender.components.graph import GraphFilter
 from segue.recommender.components.popularity import Habit, Popularity, WithFallback
-from segue.recommender.components.random_walk import walk
 from segue.recommender.evaluation import classification
 from segue.recommender.evaluation.metrics import (
     FEW,
@@ -26,17 +27,11 @@ from segue.recommender.evaluation.metrics import (
     interval,
 )
 from segue.recommender.evaluation.windows import Split, Window
-from segue.recommender.recipe import COSINE_KEPT, TRIALS, Audio, Fit, Recipe, Say, Tried, choose, related
+from segue.recommender.recipe import TRIALS, Audio, Fit, Recipe, Say, Tried, choose, related
 from segue.recommender.reports import SEGUE
 
 LISTENERS = 5_000
 """Models are compared by at most this many listeners, drawn at random."""
-
-ALPHAS, BETAS = (1.0, 0.6, 1.5), (0.6, 0.3, 0.9)
-"""Parameters of RP3β that are tried: first each β with the first α, then each α with the best β."""
-
-WALKED_PAIRS = 2_000_000
-"""With more pairs of listener and track, RP3β is left out: its search would take longer than the training."""
 
 Gain = tuple[float, float, float]
 """Mean difference in NDCG@10, and the bounds of its 95 % interval."""
@@ -66,7 +61,7 @@ class Comparison:
     rival : str
         The baseline with the highest NDCG@10 on new tracks.
     gains : dict of str to tuple of float
-        By baseline: the blend's NDCG@10 minus the baseline's, averaged over the listeners.
+        By baseline or other recipe: the blend's NDCG@10 minus that one's, averaged over the listeners.
     will_listen : dict of str to float
         Metrics of the score as a classifier: see :func:`.classification.will_listen`.
     recipe : Recipe
@@ -74,6 +69,8 @@ class Comparison:
         NDCG@10 of ALS alone on the validation window, by its parameters.
     judged : dict of str to RankingMetrics
         By model: the metrics of each listener on new tracks. Differences of them are paired.
+    will_listen_of_others : dict of str to dict of str to float
+        As `will_listen`, by the name of another recipe.
     """
 
     how: str
@@ -84,6 +81,7 @@ class Comparison:
     recipe: Recipe
     tried: Tried = field(default_factory=dict)
     judged: dict[str, RankingMetrics] = field(default_factory=dict)
+    will_listen_of_others: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def row(self, task: str, model: str) -> Row | None:
         """Find one row."""
@@ -91,7 +89,14 @@ class Comparison:
 
 
 def compare(
-    fit: Fit, split: Split, audio: Audio | None, *, trials: int = TRIALS, seed: int = 0, say: Say = print
+    fit: Fit,
+    split: Split,
+    audio: Audio | None,
+    *,
+    others: Mapping[str, Recipe] | None = None,
+    trials: int = TRIALS,
+    seed: int = 0,
+    say: Say = print,
 ) -> Comparison:
     """Choose a recipe on the validation window, and compare it with the baselines on the test window.
 
@@ -103,6 +108,9 @@ def compare(
         Fits ALS.
     split : Split
     audio : Audio or None
+    others : mapping of str to Recipe, optional
+        Further recipes that are fitted to the same plays and compared, by the name of their rows. They are no
+        baselines.
     trials : int
         How many sets of ALS parameters are tried.
     seed : int
@@ -121,27 +129,11 @@ def compare(
     popular = Popularity.fit(test.train, test.last, recipe.popularity_half_life_days)
     blended = recipe.blend(factors, relations, test.train, audio, test.last)
 
-    def familiar(scores: Matrix, play_counts: sparse.csr_matrix) -> Matrix:
-        weights = {"blend": 1 - recipe.habit, "habit": recipe.habit}
+    def familiar(habit: float, scores: Matrix, play_counts: sparse.csr_matrix) -> Matrix:
+        weights = {"blend": 1 - habit, "habit": habit}
         return Blend({"blend": _Given(scores), "habit": Habit()}, weights).score(play_counts)
 
-    # Each rival has the parameters that were chosen for Segue's own component of its kind; RP3beta, which is none,
-    # has its own search. A rival is built when it is evaluated, and freed afterwards. In a large catalogue, each
-    # takes a gigabyte.
-    rivals: dict[str, Callable[[], Scorer]] = {
-        "popularity": lambda: Popularity.fit(test.train),
-        "item cosine": lambda: neighbours.cosine(test.train, balance=recipe.cosine_balance, kept=COSINE_KEPT),
-        "EASE": lambda: ease,
-        "GF-CF": lambda: graph,
-        "ALS": lambda: factors,
-    }
-    if test.train.nnz <= WALKED_PAIRS:
-        alpha, beta = _tune_walk(split.validation, say)
-        rivals["RP3beta"] = lambda: walk(test.train, alpha=alpha, beta=beta, kept=COSINE_KEPT)
-    if recipe.popularity_half_life_days is not None:
-        rivals["recent popularity"] = lambda: popular
-    if audio is not None:
-        rivals["content only"] = lambda: audio.relations
+    rivals = baselines.of(split, recipe, Fitted(factors, ease, graph, popular), audio, say)
     tasks = [Task.NEW, Task.COLD]
     if test.train.multiply(test.held_out).nnz:
         tasks.append(Task.REPEAT)
@@ -160,16 +152,24 @@ def compare(
         rows.append(
             _row("repeats", "own counts", evaluate_ranking(Habit(), test, Task.REPEAT, listeners=listeners))
         )
-    for name, make in (rivals | {SEGUE: lambda: blended}).items():
-        repeats = familiar if name == SEGUE else None
+    recipes = {**(others or {}), SEGUE: recipe}
+    wills: dict[str, dict[str, float]] = {}
+    models: dict[str, Callable[[], Scorer]] = rivals | {
+        name: partial(each.fit_blend, fit, test.train, audio, test.last) for name, each in recipes.items()
+    }
+    for name, make in (models | {SEGUE: lambda: blended}).items():
+        model = make()
+        repeats = partial(familiar, recipes[name].habit) if name in recipes else None
         found = evaluate_rankings(
-            WithFallback(make(), popular),
+            WithFallback(model, popular),
             test,
             tasks,
             listeners=listeners,
             familiar=repeats,
             what=f"Evaluating {name}",
         )
+        if name in recipes:
+            wills[name] = classification.will_listen(model, test, _listeners(test), recipes[name].threshold)
         say(f"evaluated {name} by {len(found[Task.NEW].listeners):,} listeners")
         evaluated[name] = found[Task.NEW]
         rows.append(_row("new tracks", name, evaluated[name]))
@@ -183,11 +183,12 @@ def compare(
         split.how,
         sorted((row for row in rows if row.listeners), key=lambda row: order.index(row.task)),
         rival,
-        {name: _gain(evaluated[SEGUE], evaluated[name]) for name in rivals},
-        classification.will_listen(blended, test, _listeners(test), recipe.threshold),
+        {name: gain_of(evaluated[SEGUE], evaluated[name]) for name in evaluated if name != SEGUE},
+        wills.pop(SEGUE),
         recipe,
         tried,
         evaluated,
+        wills,
     )
 
 
@@ -228,22 +229,8 @@ class _Given:
         return self.given.copy()
 
 
-def _tune_walk(window: Window, say: Say) -> tuple[float, float]:
-    """Choose α and β of RP3β on the validation window."""
-    rows = sample_listeners(window)
-
-    @cache
-    def reached(alpha: float, beta: float) -> float:
-        relations = walk(window.train, alpha=alpha, beta=beta, kept=COSINE_KEPT)
-        return evaluate_ranking(relations, window, listeners=rows).means()["ndcg@10"]
-
-    beta = max(BETAS, key=lambda beta: reached(ALPHAS[0], beta))
-    alpha = max(ALPHAS, key=lambda alpha: reached(alpha, beta))
-    say(f"RP3beta: α = {alpha:g}, β = {beta:g}")
-    return alpha, beta
-
-
-def _gain(segue: RankingMetrics, rival: RankingMetrics) -> Gain:
+def gain_of(segue: RankingMetrics, rival: RankingMetrics) -> Gain:
+    """Return the mean difference in NDCG@10 of the same listeners, with its 95 % interval."""
     difference = segue.values["ndcg@10"] - rival.values["ndcg@10"]
     return (float(difference.mean()) if len(difference) else 0.0, *interval(difference))
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, cast
 from segue.connections.windows import OffsetWindow
 from segue.errors import ModelError
 from segue.listens import training_data
+from segue.recommender import incumbent
 from segue.recommender.candidate import Candidate, Lineage, PromotionDecision, load, say
 from segue.recommender.comparison import Comparison, compare, in_words
 from segue.recommender.components import als
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
-from segue.recommender.recipe import TRIALS
+from segue.recommender.recipe import TRIALS, Recipe
 from segue.recommender.report import page
 from segue.recommender.reports import SEGUE, ComparisonFigures, FullTrainingReport
 from segue.recommender.retraining import Retrained, Retraining, Start
@@ -29,6 +30,7 @@ from segue.recommender.retraining import Retrained, Retraining, Start
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from segue.connections.registry import Version
     from segue.settings import Settings
 
 
@@ -96,7 +98,10 @@ def train_in_full(
     trials: int = TRIALS,
     as_of: date | None = None,
 ) -> PromotionDecision:
-    """Choose everything anew, compare with the baselines, and promote.
+    """Choose everything anew, compare with the champion's recipe and the baselines, and promote.
+
+    The champion's recipe is fitted again, and is promoted instead of the new choice if that may be more than 1 %
+    worse: see `incumbent`.
 
     A candidate is not promoted if it ranks worse than popularity and the difference is significant (95 %
     confidence). The champion then goes on serving. If no version serves yet, or the champion is damaged,
@@ -120,7 +125,13 @@ def train_in_full(
         If the listens cannot be divided by time.
     """
     fit = partial(als.fit, spark, seed=seed)
-    comparison = compare(fit, by_time(material.interactions), material.audio, trials=trials, seed=seed, say=say)
+    standing = _recipe_of(start.champion)
+    others = {} if standing is None else {incumbent.REFITTED: standing}
+    comparison = compare(
+        fit, by_time(material.interactions), material.audio, others=others, trials=trials, seed=seed, say=say
+    )
+    if standing is not None:
+        comparison = incumbent.settled(comparison, standing)
     say(comparison_table(comparison))
     passed = comparison.gains["popularity"][2] > 0
     reason = _reason(comparison)
@@ -132,12 +143,13 @@ def train_in_full(
         ),
         listens=len(material.offsets),
     )
-    serving = str(start.champion) if start.champion else None
-    html = page(comparison, material.interactions, passed=passed, champion=serving)
+    html = page(
+        comparison, material.interactions, passed=passed, champion=str(start.champion) if start.champion else None
+    )
     recipe = comparison.recipe
     if not passed and as_of is None:
         # A champion that cannot be loaded would serve nobody, so even popularity is better.
-        if start.champion is not None and load(start.champion) is not None:
+        if standing is not None:
             return start.keep(reason, figures, html)
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
@@ -151,6 +163,12 @@ def train_in_full(
     version = candidate.register(start.registry)
     reason = f"{version} knows the listens up to {as_of} and serves only if you promote it; {reason}"
     return start.keep(reason, figures, html)
+
+
+def _recipe_of(champion: Version | None) -> Recipe | None:
+    """Return the recipe of a version; None if it cannot be loaded."""
+    model = load(champion) if champion is not None else None
+    return None if model is None else model.recipe
 
 
 def comparison_table(comparison: Comparison) -> str:
@@ -190,7 +208,8 @@ def _reason(comparison: Comparison) -> str:
     product, rival, popular = (_ndcg(comparison, model) for model in (SEGUE, comparison.rival, "popularity"))
     gain = comparison.gains.get(comparison.rival, (0.0, 0.0, 0.0))
     mean, low, high = gain
-    return (
+    settled = incumbent.in_a_sentence(comparison)
+    return (f"{settled}; " if settled else "") + (
         f"NDCG@10 {product:.3f}; {comparison.rival}, the best baseline, has {rival:.3f}, difference {mean:+.3f} "
         f"({low:+.3f} to {high:+.3f}): {in_words(gain)}; popularity has {popular:.3f}"
     )
