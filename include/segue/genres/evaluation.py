@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 BOOTSTRAP_SAMPLES = 1_000
 CONFIDENCE = 0.95
+
+BEYOND = 10
+"""At least so many samples of a bootstrap must lie beyond a quantile that is taken from them."""
 TOP_K = 3
 BINS = 10
 
@@ -201,14 +204,17 @@ class Difference:
     ----------
     mean : float
     low : float
-        Lower bound of the difference: one-sided, 95 % confidence, bootstrap over artists.
+        Lower bound of the difference: one-sided, bootstrap over artists.
     mcnemar : float
         Two-sided p-value of the exact McNemar test of equal accuracy.
+    error : float
+        Probability that `low` is above the true difference.
     """
 
     mean: float
     low: float
     mcnemar: float
+    error: float = 1 - CONFIDENCE
 
     @property
     def better(self) -> bool:
@@ -216,7 +222,9 @@ class Difference:
         return self.low > 0
 
 
-def compare(one: GenreEvaluation, other: GenreEvaluation, seed: int = 0) -> Difference:
+def compare(
+    one: GenreEvaluation, other: GenreEvaluation, seed: int = 0, *, error: float = 1 - CONFIDENCE
+) -> Difference:
     """Test whether one model is better than another.
 
     Parameters
@@ -225,6 +233,8 @@ def compare(one: GenreEvaluation, other: GenreEvaluation, seed: int = 0) -> Diff
         Evaluations on the same tracks.
     seed : int
         Seed of the bootstrap.
+    error : float
+        As in `Difference`.
 
     Returns
     -------
@@ -240,7 +250,16 @@ def compare(one: GenreEvaluation, other: GenreEvaluation, seed: int = 0) -> Diff
     only_one, only_other = int((one.correct & ~other.correct).sum()), int((other.correct & ~one.correct).sum())
     differing = only_one + only_other
     p = float(binomtest(only_one, differing).pvalue) if differing else 1.0
-    return Difference(one.macro_f1 - other.macro_f1, float(np.quantile(drawn, 1 - CONFIDENCE)), p)
+    return Difference(one.macro_f1 - other.macro_f1, _lower_bound(np.array(drawn), error), p, error)
+
+
+def _lower_bound(drawn: NDArray[np.float64], error: float) -> float:
+    """Return the quantile of a bootstrap. If the samples are too few for it, use the normal distribution."""
+    from scipy.stats import norm
+
+    if error * len(drawn) >= BEYOND:
+        return float(np.quantile(drawn, error))
+    return float(drawn.mean() + norm.ppf(error) * drawn.std())
 
 
 def bootstrap_weights(tracks: pd.DataFrame, seed: int) -> Iterator[NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from segue.errors import ModelError, TrainingError
 from segue.genres import report
 from segue.genres.classifiers import Choice
 from segue.genres.dataset import TEST, Dataset
-from segue.genres.evaluation import Difference, GenreEvaluation, compare, evaluate
+from segue.genres.evaluation import CONFIDENCE, Difference, GenreEvaluation, compare, evaluate
 from segue.genres.importance import by_family
 from segue.genres.reports import TrainedModel
 from segue.genres.studies import ended_trials
@@ -33,6 +33,9 @@ MODEL_NAME = "genre"
 
 OUTCOME = "outcome"
 """Tag of a version: whether it was promoted. It is set after the promotion, so a killed run sets no such tag."""
+
+LOOK = "look"
+"""Tag of a version: 1 if it was the first challenger of its champion, 2 if the second, and so on."""
 
 MAX_PAST_CHOICES = 3
 """Number of choices of earlier versions that a search tries first."""
@@ -119,7 +122,9 @@ def release(
             resplit_genres(champion, trained.data),
         )
         trained = replace(trained, rivals={rival_name: rival, **trained.rivals})
-    difference, reason = compare_with_rival(trained.evaluation, rival, rival_name, resplit, options.seed)
+    look = _look(versions, champion)
+    error = (1 - CONFIDENCE) / (1 if rival_name == "guessing" else look * (look + 1))
+    difference, reason = compare_with_rival(trained.evaluation, rival, rival_name, resplit, options.seed, error)
     if not difference.better and champion is None:
         raise TrainingError(
             f"The genre model is no better than guessing ({reason}), and there is no champion to keep."
@@ -142,13 +147,30 @@ def release(
         with step("Loading the model back", say=say):
             loading_back.require(version, tracks.sparkSession)
         registry.promote(version)
+    registry.tag(version, LOOK, str(look))
     registry.tag(version, OUTCOME, outcome)
     serving = str(version if difference.better else champion)
     return trained, ReleaseDecision(outcome, reason, serving, str(version), rival_name, difference, page)
 
 
+def _look(versions: Sequence[Version], champion: Version | None) -> int:
+    """Count the challengers of this champion, with the present one.
+
+    The test part stays the same from night to night. Of many challengers that are no better, one would pass sooner
+    or later by chance. So the probability of such an error, 5 %, is divided among the challengers of a champion:
+    the j-th gets 5 % / (j · (j + 1)).
+    """
+    refused = [each for each in versions if champion and each.number > champion.number and OUTCOME in each.tags]
+    return 1 + max((int(each.tags.get(LOOK, "1")) for each in refused), default=0)
+
+
 def compare_with_rival(
-    challenger: GenreEvaluation, rival: GenreEvaluation, rival_name: str, resplit: Collection[str], seed: int
+    challenger: GenreEvaluation,
+    rival: GenreEvaluation,
+    rival_name: str,
+    resplit: Collection[str],
+    seed: int,
+    error: float = 1 - CONFIDENCE,
 ) -> tuple[Difference, str]:
     """Compare a challenger with its rival on test tracks that neither was trained on.
 
@@ -162,6 +184,8 @@ def compare_with_rival(
         out.
     seed : int
         Seed of the bootstrap.
+    error : float
+        Probability that a challenger which is no better passes.
 
     Returns
     -------
@@ -171,7 +195,7 @@ def compare_with_rival(
         The result as a sentence without a full stop.
     """
     challenger, rival = challenger.without(resplit), rival.without(resplit)
-    difference = compare(challenger, rival, seed)
+    difference = compare(challenger, rival, seed, error=error)
     left_out = (
         f" (without {', '.join(sorted(resplit))}, which were divided differently when it was trained)"
         if resplit
@@ -180,7 +204,8 @@ def compare_with_rival(
     return difference, (
         f"macro F1 {challenger.macro_f1:.3f} against {rival.macro_f1:.3f} of {rival_name} on {len(rival.tracks)} "
         f"test tracks{left_out}: {'better' if difference.better else 'not better'} beyond chance "
-        f"(at 95 % confidence the difference is above {difference.low:+.3f}; McNemar p = {difference.mcnemar:.2g})"
+        f"(at {100 * (1 - difference.error):.3g} % confidence the difference is above {difference.low:+.3f}; "
+        f"McNemar p = {difference.mcnemar:.2g})"
     )
 
 

@@ -77,6 +77,14 @@ def test_what_is_clearly_better_is_better_and_chance_is_not():
     assert sum(again) <= 6  # 5 % of 40 is expected; the seeds are fixed
 
 
+def test_the_smaller_the_error_the_lower_the_bound():
+    good, bad = evaluation(2.0), evaluation(1.0, seed=1)
+    bounds = [compare(good, bad, error=error).low for error in (0.05, 0.02, 0.009, 1e-4)]
+    assert bounds == sorted(bounds, reverse=True)
+    assert len(set(bounds)) == 4
+    assert abs(bounds[2] - bounds[1]) < 0.05, "the normal distribution goes on where the samples end"
+
+
 def test_a_champion_that_knows_none_of_the_genres_is_wrong_everywhere():
     model = evaluation(1.0)
     lost = GenreEvaluation(GENRES, model.tracks, np.zeros_like(model.probabilities))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ def test_only_what_is_better_is_promoted_and_a_damaged_champion_stands_in_nobody
 
     second = train(tracks, registry)  # begins with what was best, so it is the same model
     assert (second.outcome, second.model, second.challenger) == ("kept", "genre/1", "genre/2")
-    assert "not better beyond chance" in second.reason
+    assert "not better beyond chance (at 97.5 % confidence" in second.reason
     tags = registry.version("genre", 2).tags
     assert tags["mongo_digest"] == "d"
     assert json.loads(tags["choice"])["classifier"] == "logistic"
@@ -66,6 +67,18 @@ def test_only_what_is_better_is_promoted_and_a_damaged_champion_stands_in_nobody
     third = train(tracks, registry)
     assert (third.outcome, third.model, third.rival) == ("promoted", "genre/3", "guessing")
     assert registry.rollback("genre").number == 1
+
+
+def test_each_further_challenger_of_a_champion_gets_a_smaller_part_of_the_error() -> None:
+    def version(number: int, **tags: str) -> Any:
+        return SimpleNamespace(number=number, tags=tags)
+
+    first, killed = version(4, outcome="promoted", look="3"), version(6)
+    assert release._look([killed, first], None) == 1
+    assert release._look([killed, first], first) == 1, "what was never judged does not count"
+    judged = version(7, outcome="kept", look="2")
+    assert release._look([judged, killed, first], first) == 3
+    assert release._look([version(7, outcome="kept"), first], first) == 2, "of a version before the tag"
 
 
 def test_a_crash_before_the_promotion_leaves_the_old_champion_serving(
