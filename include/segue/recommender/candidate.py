@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -234,5 +235,5 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _metric(name: str) -> str:
-    """Return the name of a metric in a form that MLflow accepts. MLflow refuses ``@``."""
-    return name.replace("@", "_at_").replace(" ", "_")
+    """Return the name of a metric in a form that MLflow accepts. MLflow refuses most punctuation."""
+    return re.sub(r"[^A-Za-z0-9_./:-]", "_", name.replace("@", "_at_").replace("'", ""))
