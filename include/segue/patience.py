@@ -1,4 +1,4 @@
-"""End a wait when the work makes no more progress, however long it takes in total."""
+"""End a wait when the work makes no more progress, however long it takes in total; tell of a wait now and then."""
 
 from __future__ import annotations
 
@@ -48,3 +48,35 @@ class Patience:
         if seen != self._seen:
             self._seen, self._moved = seen, now
         return now - self._moved > self.still_s
+
+
+class Pace:
+    """Tell when the next line of progress is due.
+
+    Parameters
+    ----------
+    every_s : float
+        Seconds between two lines.
+    clock : callable, optional
+        Returns the current time in seconds.
+
+    Examples
+    --------
+    >>> seconds = iter([0, 9, 10, 12, 21])
+    >>> pace = Pace(10, clock=lambda: next(seconds))
+    >>> [pace.is_due() for _ in range(4)]
+    [False, True, False, True]
+    """
+
+    def __init__(self, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._last = clock()
+
+    def is_due(self) -> bool:
+        """Return whether a line is due. The time until the next line then begins."""
+        now = self._clock()
+        if now - self._last < self._every_s:
+            return False
+        self._last = now
+        return True

@@ -19,9 +19,10 @@ from segue.corpus.reports import CorpusSummary
 from segue.demo import listeners, sample
 from segue.demo.airflow_api import AirflowApi
 from segue.demo.answer import seconds_to_answer
-from segue.demo.watch import follow, wait_for_dags, wait_until_deferred
+from segue.demo.watch import LINE_EVERY_S, follow, wait_for_dags, wait_until_deferred
 from segue.errors import SegueError
 from segue.overview.dags import DAGS
+from segue.patience import Pace
 from segue.runs import summaries
 from segue.stack import airflow, lifecycle
 
@@ -195,10 +196,12 @@ def _tracks(run_id: str) -> int:
 def _render_sample(settings: Settings, console: PlainConsole, pieces: int) -> None:
     columns = PlainColumn("Rendering the sample corpus"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=None, visible=False)
+        bar, pace = progress.add_task("", total=None, visible=False), Pace(LINE_EVERY_S)
 
         def show(done: int, total: int) -> None:
             progress.update(bar, completed=done, total=total, visible=True)
+            if not console.is_terminal and pace.is_due():
+                console.print(f"Rendering the sample corpus: {done:,} of {total:,} files")
 
         made = sample.render(Path(str(settings.music_dir)), pieces=pieces, progress=show)
     action = f"Rendered {made.rendered} files in {made.seconds:.0f} s" if made.rendered else "Found"

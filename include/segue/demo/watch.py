@@ -6,6 +6,7 @@ No wait has a fixed limit, because a large corpus takes hours. A wait ends if th
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
@@ -13,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from segue.console import PlainColumn
 from segue.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from segue.errors import StackError
-from segue.patience import Patience
+from segue.patience import Pace, Patience
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -24,6 +25,8 @@ POLL_S = 1.5
 STILL_S = 15 * 60
 SHOWN_LOG_LINES = 8
 SHOWN_CHARACTERS = 60
+LINE_EVERY_S = 10.0
+"""Where no terminal shows the lines live, the running tasks print one so often."""
 
 
 class _TaskLines:
@@ -34,6 +37,7 @@ class _TaskLines:
         self._console = console
         self._lines: dict[str, TaskID] = {}
         self._done: set[str] = set()
+        self._pace = Pace(LINE_EVERY_S)
         self.progress = Progress(
             SpinnerColumn(finished_text="✓"),
             PlainColumn("{task.description}"),
@@ -61,6 +65,15 @@ class _TaskLines:
             if not self._console.is_terminal:
                 seconds = f"{task.duration_s:.0f} s" if task.duration_s is not None else ""
                 self._console.print(f"{self._dag_id}.{task.task_id}: {task.state} {seconds}")
+
+    def show_running(self, tasks: Sequence[TaskState], logs: Mapping[str, str]) -> None:
+        """Print the newest log line of each running task, if there is no terminal and a line is due."""
+        if self._console.is_terminal or not self._pace.is_due():
+            return
+        for task in tasks:
+            if task.state == "running":
+                line = logs[task.task_id] or "no line in its log yet"
+                self._console.print(f"{self._dag_id}.{task.task_id}: {line}", soft_wrap=True)
 
 
 def wait_for_dags(api: AirflowApi, dag_ids: set[str]) -> None:
@@ -137,6 +150,7 @@ def follow(api: AirflowApi, dag_id: str, run_id: str, console: PlainConsole) -> 
             logs = {task.task_id: _newest_log_line(api, dag_id, run_id, task) for task in tasks}
             for task in tasks:
                 lines.show(task, logs[task.task_id][:SHOWN_CHARACTERS])
+            lines.show_running(tasks, logs)
             if state in FINISHED:
                 break
             if patience.is_over((state, tasks, logs if any(logs.values()) else _work(api))):

@@ -9,7 +9,7 @@ from rich.console import Console
 from segue.demo import watch
 from segue.demo.airflow_api import TaskState, _lines
 from segue.errors import StackError
-from segue.patience import Patience
+from segue.patience import Pace, Patience
 
 HOUR = 3_600
 
@@ -73,6 +73,15 @@ def test_a_run_is_followed_for_hours_while_its_log_grows(put_on):
     airflow = put_on(Airflow(9 * HOUR, line=every_minutes(14)))
     follow(airflow)
     assert airflow.now >= 9 * HOUR
+
+
+def test_where_no_terminal_is_a_running_task_says_how_far_it_is_every_ten_seconds(put_on, monkeypatch, capsys):
+    airflow = put_on(Airflow(60, line=lambda now: f"progress: {now:.0f} of 60"))
+    monkeypatch.setattr(watch, "POLL_S", 5)
+    monkeypatch.setattr(watch, "Pace", partial(Pace, clock=lambda: airflow.now))
+    watch.follow(airflow, "corpus", "run", Console())
+    said = [line for line in capsys.readouterr().out.splitlines() if "progress" in line]
+    assert said == [f"corpus.extract: progress: {seconds} of 60" for seconds in range(10, 60, 10)]
 
 
 def test_a_run_that_stands_still_is_given_up_with_the_time_that_was_waited(put_on):
