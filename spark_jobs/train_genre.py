@@ -10,7 +10,7 @@ from pyspark import StorageLevel
 
 from segue.connections import mongo, spark
 from segue.connections.registry import Registry
-from segue.corpus.lake import versions
+from segue.corpus.versions import versions
 from segue.errors import NothingToLearnError
 from segue.genres import predictions, release
 from segue.genres.reports import GenreReport

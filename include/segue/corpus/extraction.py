@@ -34,13 +34,14 @@ from segue.audio.results import Rejection, Track
 from segue.connections.storage import local_copy
 from segue.corpus import ledger, retagging
 from segue.corpus.days import Days
-from segue.corpus.lake import Lake, versions
+from segue.corpus.lake import Lake
 from segue.corpus.parts import hash_of, source_of, span_of, tags_of
 from segue.corpus.paths import from_text
 from segue.corpus.plan import Mode, divide, passing, plan
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, tag_values
+from segue.corpus.versions import lake_versions
 from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
 from segue.runs.progress import spark_tasks, step
@@ -147,17 +148,6 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
             seconds=time.monotonic() - planned.started,
         ),
     )
-
-
-def lake_versions(uri: str) -> LakeVersions:
-    """Read the versions of the tables that the integrated dataset is made from.
-
-    Parameters
-    ----------
-    uri : str
-        Root of the lake; Spark is not needed.
-    """
-    return LakeVersions(**versions(uri, *LakeVersions.model_fields))
 
 
 def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:

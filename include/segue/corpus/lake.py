@@ -6,7 +6,6 @@ Delta's log records which days a file holds, so a run of one day opens only the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
@@ -43,9 +42,6 @@ STATISTICS = "delta.dataSkippingStatsColumns"
 """Delta's property that names the columns whose range Delta records for each file. Only the day is needed, because
 queries filter by nothing else."""
 
-COMMIT = re.compile(r"(\d{20})\.json$")
-"""File name of a commit in Delta's log. It contains the number of the commit."""
-
 CHECKPOINTS = "_checkpoints"
 """Folder of the lake for the checkpoints of running jobs. A job removes its own at its end."""
 
@@ -60,26 +56,6 @@ OVERTAKEN = (
     ConcurrentDeleteReadException,
     MetadataChangedException,
 )
-
-
-def versions(uri: str, *names: str) -> dict[str, int]:
-    """Read the current versions of tables. A version is the number of the last commit.
-
-    Parameters
-    ----------
-    uri : str
-        As in `Lake`; Spark is not needed.
-    *names : str
-        Names of the tables.
-
-    Returns
-    -------
-    dict of str to int
-        Version by name; -1 if the table does not exist.
-    """
-    logs = {name: storage.names(f"{uri}/{name}/_delta_log") for name in names}
-    commits = {name: filter(None, map(COMMIT.match, files)) for name, files in logs.items()}
-    return {name: max((int(commit[1]) for commit in found), default=-1) for name, found in commits.items()}
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,9 @@ from pymongo.database import Database
 import segue.corpus
 import segue.tracks
 from segue.audio.definition import FEATURE_VERSION
-from segue.corpus import sources
-from segue.corpus.extraction import lake_versions
 from segue.corpus.listing import digest, list_audio
 from segue.corpus.reports import CorpusReports, LakeVersions, Work
+from segue.corpus.versions import lake_versions
 from segue.settings import Settings
 from segue.tracks.collection import is_of_doubles
 
@@ -118,6 +117,8 @@ def present(settings: Settings, today: date) -> str:
     CorpusError
         If music or metadata cannot be read.
     """
+    from segue.corpus import sources  # needs pandas, which the other tasks of the DAG do without
+
     listing = list_audio(settings.music_dir)
     files_digest = digest((*listing.files, *listing.sheets))
     metadata_digest = sources.find(settings).read(today).digest

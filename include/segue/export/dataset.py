@@ -25,6 +25,7 @@ from segue import private
 from segue.audio.definition import FAMILIES, FEATURE_VERSION, feature_names
 from segue.connections.registry import Registry, Version
 from segue.corpus import lake
+from segue.corpus.versions import versions as table_versions
 from segue.errors import ExportError, NothingToLearnError, TrainingError
 from segue.genres.dataset import prepare_dataset
 from segue.genres.release import MODEL_NAME, split_by_track
@@ -84,7 +85,7 @@ def export(spark: SparkSession, settings: Settings, folder: Path) -> dict[str, i
 
 
 def _write(spark: SparkSession, settings: Settings, folder: Path) -> dict[str, int]:
-    versions = lake.versions(settings.lake_uri, "tracks", "listens")
+    versions = table_versions(settings.lake_uri, "tracks", "listens")
     if versions["tracks"] < 0:
         raise ExportError(f"The lake in {settings.lake_uri} has no tracks yet. Run the DAG `corpus` first.")
     tracks = lake.Lake(spark, settings.lake_uri).read("tracks")

@@ -10,6 +10,7 @@ from pyspark.sql import Row
 from segue.corpus import lake as lakes
 from segue.corpus.lake import Lake
 from segue.corpus.schema import PARTITION, TRACKS, columns
+from segue.corpus.versions import versions
 
 pytestmark = pytest.mark.integration
 
@@ -114,11 +115,11 @@ def test_what_runs_have_replaced_is_vacuumed_and_what_stands_is_not(spark, tmp_p
     for name in ("old", "new"):
         lake.replace("tracks", tracks(spark, (name, day)), [day])
     standing = {Path(file).name for file in lake.read("tracks").inputFiles()}
-    before, version = files(), lakes.versions(lake.uri, "tracks")
+    before, version = files(), versions(lake.uri, "tracks")
     assert standing < before
     lake.vacuum()
     assert files() == before, "of the last seven days"
-    assert lakes.versions(lake.uri, "tracks") == version, "else no day would stand as published after it"
+    assert versions(lake.uri, "tracks") == version, "else no day would stand as published after it"
     at_once = "SET TBLPROPERTIES (delta.deletedFileRetentionDuration = 'interval 0 hours')"
     spark.sql(f"ALTER TABLE delta.`{tmp_path}/tracks` {at_once}")
     lake.vacuum()
@@ -128,9 +129,9 @@ def test_what_runs_have_replaced_is_vacuumed_and_what_stands_is_not(spark, tmp_p
 
 def test_versions_are_those_of_deltas_history(spark, tmp_path):
     lake, day = Lake(spark, str(tmp_path)), date(2026, 3, 1)
-    assert lakes.versions(lake.uri, "tracks") == {"tracks": -1}
+    assert versions(lake.uri, "tracks") == {"tracks": -1}
     for number in range(12):  # Delta writes a checkpoint at the tenth
         lake.replace("tracks", tracks(spark, (f"t{number}", day)), [day])
     newest = lake.table("tracks").history(1).collect()[0]["version"]
     assert newest > 10
-    assert lakes.versions(lake.uri, "tracks") == {"tracks": newest}
+    assert versions(lake.uri, "tracks") == {"tracks": newest}
