@@ -79,7 +79,7 @@ JVM = {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
 
 # If a run has to extract at most this many files, the application of `inventory` goes on with the following jobs.
 # A cleared or retried task does only its own work.
-LITTLE = 500
+LITTLE = 1_000
 GO_ON = f"{{{{ {LITTLE} if params.mode == 'skip' and ti.try_number == 1 else '' }}}}"
 
 PARAMS = {

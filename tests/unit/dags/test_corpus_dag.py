@@ -131,7 +131,7 @@ def test_only_the_nightly_run_looks_for_late_files(corpus, run_type, expected):
     run = SimpleNamespace(run_type=run_type)
     rendered = render(corpus, "inventory", **IN_RUN | {"dag_run": run, "partition_key": "2026-03-01"})
     days = ["--from", "2026-03-01", "--to", "2026-03-01"]
-    assert without_empty_options(rendered) == ["--run-id", "corpus/r", *days, *expected, "--go-on", "500"]
+    assert without_empty_options(rendered) == ["--run-id", "corpus/r", *days, *expected, "--go-on", "1000"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_only_the_first_try_of_a_usual_run_goes_on_with_the_jobs_after_the_inven
 
     params, ti = IN_RUN["params"] | {"mode": mode}, SimpleNamespace(try_number=try_number)
     rendered = without_empty_options(render(corpus, "inventory", **IN_RUN | {"params": params, "ti": ti}))
-    assert rendered[2:] == (["--go-on", "500"] if goes_on else [])
+    assert rendered[2:] == (["--go-on", "1000"] if goes_on else [])
 
 
 def test_importing_the_dag_loads_nothing_heavy():
