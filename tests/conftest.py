@@ -72,6 +72,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if stores(item)]
 
 
+def pytest_collection_finish() -> None:
+    """Let Python's garbage collector pass over what was imported, which stays to the end of the run."""
+    gc.collect()
+    gc.freeze()
+
+
 class OneWholeStack(LoadFileScheduling):
     """Give whole files to a worker, and all files that need the whole stack to the same one: it starts once."""
 
@@ -174,13 +180,15 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module", autouse=True)
-def free_heap() -> Iterator[None]:
+def free_heap(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let Spark forget what a module's tests used: tables, which Delta keeps for an hour, and Python's references.
 
-    Without this, the heap of a worker that ran most of the tests was full, and Spark only collected garbage.
+    Without this, the heap of a worker that ran most of the tests was full, and Spark only collected garbage. After
+    modules without Spark there is nothing to free, and a collection would take more than a second.
     """
     yield
-    if "pyspark.sql" in sys.modules and (session := sys.modules["pyspark.sql"].SparkSession.getActiveSession()):
+    used = any("spark" in item.fixturenames for item in request.session.items if item.path == request.path)
+    if used and (session := sys.modules["pyspark.sql"].SparkSession.getActiveSession()):
         gc.collect()
         session.catalog.clearCache()
         session.sparkContext._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()

@@ -129,6 +129,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": " ".join((*JVM, *DRIVER_JVM, *truststore.options(settings, local=True))),
         "spark.executor.extraJavaOptions": " ".join((*JVM, *truststore.options(settings, local=False))),
         **truststore.ship(settings),
+        # PySpark looks up the caller's file and line for each column expression. Half of the time in which Python
+        # builds a query was spent on it. The traceback of an error has both.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Spark keeps the plans of the last 1,000 queries for its UI, also if the UI is off.

@@ -4,14 +4,17 @@ import json
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.support.registries import new_registry
+from tests.support.registries import (
+    error_of_opening,
+    fresh_processes,
+    new_registry,
+    open_at_once,
+    succeed_at_once,
+)
 from typer.testing import CliRunner
 
 from segue.cli import app
@@ -62,24 +65,10 @@ def register(registry, model, **changes):
     )
 
 
-OPEN = """
-import sys, time
-from pathlib import Path
-from segue.connections.registry import Registry
-from segue.settings import Settings
-import mlflow
-while not Path(sys.argv[1], "go").exists():
-    time.sleep(0.01)
-print(Registry(Settings(home=Path(sys.argv[1]), corpus="test")).champion("toy"))
-"""
-
-
 def test_processes_may_open_a_new_registry_at_once(tmp_path):
-    command = [sys.executable, "-c", OPEN, str(tmp_path)]
-    openers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    time.sleep(2)
-    (tmp_path / "go").touch()
-    assert [opener.communicate(timeout=120)[0].strip() for opener in openers] == ["None"] * 3
+    with fresh_processes(3) as openers:
+        opened = [openers.submit(open_at_once, tmp_path, number, 3) for number in range(3)]
+        assert [each.result(timeout=120) for each in opened] == ["None"] * 3
 
 
 def test_an_empty_registry_has_no_champion(registry, tmp_path):
@@ -200,37 +189,16 @@ def test_what_a_kill_leaves_of_old_versions_is_deleted_by_the_next_call(registry
     assert registry._client.get_registered_model("toy").tags == {"replaced_by_5": "4"}
 
 
-SUCCEED = """
-import sys, time
-from pathlib import Path
-from segue.connections.registry import Registry
-from segue.settings import Settings
-registry = Registry(Settings(home=Path(sys.argv[1]), corpus="test"))
-champion, mine = registry.version("toy", 1), registry.version("toy", int(sys.argv[2]))
-while not Path(sys.argv[1], "go").exists():
-    time.sleep(0.001)
-print(registry.succeed(champion, mine))
-"""
-
-
-def test_of_successors_that_come_at_once_exactly_one_serves(tmp_path):
-    registry = Registry(Settings(home=tmp_path, corpus="test"))
+def test_of_successors_that_come_at_once_exactly_one_serves(registry, tmp_path):
     for _ in range(4):
         register(registry, Path.mkdir)
     registry.promote(registry.version("toy", 1))
-    rivals = {
-        number: subprocess.Popen(
-            [sys.executable, "-c", SUCCEED, str(tmp_path), str(number)], stdout=subprocess.PIPE, text=True
-        )
-        for number in (2, 3, 4)
-    }
-    time.sleep(3)
-    (tmp_path / "go").touch()
-    answers = {number: rival.communicate(timeout=120)[0].strip() for number, rival in rivals.items()}
-    assert sorted(answers.values()) == ["False", "False", "True"]
+    with fresh_processes(3) as rivals:
+        answers = {number: rivals.submit(succeed_at_once, tmp_path / "a home", number, 3) for number in (2, 3, 4)}
+        served = [number for number, answer in answers.items() if answer.result(timeout=120)]
     champion = registry.champion("toy")
     assert champion is not None
-    assert answers[champion.number] == "True"
+    assert served == [champion.number]
 
 
 def test_a_version_or_model_that_is_not_there_is_named(registry):
@@ -287,27 +255,13 @@ def test_another_process_finds_the_champion(registry, model, tmp_path):
     assert again.champion("toy") == registry.champion("toy")
 
 
-DAMAGED = """
-import sys
-from pathlib import Path
-from segue.connections.registry import Registry
-from segue.errors import ModelError
-from segue.settings import Settings
-try:
-    Registry(Settings(home=Path(sys.argv[1]), corpus="test"))
-except ModelError as error:
-    print(error)
-"""
-
-
 @pytest.mark.parametrize("size", [0, 50, 400_000], ids=["empty", "header", "half"])
+@pytest.mark.usefixtures("registry")
 def test_a_cut_database_of_mlflow_gives_one_sentence_with_the_remedy(tmp_path, size):
-    Registry(Settings(home=tmp_path, corpus="test"))
-    file = tmp_path / "test" / "mlflow" / "mlflow.db"
+    file = tmp_path / "a home" / "test" / "mlflow" / "mlflow.db"
     file.write_bytes(file.read_bytes()[:size])
-    # In a process of its own, because MLflow keeps what it has opened.
-    run = [sys.executable, "-c", DAMAGED, str(tmp_path)]
-    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    with fresh_processes(1) as opener:  # because MLflow keeps what it has opened
+        said = opener.submit(error_of_opening, tmp_path / "a home").result(timeout=120)
     assert f"{file} is damaged: " in said
     assert "`segue doctor --repair`" in said
     assert len(said.splitlines()) == 1
@@ -318,7 +272,7 @@ def test_a_copied_state_folder_loads_and_prunes_its_own_models(tmp_path):
         folder.mkdir()
         (folder / "weights").write_text("7")
 
-    first = Registry(Settings(home=tmp_path / "first", corpus="test"))
+    first = new_registry(tmp_path / "first")
     for _ in range(3):
         first.promote(register(first, write))
     shutil.copytree(tmp_path / "first", tmp_path / "second")

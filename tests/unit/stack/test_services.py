@@ -49,6 +49,8 @@ def service(tmp_path, free_ports):
         ports={"SEGUE_SERVER_PORT": port},
     )
     yield made
+    for process in processes.of(made.state_dir):  # a stop would wait for the child
+        process.kill()
     made.stop()
 
 
