@@ -91,6 +91,8 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             "dag_bundle_storage_path": home / "bundles",
             "parsing_processes": 1,
             "refresh_interval": 30,
+            # By default, each DAG file is parsed again every 30 s. A file that has changed is parsed anyway.
+            "min_file_process_interval": 300,
             "print_stats_interval": 0,
         },
         "scheduler": {
