@@ -12,7 +12,6 @@ and exits with 1 if a check fails.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 import threading
@@ -29,12 +28,13 @@ from pymongo import MongoClient
 from synthetic import names_of, publish
 
 from segue.api.accounts import Accounts
+from segue.connections import delta_tables
 from segue.connections.kafka import config as kafka_config
 from segue.listens.events import Listen
-from segue.listens.lake_table import ListensTable
+from segue.listens.lake_table import TABLE
 from segue.listens.store import COLLECTION
 from segue.settings import Settings
-from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations, spark_conf
+from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations
 
 PARTS = ["kafka", "mongo", "api", "live"]
 CLIENTS = 8
@@ -162,13 +162,8 @@ def stale(settings: Settings, last: dict[str, float]) -> set[str]:
 
 def in_lake(settings: Settings) -> list[tuple[str, int]]:
     """Read the table, repeated rows too."""
-    os.environ.update(spark_conf.environment(settings))
-    from segue.connections.spark import session
-
-    spark = session("check")
-    rows = ListensTable(spark, settings.lake_uri).read().select("user_name", "listened_at").collect()
-    spark.stop()
-    return [(row.user_name, row.listened_at) for row in rows]
+    rows = delta_tables.query(f"{settings.lake_uri}/{TABLE}", "SELECT user_name, listened_at FROM rows")
+    return [(row["user_name"], row["listened_at"]) for row in rows]
 
 
 def main() -> None:
