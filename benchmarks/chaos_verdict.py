@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chaos_attacks import Attacks
 from chaos_schedule import Fault
-from killed import run_spark_job
+from killed import INTERPRETED, run_spark_job
 from listens_killed import LAKE_JOB, Load, in_lake, stale
 from rich.table import Table
 
@@ -81,7 +81,7 @@ def checks(settings: Settings, load: Load, attacks: Attacks) -> list[Check]:
     repeat it. Such a listen must then be in all stores.
     """
     log = settings.home / "lake-job.log"
-    run_spark_job(settings, log, *LAKE_JOB)
+    run_spark_job(settings, log, *LAKE_JOB, properties=INTERPRETED)
     rows = in_lake(settings)
     with mongo.client(settings.mongo) as client:
         database = client[settings.mongo_database]
