@@ -39,7 +39,7 @@ RETRY_S = 1.0
 
 def full_disk(settings: Settings) -> str | None:
     """Return a sentence if the disk of the embedded Kafka is almost full, so that listens must be refused."""
-    return None if settings.kafka_bootstrap_servers else disk.fullness(settings.state_dir)
+    return None if settings.kafka_bootstrap_servers else disk.fullness_of_stack(settings.state_dir)
 
 
 @dataclass(frozen=True)

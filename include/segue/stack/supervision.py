@@ -90,7 +90,7 @@ class Supervisor:
                 raise
 
     def _look_at_disk(self) -> None:
-        before, self._full = self._full, disk.fullness(self._state_dir)
+        before, self._full = self._full, disk.fullness_of_stack(self._state_dir)
         if self._full and not before:
             log.warning("%s New listens and jobs are refused until there is space.", self._full)
         if before and not self._full:
