@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import chaos_damage
 from chaos_attacks import Attacks
 from chaos_schedule import Fault
 from killed import INTERPRETED, run_spark_job
@@ -81,6 +82,7 @@ def checks(settings: Settings, load: Load, attacks: Attacks) -> list[Check]:
     repeat it. Such a listen must then be in all stores.
     """
     log = settings.home / "lake-job.log"
+    chaos_damage.wait_until_stored(settings)
     run_spark_job(settings, log, *LAKE_JOB, properties=INTERPRETED)
     rows = in_lake(settings)
     with mongo.client(settings.mongo) as client:

@@ -42,6 +42,8 @@ BATCH = 20
 PAUSE_S = 0.05
 STANDSTILL_S = 60
 """If a collection has not grown for this long, the benchmark waits no longer for it."""
+STALE_S = 300
+"""If recommendations have not followed the last listen for this long, the benchmark waits no longer for them."""
 
 Played = set[tuple[str, int]]
 
@@ -85,7 +87,7 @@ class Load:
 
     def _run(self, name: str, token: str, number: int) -> None:
         at = 1_100_000_000 + number * 80_000_000
-        with httpx.Client(timeout=30, headers={"Authorization": f"Token {token}"}) as client:
+        with httpx.Client(timeout=120, headers={"Authorization": f"Token {token}"}) as client:
             while not self._stopping.is_set():
                 count = 1 if random.random() < 0.5 else BATCH
                 times = [at + 60 * i for i in range(count)]
@@ -148,10 +150,10 @@ def in_mongodb(settings: Settings, wanted: int, *, matched: bool = True) -> Play
 
 
 def stale(settings: Settings, last: dict[str, float]) -> set[str]:
-    """Return the users whose recommendations are still older than their last listen after a minute."""
+    """Return the users whose recommendations are older than their last listen, also after `STALE_S`."""
     with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True) as client:
         recommendations = client[settings.mongo_database]["recommendations"]
-        until = time.monotonic() + 60
+        until = time.monotonic() + STALE_S
         while True:
             made = {d["_id"]: d["generated_at"].timestamp() for d in recommendations.find()}
             late = {user for user, at in last.items() if made.get(user, 0) < at}
