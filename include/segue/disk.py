@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from segue.errors import FullDiskError
 
 LOW_BYTES = 256 * 2**20
 """With less space than this, the document server may fail to add its next log file of up to 128 MiB."""
-OF_SERVICES = ("kafka", "mongo", "airflow")
+OF_LISTENS = ("kafka", "mongo")
+"""Folders of the state folder that hold listens."""
+OF_SERVICES = (*OF_LISTENS, "airflow")
 """Folders of the state folder that grow while nobody runs a job."""
 CERTAIN = ("No space left on device", "OutOfDiskSpace")
 POSSIBLE = ("WT_PANIC", "internal server error")
@@ -22,12 +25,17 @@ def fullness(folder: Path) -> str | None:
     return f"Disk full: {folder} has {free / 1e6:,.0f} MB left." if free < LOW_BYTES else None
 
 
-def fullness_of_stack(state_dir: Path) -> str | None:
+def fullness_of_stack(state_dir: Path, services: Sequence[str] = OF_SERVICES) -> str | None:
     """Return a sentence if a disk of the stack is full or almost so, else None.
 
-    The folders of the services may be on disks of their own.
+    Parameters
+    ----------
+    state_dir : Path
+        Folder of the stack.
+    services : sequence of str, optional
+        Folders in it that may be on disks of their own. Default: those of all services.
     """
-    return next(filter(None, map(fullness, (state_dir, *(state_dir / name for name in OF_SERVICES)))), None)
+    return next(filter(None, map(fullness, (state_dir, *(state_dir / name for name in services)))), None)
 
 
 def require_space(state_dir: Path) -> None:

@@ -42,6 +42,7 @@ def test_a_service_may_have_a_disk_of_its_own(tmp_path, monkeypatch):
     free = SimpleNamespace(disk_usage=lambda folder: Usage(0, 0, 0 if folder == full else 10**11))
     monkeypatch.setattr(disk, "shutil", free)
     assert disk.fullness_of_stack(tmp_path) == f"Disk full: {full} has 0 MB left."
+    assert disk.fullness_of_stack(tmp_path, disk.OF_LISTENS) is None
     full.rmdir()
     assert disk.fullness_of_stack(tmp_path) is None
 
