@@ -129,7 +129,7 @@ def _recover(settings: Settings, record: Record, fault: Fault) -> float:
             record.wrong.append(f"{fault.number}: {fault}: {', '.join(ill)} needed `segue up`")
             lifecycle.up(settings, PARTS)
             break
-        time.sleep(0.5)
+        time.sleep(1)
     return time.monotonic() - began
 
 

@@ -29,7 +29,7 @@ from segue.settings import Settings
 SUBMIT = "/1/submit-listens"
 FLOOD_FROM, SILENT_FROM = "127.0.0.2", "127.0.0.3"
 """Addresses of the attackers, because the API limits the requests and connections of an address."""
-FLOODING, FLOOD_PAUSE_S = 4, 0.02
+FLOODING, FLOOD_PAUSE_S = 4, 0.05
 SILENT = 400
 PATIENCE_S = 900.0
 """How long an attack waits for a service that a fault has hit."""
