@@ -146,6 +146,8 @@ def test_train_update_and_place(
         file.unlink()
     assert not serving.look(registry)
     assert serving.served, "from memory"
+    report = {"_id": "recommender/drill/train_recommender", "decision": "promoted"}  # these jobs have other ids
+    mongo[summaries.COLLECTION].insert_one(report)
     [sentence] = lost_models(mongo, here)
     assert "no model 'recommender', although the DAG `recommender` has promoted one. Run it again" in sentence
     (tmp_path / "mlflow.db").write_bytes(empty_database())  # as a job does, which is another process
@@ -154,6 +156,7 @@ def test_train_update_and_place(
     assert serving.look(registry)
     assert (serving.served.version, serving.error) == ("recommender/1", None)
     assert lost_models(mongo, here) == []
+    mongo[summaries.COLLECTION].delete_one({"_id": report["_id"]})
 
 
 def lost_models(mongo: Database[dict[str, Any]], settings: Settings) -> list[str]:
