@@ -45,7 +45,7 @@ from segue.stack.service import State
 PARTS = ("kafka", "mongo", "api", "live", "supervisor")
 PAUSE_S = 1.0
 """Pause of each client between two requests."""
-RECOVERY_S = 300.0
+RECOVERY_S = 900.0
 """Services that are not healthy by then get `segue up`. A busy machine may need minutes instead of seconds."""
 KEPT_LOGS = PROJECT_DIR / ".segue" / "chaos"
 
@@ -129,7 +129,7 @@ def _recover(settings: Settings, record: Record, fault: Fault) -> float:
             record.wrong.append(f"{fault.number}: {fault}: {', '.join(ill)} needed `segue up`")
             lifecycle.up(settings, PARTS)
             break
-        time.sleep(0.5)
+        time.sleep(1)
     return time.monotonic() - began
 
 

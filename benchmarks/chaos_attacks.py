@@ -29,9 +29,9 @@ from segue.settings import Settings
 SUBMIT = "/1/submit-listens"
 FLOOD_FROM, SILENT_FROM = "127.0.0.2", "127.0.0.3"
 """Addresses of the attackers, because the API limits the requests and connections of an address."""
-FLOODING, FLOOD_PAUSE_S = 4, 0.02
+FLOODING, FLOOD_PAUSE_S = 4, 0.05
 SILENT = 400
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 """How long an attack waits for a service that a fault has hit."""
 
 End = Callable[[Database[Any], str], object]
@@ -103,16 +103,20 @@ class Attacks:
 
     def ended_tokens_that_work(self) -> list[str]:
         """Try each token that has ended once more. Return the users of those that are not refused."""
+        codes: dict[str, int] = {}
+
+        def answered(api: httpx.Client, user: str) -> bool:
+            codes[user] = self._post(api, self.ended[user], _listen(user, 1_300_000_000))
+            return codes[user] in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}
+
         with self._api() as api:
-            return [
-                user
-                for user, token in self.ended.items()
-                if self._post(api, token, _listen(user, 1_300_000_000)) != httpx.codes.UNAUTHORIZED
-            ]
+            for user in self.ended:
+                _patiently(lambda user=user: answered(api, user))  # type: ignore[misc]
+        return [user for user, code in codes.items() if code == httpx.codes.OK]
 
     def _api(self, address: str = "127.0.0.1", **more: Any) -> httpx.Client:
         transport = httpx.HTTPTransport(local_address=address)
-        return httpx.Client(base_url=self._url, transport=transport, timeout=40, **more)
+        return httpx.Client(base_url=self._url, transport=transport, timeout=120, **more)
 
     def _post(self, api: httpx.Client, token: str, content: bytes) -> int:
         """Submit something. Return the code of the answer, or 0 if there was none."""

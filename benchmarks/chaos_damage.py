@@ -32,7 +32,7 @@ from segue.stack import documents, lifecycle, supervisor
 from segue.stack import kafka as broker
 from segue.stack.service import Service, State, pid_file
 
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 KEPT = 0.4
 """Share of a segment that is left after its cut."""
 
@@ -40,7 +40,7 @@ KEPT = 0.4
 def cut_segment(settings: Settings, _: str) -> None:
     """Cut the largest segment of the topic of listens while the broker is dead."""
     with _database(settings) as database:
-        _wait_until_stored(settings)
+        wait_until_stored(settings)
         with _dead(settings, broker.service(settings)):
             segment = max(_files(settings, ".log"), key=lambda path: path.stat().st_size)
             os.truncate(segment, int(segment.stat().st_size * KEPT))
@@ -65,7 +65,7 @@ def damage_record(settings: Settings, service: str) -> None:
 def lose_database(settings: Settings, _: str) -> None:
     """Delete the folder of MongoDB. Accounts and listens must come back from Kafka."""
     with _database(settings) as database:
-        _wait_until_stored(settings)
+        wait_until_stored(settings)
         tracks = database["tracks"].count_documents({})
         Mirror(settings, database).sync()
         documents.service(settings).stop()
@@ -98,7 +98,8 @@ def _files(settings: Settings, suffix: str) -> list[Path]:
     return list((settings.state_dir / "kafka" / "data").glob(f"{settings.listens_topic}-?/*{suffix}"))
 
 
-def _wait_until_stored(settings: Settings) -> None:
+def wait_until_stored(settings: Settings) -> None:
+    """Wait until MongoDB has all listens of Kafka."""
     config, topic = kafka.config(settings), settings.listens_topic
     _patiently(lambda: offsets.backlog(config, topic, GROUP).size == 0, "MongoDB did not catch up with Kafka.")
 

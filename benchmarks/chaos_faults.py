@@ -109,7 +109,7 @@ def _require_refusal(ground: Ground) -> None:
         f"http://127.0.0.1:{ground.settings.api_port}/1/submit-listens",
         json={"listen_type": "single", "payload": [listen]},
         headers={"Authorization": f"Token {ground.token}"},
-        timeout=30,
+        timeout=120,
     )
     if (answer.status_code, answer.headers.get("Retry-After")) != (503, "5"):
         raise RuntimeError(f"On a full disk a listen was answered with {answer.status_code}: {answer.text}")

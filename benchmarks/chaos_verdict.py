@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import chaos_damage
 from chaos_attacks import Attacks
 from chaos_schedule import Fault
-from killed import run_spark_job
+from killed import INTERPRETED, run_spark_job
 from listens_killed import LAKE_JOB, Load, in_lake, stale
 from rich.table import Table
 
@@ -81,7 +82,8 @@ def checks(settings: Settings, load: Load, attacks: Attacks) -> list[Check]:
     repeat it. Such a listen must then be in all stores.
     """
     log = settings.home / "lake-job.log"
-    run_spark_job(settings, log, *LAKE_JOB)
+    chaos_damage.wait_until_stored(settings)
+    run_spark_job(settings, log, *LAKE_JOB, properties=INTERPRETED)
     rows = in_lake(settings)
     with mongo.client(settings.mongo) as client:
         database = client[settings.mongo_database]

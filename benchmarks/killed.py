@@ -21,6 +21,9 @@ from segue.stack.service import Service
 
 console = Console(highlight=False)
 
+INTERPRETED = ("spark.sql.codegen.wholeStage=false", "spark.sql.codegen.factoryMode=NO_CODEGEN")
+"""Properties of Spark. It then compiles no expressions, which takes most of the CPU time of a job of few rows."""
+
 
 @contextmanager
 def own_stack(parts: Sequence[str], inside: Path | None = None) -> Iterator[Settings]:
@@ -67,10 +70,12 @@ def restart(settings: Settings, parts: Sequence[str], *services: Service) -> Non
 
 
 @contextmanager
-def spark_job(settings: Settings, log: Path, job: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def spark_job(
+    settings: Settings, log: Path, job: str, *arguments: str, properties: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a Spark job as its DAG does; kill -9 its remaining processes at the end."""
-    submit = str(Path(sys.prefix) / "bin" / "spark-submit")
-    command = [submit, str(PROJECT_DIR / "spark_jobs" / f"{job}.py"), *arguments]
+    submit = [str(Path(sys.prefix) / "bin" / "spark-submit"), *(f"--conf={each}" for each in properties)]
+    command = [*submit, str(PROJECT_DIR / "spark_jobs" / f"{job}.py"), *arguments]
     environment = os.environ | spark_conf.environment(settings)
     with log.open("ab") as output:
         running = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
@@ -82,10 +87,12 @@ def spark_job(settings: Settings, log: Path, job: str, *arguments: str) -> Itera
             running.wait()
 
 
-def run_spark_job(settings: Settings, log: Path, job: str, *arguments: str) -> float:
+def run_spark_job(
+    settings: Settings, log: Path, job: str, *arguments: str, properties: Sequence[str] = ()
+) -> float:
     """Run a Spark job to its end; return the seconds it took."""
     began = time.monotonic()
-    with spark_job(settings, log, job, *arguments) as running:
+    with spark_job(settings, log, job, *arguments, properties=properties) as running:
         if running.wait() != 0:
             raise RuntimeError(f"The job {job!r} failed:\n{log.read_text()[-3_000:]}")
     return time.monotonic() - began

@@ -12,7 +12,6 @@ and exits with 1 if a check fails.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 import threading
@@ -29,12 +28,13 @@ from pymongo import MongoClient
 from synthetic import names_of, publish
 
 from segue.api.accounts import Accounts
+from segue.connections import delta_tables
 from segue.connections.kafka import config as kafka_config
 from segue.listens.events import Listen
-from segue.listens.lake_table import ListensTable
+from segue.listens.lake_table import TABLE
 from segue.listens.store import COLLECTION
 from segue.settings import Settings
-from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations, spark_conf
+from segue.stack import documents, kafka, lifecycle, listens_api, live_recommendations
 
 PARTS = ["kafka", "mongo", "api", "live"]
 CLIENTS = 8
@@ -42,6 +42,8 @@ BATCH = 20
 PAUSE_S = 0.05
 STANDSTILL_S = 60
 """If a collection has not grown for this long, the benchmark waits no longer for it."""
+STALE_S = 300
+"""If recommendations have not followed the last listen for this long, the benchmark waits no longer for them."""
 
 Played = set[tuple[str, int]]
 
@@ -85,7 +87,7 @@ class Load:
 
     def _run(self, name: str, token: str, number: int) -> None:
         at = 1_100_000_000 + number * 80_000_000
-        with httpx.Client(timeout=30, headers={"Authorization": f"Token {token}"}) as client:
+        with httpx.Client(timeout=120, headers={"Authorization": f"Token {token}"}) as client:
             while not self._stopping.is_set():
                 count = 1 if random.random() < 0.5 else BATCH
                 times = [at + 60 * i for i in range(count)]
@@ -148,10 +150,10 @@ def in_mongodb(settings: Settings, wanted: int, *, matched: bool = True) -> Play
 
 
 def stale(settings: Settings, last: dict[str, float]) -> set[str]:
-    """Return the users whose recommendations are still older than their last listen after a minute."""
+    """Return the users whose recommendations are older than their last listen, also after `STALE_S`."""
     with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True) as client:
         recommendations = client[settings.mongo_database]["recommendations"]
-        until = time.monotonic() + 60
+        until = time.monotonic() + STALE_S
         while True:
             made = {d["_id"]: d["generated_at"].timestamp() for d in recommendations.find()}
             late = {user for user, at in last.items() if made.get(user, 0) < at}
@@ -162,13 +164,8 @@ def stale(settings: Settings, last: dict[str, float]) -> set[str]:
 
 def in_lake(settings: Settings) -> list[tuple[str, int]]:
     """Read the table, repeated rows too."""
-    os.environ.update(spark_conf.environment(settings))
-    from segue.connections.spark import session
-
-    spark = session("check")
-    rows = ListensTable(spark, settings.lake_uri).read().select("user_name", "listened_at").collect()
-    spark.stop()
-    return [(row.user_name, row.listened_at) for row in rows]
+    rows = delta_tables.query(f"{settings.lake_uri}/{TABLE}", "SELECT user_name, listened_at FROM rows")
+    return [(row["user_name"], row["listened_at"]) for row in rows]
 
 
 def main() -> None:

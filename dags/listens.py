@@ -3,7 +3,8 @@
 **What.** The DAG reads the topic `listens`, from the offsets that are stored in the Delta table `listens` to the
 topic's end. It inserts the events that the table does not have. Late and back-dated listens go into the day on
 which they were heard. Then the DAG removes the listens that users have deleted and those of forgotten users, and
-matches the unmatched listens with the present corpus.
+matches the unmatched listens with the present corpus. Finally it compares the ids of the lake's listens with those
+in MongoDB. `segue status` reports what either lacks.
 
 **When.** Every midnight (UTC), for the day that has just ended. That day is the run's *partition*, and the summary
 shows its figures. Messages of other days are ingested too.

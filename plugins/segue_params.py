@@ -1,4 +1,7 @@
-"""Refuse wrong params: in the trigger form and the REST API, and in the first task of any other run."""
+"""Refuse wrong params: in the trigger form and the REST API, and in the first task of any other run.
+
+The form and the API also refuse new runs while the disk is full.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk.exceptions import AirflowFailException
 
+from segue import disk
+from segue.settings import get_settings
 from segue_tasks import announce
 
 if TYPE_CHECKING:
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
 
 TRIGGER = re.compile(r"/api/v2/(dags/(?P<dag_id>[^/]+)/dagRuns|backfills(/dry_run)?)/?$")
 """Paths of the requests that trigger a DAG or start a backfill, from the forms too."""
+
+FULL_DISK_RETRY_S = 60
+"""After so many seconds a trigger that met a full disk may be repeated."""
 
 LEAVE_EMPTY = "In a backfill, leave it empty: each run has a day of its own."
 """For the descriptions of params that are days."""
@@ -109,6 +117,8 @@ def refuse_wrong_params(context: Context) -> None:
 class TriggerGuard:
     """ASGI middleware of the API server that refuses a trigger or backfill with wrong params before a run exists.
 
+    While the disk is full, it refuses all triggers and backfills, with 503 and ``Retry-After``.
+
     The form then shows the sentence. A refused trigger is no failed run, so it does not count towards pausing a
     DAG. Requests without a valid login go on to Airflow, which refuses them itself.
     """
@@ -122,13 +132,17 @@ class TriggerGuard:
         if found is None or not await _signed_in(scope):
             await self.app(scope, receive, send)
             return
+        from starlette.responses import JSONResponse
+
+        if full := disk.fullness_of_stack(get_settings().state_dir):
+            told = {"detail": f"{full} Free some space. Until then, no run is started."}
+            await JSONResponse(told, 503, {"Retry-After": f"{FULL_DISK_RETRY_S}"})(scope, receive, send)
+            return
         messages = [await receive()]
         while messages[-1].get("more_body"):
             messages.append(await receive())
         body = b"".join(message.get("body", b"") for message in messages)
         if said := await asyncio.to_thread(_fault_of, scope["app"], found["dag_id"], body):
-            from starlette.responses import JSONResponse
-
             await JSONResponse({"detail": said}, 400)(scope, receive, send)
             return
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 from segue.connections import mongo, spark
 from segue.listens import catalogue
+from segue.listens.comparing import compare
 from segue.listens.events import Listen
 from segue.listens.ingestion import figures, ingest
 from segue.listens.lake_table import ListensTable
+from segue.listens.losses import Followed
 from segue.listens.matching import TrackIndex
 from segue.listens.rematching import rematch
 from segue.listens.removals import Removals
@@ -34,7 +36,7 @@ def main() -> None:
     )
     parser.add_argument("--to", dest="last", type=date.fromisoformat, help="last day of them")
     arguments = parser.parse_args()
-    started, settings = time.monotonic(), get_settings()
+    began, started, settings = time.time(), time.monotonic(), get_settings()
     rebuild = (arguments.first, arguments.last) if arguments.mode == "rebuild" else None
     with spark.job("ingest-listens") as session, mongo.database() as database:
         table = ListensTable(session, settings.lake_uri)
@@ -55,6 +57,11 @@ def main() -> None:
                 rematched = rematch(table, TrackIndex(catalogue.entries(database)), take)
             with step("Count", tasks):
                 held = figures(table, arguments.first, arguments.last)
+            with step("Compare with MongoDB", tasks):
+                if rebuild is not None:
+                    Followed(database, settings.listens_topic).repaired("lake")
+                today = datetime.now(UTC).date()
+                print(compare(settings, database, table, before=began, day=today), flush=True)
             with step("Delete what no version needs", tasks):
                 table.vacuum()
         report = ListensReport(

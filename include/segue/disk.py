@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from segue.errors import FullDiskError
 
 LOW_BYTES = 256 * 2**20
 """With less space than this, the document server may fail to add its next log file of up to 128 MiB."""
+OF_LISTENS = ("kafka", "mongo")
+"""Folders of the state folder that hold listens."""
+OF_SERVICES = (*OF_LISTENS, "airflow")
+"""Folders of the state folder that grow while nobody runs a job."""
 CERTAIN = ("No space left on device", "OutOfDiskSpace")
 POSSIBLE = ("WT_PANIC", "internal server error")
 
@@ -20,15 +25,28 @@ def fullness(folder: Path) -> str | None:
     return f"Disk full: {folder} has {free / 1e6:,.0f} MB left." if free < LOW_BYTES else None
 
 
-def require_space(folder: Path) -> None:
-    """Let no work begin that may fill the disk of `folder`.
+def fullness_of_stack(state_dir: Path, services: Sequence[str] = OF_SERVICES) -> str | None:
+    """Return a sentence if a disk of the stack is full or almost so, else None.
+
+    Parameters
+    ----------
+    state_dir : Path
+        Folder of the stack.
+    services : sequence of str, optional
+        Folders in it that may be on disks of their own. Default: those of all services.
+    """
+    return next(filter(None, map(fullness, (state_dir, *(state_dir / name for name in services)))), None)
+
+
+def require_space(state_dir: Path) -> None:
+    """Let no work begin that may fill a disk of the stack.
 
     Raises
     ------
     FullDiskError
-        If the disk is full or almost so.
+        If one is full or almost so.
     """
-    if full := fullness(folder):
+    if full := fullness_of_stack(state_dir):
         raise FullDiskError(f"{full} Free some space. A retry of this task then does its work.")
 
 

@@ -18,8 +18,8 @@ from segue.settings import Settings
 
 
 @cache
-def _database() -> bytes:
-    """Let MLflow create its tables once in this process."""
+def empty_database() -> bytes:
+    """Return the database of a registry without models. MLflow creates its tables once in this process."""
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home), corpus="test")
         Registry(settings)
@@ -34,7 +34,7 @@ def new_registry(home: Path) -> Registry:
     """Return an empty registry in a home of its own."""
     settings = Settings(home=home, corpus="test")
     _file(settings).parent.mkdir(parents=True)
-    _file(settings).write_bytes(_database())
+    _file(settings).write_bytes(empty_database())
     return Registry(settings)
 
 

@@ -36,6 +36,17 @@ def test_an_internal_error_is_explained_by_a_full_disk_only_if_the_disk_is_full(
     assert disk.fullness(tmp_path) is None
 
 
+def test_a_service_may_have_a_disk_of_its_own(tmp_path, monkeypatch):
+    full = tmp_path / "airflow"
+    full.mkdir()
+    free = SimpleNamespace(disk_usage=lambda folder: Usage(0, 0, 0 if folder == full else 10**11))
+    monkeypatch.setattr(disk, "shutil", free)
+    assert disk.fullness_of_stack(tmp_path) == f"Disk full: {full} has 0 MB left."
+    assert disk.fullness_of_stack(tmp_path, disk.OF_LISTENS) is None
+    full.rmdir()
+    assert disk.fullness_of_stack(tmp_path) is None
+
+
 def test_a_full_disk_of_another_machine_is_believed(tmp_path, free):
     free(10**11)
     assert disk.explanation(OSError(28, "No space left on device"), tmp_path).startswith("Disk full: a service")

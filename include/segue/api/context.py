@@ -39,7 +39,9 @@ RETRY_S = 1.0
 
 def full_disk(settings: Settings) -> str | None:
     """Return a sentence if the disk of the embedded Kafka is almost full, so that listens must be refused."""
-    return None if settings.kafka_bootstrap_servers else disk.fullness(settings.state_dir)
+    if settings.kafka_bootstrap_servers:
+        return None
+    return disk.fullness_of_stack(settings.state_dir, disk.OF_LISTENS)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from segue.api import metrics, retraining_metrics
@@ -23,12 +24,15 @@ from segue.errors import ServiceUnavailableError
 from segue.listens import losses
 from segue.listens.losses import STORES, Loss
 from segue.recommender.serving.live import FRESH_S, heartbeat
+from segue.settings import Settings
 
 LIMITS = {"bootstrap_timeout_ms": 2_000, "request_timeout_ms": 2_000}
 """Of the clients of Kafka that answer `/health`."""
 PROBE_TIMEOUT_S = 5.0
 LOSSES_S = 15.0
 """The stores are compared at most this often. The lake may be an object store, which is slow to list."""
+TRACKS_S = 600.0
+"""The tracks are counted at most this often."""
 REPLICATION_S = 60.0
 PATHS = ("/health", "/metrics")
 THREADS = frozenset({"event-writer", "listen-store", "catalogue", "mirror"})
@@ -56,7 +60,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database = ctx.mongo[ctx.settings.mongo_database]
     app.state.dependencies = CachedValue(lambda: _dependencies(ctx))
     app.state.replication = CachedValue(lambda: _replication(ctx), REPLICATION_S)
-    app.state.losses = CachedValue(lambda: _losses(ctx), LOSSES_S)
+    app.state.losses = CachedValue(lambda: _losses(ctx, losses.find_at_once), LOSSES_S)
+    app.state.missing_tracks = CachedValue(lambda: _losses(ctx, losses.missing_tracks), TRACKS_S)
     app.state.retraining = CachedValue(lambda: retraining_metrics.measure(ctx.settings, database))
     yield
 
@@ -84,7 +89,7 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
         "disk": {"ok": full is None, "error": full},
     }
     healthy = all(part["ok"] for part in parts.values())
-    lost = await request.app.state.losses.get() if parts["mongodb"]["ok"] else []
+    lost = await _lost(request) if parts["mongodb"]["ok"] else []
     status = "degraded" if not healthy else "incomplete" if lost else "ok"
     state = {"status": status, "parts": parts, "pending_listens": ctx.writer.pending}
     state["stores"] = {"ok": not lost, "errors": [loss.sentence for loss in lost]}
@@ -102,7 +107,7 @@ async def prometheus(request: Request, ctx: Ctx) -> Response:
     metrics.PENDING.set(ctx.writer.pending)
     metrics.CATALOGUE.set(len(ctx.catalogue.index))
     lost: Counter[str] = Counter()
-    for loss in await request.app.state.losses.get():
+    for loss in await _lost(request):
         lost[loss.store] += max(loss.count, 1)
     for store in STORES:
         metrics.LOST.labels(store).set(lost[store])
@@ -122,9 +127,13 @@ def _dependencies(ctx: Context) -> dict[str, Any]:
     }
 
 
-def _losses(ctx: Context) -> list[Loss]:
+async def _lost(request: Request) -> list[Loss]:
+    return [*await request.app.state.losses.get(), *await request.app.state.missing_tracks.get()]
+
+
+def _losses(ctx: Context, find: Callable[[Database[dict[str, Any]], Settings], list[Loss]]) -> list[Loss]:
     try:
-        return losses.find(ctx.mongo[ctx.settings.mongo_database], ctx.settings)
+        return find(ctx.mongo[ctx.settings.mongo_database], ctx.settings)
     except PyMongoError:
         return []  # the part `mongodb` reports the error
 

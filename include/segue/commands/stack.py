@@ -89,6 +89,7 @@ def status() -> None:
 
     A service is healthy if it works: Kafka and the document server must keep and return a record.
     """
+    from segue import disk
     from segue.connections import kafka, offsets
     from segue.demo.airflow_api import AirflowApi
     from segue.stack import airflow, documents, lifecycle, restarts, suspensions
@@ -104,8 +105,9 @@ def status() -> None:
     console.print(_table(settings, zip(services, states, used, strict=True)))
     total = sum(usage.held_bytes for usage in used)
     console.print(f"Total memory: {total / 1e6:,.0f} MB (PSS: shared pages counted once)")
-    troubles = [*filter(None, (usage.excess for usage in used)), *restarts.remarks(settings.state_dir)]
-    for trouble in troubles:
+    excesses = (usage.excess for usage in used)
+    troubles = [*filter(None, (disk.fullness_of_stack(settings.state_dir), *excesses))]
+    for trouble in [*troubles, *restarts.remarks(settings.state_dir)]:
         console.print(trouble, style="yellow", soft_wrap=True)
     for suspension in suspensions.recent(settings.state_dir, time.time()):
         console.print(str(suspension), soft_wrap=True)

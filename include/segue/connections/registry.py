@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -158,6 +159,8 @@ class Registry:
         self._lock = folder / "lock"
         # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
         self._file = file = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else None
+        if file:  # an open connection would go on reading a file that was deleted or replaced
+            os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
         with self._alone():
             if file and file.is_file() and not file.stat().st_size:  # MLflow would create a new registry in it
                 raise damaged(file, "it is empty")
@@ -190,6 +193,8 @@ class Registry:
         """Return the version that serves, or None if there is none yet."""
         from mlflow.exceptions import MlflowException
 
+        if self._file and not self._file.exists():  # SQLite would create an empty one
+            return None
         try:
             return self._version(self._client.get_model_version_by_alias(name, CHAMPION))
         except MlflowException as error:

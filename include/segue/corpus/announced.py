@@ -7,11 +7,11 @@ and no announcement is lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pymongo import DeleteOne, ReplaceOne
+from pymongo import DeleteOne, ReplaceOne, UpdateOne
 from pymongo.database import Database
 from pyspark.sql import functions as sf
 
@@ -77,3 +77,10 @@ def note(database: Database[Any], announced: Sequence[Change]) -> None:
     ]
     if writes:
         database[COLLECTION].bulk_write(writes, ordered=False)
+
+
+def expect_fewer(database: Database[Any], tracks_by_day: Mapping[str, int]) -> None:
+    """Subtract the tracks that are about to be deleted, so that they are not taken for lost."""
+    fewer = [UpdateOne({"_id": day}, {"$inc": {"tracks": -count}}) for day, count in tracks_by_day.items()]
+    if fewer:
+        database[COLLECTION].bulk_write(fewer, ordered=False)

@@ -25,7 +25,7 @@ from segue.corpus.listing import digest, list_audio
 from segue.corpus.reports import CorpusReports, LakeVersions, Work
 from segue.corpus.versions import lake_versions
 from segue.settings import Settings
-from segue.tracks.collection import is_of_doubles
+from segue.tracks.collection import is_of_doubles, missing
 
 COLLECTION = "publications"
 
@@ -188,13 +188,13 @@ def find(database: Database[Any], days: str, key: str) -> CorpusReports | None:
         The reports for a run that skips these days. They state that the run has extracted nothing, and
         ``publish.unchanged_since`` names the run that has published the days, the newest if they were several.
         None if there is no such publication. None also if the number of documents in the collection of tracks has
-        changed since then, or if the collection is of an older format.
+        changed since then, if the collection lacks tracks of the announced days, or if it is of an older format.
     """
     published = database[COLLECTION]
     published.delete_many({"made_from": {"$ne": key}})
     newest_first = list(published.find({}).sort("at", -1))
     found = _standing(newest_first, DayRange.named(days))
-    if found is None or is_of_doubles(database):
+    if found is None or is_of_doubles(database) or missing(database):
         return None
     there = database["tracks"].estimated_document_count()
     latest = CorpusReports.model_validate(newest_first[0]["reports"])

@@ -12,6 +12,7 @@ model after the tracks are announced.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,7 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     tracks = lake.read("tracks").where(days.condition)
     of_days = within(days)
     with step("Read which documents are there"):
-        found = list(collection.find(of_days, {"digest": 1, "recording": 1}))
+        found = list(collection.find(of_days, {"digest": 1, "recording": 1, PARTITION: 1}))
     there = {each["_id"]: each.get("digest") for each in found}
     of_lake = tracks.select("track_id", "recording").toArrow()
     ids = set(of_lake["track_id"].to_pylist())
@@ -134,6 +135,7 @@ def update(lake: Lake, database: Database[Any], days: Days, settings: Settings) 
     written = _write(documents(tracks), there, len(ids), database, settings)
     # The filter also names the days, because another run may meanwhile have published the track under another day.
     stale = [DeleteOne({"_id": track_id} | of_days) for track_id in there.keys() - ids]
+    announced.expect_fewer(database, Counter(each[PARTITION] for each in found if each["_id"] not in ids))
     return Published(
         collection=f"{database.name}.{COLLECTION}",
         tracks=len(ids),

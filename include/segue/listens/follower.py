@@ -2,8 +2,9 @@
 
 Events are processed at least once. Offsets are committed only after MongoDB has journaled the events and Kafka has
 acknowledged the dead letters of the unreadable ones. An event that comes again changes nothing. While Kafka or
-MongoDB is away, the follower waits. A topic that was deleted and created again is read from its beginning. What
-Kafka or MongoDB has lost is noted, see :mod:`segue.listens.losses`.
+MongoDB is away, the follower waits. A topic that is gone, such as with Kafka's folder, is created again. A topic
+that was created again is read from its beginning. What Kafka or MongoDB has lost is noted, see
+:mod:`segue.listens.losses`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from pymongo.errors import PyMongoError
 
 from segue.connections import kafka, offsets
 from segue.connections.positions import Positions
+from segue.connections.topics import create_topics
 from segue.connections.windows import differ
+from segue.errors import ServiceUnavailableError
 from segue.listens import dead_letters
 from segue.listens.events import Listen, reason
 from segue.listens.losses import Followed
@@ -81,7 +84,7 @@ class Follower:
             except Exception as error:  # of any kind, because nobody would notice that the thread has ended
                 # No offset of the current batch was committed, so the next round reads it again.
                 if self.error is None or not self.error.startswith(type(error).__name__):
-                    known = isinstance(error, (KafkaError, PyMongoError))
+                    known = isinstance(error, (KafkaError, PyMongoError, ServiceUnavailableError))
                     # Log the error once, not at every attempt.
                     log.warning("The store of listens waits: %s", error, exc_info=None if known else error)
                 self.error = f"{type(error).__name__}: {error}"
@@ -106,7 +109,7 @@ class Follower:
             partitions = [TopicPartition(topic, p) for p in sorted(numbers or ())]
             if not partitions:
                 self.error = f"There is no topic {topic!r}"
-                self._stopping.wait(RETRY_S)
+                create_topics(self._settings)
                 return
             consumer.assign(partitions)  # the group has only one reader, so it needs no rebalancing
             config = kafka.config(self._settings)

@@ -6,28 +6,35 @@ follows it, before the same offsets are committed in Kafka. So two things show a
 - The offsets in MongoDB are behind those committed in Kafka: the database is empty, or an older copy of it.
 - The topic ends before the offsets in MongoDB, or is another topic of the same name: Kafka has lost messages.
 
+Single documents and rows that are gone are found by :mod:`segue.listens.comparing`.
+
 A loss stays noted until `segue rebuild` has repaired it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pymongo.database import Database
 
-from segue.connections import storage
+from segue.connections import champions, storage
 from segue.connections.windows import Offsets, OffsetWindow, differ
+from segue.errors import ServiceUnavailableError
 from segue.listens import lake_table
 from segue.listens.store import COLLECTION as LISTENS
 from segue.runs.summaries import COLLECTION as SUMMARIES
 from segue.settings import Settings
+from segue.tracks import collection
 from segue.tracks.collection import ANNOUNCED
 
 COLLECTION = "losses"
 
-STORES = ("kafka", "mongodb", "lake")
+STORES = ("kafka", "mongodb", "lake", "models")
+
+TRAINED_BY = {"recommender": "recommender", "genre": "genre_model"}
+"""The DAG that trains each model, by the name of the model."""
 
 COUNTED = 100_000
 """Up to so many listens are counted. More are estimated."""
@@ -42,7 +49,7 @@ class Loss:
     store
         The store that lacks it, one of `STORES`.
     count
-        Number of listens or accounts that are missing. 0 if it is not known.
+        Number of listens, accounts or tracks that are missing. 0 if it is not known.
     sentence
         What is missing, and the command that repairs it.
     """
@@ -109,9 +116,18 @@ class Followed:
         """Note how much a store lacks now."""
         self._notes.update_one({"_id": self._topic}, {"$set": {store: lost}}, upsert=True)
 
-    def repaired(self, store: Literal["kafka", "mongodb"]) -> None:
+    def missing_in_lake(self) -> int:
+        """Return how many listens the lake lacks."""
+        return int(self._note().get("lake", 0))
+
+    def miss(self, store: Literal["mongodb", "lake"], lost: int) -> None:
+        """Note that a store lacks some listens, unless it is noted that it lacks more."""
+        if lost:
+            self._notes.update_one({"_id": self._topic}, {"$max": {store: lost}}, upsert=True)
+
+    def repaired(self, store: Literal["kafka", "mongodb", "lake"]) -> None:
         """Note that a store has everything again."""
-        self.count(store, 0)
+        self._notes.update_one({"_id": self._topic}, {"$set": {store: 0}}, upsert=True)
 
     def _note(self) -> dict[str, Any]:
         return self._notes.find_one({"_id": self._topic}) or {}
@@ -138,20 +154,36 @@ class Followed:
 
 
 def find(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
-    """Find what MongoDB, Kafka and the lake have lost.
+    """Find what MongoDB, Kafka, the lake and the registry of models have lost.
 
     Parameters
     ----------
     database
         The corpus' database.
     settings
-        Names of the topics, and where the lake is.
+        Names of the topics, and where the lake and the registry are.
 
     Returns
     -------
     list of Loss
         Empty if nothing is missing.
     """
+    return [*find_at_once(database, settings), *missing_tracks(database, settings)]
+
+
+def missing_tracks(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
+    """Find whether MongoDB lacks some of the published tracks; see :func:`find`.
+
+    SecantusDB's servers read all tracks to count them, which takes about a second for 100,000.
+    """
+    if not _has_table(settings.lake_uri, "tracks") or not (count := collection.missing(database)):
+        return []
+    remedy = "Trigger the DAG `corpus` without dates: it publishes them again."
+    return [Loss("mongodb", count, f"MongoDB lacks {count:,} of the published tracks. {remedy}")]
+
+
+def find_at_once(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
+    """Find all losses but those of :func:`missing_tracks`; see :func:`find`."""
     lost = Followed(database, settings.listens_topic).lost()
     losses = []
     if count := Followed(database, settings.accounts_topic).lost()["mongodb"]:
@@ -169,6 +201,9 @@ def find(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
                 f"Kafka has lost {count:,} messages of the topic {settings.listens_topic}. {remedy}",
             )
         )
+    if count := Followed(database, settings.listens_topic).missing_in_lake():
+        remedy = "Trigger the DAG `listens` with mode `rebuild`: it writes them again, from Kafka."
+        losses.append(Loss("lake", count, f"The lake lacks {count:,} listens that MongoDB has. {remedy}"))
     has_listens, has_tracks = (_has_table(settings.lake_uri, table) for table in (lake_table.TABLE, "tracks"))
     if not has_listens and _has_reported(database, "^listens/.*/ingest_listens$", {"held.listens": {"$gt": 0}}):
         sentence = "The lake has no listens, although the DAG `listens` has written some. Run it again."
@@ -180,7 +215,18 @@ def find(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
     if has_tracks and database[ANNOUNCED].find_one({}, {"_id": 1}) is None:
         sentence = "MongoDB has no published tracks, although the lake has some. The DAG `corpus` publishes them."
         losses.append(Loss("mongodb", 0, sentence))
-    return losses
+    return [*losses, *_lost_models(database, settings)]
+
+
+def _lost_models(database: Database[dict[str, Any]], settings: Settings) -> Iterator[Loss]:
+    try:
+        serving = champions.read(settings)
+    except ServiceUnavailableError:
+        return  # whoever serves a model reports the error
+    for model, dag in TRAINED_BY.items():
+        if model not in serving and _has_reported(database, f"^{dag}/", {"decision": "promoted"}):
+            lost = f"The registry has no model {model!r}, although the DAG `{dag}` has promoted one."
+            yield Loss("models", 0, f"{lost} Run it again: it trains a new one from the lake and MongoDB.")
 
 
 def _has_table(lake_uri: str, table: str) -> bool:

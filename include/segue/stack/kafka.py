@@ -67,17 +67,17 @@ def service(settings: Settings) -> Service:
         },
         loads=_text(settings, folder) + LOG4J2,
         memory_limit_mb=memory.limit_mb(settings, "kafka"),
+        prepare=lambda: prepare(settings),
     )
 
 
 def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
     """Start the broker."""
-    prepare(settings)
     bring_up(service(settings))
 
 
 def prepare(settings: Settings) -> None:
-    """Write the broker's configuration. Before the first start, format its log folder.
+    """Write the broker's configuration. If there is no log folder, such as before the first start, format one.
 
     Raises
     ------

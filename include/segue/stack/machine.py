@@ -35,7 +35,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     Finding
         Only the user can repair these.
     """
-    sentences = (_java(), _memory(), *_packages(), disk.fullness(settings.state_dir), *_ports(settings))
+    sentences = (_java(), _memory(), *_packages(), disk.fullness_of_stack(settings.state_dir), *_ports(settings))
     yield from map(Finding, filter(None, (*sentences, _rights(settings), _clock(settings))))
 
 

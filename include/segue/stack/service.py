@@ -66,6 +66,8 @@ class Service:
         since, the process does not run as wanted.
     memory_limit_mb : int, optional
         Memory limit in MB (PSS, with child processes). Above it the service is unhealthy.
+    prepare : callable, optional
+        Called before each start. Writes what the process needs in its folder.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Service:
     ports: Mapping[str, int] = field(default_factory=dict)
     loads: str = ""
     memory_limit_mb: int | None = None
+    prepare: Callable[[], None] = lambda: None
 
     @property
     def log(self) -> Path:
@@ -116,6 +119,7 @@ class Service:
         """Start the process, detached from this process and from Ctrl-C in its terminal."""
         for folder in (self.log.parent, self.data):
             folder.mkdir(parents=True, exist_ok=True)
+        self.prepare()
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as log:

@@ -11,6 +11,8 @@ from pymongo.errors import PyMongoError
 from segue.connections import durability, kafka, mongo, probes
 from segue.connections.registry import Registry
 from segue.errors import SegueError
+from segue.listens import losses
+from segue.listens.losses import Loss
 from segue.settings import Settings
 from segue.stack.finding import Finding
 from segue.stack.pidfile import PidFile
@@ -20,7 +22,7 @@ TIMEOUT_MS = 5_000
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Try each service once, and name what keeps Segue out of it.
+    """Try each service once. Name what keeps Segue out of it, and what the stores have lost.
 
     A service of the embedded stack is tried only while it runs.
 
@@ -35,7 +37,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if settings.kafka_bootstrap_servers or _runs(settings, "kafka"):
         yield from _kafka(settings)
     if settings.mongo_uri or _runs(settings, "mongo"):
-        yield from _tried(lambda: _mongo(settings))
+        lost: list[Loss] = []
+        yield from _tried(lambda: lost.extend(_mongo(settings)))
+        yield from (Finding(loss.sentence) for loss in lost)
     if settings.mlflow_tracking_uri:
         yield from _tried(lambda: Registry(settings))
     yield from map(Finding, filter(None, (_is_open(settings),)))
@@ -57,10 +61,13 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
     yield from warnings
 
 
-def _mongo(settings: Settings) -> None:
+def _mongo(settings: Settings) -> list[Loss]:
+    """Return what the stores have lost, as far as MongoDB knows it."""
     with mongo.client(settings.mongo, selection_timeout_ms=TIMEOUT_MS, socket_timeout_ms=TIMEOUT_MS) as client:
         try:
-            probes.check_mongodb(client[settings.mongo_database])
+            database = client[settings.mongo_database]
+            probes.check_mongodb(database)
+            return losses.find(database, settings)
         except PyMongoError as error:
             hosts = ", ".join(f"{host}:{port}" for host, port in client.topology_description.server_descriptions())
             raise mongo.fault(error, hosts) or error from error

@@ -40,6 +40,8 @@ LONGEST_DELAY_S = 8.0
 FULL_DELAY_S = 60.0
 STORES = ("kafka", "mongo")
 """Services that a full disk may leave running and unable to write."""
+CHECKED_S = 300.0
+"""Longest time for which a service is checked after its start."""
 UNABLE_S = 30.0
 """A store that does not work for this long after its disk was full is started again."""
 BUSY = "A command is at work on the stack."
@@ -90,7 +92,7 @@ class Supervisor:
                 raise
 
     def _look_at_disk(self) -> None:
-        before, self._full = self._full, disk.fullness(self._state_dir)
+        before, self._full = self._full, disk.fullness_of_stack(self._state_dir)
         if self._full and not before:
             log.warning("%s New listens and jobs are refused until there is space.", self._full)
         if before and not self._full:
@@ -154,8 +156,16 @@ class Supervisor:
                     file.write(f"{self._full}\n")
             processes.end(processes.of(self._state_dir, service.name), grace_s=5)
             service.start()
+            threading.Thread(target=_check, args=(service,), daemon=True).start()
         except (OSError, SegueError) as error:  # such as a full disk: the next try follows
             log.warning("%s cannot be started: %s", service.name, error)
+
+
+def _check(service: Service) -> None:
+    """Check a service until it is healthy. The check of Kafka also creates the user, if its folder was deleted."""
+    until = time.monotonic() + CHECKED_S
+    while service.state() is State.UNHEALTHY and time.monotonic() < until:
+        time.sleep(POLL_S)
 
 
 def supervise(settings: Settings, stopping: threading.Event) -> None:

@@ -16,7 +16,7 @@ from segue.tracks.vectors import DESCRIPTORS, SIZE_BYTES, WRONG_FORM, describe, 
 
 COLLECTION: Final = "tracks"
 ANNOUNCED: Final = "announced"
-"""Collection of the days whose tracks are published. It is small, whatever the number of tracks."""
+"""Collection of the days whose tracks are published, with their numbers. It has one document a day."""
 PARTITION: Final = "partition_date"
 INDEXES: Final = (PARTITION, "genre", "artist", "recording")
 
@@ -94,6 +94,12 @@ def prepare(database: Database[Any], say: Callable[[str], None] = lambda _: None
     if not is_current:
         database.command("collMod", COLLECTION, validator=VALIDATOR)
     return collection
+
+
+def missing(database: Database[Any]) -> int:
+    """Count the documents that the collection lacks, according to the numbers of tracks of the announced days."""
+    expected = sum(day["tracks"] for day in database[ANNOUNCED].find({}, {"tracks": 1}))
+    return max(expected - database[COLLECTION].estimated_document_count(), 0) if expected else 0
 
 
 def is_of_doubles(database: Database[Any]) -> bool:

@@ -14,6 +14,7 @@ from segue.corpus import announced
 from segue.corpus.announcement import announce
 from segue.corpus.days import Days
 from segue.errors import ServiceUnavailableError
+from segue.tracks.collection import missing
 
 pytestmark = pytest.mark.integration
 
@@ -37,8 +38,12 @@ def news(pipeline, days=None):
 def test_every_day_is_news_once(published):
     assert announced.changes(published.lake, published.database, Days()) != []  # not noted: not announced
     assert news(published) == {FIRST: 2, SECOND: 2, SEEN_ON: 4}
+    assert missing(published.database) == 0
+    published.database.tracks.delete_one({"_id": "t0"})
+    assert missing(published.database) == 1
     published.integrate()
     published.publish()
+    assert missing(published.database) == 0
     assert news(published) == {}
 
 
@@ -56,6 +61,7 @@ def test_a_changed_track_makes_its_day_news_and_a_day_without_tracks_has_none(pu
     published.extract()
     published.integrate()
     published.publish()
+    assert missing(published.database) == 0, "they were deleted, and are not lost"
     assert news(published) == {FIRST: 2, SECOND: 0}
     assert news(published) == {}
 

@@ -5,10 +5,12 @@ from tests.support.corpus_reports import LAKE, run
 
 from segue.corpus import publications
 from segue.settings import Settings
+from segue.tracks.collection import ANNOUNCED
 
 pytestmark = pytest.mark.integration
 ALL = "the first day to the last day"
 DAY = "2026-03-01 to 2026-03-01"
+USED = ("tracks", publications.COLLECTION, ANNOUNCED)
 
 
 def reports():
@@ -21,11 +23,11 @@ def reports():
 
 @pytest.fixture
 def database(mongo):
-    for name in ("tracks", publications.COLLECTION):
+    for name in USED:
         mongo.drop_collection(name)
     mongo["tracks"].insert_many([{"_id": "a"}, {"_id": "b"}])
     yield mongo
-    for name in ("tracks", publications.COLLECTION):
+    for name in USED:
         mongo.drop_collection(name)
 
 
@@ -69,6 +71,14 @@ def test_a_state_that_was_left_does_not_stand_when_it_comes_back(database, key):
 def test_days_do_not_stand_when_documents_are_gone(database, key):
     publications.record(database, ALL, key, "corpus/a", reports())
     database["tracks"].delete_one({"_id": "a"})
+    assert publications.find(database, ALL, key) is None
+
+
+def test_days_do_not_stand_when_a_later_run_over_other_days_counted_without_the_lost_documents(database, key):
+    database[ANNOUNCED].insert_one({"_id": "2026-03-01", "tracks": 2})
+    publications.record(database, ALL, key, "corpus/a", reports())
+    assert publications.find(database, ALL, key) is not None
+    database[ANNOUNCED].update_one({"_id": "2026-03-01"}, {"$inc": {"tracks": 1}})
     assert publications.find(database, ALL, key) is None
 
 

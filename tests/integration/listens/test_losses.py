@@ -133,6 +133,13 @@ def test_what_the_lake_lacks_is_told_with_the_dag_that_writes_it(
         (tmp_path / table / "_delta_log" / f"{0:020}.json").touch()
     [unpublished] = losses.find(database, Settings(lake=str(tmp_path)))
     assert "MongoDB has no published tracks" in unpublished.sentence
+    database["announced"].insert_many([{"_id": "2026-03-01", "tracks": 2}, {"_id": "2026-03-02", "tracks": 1}])
+    database["tracks"].insert_many([{"_id": number} for number in range(3)])
+    assert losses.find(database, Settings(lake=str(tmp_path))) == []
+    database["tracks"].delete_one({"_id": 1})
+    [lost] = losses.find(database, Settings(lake=str(tmp_path)))
+    assert (lost.store, lost.count) == ("mongodb", 1)
+    assert "lacks 1 of the published tracks. Trigger the DAG `corpus` without dates" in lost.sentence
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from tests.support.api_server import eventually
 from segue.connections.kafka import Config
 from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
+from segue.listens import losses
+from segue.listens.comparing import SETTLED_S, compare
 from segue.listens.events import Listen, listen, message
 from segue.listens.ingestion import ingest
 from segue.listens.lake_table import ListensTable
+from segue.listens.losses import Followed
 from segue.listens.matching import TrackIndex
 from segue.listens.plays import Play, event_of
 from segue.listens.rebuilding import in_kafka, in_lake, in_mongodb, rebuild_mongodb, rebuild_topic
@@ -53,9 +57,9 @@ def test_every_store_of_listens_is_rebuilt_from_the_others(
                 key, value = message(event)
                 producer.send(own.listens_topic, value, key)
 
-    def to_lake() -> None:
+    def to_lake(rebuild: tuple[None, None] | None = None) -> None:
         removed = spark.createDataFrame(list(removals.all().items()), "key string, removed_at double")
-        ingest(spark, own, removed, rebuild=None)
+        ingest(spark, own, removed, rebuild=rebuild)
 
     def delete_topic() -> None:
         with KafkaAdminClient(**kafka_config(own)) as admin:
@@ -84,6 +88,28 @@ def test_every_store_of_listens_is_rebuilt_from_the_others(
     to_lake()
     table.remove(spark.createDataFrame(list(removed.items()), "key string, removed_at double"))
     assert by_id(in_lake(table)) == by_id(stay), "the new topic has added nothing twice"
+
+    def compared() -> tuple[int, int]:
+        said = compare(own, database, table, before=time.time() + 2 * SETTLED_S, day=date(2026, 3, 5))
+        assert "listens were compared" in said
+        return followed.lost()["mongodb"], followed.missing_in_lake()
+
+    followed = Followed(database, own.listens_topic)
+    not_yet = compare(own, database, table, before=time.time(), day=date(2026, 3, 5))
+    assert "has not caught up" in not_yet
+    followed.note(table.offsets(own.listens_topic))
+    store.put([gone])  # forgotten, but still there, as in a backup
+    assert compared() == (0, 0)
+    store.discard([stay[3], gone])
+    table.delta().delete(f"event_id IN ('{stay[5].event_id}', '{stay[6].event_id}')")
+    assert compared() == (1, 2)
+    said = " ".join(loss.sentence for loss in losses.find(database, own))
+    assert "MongoDB lacks 1 listens that it had stored. `segue rebuild listens`" in said
+    assert "The lake lacks 2 listens that MongoDB has. Trigger the DAG `listens` with mode `rebuild`" in said
+    assert rebuild_mongodb(own, database, in_lake(table)) == 1
+    to_lake(rebuild=(None, None))
+    followed.repaired("lake")
+    assert compared() == (0, 0)
 
     delete_topic()
     create_topics(own)

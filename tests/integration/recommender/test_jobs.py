@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -12,13 +13,17 @@ import pytest
 from pymongo.database import Database
 from tests.support.api_server import free_port
 from tests.support.audience import documents_of, make_audience
+from tests.support.registries import empty_database
 
 from segue.connections import offsets, topics
 from segue.connections.kafka import Config
+from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import produce
 from segue.errors import ServiceUnavailableError
+from segue.listens import losses
 from segue.recommender import gate
+from segue.recommender.model import NAME
 from segue.recommender.reports import (
     FullTrainingReport,
     IncrementalUpdateReport,
@@ -28,6 +33,7 @@ from segue.recommender.reports import (
 )
 from segue.recommender.retraining import look_up
 from segue.recommender.serving import release
+from segue.recommender.serving.champion import Champion
 from segue.recommender.training import FullTraining
 from segue.runs import summaries
 from segue.settings import Settings
@@ -51,6 +57,7 @@ def test_train_update_and_place(
     kafka: Config,
     mongo: Database[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     config, audience = kafka, make_audience()
     topics.create_listens_topic(config, quiet_topic)
@@ -124,6 +131,36 @@ def test_train_update_and_place(
     assert placed.screened is not None
     assert placed.screened.messages == beyond.size, "the lists leave out what was just played"
     assert placed.listeners_served == mongo["recommendations"].count_documents({})
+
+    # The drill: the registry is lost with all its models. A training makes a champion again, and it serves.
+    here = settings.model_copy(
+        update={"lake": str(tmp_path), "mlflow_tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"}
+    )
+    registry, serving = Registry(here), Champion(here)
+    assert serving.look(registry)
+    assert lost_models(mongo, here) == []
+    for version in registry.versions():
+        if version.name == NAME:
+            shutil.rmtree(version.folder())
+    for file in tmp_path.glob("mlflow.db*"):
+        file.unlink()
+    assert not serving.look(registry)
+    assert serving.served, "from memory"
+    report = {"_id": "recommender/drill/train_recommender", "decision": "promoted"}  # these jobs have other ids
+    mongo[summaries.COLLECTION].insert_one(report)
+    [sentence] = lost_models(mongo, here)
+    assert "no model 'recommender', although the DAG `recommender` has promoted one. Run it again" in sentence
+    (tmp_path / "mlflow.db").write_bytes(empty_database())  # as a job does, which is another process
+    again = run(FullTrainingReport, "--trials", "1")
+    assert (again.decision, again.model) == ("promoted", "recommender/1")
+    assert serving.look(registry)
+    assert (serving.served.version, serving.error) == ("recommender/1", None)
+    assert lost_models(mongo, here) == []
+    mongo[summaries.COLLECTION].delete_one({"_id": report["_id"]})
+
+
+def lost_models(mongo: Database[dict[str, Any]], settings: Settings) -> list[str]:
+    return [loss.sentence for loss in losses.find(mongo, settings) if loss.store == "models"]
 
 
 class Stopped(BaseException):

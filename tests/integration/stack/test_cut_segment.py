@@ -1,8 +1,9 @@
-"""A segment of Kafka's log was cut, as by a damaged disk: it is noticed, and the topic is rebuilt."""
+"""A segment of Kafka's log was cut, or its folder is gone: it is noticed, and the topic is rebuilt."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from segue.listens.rebuilding import in_kafka, rebuild_topic
 from segue.settings import Settings
 from segue.stack import kafka as broker
 from segue.stack import lifecycle, ports
+from segue.stack.supervision import Supervisor
 
 pytestmark = pytest.mark.integration
 
@@ -78,3 +80,18 @@ def test_a_cut_segment_is_noticed_and_what_it_held_is_sent_again(own: Settings) 
             assert losses.find(database, own) == []
             assert {each.event_id for each in in_kafka(own)} == {event.event_id for event in events}
         assert database["listens"].count_documents({}) == LISTENS
+
+        with following(own, database):
+            lose_folder(own)
+            eventually(lambda: followed.lost()["kafka"] == LISTENS, timeout_s=180)
+            assert rebuild_topic(own, database, ()) == LISTENS
+
+
+def lose_folder(own: Settings) -> None:
+    """Delete Kafka's folder, and let the supervisor start a new broker."""
+    process = broker.service(own).process()
+    assert process
+    process.kill()
+    process.wait()
+    shutil.rmtree(own.state_dir / "kafka" / "data")
+    Supervisor(own.state_dir, lambda: {"kafka": broker.service(own)}).look()

@@ -38,6 +38,7 @@ def ask(tmp_path, monkeypatch):
         app.state.replication = CachedValue(lambda: weak)
         app.state.retraining = CachedValue(dict)
         app.state.losses = CachedValue(lambda: list(losses))
+        app.state.missing_tracks = CachedValue(list)
 
         async def get() -> httpx.Response:
             transport = httpx.ASGITransport(app=app)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.registries import (
+    empty_database,
     error_of_opening,
     fresh_processes,
     new_registry,
@@ -82,6 +83,23 @@ def test_a_registered_model_does_not_serve_until_it_is_promoted(registry, model)
     registry.promote(version)
     assert registry.champion("toy") == version
     assert (version.number, version.metrics, version.tags) == (1, {"f1": 0.5}, {"t": "x"})
+
+
+def test_a_folder_that_was_deleted_and_made_anew_is_noticed_by_a_registry_that_is_open(registry, tmp_path):
+    def write(folder):
+        folder.mkdir()
+
+    registry.promote(register(registry, write))
+    folder = tmp_path / "a home" / "test" / "mlflow"
+    shutil.rmtree(folder)
+    assert registry.champion("toy") is None
+    assert not folder.exists(), "looking creates nothing"
+    folder.mkdir()
+    (folder / "mlflow.db").write_bytes(empty_database())  # as a training in another process does
+    assert registry.champion("toy") is None
+    version = register(registry, write)
+    registry.promote(version)
+    assert (registry.champion("toy"), version.number) == (version, 1)
 
 
 def test_the_old_champion_is_kept_and_can_serve_again(registry, model):

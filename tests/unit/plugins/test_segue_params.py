@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 from fastapi import Request
 
+from segue import disk
+
 NOW = datetime(2026, 11, 28, 23, 30, tzinfo=UTC)
 SCHEMAS = {
     "day_from": {"type": ["null", "string"], "format": "date"},
@@ -115,6 +117,14 @@ def test_a_wrong_trigger_is_refused_before_a_run_exists(client):
     refused = client.post("/api/v2/dags/listens/dagRuns", json={"conf": {"day_form": "2026-11-01"}})
     assert refused.status_code == 400
     assert refused.json() == {"detail": "There is no param 'day_form'. Did you mean 'day_from'?"}
+
+
+def test_no_run_is_started_while_the_disk_is_full(client, monkeypatch):
+    monkeypatch.setattr(disk, "fullness", lambda _: "Disk full: /srv has 0 MB left.")
+    for path in ("dags/listens/dagRuns", "backfills"):
+        refused = client.post(f"/api/v2/{path}", json={"dag_id": "listens"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
+        assert refused.json()["detail"].startswith("Disk full: /srv has 0 MB left. Free some space.")
 
 
 def test_a_backfill_whose_form_names_a_day_is_refused_before_its_runs_exist(client):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from segue import disk
 from segue.cli import app
 from segue.settings import get_settings
 from segue.stack.suspensions import Suspension
@@ -47,6 +48,13 @@ def test_nothing_running_is_told_as_that(home):
 def test_the_services_of_a_stopped_stack_are_shown(home):
     (home / "sample").mkdir()
     assert "stopped" in CliRunner().invoke(app, ["status"]).output
+
+
+def test_a_full_disk_is_told(home, monkeypatch):
+    (home / "sample").mkdir()
+    monkeypatch.setattr(disk, "fullness", lambda folder: f"Disk full: {folder} has 0 MB left.")
+    told = CliRunner().invoke(app, ["status"]).output
+    assert f"Disk full: {home / 'sample'} has 0 MB left." in told
 
 
 def test_a_service_that_was_suspended_today_is_told(home):

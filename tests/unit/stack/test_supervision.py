@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -72,6 +74,19 @@ def test_a_service_that_was_killed_is_started_again(idle: Service, state_dir: Pa
     assert idle.process() != before
     [said] = restarts.remarks(state_dir)
     assert said.startswith("idle ended and was started again at ")
+
+
+def test_what_a_process_needs_is_written_before_it_is_started_again(state_dir: Path) -> None:
+    needed = state_dir / "idle" / "needed"
+    program = f"open({str(needed)!r}); {IDLE}"
+    idle = replace(described(state_dir, "idle", program), prepare=needed.touch)
+    idle.start()
+    kill(idle)
+    shutil.rmtree(idle.data)
+    Supervisor(state_dir, lambda: {"idle": idle}).look()
+    assert idle.state() is State.HEALTHY
+    assert needed.exists()
+    idle.stop()
 
 
 def test_no_zombie_is_left_of_what_the_supervisor_has_started(idle: Service, state_dir: Path) -> None:

@@ -24,6 +24,7 @@ TRY_AGAIN_S = 60.0
 """Delay until a version that could not be loaded is tried again. Its download may have broken off."""
 
 NONE_YET = "no recommender has been trained yet: run the DAG `recommender`"
+LOST = "the registry has no recommender any more, so {} serves on from memory: run the DAG `recommender`"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Champion:
         self._settings = settings
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
+        self._location: str | None = None  # a registry that was lost counts its versions from 1 again
         self._refused: str | None = None
         self._refused_until = 0.0  # by the monotonic clock
         self.looked = threading.Event()
@@ -75,8 +77,11 @@ class Champion:
     def look(self, registry: Registry) -> bool:
         """Load the champion if the registry names another version; return whether a new version serves now."""
         found = registry.champion(NAME)
-        if found is None or str(found) == (self.served and self.served.version):
-            self.error = None if self.served else NONE_YET  # the registry answers again, or was rolled back
+        if found is None:
+            self.error = LOST.format(self.served.version) if self.served else NONE_YET
+            return False
+        if found.location == self._location:
+            self.error = None  # the registry answers again, or was rolled back
             return False
         if str(found) == self._refused and time.monotonic() < self._refused_until:
             return False
@@ -88,6 +93,7 @@ class Champion:
             log.error("%s does not serve: %s", found, error)  # noqa: TRY400 - the message says it all
             return False
         self._refused = self.error = None
+        self._location = found.location
         log.info("%s serves from now on", found)
         return True
 

@@ -115,3 +115,19 @@ def test_an_error_is_over_when_the_registry_answers_again_or_is_rolled_back(
     assert champion.error is None
     assert champion.served is not None
     assert champion.served.version == str(first)
+
+
+def test_a_registry_that_was_lost_and_counts_its_versions_anew_serves_the_new_first_one(
+    model: Recommender, tmp_path: Path
+) -> None:
+    for name in ("old", "new"):
+        model.save(tmp_path / name)
+    champion = Champion(Settings(home=tmp_path))
+    assert champion.look(registry_with(str(tmp_path / "old")))
+    before = champion.served
+    assert not champion.look(SimpleNamespace(champion=lambda _: None))  # type: ignore[arg-type]
+    assert champion.served is before
+    assert "no recommender any more, so recommender/1 serves on" in (champion.error or "")
+    assert champion.look(registry_with(str(tmp_path / "new")))
+    assert champion.served is not before
+    assert champion.error is None

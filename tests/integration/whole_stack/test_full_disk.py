@@ -1,0 +1,51 @@
+"""The disk with Airflow's database and logs is full: it is said, and Airflow recovers when there is space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from tests.support.api_server import eventually
+
+from segue.settings import Settings
+from segue.stack import airflow, lifecycle, supervisor
+from segue.stack.service import State
+
+pytestmark = pytest.mark.integration
+
+
+def test_airflow_works_again_when_its_full_disk_has_space(
+    settings: Settings, stack: airflow.Login, airflow_disk: Callable[[int | None], None] | None
+) -> None:
+    if airflow_disk is None:
+        pytest.skip("needs root, to mount a small file system")
+    services = [*airflow.services(settings), supervisor.service(settings)]
+    ending = [each for each in services if each.name in {"scheduler", "dag-processor"}]
+    before = [each.process() for each in ending]
+    said = f"Disk full: {settings.state_dir / 'airflow'} has 0 MB left."
+    with httpx.Client(base_url=stack.url, timeout=60) as client:
+        login = {"username": stack.username, "password": stack.password}
+        token = client.post("/auth/token", json=login).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+
+        def trigger() -> httpx.Response:
+            return client.post("/api/v2/dags/genre_model/dagRuns", json={"logical_date": None})
+
+        airflow_disk(0)
+        try:
+            # API server and triggerer go on, and write again later.
+            eventually(lambda: not any(each.process() in before for each in ending), timeout_s=300)
+            refused = trigger()
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "60")
+            assert refused.json()["detail"].startswith(said)
+            assert client.get("/api/v2/dags").is_success
+        finally:
+            airflow_disk(None)
+        eventually(lambda: {each.state() for each in services} == {State.HEALTHY}, timeout_s=600)
+        assert said in supervisor.service(settings).log.read_text()
+        run = trigger()  # the DAG is paused, so nothing is trained
+        assert run.is_success
+        path = f"/api/v2/dags/genre_model/dagRuns/{run.json()['dag_run_id']}"
+        assert client.delete(path).is_success
+    assert {each.state() for each in lifecycle.services(settings)} == {State.HEALTHY}
