@@ -97,6 +97,7 @@ def settings() -> Iterator[Settings]:
         mongo_uri=OWN_MONGO,
         **({"mongo_database": f"segue-test-{os.getpid()}"} if OWN_MONGO else {}),
         alert_urls=f"json://127.0.0.1:{ports.find_free(1)[0]}",
+        statsd_address=f"127.0.0.1:{ports.find_free(1)[0]}",  # only one test listens there
         **ports.for_a_stack(),
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,31 @@
+"""The inlets and outlets of Segue's tasks in their OpenLineage events.
+
+Airflow's provider translates only assets whose scheme belongs to another provider, such as ``s3``.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.openlineage.extractors.base import BaseExtractor, OperatorLineage
+from airflow.sdk import Asset
+from openlineage.client.event_v2 import InputDataset, OutputDataset
+
+from segue.connections.telemetry import NAMESPACE
+
+
+class AssetExtractor(BaseExtractor):  # type: ignore[misc] # the provider has no types
+    """List the task's assets as datasets of the namespace ``segue``, such as ``lake/features``."""
+
+    @classmethod
+    def get_operator_classnames(cls) -> list[str]:
+        """Return the classes of Segue's tasks that have assets."""
+        return ["SparkJobOperator", "_PythonDecoratedOperator"]
+
+    def _execute_extraction(self) -> OperatorLineage:
+        return OperatorLineage(
+            inputs=[InputDataset(NAMESPACE, _name(asset)) for asset in self.operator.inlets],
+            outputs=[OutputDataset(NAMESPACE, _name(asset)) for asset in self.operator.outlets],
+        )
+
+
+def _name(asset: Asset) -> str:
+    return asset.uri.partition("://")[2]
