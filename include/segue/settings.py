@@ -23,7 +23,7 @@ from upath import UPath
 from segue import secrets
 from segue.connection_strings import with_options
 from segue.errors import ConfigurationError
-from segue.settings_file import SettingsFile
+from segue.settings_file import SettingsFile, is_password
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -513,11 +513,12 @@ def read_settings(**values: Any) -> Settings:
         if not first["loc"]:  # several settings contradict each other
             raise ConfigurationError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         name = str(first["loc"][0])
+        shown = "**********" if is_password(Settings, name) else repr(first["input"])
         variable, file = f"SEGUE_{name.upper()}", settings_file()
         if name not in values and source(name) == str(file):
-            said = f"{file}: {name} = {first['input']!r}: {first['msg']}. Correct or remove this line."
+            said = f"{file}: {name} = {shown}: {first['msg']}. Correct or remove this line."
         else:
-            said = f"{variable}={first['input']!r}: {first['msg']}. Correct or unset it."
+            said = f"{variable}={shown}: {first['msg']}. Correct or unset it."
         raise ConfigurationError(said) from error
 
 

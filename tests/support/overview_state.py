@@ -14,6 +14,7 @@ from segue.overview.models import Models
 from segue.overview.state import State
 from segue.overview.storage import Storage
 from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
+from segue.runs.history import Training
 
 NOW = datetime(2026, 11, 28, 14, 5, 12, tzinfo=UTC)
 LAST = date(2026, 11, 27)

@@ -76,7 +76,7 @@ def page(
     verdict: str,
     importance: Mapping[str, Drop],
     facts: Mapping[str, Cell],
-    around: Surroundings = Surroundings(),  # noqa: B008 - it never changes
+    around: Surroundings = Surroundings(),
     *,
     promoted: bool = False,
 ) -> str:
@@ -122,16 +122,14 @@ def page(
 
 def _better_baseline(trained: Trained, *, promoted: bool) -> str | None:
     """Say why a model was promoted although a baseline ranks better. None if there is nothing to explain."""
-    reached = {
-        name: rival.macro_f1 for name, rival in trained.rivals.items() if not name.startswith(CHAMPION)
-    }
+    reached = {name: rival.macro_f1 for name, rival in trained.rivals.items() if not name.startswith(CHAMPION)}
     best = max(reached, key=lambda name: reached[name])
     if not promoted or reached[best] <= trained.evaluation.macro_f1:
         return None
     return (
-        f"A baseline is better on these test tracks: {best}, with macro F1 {reached[best]:.3f}. Baselines are only "
-        "measured and never serve: the search chooses by validation, not by the test tracks, so that their score "
-        "stays honest. The model was promoted because it is better than what it replaces."
+        f"A baseline is better on these test tracks: {best}, with macro F1 {reached[best]:.3f}. Baselines are "
+        "only measured and never serve. The search chooses by validation and not by the test tracks, so their "
+        "score stays honest. The model was promoted because it is better than what it replaces."
     )
 
 

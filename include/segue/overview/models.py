@@ -26,6 +26,7 @@ from segue.runs.conclusion import TrainingReport
 from segue.runs.history import SHOWN, Training
 from segue.settings import Settings
 
+
 @dataclass(frozen=True)
 class Models:
     """The models of Segue.

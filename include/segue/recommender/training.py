@@ -7,6 +7,7 @@ new listens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -25,6 +26,7 @@ from segue.recommender.recipe import TRIALS
 from segue.recommender.report import page
 from segue.recommender.reports import SEGUE, ComparisonFigures, FullTrainingReport
 from segue.recommender.retraining import Retrained, Retraining, Start
+from segue.runs.history import Training
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -45,11 +47,14 @@ class FullTraining(Retraining):
     as_of : date, optional
         Learn only from the lake's listens up to this day (UTC, inclusive). The result is registered as a version
         but not promoted.
+    earlier : sequence of Training
+        Earlier full trainings, for the report.
     """
 
     seed: int = 0
     trials: int = TRIALS
     as_of: date | None = None
+    earlier: Sequence[Training] = ()
 
     @property
     def reads_topic(self) -> bool:
@@ -70,7 +75,15 @@ class FullTraining(Retraining):
         If the candidate is promoted, the model has no trace of them any more. If not, it may still have one.
         """
         forgotten = forgotten_since_full_training(start)  # before the promotion, which may delete that version
-        decision = train_in_full(spark, start, material, seed=self.seed, trials=self.trials, as_of=self.as_of)
+        decision = train_in_full(
+            spark,
+            start,
+            material,
+            seed=self.seed,
+            trials=self.trials,
+            as_of=self.as_of,
+            earlier=self.earlier,
+        )
         trace = "now out of the model" if decision.promoted else "with a trace in the model still"
         compared = cast(ComparisonFigures, decision.figures)
         return replace(decision, figures=compared.model_copy(update={"forgotten_users": {trace: forgotten}}))
@@ -95,6 +108,7 @@ def train_in_full(
     seed: int = 0,
     trials: int = TRIALS,
     as_of: date | None = None,
+    earlier: Sequence[Training] = (),
 ) -> PromotionDecision:
     """Choose everything anew, compare with the baselines, and promote.
 
@@ -113,6 +127,8 @@ def train_in_full(
         How many sets of ALS parameters are tried.
     as_of : date, optional
         The past day up to which `material` has listens. The candidate is then registered but not promoted.
+    earlier : sequence of Training
+        Earlier full trainings, for the report.
 
     Raises
     ------
@@ -133,7 +149,14 @@ def train_in_full(
         listens=len(material.offsets),
     )
     serving = str(start.champion) if start.champion else None
-    html = page(comparison, material.interactions, passed=passed, champion=serving)
+    html = page(
+        comparison,
+        material.interactions,
+        passed=passed,
+        champion=serving,
+        earlier=earlier,
+        promoted=as_of is None,
+    )
     recipe = comparison.recipe
     if not passed and as_of is None:
         # A champion that cannot be loaded would serve nobody, so even popularity is better.

@@ -88,8 +88,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             # By default, every user may read the logs.
             "file_task_handler_new_folder_permissions": f"{0o777 & ~private.UMASK:#o}",
             "file_task_handler_new_file_permissions": f"{0o666 & ~private.UMASK:#o}",
-            "namespace_levels": "http.access=warning kafka=critical openlineage=warning "
-            "airflow.providers.openlineage=warning",
+            "namespace_levels": "http.access=warning",
         },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",
