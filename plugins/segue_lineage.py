@@ -5,14 +5,16 @@ Airflow's provider translates only assets whose scheme belongs to another provid
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.providers.openlineage.extractors.base import BaseExtractor, OperatorLineage
 from airflow.sdk import Asset
-from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
 
 from segue.connections.telemetry import NAMESPACE
 
 
-class AssetExtractor(BaseExtractor):  # type: ignore[misc] # the provider has no types
+class AssetExtractor(BaseExtractor):
     """List the task's assets as datasets of the namespace ``segue``, such as ``lake/features``."""
 
     @classmethod
@@ -20,7 +22,7 @@ class AssetExtractor(BaseExtractor):  # type: ignore[misc] # the provider has no
         """Return the classes of Segue's tasks that have assets."""
         return ["SparkJobOperator", "_PythonDecoratedOperator"]
 
-    def _execute_extraction(self) -> OperatorLineage:
+    def _execute_extraction(self) -> OperatorLineage[Dataset, Any]:
         return OperatorLineage(
             inputs=[InputDataset(NAMESPACE, _name(asset)) for asset in self.operator.inlets],
             outputs=[OutputDataset(NAMESPACE, _name(asset)) for asset in self.operator.outlets],

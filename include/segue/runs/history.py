@@ -62,7 +62,7 @@ class Training:
     @property
     def name(self) -> str:
         """The number of the version, or the day of a training without one."""
-        return (self.version or "").partition("/")[2] or f"{self.at:%d.%m.}"
+        return (self.version or "").rpartition("/")[2] or f"{self.at:%d.%m.}"
 
 
 def chart(caption: str, trainings: Sequence[Training]) -> Chart:

@@ -28,9 +28,8 @@ def test_lineage_goes_to_a_file_that_is_rotated_with_the_logs(tmp_path: Path) ->
 
 def test_containers_send_lineage_only_if_a_transport_is_set() -> None:
     assert telemetry.variables(Settings()) == {}
-    assert json.loads(
-        telemetry.variables(Settings(lineage_transport=HTTP))["AIRFLOW__OPENLINEAGE__TRANSPORT"]
-    ) == (json.loads(HTTP))
+    variables = telemetry.variables(Settings(lineage_transport=HTTP))
+    assert json.loads(variables["AIRFLOW__OPENLINEAGE__TRANSPORT"]) == json.loads(HTTP)
 
 
 def test_an_empty_transport_turns_lineage_off(tmp_path: Path) -> None:
@@ -41,7 +40,9 @@ def test_an_empty_transport_turns_lineage_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["http://127.0.0.1:5000", '{"url": "http://geheim"}', "[1]"])
 def test_what_is_no_transport_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     monkeypatch.setenv("SEGUE_LINEAGE_TRANSPORT", wrong)
-    with pytest.raises(ConfigurationError, match="SEGUE_LINEAGE_TRANSPORT.*no JSON object with a type") as refused:
+    with pytest.raises(
+        ConfigurationError, match=r"SEGUE_LINEAGE_TRANSPORT.*no JSON object with a type"
+    ) as refused:
         read_settings()
     assert wrong not in str(refused.value)
 
