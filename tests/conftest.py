@@ -51,6 +51,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long series of kills be run, for which CI has no time."""
     parser.addoption("--kills", type=int, default=0, help="how often to kill jobs at random moments")
+    parser.addoption("--screenshots", help="folder for pictures of Segue's pages")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

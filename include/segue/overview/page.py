@@ -123,7 +123,7 @@ def _facts(state: State) -> dict[str, Cell]:
 
 def _dags(schedule: Schedule, at: Addresses) -> Section:
     rows = [_dag(dag, at) for dag in schedule.dags]
-    headings = ["DAG", "", "Last run", "Ended (UTC)", "Took", "Next run (UTC)", ""]
+    headings = ["DAG", "Schedule", "Last run", "Ended (UTC)", "Took", "Next run (UTC)", "Report"]
     return Section("DAGs", "A paused DAG runs only when it is triggered.", Table(headings, rows))
 
 

@@ -115,7 +115,7 @@ def test_the_verdict_says_what_was_decided_and_why(
 
 def test_a_model_that_is_promoted_below_a_baseline_says_why(outcome: Comparison) -> None:
     worse = replace(outcome, rival="EASE", gains={"popularity": (0.1, 0.05, 0.2), "EASE": (-0.02, -0.03, -0.01)})
-    said = "EASE ranks better in this test window, but it does not serve"
+    said = "EASE has the higher mean in this test window, but it does not serve"
     assert said in verdict(worse, passed=True, champion=None)
     assert said not in verdict(worse, passed=False, champion=None)
     better = replace(worse, gains=worse.gains | {"EASE": (0.02, 0.01, 0.03)})
