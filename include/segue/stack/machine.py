@@ -49,7 +49,7 @@ def _java() -> str | None:
 
 def memory() -> str | None:
     """Return a sentence if this machine has too little memory, else None."""
-    total = psutil.virtualmemory().total
+    total = psutil.virtual_memory().total
     if total >= LEAST_MEMORY_BYTES:
         return None
     return (
