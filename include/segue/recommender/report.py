@@ -135,8 +135,8 @@ def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
         said += f"; minus that of {outcome.rival}, the best baseline: {_gain(gain)}: {in_words(gain)}"
         if passed and gain[0] < 0:
             said += (
-                f". {outcome.rival} has the higher mean in this test window, but it does not serve: the weights of "
-                "the blend are chosen in the validation window before it, and the gate compares with popularity. "
+                f". {outcome.rival} has the higher mean in this test window, but it does not serve: the weights "
+                "of the blend are chosen in the validation window before it, and the gate compares with popularity. "
                 "A choice by the test window would make its figures flatter"
             )
     return f"{said}."
