@@ -136,8 +136,8 @@ def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
         if passed and gain[0] < 0:
             said += (
                 f". {outcome.rival} has the higher mean in this test window, but it does not serve: the weights "
-                "of the blend are chosen in the validation window before it, and the gate compares with popularity. "
-                "A choice by the test window would make its figures flatter"
+                "of the blend are chosen in the validation window before it, and the gate compares with "
+                "popularity. A choice by the test window would make its figures flatter"
             )
     return f"{said}."
 
