@@ -105,6 +105,7 @@ def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_previe
     expect(even).to_have_text("no file")
     assert errors == []
     page.set_viewport_size(SCREEN)
+    page.evaluate("scrollTo(0, 0)")
     if folder := pytestconfig.getoption("screenshots"):
         page.screenshot(path=f"{folder}/listener.png")
     check(page)
