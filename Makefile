@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients \
-	test-cluster test-compose docs check audit sbom browser full-short chaos lock renderings
+	test-cluster test-compose docs check audit sbom browser full-short chaos lock renderings notebook screenshots
 
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --extra containers --extra s3 --no-emit-project --no-annotate --no-header
@@ -87,6 +87,12 @@ chaos: setup-dev ## Inject faults into a stack of its own and compare what is st
 full-short: setup-dev ## Run the whole chain on a small corpus and check its counts and memory
 	.venv/bin/python benchmarks/full.py --tracks 600 --clip-seconds 3 --pieces 64 --trials 2 --every 2 \
 		--only corpus listens lake genre_model recommender retraining live again
+
+notebook: setup-dev ## Run notebooks/analysis.ipynb and keep its outputs: on the sample corpus, or MUSIC=/folder
+	env $${MUSIC:+SEGUE_MUSIC="$$MUSIC"} .venv/bin/python scripts/notebook.py
+
+screenshots: setup-dev ## Take the pictures of overview, report and listener page again, with the figures of the tests
+	.venv/bin/pytest tests/browser/test_pages.py tests/browser/test_listener_page.py --screenshots docs/images
 
 lock: setup-dev ## Update uv.lock and the requirements of the images from pyproject.toml
 	@$(UV) lock

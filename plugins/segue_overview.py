@@ -20,7 +20,7 @@ UNDER_WAY = ("queued", "running")
 
 
 def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
-    """Create the routes ``/`` (overview), ``/rejects`` (page) and ``/api/rejects`` (JSON).
+    """Create the routes ``/`` (overview), ``/rejects`` (page), ``/api/rejects`` (JSON) and ``/audio``.
 
     Parameters
     ----------
@@ -33,14 +33,15 @@ def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from airflow.utils.session import create_session
     from fastapi import APIRouter, Depends, Header
-    from fastapi.responses import HTMLResponse, JSONResponse
+    from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
-    from segue.corpus import rejected
+    from segue.corpus import audio_file, rejected
     from segue.corpus import report as corpus_report
     from segue.errors import SegueError
     from segue.overview import page
     from segue.overview.dags import DAGS
     from segue.overview.state import Cached
+    from segue.runs.html import render
     from segue.settings import get_settings
 
     settings = get_settings()
@@ -76,6 +77,15 @@ def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
         except SegueError as error:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse({"files": [file.document() for file in files], "total": len(files)})
+
+    @made.get("/audio/{track_id}", response_model=None, dependencies=of_corpus)
+    def audio(track_id: str) -> Any:
+        """Play the audio file of a track, which the reports link."""
+        try:
+            with mongo_database() as database:
+                return FileResponse(audio_file.find(database, settings, track_id))
+        except SegueError as error:
+            return HTMLResponse(render("Audio file", str(error), [], {}, tone="bad"), 404, dict(headers))
 
     return made
 

@@ -41,6 +41,18 @@ DEFAULTS: dict[str, Any] = {"owner": "segue", "on_failure_callback": TaskFailed(
 TIME_LIMIT = timedelta(hours=1)
 """Longest run time of a task without Spark. The clients' own limits are shorter; this one ends any other hang."""
 
+QUIET = {
+    "kafka": logging.CRITICAL,  # it logs each connection; Segue says each error once, in its own words
+    "openlineage": logging.WARNING,
+    "airflow.providers.openlineage": logging.WARNING,
+}
+"""Levels of loggers that would fill the logs of tasks. Airflow's `namespace_levels` are for its own loggers only.
+
+Airflow imports this module with the other plugins, in each process and before each task.
+"""
+for name, level in QUIET.items():
+    logging.getLogger(name).setLevel(level)
+
 log = logging.getLogger(__name__)
 
 

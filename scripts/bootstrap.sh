@@ -32,6 +32,13 @@ done
 [[ -n $python ]] || stop 'Python 3.11, 3.12 or 3.13' "$install_python"
 "$python" -c 'import ensurepip, venv' 2>/dev/null || stop "Python's venv module" "$install_venv"
 
+# tinysoundfont, which renders the sample corpus, has no wheel for Linux on other processors: uv compiles it.
+if [[ $(uname) == Linux && $(uname -m) != x86_64 ]]; then
+    headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include") + "/Python.h")')
+    command -v c++ >/dev/null && [[ -e $headers ]] ||
+        stop "a C++ compiler and Python's headers on $(uname -m)" 'sudo apt-get install g++ python3-dev'
+fi
+
 java_version=$({ "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1 || true; } | sed -nE 's/.*version "(1\.)?([0-9]+).*/\2/p')
 ((${java_version:-0} >= 17)) || stop 'Java 17 or newer' "$install_java"
 

@@ -13,10 +13,12 @@ from segue.connections.registry import Registry
 from segue.corpus.versions import versions
 from segue.errors import NothingToLearnError
 from segue.genres import predictions, release
-from segue.genres.reports import GenreReport
+from segue.genres.report import Surroundings
+from segue.genres.reports import GenreReport, trainings
 from segue.genres.search import Budget
 from segue.genres.training import SearchOptions
 from segue.runs import reports, summaries
+from segue.runs.history import SHOWN
 from segue.runs.progress import step
 from segue.settings import get_settings
 from segue.tracks import reading
@@ -72,11 +74,12 @@ def main() -> None:
                 parallelism=arguments.parallelism or None,
             )
             data_versions |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
-            links = reports.links(arguments.run_id)
+            earlier = summaries.history(GenreReport, SHOWN, source=database)
+            around = Surroundings(reports.links(arguments.run_id), reports.audio_address(), trainings(earlier))
             arrays = tracks.withColumn("features", features_array("features"))
             try:
                 trained, decision = release.release(
-                    arrays, registry, options, data_versions=data_versions, links=links
+                    arrays, registry, options, data_versions=data_versions, around=around
                 )
             except NothingToLearnError as error:
                 report = partial(GenreReport, decision="skipped", reason=str(error))

@@ -9,9 +9,11 @@ from datetime import date
 
 from segue.connections import mongo, spark
 from segue.recommender.recipe import TRIALS
+from segue.recommender.reports import FullTrainingReport, trainings
 from segue.recommender.retraining import retrain
 from segue.recommender.training import FullTraining
 from segue.runs import reports, summaries
+from segue.runs.history import SHOWN
 from segue.settings import get_settings
 
 
@@ -32,9 +34,10 @@ def main() -> None:
     started = time.monotonic()
     # Each run draws other parameters. A retry has the same run id, so it draws the same.
     seed = zlib.crc32(arguments.run_id.encode()) if arguments.seed is None else arguments.seed
-    training = FullTraining(seed=seed, trials=arguments.trials, as_of=arguments.as_of)
 
     with spark.job("train-recommender") as session, mongo.database() as database:
+        earlier = trainings(summaries.history(FullTrainingReport, SHOWN, source=database))
+        training = FullTraining(seed=seed, trials=arguments.trials, as_of=arguments.as_of, earlier=earlier)
         trained = retrain(training, session, database, get_settings())
         if trained.decision.html:
             reports.save(arguments.run_id, trained.decision.html, into=database)

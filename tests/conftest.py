@@ -51,6 +51,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long series of kills be run, for which CI has no time."""
     parser.addoption("--kills", type=int, default=0, help="how often to kill jobs at random moments")
+    parser.addoption("--screenshots", help="folder for pictures of Segue's pages")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -103,6 +104,7 @@ def settings() -> Iterator[Settings]:
         mongo_uri=OWN_MONGO,
         **({"mongo_database": f"segue-test-{os.getpid()}"} if OWN_MONGO else {}),
         alert_urls=f"json://127.0.0.1:{ports.find_free(1)[0]}",
+        statsd_address=f"127.0.0.1:{ports.find_free(1)[0]}",  # only one test listens there
         **ports.for_a_stack(),
     )
     with pytest.MonkeyPatch.context() as patch:

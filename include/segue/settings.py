@@ -7,6 +7,7 @@ The comments above groups of fields are the headings of the page of settings (`m
 
 from __future__ import annotations
 
+import json
 import os
 from functools import lru_cache
 from ipaddress import ip_network
@@ -22,7 +23,7 @@ from upath import UPath
 from segue import secrets
 from segue.connection_strings import with_options
 from segue.errors import ConfigurationError
-from segue.settings_file import SettingsFile
+from segue.settings_file import SettingsFile, is_password
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -223,6 +224,20 @@ class Settings(BaseSettings):
         "separated by spaces.",
     )
 
+    # Lineage and metrics of Airflow
+    lineage_transport: SecretStr | None = Field(
+        None,
+        description="Where Airflow's OpenLineage events go: a transport of OpenLineage's client in JSON, such as "
+        '`{"type": "http", "url": "http://127.0.0.1:5000"}`, or `{}` for nowhere; default the file '
+        "<home>/<corpus>/logs/openlineage.log.",
+    )
+    statsd_address: str | None = Field(
+        None,
+        pattern=r"^[^\s:]+:[0-9]{1,5}$",
+        description="HOST:PORT of the StatsD server, such as Prometheus' statsd_exporter, that gets Airflow's "
+        "metrics; default none.",
+    )
+
     # The quality gate
     gate_max_gone: float = Field(
         0.2,
@@ -310,6 +325,19 @@ class Settings(BaseSettings):
         if not croniter.is_valid(expression):
             raise ValueError("no cron expression, such as 30 1 * * *")
         return expression
+
+    @field_validator("lineage_transport")
+    @classmethod
+    def _transport(cls, transport: SecretStr | None) -> SecretStr | None:
+        """Refuse what is no transport. Airflow would only write a warning into the log of each task."""
+        if transport is not None:
+            try:
+                read = json.loads(transport.get_secret_value())
+            except ValueError:
+                read = None
+            if not isinstance(read, dict) or (read and "type" not in read):
+                raise ValueError('no JSON object with a type, such as {"type": "console"}, and not {} either')
+        return transport
 
     @field_validator("api_proxies")
     @classmethod
@@ -485,11 +513,12 @@ def read_settings(**values: Any) -> Settings:
         if not first["loc"]:  # several settings contradict each other
             raise ConfigurationError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         name = str(first["loc"][0])
+        shown = "**********" if is_password(Settings, name) else repr(first["input"])
         variable, file = f"SEGUE_{name.upper()}", settings_file()
         if name not in values and source(name) == str(file):
-            said = f"{file}: {name} = {first['input']!r}: {first['msg']}. Correct or remove this line."
+            said = f"{file}: {name} = {shown}: {first['msg']}. Correct or remove this line."
         else:
-            said = f"{variable}={first['input']!r}: {first['msg']}. Correct or unset it."
+            said = f"{variable}={shown}: {first['msg']}. Correct or unset it."
         raise ConfigurationError(said) from error
 
 

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pymongo import MongoClient
 from pymongo.database import Database
+from tests.support.accessibility import SCREEN, check
 from tests.support.api_server import serving
 from tests.support.live_corpus import Worker, play, promote, publish, settings_of
 
@@ -61,6 +62,7 @@ def api(here: Settings, documents: Database[dict[str, Any]]) -> Iterator[str]:
 def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_preview(
     api: str,
     documents: Database[dict[str, Any]],
+    pytestconfig: pytest.Config,
     page: Page,  # last, so that it is closed first: its stream of events keeps the API from ending
 ) -> None:
     token = Accounts(documents).add(NAME)
@@ -102,3 +104,8 @@ def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_previe
     even.click()
     expect(even).to_have_text("no file")
     assert errors == []
+    page.set_viewport_size(SCREEN)
+    page.evaluate("scrollTo(0, 0)")
+    if folder := pytestconfig.getoption("screenshots"):
+        page.screenshot(path=f"{folder}/listener.png")
+    check(page)

@@ -10,10 +10,11 @@ from segue.genres.reports import GenreReport, Predictions
 from segue.overview.corpus import Corpus, Day, DayState, Quarantined
 from segue.overview.dags import DAGS, DagState, Schedule, Waiting
 from segue.overview.listens import Listens, Sample
-from segue.overview.models import Models, Training
+from segue.overview.models import Models
 from segue.overview.state import State
 from segue.overview.storage import Storage
 from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
+from segue.runs.history import Training
 
 NOW = datetime(2026, 11, 28, 14, 5, 12, tzinfo=UTC)
 LAST = date(2026, 11, 27)

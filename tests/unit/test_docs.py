@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import docs_reference
-from segue.api import metrics, retraining_metrics  # noqa: F401 - registers its metrics
+from segue.api import metrics, pipeline_metrics, retraining_metrics  # noqa: F401 - register their metrics
 from segue.cli import app
 from segue.settings import FILE_VARIABLE, PROJECT_DIR, Settings
 

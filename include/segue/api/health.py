@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from segue.api import metrics, retraining_metrics
+from segue.api import metrics, pipeline_metrics, retraining_metrics
 from segue.api.access import Ctx
 from segue.api.caching import CachedValue
 from segue.api.context import Context, full_disk
@@ -63,6 +63,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.losses = CachedValue(lambda: _losses(ctx, losses.find_at_once), LOSSES_S)
     app.state.missing_tracks = CachedValue(lambda: _losses(ctx, losses.missing_tracks), TRACKS_S)
     app.state.retraining = CachedValue(lambda: retraining_metrics.measure(ctx.settings, database))
+    app.state.pipeline = CachedValue(
+        lambda: pipeline_metrics.measure(ctx.settings, database), pipeline_metrics.MAX_AGE_S
+    )
     yield
 
 
@@ -103,7 +106,10 @@ async def health(request: Request, ctx: Ctx) -> JSONResponse:
 
 @router.get(PATHS[1], summary="Metrics for Prometheus")
 async def prometheus(request: Request, ctx: Ctx) -> Response:
-    """Return the metrics in Prometheus' text format. Those of the retraining are at most two seconds old."""
+    """Return the metrics in Prometheus' text format.
+
+    Those of the retraining are at most two seconds old, those of jobs and consumers at most fifteen.
+    """
     metrics.PENDING.set(ctx.writer.pending)
     metrics.CATALOGUE.set(len(ctx.catalogue.index))
     lost: Counter[str] = Counter()
@@ -117,6 +123,7 @@ async def prometheus(request: Request, ctx: Ctx) -> Response:
         if usage.limit_mb is not None:
             metrics.MEMORY_LIMIT.labels(usage.service).set(usage.limit_mb * 10**6)
     await request.app.state.retraining.get()
+    await request.app.state.pipeline.get()
     return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 

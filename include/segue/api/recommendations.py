@@ -19,9 +19,8 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from segue.api import schemas
 from segue.api.access import Ctx, Owner, User, context, is_still
 from segue.api.errors import ApiError, bad_request, not_found
-from segue.corpus.parts import is_part
-from segue.corpus.paths import from_text
-from segue.errors import ModelError
+from segue.corpus import audio_file
+from segue.errors import CorpusError, ModelError
 from segue.recommender.serving.champion import Champion
 from segue.recommender.serving.lists import Document
 from segue.recommender.serving.one_listener import Recommending, msid_of
@@ -181,19 +180,11 @@ async def _changes(request: Request, user: str, source: Recommending) -> AsyncIt
 @router.get("/v1/tracks/{track_id}/audio", summary="Audio file of a track", response_class=FileResponse)
 async def audio(_: User, ctx: Ctx, track_id: str) -> FileResponse:
     """Return the audio file of a track in the corpus, for a preview."""
-    tracks = ctx.mongo[ctx.settings.mongo_database]["tracks"]
-    found = await run_in_threadpool(tracks.find_one, {"_id": track_id}, {"path": 1})
-    if found is None:
-        raise not_found(f"Cannot find track: {track_id}")
-    root = ctx.settings.music_dir
-    if not isinstance(root, Path):
-        raise not_found("The music is in an object store. Segue serves files from a local folder only.")
-    name = str(found["path"])
-    if is_part(name):
-        raise not_found(f"Track {track_id} is a part of the file of an album. Segue sends whole files only.")
-    path = (root / from_text(name)).resolve()
-    if not path.is_relative_to(root.resolve()) or not path.is_file():
-        raise not_found(f"The file of track {track_id} is not in the music folder.")
+    database = ctx.mongo[ctx.settings.mongo_database]
+    try:
+        path = await run_in_threadpool(audio_file.find, database, ctx.settings, track_id)
+    except CorpusError as error:
+        raise not_found(str(error)) from None
     return FileResponse(path)
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import numpy as np
 
 from segue.genres.evaluation import GenreEvaluation
-from segue.runs.html import Cell, Section, Table
+from segue.runs.html import Cell, Link, Section, Table
 
 SHOWN = 20
 
 
-def section(evaluation: GenreEvaluation) -> Section | None:
+def section(evaluation: GenreEvaluation, audio: str | None = None) -> Section | None:
     """List the wrong predictions with the highest probability.
 
     Parameters
     ----------
     evaluation : GenreEvaluation
+    audio : str, optional
+        Address before the id of a track, under which its audio file can be heard.
 
     Returns
     -------
@@ -33,7 +36,7 @@ def section(evaluation: GenreEvaluation) -> Section | None:
     artists = evaluation.tracks.get("artist")
     rows: list[Sequence[Cell]] = [
         [
-            str(evaluation.tracks["track_id"].iloc[at]),
+            _track(str(evaluation.tracks["track_id"].iloc[at]), audio),
             None if artists is None else artists.iloc[at],
             str(evaluation.tracks["genre"].iloc[at]),
             named[evaluation.predicted[at]],
@@ -47,3 +50,7 @@ def section(evaluation: GenreEvaluation) -> Section | None:
         "the label may be wrong, or the track may belong to both genres.",
         Table(["Track", "Artist", "True genre", "Predicted genre", "Probability"], rows, digits=2),
     )
+
+
+def _track(track_id: str, audio: str | None) -> Cell:
+    return Link(track_id, f"{audio}{quote(track_id, safe='')}") if audio else track_id

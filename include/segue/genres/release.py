@@ -17,10 +17,12 @@ from segue.genres.classifiers import Choice
 from segue.genres.dataset import TEST, Dataset
 from segue.genres.evaluation import CONFIDENCE, Difference, GenreEvaluation, compare, evaluate
 from segue.genres.importance import by_family
+from segue.genres.report import Surroundings
 from segue.genres.reports import TrainedModel
 from segue.genres.studies import ended_trials
 from segue.genres.training import SearchOptions, Trained, train, training_artists
 from segue.runs.conclusion import Outcome
+from segue.runs.html import retitled
 from segue.runs.progress import Say, step
 from segue.settings import PROJECT_DIR
 
@@ -77,7 +79,7 @@ def release(
     options: SearchOptions,
     *,
     data_versions: Mapping[str, str] | None = None,
-    links: Mapping[str, str] | None = None,
+    around: Surroundings = Surroundings(),  # noqa: B008 - it never changes
     say: Say = print,
 ) -> tuple[Trained, ReleaseDecision]:
     """Train a challenger, register it, and promote it if it is significantly better than the champion.
@@ -92,8 +94,8 @@ def release(
     options : SearchOptions
     data_versions : mapping of str to str, optional
         Versions of the data; they are stored as tags of the model.
-    links : mapping of str to str, optional
-        Links of the report, see `segue.runs.reports.links`.
+    around : Surroundings
+        What the report says besides the training.
     say : callable
         Called with each line of progress.
 
@@ -117,7 +119,7 @@ def release(
     rival_name, rival, resplit = "guessing", trained.rivals["guessing"], set[str]()
     if champion and (champion_evaluation := _evaluate_champion(champion, trained, say)):
         rival_name, rival, resplit = (
-            f"champion {champion}",
+            f"{report.CHAMPION} {champion}",
             champion_evaluation,
             resplit_genres(champion, trained.data),
         )
@@ -135,7 +137,8 @@ def release(
     with step("Measuring the importance of the feature families", say=say):
         importance = by_family(trained.model, trained.data, seed=options.seed)
     with step("Writing the report", say=say):
-        page = report.page(trained, verdict, importance, {"Run": options.name, **origin}, links=links)
+        facts = {"Run": options.name, **origin}
+        page = report.page(trained, verdict, importance, facts, around, promoted=difference.better)
         differences = {
             name: difference if name == rival_name else compare(trained.evaluation, each, options.seed)
             for name, each in trained.rivals.items()
@@ -143,6 +146,7 @@ def release(
     with step("Registering the model", say=say):
         registry.prune(MODEL_NAME)  # each night adds a version with its report
         version = _register(registry, trained, options, origin, page, differences)
+    page = retitled(page, report.TITLE, f"{report.TITLE} {version}")
     if difference.better:
         with step("Loading the model back", say=say):
             loading_back.require(version, tracks.sparkSession)

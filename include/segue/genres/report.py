@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segue.genres import mistakes
 from segue.genres.classifiers import family_sets
+from segue.genres.dataset import TEST
 from segue.genres.evaluation import BINS, CONFIDENCE, GenreEvaluation
 from segue.genres.importance import Drop
 from segue.genres.studies import OUT_OF_TIME, ended_trials, failed_trials
+from segue.runs import history
+from segue.runs.history import Training
 from segue.runs.html import Cell, Picture, Section, Table, render
 
 if TYPE_CHECKING:
@@ -20,7 +25,8 @@ if TYPE_CHECKING:
 
     from segue.genres.training import Trained
 
-CHALLENGER = "challenger"
+TITLE = "Genre model"
+CHALLENGER, CHAMPION = "challenger", "champion"
 SHOWN_GENRES = 40
 """Largest number of genres for which cells and bars are readable."""
 
@@ -46,14 +52,33 @@ METRICS = {
 }
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a report says besides the training.
+
+    Parameters
+    ----------
+    links : mapping of str to str
+        URLs of the run and of the model, by their text.
+    audio : str or None
+        Address before the id of a track, under which its audio file can be heard.
+    earlier : sequence of Training
+        Earlier trainings, the oldest first.
+    """
+
+    links: Mapping[str, str] = field(default_factory=dict)
+    audio: str | None = None
+    earlier: Sequence[Training] = ()
+
+
 def page(
     trained: Trained,
     verdict: str,
     importance: Mapping[str, Drop],
     facts: Mapping[str, Cell],
+    around: Surroundings = Surroundings(),
     *,
-    title: str = "Genre model",
-    links: Mapping[str, str] | None = None,
+    promoted: bool = False,
 ) -> str:
     """Render the report.
 
@@ -66,9 +91,9 @@ def page(
         Drop of macro F1 by feature family, see `segue.genres.importance.by_family`.
     facts : mapping of str to str, int or float
         Origin and versions of the data.
-    title : str
-    links : mapping of str to str, optional
-        URLs of the run and of the model, by their text.
+    around : Surroundings
+    promoted : bool
+        Whether the model becomes the champion.
 
     Returns
     -------
@@ -79,9 +104,10 @@ def page(
     times = {TIMES[name]: " to ".join(span) for name, span in trained.time_ranges.items()}
     sections = [
         _comparison(trained),
-        _genres(trained.evaluation, trained.data.weights),
+        _over_time(trained, around.earlier, promoted=promoted),
+        _genres(trained),
         _confusion(trained.evaluation),
-        mistakes.section(trained.evaluation),
+        mistakes.section(trained.evaluation, around.audio),
         _search(trained),
         _importance(importance),
         _calibration(trained.evaluation),
@@ -90,7 +116,28 @@ def page(
         Section("Intended use and limits", USES),
     ]
     shown = [section for section in sections if section]
-    return render(title, verdict, shown, {**facts, **times, **sizes}, links)
+    said = " ".join(filter(None, [verdict, _better_baseline(trained, promoted=promoted)]))
+    return render(TITLE, said, shown, {**facts, **times, **sizes}, around.links)
+
+
+def _better_baseline(trained: Trained, *, promoted: bool) -> str | None:
+    """Say why a model was promoted although a baseline ranks better. None if there is nothing to explain."""
+    reached = {name: rival.macro_f1 for name, rival in trained.rivals.items() if not name.startswith(CHAMPION)}
+    best = max(reached, key=lambda name: reached[name])
+    if not promoted or reached[best] <= trained.evaluation.macro_f1:
+        return None
+    return (
+        f"A baseline is better on these test tracks: {best}, with macro F1 {reached[best]:.3f}. Baselines are "
+        "only measured and never serve. The search chooses by validation and not by the test tracks, so their "
+        "score stays honest. The model was promoted because it is better than what it replaces."
+    )
+
+
+def _over_time(trained: Trained, earlier: Sequence[Training], *, promoted: bool) -> Section | None:
+    learned = sum(size for part, size in trained.sizes.items() if part != TEST)
+    metric, interval = trained.evaluation.macro_f1, trained.evaluation.intervals()["macro_f1"]
+    now = Training("", "this one", datetime.now(UTC), metric, interval, promoted, learned)
+    return history.section([*earlier, now], "Macro F1", "tracks")
 
 
 def _comparison(trained: Trained) -> Section:
@@ -121,12 +168,14 @@ def _comparison(trained: Trained) -> Section:
     )
 
 
-def _genres(evaluation: GenreEvaluation, weights: Mapping[str, float]) -> Section:
-    by_class = evaluation.confusion.by_class()
-    rows: list[Sequence[Cell]] = [
-        [genre, int(each["support"]), weights.get(genre), each["precision"], each["recall"], each["f1"]]
-        for genre, each in by_class.items()
-    ]
+def _genres(trained: Trained) -> Section:
+    by_class, weights = trained.evaluation.confusion.by_class(), trained.data.weights
+    rows: list[Sequence[Cell]] = []
+    for genre, each in by_class.items():
+        counts = trained.by_genre.get(genre, {})
+        learned = sum(count for part, count in counts.items() if part != TEST)
+        figures = [weights.get(genre), each["precision"], each["recall"], each["f1"]]
+        rows.append([genre, learned, int(each["support"]), *figures])
     shown = sorted(by_class.items(), key=lambda item: item[1]["f1"], reverse=True)[:SHOWN_GENRES]
     figure, axes = _axes(0.25 * len(shown) + 0.8)
     axes.barh([genre for genre, _ in shown], [each["f1"] for _, each in shown])
@@ -138,7 +187,7 @@ def _genres(evaluation: GenreEvaluation, weights: Mapping[str, float]) -> Sectio
         "Precision is the share of the tracks predicted as a genre that are of that genre. Recall is the share of "
         "the genre's tracks that were predicted as that genre. Weight is how much each track counts in training; "
         "with these weights, all genres count the same.",
-        Table(["Genre", "Test tracks", "Weight", "Precision", "Recall", "F1"], rows),
+        Table(["Genre", "Training tracks", "Test tracks", "Weight", "Precision", "Recall", "F1"], rows),
         [
             Picture(figure, f"F1 by genre, from {' to '.join(extremes)}."),
         ],

@@ -5,11 +5,12 @@ Version 0 is the format of November 2026, when reports had no types.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from segue.runs.conclusion import TrainingReport
-from segue.runs.summaries import Part, fields_of
+from segue.runs.history import Training
+from segue.runs.summaries import Kept, Part, fields_of
 
 
 class TrainedModel(Part):
@@ -103,3 +104,18 @@ class GenreReport(TrainingReport):
                 **({"reason": said} if " " in said else {"model": said}),
             },
         }
+
+
+def trainings(reports: Sequence[Kept[GenreReport]]) -> list[Training]:
+    """Return the trainings among some reports, with macro F1 on their test tracks."""
+    return [
+        Training.of(
+            kept,
+            trained.test["macro_f1"],
+            trained.macro_f1_interval,
+            learned=sum(size for part, size in trained.tracks.items() if part != "test"),
+            version=trained.challenger,
+        )
+        for kept in reports
+        if (trained := kept.report.trained)
+    ]

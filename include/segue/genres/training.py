@@ -66,8 +66,8 @@ class Trained:
     Parameters
     ----------
     data : Dataset
-    sizes : mapping of str to int
-        Number of tracks in each part.
+    by_genre : mapping of str to mapping of str to int
+        Number of tracks of each genre in each part.
     time_ranges : mapping of str to (str, str)
         First and last value of each of `TIME_COLUMNS` that the tracks have.
     choice : Choice
@@ -85,7 +85,7 @@ class Trained:
     """
 
     data: Dataset
-    sizes: Mapping[str, int]
+    by_genre: Mapping[str, Mapping[str, int]]
     time_ranges: Mapping[str, tuple[str, str]]
     choice: Choice
     study: Study
@@ -94,6 +94,11 @@ class Trained:
     rivals: Mapping[str, GenreEvaluation]
     search_cpu_s: float
     search_s: float
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of tracks in each part."""
+        return {part: sum(counts[part] for counts in self.by_genre.values()) for part in PARTS}
 
 
 def train(
@@ -134,8 +139,10 @@ def train(
 
     with step("Reading and dividing the tracks", say=say):
         data = prepare_dataset(tracks, families or FMA_FAMILIES, split_by_track=split_by_track)
-        counts = {row.part: row["count"] for row in data.tracks.groupBy("part").count().collect()}
-    sizes = {part: counts[part] for part in PARTS}
+        by_genre: dict[str, dict[str, int]] = {genre: dict.fromkeys(PARTS, 0) for genre in data.genres}
+        for row in data.tracks.groupBy("genre", "part").count().collect():
+            by_genre[row.genre][row.part] = row["count"]
+    sizes = {part: sum(counts[part] for counts in by_genre.values()) for part in PARTS}
     say(f"{sum(sizes.values()):,} tracks of {len(data.genres)} genres: {sizes}; left out: {dict(data.rejected)}")
     if data.split_by_track:
         say(f"Genres split by track, because they have too few artists: {', '.join(data.split_by_track)}.")
@@ -182,7 +189,7 @@ def train(
         "majority": baselines.majority(data, evaluation),
     }
     return Trained(
-        data, sizes, time_ranges(data.tracks), choice, study, model, evaluation, rivals, search_cpu_s, search_s
+        data, by_genre, time_ranges(data.tracks), choice, study, model, evaluation, rivals, search_cpu_s, search_s
     )
 
 

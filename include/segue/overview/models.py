@@ -17,41 +17,14 @@ from segue.connections import champions
 from segue.corpus import drift
 from segue.corpus.drift import MIN_TRACKS
 from segue.corpus.reports import CleaningReport, GateReport
+from segue.genres import reports as genre_reports
 from segue.genres.reports import GenreReport
-from segue.recommender.reports import SEGUE, FullTrainingReport, IncrementalUpdateReport
+from segue.recommender import reports as recommender_reports
+from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
 from segue.runs import summaries
 from segue.runs.conclusion import TrainingReport
+from segue.runs.history import SHOWN, Training
 from segue.settings import Settings
-
-SHOWN = 20
-"""Number of the newest trainings and runs that are shown."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a training has measured.
-
-    Attributes
-    ----------
-    run_id : str
-        ``<dag_id>/<run_id>``.
-    version : str or None
-        Such as ``genre/3``. None if the model was not stored as a version.
-    at : datetime
-    value : float
-        The metric of the trained model.
-    interval : tuple of (float, float) or None
-        Its 95 % interval, if it was stored.
-    promoted : bool
-        Whether the model became the champion.
-    """
-
-    run_id: str
-    version: str | None
-    at: datetime
-    value: float
-    interval: tuple[float, float] | None
-    promoted: bool
 
 
 @dataclass(frozen=True)
@@ -95,33 +68,16 @@ def read(settings: Settings, database: Database[Any]) -> Models:
     trainings: list[summaries.Kept[Any]] = [*genre, *full, *updates]
     return Models(
         champions=champions.read(settings),
-        genre=[
-            _training(kept, trained.test["macro_f1"], trained.macro_f1_interval, trained.challenger)
-            for kept in genre
-            if (trained := kept.report.trained)
-        ],
-        recommender=[
-            _training(kept, compared.ndcg_at_10[SEGUE], compared.interval)
-            for kept in full
-            if (compared := kept.report.compared) and SEGUE in compared.ndcg_at_10
-        ],
+        genre=genre_reports.trainings(genre),
+        recommender=recommender_reports.trainings(full),
         updates=[
-            _training(kept, updated.challenger["ndcg@10"], None)
+            Training.of(kept, updated.challenger["ndcg@10"], None, learned=updated.listens)
             for kept in updates
             if (updated := kept.report.updated)
         ],
         last={kept.run_id.partition("/")[0]: kept.report for kept in trainings},
         drift=_drift(database),
     )
-
-
-def _training(
-    kept: summaries.Kept[Any], value: float, interval: tuple[float, float] | None, version: str | None = None
-) -> Training:
-    """Without a version, a model has one only if it became the champion."""
-    promoted = kept.report.decision == "promoted"
-    version = version or (kept.report.model if promoted else None)
-    return Training(kept.run_id, version, kept.written_at, value, interval, promoted)
 
 
 def _drift(database: Database[Any]) -> list[tuple[str, datetime, float, str]]:

@@ -12,10 +12,11 @@ from segue.corpus import rejected
 from segue.overview.corpus import Corpus, DayState
 from segue.overview.dags import DagState, Schedule, Waiting
 from segue.overview.listens import Listens
-from segue.overview.models import Models, Training
+from segue.overview.models import Models
 from segue.overview.state import Problem, State
 from segue.overview.storage import Storage
 from segue.overview.verdict import verdict
+from segue.runs import history
 from segue.runs.charts import Bar, Chart, Point, bars, calendar, columns, line
 from segue.runs.html import Cell, Link, Section, Table, render
 from segue.runs.html import State as Light
@@ -122,7 +123,7 @@ def _facts(state: State) -> dict[str, Cell]:
 
 def _dags(schedule: Schedule, at: Addresses) -> Section:
     rows = [_dag(dag, at) for dag in schedule.dags]
-    headings = ["DAG", "", "Last run", "Ended (UTC)", "Took", "Next run (UTC)", ""]
+    headings = ["DAG", "Schedule", "Last run", "Ended (UTC)", "Took", "Next run (UTC)", "Report"]
     return Section("DAGs", "A paused DAG runs only when it is triggered.", Table(headings, rows))
 
 
@@ -236,7 +237,7 @@ def _models(models: Models, at: Addresses) -> list[Section]:
         "Recommender by version, full trainings: NDCG@10 on new tracks": models.recommender,
         "Recommender by version, updates: NDCG@10 on unseen listens": models.updates,
     }
-    figures = [_history(caption, trainings) for caption, trainings in charts.items() if trainings]
+    figures = [history.chart(caption, trainings) for caption, trainings in charts.items() if trainings]
     rows: list[Sequence[Cell]] = [
         [dag_id, report.decision, report.model, report.reason] for dag_id, report in models.last.items()
     ]
@@ -270,15 +271,6 @@ def _models(models: Models, at: Addresses) -> list[Section]:
         )
         sections.append(Section("Drift", text, figures=[line("Largest drift of a run", points)]))
     return sections
-
-
-def _history(caption: str, trainings: Sequence[Training]) -> Chart:
-    points = []
-    for training in trainings:
-        low, high = training.interval or (None, None)
-        _, _, number = (training.version or "").partition("/")
-        points.append(Point(number or f"{training.at:%d.%m.}", training.value, low, high, training.promoted))
-    return line(caption, points)
 
 
 def _storage(storage: Storage) -> Section:

@@ -13,7 +13,9 @@ from segue.errors import ModelError
 from segue.recommender.comparison import Row
 from segue.recommender.gate import Pool
 from segue.recommender.model import NAME, Recommender
+from segue.recommender.report import TITLE
 from segue.recommender.reports import Figures
+from segue.runs.html import retitled
 
 if TYPE_CHECKING:
     from segue.connections.registry import Registry, Version
@@ -210,7 +212,8 @@ class Candidate:
             say(reason)
             return PromotionDecision(False, now, reason, figures=self.figures)
         say(f"{version} is the champion")
-        return PromotionDecision(True, str(version), self.reason, self.model, self.figures, self.html)
+        html = self.html and retitled(self.html, TITLE, f"{TITLE} {version}")
+        return PromotionDecision(True, str(version), self.reason, self.model, self.figures, html)
 
 
 def load(version: Version) -> Recommender | None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segue.listens.events import SIMULATED_NAMES
 from segue.recommender.comparison import Comparison, Gain, in_words
 from segue.recommender.evaluation.metrics import FEW
 from segue.recommender.reports import SEGUE
 from segue.recommender.search import SIMPLEST
+from segue.runs import history
+from segue.runs.history import Training
 from segue.runs.html import Cell, Picture, Section, Table, render
 
 if TYPE_CHECKING:
@@ -63,7 +66,27 @@ COMPONENTS = {
 }
 
 
-def page(outcome: Comparison, plays: Interactions, *, passed: bool, champion: str | None) -> str:
+TITLE = "Recommender"
+
+USES = (
+    "The model ranks the tracks of one corpus for people who listen to it. Its lists are suggestions. Listeners "
+    "can hate tracks that they do not want to see again.\n\n"
+    "It is not for judging people or artists, or for paying them. It learns what was played, which is not always "
+    "what was liked. What is popular is recommended more often: Coverage and Popularity lift say how much.\n\n"
+    "The figures hold for listeners like those of the test window. A listener without history gets what is "
+    "popular. What a model has learned from simulated listeners says nothing about people."
+)
+
+
+def page(
+    outcome: Comparison,
+    plays: Interactions,
+    *,
+    passed: bool,
+    champion: str | None,
+    earlier: Sequence[Training] = (),
+    promoted: bool = True,
+) -> str:
     """Write the report of a training as HTML.
 
     Parameters
@@ -75,12 +98,24 @@ def page(outcome: Comparison, plays: Interactions, *, passed: bool, champion: st
         Whether the training passed the gate.
     champion : str or None
         The version that served when the training began, such as ``recommender/3``.
+    earlier : sequence of Training
+        Earlier full trainings, the oldest first.
+    promoted : bool
+        Whether a training that has passed becomes the champion. One for a past day does not.
     """
     tasks = [_task(outcome, task) for task in dict.fromkeys(row.task for row in outcome.rows)]
-    sections = [*tasks, _gains(outcome), _blend(outcome), _als(outcome), _choices(outcome), _will_listen(outcome)]
-    return render(
-        "Recommender", verdict(outcome, passed=passed, champion=champion), sections, _facts(outcome, plays)
-    )
+    sections = [
+        *tasks,
+        _gains(outcome),
+        _over_time(outcome, plays, earlier, promoted=passed and promoted),
+        _blend(outcome),
+        _als(outcome),
+        _choices(outcome),
+        _will_listen(outcome),
+        Section("Intended use and limits", USES),
+    ]
+    said = f"{verdict(outcome, passed=passed, champion=champion)}{_simulated_sentence(plays)}"
+    return render(TITLE, said, [each for each in sections if each], _facts(outcome, plays))
 
 
 def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
@@ -98,7 +133,37 @@ def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
     if outcome.rival != "popularity":
         gain = outcome.gains[outcome.rival]
         said += f"; minus that of {outcome.rival}, the best baseline: {_gain(gain)}: {in_words(gain)}"
+        if passed and gain[0] < 0:
+            said += (
+                f". {outcome.rival} has the higher mean in this test window, but it does not serve: the weights "
+                "of the blend are chosen in the validation window before it, and the gate compares with "
+                "popularity. A choice by the test window would make its figures flatter"
+            )
     return f"{said}."
+
+
+def simulated_share(plays: Interactions) -> float:
+    """Return the share of the listens that come from simulated listeners, 0 to 1."""
+    simulated = np.char.startswith(plays.users.astype(str), SIMULATED_NAMES)
+    total = float(plays.plays.sum())
+    return float(plays.plays[simulated[plays.user]].sum()) / total if total else 0.0
+
+
+def _simulated_sentence(plays: Interactions) -> str:
+    share = simulated_share(plays)
+    return f" {100 * share:.0f}{SPACE}% of the listens are simulated." if share else ""
+
+
+def _over_time(
+    outcome: Comparison, plays: Interactions, earlier: Sequence[Training], *, promoted: bool
+) -> Section | None:
+    row = outcome.row("new tracks", SEGUE)
+    if row is None:
+        return None
+    learned = round(float(plays.plays.sum()))
+    ndcg, interval = row.metrics["ndcg@10"], (row.low, row.high)
+    now = Training("", "this one", datetime.now(UTC), ndcg, interval, promoted, learned)
+    return history.section([*earlier, now], "NDCG@10", "listens")
 
 
 def _gain(gain: Gain) -> str:
@@ -119,6 +184,7 @@ def _facts(outcome: Comparison, plays: Interactions) -> dict[str, Cell]:
     facts: dict[str, Cell] = {
         "Trained": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "Listens": round(float(plays.plays.sum())),
+        "Listens, simulated": f"{100 * simulated_share(plays):.0f}{SPACE}%",
         "Listeners": len(plays.users),
         "Tracks": f"{len(plays.items):,}, {len(np.unique(plays.item)):,} of them played",
     }

@@ -5,12 +5,13 @@ Version 0 is that of November 2026, when reports had no types.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from segue.listens.reports import ScreenedListens
 from segue.runs.conclusion import TrainingReport
-from segue.runs.summaries import Part, fields_of
+from segue.runs.history import Training
+from segue.runs.summaries import Kept, Part, fields_of
 
 SEGUE = "Segue"
 """Name of Segue's own model in comparisons."""
@@ -206,3 +207,12 @@ class TrackPlacementReport(RetrainingReport):
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         """Read version 0, which kept all figures on one level."""
         return super().migrate(document) | {"placed": fields_of(PlacementFigures, document) or None}
+
+
+def trainings(reports: Sequence[Kept[FullTrainingReport]]) -> list[Training]:
+    """Return the full trainings among some reports, with NDCG@10 on tracks that are new to the listener."""
+    return [
+        Training.of(kept, compared.ndcg_at_10[SEGUE], compared.interval, learned=compared.listens)
+        for kept in reports
+        if (compared := kept.report.compared) and SEGUE in compared.ndcg_at_10
+    ]

@@ -7,6 +7,7 @@ new listens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -26,6 +27,7 @@ from segue.recommender.recipe import TRIALS, Recipe
 from segue.recommender.report import page
 from segue.recommender.reports import SEGUE, ComparisonFigures, FullTrainingReport
 from segue.recommender.retraining import Retrained, Retraining, Start
+from segue.runs.history import Training
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -47,11 +49,14 @@ class FullTraining(Retraining):
     as_of : date, optional
         Learn only from the lake's listens up to this day (UTC, inclusive). The result is registered as a version
         but not promoted.
+    earlier : sequence of Training
+        Earlier full trainings, for the report.
     """
 
     seed: int = 0
     trials: int = TRIALS
     as_of: date | None = None
+    earlier: Sequence[Training] = ()
 
     @property
     def reads_topic(self) -> bool:
@@ -72,7 +77,15 @@ class FullTraining(Retraining):
         If the candidate is promoted, the model has no trace of them any more. If not, it may still have one.
         """
         forgotten = forgotten_since_full_training(start)  # before the promotion, which may delete that version
-        decision = train_in_full(spark, start, material, seed=self.seed, trials=self.trials, as_of=self.as_of)
+        decision = train_in_full(
+            spark,
+            start,
+            material,
+            seed=self.seed,
+            trials=self.trials,
+            as_of=self.as_of,
+            earlier=self.earlier,
+        )
         trace = "now out of the model" if decision.promoted else "with a trace in the model still"
         compared = cast(ComparisonFigures, decision.figures)
         return replace(decision, figures=compared.model_copy(update={"forgotten_users": {trace: forgotten}}))
@@ -97,6 +110,7 @@ def train_in_full(
     seed: int = 0,
     trials: int = TRIALS,
     as_of: date | None = None,
+    earlier: Sequence[Training] = (),
 ) -> PromotionDecision:
     """Choose everything anew, compare with the champion's recipe and the baselines, and promote.
 
@@ -118,6 +132,8 @@ def train_in_full(
         How many sets of ALS parameters are tried.
     as_of : date, optional
         The past day up to which `material` has listens. The candidate is then registered but not promoted.
+    earlier : sequence of Training
+        Earlier full trainings, for the report.
 
     Raises
     ------
@@ -144,7 +160,12 @@ def train_in_full(
         listens=len(material.offsets),
     )
     html = page(
-        comparison, material.interactions, passed=passed, champion=str(start.champion) if start.champion else None
+        comparison,
+        material.interactions,
+        passed=passed,
+        champion=str(start.champion) if start.champion else None,
+        earlier=earlier,
+        promoted=as_of is None,
     )
     recipe = comparison.recipe
     if not passed and as_of is None:

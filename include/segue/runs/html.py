@@ -249,6 +249,21 @@ def render(
     )
 
 
+def retitled(page: str, before: str, after: str) -> str:
+    """Return a rendered page with another title, such as one with the version that the model has got since.
+
+    Parameters
+    ----------
+    page : str
+        Result of `render`.
+    before, after : str
+        The titles.
+    """
+    for tag in ("title", "h1"):
+        page = page.replace(f"<{tag}>{escape(before)}</{tag}>", f"<{tag}>{escape(after)}</{tag}>", 1)
+    return page
+
+
 def _spell(cell: Cell, digits: int) -> str:
     if isinstance(cell, Link | State):
         return cell.__html__()

@@ -114,6 +114,18 @@ def links(run_id: str) -> dict[str, str]:
     return {"In Airflow": f"{airflow.rstrip('/')}/dags/{quote(dag)}/runs/{quote(run, safe='')}"} if airflow else {}
 
 
+def audio_address() -> str | None:
+    """Return the address before the id of a track, under which Airflow plays its audio file.
+
+    Returns
+    -------
+    str or None
+        None if Airflow's address (``[api] base_url``) is not set.
+    """
+    airflow = os.environ.get("AIRFLOW__API__BASE_URL")
+    return f"{airflow.rstrip('/')}/segue/audio/" if airflow else None
+
+
 def read(run_id: str, *, source: Database[Any] | None = None) -> str | None:
     """Read the report of a run.
 

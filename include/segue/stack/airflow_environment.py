@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from segue import private
-from segue.connections import for_airflow
+from segue.connections import for_airflow, telemetry
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import secrets, spark_conf
 
 PARALLELISM = 4
+LINEAGE_FILE = "openlineage.log"
+"""Name of the file of OpenLineage events. It is rotated like the logs of the services beside it."""
 
 TOKEN_LIFETIME_S = 5 * 24 * 60 * 60
 """Lifetime of the token by which Airflow knows a running task.
@@ -44,6 +46,7 @@ def environment(settings: Settings) -> dict[str, str]:
         **spark_conf.environment(settings),
         **configured,
         **for_airflow.variables(settings),
+        **telemetry.variables(settings, file=settings.state_dir / "logs" / LINEAGE_FILE),
         "AIRFLOW_HOME": str(settings.state_dir / "airflow"),
         "PYTHONUNBUFFERED": "1",  # a job's lines appear in its task's log as they are printed
         "SPT_NOENV": "1",  # otherwise setproctitle erases the environment by which processes are found
@@ -85,7 +88,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             # By default, every user may read the logs.
             "file_task_handler_new_folder_permissions": f"{0o777 & ~private.UMASK:#o}",
             "file_task_handler_new_file_permissions": f"{0o666 & ~private.UMASK:#o}",
-            "namespace_levels": "http.access=warning kafka=critical",
+            "namespace_levels": "http.access=warning",
         },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",

@@ -24,6 +24,7 @@ from segue.stack import (
     kafka,
     listens_api,
     live_recommendations,
+    machine,
     prerequisites,
     processes,
     secrets,
@@ -98,6 +99,8 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
         If Java is missing or too old.
     """
     prerequisites.check_java()
+    if small := machine.memory():
+        say(small)
     with private.umask(), _alone(settings):
         private.close(settings.state_dir, spare=settings.state_dir / "music")
         secrets.load(settings)

@@ -35,7 +35,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     Finding
         Only the user can repair these.
     """
-    sentences = (_java(), _memory(), *_packages(), disk.fullness_of_stack(settings.state_dir), *_ports(settings))
+    sentences = (_java(), memory(), *_packages(), disk.fullness_of_stack(settings.state_dir), *_ports(settings))
     yield from map(Finding, filter(None, (*sentences, _rights(settings), _clock(settings))))
 
 
@@ -47,7 +47,8 @@ def _java() -> str | None:
     return None
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
+    """Return a sentence if this machine has too little memory, else None."""
     total = psutil.virtual_memory().total
     if total >= LEAST_MEMORY_BYTES:
         return None

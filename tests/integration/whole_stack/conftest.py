@@ -1,4 +1,4 @@
-"""The whole stack starts once for this folder, and stops after it. Airflow's folder is on a small disk, if possible."""
+"""The whole stack starts once for this folder, and stops after it. Airflow has a small disk, if possible."""
 
 from __future__ import annotations
 

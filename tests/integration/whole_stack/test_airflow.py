@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sqlite3
 import stat
 import time
@@ -316,10 +317,15 @@ def test_what_is_wrong_is_told_and_so_is_a_task_that_fails(settings, api, webhoo
         assert alert["title"] == "Segue: watch failed in look"
         assert "An alert could not be sent to json://127.0.0.1" in alert["message"]
         webhook.refused = None
-        assert ended(api, "watch", api.trigger("watch", {})) == "success"
+        run_id = api.trigger("watch", {})
+        assert ended(api, "watch", run_id) == "success"
     finally:
         api.set_paused("watch", paused=True)
     assert "dead letters" in webhook.titles[-1]
+    logs = (settings.state_dir / "airflow" / "logs" / "dag_id=watch" / f"run_id={run_id}").rglob("*.log")
+    text = "".join(log.read_text() for log in logs)
+    assert "Told 1 address" in text
+    assert not re.findall('"logger": ?"(?:kafka|openlineage|airflow.providers.openlineage)[^"]*"', text)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

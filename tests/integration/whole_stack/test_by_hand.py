@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import wait_for_dags, wait_until_deferred
+from segue.stack.airflow_environment import LINEAGE_FILE
 
 pytestmark = pytest.mark.integration
 
@@ -57,3 +59,6 @@ def test_the_run_that_waits_gives_way_and_a_replay_from_nowhere_says_what_is_wro
     [log] = (settings.state_dir / "airflow" / "logs").glob(f"*/run_id={by_hand}/task_id={sensor.task_id}/*.log")
     assert "replay_offsets: 'listens' has no partition 9, only 0, 1, 2, 3." in log.read_text()
     assert wait_until_deferred(airflow, DAG) not in (waiting, by_hand)
+    events = [json.loads(line) for line in (settings.state_dir / "logs" / LINEAGE_FILE).read_text().splitlines()]
+    told = {(each["job"]["name"], each["eventType"]) for each in events if each["job"]["namespace"] == "segue"}
+    assert {(f"{DAG}.{sensor.task_id}", "START"), (f"{DAG}.{sensor.task_id}", "FAIL"), (DAG, "FAIL")} <= told

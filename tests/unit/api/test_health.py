@@ -37,6 +37,7 @@ def ask(tmp_path, monkeypatch):
         app.state.dependencies = CachedValue(lambda: {"mongodb": {"ok": True}, "kafka": {"ok": True}})
         app.state.replication = CachedValue(lambda: weak)
         app.state.retraining = CachedValue(dict)
+        app.state.pipeline = CachedValue(dict)
         app.state.losses = CachedValue(lambda: list(losses))
         app.state.missing_tracks = CachedValue(list)
 

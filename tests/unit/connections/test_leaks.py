@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka.errors import KafkaError
@@ -16,7 +17,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from tests.support.leaks import grown, held
 
-from segue.api import retraining_metrics
+from segue.api import pipeline_metrics, retraining_metrics
 from segue.connections import kafka, mongo, offsets, probes
 from segue.connections.registry import Registry
 from segue.connections.topics import create_topics
@@ -42,7 +43,8 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCapt
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for module in (kafka, follower, live, writer):
         monkeypatch.setattr(module, "BOOTSTRAP_TIMEOUT_MS", 20)
-    monkeypatch.setattr(retraining_metrics, "TIMEOUT_MS", 20)
+    for metrics in (pipeline_metrics, retraining_metrics):
+        monkeypatch.setattr(metrics, "TIMEOUT_MS", 20)
     monkeypatch.setattr("pymongo.common.MIN_HEARTBEAT_INTERVAL", 0.02)
     monkeypatch.setattr(follower, "prepare", lambda _: None)  # else it would wait for MongoDB
     with socket.socket() as nobody:
@@ -85,9 +87,9 @@ def looks(settings: Settings) -> Attempt:
     return lambda: champion.look(Registry(settings))
 
 
-def measures(settings: Settings) -> Attempt:
+def measures(settings: Settings, metrics: Any = retraining_metrics) -> Attempt:
     client = mongo.client(settings.mongo)
-    return lambda: retraining_metrics.measure(settings, client["segue"])
+    return lambda: metrics.measure(settings, client["segue"])
 
 
 def follows(settings: Settings) -> Attempt:
@@ -105,6 +107,7 @@ CLIENTS: dict[str, Callable[[Settings], Attempt]] = {
     "follower": follows,
     "live": recommends,
     "metrics": measures,
+    "metrics of jobs": lambda s: measures(s, pipeline_metrics),
     "database": lambda s: lambda: asks(s),
     "registry": lambda s: lambda: Registry(s),
     "damaged registry": lambda s: lambda: Registry(damaged(s)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from segue.genres import importance, mistakes, report, training
 from segue.genres.importance import Drop
 from segue.genres.search import Budget
 from segue.genres.training import SearchOptions
+from segue.runs.history import Training
 
 FAMILIES = {"mfcc": [0, 1, 2], "tonnetz": [3, 4, 5]}
 
@@ -57,8 +59,8 @@ def test_the_errors_that_the_model_is_surest_of_come_first(trained):
 
 def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
     importances = {"mfcc": Drop(0.4, 0.3, 0.5), "tonnetz": Drop(0.0, -0.1, 0.1)}
-    links = {"In Airflow": "http://a/dags/genre_model/runs/r"}
-    page = report.page(trained, "Promoted: it is better.", importances, {"Run": "r/1"}, links=links)
+    around = report.Surroundings({"In Airflow": "http://a/dags/genre_model/runs/r"})
+    page = report.page(trained, "Promoted: it is better.", importances, {"Run": "r/1"}, around)
     assert 'href="http://a/dags/genre_model/runs/r"' in page
     assert "Promoted: it is better." in page
     headings = (
@@ -78,6 +80,52 @@ def test_the_page_tells_everything_and_escapes_what_the_corpus_says(trained):
     assert re.search(r"Entered the corpus</dt><dd>2026-03-01 to 2026-03-01<", page)
     assert re.search(r"Released</dt><dd>(199\d|2000) to 200\d<", page)
     assert page.count("data:image/png;base64,") >= 6
+
+
+def test_each_genre_has_its_number_of_training_tracks(trained):
+    page = report.page(trained, "Promoted.", {}, {})
+    by_genre = page.split("<h2>By genre</h2>")[1].split("</section>")[0]
+    for genre, counts in trained.by_genre.items():
+        learned = counts["train"] + counts["validation"]
+        row = rf"<th[^>]*>{genre}</th>\s*<td[^>]*>{learned}</td>\s*<td[^>]*>{counts['test']}</td>"
+        assert re.search(row, by_genre), genre
+    assert sum(trained.sizes.values()) == sum(sum(counts.values()) for counts in trained.by_genre.values())
+
+
+def test_earlier_versions_are_shown_with_their_champions_and_as_a_learning_curve(trained):
+    at = datetime(2026, 11, 1, 2, tzinfo=UTC)
+    earlier = [
+        Training("genre_model/a", "genre/1", at, 0.4, (0.3, 0.5), promoted=True, learned=60),
+        Training("genre_model/b", "genre/2", at + timedelta(days=1), 0.35, None, promoted=False, learned=90),
+    ]
+    page = report.page(trained, "Kept.", {}, {}, report.Surroundings(earlier=earlier))
+    section = page.split("<h2>Versions over time</h2>")[1].split("</section>")[0]
+    f1 = f"{trained.evaluation.macro_f1:.3f}"
+    assert f"1 0.400 (marked), 2 0.350, this one {f1}." in section
+    assert "(learning curve): 60 0.400 (marked), 90 0.350, " in section
+    assert "Versions over time" not in report.page(trained, "Kept.", {}, {})
+
+
+def test_errors_link_their_audio_where_airflow_serves_it(trained):
+    n, genres = len(trained.evaluation.tracks), len(trained.evaluation.genres)
+    wrong = np.eye(genres)[(trained.evaluation.truth + 1) % genres]
+    evaluation = replace(trained.evaluation, probabilities=wrong)
+    section = mistakes.section(evaluation, "http://airflow/segue/audio/")
+    tracks = [row[0] for row in section.table.rows]
+    assert len(tracks) == min(n, mistakes.SHOWN)
+    assert tracks[0].address == f"http://airflow/segue/audio/{tracks[0].text}"
+
+
+@pytest.mark.parametrize(("promoted", "better", "said"), [(True, 1, True), (False, 1, False), (True, 0, False)])
+def test_a_model_that_is_promoted_below_a_baseline_says_why(trained, promoted, better, said):
+    truth = np.eye(len(trained.evaluation.genres))[trained.evaluation.truth]
+    worst = np.roll(truth, 1, axis=1)
+    rivals = {"champion genre/1": worst, "guessing": worst, "forest": truth if better else worst}
+    rivals = {name: replace(trained.evaluation, probabilities=each) for name, each in rivals.items()}
+    mixed = np.where(np.arange(len(truth))[:, None] % 2, truth, worst)
+    evaluation = replace(trained.evaluation, probabilities=mixed)
+    page = report.page(replace(trained, evaluation=evaluation, rivals=rivals), "V.", {}, {}, promoted=promoted)
+    assert ("A baseline is better on these test tracks: forest, with macro F1 1.000." in page) == said
 
 
 def test_a_feature_that_never_varies_is_learned_with_and_reported_without_a_gap(corpus):

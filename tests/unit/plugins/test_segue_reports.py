@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,7 +70,7 @@ def test_there_is_no_way_around_the_login(plugin):
     from fastapi.testclient import TestClient
 
     client = TestClient(plugin.SegueReports().fastapi_apps[0]["app"])
-    guarded = ("/", "/rejects", "/api/rejects", "/reports/recommender/scheduled")
+    guarded = ("/", "/rejects", "/api/rejects", "/audio/1", "/reports/recommender/scheduled")
     assert {client.get(path).status_code for path in guarded} == {401}
     assert {client.get(path).status_code for path in ("/docs", "/openapi.json", "/reports")} == {404}
 
@@ -141,3 +143,31 @@ def test_the_overview_links_the_api_on_the_same_host_and_nothing_in_a_frame(plug
     assert 'href="/dags/corpus"' in page.text
     assert 'href="/dags/corpus"' not in client.get("/?shown=tab").text
     assert 'href="/dags/corpus"' in client.get("/?shown=elsewhere").text
+
+
+def test_the_audio_of_a_track_is_played_or_a_page_says_why_not(plugin, monkeypatch, tmp_path):
+    from airflow.api_fastapi.core_api import security
+    from fastapi.testclient import TestClient
+
+    import segue_overview
+    from segue.settings import get_settings
+
+    (tmp_path / "a.mp3").write_bytes(b"ID3 and more")
+    paths = {"1": "a.mp3", "2": "gone.mp3", "3": "../../etc/passwd"}
+    tracks = SimpleNamespace(find_one=lambda key, _: (path := paths.get(key["_id"])) and {"path": path})
+    monkeypatch.setattr(segue_overview, "mongo_database", lambda: nullcontext({"tracks": tracks}))
+    monkeypatch.setattr(security, "requires_access_dag", lambda *_: lambda: None)
+    monkeypatch.setenv("SEGUE_MUSIC", str(tmp_path))
+    get_settings.cache_clear()
+    client = TestClient(plugin.make_app())
+    get_settings.cache_clear()
+    heard = client.get("/audio/1")
+    assert (heard.content, heard.headers["content-type"]) == (b"ID3 and more", "audio/mpeg")
+    for track_id, said in {
+        "2": "is not in the music folder",
+        "3": "is not in the",
+        "4": "Cannot find track",
+    }.items():
+        answer = client.get(f"/audio/{track_id}")
+        assert answer.status_code == 404
+        assert said in answer.text

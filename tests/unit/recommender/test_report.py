@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from segue.recommender.components.factors import Factors
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.interactions import Interactions
 from segue.recommender.report import page, verdict
+from segue.runs.history import Training
 
 LISTENS = 2_000
 
@@ -109,6 +111,35 @@ def test_the_verdict_says_what_was_decided_and_why(
         "minus that of EASE, the best baseline: +0.000 (95 % interval -0.500 to +0.500): no difference shown."
         in said
     )
+
+
+def test_a_model_that_is_promoted_below_a_baseline_says_why(outcome: Comparison) -> None:
+    worse = replace(outcome, rival="EASE", gains={"popularity": (0.1, 0.05, 0.2), "EASE": (-0.02, -0.03, -0.01)})
+    said = "EASE has the higher mean in this test window, but it does not serve"
+    assert said in verdict(worse, passed=True, champion=None)
+    assert said not in verdict(worse, passed=False, champion=None)
+    better = replace(worse, gains=worse.gains | {"EASE": (0.02, 0.01, 0.03)})
+    assert said not in verdict(better, passed=True, champion=None)
+
+
+def test_the_share_of_simulated_listens_is_said(outcome: Comparison, plays: Interactions, html: str) -> None:
+    half = plays.user < len(plays.users) // 2
+    share = f"{100 * half.mean():.0f} %".replace(" ", "\N{NO-BREAK SPACE}")
+    names = np.array([f"sim-{i}" if i < len(plays.users) // 2 else f"u{i}" for i in range(len(plays.users))])
+    mixed = page(outcome, replace(plays, users=names), passed=True, champion=None)
+    assert f"{share} of the listens are simulated." in mixed
+    assert f"<dt>Listens, simulated</dt><dd>{share}</dd>" in mixed
+    assert "are simulated." not in html
+
+
+def test_earlier_trainings_and_the_limits_are_shown(outcome: Comparison, plays: Interactions, html: str) -> None:
+    at = datetime(2026, 2, 1, 3, tzinfo=UTC)
+    earlier = [Training("recommender/a", "recommender/7", at, 0.1, (0.05, 0.15), promoted=True, learned=900)]
+    shown = section_of(page(outcome, plays, passed=True, champion=None, earlier=earlier), "Versions over time")
+    assert "NDCG@10 by version; rings are champions: 7 0.100 (marked), this one 0." in shown
+    assert "(learning curve): 900 0.100 (marked), 2,000 0." in shown
+    assert "Versions over time" not in html
+    assert "It is not for judging people or artists" in section_of(html, "Intended use and limits")
 
 
 def test_names_of_models_are_escaped(outcome: Comparison, plays: Interactions) -> None:
