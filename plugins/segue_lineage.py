@@ -20,7 +20,7 @@ class AssetExtractor(BaseExtractor):
     @classmethod
     def get_operator_classnames(cls) -> list[str]:
         """Return the classes of Segue's tasks that have assets."""
-        return ["SparkJobOperator", "_PythonDecoratedOperator"]
+        return ["SparkJobOperator", "MayBeDoneOperator", "_PythonDecoratedOperator"]
 
     def _execute_extraction(self) -> OperatorLineage[Dataset, Any]:
         return OperatorLineage(
