@@ -38,11 +38,13 @@ from segue.recommender.components.blend import Blend
 from segue.recommender.incremental import IncrementalUpdate
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
+from segue.recommender.report import TITLE
 from segue.recommender.reports import ComparisonFigures, FullTrainingReport, UpdateFigures
 from segue.recommender.retraining import Start
 from segue.recommender.serving import release
 from segue.recommender.serving.champion import Served
 from segue.runs import reports, summaries
+from segue.runs.html import retitled
 from segue.settings import PROJECT_DIR, Settings
 from segue.stack import documents, lifecycle, spark_conf
 from segue.tracks.vectors import pack
@@ -171,12 +173,19 @@ def test_the_first_recommender_is_promoted_with_what_was_measured(
     assert Recommender.load(champion.folder()).recipe == decision.model.recipe  # type: ignore[union-attr]
 
 
+def kept_report(here: Settings) -> str:
+    """Read the report of the champion, with its name in the title: it was written before it had one."""
+    champion = champion_of(here)
+    page = (champion.folder().parent / "report.html").read_text()
+    return retitled(page, TITLE, f"{TITLE} {champion}")
+
+
 def test_the_report_is_kept_with_the_version(
     trained: tuple[PromotionDecision, Screened, OffsetWindow], here: Settings, audience: Audience
 ) -> None:
     decision, screened, _ = trained
     assert decision.html
-    assert (champion_of(here).folder().parent / "report.html").read_text() == decision.html
+    assert kept_report(here) == decision.html
     assert "Promoted" in decision.html
     learned = screened.listens.where(screened.listens.user_name != audience.listeners[0].name).count()
     assert f"<dt>Listens</dt><dd>{learned:,}</dd>" in decision.html
@@ -369,7 +378,7 @@ def test_the_job_keeps_the_report_of_its_run_and_says_who_is_out_of_the_model(
         output, _ = job.communicate()
     assert job.returncode == 0, output[-3000:]
     html = reports.read("recommender/test", source=database)
-    assert html == (champion_of(here).folder().parent / "report.html").read_text()
+    assert html == kept_report(here)
     done = summaries.require("recommender/test", FullTrainingReport, source=database)
     assert done.compared.forgotten_users == {"now out of the model": 1}, (
         "who has left since the last full training"
