@@ -19,12 +19,9 @@ from segue.api.playlists import MAX_COUNT, Tracks, barred_now, or_not_found
 from segue.errors import PlaylistError
 from segue.playlists import artists, requested
 from segue.playlists.library import Library, Track
-from segue.playlists.rules import keep
+from segue.playlists.rules import CANDIDATES, first
 
 router = APIRouter(prefix="/api", tags=["similarity"], responses=schemas.REFUSALS)
-
-DEPTH = 4
-"""So many times the wanted number of tracks are considered, because the rules leave some of them out."""
 
 Wanted = Annotated[int, Query(ge=1, le=MAX_COUNT, description="How many.")]
 
@@ -45,8 +42,8 @@ async def similar_tracks(
 
     def look() -> list[dict[str, Any]]:
         track = item_id or _named(tracks, artist or "", title or "")
-        near = dict(tracks.similar(track, DEPTH * n if eliminate_duplicates else n))
-        kept = keep(near, n)[:n] if eliminate_duplicates else list(near)
+        near = dict(tracks.similar(track, CANDIDATES * n if eliminate_duplicates else n))
+        kept = first(near, n) if eliminate_duplicates else list(near)
         return [_item(each) | {"distance": 1 - near[each]} for each in kept]
 
     return JSONResponse(await or_not_found(look))

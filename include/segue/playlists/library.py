@@ -78,6 +78,14 @@ class Track:
         return frozenset(each for each in known if each)
 
 
+def first_of_each_recording(tracks: Iterable[Track]) -> list[Track]:
+    """Leave out the copies of a recording that came before."""
+    first: dict[str, Track] = {}
+    for track in tracks:
+        first.setdefault(track.recording, track)
+    return list(first.values())
+
+
 class Library:
     """Finds tracks in MongoDB, and their neighbours in the index of sound.
 
@@ -133,10 +141,8 @@ class Library:
     def near(self, vector: Vectors, count: int) -> list[tuple[Track, float]]:
         """Find the recordings nearest to a place, each by one track, with the cosine; nearest first."""
         near = dict(self.index.near(vector, COPIES * count + 1))
-        first: dict[str, Track] = {}
-        for track in self.tracks(list(near)).values():
-            first.setdefault(track.recording, track)
-        return [(track, near[track.track_id]) for track in first.values()][:count]
+        recordings = first_of_each_recording(self.tracks(list(near)).values())
+        return [(track, near[track.track_id]) for track in recordings][:count]
 
     def similar(self, track_id: str, count: int) -> list[tuple[Track, float]]:
         """Find the recordings that sound most like a track, without its own, with the cosine.

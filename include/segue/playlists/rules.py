@@ -17,6 +17,9 @@ from segue.recommender.serving.rules import DAY_S
 ARTIST_SHARE: Final = 0.1
 """Largest share of a playlist's tracks by one artist. One track is always allowed."""
 
+CANDIDATES: Final = 4
+"""So many times the wanted number of tracks are candidates for `first`, because the rules leave some out."""
+
 SKIPPED_DAYS: Final = 30
 """A track that was skipped within so many days is left out."""
 
@@ -64,6 +67,11 @@ def keep(
         by_artist[artist] += 1
         kept.append(track)
     return kept
+
+
+def first(candidates: Iterable[Track], count: int, barred: frozenset[str] = frozenset()) -> list[Track]:
+    """Return the best `count` candidates that may be together; see `keep`."""
+    return keep(candidates, count, barred)[:count]
 
 
 def skipped_lately(history: History, now: float) -> set[str]:

@@ -91,6 +91,12 @@ def test_a_real_client_finds_similar_and_top_songs(connect: Any) -> None:
         client.get_top_songs("Nobody")
 
 
+def test_a_copy_of_a_top_song_does_not_move_it_down() -> None:
+    twice = library([1, 1, 1], [0, 1, 0])
+    found = songs.top(twice, "Artist 1", 9, History({"t0": (1, 2, 3), "t1": (1,)}))
+    assert [track.track_id for track in found] == ["t0", "t1"]
+
+
 def test_a_client_without_api_keys_sends_the_token_as_password(connect: Any) -> None:
     assert connect(username="Alice", password=TOKEN, legacy_auth=True).ping()
     with pytest.raises(CredentialError):

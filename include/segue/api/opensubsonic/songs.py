@@ -10,11 +10,8 @@ from typing import Any, Final
 from segue.errors import PlaylistError
 from segue.listens.history import History
 from segue.playlists import artists
-from segue.playlists.library import Library, Track
-from segue.playlists.rules import keep
-
-DEPTH: Final = 4
-"""So many times the wanted number of tracks are considered, because the rules leave some of them out."""
+from segue.playlists.library import Library, Track, first_of_each_recording
+from segue.playlists.rules import CANDIDATES, first
 
 ARTIST: Final = "artist-"
 """An artist has no id in the corpus. The id of a response is this and the name in base64."""
@@ -33,10 +30,10 @@ def similar(library: Library, song_or_artist: str, count: int, barred: frozenset
     """
     name = artist_of(song_or_artist)
     if name is None:
-        near = library.similar(song_or_artist, DEPTH * count)
+        near = library.similar(song_or_artist, CANDIDATES * count)
     else:
-        near = library.near(artists.place(library, artists.tracks_of(library, name)), DEPTH * count)
-    return keep([track for track, _ in near], count, barred)[:count]
+        near = library.near(artists.place(library, artists.tracks_of(library, name)), CANDIDATES * count)
+    return first([track for track, _ in near], count, barred)
 
 
 def top(library: Library, artist: str, count: int, history: History) -> list[Track]:
@@ -49,7 +46,7 @@ def top(library: Library, artist: str, count: int, history: History) -> list[Tra
     """
     ordered = artists.most_typical(library, artists.tracks_of(library, artist))
     ordered.sort(key=lambda track: -len(history.times.get(track.track_id, ())))
-    return list({track.recording: track for track in reversed(ordered)}.values())[::-1][:count]
+    return first_of_each_recording(ordered)[:count]
 
 
 def child(track: Track) -> dict[str, Any]:
