@@ -44,7 +44,10 @@ def go_on(run: Run, most: int) -> None:
         try:
             do()
         except Exception as error:  # noqa: BLE001 - of whatever kind: the task does the job again, and explains it
-            print(f"{job} ends here, so its task will run it. {type(error).__name__}: {error}", flush=True)
+            print(
+                f"{job} was not done here: the next tasks go on from it. {type(error).__name__}: {error}",
+                flush=True,
+            )
             break
         done.append(job)
     summaries.finish(run.run_id, AheadReport(jobs=tuple(done)))

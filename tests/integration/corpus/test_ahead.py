@@ -57,7 +57,9 @@ def test_what_fails_is_left_to_its_task_and_nothing_is_published_past_the_gate(l
     monkeypatch.setattr(steps, "check_quality", refuse)
     ahead.go_on(run, most=11)
     said = capsys.readouterr().out
-    assert "publish ends here, so its task will run it. QualityGateError: 1 of 8 checks failed" in said
+    assert (
+        "publish was not done here: the next tasks go on from it. QualityGateError: 1 of 8 checks failed" in said
+    )
     assert "Done too: extract and integrate." in said
     assert listed.database.tracks.count_documents({}) == 0
     assert [bool(done_ahead.take(listed.database, RUN_ID, job)) for job in JOBS] == [True, True, False]
