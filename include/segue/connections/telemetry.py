@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,10 +36,15 @@ def options(settings: Settings, file: Path | None = None) -> Options:
 
 
 def variables(settings: Settings, file: Path | None = None) -> dict[str, str]:
-    """Return these options as environment variables, ``AIRFLOW__<SECTION>__<OPTION>``."""
+    """Return these options as environment variables."""
+    return as_variables(options(settings, file))
+
+
+def as_variables(configured: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """Return Airflow's options, by section, as environment variables: ``AIRFLOW__<SECTION>__<OPTION>``."""
     return {
         f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
-        for section, each in options(settings, file).items()
+        for section, each in configured.items()
         for option, value in each.items()
     }
 

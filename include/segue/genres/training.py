@@ -98,7 +98,11 @@ class Trained:
     @property
     def sizes(self) -> dict[str, int]:
         """Number of tracks in each part."""
-        return {part: sum(counts[part] for counts in self.by_genre.values()) for part in PARTS}
+        return _sizes(self.by_genre)
+
+
+def _sizes(by_genre: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {part: sum(counts[part] for counts in by_genre.values()) for part in PARTS}
 
 
 def train(
@@ -142,7 +146,7 @@ def train(
         by_genre: dict[str, dict[str, int]] = {genre: dict.fromkeys(PARTS, 0) for genre in data.genres}
         for row in data.tracks.groupBy("genre", "part").count().collect():
             by_genre[row.genre][row.part] = row["count"]
-    sizes = {part: sum(counts[part] for counts in by_genre.values()) for part in PARTS}
+    sizes = _sizes(by_genre)
     say(f"{sum(sizes.values()):,} tracks of {len(data.genres)} genres: {sizes}; left out: {dict(data.rejected)}")
     if data.split_by_track:
         say(f"Genres split by track, because they have too few artists: {', '.join(data.split_by_track)}.")

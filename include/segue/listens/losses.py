@@ -184,7 +184,8 @@ def missing_tracks(database: Database[dict[str, Any]], settings: Settings) -> li
 
 def find_at_once(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:
     """Find all losses but those of :func:`missing_tracks`; see :func:`find`."""
-    lost = Followed(database, settings.listens_topic).lost()
+    followed = Followed(database, settings.listens_topic)
+    lost = followed.lost()
     losses = []
     if count := Followed(database, settings.accounts_topic).lost()["mongodb"]:
         remedy = "`segue rebuild accounts` restores them from their mirror in Kafka."
@@ -201,7 +202,7 @@ def find_at_once(database: Database[dict[str, Any]], settings: Settings) -> list
                 f"Kafka has lost {count:,} messages of the topic {settings.listens_topic}. {remedy}",
             )
         )
-    if count := Followed(database, settings.listens_topic).missing_in_lake():
+    if count := followed.missing_in_lake():
         remedy = "Trigger the DAG `listens` with mode `rebuild`: it writes them again, from Kafka."
         losses.append(Loss("lake", count, f"The lake lacks {count:,} listens that MongoDB has. {remedy}"))
     has_listens, has_tracks = (_has_table(settings.lake_uri, table) for table in (lake_table.TABLE, "tracks"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 from scipy import sparse
@@ -93,7 +94,7 @@ def compare(
     split: Split,
     audio: Audio | None,
     *,
-    others: Mapping[str, Recipe] | None = None,
+    others: Mapping[str, Recipe] = MappingProxyType({}),
     trials: int = TRIALS,
     seed: int = 0,
     say: Say = print,
@@ -152,10 +153,10 @@ def compare(
         rows.append(
             _row("repeats", "own counts", evaluate_ranking(Habit(), test, Task.REPEAT, listeners=listeners))
         )
-    recipes = {**(others or {}), SEGUE: recipe}
+    recipes = {**others, SEGUE: recipe}
     wills: dict[str, dict[str, float]] = {}
     models: dict[str, Callable[[], Scorer]] = rivals | {
-        name: partial(each.fit_blend, fit, test.train, audio, test.last) for name, each in recipes.items()
+        name: partial(each.fit_blend, fit, test.train, audio, test.last) for name, each in others.items()
     }
     for name, make in (models | {SEGUE: lambda: blended}).items():
         model = make()

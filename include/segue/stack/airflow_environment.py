@@ -37,16 +37,11 @@ def environment(settings: Settings) -> dict[str, str]:
     dict of str to str
         SEGUE_*, SPARK_*, AIRFLOW__* and the connections.
     """
-    configured = {
-        f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
-        for section, options in _configuration(settings).items()
-        for option, value in options.items()
-    }
+    sent = telemetry.options(settings, file=settings.state_dir / "logs" / LINEAGE_FILE)
     return {
         **spark_conf.environment(settings),
-        **configured,
+        **telemetry.as_variables(_configuration(settings) | sent),
         **for_airflow.variables(settings),
-        **telemetry.variables(settings, file=settings.state_dir / "logs" / LINEAGE_FILE),
         "AIRFLOW_HOME": str(settings.state_dir / "airflow"),
         "PYTHONUNBUFFERED": "1",  # a job's lines appear in its task's log as they are printed
         "SPT_NOENV": "1",  # otherwise setproctitle erases the environment by which processes are found

@@ -8,24 +8,12 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo.database import Database
+from tests.support.retraining_reports import COMPARED, KEPT
 
 from segue.api import caching
-from segue.recommender.reports import IncrementalUpdateReport, UpdateFigures
 from segue.runs import summaries
 from segue.runs.conclusion import RunSummary
 
-KEPT = IncrementalUpdateReport(
-    decision="kept",
-    reason="no better",
-    model="recommender/1",
-    seconds=5.0,
-    window="{}",
-    messages_in_window=40,
-    waiting_after_window=0,
-)
-COMPARED = UpdateFigures(
-    challenger={"ndcg@10": 0.25}, champion_ndcg_at_10=0.2, updates_since_full_training=1, listens=40
-)
 PROMOTED = KEPT.model_copy(
     update={
         "decision": "promoted",

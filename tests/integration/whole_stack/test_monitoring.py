@@ -15,11 +15,11 @@ import httpx
 import pytest
 import yaml
 from pymongo.database import Database
+from tests.support.retraining_reports import COMPARED, KEPT
 
 from segue.api.accounts import Accounts
 from segue.demo.airflow_api import FINISHED, AirflowApi
 from segue.demo.watch import wait_for_dags
-from segue.recommender.reports import IncrementalUpdateReport, UpdateFigures
 from segue.runs import summaries
 from segue.runs.conclusion import RunSummary
 from segue.settings import PROJECT_DIR, Settings
@@ -132,19 +132,7 @@ def send_a_listen(settings: Settings, database: Database[dict[str, Any]]) -> Non
 
 def retrain(database: Database[dict[str, Any]]) -> None:
     """Store the reports of a retraining."""
-    figures = UpdateFigures(
-        challenger={"ndcg@10": 0.25}, champion_ndcg_at_10=0.2, updates_since_full_training=1, listens=40
-    )
-    report = IncrementalUpdateReport(
-        decision="kept",
-        reason="no better",
-        model="recommender/1",
-        seconds=5.0,
-        window="{}",
-        messages_in_window=40,
-        waiting_after_window=0,
-        updated=figures,
-    )
+    report = KEPT.model_copy(update={"updated": COMPARED})
     summaries.keep("incremental_retraining/monitored", report, into=database)
     summary = RunSummary(results="there", seconds=9.5)
     summaries.keep("incremental_retraining/monitored", summary, into=database)
