@@ -18,17 +18,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import httpx
-from kafka import KafkaConsumer
 from killed import console, kill, own_stack, restart, run_spark_job, spark_job
 from pymongo import MongoClient
 from synthetic import names_of, publish
 
 from segue.api.accounts import Accounts
-from segue.connections import delta_tables
+from segue.connections import delta_tables, whole_topics
 from segue.connections.kafka import config as kafka_config
 from segue.listens.events import Listen
 from segue.listens.lake_table import TABLE
@@ -119,15 +119,8 @@ LAKE_JOB = ("ingest_listens", "--run-id", "killed/1")
 
 def in_kafka(settings: Settings) -> list[tuple[str, int]]:
     """Read all events, repeated ones too."""
-    consumer = KafkaConsumer(
-        settings.listens_topic,
-        **kafka_config(settings),
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        consumer_timeout_ms=10_000,
-    )
-    events = [Listen.model_validate_json(message.value) for message in consumer]
-    consumer.close()
+    messages = chain.from_iterable(whole_topics.pages(kafka_config(settings), settings.listens_topic))
+    events = [Listen.model_validate_json(message.value) for message in messages]
     return [(event.user_name, event.listened_at) for event in events]
 
 

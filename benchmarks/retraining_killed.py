@@ -23,16 +23,15 @@ import sys
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
-from kafka import KafkaConsumer
 from killed import console, own_stack, run_spark_job, spark_job
 from pymongo import MongoClient
 
 from segue.audio.definition import N_FEATURES
-from segue.connections import offsets
+from segue.connections import offsets, whole_topics
 from segue.connections.kafka import config as kafka_config
 from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
@@ -164,16 +163,7 @@ class Series:
 
     def messages(self) -> list[Any]:
         """Read the topic."""
-        consumer = KafkaConsumer(
-            self.settings.listens_topic,
-            **self.kafka,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            consumer_timeout_ms=10_000,
-        )
-        read = list(consumer)
-        consumer.close()
-        return read
+        return list(chain.from_iterable(whole_topics.pages(self.kafka, self.settings.listens_topic)))
 
 
 def main() -> None:

@@ -6,14 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import httpx
 import uvicorn
-from kafka import KafkaConsumer
 
 from segue.api import server
 from segue.api.app import create_app
+from segue.connections import whole_topics
 from segue.connections.kafka import config as kafka_config
 from segue.listens.events import Listen
 from segue.settings import Settings
@@ -64,17 +65,8 @@ def eventually(holds: Callable[[], Any], timeout_s: float = 60) -> Any:
 
 def in_kafka(settings: Settings, user_name: str) -> list[Listen]:
     """Read a user's events from the topic of listens."""
-    consumer = KafkaConsumer(
-        settings.listens_topic,
-        **kafka_config(settings),
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        consumer_timeout_ms=1_500,
-    )
-    try:
-        return [Listen.model_validate_json(m.value) for m in consumer if m.key == user_name.encode()]
-    finally:
-        consumer.close()
+    messages = chain.from_iterable(whole_topics.pages(kafka_config(settings), settings.listens_topic))
+    return [Listen.model_validate_json(m.value) for m in messages if m.key == user_name.encode()]
 
 
 def free_port() -> int:

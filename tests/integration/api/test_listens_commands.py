@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 from pymongo.database import Database
 from tests.support.api_server import in_kafka
 from typer.testing import CliRunner, Result
@@ -21,6 +22,7 @@ from segue.api.sessions import Sessions, md5_hex
 from segue.audio.definition import N_FEATURES
 from segue.cli import app
 from segue.connections import kafka as kafka_clients
+from segue.connections import whole_topics
 from segue.connections.kafka import Config
 from segue.connections.topics import create_topics
 from segue.listens import dead_letters, importing
@@ -208,11 +210,8 @@ def test_simulated_listens_say_so(
     finally:
         mongo["tracks"].delete_many({"_id": {"$in": [track["_id"] for track in tracks]}})
     assert "100 simulated listens of 5 listeners" in done.output
-    consumer = KafkaConsumer(
-        settings.listens_topic, **kafka, auto_offset_reset="earliest", consumer_timeout_ms=1_500
-    )
-    events = [Listen.model_validate_json(m.value) for m in consumer if (m.key or b"").startswith(b"sim-")]
-    consumer.close()
+    messages = chain.from_iterable(whole_topics.pages(kafka, settings.listens_topic))
+    events = [Listen.model_validate_json(m.value) for m in messages if (m.key or b"").startswith(b"sim-")]
     assert len(events) == 100
     assert {event.source for event in events} == {"simulated"}
     assert {event.matched_by for event in events} == {"id"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from itertools import chain
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from segue.connections import kafka as kafka_clients
-from segue.connections import offsets
+from segue.connections import offsets, whole_topics
 from segue.corpus import announced
 from segue.corpus.announcement import announce
 from segue.corpus.days import Days
@@ -70,12 +70,7 @@ def test_what_is_announced_is_in_kafka_by_day(settings, kafka):
     here = settings.model_copy(update={"tracks_topic": "announced-tracks"})
     announce(here, {SECOND: 0, FIRST: 2})
     announce(here, {})
-    consumer = KafkaConsumer(**kafka, consumer_timeout_ms=5_000)
-    partition = TopicPartition(here.tracks_topic, 0)
-    consumer.assign([partition])
-    consumer.seek_to_beginning(partition)
-    records = [next(consumer) for _ in range(2)]
-    consumer.close()
+    records = list(chain.from_iterable(whole_topics.pages(kafka, here.tracks_topic)))
     assert offsets.whole_topic(kafka, here.tracks_topic).spans == {0: (0, 2)}
     assert [record.key.decode() for record in records] == [FIRST, SECOND]
     assert json.loads(records[0].value) == {"schema_version": 1, "partition_date": FIRST, "tracks": 2}
