@@ -28,7 +28,7 @@ from segue.errors import ServiceUnavailableError
 from segue.listens import losses
 from segue.listens.follower import GROUP
 from segue.settings import Settings
-from segue.stack import documents, lifecycle, supervisor
+from segue.stack import documents, supervisor
 from segue.stack import kafka as broker
 from segue.stack.service import Service, State, pid_file
 
@@ -68,10 +68,8 @@ def lose_database(settings: Settings, _: str) -> None:
         wait_until_stored(settings)
         tracks = database["tracks"].count_documents({})
         Mirror(settings, database).sync()
-        documents.service(settings).stop()
-        folder = settings.state_dir / "mongo" / "data"
-        shutil.rmtree(folder)
-        lifecycle.up(settings, ["mongo"])
+        with _dead(settings, documents.service(settings)):
+            shutil.rmtree(settings.state_dir / "mongo" / "data")
         add_tracks(settings, tracks)  # in place of the DAG `corpus`
         _patiently(lambda: "mongodb" in _lost(database, settings), "Nobody noticed the lost database.")
         _rebuild(settings, "accounts")

@@ -116,8 +116,7 @@ def schedule(seed: int, minutes: float) -> list[Fault]:
         The same for the same arguments. A longer campaign of the same class begins with the same faults.
     """
     chance = random.Random(seed)
-    kinds = [kind for kind in KINDS if not kind.long or minutes >= LONG_MINUTES]
-    faults, attacks = _rounds(kinds, chance), _attacks(chance)
+    faults, attacks = _rounds(_kinds(minutes), chance), _attacks(chance)
     drawn = []
     for number in range(int(minutes * 60 / SLOT_S)):
         kind, attack = next(faults), next(attacks)
@@ -126,6 +125,15 @@ def schedule(seed: int, minutes: float) -> list[Fault]:
         seconds = round(chance.uniform(*kind.seconds), 1)
         drawn.append(Fault(number, number * SLOT_S, kind.name, chance.choice(kind.targets), seconds, attack))
     return drawn
+
+
+def round_size(minutes: float) -> int:
+    """Return the number of faults of one round in a campaign of this length."""
+    return sum(kind.each_round for kind in _kinds(minutes))
+
+
+def _kinds(minutes: float) -> list[Kind]:
+    return [kind for kind in KINDS if not kind.long or minutes >= LONG_MINUTES]
 
 
 def _rounds(kinds: Sequence[Kind], chance: random.Random) -> Iterator[Kind]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from segue import disk, private
@@ -58,10 +60,18 @@ def service(settings: Settings) -> Service:
     Service
         Named ``mongo``, after the protocol.
     """
-    return _service(settings, settings.mongo_port, auth=True, check=lambda _: _is_ready(settings))
+    prepare = partial(_prepare, settings)
+    return _service(settings, settings.mongo_port, auth=True, check=lambda _: _is_ready(settings), prepare=prepare)
 
 
-def _service(settings: Settings, port: int, *, auth: bool, check: Callable[[datetime], bool]) -> Service:
+def _service(
+    settings: Settings,
+    port: int,
+    *,
+    auth: bool,
+    check: Callable[[datetime], bool],
+    prepare: Callable[[], None],
+) -> Service:
     chosen = server(settings)
     return Service(
         name=NAME,
@@ -80,6 +90,7 @@ def _service(settings: Settings, port: int, *, auth: bool, check: Callable[[date
         loads=(code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program))
         + secrets.digest(settings),
         memory_limit_mb=memory.limit_mb(settings, NAME),
+        prepare=prepare,
     )
 
 
@@ -88,10 +99,9 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 
     If it does not become healthy, nothing was written through it. Then the record is reset to the previous server.
     """
-    described, before = service(settings), written_by(settings)
+    before = written_by(settings)
     try:
-        _prepare(settings)
-        _admit(settings, described, bring_up)
+        bring_up(service(settings))
     except (StackError, OSError) as error:
         if before and written_by(settings) is not before:
             _note(settings).write_text(f"{before}\n")
@@ -102,6 +112,15 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
 
 
 def _prepare(settings: Settings) -> None:
+    """Write what the server needs in its folder, which may be new: its configuration and its user."""
+    _write_files(settings)
+    record, known = _data(settings) / "segue-user", f"{server(settings).kind} {secrets.digest(settings)}"
+    if not record.exists() or record.read_text() != known:
+        _create_user(settings)
+        private.write(record, known)
+
+
+def _write_files(settings: Settings) -> None:
     config, data, kind = _config(settings), _data(settings), server(settings).kind
     data.mkdir(parents=True, exist_ok=True)  # mongod does not create its folder
     config.touch()  # without this file, even an empty one, the server reads the one in the user's home
@@ -182,63 +201,64 @@ def _tracks(settings: Settings) -> int:
             return 0  # the table of services shows that it does not answer
 
 
-def _admit(settings: Settings, described: Service, bring_up: Callable[[Service], None]) -> None:
-    """Bring the server up with one user, whose password is in the secrets, and no other users.
-
-    SecantusDB's Python server can create its first user only while clients need not log in. So before the first
-    start with a user, the server runs open for a moment, on a random port. Folders of earlier versions, which have
-    no users, get one in the same way. A user that another program has created in that moment is dropped again.
-    """
-    record, known = _data(settings) / "segue-user", f"{server(settings).kind} {secrets.digest(settings)}"
-    if record.exists() and record.read_text() == known:
-        bring_up(described)
-        return
-    if described.process() is None:
-        _create_user(settings)
-    bring_up(described)
-    with _client(settings) as client:
-        # Each of SecantusDB's servers answers one of these two questions with an empty list; mongod answers both.
-        listed = client.admin.command("usersInfo", {"forAllDBs": True})["users"]
-        stored = client.admin["system.users"].find({}, {"user": 1, "db": 1})
-        for name, database in {(user["user"], user["db"]) for user in (*listed, *stored)} - {(USER, "admin")}:
-            client[database].command("dropUser", name)
-    private.write(record, known)
-
-
 def _create_user(settings: Settings) -> None:
+    """Give the stopped server one user, whose password is in the secrets, and no other users.
+
+    SecantusDB's Python server can create its first user only while clients need not log in. So the server runs
+    open for a moment, on a random port. Folders of earlier versions, which have no users, get one in the same way.
+    A user that another program has created in that moment is dropped again.
+
+    Raises
+    ------
+    StackError
+        If the server refuses.
+    """
     password = secrets.load(settings).mongo_password
-    [port] = ports.find_free(1)
-    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true&w=majority&journal=true"
-    open_to_all = _service(settings, port, auth=False, check=lambda _: _answers(uri))
-    open_to_all.start()
     try:
-        open_to_all.wait(Event())
-        with mongo.client(uri) as client:
+        with _for_a_moment(settings, auth=False) as open_to_all:
             with suppress(OperationFailure):  # there is none yet
-                client.admin.command("dropUser", USER)
-            client.admin.command("createUser", USER, pwd=password, roles=["root"], mechanisms=["SCRAM-SHA-256"])
+                open_to_all.command("dropUser", USER)
+            open_to_all.command("createUser", USER, pwd=password, roles=["root"], mechanisms=["SCRAM-SHA-256"])
+        with _for_a_moment(settings, auth=True) as admin:
+            # SecantusDB's servers each answer one of these two questions with an empty list; mongod answers both.
+            listed = admin.command("usersInfo", {"forAllDBs": True})["users"]
+            stored = admin["system.users"].find({}, {"user": 1, "db": 1})
+            for name, database in {(user["user"], user["db"]) for user in (*listed, *stored)} - {(USER, "admin")}:
+                admin.client[database].command("dropUser", name)
     except PyMongoError as error:
         raise StackError(f"The document server cannot create its user: {error}") from error
-    finally:
-        open_to_all.stop()
 
 
-def _answers(uri: str) -> bool:
-    with mongo.client(uri, selection_timeout_ms=500, socket_timeout_ms=10_000) as client:
+@contextmanager
+def _for_a_moment(settings: Settings, *, auth: bool) -> Iterator[Database[dict[str, Any]]]:
+    """Run the server on a random port, and yield its database ``admin``."""
+    [port] = ports.find_free(1)
+    with _client(settings, port, login=auth) as client:
+        write_files = partial(_write_files, settings)
+        running = _service(settings, port, auth=auth, check=lambda _: _answers(client), prepare=write_files)
+        running.start()
         try:
-            client.admin.command("ping")
-        except PyMongoError:
-            return False
+            running.wait(Event())
+            yield client.admin
+        finally:
+            running.stop()
+
+
+def _answers(client: MongoClient[dict[str, Any]]) -> bool:
+    try:
+        client.admin.command("ping")
+    except PyMongoError:
+        return False
     return True
 
 
-def _client(settings: Settings) -> MongoClient[dict[str, Any]]:
-    uri = f"mongodb://{settings.mongo_login}127.0.0.1:{settings.mongo_port}/?directConnection=true&journal=true"
+def _client(settings: Settings, port: int, *, login: bool = True) -> MongoClient[dict[str, Any]]:
+    uri = f"mongodb://{settings.mongo_login if login else ''}127.0.0.1:{port}/?directConnection=true&journal=true"
     return mongo.client(uri, selection_timeout_ms=500, socket_timeout_ms=10_000)
 
 
 def _is_ready(settings: Settings) -> bool:
-    with _client(settings) as client:
+    with _client(settings, settings.mongo_port) as client:
         try:
             probes.check_mongodb(client[settings.mongo_database])
         except (PyMongoError, ServiceUnavailableError):

@@ -6,13 +6,13 @@ import chaos_attacks
 import chaos_faults
 import chaos_ground
 import pytest
-from chaos_schedule import ATTACKS, HARMLESS, KINDS, LONG_MINUTES, SLOT_S, Fault, schedule
+from chaos_schedule import ATTACKS, HARMLESS, KINDS, LONG_MINUTES, SLOT_S, Fault, round_size, schedule
 from chaos_verdict import Check, Record
 from rich.console import Console
 
 SHORT = [kind for kind in KINDS if not kind.long]
 PINNED = ["disk full for 5.2 s, beside: silent connections", "lost index timeindex, beside: forget"]
-ROUND_MINUTES = sum(kind.each_round for kind in SHORT) * SLOT_S / 60
+ROUND_MINUTES = round_size(0) * SLOT_S / 60
 
 
 def test_the_same_seed_gives_the_same_faults_and_another_seed_gives_others() -> None:

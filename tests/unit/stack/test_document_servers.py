@@ -102,10 +102,11 @@ def test_the_first_start_notes_who_writes_the_folder(machine, settings, without_
     machine("mongod")
     started = []
     documents.start(settings, started.append)
-    data = settings.state_dir / "mongo" / "data"
-    assert data.is_dir(), "mongod makes no folder itself"
     assert started[0].command[0].endswith("mongod")
     assert documents.written_by(settings) is None
+    started[0].prepare()
+    data = settings.state_dir / "mongo" / "data"
+    assert data.is_dir(), "mongod makes no folder itself"
     (data / "WiredTiger").touch()
     assert documents.written_by(settings) is Kind.MONGOD
     machine("secantusd-rs")
@@ -118,7 +119,7 @@ def test_the_first_start_notes_who_writes_the_folder(machine, settings, without_
 @pytest.fixture
 def without_users(monkeypatch):
     """Skip the creation of the user, which needs a server that runs."""
-    monkeypatch.setattr(documents, "_admit", lambda _, described, bring_up: bring_up(described))
+    monkeypatch.setattr(documents, "_create_user", lambda _: None)
 
 
 def test_a_server_that_does_not_start_leaves_the_folder_to_the_one_before(
@@ -126,7 +127,8 @@ def test_a_server_that_does_not_start_leaves_the_folder_to_the_one_before(
     settings,
     without_users,  # noqa: ARG001
 ):
-    def fail(_):
+    def fail(service):
+        service.prepare()
         raise StackError("mongo ended while starting.")
 
     machine("secantusd-py", "secantusd-rs")
@@ -138,7 +140,7 @@ def test_a_server_that_does_not_start_leaves_the_folder_to_the_one_before(
         documents.start(settings, fail)
     assert documents.written_by(settings) is Kind.PYTHON
     assert choose("secantusd-py", documents.written_by(settings)).kind is Kind.PYTHON
-    documents.start(settings, lambda _: None)
+    documents.start(settings, lambda service: service.prepare())
     assert documents.written_by(settings) is Kind.RUST
 
 
