@@ -45,6 +45,8 @@ from segue.stack.service import State
 PARTS = ("kafka", "mongo", "api", "live", "supervisor")
 PAUSE_S = 1.0
 """Pause of each client between two requests."""
+BEFORE = 500
+"""Number of listens that are answered before the first fault."""
 RECOVERY_S = 900.0
 """Services that are not healthy by then get `segue up`. A busy machine may need minutes instead of seconds."""
 KEPT_LOGS = PROJECT_DIR / ".segue" / "chaos"
@@ -87,6 +89,8 @@ def campaign(settings: Settings, disk: chaos_ground.Disk, planned: Sequence[Faul
     restart(settings, PARTS, listens_api.service(settings))  # the API looks for new tracks when it starts
     attacks = Attacks(settings, planned)
     with Load(settings, users, PAUSE_S) as load:
+        while len(load.answered) < BEFORE:  # a fault must have something to damage
+            time.sleep(0.5)
         ground = Ground(settings, disk, load, token)
         _run(ground, attacks, planned, minutes, record)
         time.sleep(2)
