@@ -118,7 +118,7 @@ class Follower:
             for partition in partitions:
                 # Committed offsets may be of an earlier topic, or beyond the end of one that was cut.
                 consumer.seek(partition, backlog.starts[partition.partition])
-            positions = Positions(consumer, topic)
+            positions = Positions(consumer, topic, on_damaged=lambda lost: self._followed.miss("kafka", lost))
             self.error, looked, noted = None, 0.0, self._followed.offsets()
             while not self._stopping.is_set():
                 records = positions.poll(1_000)

@@ -120,7 +120,7 @@ class Followed:
         """Return how many listens the lake lacks."""
         return int(self._note().get("lake", 0))
 
-    def miss(self, store: Literal["mongodb", "lake"], lost: int) -> None:
+    def miss(self, store: Literal["kafka", "mongodb", "lake"], lost: int) -> None:
         """Note that a store lacks some listens, unless it is noted that it lacks more."""
         if lost:
             self._notes.update_one({"_id": self._topic}, {"$max": {store: lost}}, upsert=True)
