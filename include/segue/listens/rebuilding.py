@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from pydantic import ValidationError
 from pymongo.database import Database
 
-from segue.connections import kafka, whole_topics
+from segue.connections import kafka, offsets, whole_topics
 from segue.connections.damage import Damage
 from segue.connections.windows import Offsets
 from segue.errors import ServiceUnavailableError
@@ -130,7 +130,9 @@ def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: 
             f"Kafka did not acknowledge a message: {error!r}. {sent:,} were sent. Run the command again: it sends "
             "only what is missing."
         ) from error
-    Followed(database, settings.listens_topic).repaired("kafka")
+    followed = Followed(database, settings.listens_topic)
+    followed.begins(offsets.whole_topic(kafka.config(settings), settings.listens_topic).starts)
+    followed.repaired("kafka")
     return sent
 
 
@@ -170,6 +172,7 @@ def rebuild_feedback(settings: Settings, database: Database[dict[str, Any]]) -> 
             if given.created > removed_at.get(user_key(given.user_name), 0.0):
                 latest[given.key] = given
     store = FeedbackStore(database)
+    store.create_indexes()
     for given in sorted(latest.values(), key=lambda each: each.created):
         store.put(given)
     return sum(given.score != 0 for given in latest.values())
