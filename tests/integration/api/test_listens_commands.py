@@ -67,6 +67,8 @@ def test_users_are_added_listed_rotated_and_revoked(run: Any, mongo: Database[di
     token = added.stdout.splitlines()[0]
     assert added.exit_code == 0
     assert token.encode() not in repr(mongo[COLLECTION].find_one({"_id": "anna"})).encode()
+    assert "/u/anna#code=" in run("users", "link", "anna").stdout
+    assert run("users", "link", "nobody").exit_code == 1
     again = run("users", "add", "anna")
     assert (again.exit_code, "rotate" in again.output) == (1, True)
     assert run("users", "add", "$where: 1").exit_code == 1
