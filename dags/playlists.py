@@ -24,6 +24,7 @@ yet stay as they were. Clear the task.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import AssetOrTimeSchedule, dag, task
 
@@ -31,6 +32,7 @@ import segue_assets
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import by_the_clock
+from segue_outcome import tell
 from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, documented, refusals_fail_at_once
 
 TIME_LIMIT = timedelta(hours=6)
@@ -64,7 +66,7 @@ def place_tracks() -> None:
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT, outlets=[segue_assets.PLAYLISTS])
-def make_playlists(run: str) -> None:
+def make_playlists(run: str, ti: Any = None) -> None:
     """Replace the playlists of every listener."""
     from segue.playlists import making
     from segue.runs import summaries
@@ -75,6 +77,7 @@ def make_playlists(run: str) -> None:
         print(summaries.render(report.JOB, report), flush=True)
         summaries.keep(run, report, into=database)
     print(report.sentence(), flush=True)
+    tell(ti, report.sentence())
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
