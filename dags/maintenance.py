@@ -64,10 +64,11 @@ def maintenance() -> None:
 @task(**PYTHON_TASK | {"pre_execute": refuse_wrong_params}, execution_timeout=TIME_LIMIT)
 def clean_database(keep_days: str) -> None:
     """Delete old rows of Airflow's database."""
+    from segue.runs.progress import step, to_output
     from segue.stack import upkeep
 
     before = _days_ago(keep_days)
-    with refusals_fail_at_once():
+    with refusals_fail_at_once(), step("Delete old rows", say=to_output):
         upkeep.clean_database(get_settings(), before)
     print(f"Deleted the rows of runs that started before {before:%Y-%m-%d %H:%M} UTC.", flush=True)
 
@@ -79,10 +80,12 @@ def remove_logs(keep_days: str) -> None:
 
     from airflow.configuration import conf
 
+    from segue.runs.progress import step, to_output
     from segue.stack import upkeep
 
     folder = Path(conf.get("logging", "base_log_folder"))
-    files, size_bytes = upkeep.remove_logs(folder, _days_ago(keep_days))
+    with step("Delete old logs", say=to_output):
+        files, size_bytes = upkeep.remove_logs(folder, _days_ago(keep_days))
     print(f"Deleted {files:,} log files of {size_bytes / 1e6:,.1f} MB in {folder}.", flush=True)
     rotated = upkeep.rotate_logs(get_settings().state_dir / "logs")
     print(

@@ -58,10 +58,11 @@ def playlists() -> None:
 @task(**PYTHON_TASK, execution_timeout=timedelta(hours=get_settings().spark_job_hours), pool="spark")
 def place_tracks() -> None:
     """Place the tracks of days that have changed in the space of sound."""
+    from segue.runs.progress import step, to_output
     from segue.tracks import sounds
 
-    with refusals_fail_at_once(), mongo_database() as database:
-        placed = sounds.update(database, lambda line: print(line, flush=True))
+    with refusals_fail_at_once(), mongo_database() as database, step("Place the tracks", say=to_output):
+        placed = sounds.update(database, to_output)
     print(f"{placed:,} tracks were new or had changed.", flush=True)
 
 
