@@ -24,6 +24,7 @@ from segue.audio.definition import FEATURE_VERSION
 from segue.corpus.listing import digest, list_audio
 from segue.corpus.reports import CorpusReports, LakeVersions, Work
 from segue.corpus.versions import lake_versions
+from segue.runs.progress import Tally, step, to_output
 from segue.settings import Settings
 from segue.tracks.collection import is_of_doubles, missing
 
@@ -119,9 +120,12 @@ def present(settings: Settings, today: date) -> str:
     """
     from segue.corpus import sources  # needs pandas, which the other tasks of the DAG do without
 
-    listing = list_audio(settings.music_dir)
-    files_digest = digest((*listing.files, *listing.sheets))
-    metadata_digest = sources.find(settings).read(today).digest
+    found = Tally("files")
+    with step("List the music", found, say=to_output):
+        listing = list_audio(settings.music_dir, found.through)
+        files_digest = digest((*listing.files, *listing.sheets))
+    with step("Read the metadata", say=to_output):
+        metadata_digest = sources.find(settings).read(today).digest
     return made_from(lake_versions(settings.lake_uri), files_digest, metadata_digest, settings)
 
 

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import time
+from datetime import date
+
 import pytest
 from tests.support.corpus_reports import LAKE, run
 
 from segue.corpus import publications
+from segue.corpus.listing import list_audio
+from segue.runs import progress
 from segue.settings import Settings
 
 
@@ -56,3 +61,20 @@ def test_other_rules_or_another_form_of_the_vectors_are_another_state(module, tm
     with (tmp_path / module).open("a") as source:
         source.write("# another one\n")
     assert publications.made_from(LAKE, "files", "metadata", Settings()) != key
+
+
+def test_listing_a_large_library_before_a_run_shows_progress(tmp_path, monkeypatch, capsys):
+    for number in range(3):
+        (tmp_path / f"{number}.mp3").write_bytes(b"x")
+
+    def slow(music, through):
+        listed = list_audio(music, through)
+        time.sleep(0.5)
+        return listed
+
+    monkeypatch.setattr(publications, "list_audio", slow)
+    monkeypatch.setattr(progress, "EVERY_S", 0.01)
+    publications.present(Settings(home=tmp_path / "home", music=tmp_path), date(2026, 3, 1))
+    shown = capsys.readouterr()
+    assert "List the music: 3 files, 0:00:00 so far" in shown.out
+    assert shown.err == "", "Airflow would show it as errors"
