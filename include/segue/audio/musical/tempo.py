@@ -21,7 +21,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 SHORTEST_S: Final = 10.0
-"""Shorter audio has no tempo: the comb reaches six seconds."""
+"""Shorter audio has no tempo, because the comb reaches six seconds."""
 
 _WINDOW_S: Final = 30.0
 """Longer audio is divided into parts of this length, so that the tempo may drift."""
@@ -33,6 +33,14 @@ _TEMPI: Final = np.exp(np.arange(np.log(_SLOWEST), np.log(_FASTEST), 0.005))
 
 _COMB: Final = 1 / np.arange(1, 5)
 """Weights of the autocorrelation one to four beats later."""
+
+_REACH_S: Final = len(_COMB) * 60 / _SLOWEST
+
+_LEAST_RATE: Final = 80.0
+"""At low sample rates, the autocorrelation is interpolated to at least this many lags in a second."""
+
+_BLUR_S: Final = 0.01
+"""Deviation by which the onsets are blurred in time, in seconds, so that a beat need not be exact."""
 
 _PREFERRED: Final = 100.0
 _OCTAVES: Final = 0.5
@@ -112,8 +120,8 @@ def estimate(onsets: Float32, sample_rate: int) -> Tempo | None:
     rate = sample_rate / HOP_LENGTH
     if len(onsets) < SHORTEST_S * rate:
         return None
-    lags = 60 * rate / _TEMPI
-    similar = _autocorrelation(onsets, round(_WINDOW_S * rate), int(lags[0] * len(_COMB)) + 2)
+    similar, resolution = _autocorrelation(onsets, rate)
+    lags = 60 * resolution / _TEMPI
     beats = np.outer(np.arange(1, len(_COMB) + 1), lags)
     comb = _COMB @ np.interp(beats, np.arange(len(similar)), similar) / _COMB.sum()
     if comb.max() <= 0:
@@ -134,15 +142,20 @@ def estimate(onsets: Float32, sample_rate: int) -> Tempo | None:
     )
 
 
-def _autocorrelation(onsets: Float32, window: int, n_lags: int) -> Float64:
-    """Return the autocorrelation up to `n_lags`, 1 at lag 0. It is not biased towards short lags."""
-    n_parts = max(1, len(onsets) // window)
+def _autocorrelation(onsets: Float32, rate: float) -> tuple[Float64, float]:
+    """Return the autocorrelation, 1 at lag 0, and the number of its lags in a second.
+
+    It is not biased towards short lags. It reaches as far as the comb.
+    """
+    finer = int(np.ceil(_LEAST_RATE / rate))
+    n_lags = int(_REACH_S * rate * finer) + 2
     total = np.zeros(n_lags)
-    for part in np.array_split(onsets.astype(np.float64), n_parts):
-        spectrum = np.fft.rfft(part - part.mean(), 2 * len(part))
-        sums = np.fft.irfft(np.square(np.abs(spectrum)))[:n_lags]
-        total[: len(sums)] += sums / np.arange(len(part), len(part) - len(sums), -1)
-    return total / total[0] if total[0] > 0 else total
+    for part in np.array_split(onsets.astype(np.float64), max(1, round(len(onsets) / rate / _WINDOW_S))):
+        n = 2 * len(part)
+        power = np.square(np.abs(np.fft.rfft(part - part.mean(), n)))
+        power *= np.exp(-np.square(2 * np.pi * _BLUR_S * np.fft.rfftfreq(n, 1 / rate)))
+        total += np.fft.irfft(power, n * finer)[:n_lags] / (len(part) - np.arange(n_lags) / finer)
+    return (total / total[0] if total[0] > 0 else total), rate * finer
 
 
 @compiled
