@@ -76,7 +76,7 @@ def child(track: Track) -> dict[str, Any]:
 
 
 def _replay_gain(track: Track) -> dict[str, float] | None:
-    """Return the gain in dB that makes a track as loud as ReplayGain 2.0 wants it, and its true peak (1 is full)."""
+    """Return the gain in dB for the loudness of ReplayGain 2.0, and the true peak; 1 is full scale."""
     if track.loudness_lufs is None or track.true_peak_dbtp is None:
         return None
     gain, peak = REPLAY_GAIN_LUFS - track.loudness_lufs, 10 ** (track.true_peak_dbtp / 20)
