@@ -37,7 +37,7 @@ from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.parts import hash_of, source_of, span_of, tags_of
 from segue.corpus.paths import from_text
-from segue.corpus.plan import Mode, divide, passing, plan, wanted
+from segue.corpus.plan import Mode, divide, is_described, passing, plan, wanted
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, musical_values, tag_values
@@ -138,7 +138,7 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
         partitions=len(planned.days),
         lake=lake_versions(lake.uri),
         outcomes=outcomes,
-        to_retry=ledger.of_days(lake, "rejects", planned.days).where(passing()).count(),
+        to_retry=_to_retry(lake, planned.days),
         work=Work(
             extracted=len(planned.todo),
             tags_read_again=read_again,
@@ -148,6 +148,13 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
             seconds=time.monotonic() - planned.started,
         ),
     )
+
+
+def _to_retry(lake: Lake, days: Collection[date]) -> int:
+    """Count the files that the next run tries again although they have not changed."""
+    rejected = ledger.of_days(lake, "rejects", days).where(passing())
+    undescribed = ledger.of_days(lake, "features", days).where(~is_described(wanted()))
+    return rejected.count() + undescribed.count()
 
 
 def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:

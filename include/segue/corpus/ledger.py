@@ -65,10 +65,11 @@ def replace(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
 
 
 def keep_features(lake: Lake, fresh: DataFrame, paths: Sequence[str], days: Collection[date]) -> DataFrame:
-    """Keep the features of files that were extracted again for their musical descriptors only, and rejected.
+    """Keep the features of files that were extracted again for their musical descriptors only.
 
-    The features are valid, because the files have not changed. If the reason may pass, the next run tries again.
-    Otherwise the descriptors are null until their version changes, and `musical_error` holds the reason.
+    The files have not changed, so their features are valid and stay bit for bit. They stay even if a file is
+    rejected now. If the reason may pass, the next run tries again. Otherwise the descriptors are null until their
+    version changes, and `musical_error` holds the reason.
 
     Parameters
     ----------
@@ -80,19 +81,24 @@ def keep_features(lake: Lake, fresh: DataFrame, paths: Sequence[str], days: Coll
     Returns
     -------
     DataFrame
-        `fresh`, with the features that these files already have instead of their rejections.
+        `fresh`, with the features that these files already have.
     """
     again = lake.spark.createDataFrame([(path,) for path in paths], "path string")
-    rejected = fresh.where("reason IS NOT NULL").join(again, "path", "left_semi")
-    reasons = rejected.select("path", "reason", "message")
+    inventory = of_days(lake, "inventory", days).select(*STATE, "track_id").join(again, "path", "left_semi")
+    standing = _standing(of_days(lake, "features", days), inventory)
+    measured = fresh.join(standing.select("path", sf.col("features").alias("earlier")), "path", "left")
+    is_kept = sf.isnotnull("earlier")
+    unrejected = measured.where(~is_kept | sf.isnull("reason"))
+    described = unrejected.withColumn("features", sf.coalesce("earlier", "features")).select(fresh.columns)
+    reasons = measured.where(is_kept & sf.isnotnull("reason")).select("path", "reason", "message")
     failed = dict.fromkeys(columns(MUSICAL), sf.lit(None)) | {
         "musical_version": sf.lit(MUSICAL_VERSION),
         "musical_error": sf.concat_ws(": ", "reason", "message"),
     }
-    kept = of_days(lake, "features", days).join(reasons, "path")
+    kept = standing.join(reasons, "path")
     kept = kept.withColumns({name: sf.when(passing(), sf.col(name)).otherwise(failed[name]) for name in failed})
     kept = kept.withColumns(dict.fromkeys(("reason", "message"), sf.lit(None).cast("string")))
-    return fresh.join(reasons, "path", "left_anti").unionByName(kept.select(fresh.columns))
+    return described.unionByName(kept.select(fresh.columns)).checkpoint()
 
 
 def _standing(outcomes: DataFrame, inventory: DataFrame) -> DataFrame:

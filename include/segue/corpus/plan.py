@@ -79,8 +79,7 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions
         - `stands` (boolean): whether one of the tables already has an outcome of the path.
     """
     of_version = sf.col("feature_version") == versions.features
-    described = sf.lit(versions.musical is None) | sf.col("musical_version").eqNullSafe(sf.lit(versions.musical))
-    tables = ((features, of_version, described), (rejects, of_version & ~passing(), sf.lit(True)))
+    tables = ((features, of_version, is_described(versions)), (rejects, of_version & ~passing(), sf.lit(True)))
     outcomes = reduce(
         DataFrame.union,
         (each.select(*STATE, final.alias("is_final"), whole.alias("is_whole")) for each, final, whole in tables),
@@ -115,6 +114,11 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions
         }
     )
     return planned.drop("earlier")
+
+
+def is_described(versions: Wanted) -> Column:
+    """Return the condition for rows of `features` that have the musical descriptors, if these are wanted."""
+    return sf.lit(versions.musical is None) | sf.col("musical_version").eqNullSafe(sf.lit(versions.musical))
 
 
 def passing() -> Column:
