@@ -32,6 +32,8 @@ class Limits:
         load of the machine. The limit of wall time, for a file system that hangs, is ten times as long.
     memory_bytes
         Address space that one file may add to the isolated child (OUT_OF_MEMORY). An hour of music needs 280 MiB.
+    musical
+        Whether tempo, key and loudness are measured, too. They never reject a file.
     """
 
     max_size_bytes: int = 8 * 2**30
@@ -44,6 +46,7 @@ class Limits:
     min_peak_to_peak: float = 2.0**-14
     timeout_s: float = 120.0
     memory_bytes: int = 2 * 2**30
+    musical: bool = True
 
     @property
     def clock_timeout_s(self) -> float:
@@ -69,4 +72,5 @@ def configured() -> Limits:
         max_duration_s=settings.audio_max_duration_s,
         timeout_s=settings.audio_timeout_s,
         memory_bytes=settings.audio_memory_mb * 2**20,
+        musical=settings.audio_musical,
     )

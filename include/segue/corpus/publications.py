@@ -21,6 +21,7 @@ from pymongo.database import Database
 import segue.corpus
 import segue.tracks
 from segue.audio.definition import FEATURE_VERSION
+from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.corpus.listing import digest, list_audio
 from segue.corpus.reports import CorpusReports, LakeVersions, Work
 from segue.corpus.versions import lake_versions
@@ -52,17 +53,18 @@ def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limit
     metadata_digest : str
         `segue.corpus.metadata.Metadata.digest`.
     limits : Settings
-        Only the settings that begin with ``gate_`` are used.
+        Only `audio_musical` and the settings that begin with ``gate_`` are used.
 
     Returns
     -------
     str
-        SHA-256 of these, of the version of the features, and of the source code in `RULES`.
+        SHA-256 of these, of the versions of features and musical descriptors, and of the source code in `RULES`.
     """
     state = {
         "lake": lake.to_document(),
         "files": files_digest,
         "features": FEATURE_VERSION,
+        "musical": MUSICAL_VERSION if limits.audio_musical else None,
         "metadata": metadata_digest,
         "limits": {name: value for name, value in limits.model_dump().items() if name.startswith("gate_")},
     }

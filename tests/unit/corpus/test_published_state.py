@@ -50,6 +50,15 @@ def test_another_version_of_the_features_is_another_state(monkeypatch):
     assert publications.made_from(LAKE, "files", "metadata", Settings()) != key
 
 
+def test_so_is_another_version_of_the_musical_descriptors_if_they_are_wanted(monkeypatch):
+    with_, without = Settings(), Settings(audio_musical=False)
+    keys = [publications.made_from(LAKE, "files", "metadata", each) for each in (with_, without)]
+    assert keys[0] != keys[1]
+    monkeypatch.setattr(publications, "MUSICAL_VERSION", 0)
+    assert publications.made_from(LAKE, "files", "metadata", with_) != keys[0]
+    assert publications.made_from(LAKE, "files", "metadata", without) == keys[1]
+
+
 @pytest.mark.parametrize("module", ["corpus/rules.py", "corpus/sources/table.py", "tracks/vectors.py"])
 def test_other_rules_or_another_form_of_the_vectors_are_another_state(module, tmp_path, monkeypatch):
     from shutil import copytree
