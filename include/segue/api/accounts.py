@@ -114,7 +114,7 @@ class Accounts:
             If there is no such user.
         """
         token = str(uuid.uuid4())
-        self._change(user_name, {"$set": _secret(token), "$unset": _UNSET_SESSIONS})
+        self._change(user_name, {"$set": _secret(token), "$unset": {**_UNSET_SESSIONS, "simulated": ""}})
         return token
 
     def revoke(self, user_name: str) -> None:

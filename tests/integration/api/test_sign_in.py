@@ -114,6 +114,8 @@ def test_a_simulated_listener_gets_an_account_for_the_link_and_stays_simulated(
     assert simulated_listeners(database) == ["sim-0001"]
     [shown] = [account for account in Accounts(database).all() if account.user_name == "sim-0001"]
     assert not shown.active
+    Accounts(database).rotate("sim-0001")  # somebody real takes it over
+    assert simulated_listeners(database) == []
     Accounts(database).remove("sim-0001")
     database["recommendations"].delete_one({"_id": "sim-0001"})
 
