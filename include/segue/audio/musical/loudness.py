@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.audio.kernels.compiled import compiled, inlined
+from segue.audio.kernels.compiled import compiled
 from segue.audio.kernels.vectors import WIDTH, load, splat, store, store_quarter, times
 from segue.audio.musical.k_weighting import N_STATES, Blocks, blocks
 from segue.audio.musical.true_peak import CONTEXT, PHASES, find_peak
@@ -172,7 +172,7 @@ def _weigh(
     Two channels share the columns of the matrices. The last of an odd number of channels is computed twice.
     """
     matrices, states, energies, step = filter_
-    done = 0
+    done, squares = 0, np.empty(n_channels * WIDTH, np.float32)
     for group in range(n_groups):
         first = (CONTEXT + group * WIDTH) * n_channels
         for one in range(0, n_channels, 2):
@@ -190,25 +190,17 @@ def _weigh(
                 t += w * kept
             store_quarter(states, one * N_STATES, s)
             store_quarter(states, other * N_STATES, t)
-            _add_up(y * y, one, energies, left, steps, done)
-            if other > one:
-                _add_up(z * z, other, energies, left, steps, done)
-        left -= WIDTH
-        if left <= 0:
+            store(squares, one * WIDTH, y * y)
+            store(squares, other * WIDTH, z * z)
+        if left > WIDTH:
+            for at in range(0, n_channels * WIDTH, WIDTH):
+                store(energies, at, load(energies, at) + load(squares, at))
+        else:  # the step ends within the group
+            for channel in range(n_channels):
+                for lane in range(WIDTH):
+                    at = channel * WIDTH + lane
+                    steps[done, channel] += np.float64(energies[at]) + (squares[at] if lane < left else 0.0)
+                    energies[at] = np.float32(0) if lane < left else squares[at]
             left += step
             done += 1
-
-
-@inlined
-def _add_up(squares: Any, channel: int, energies: Float32, left: int, steps: Float64, done: int) -> None:
-    """Add 16 squares to those of the current step. If it ends within them, add the rest to the next step."""
-    at = channel * WIDTH
-    if left > WIDTH:
-        store(energies, at, load(energies, at) + squares)
-        return
-    for lane in range(WIDTH):
-        steps[done, channel] += np.float64(energies[at + lane])
-    store(energies, at, squares)
-    for lane in range(left):
-        steps[done, channel] += np.float64(energies[at + lane])
-        energies[at + lane] = np.float32(0)
+        left -= WIDTH
