@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -197,11 +198,12 @@ def purge(database: Database[dict[str, Any]]) -> int:
 
 
 def _send(producer: KafkaProducer, topic: str, events: Iterable[Listen]) -> None:
-    futures = []
+    # Kafka refuses messages of the future. The clock may have been ahead when an event was received.
+    futures, now_ms = [], round(time.time() * 1000)
     for event in events:
         key, value = message(event)
         at_ms = round((event.received_at or event.listened_at) * 1000)
-        futures.append(producer.send(topic, key=key, value=value, timestamp_ms=at_ms))
+        futures.append(producer.send(topic, key=key, value=value, timestamp_ms=min(at_ms, now_ms)))
     for future in futures:
         future.get(timeout=ACKNOWLEDGED_S)
 
