@@ -91,7 +91,7 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions
     joined = inventory.join(earlier, key, "left")
 
     def has(condition: Callable[[Column], Column]) -> Column:
-        """Tell whether an outcome of the file's present state meets a condition."""
+        """Return whether an outcome of the file in its present state meets a condition."""
         return sf.coalesce(
             sf.exists(
                 "earlier",
