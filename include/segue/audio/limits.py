@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segue.settings import get_settings
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -66,6 +64,8 @@ def configured() -> Limits:
     ConfigurationError
         If a variable has an invalid value.
     """
+    from segue.settings import get_settings  # a fifth of the start of an isolated child, which does without
+
     settings = get_settings()
     return Limits(
         max_size_bytes=settings.audio_max_size_mb * 2**20,
