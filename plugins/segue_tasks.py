@@ -45,6 +45,7 @@ TIME_LIMIT = timedelta(hours=1)
 QUIET = {
     "kafka": logging.CRITICAL,  # it logs each connection; Segue says each error once, in its own words
     "openlineage": logging.WARNING,
+    "airflow.providers.openlineage": logging.WARNING,  # half of its modules use Python's loggers
 }
 """Levels of loggers that would fill the logs of tasks. Airflow's own loggers take theirs from `namespace_levels`.
 
