@@ -42,7 +42,7 @@ clean: ## Stop the stack and remove its data (YES=1 does not ask)
 	@.venv/bin/segue clean $${YES:+--yes}
 
 test: setup-dev ## Run unit and integration tests against their own real stack
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 2 --maxfail 25 --durations 25 -m "not clients" tests/unit tests/integration
+	.venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 2 --maxfail 25 --durations 25 -m "not clients" tests/unit tests/integration
 
 test-mongo: export TEST_MONGO_URI = $(URI)
 test-mongo: setup-dev ## Run the tests of the document store against a MongoDB of your own: URI=mongodb://…

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import shifted_clock
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 VARIABLE = "CHAOS_NAMESPACES"
 DISK_MB = 900
@@ -71,12 +72,16 @@ class Disk:
     @contextmanager
     def with_free(self, free_bytes: int) -> Iterator[None]:
         """Leave so many bytes free while the block runs. No memory is used for it: the file system shrinks."""
-        usage = shutil.disk_usage(self.folder)
-        self._resize(usage.used + free_bytes)
+        self._shrink(free_bytes)
         try:
             yield
         finally:
             self._resize(DISK_MB * 10**6)
+
+    @retry(retry=retry_if_exception_type(subprocess.CalledProcessError), stop=stop_after_attempt(20), reraise=True)
+    def _shrink(self, free_bytes: int) -> None:
+        """Shrink the file system. The kernel refuses if somebody has written more meanwhile."""
+        self._resize(shutil.disk_usage(self.folder).used + free_bytes)
 
     def _resize(self, size_bytes: int) -> None:
         # With only the folder, mount would repeat options that a user namespace refuses.

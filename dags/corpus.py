@@ -47,6 +47,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from airflow.sdk import Param, dag, task
 
@@ -55,6 +56,7 @@ from segue.settings import get_settings
 from segue_ahead import MayBeDoneOperator
 from segue_connections import mongo_database
 from segue_days import DayByDay
+from segue_outcome import tell
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
 from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, STARTED, TIME_LIMIT, documented, refusals_fail_at_once
@@ -167,7 +169,9 @@ def skip_unless_changed(run: str, days: str, mode: str) -> bool:
 @task.short_circuit(ignore_downstream_trigger_rules=False, **PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def skip_if_ping(mode: str) -> bool:
     """Skip to the summary after a ping."""
-    return mode != "ping"
+    goes_on = mode != "ping"
+    print(f"Mode {mode}: {'the run goes on' if goes_on else 'nothing more is done'}.", flush=True)
+    return goes_on
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
@@ -180,12 +184,12 @@ def quality_gate(run: str) -> None:
 
 
 @task(trigger_rule="none_failed", **PYTHON_TASK, execution_timeout=TIME_LIMIT)
-def summary(run: str, days: str, started: str) -> None:
+def summary(run: str, days: str, started: str, ti: Any = None) -> None:
     """Print and keep the summary of the run; fail if nothing was published."""
     from segue.corpus import steps
 
     with refusals_fail_at_once(), mongo_database() as database:
-        steps.conclude(database, run, days, datetime.fromisoformat(started), get_settings())
+        tell(ti, steps.conclude(database, run, days, datetime.fromisoformat(started), get_settings()))
 
 
 corpus()

@@ -28,11 +28,14 @@ again.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import Param, dag, task
 
 import segue_assets
 from segue_connections import mongo_database
 from segue_days import DayByDay
+from segue_outcome import tell
 from segue_params import LEAVE_EMPTY, refuse_wrong_params
 from segue_spark import SparkJobOperator
 from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, TIME_LIMIT, documented, refusals_fail_at_once
@@ -89,7 +92,7 @@ def listens() -> None:
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
-def summary(run: str) -> None:
+def summary(run: str, ti: Any = None) -> None:
     """Print the report of the run."""
     from segue.listens.reports import ListensReport
     from segue.runs import summaries
@@ -97,6 +100,7 @@ def summary(run: str) -> None:
     with refusals_fail_at_once(), mongo_database() as database:
         report = summaries.require(run, ListensReport, source=database)
     print(summaries.render("listens", report), report.sentence(), sep="\n", flush=True)
+    tell(ti, report.sentence())
 
 
 listens()

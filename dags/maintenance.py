@@ -21,12 +21,14 @@ whose run was deleted as missing.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from airflow.sdk import Param, dag, task
 
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import by_the_clock
+from segue_outcome import tell
 from segue_params import refuse_wrong_params
 from segue_tasks import DEFAULTS, PYTHON_TASK, TIME_LIMIT, documented, refusals_fail_at_once
 
@@ -62,10 +64,13 @@ def maintenance() -> None:
 @task(**PYTHON_TASK | {"pre_execute": refuse_wrong_params}, execution_timeout=TIME_LIMIT)
 def clean_database(keep_days: str) -> None:
     """Delete old rows of Airflow's database."""
+    from segue.runs.progress import step, to_output
     from segue.stack import upkeep
 
-    with refusals_fail_at_once():
-        upkeep.clean_database(get_settings(), _days_ago(keep_days))
+    before = _days_ago(keep_days)
+    with refusals_fail_at_once(), step("Delete old rows", say=to_output):
+        upkeep.clean_database(get_settings(), before)
+    print(f"Deleted the rows of runs that started before {before:%Y-%m-%d %H:%M} UTC.", flush=True)
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
@@ -75,10 +80,12 @@ def remove_logs(keep_days: str) -> None:
 
     from airflow.configuration import conf
 
+    from segue.runs.progress import step, to_output
     from segue.stack import upkeep
 
     folder = Path(conf.get("logging", "base_log_folder"))
-    files, size_bytes = upkeep.remove_logs(folder, _days_ago(keep_days))
+    with step("Delete old logs", say=to_output):
+        files, size_bytes = upkeep.remove_logs(folder, _days_ago(keep_days))
     print(f"Deleted {files:,} log files of {size_bytes / 1e6:,.1f} MB in {folder}.", flush=True)
     rotated = upkeep.rotate_logs(get_settings().state_dir / "logs")
     print(
@@ -88,13 +95,15 @@ def remove_logs(keep_days: str) -> None:
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
-def delete_reports(keep_days: str) -> None:
+def delete_reports(keep_days: str, ti: Any = None) -> None:
     """Delete old reports of jobs from MongoDB."""
     from segue.runs import summaries
 
     with refusals_fail_at_once(), mongo_database() as database:
         count = summaries.delete_old(_days_ago(keep_days), source=database)
-    print(f"Deleted {count:,} reports of jobs.", flush=True)
+    said = f"Deleted old runs and logs, and {count:,} reports of jobs."
+    print(said, flush=True)
+    tell(ti, said)
 
 
 def _days_ago(keep_days: str) -> datetime:

@@ -24,6 +24,7 @@ yet stay as they were. Clear the task.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import AssetOrTimeSchedule, dag, task
 
@@ -31,6 +32,7 @@ import segue_assets
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import by_the_clock
+from segue_outcome import tell
 from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, documented, refusals_fail_at_once
 
 TIME_LIMIT = timedelta(hours=6)
@@ -56,15 +58,16 @@ def playlists() -> None:
 @task(**PYTHON_TASK, execution_timeout=timedelta(hours=get_settings().spark_job_hours), pool="spark")
 def place_tracks() -> None:
     """Place the tracks of days that have changed in the space of sound."""
+    from segue.runs.progress import step, to_output
     from segue.tracks import sounds
 
-    with refusals_fail_at_once(), mongo_database() as database:
-        placed = sounds.update(database, lambda line: print(line, flush=True))
+    with refusals_fail_at_once(), mongo_database() as database, step("Place the tracks", say=to_output):
+        placed = sounds.update(database, to_output)
     print(f"{placed:,} tracks were new or had changed.", flush=True)
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT, outlets=[segue_assets.PLAYLISTS])
-def make_playlists(run: str) -> None:
+def make_playlists(run: str, ti: Any = None) -> None:
     """Replace the playlists of every listener."""
     from segue.playlists import making
     from segue.runs import summaries
@@ -75,6 +78,7 @@ def make_playlists(run: str) -> None:
         print(summaries.render(report.JOB, report), flush=True)
         summaries.keep(run, report, into=database)
     print(report.sentence(), flush=True)
+    tell(ti, report.sentence())
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)

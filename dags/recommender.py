@@ -124,7 +124,10 @@ def find_learned_listens(run: str) -> str:
     from segue.runs import summaries
 
     with refusals_fail_at_once(), mongo_database() as database:
-        return summaries.require(run, FullTrainingReport, source=database).learned
+        report = summaries.require(run, FullTrainingReport, source=database)
+    came = "The champion has learned these listens" if report.decision == "promoted" else "The champion was kept"
+    print(f"{came}. The next task commits: {report.learned}", flush=True)
+    return report.learned
 
 
 recommender()

@@ -19,14 +19,18 @@ told everything again.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import Variable, dag, task
 
 from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import by_the_clock
+from segue_outcome import tell
 from segue_tasks import DEFAULTS, PYTHON_TASK, TIME_LIMIT, documented, refusals_fail_at_once
 
 TOLD = "segue_told"
+NOTHING_NEW = "Nothing is new since the last alert."
 
 
 @dag(
@@ -46,7 +50,7 @@ def watch() -> None:
 
 # The next run comes soon, so it is the retry.
 @task(**PYTHON_TASK | {"retries": 0}, execution_timeout=TIME_LIMIT)
-def look() -> None:
+def look(ti: Any = None) -> None:
     """Look at services, stores and listens, and send an alert about what is new."""
     from segue.connections import alerts
     from segue.overview.dags import Schedule
@@ -62,13 +66,15 @@ def look() -> None:
     told = Variable.get(TOLD, default={}, deserialize_json=True)
     change = news(found, told, complete=not any(state.problems()))
     if not change.title:
-        print("Nothing is new since the last alert.", flush=True)
+        print(NOTHING_NEW, flush=True)
+        tell(ti, NOTHING_NEW)
         return
     with refusals_fail_at_once():
         sent = alerts.send(settings, change.title, change.text, kind="warning" if change.worse else "success")
     Variable.set(TOLD, dict(change.told), serialize_json=True)
     told_to = f"{sent} address{'' if sent == 1 else 'es'}" if sent else "nobody: SEGUE_ALERT_URLS is empty"
     print(f"Told {told_to}:\n{change.title}\n{change.text}", flush=True)
+    tell(ti, f"Told {told_to}: {change.text}")
 
 
 watch()

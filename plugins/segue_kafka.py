@@ -207,7 +207,8 @@ class KafkaBacklogSensor(BaseSensorOperator):
         kafka_conn_id: str = for_airflow.KAFKA,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"execution_timeout": TIME_LIMIT, **RETRYING} | kwargs)
+        doc = f"Wait until Kafka has enough events of the topic `{topic}` that `{group}` has not committed."
+        super().__init__(**{"execution_timeout": TIME_LIMIT, "doc_md": doc, **RETRYING} | kwargs)
         self.topic = topic
         self.group = group
         self.min_events = min_events
@@ -219,6 +220,7 @@ class KafkaBacklogSensor(BaseSensorOperator):
     def execute(self, context: Context) -> dict[str, Any] | None:  # noqa: ARG002
         """Look once, then defer to the trigger. A replay does not wait."""
         if self.replay_from or self.replay_offsets:
+            self.log.info("Find the events of %r since %s.", self.topic, self.replay_from or self.replay_offsets)
             return self._returned(self._replay())
         min_events, deadline = int(self.min_events), time.time() + float(self.max_wait_s)
         window = self._look()
@@ -341,7 +343,8 @@ class KafkaCommitOperator(BaseOperator):
     template_fields = ("window", "group", "kafka_conn_id")
 
     def __init__(self, *, window: str, group: str, kafka_conn_id: str = for_airflow.KAFKA, **kwargs: Any) -> None:
-        super().__init__(**{"execution_timeout": TIME_LIMIT, **RETRYING} | kwargs)
+        doc = f"Commit the offsets of the events that were processed to the group `{group}`."
+        super().__init__(**{"execution_timeout": TIME_LIMIT, "doc_md": doc, **RETRYING} | kwargs)
         self.window = window
         self.group = group
         self.kafka_conn_id = kafka_conn_id
@@ -349,8 +352,9 @@ class KafkaCommitOperator(BaseOperator):
     def execute(self, context: Context) -> None:  # noqa: ARG002
         """Commit."""
         window = OffsetWindow.from_json(self.window)
+        self.log.info("Commit the offsets of %s events of %r.", f"{window.size:,}", window.topic)
         if broker.commit(client_config(BaseHook.get_connection(self.kafka_conn_id)), self.group, window):
-            self.log.info("Group %r has committed %s up to %s", self.group, window.topic, window.ends)
+            self.log.info("Group %r has committed %r up to %s.", self.group, window.topic, window.ends)
         else:
             self.log.warning(
                 "Group %r has committed nothing: %s was deleted and created again. The next run reads it from its "

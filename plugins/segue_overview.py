@@ -35,6 +35,7 @@ def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
     from fastapi import APIRouter, Depends, Header
     from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
+    from segue.connections import for_airflow
     from segue.corpus import audio_file, rejected
     from segue.corpus import report as corpus_report
     from segue.errors import SegueError
@@ -57,7 +58,7 @@ def router(base_path: str, headers: Mapping[str, str]) -> APIRouter:
             known = schedule(session)
         api = f"http://{urlsplit(f'//{host}').hostname}:{settings.api_port}"
         place = page.Shown(shown) if shown in set(page.Shown) else page.Shown.ALONE
-        addresses = page.Addresses(base_path, api, place)
+        addresses = page.Addresses(base_path, api, place, for_airflow.places(settings))
         return HTMLResponse(page.page(cached.get(), known, addresses), headers=dict(headers))
 
     @made.get("/rejects", response_model=None, dependencies=of_corpus)

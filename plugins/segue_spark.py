@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import signal
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
@@ -20,15 +21,23 @@ from segue_connections import checked
 from segue_tasks import RETRYING, RUN_ID
 
 if TYPE_CHECKING:
-    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
     from airflow.sdk import Context
 
 JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
 
 CRASHES = 3
 """A job that has crashed is not retried from this try on."""
+VECTOR_WARNING = "WARNING: Using incubator modules: jdk.incubator.vector"
+"""The first line of every JVM of Spark, which always loads this module. No option of Java suppresses it."""
 TERMINATED = {-signal.SIGTERM, 128 + signal.SIGTERM}
 """Exit codes of a job that was asked to end, as by ``segue down`` or an upgrade: its own, and that of its JVM."""
+
+
+class QuietHook(SparkSubmitHook):
+    """Log the lines of a job, but for a warning of Java that nobody can act on."""
+
+    def _process_spark_submit_log(self, itr: Iterator[Any]) -> None:
+        super()._process_spark_submit_log(line for line in itr if line.strip() != VECTOR_WARNING)
 
 
 class SparkJobOperator(SparkSubmitOperator):
@@ -79,7 +88,9 @@ class SparkJobOperator(SparkSubmitOperator):
             retries=retries,
             retry_delay=retry_delay,
             execution_timeout=execution_timeout or timedelta(hours=get_settings().spark_job_hours),
-            **{name: RETRYING[name] for name in ("retry_exponential_backoff", "max_retry_delay")} | kwargs,
+            **{name: RETRYING[name] for name in ("retry_exponential_backoff", "max_retry_delay")}
+            | {"doc_md": description(JOBS_DIR / f"{job}.py")}
+            | kwargs,
         )
         self.job = job
 
@@ -135,6 +146,7 @@ class SparkJobOperator(SparkSubmitOperator):
 
     def _get_hook(self) -> SparkSubmitHook:
         hook = super()._get_hook()
+        hook.__class__ = QuietHook
         # Not passed as `env_vars`: on YARN and Kubernetes, Airflow writes these on spark-submit's command line,
         # passwords included.
         hook._env = get_settings().environment

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from segue.errors import SegueError
 from segue_alerts import TaskFailed
 from segue_connections import mongo_database
+from segue_outcome import tell
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,9 +45,9 @@ TIME_LIMIT = timedelta(hours=1)
 QUIET = {
     "kafka": logging.CRITICAL,  # it logs each connection; Segue says each error once, in its own words
     "openlineage": logging.WARNING,
-    "airflow.providers.openlineage": logging.WARNING,
+    "airflow.providers.openlineage": logging.WARNING,  # half of its modules use Python's loggers
 }
-"""Levels of loggers that would fill the logs of tasks. Airflow's `namespace_levels` are for its own loggers only.
+"""Levels of loggers that would fill the logs of tasks. Airflow's own loggers take theirs from `namespace_levels`.
 
 Airflow imports this module with the other plugins, in each process and before each task.
 """
@@ -93,7 +94,7 @@ def refusals_fail_at_once() -> Iterator[None]:
 
 
 @task(task_id="summary", **PYTHON_TASK, execution_timeout=TIME_LIMIT)
-def training_summary(run: str, started: str, job: str, results: str) -> None:
+def training_summary(run: str, started: str, job: str, results: str, ti: Any = None) -> None:
     """Print the report of a training, and store the summary of its run.
 
     The task ends as *skipped* if the training could not use everything: see
@@ -107,6 +108,8 @@ def training_summary(run: str, started: str, job: str, results: str) -> None:
         Name of the Spark job that trained.
     results : str
         Where the results are.
+    ti : RuntimeTaskInstance
+        Airflow passes it.
     """
     from segue.genres.reports import GenreReport
     from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport, TrackPlacementReport
@@ -122,5 +125,7 @@ def training_summary(run: str, started: str, job: str, results: str) -> None:
     summary = conclusion.RunSummary(results=results, seconds=seconds)
     with refusals_fail_at_once(), mongo_database() as database:
         report = conclusion.conclude(database, run, {kind.JOB: kind for kind in kinds}[job], summary)
-    if said := report.shortfall():
+    said = report.shortfall()
+    tell(ti, said or report.sentence())
+    if said:
         raise AirflowSkipException(said)

@@ -1,4 +1,4 @@
-"""The pages of the site that are written from the code: settings, commands, errors, DAGs, and the HTTP API."""
+"""The pages of the site that are written from the code: settings, commands, errors, DAGs, schemas, HTTP API."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -188,6 +189,45 @@ def _shared(name: str) -> str:
     raise ValueError(f"plugins/segue_params.py has no {name}, which a form of dags/ shows.")
 
 
+def schemas() -> str:
+    """Return the page of the lake's tables, with their columns and types.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    from segue.corpus import schema
+    from segue.listens import lake_table
+
+    parts = [
+        "# Schemas",
+        "The tables of the lake are Delta tables in the folder or bucket of `SEGUE_LAKE`. Documents of `tracks` "
+        "in MongoDB are described [in the page on the corpus](../corpus.md), messages in Kafka by "
+        "[listen.schema.json](../listen.schema.json), and answers of the API by its own documentation "
+        "([HTTP API](api.md)). "
+        f"The version of the corpus' tables is {schema.SCHEMA_VERSION}.",
+    ]
+    notes = _notes(Path(schema.__file__))
+    for name, columns in {**schema.TABLES, "listens": lake_table.SCHEMA}.items():
+        rows = [[f"`{column}`", kind] for column, kind in re.findall(r"(\w+) ([\w<>]+)", columns)]
+        parts += [f"## {name}", notes.get(name.upper(), ""), table(["Column", "Type"], rows)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _notes(module: Path) -> dict[str, str]:
+    """Return the text below each constant of a module, by the constant's name."""
+    body = ast.parse(module.read_text(encoding="utf-8")).body
+    return {
+        ast.unparse(node.target): " ".join(text.value.value.replace("``", "`").split())
+        for node, text in pairwise(body)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
 def api() -> str:
     """Return the page of the HTTP API's requests.
 
@@ -221,6 +261,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/dags.md": dags,
     "reference/api.md": api,
     "reference/errors.md": error_catalogue,
+    "reference/schemas.md": schemas,
 }
 """Function that writes each page, by its place on the site."""
 
@@ -229,5 +270,6 @@ WRITTEN_FROM = {
     "include/segue/errors.py": "reference/errors.md",
     "include/segue/cli.py": "reference/commands.md",
     "include/segue/api/app.py": "reference/api.md",
+    "include/segue/corpus/schema.py": "reference/schemas.md",
 }
 """Page that is written from a file. On the site, links to the file lead there."""

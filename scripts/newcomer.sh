@@ -5,7 +5,8 @@
 #     scripts/newcomer.sh MUSIC [FOLDER]
 #
 # MUSIC is a folder of audio files, which is only read. The clone goes into FOLDER, which must not exist yet (default: a
-# temporary folder, removed at the end). The stack uses Segue's usual ports and is stopped at the end.
+# temporary folder, removed at the end). Environment and state take some GB there. The stack is stopped at the end. It
+# uses Segue's usual ports, or those of variables such as SEGUE_API_PORT; other variables of Segue are ignored.
 set -euo pipefail
 
 stop() {
@@ -18,7 +19,9 @@ stop() {
 [[ $# -eq 1 || ! -e $2 ]] || stop "$2 exists. Name a folder that does not exist yet."
 music=$(realpath "$1")
 project=$(cd "$(dirname "$0")/.." && pwd)
-unset SEGUE_CONFIG # the clone remembers its own settings
+for name in "${!SEGUE_@}"; do # the clone has settings and a state of its own
+    [[ $name == *_PORT ]] || unset "$name"
+done
 for tool in git make curl; do
     command -v "$tool" >/dev/null || stop "This needs $tool. Install it with: sudo apt-get install $tool"
 done
@@ -34,9 +37,11 @@ tidy() {
 trap tidy EXIT
 
 step_began=0
+line() { # of the table: a name, and seconds as minutes
+    printf '%-34s %5d.%d min\n' "$1" $(($2 / 60)) $(($2 % 60 / 6))
+}
 minutes() { # of the step that has just ended
-    local seconds=$((SECONDS - step_began))
-    printf '%-30s %5d.%d min\n' "$1" $((seconds / 60)) $((seconds % 60 / 6)) | tee --append "$scratch/times"
+    line "$1" $((SECONDS - step_began)) | tee --append "$scratch/times"
     step_began=$SECONDS
 }
 
@@ -57,7 +62,7 @@ port=$(.venv/bin/python -c 'from segue.settings import get_settings; print(get_s
 api=http://127.0.0.1:$port
 
 request() {
-    curl --fail --silent --show-error --max-time 60 --header "Authorization: Token $token" "$@"
+    curl --noproxy '*' --fail --silent --show-error --max-time 60 --header "Authorization: Token $token" "$@"
 }
 
 read_list() {
@@ -92,4 +97,4 @@ minutes 'recommendations follow'
 
 echo
 cat "$scratch/times"
-echo "From nothing to recommendations: $((SECONDS / 60)) minutes."
+line 'from nothing to recommendations' $SECONDS

@@ -273,6 +273,9 @@ class Settings(BaseSettings):
     )
     audio_timeout_s: float = Field(120.0, gt=0, description="CPU time limit of one file, in seconds.")
     audio_memory_mb: int = Field(2048, ge=64, description="Memory limit of the extraction of one file, in MiB.")
+    audio_musical: bool = Field(
+        True, description="Whether the extraction measures tempo, key and loudness, too: a tenth more CPU."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -6,6 +6,7 @@ import re
 import wave
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -18,6 +19,7 @@ from tests.support.api_server import serving
 from tests.support.live_corpus import Worker, play, promote, publish, settings_of
 
 from segue.api.accounts import Accounts
+from segue.api.sessions import page_address
 from segue.connections.kafka import Config
 from segue.settings import Settings
 
@@ -61,6 +63,7 @@ def api(here: Settings, documents: Database[dict[str, Any]]) -> Iterator[str]:
 
 def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_preview(
     api: str,
+    here: Settings,
     documents: Database[dict[str, Any]],
     pytestconfig: pytest.Config,
     page: Page,  # last, so that it is closed first: its stream of events keeps the API from ending
@@ -75,10 +78,11 @@ def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_previe
     expect(page.get_by_role("heading", name=f"Music for {NAME}")).to_be_visible()
     ask, status, rows = page.get_by_label("Your token"), page.get_by_role("status"), page.locator("#list > li")
     ask.fill("not a token")
-    page.get_by_role("button", name="Show").click()
+    sign_in = page.get_by_role("button", name="Sign in")
+    sign_in.click()
     expect(status).to_have_text("Invalid authorization token.")
     ask.fill(token)
-    page.get_by_role("button", name="Show").click()
+    sign_in.click()
     expect(ask).to_be_hidden()
     expect(rows).to_have_count(25)
     expect(rows.first).to_contain_text("Popular with other listeners")
@@ -104,6 +108,15 @@ def test_a_listener_sees_reasons_that_change_with_each_listen_and_hears_a_previe
     even.click()
     expect(even).to_have_text("no file")
     assert errors == []
+    page.reload()
+    expect(rows).to_have_count(25)
+    page.get_by_role("button", name="Sign out").click()
+    expect(ask).to_be_visible()
+    expect(rows).to_have_count(0)
+    page.goto("about:blank")  # otherwise only the part after # changes
+    page.goto(page_address(documents, here, NAME))
+    expect(rows).to_have_count(25)
+    assert page.url == f"{api}/u/{quote(NAME)}", "the code is gone from the address"
     page.set_viewport_size(SCREEN)
     page.evaluate("scrollTo(0, 0)")
     if folder := pytestconfig.getoption("screenshots"):

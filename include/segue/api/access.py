@@ -9,6 +9,7 @@ import time
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
@@ -21,6 +22,9 @@ from segue.api.optional_fields import canonical_uuid
 from segue.api.rate_limits import WINDOW_S
 from segue.api.throttle import Slot
 from segue.listens import limits
+
+COOKIE = "segue_session"
+"""Name of the cookie of a browser that has signed in."""
 
 _DISCARDED_BODIES = 4
 """If a body is too large, its rest is read and discarded, up to this many times the limit. Otherwise the client
@@ -49,6 +53,17 @@ def header_token(request: Request) -> str | None:
         _count(request, *context(request).rate_limits.address(_address(request)))
         raise unauthorized("Provided Authorization header is invalid.")
     return plain_token(token.strip())
+
+
+def cookie_key(request: Request) -> str | None:
+    """Return the session key in the cookie of a browser that has signed in, or None.
+
+    The cookie does not count if a page of another origin sends the request. Then the user did not mean it.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        return None
+    return request.cookies.get(COOKIE)
 
 
 def plain_token(token: str) -> str:
@@ -155,16 +170,19 @@ def _count(request: Request, allowed: bool, headers: dict[str, str]) -> None:
 
 
 async def authorized(request: Request) -> str:
-    """Return the user of the request's token.
+    """Return the user of the request's token, or of the session in its cookie.
 
     Raises
     ------
     ApiError
         401, if the token is missing or invalid.
     """
-    token = header_token(request)
-    user_name = await user_of(request, token)
-    if token is None:
+    if (token := header_token(request)) is not None:
+        user_name = await user_of(request, token)
+    elif (token := cookie_key(request)) is not None:
+        user_name = await user_of(request, token, context(request).session_cache)
+    else:
+        await user_of(request, None)
         raise unauthorized("You need to provide an Authorization header.")
     if user_name is None:
         raise unauthorized("Invalid authorization token.")
@@ -197,7 +215,8 @@ async def reader(request: Request, user_name: str) -> str:
     ApiError
         If the data is not public: 401 without a token; 403 or 404 with the token of another user.
     """
-    asking = await authorized(request) if header_token(request) else await user_of(request, None)
+    named = header_token(request) or cookie_key(request)
+    asking = await authorized(request) if named else await user_of(request, None)
     if user_name == asking:
         return asking
     found = await run_in_threadpool(context(request).accounts.find, user_name)

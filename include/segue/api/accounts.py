@@ -13,6 +13,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +29,7 @@ USER_NAME = re.compile(r"[\w][\w .-]{0,63}")
 CACHED_S = 5.0
 """How long the API trusts the answer of the database about a token. A revoked token works at most this long."""
 
-_UNSET_SESSIONS = {"sessions": "", "token_md5": ""}
+_UNSET_SESSIONS = {"sessions": "", "token_md5": "", "sign_in": ""}
 """Fields that are deleted with a token, see `segue.api.sessions`."""
 
 
@@ -82,15 +83,22 @@ class Accounts:
                 "same; choose another."
             )
         token = str(uuid.uuid4())
-        now = datetime.now(UTC)
-        account = {"_id": user_name, "folded": user_name.casefold(), "created_at": now, "changed_at": now}
         try:
-            self._accounts.insert_one(account | _secret(token))
+            self._accounts.insert_one(_new(user_name) | _secret(token))
         except DuplicateKeyError as error:
             raise AccountError(
                 f"There is already a user {user_name!r}. `segue users rotate` creates a new token."
             ) from error
         return token
+
+    def add_simulated(self, user_name: str) -> None:
+        """Create the account of a simulated listener, which has no token. If it exists, it stays as it is."""
+        with suppress(DuplicateKeyError):
+            self._accounts.insert_one(_new(user_name) | {"simulated": True})
+
+    def is_real(self, user_name: str) -> bool:
+        """Return whether there is a user of exactly this name who is not a simulated listener."""
+        return self._accounts.find_one({"_id": user_name, "simulated": {"$ne": True}}, {"_id": 1}) is not None
 
     def rotate(self, user_name: str) -> str:
         """Replace the token of a user; the old token becomes invalid.
@@ -106,7 +114,7 @@ class Accounts:
             If there is no such user.
         """
         token = str(uuid.uuid4())
-        self._change(user_name, {"$set": _secret(token), "$unset": _UNSET_SESSIONS})
+        self._change(user_name, {"$set": _secret(token), "$unset": {**_UNSET_SESSIONS, "simulated": ""}})
         return token
 
     def revoke(self, user_name: str) -> None:
@@ -231,6 +239,10 @@ class TokenCache:
         """Return whether the token was valid at its last query, however long ago that was."""
         return self._tokens.get(digest(token), (0.0, None))[1] is not None
 
+    def forget(self, token: str) -> None:
+        """Forget what is known about a token, which has just ended."""
+        self._tokens.pop(digest(token), None)
+
     def look_up(self, token: str) -> str | None:
         """Query the database for the user of a token, and cache the answer.
 
@@ -263,6 +275,11 @@ def changed_at(account: Mapping[str, Any]) -> datetime:
     """Return when an account was changed last. Documents of earlier versions state only when it was created."""
     changed: datetime = account.get("changed_at", account["created_at"])
     return changed if changed.tzinfo else changed.replace(tzinfo=UTC)
+
+
+def _new(user_name: str) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {"_id": user_name, "folded": user_name.casefold(), "created_at": now, "changed_at": now}
 
 
 def _secret(token: str) -> dict[str, bytes]:

@@ -26,6 +26,7 @@ from segue.api import (
     reading,
     recommendations,
     schemas,
+    sign_in,
     statistics,
     submitting,
     unsupported,
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
         metadata_lookup,
         unsupported,
         recommendations,
+        sign_in,
         playlists,
         audiomuse,
         health,
@@ -102,8 +104,9 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
     app.add_middleware(AnyBaseUrl, paths=[route.path for route in routes])
     audioscrobbler.include(app)
     app.include_router(calls.router)
-    # Players in a browser, such as Web Scrobbler, send requests from other origins. That is safe: the token is in
-    # a header, not in a cookie.
+    # Players in a browser, such as Web Scrobbler, send requests from other origins. That is safe: their token is
+    # in a header. The cookie of the listener's page is of no use to other origins, because credentials are not
+    # allowed here.
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],

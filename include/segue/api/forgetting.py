@@ -55,12 +55,12 @@ def forget_in_database(database: Database[dict[str, Any]], *user_names: str) -> 
 def simulated_listeners(database: Database[dict[str, Any]]) -> list[str]:
     """Return the names of the simulated listeners, of whom MongoDB has a listen or a list of recommendations.
 
-    Their names begin with ``sim-``. Somebody who has an account is real, whatever the name.
+    Their names begin with ``sim-``. Somebody who has a token is real, whatever the name.
     """
     begins = {"$regex": f"^{SIMULATED_NAMES}"}
     found = {each["user_name"] for each in database["listens"].find({"user_name": begins}, {"user_name": 1})}
     found |= {each["_id"] for each in database["recommendations"].find({"_id": begins}, {"_id": 1})}
-    return sorted(name for name in found if not Accounts(database).exists(name))
+    return sorted(name for name in found if not Accounts(database).is_real(name))
 
 
 def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:

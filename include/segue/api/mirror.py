@@ -37,7 +37,7 @@ SYNC_S = 10.0
 """How often the API compares MongoDB with the mirror."""
 ACKNOWLEDGED_S = 30.0
 BOOTSTRAP_TIMEOUT_MS = 2_000
-NOT_MIRRORED = ("sessions", "token_md5")
+NOT_MIRRORED = ("sessions", "token_md5", "sign_in")
 OPTIONS = json_util.JSONOptions(tz_aware=True)
 
 Document = dict[str, Any]

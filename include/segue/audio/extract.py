@@ -17,7 +17,10 @@ from segue.audio.decoding.ffmpeg import audio_hash
 from segue.audio.decoding.stream import Samples
 from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
+from segue.audio.kernels.signal import mix
 from segue.audio.limits import Limits
+from segue.audio.musical.definition import Musical
+from segue.audio.musical.meter import MusicalMeter
 from segue.audio.opening import opened
 from segue.audio.reasons import Reason, RejectionError
 from segue.audio.results import WHOLE, Header, Rejection, Span, Tags, Track
@@ -123,13 +126,16 @@ def _read(path: str | Path, limits: Limits, read: Callable[[FileIO], Read]) -> R
 class _Section:
     """A span of the file while it is decoded. Its features are computed as soon as its end has been decoded."""
 
-    def __init__(self, span: Span, sample_rate: int, limits: Limits) -> None:
+    def __init__(self, span: Span, sample_rate: int, channels: int, limits: Limits) -> None:
         start_s, end_s = span
         self.sample_rate = sample_rate
+        self.musical: Musical | None = None
+        self._channels = channels
         self._limits = limits
         self._start = round(start_s * sample_rate)
         self._end = None if end_s is None else round(end_s * sample_rate)
         self._accumulator: FeatureAccumulator | None = None
+        self._meter: MusicalMeter | None = None
         self._frames = 0
         self._lowest, self._highest = np.inf, -np.inf
         self._result: Features | RejectionError | None = None
@@ -138,10 +144,14 @@ class _Section:
     def duration_s(self) -> float:
         return self._frames / self.sample_rate
 
-    def add(self, block: Samples, position: int) -> None:
-        """Take the samples of the span from a block of the file that begins at `position`."""
+    def add(self, block: Samples, channels: Samples, position: int) -> None:
+        """Take the samples of the span from a block of the file that begins at `position`.
+
+        `block` is the mean of `channels`.
+        """
         until = len(block) if self._end is None else max(self._end - position, 0)
-        samples = block[max(self._start - position, 0) : until]
+        inside = slice(max(self._start - position, 0), until)
+        samples = block[inside]
         if len(samples):
             # `min` and `max` return NaN if a sample is NaN. So two fast passes check finiteness and silence.
             self._lowest = float(np.minimum(self._lowest, samples.min()))
@@ -149,8 +159,10 @@ class _Section:
             if not -LARGEST_SAMPLE <= self._lowest <= self._highest <= LARGEST_SAMPLE:
                 raise RejectionError(Reason.NOT_FINITE, "Some samples are NaN, infinite or absurdly large.")
             self._frames += len(samples)
-            self._accumulator = self._accumulator or FeatureAccumulator(self.sample_rate)
+            self._accumulator = self._accumulator or self._start_features()
             self._accumulator.add(samples)
+            if self._meter:
+                self._meter.add(channels[inside])
         if self._end is not None and position + len(block) >= self._end:
             self.result()
 
@@ -158,11 +170,18 @@ class _Section:
         """Return the features of the samples so far, or the reason why they have none."""
         if self._result is None:
             self._result = self._fault() or self._features()
-            self._accumulator = None  # its memory is for the next span
+            self._accumulator = self._meter = None  # their memory is for the next span
         return self._result
 
+    def _start_features(self) -> FeatureAccumulator:
+        if self._limits.musical:
+            self._meter = MusicalMeter(self.sample_rate, self._channels)
+        return FeatureAccumulator(self.sample_rate, listener=self._meter)
+
     def _features(self) -> Features:
-        return (self._accumulator or FeatureAccumulator(self.sample_rate)).finish()
+        features = (self._accumulator or self._start_features()).finish()
+        self.musical = self._meter.finish() if self._meter else None
+        return features
 
     def _fault(self) -> RejectionError | None:
         if self._start and not self._frames:
@@ -203,12 +222,12 @@ def _decode(
     _check_complete(attempt, limits)
     results = [(section, section.result()) for section in attempt.sections]
     tags = read_tags(file, path)
-    hash_of_audio = audio_hash(file)
+    of_file = (tags.texts, tags.error, audio_hash(file))
     properties = (attempt.sample_rate, attempt.channels, attempt.decoder, content_hash)
     return [
         Rejection(path, result.reason, result.message, content_hash)
         if isinstance(result, RejectionError)
-        else Track(path, result, section.duration_s, *properties, tags.texts, tags.error, hash_of_audio)
+        else Track(path, result, section.duration_s, *properties, *of_file, section.musical)
         for section, result in results
     ]
 
@@ -237,14 +256,14 @@ def _best_attempt(file: FileIO, limits: Limits, spans: Sequence[Span]) -> _Attem
 def _attempt(opener: Opener, file: FileIO, limits: Limits, spans: Sequence[Span]) -> _Attempt:
     file.seek(0)
     with opener(file, limits) as stream:
-        sections = [_Section(span, stream.sample_rate, limits) for span in spans]
+        sections = [_Section(span, stream.sample_rate, stream.channels, limits) for span in spans]
         attempt = _Attempt(stream.decoder, stream.sample_rate, stream.channels, stream.stated_frames, sections)
-        for block in stream.blocks:
-            position = attempt.frames
+        for channels in stream.channel_blocks:
+            position, block = attempt.frames, mix(channels.T)
             attempt.frames += len(block)
             _check_length(attempt.duration_s, limits)
             for section in sections:
-                section.add(block, position)
+                section.add(block, channels, position)
     return attempt
 
 

@@ -14,7 +14,7 @@ follow at the end.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,16 @@ _BLOCK: Final = 2**16
 """Samples per block. A block fits into the second-level cache."""
 
 
+class Listener(Protocol):
+    """Receives what the features are made from, so that others need not compute it again."""
+
+    def add_mel_levels(self, levels: Float32) -> None:
+        """Receive the mel bands of the next frames, log10 of the power, in the layout of the first pass."""
+
+    def add_chroma(self, chroma: Float32) -> None:
+        """Receive the constant-Q chromagram of all frames, shape (12, n_frames). The largest of a frame is 1."""
+
+
 class FeatureAccumulator:
     """Computes the features of a signal that comes in blocks.
 
@@ -54,9 +64,14 @@ class FeatureAccumulator:
         In Hz.
     fma_compatible : bool
         Label the STFT's bins as FMA does, see `definition.FMA_SAMPLE_RATE`.
+    listener : Listener, optional
+        Receives mel bands and chromagram during `finish`.
     """
 
-    def __init__(self, sample_rate: int, *, fma_compatible: bool = False) -> None:
+    def __init__(
+        self, sample_rate: int, *, fma_compatible: bool = False, listener: Listener | None = None
+    ) -> None:
+        self._listener = listener
         self._sample_rate = sample_rate
         self._bins_rate = FMA_SAMPLE_RATE if fma_compatible else sample_rate
         self._first_pass = FirstPass(sample_rate, self._bins_rate)
@@ -119,6 +134,8 @@ class FeatureAccumulator:
         for mel in first.mel:
             levels = np.maximum(mel, floor)
             np.log10(levels, out=levels)
+            if self._listener:
+                self._listener.add_mel_levels(levels)
             parts.append(np.matmul(_COSINES, levels.reshape(-1, N_MELS + 1, LANES)[:, :N_MELS]))
         return series(parts, first.n_frames)
 
@@ -136,10 +153,12 @@ class FeatureAccumulator:
         for block in self._signal:
             transform.add(block)
         chroma = transform.finish()
-        smoothed = cens(chroma)
+        smoothed, normalised = cens(chroma), normalise(chroma, np.inf)
+        if self._listener:
+            self._listener.add_chroma(normalised)
         return {
             "chroma_cens": smoothed,
-            "chroma_cqt": normalise(chroma, np.inf),
+            "chroma_cqt": normalised,
             "tonnetz": tonnetz(smoothed),
         }
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.audio.musical.definition import Musical
 from segue.audio.reasons import Reason
 
 IDENTIFIERS: Final = ("recording_mbid", "release_mbid", "artist_mbids", "isrc", "acoustid")
@@ -90,6 +91,8 @@ class Track:
         One sentence if the file has tags that cannot be read, else None.
     audio_hash
         `decoding.ffmpeg.audio_hash` of the file.
+    musical
+        Tempo, key and loudness. None if they were not measured.
     """
 
     path: str
@@ -102,6 +105,7 @@ class Track:
     tags: dict[str, str | None] = field(default_factory=dict)
     tags_error: str | None = None
     audio_hash: str = ""
+    musical: Musical | None = None
 
 
 @dataclass(frozen=True)

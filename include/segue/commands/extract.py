@@ -17,6 +17,7 @@ from segue.console import PlainColumn, PlainConsole
 from segue.errors import CorpusError
 
 if TYPE_CHECKING:
+    from segue.audio.musical.definition import Musical
     from segue.audio.results import Rejection, Track
 
 
@@ -110,11 +111,16 @@ def _difference_table(differences: list[dict[str, float]]) -> Table:
 def _json(result: Track | Rejection, differences: dict[str, float]) -> str:
     from segue.audio.definition import FEATURE_VERSION, feature_names
     from segue.audio.files import printable
+    from segue.audio.musical.definition import MUSICAL_VERSION
     from segue.audio.results import Track
 
     document: dict[str, object] = {"path": printable(result.path)}
-    document |= {name: value for name, value in vars(result).items() if name not in {"path", "features"}}
+    document |= {
+        name: value for name, value in vars(result).items() if name not in {"path", "features", "musical"}
+    }
     if isinstance(result, Track):
+        if result.musical:
+            document |= {"musical_version": MUSICAL_VERSION, "musical": vars(result.musical)}
         document["feature_version"] = FEATURE_VERSION
         document["features"] = dict(zip(feature_names(), result.features.tolist(), strict=True))
         if differences:
@@ -138,6 +144,18 @@ def _feature_table(track: Track) -> Table:
     return table
 
 
+def _described(musical: Musical | None) -> list[str]:
+    """Return the musical descriptors that a file has, for people."""
+    if musical is None:
+        return []
+    texts = (
+        musical.tempo_bpm and f"{musical.tempo_bpm:.0f} BPM",
+        musical.key_tonic and f"{musical.key_tonic} {musical.key_mode}",
+        musical.loudness_lufs and f"{musical.loudness_lufs:.1f} LUFS",
+    )
+    return [text for text in texts if text]
+
+
 def _file_table(results: list[Track | Rejection]) -> Table:
     from segue.audio.files import printable
     from segue.audio.results import Track
@@ -147,7 +165,7 @@ def _file_table(results: list[Track | Rejection]) -> Table:
         name = Text(printable(result.path), overflow="fold")
         if isinstance(result, Track):
             detail = f"{result.duration_s:.2f} s, {result.sample_rate} Hz, {result.channels} ch, {result.decoder}"
-            table.add_row(name, Text("extracted", style="green"), detail)
+            table.add_row(name, Text("extracted", style="green"), ", ".join((detail, *_described(result.musical))))
         else:
             table.add_row(name, Text(result.reason, style="red"), Text(result.message))
     return table

@@ -64,11 +64,13 @@ def accounts() -> None:
     Users who were forgotten, and listens that were deleted, are deleted again, as an older backup may have them.
     Players sign in again.
     """
+    from segue.api.accounts import Accounts
     from segue.api.forgetting import forget_again
     from segue.api.mirror import Mirror
     from segue.connections.mongo import database
 
     with database() as opened:
+        Accounts(opened).create_indexes()
         restored, deleted = Mirror(get_settings(), opened).restore()
         gone = {"accounts": deleted, **forget_again(opened)}
     counts = ", ".join(f"{count:,} {what}" for what, count in gone.items())

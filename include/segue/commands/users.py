@@ -44,6 +44,17 @@ def add(name: Name) -> None:
         _show(accounts.add(name))
 
 
+@app.command()
+def link(name: Name) -> None:
+    """Print a link to a user's page that signs a browser in. It works once, within 10 minutes."""
+    from segue.api.sessions import page_address
+    from segue.connections.mongo import database
+    from segue.settings import get_settings
+
+    with database() as opened:
+        typer.echo(page_address(opened, get_settings(), name))
+
+
 @app.command("list")
 def list_() -> None:
     """List the accounts."""

@@ -100,6 +100,23 @@ def retention_warning(admin: KafkaAdminClient) -> str | None:
     )
 
 
+def is_kept_for_ever(config: kafka.Config, topic: str) -> bool:
+    """Return whether Kafka deletes no message of a topic by itself. False if it does not let this user know.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If no broker answers, or there is no such topic.
+    """
+    with kafka.admin(config) as admin:
+        try:
+            configs = _configs(admin, ConfigResourceType.TOPIC, topic)
+        except AuthorizationError:
+            return False
+    kept = int(configs["retention.ms"]), int(configs["retention.bytes"])
+    return kept == (-1, -1) and configs["cleanup.policy"] == "delete"
+
+
 def replicate(settings: Settings) -> str:
     """Give each of Segue's topics as many replicas as the brokers allow. It may be repeated.
 

@@ -35,6 +35,22 @@ def connections(settings: Settings) -> dict[str, Fields]:
     }
 
 
+def places(settings: Settings) -> dict[str, str]:
+    """Return where each connection leads, without logins and options.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    dict of str to str
+        By name of the connection: brokers, hosts, master.
+    """
+    made = connections(settings).items()
+    return {name: fields.get("host") or fields["extra"]["bootstrap.servers"] for name, fields in made}
+
+
 def variables(settings: Settings) -> dict[str, str]:
     """Return the connections as environment variables, which every component of Airflow reads.
 

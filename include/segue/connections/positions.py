@@ -13,8 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import CorruptRecordError
 from kafka.structs import OffsetAndMetadata
 
+from segue.connections import damage
 from segue.connections.windows import Offsets, differ
 
 log = logging.getLogger(__name__)
@@ -34,14 +36,21 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
     topic : str
     on_assigned : callable, optional
         Called when the consumer has got partitions from its group.
+    on_damaged : callable, optional
+        Called with the number of messages that could not be read and were passed over.
     """
 
     def __init__(
-        self, consumer: KafkaConsumer, topic: str, on_assigned: Callable[[], object] = lambda: None
+        self,
+        consumer: KafkaConsumer,
+        topic: str,
+        on_assigned: Callable[[], object] = lambda: None,
+        on_damaged: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._consumer = consumer
         self._topic = topic
         self._on_assigned = on_assigned
+        self._on_damaged = on_damaged
         self._topic_id: str | None = None
         self._checked: set[TopicPartition] = set()
 
@@ -62,7 +71,11 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
             If this call sets a partition back to its beginning, its records are left out.
             The next calls return them.
         """
-        polled = self._consumer.poll(timeout_ms=timeout_ms)
+        try:
+            polled = self._consumer.poll(timeout_ms=timeout_ms)
+        except CorruptRecordError:
+            self._on_damaged(sum(each.size for each in damage.pass_over(self._consumer)))
+            return []
         rewound = self._rewind()
         return [record for where, records in polled.items() if where not in rewound for record in records]
 

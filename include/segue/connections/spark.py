@@ -91,6 +91,8 @@ def job(name: str) -> Iterator[SparkSession]:
     except Exception as error:
         if of_worker := workers_error(error):
             _end(f"{of_worker}", _code(of_worker), error)
+        if _OF_DAMAGE in f"{error}":
+            _end(DAMAGED, REFUSED, error)
         explanation = disk.explanation(error, *_places())
         if explanation is None:
             raise
@@ -123,6 +125,12 @@ def workers_error(error: Exception) -> SegueError | None:
     kind = getattr(errors, found[1], None) if found else None
     return kind(found[2].strip()) if found and kind else None
 
+
+_OF_DAMAGE = "Record is corrupt"
+DAMAGED = (
+    "Some messages in Kafka cannot be read any more: their checksum is wrong. Look at the disk of Kafka. Then run "
+    "`segue rebuild topic`: it takes them out, and sends again what the lake and MongoDB have of them."
+)
 
 _WORKERS_ERROR = re.compile(r"^segue\.errors\.(\w+): (.+?)(?=\n\s+at |\n\n|\Z)", re.MULTILINE | re.DOTALL)
 

@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import CorruptRecordError, KafkaError
 
-from segue.connections import kafka
+from segue.connections import damage, kafka
+from segue.connections.damage import Damage
 from segue.errors import ServiceUnavailableError
 
 
-def pages(config: kafka.Config, topic: str) -> Iterator[list[Any]]:
-    """Read the messages that a topic holds now.
+def pages(config: kafka.Config, topic: str, damaged: list[Damage] | None = None) -> Iterator[list[Any]]:
+    """Read the messages that a topic holds now. Those that cannot be read are passed over.
 
     Parameters
     ----------
     config : Config
     topic : str
         If there is no such topic, nothing is read.
+    damaged : list of Damage, optional
+        What was passed over is added to it.
 
     Yields
     ------
@@ -43,7 +46,12 @@ def pages(config: kafka.Config, topic: str) -> Iterator[list[Any]]:
         consumer.seek_to_beginning(*partitions)
         ends = consumer.end_offsets(partitions)
         while any(consumer.position(where) < end for where, end in ends.items()):
-            for where, records in consumer.poll(timeout_ms=1_000).items():
+            try:
+                polled = consumer.poll(timeout_ms=1_000)
+            except CorruptRecordError:
+                (damaged if damaged is not None else []).extend(damage.pass_over(consumer))
+                continue
+            for where, records in polled.items():
                 yield [record for record in records if record.offset < ends[where]]
     except KafkaError as error:
         raise _unavailable(config) from error

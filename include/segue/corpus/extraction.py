@@ -37,10 +37,10 @@ from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.parts import hash_of, source_of, span_of, tags_of
 from segue.corpus.paths import from_text
-from segue.corpus.plan import Mode, divide, passing, plan
+from segue.corpus.plan import Mode, divide, is_described, passing, plan, wanted
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
-from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, tag_values
+from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, musical_values, tag_values
 from segue.corpus.versions import lake_versions
 from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
@@ -75,7 +75,7 @@ class Planned:
     days : list of date
         Days that have files or outcomes.
     todo : pandas.DataFrame
-        Files to extract: columns of the inventory, and `stands` of `plan.plan`.
+        Files to extract: columns of the inventory, and `stands` and `lacks_musical` of `plan.plan`.
     """
 
     asked: Days
@@ -138,7 +138,7 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
         partitions=len(planned.days),
         lake=lake_versions(lake.uri),
         outcomes=outcomes,
-        to_retry=ledger.of_days(lake, "rejects", planned.days).where(passing()).count(),
+        to_retry=_to_retry(lake, planned.days),
         work=Work(
             extracted=len(planned.todo),
             tags_read_again=read_again,
@@ -148,6 +148,13 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
             seconds=time.monotonic() - planned.started,
         ),
     )
+
+
+def _to_retry(lake: Lake, days: Collection[date]) -> int:
+    """Count the files that the next run tries again although they have not changed."""
+    rejected = ledger.of_days(lake, "rejects", days).where(passing())
+    undescribed = ledger.of_days(lake, "features", days).where(~is_described(wanted()))
+    return rejected.count() + undescribed.count()
 
 
 def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:
@@ -238,8 +245,11 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> Extract
 def _commit(lake: Lake, fresh: DataFrame, part: pd.DataFrame) -> None:
     # In a pool of its own, because otherwise Spark would run its tasks only after those of the extraction.
     lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", "commits")
+    days = set(part[PARTITION])
+    if part["lacks_musical"].any():
+        fresh = ledger.keep_features(lake, fresh, part.loc[part["lacks_musical"], "path"].tolist(), days)
     save = ledger.replace if part["stands"].any() else ledger.append
-    save(lake, fresh, set(part[PARTITION]))
+    save(lake, fresh, days)
 
 
 def _extract_named(music_dir: Path | UPath, source: str, tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -272,6 +282,7 @@ def _row(track: dict[str, Any], outcome: Track | Rejection) -> dict[str, Any]:
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
     row |= {"audio_hash": hash_of(track, outcome.audio_hash), "reason": None}
+    row |= musical_values(outcome.musical)
     return row | tag_values(tags_of(track, outcome.tags), outcome.tags_error)
 
 
@@ -289,5 +300,5 @@ def plan_days(lake: Lake, days: Days, mode: Mode) -> Planned:
 
 def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
     inventory, features, rejects = (ledger.of_days(lake, name, days) for name in LakeVersions.model_fields)
-    planned = plan(inventory, features, rejects, FEATURE_VERSION, mode)
-    return planned.where("todo").select(*columns(INVENTORY), "stands").toPandas()
+    planned = plan(inventory, features, rejects, wanted(), mode)
+    return planned.where("todo").select(*columns(INVENTORY), "stands", "lacks_musical").toPandas()

@@ -166,6 +166,13 @@ def require(checks: Sequence[Check]) -> None:
         )
 
 
+def sentence(checks: Sequence[Check]) -> str:
+    """Return what came of checks that have all passed."""
+    if not checks:
+        return "There is nothing in these days, so there was nothing to check."
+    return f"All {len(checks)} checks passed, so these days may be published. The next task does it."
+
+
 def _counts(report: CleaningReport, extracted_files: int) -> list[Check]:
     counts, measured = report.counts, report.measured
     return [

@@ -10,13 +10,12 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
-from segue.audio.definition import FEATURE_VERSION
 from segue.corpus import gate, retagging, sheets, sources
 from segue.corpus.assignment import assign, in_pandas, in_spark, unchanged
 from segue.corpus.lake import Lake
 from segue.corpus.listing import AudioFile, Listing, digest, list_audio
 from segue.corpus.metadata import Metadata, misfit
-from segue.corpus.plan import behind
+from segue.corpus.plan import behind, wanted
 from segue.corpus.recognition import follow
 from segue.corpus.reports import Comparison, InventoryReport, LeftOut
 from segue.corpus.schema import PARTITION
@@ -31,7 +30,7 @@ CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in (*IDENTITY, PARTI
 )
 """Another file may lie at the path now, so the day may change, too."""
 
-MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version", "tags_version")
+MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version", "tags_version", "musical_version")
 """Columns that a row of `tracks` takes unchanged from its row of `features`."""
 
 
@@ -179,7 +178,7 @@ def late_days(lake: Lake, day: date) -> list[date]:
     inventory, features, rejects, tracks = (
         lake.read(name).where(sf.col(PARTITION) < sf.lit(day)) for name in names
     )
-    late = behind(inventory, features, rejects, FEATURE_VERSION).union(_unmerged(features, tracks))
+    late = behind(inventory, features, rejects, wanted()).union(_unmerged(features, tracks))
     late = late.union(retagging.outdated_days(features))
     late = late.union(tracks.where("recording IS NULL").select(PARTITION))
     return sorted(row[0] for row in late.distinct().collect())

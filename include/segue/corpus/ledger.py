@@ -7,17 +7,18 @@ two tables. `balance` corrects all of this at the end of a run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
+from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.corpus.lake import Lake
-from segue.corpus.plan import STATE
+from segue.corpus.plan import STATE, passing
 from segue.corpus.reports import Outcomes
-from segue.corpus.schema import EXTRACTED, PARTITION
+from segue.corpus.schema import EXTRACTED, MUSICAL, PARTITION, columns
 from segue.errors import CorpusChangedError
 
 
@@ -61,6 +62,43 @@ def replace(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
     rejects = _standing(of_days(lake, "rejects", days), inventory).join(fresh, "path", "left_anti")
     rejects = rejects.join(of_days(lake, "features", days), [PARTITION, "path"], "left_anti")
     lake.replace("rejects", rejects.unionByName(fresh.where("reason IS NOT NULL").select(rejects.columns)), days)
+
+
+def keep_features(lake: Lake, fresh: DataFrame, paths: Sequence[str], days: Collection[date]) -> DataFrame:
+    """Keep the features of files that were extracted again for their musical descriptors only.
+
+    The files have not changed, so their features are valid and stay bit for bit. They stay even if a file is
+    rejected now. If the reason may pass, the next run tries again. Otherwise the descriptors are null until their
+    version changes, and `musical_error` holds the reason.
+
+    Parameters
+    ----------
+    lake, fresh, days
+        As for `append`.
+    paths : sequence of str
+        The files that were extracted for their musical descriptors only.
+
+    Returns
+    -------
+    DataFrame
+        `fresh`, with the features that these files already have.
+    """
+    again = lake.spark.createDataFrame([(path,) for path in paths], "path string")
+    inventory = of_days(lake, "inventory", days).select(*STATE, "track_id").join(again, "path", "left_semi")
+    standing = _standing(of_days(lake, "features", days), inventory)
+    measured = fresh.join(standing.select("path", sf.col("features").alias("earlier")), "path", "left")
+    is_kept = sf.isnotnull("earlier")
+    unrejected = measured.where(~is_kept | sf.isnull("reason"))
+    described = unrejected.withColumn("features", sf.coalesce("earlier", "features")).select(fresh.columns)
+    reasons = measured.where(is_kept & sf.isnotnull("reason")).select("path", "reason", "message")
+    failed = dict.fromkeys(columns(MUSICAL), sf.lit(None)) | {
+        "musical_version": sf.lit(MUSICAL_VERSION),
+        "musical_error": sf.concat_ws(": ", "reason", "message"),
+    }
+    kept = standing.join(reasons, "path")
+    kept = kept.withColumns({name: sf.when(passing(), sf.col(name)).otherwise(failed[name]) for name in failed})
+    kept = kept.withColumns(dict.fromkeys(("reason", "message"), sf.lit(None).cast("string")))
+    return described.unionByName(kept.select(fresh.columns)).checkpoint()
 
 
 def _standing(outcomes: DataFrame, inventory: DataFrame) -> DataFrame:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
+from segue.audio.definition import FEATURE_VERSION
+from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.audio.reasons import Reason
 from segue.corpus.schema import PARTITION
+from segue.settings import get_settings
 
 if TYPE_CHECKING:  # not in Spark's Python workers, which import this module, too
     import pandas as pd
@@ -35,53 +39,86 @@ class Mode(StrEnum):
     """What the job does with the files of the chosen partitions."""
 
     SKIP = "skip"
-    """Extract files that are new or changed, or whose features are of another version."""
+    """Extract files that are new or changed, or whose features or musical descriptors are of another version."""
     FORCE = "force"
     """Extract all files."""
     PING = "ping"
     """Only report what `SKIP` would do."""
 
 
-def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str, mode: Mode) -> DataFrame:
+class Wanted(NamedTuple):
+    """The versions that the outcomes must have."""
+
+    features: str
+    musical: int | None
+    """None if the musical descriptors are not wanted. Those that are there stay."""
+
+
+def wanted() -> Wanted:
+    """Return the versions of this code, with the musical descriptors if the settings want them."""
+    return Wanted(FEATURE_VERSION, MUSICAL_VERSION if get_settings().audio_musical else None)
+
+
+def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions: Wanted, mode: Mode) -> DataFrame:
     """Mark the files that have to be extracted.
 
     Parameters
     ----------
     inventory, features, rejects : DataFrame
         Rows of the same partitions from the three tables of the lake.
-    version : str
-        The feature version that the outcomes must have.
+    versions : Wanted
     mode : Mode
 
     Returns
     -------
     DataFrame
-        The rows of the inventory with two more columns:
+        The rows of the inventory with three more columns:
 
         - `todo` (boolean): whether the file is to be extracted.
+        - `lacks_musical` (boolean): whether it is extracted for its musical descriptors only.
         - `stands` (boolean): whether one of the tables already has an outcome of the path.
     """
-    of_version = sf.col("feature_version") == version
-    tables = ((features, of_version), (rejects, of_version & ~passing()))
-    outcomes = reduce(DataFrame.union, (each.select(*STATE, final.alias("is_final")) for each, final in tables))
+    of_version = sf.col("feature_version") == versions.features
+    tables = ((features, of_version, is_described(versions)), (rejects, of_version & ~passing(), sf.lit(True)))
+    outcomes = reduce(
+        DataFrame.union,
+        (each.select(*STATE, final.alias("is_final"), whole.alias("is_whole")) for each, final, whole in tables),
+    )
     key = ["path", PARTITION]
     earlier = outcomes.groupBy(key).agg(
-        sf.collect_list(sf.struct("size_bytes", "mtime_ns", "is_final")).alias("earlier")
+        sf.collect_list(sf.struct("size_bytes", "mtime_ns", "is_final", "is_whole")).alias("earlier")
     )
     joined = inventory.join(earlier, key, "left")
-    is_done = sf.exists(
-        "earlier",
-        lambda outcome: (
-            outcome.is_final & (outcome.size_bytes == joined.size_bytes) & (outcome.mtime_ns == joined.mtime_ns)
-        ),
-    )
+
+    def has(condition: Callable[[Column], Column]) -> Column:
+        """Return whether an outcome of the file in its present state meets a condition."""
+        return sf.coalesce(
+            sf.exists(
+                "earlier",
+                lambda outcome: (
+                    (outcome.size_bytes == joined.size_bytes)
+                    & (outcome.mtime_ns == joined.mtime_ns)
+                    & condition(outcome)
+                ),
+            ),
+            sf.lit(False),
+        )
+
+    is_forced = sf.lit(mode is Mode.FORCE)
+    is_final, is_whole = has(lambda each: each.is_final), has(lambda each: each.is_final & each.is_whole)
     planned = joined.withColumns(
         {
-            "todo": sf.lit(mode is Mode.FORCE) | ~sf.coalesce(is_done, sf.lit(False)),
+            "todo": is_forced | ~is_whole,
+            "lacks_musical": ~is_forced & is_final & ~is_whole,
             "stands": sf.isnotnull("earlier"),
         }
     )
     return planned.drop("earlier")
+
+
+def is_described(versions: Wanted) -> Column:
+    """Return the condition for rows of `features` that have the musical descriptors, if these are wanted."""
+    return sf.lit(versions.musical is None) | sf.col("musical_version").eqNullSafe(sf.lit(versions.musical))
 
 
 def passing() -> Column:
@@ -92,14 +129,14 @@ def passing() -> Column:
     return sf.col("reason").isin(*map(str, PASSING)) & (sf.col("size_bytes") > 0)
 
 
-def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, version: str) -> DataFrame:
+def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions: Wanted) -> DataFrame:
     """Find the days whose outcomes are not up to date.
 
     A day is returned if, after its extraction, a file was added, changed, removed or given another track id.
 
     Parameters
     ----------
-    inventory, features, rejects, version
+    inventory, features, rejects, versions
         As for `plan`.
 
     Returns
@@ -107,7 +144,7 @@ def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versio
     DataFrame
         The column `PARTITION`, each day once.
     """
-    todo = plan(inventory, features, rejects, version, Mode.SKIP).where("todo")
+    todo = plan(inventory, features, rejects, versions, Mode.SKIP).where("todo")
     key = [*STATE, "track_id"]
     gone = features.select(key).unionByName(rejects.select(key)).join(inventory, key, "left_anti")
     return todo.select(PARTITION).union(gone.select(PARTITION)).distinct()

@@ -21,9 +21,11 @@ from pymongo.database import Database
 import segue.corpus
 import segue.tracks
 from segue.audio.definition import FEATURE_VERSION
+from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.corpus.listing import digest, list_audio
 from segue.corpus.reports import CorpusReports, LakeVersions, Work
 from segue.corpus.versions import lake_versions
+from segue.runs.progress import Tally, step, to_output
 from segue.settings import Settings
 from segue.tracks.collection import is_of_doubles, missing
 
@@ -51,17 +53,18 @@ def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limit
     metadata_digest : str
         `segue.corpus.metadata.Metadata.digest`.
     limits : Settings
-        Only the settings that begin with ``gate_`` are used.
+        Only `audio_musical` and the settings that begin with ``gate_`` are used.
 
     Returns
     -------
     str
-        SHA-256 of these, of the version of the features, and of the source code in `RULES`.
+        SHA-256 of these, of the versions of features and musical descriptors, and of the source code in `RULES`.
     """
     state = {
         "lake": lake.to_document(),
         "files": files_digest,
         "features": FEATURE_VERSION,
+        "musical": MUSICAL_VERSION if limits.audio_musical else None,
         "metadata": metadata_digest,
         "limits": {name: value for name, value in limits.model_dump().items() if name.startswith("gate_")},
     }
@@ -119,9 +122,12 @@ def present(settings: Settings, today: date) -> str:
     """
     from segue.corpus import sources  # needs pandas, which the other tasks of the DAG do without
 
-    listing = list_audio(settings.music_dir)
-    files_digest = digest((*listing.files, *listing.sheets))
-    metadata_digest = sources.find(settings).read(today).digest
+    found = Tally("files")
+    with step("List the music", found, say=to_output):
+        listing = list_audio(settings.music_dir, found.through)
+        files_digest = digest((*listing.files, *listing.sheets))
+    with step("Read the metadata", say=to_output):
+        metadata_digest = sources.find(settings).read(today).digest
     return made_from(lake_versions(settings.lake_uri), files_digest, metadata_digest, settings)
 
 

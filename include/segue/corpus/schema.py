@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from segue.audio.musical.definition import MUSICAL_VERSION, Musical
 from segue.audio.results import TAG_NAMES, TAGS_VERSION
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 
 PARTITION: Final = "partition_date"
 """The day on which a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
@@ -26,17 +27,28 @@ AUDIO: Final = "duration_s double, sample_rate int, channels int, decoder string
 """`audio_hash` does not change with the tags. It is blank if FFmpeg cannot read the file. It is null in rows of an
 older lake."""
 
+MUSICAL: Final = (
+    "tempo_bpm double, tempo_confidence double, tempo_half_confidence double, tempo_double_confidence double,"
+    " beat_regularity double, key_tonic string, key_mode string, key_confidence double, loudness_lufs double,"
+    " true_peak_dbtp double, musical_version int"
+)
+"""The musical descriptors of `segue.audio.musical.definition.Musical`. `musical_version` is the `MUSICAL_VERSION`
+of the code that measured them. It is null in rows of an older lake, and if `audio_musical` was off."""
+
 TAGS: Final = ", ".join(f"tag_{name} string" for name in (*TAG_NAMES, "error")) + ", tags_version int"
 """`tag_error` says why the tags of a file cannot be read. `tags_version` is the `TAGS_VERSION` of the code that
 read them. It is null in rows of an older lake."""
 
 CONTENT: Final = f"{FILE}, content_hash string, feature_version string"
 
-FEATURES: Final = f"{CONTENT}, {AUDIO}, {TAGS}, features array<float>, partition_date date"
+FEATURES: Final = (
+    f"{CONTENT}, {AUDIO}, {TAGS}, features array<float>, {MUSICAL}, musical_error string, partition_date date"
+)
+"""`musical_error` says why a file has features but no musical descriptors."""
 
 REJECTS: Final = f"{CONTENT}, reason string, message string, partition_date date"
 
-EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>"
+EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>, {MUSICAL}, musical_error string"
 """Result of extracting a file: a row of `FEATURES` if `reason` is null, else one of `REJECTS`."""
 
 DEPARTED: Final = f"{FEATURES}, first_seen timestamp"
@@ -48,7 +60,7 @@ TRACKS: Final = (
     " sample_rate int, content_hash string, features array<float>, flags array<string>, changes array<string>,"
     " album_artist string, track_number int, disc_number int, recording_mbid string, release_mbid string,"
     " artist_mbids array<string>, isrc string, acoustid string, tags_version int, recording string,"
-    " partition_date date"
+    f" {MUSICAL}, partition_date date"
 )
 """The integrated dataset.
 
@@ -82,6 +94,20 @@ def columns(schema: str) -> list[str]:
     list of str
     """
     return [column.split()[0] for column in schema.split(", ")]
+
+
+def musical_values(musical: Musical | None) -> dict[str, Any]:
+    """Return the columns of `MUSICAL` and `musical_error` for a file that this version of Segue has extracted.
+
+    Parameters
+    ----------
+    musical : Musical or None
+        None if the descriptors were not measured. Then the columns stay null.
+    """
+    if musical is None:
+        return {}
+    values = dict(vars(musical))
+    return {"musical_error": values.pop("error"), "musical_version": MUSICAL_VERSION} | values
 
 
 def tag_values(texts: Mapping[str, str | None], error: str | None) -> dict[str, Any]:

@@ -82,13 +82,15 @@ def check_quality(database: Database[Any], run_id: str, settings: Settings) -> N
     extracted_files = summaries.require(run_id, ExtractReport, source=database).outcomes.files
     checks = gate.judge(report, extracted_files, quarantine.last_good(database, run_id), settings)
     quarantine.record(database, run_id, report, checks)
-    print(gate.table(checks) if checks else "Nothing in these days, so there is nothing to check.", flush=True)
+    if checks:
+        print(gate.table(checks), flush=True)
     if any(not check.passed for check in checks):
         run_report.save(database, run_id, settings.lake_uri)
     gate.require(checks)
+    print(gate.sentence(checks), flush=True)
 
 
-def conclude(database: Database[Any], run_id: str, days: str, started: datetime, settings: Settings) -> None:
+def conclude(database: Database[Any], run_id: str, days: str, started: datetime, settings: Settings) -> str:
     """Print and store the summary and the HTML report of a run, and record what it has published.
 
     Parameters
@@ -102,6 +104,11 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
         When the run started.
     settings : Settings
 
+    Returns
+    -------
+    str
+        What the run has come to, in a sentence or two. It is printed, too.
+
     Raises
     ------
     CorpusError
@@ -113,7 +120,7 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
     if ping := summaries.find(run_id, PingReport, source=database):
         print(summaries.render("A ping: nothing was extracted or published", ping), flush=True)
         print(ping.sentence(), flush=True)
-        return
+        return ping.sentence()
     reports = CorpusReports.of_run(run_id, database)
     total = outcome(reports, (datetime.now(UTC) - started).total_seconds())
     if key := publications.published_from(reports, settings):
@@ -121,3 +128,4 @@ def conclude(database: Database[Any], run_id: str, days: str, started: datetime,
     print(summaries.render("corpus", total), flush=True)
     summaries.keep(run_id, total, into=database)
     print(total.sentence(), flush=True)
+    return total.sentence()

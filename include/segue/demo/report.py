@@ -8,16 +8,21 @@ from urllib.parse import urlsplit
 from rich.table import Table
 from rich.text import Text
 
+from segue.api.accounts import Accounts
+from segue.api.sessions import page_address
 from segue.connections import mongo
 from segue.corpus.reports import CorpusSummary
 from segue.demo.run import ANSWER, CORPUS, RECOMMENDER, RETRAINING, Outcome
 from segue.genres.reports import GenreReport
+from segue.listens.events import SIMULATED_NAMES
 from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
 from segue.runs import summaries
 from segue.runs.conclusion import TrainingReport
 from segue.stack import airflow
 
 if TYPE_CHECKING:
+    from pymongo.database import Database
+
     from segue.console import PlainConsole
     from segue.settings import Settings
 
@@ -56,6 +61,7 @@ def show(settings: Settings, outcome: Outcome, console: PlainConsole) -> None:
             if dag_id in outcome.runs
         }
         listener = database["recommendations"].find_one({}, sort=[("_id", 1)])
+        page = _page_of(database, settings, listener["_id"]) if listener else None
     table = Table(
         title=f"{settings.corpus}: from music to recommendations", show_header=False, title_justify="left"
     )
@@ -77,6 +83,7 @@ def show(settings: Settings, outcome: Outcome, console: PlainConsole) -> None:
         table.add_row("Recommended", f"to {listener['_id']}, by {listener['model_version']}")
         for item in listener["items"][:SHOWN]:
             table.add_row("", f"{item['rank']}. {item['title']} — {item['artist']}")
+        table.add_row("Page", f"{page}\n(the link signs in once, within 10 minutes)")
     table.add_section()
     _place_rows(table, settings)
     console.print(table)
@@ -84,6 +91,13 @@ def show(settings: Settings, outcome: Outcome, console: PlainConsole) -> None:
     console.print(
         f"Done in {outcome.seconds:.0f} s. The stack stays up: `make status` shows it, `make down` ends it."
     )
+
+
+def _page_of(database: Database[dict[str, Any]], settings: Settings, listener: str) -> str:
+    """Return a link to the page of a listener. Simulated ones get an account for it."""
+    if listener.startswith(SIMULATED_NAMES):
+        Accounts(database).add_simulated(listener)
+    return page_address(database, settings, listener)
 
 
 def _corpus_rows(table: Table, summary: CorpusSummary) -> None:

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from segue.connections import kafka, offsets
+from segue.connections import durability, kafka, offsets
 from segue.connections.positions import Positions
 from segue.connections.topics import create_topics
 from segue.connections.windows import differ
@@ -114,11 +114,12 @@ class Follower:
             consumer.assign(partitions)  # the group has only one reader, so it needs no rebalancing
             config = kafka.config(self._settings)
             backlog = offsets.backlog(config, topic, GROUP)
-            self._followed.compare(backlog, offsets.whole_topic(config, topic))
+            kept = durability.is_kept_for_ever(config, topic)
+            self._followed.compare(backlog, offsets.whole_topic(config, topic), kept=kept)
             for partition in partitions:
                 # Committed offsets may be of an earlier topic, or beyond the end of one that was cut.
                 consumer.seek(partition, backlog.starts[partition.partition])
-            positions = Positions(consumer, topic)
+            positions = Positions(consumer, topic, on_damaged=lambda lost: self._followed.miss("kafka", lost))
             self.error, looked, noted = None, 0.0, self._followed.offsets()
             while not self._stopping.is_set():
                 records = positions.poll(1_000)

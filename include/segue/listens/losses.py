@@ -4,7 +4,8 @@ The listens in MongoDB follow the topic of listens. With each batch, MongoDB not
 follows it, before the same offsets are committed in Kafka. So two things show a loss:
 
 - The offsets in MongoDB are behind those committed in Kafka: the database is empty, or an older copy of it.
-- The topic ends before the offsets in MongoDB, or is another topic of the same name: Kafka has lost messages.
+- The topic ends before the offsets in MongoDB, or begins later than before, or is another topic of the same name:
+  Kafka has lost messages.
 
 Single documents and rows that are gone are found by :mod:`segue.listens.comparing`.
 
@@ -82,10 +83,14 @@ class Followed:
 
     def note(self, offsets: Offsets) -> None:
         """Note that all events before these offsets are stored."""
-        noted = {"offsets": {str(p): offset for p, offset in offsets.items()}, "topic_id": offsets.topic_id}
+        noted = {"offsets": _by_partition(offsets), "topic_id": offsets.topic_id}
         self._notes.update_one({"_id": self._topic}, {"$set": noted}, upsert=True)
 
-    def compare(self, backlog: OffsetWindow, whole: OffsetWindow) -> None:
+    def begins(self, starts: Offsets) -> None:
+        """Note the first offset of each partition, before which nothing is missed."""
+        self._notes.update_one({"_id": self._topic}, {"$set": {"starts": _by_partition(starts)}}, upsert=True)
+
+    def compare(self, backlog: OffsetWindow, whole: OffsetWindow, *, kept: bool) -> None:
         """Look for losses, and add them to those that were noticed before. Then note where the backlog begins.
 
         Parameters
@@ -94,17 +99,22 @@ class Followed:
             What the group that stores listens has not committed.
         whole
             All messages of the topic.
+        kept
+            Whether Kafka deletes no message of the topic by itself.
         """
-        noted = self.offsets()
+        noted, before = self.offsets(), Offsets(self._note().get("starts", {}))
         if noted is None:
             lost_here, lost_there = self._missing_without_a_note(backlog, whole), 0
         elif differ(noted.topic_id, whole.topic_id):
             lost_here, lost_there = 0, max(sum(noted.values()) - whole.size, 0)
         else:
             lost_here, lost_there = backlog.starts.ahead_of(noted), noted.ahead_of(whole.ends)
+            if kept and before:
+                lost_there += whole.starts.ahead_of(before)
         found = {"mongodb": lost_here, "kafka": lost_there}
         if any(found.values()):
             self._notes.update_one({"_id": self._topic}, {"$inc": found}, upsert=True)
+        self.begins(whole.starts)
         self.note(backlog.starts)
 
     def lost(self) -> Mapping[str, int]:
@@ -120,7 +130,7 @@ class Followed:
         """Return how many listens the lake lacks."""
         return int(self._note().get("lake", 0))
 
-    def miss(self, store: Literal["mongodb", "lake"], lost: int) -> None:
+    def miss(self, store: Literal["kafka", "mongodb", "lake"], lost: int) -> None:
         """Note that a store lacks some listens, unless it is noted that it lacks more."""
         if lost:
             self._notes.update_one({"_id": self._topic}, {"$max": {store: lost}}, upsert=True)
@@ -151,6 +161,10 @@ class Followed:
         if expected < COUNTED:
             return listens.count_documents({})
         return 256 * sum(1 for _ in listens.find({"_id": {"$gte": "ff"}}, {"_id": 1}))
+
+
+def _by_partition(offsets: Offsets) -> dict[str, int]:
+    return {str(partition): offset for partition, offset in offsets.items()}
 
 
 def find(database: Database[dict[str, Any]], settings: Settings) -> list[Loss]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from kafka.errors import KafkaError
 from pydantic import ValidationError
 from pymongo.database import Database
 
-from segue.connections import kafka, whole_topics
+from segue.connections import kafka, offsets, whole_topics
+from segue.connections.damage import Damage
+from segue.connections.windows import Offsets
 from segue.errors import ServiceUnavailableError
 from segue.listens.decoding import OBJECTS
 from segue.listens.events import Listen, message
@@ -41,9 +44,12 @@ def in_lake(table: ListensTable) -> Iterator[Listen]:
         yield Listen.model_validate(row.asDict() | objects)
 
 
-def in_kafka(settings: Settings) -> Iterator[Listen]:
-    """Read the events of the topic of listens. Unreadable messages are left to the dead letters."""
-    for page in whole_topics.pages(kafka.config(settings), settings.listens_topic):
+def in_kafka(settings: Settings, damaged: list[Damage] | None = None) -> Iterator[Listen]:
+    """Read the events of the topic of listens. Unreadable messages are left to the dead letters.
+
+    Damaged messages are passed over, and added to `damaged`.
+    """
+    for page in whole_topics.pages(kafka.config(settings), settings.listens_topic, damaged):
         for record in page:
             try:
                 yield Listen.model_validate_json(record.value or b"")
@@ -84,6 +90,8 @@ def rebuild_mongodb(settings: Settings, database: Database[dict[str, Any]], lake
 def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: Iterable[Listen]) -> int:
     """Send the listens that Kafka lacks. Listens and users that were removed stay away.
 
+    If some messages are damaged, they are deleted first, with all messages before them. MongoDB has these.
+
     The ids of all events are kept in memory, some 100 bytes each.
 
     Parameters
@@ -103,10 +111,13 @@ def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: 
     Raises
     ------
     ServiceUnavailableError
-        If Kafka has not acknowledged a message.
+        If Kafka has not acknowledged a message, or MongoDB has not stored all messages that must be deleted.
     """
-    removals, sent = Removals(database), 0
-    known = {_digest(event) for event in in_kafka(settings)}
+    removals, sent, damaged = Removals(database), 0, list[Damage]()
+    known = {_digest(event) for event in in_kafka(settings, damaged)}
+    if damaged:
+        _delete(settings, Followed(database, settings.listens_topic), damaged)
+        known = {_digest(event) for event in in_kafka(settings)}
     try:
         with kafka.producing(kafka.config(settings)) as producer:
             for page in _pages(chain(lake, in_mongodb(database))):
@@ -120,8 +131,30 @@ def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: 
             f"Kafka did not acknowledge a message: {error!r}. {sent:,} were sent. Run the command again: it sends "
             "only what is missing."
         ) from error
-    Followed(database, settings.listens_topic).repaired("kafka")
+    followed = Followed(database, settings.listens_topic)
+    followed.begins(offsets.whole_topic(kafka.config(settings), settings.listens_topic).starts)
+    followed.repaired("kafka")
     return sent
+
+
+def _delete(settings: Settings, followed: Followed, damaged: Sequence[Damage]) -> None:
+    """Delete the damaged messages. Kafka can only delete all messages up to an offset.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        If MongoDB has not stored all messages before the damaged ones yet.
+    """
+    ends = {each.where: each.end for each in sorted(damaged, key=lambda each: each.end)}
+    stored = followed.offsets() or Offsets({})
+    if behind := [where for where, end in ends.items() if stored.get(where.partition, 0) < end]:
+        raise ServiceUnavailableError(
+            f"MongoDB has not stored all messages of partition {behind[0].partition} yet that come before the "
+            "damaged ones. The API stores them: run the command again in a minute."
+        )
+    followed.miss("kafka", sum(each.size for each in damaged))  # noted for the case that this is killed
+    with kafka.admin(kafka.config(settings)) as admin:
+        admin.delete_records(ends)
 
 
 def rebuild_feedback(settings: Settings, database: Database[dict[str, Any]]) -> int:
@@ -140,6 +173,7 @@ def rebuild_feedback(settings: Settings, database: Database[dict[str, Any]]) -> 
             if given.created > removed_at.get(user_key(given.user_name), 0.0):
                 latest[given.key] = given
     store = FeedbackStore(database)
+    store.create_indexes()
     for given in sorted(latest.values(), key=lambda each: each.created):
         store.put(given)
     return sum(given.score != 0 for given in latest.values())
@@ -164,11 +198,12 @@ def purge(database: Database[dict[str, Any]]) -> int:
 
 
 def _send(producer: KafkaProducer, topic: str, events: Iterable[Listen]) -> None:
-    futures = []
+    # Kafka refuses messages of the future. The clock may have been ahead when an event was received.
+    futures, now_ms = [], round(time.time() * 1000)
     for event in events:
         key, value = message(event)
         at_ms = round((event.received_at or event.listened_at) * 1000)
-        futures.append(producer.send(topic, key=key, value=value, timestamp_ms=at_ms))
+        futures.append(producer.send(topic, key=key, value=value, timestamp_ms=min(at_ms, now_ms)))
     for future in futures:
         future.get(timeout=ACKNOWLEDGED_S)
 

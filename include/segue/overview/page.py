@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from urllib.parse import quote
@@ -56,11 +56,14 @@ class Addresses:
         Address of the listens API.
     shown : Shown
         Where the page is shown.
+    connections : mapping of str to str
+        Where Airflow's connections lead, by their names.
     """
 
     airflow: str
     api: str
     shown: Shown = Shown.ALONE
+    connections: Mapping[str, str] = field(default_factory=dict)
 
     def link(self, text: str, address: str) -> Cell:
         """Link a page that may be shown in Airflow's frame, or return only the text."""
@@ -101,7 +104,7 @@ def page(state: State, schedule: Schedule, at: Addresses) -> str:
         sections += [*_models(state.models, at)]
     if not isinstance(state.storage, Problem):
         sections.append(_storage(state.storage))
-    sections.append(_elsewhere(at))
+    sections += [_connections(at), _elsewhere(at)]
     return render("Segue", sentence, sections, _facts(state), tone=tone)
 
 
@@ -279,8 +282,18 @@ def _storage(storage: Storage) -> Section:
     return Section("Storage", text, figures=[bars("Folders of the state folder", shown)] if shown else [])
 
 
+def _connections(at: Addresses) -> Section:
+    rows: list[Sequence[Cell]] = [[name, place] for name, place in at.connections.items()]
+    text = (
+        "Segue's tasks reach its services by these connections. They are derived from the settings, so Airflow's "
+        "own list of connections does not have them."
+    )
+    return Section("Connections", text, Table(["Connection", "Leads to"], rows))
+
+
 def _elsewhere(at: Addresses) -> Section:
     places = {
+        "Pages of listeners": f"{at.api}/",
         "Listens API: what it can do": f"{at.api}/docs",
         "Health of the services": f"{at.api}/health",
         "Metrics for Prometheus": f"{at.api}/metrics",

@@ -15,7 +15,10 @@ from segue.playlists import order
 from segue.tracks.collection import COLLECTION
 from segue.tracks.nearest import SoundIndex, Vectors
 
-FIELDS: Final = ("title", "artist", "album", "recording", "recording_mbid", "path", "duration_s", "genre")
+FIELDS: Final = (
+    *("title", "artist", "album", "recording", "recording_mbid", "path", "duration_s", "genre"),
+    *("tempo_bpm", "loudness_lufs", "true_peak_dbtp"),
+)
 ASKED: Final = 5_000
 """How many tracks are looked up by one query."""
 
@@ -37,6 +40,9 @@ class Track:
         In lower case.
     duration_s : float
         0 if it is not known.
+    genre : str or None
+    tempo_bpm, loudness_lufs, true_peak_dbtp : float or None
+        Musical descriptors; None if they have not been measured.
     """
 
     track_id: str
@@ -48,6 +54,9 @@ class Track:
     recording_mbid: str | None = None
     duration_s: float = 0.0
     genre: str | None = None
+    tempo_bpm: float | None = None
+    loudness_lufs: float | None = None
+    true_peak_dbtp: float | None = None
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Track:
@@ -63,6 +72,7 @@ class Track:
             recording_mbid=mbid.lower() if mbid else None,
             duration_s=document.get("duration_s") or 0.0,
             genre=document.get("genre"),
+            **{name: document.get(name) for name in ("tempo_bpm", "loudness_lufs", "true_peak_dbtp")},
         )
 
     @property

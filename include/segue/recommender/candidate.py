@@ -35,6 +35,9 @@ UPDATES = "updates_since_full_training"
 REFERENCE = "compared_with"
 """Tag of a provisional version: number of the version that it is compared with."""
 
+SEED = "seed"
+"""Tag of a version: seed of the full training that it is, or descends from."""
+
 POOL = "gate_pool"
 """Tag of a version: what the gate knows when it looks at the next update, as JSON of :class:`.gate.Pool`."""
 
@@ -53,6 +56,9 @@ class Lineage:
         How many updates lie between the version and that full training.
     as_of : date, optional
         The past day that the version was trained for.
+    seed : int, optional
+        Seed of the full training that the version is, or descends from; None if an earlier version of Segue has
+        not stored it.
     reference : int, optional
         Number of the version that a provisional version is compared with; None if it was promoted without
         reservation.
@@ -64,6 +70,7 @@ class Lineage:
     full_training: int | None = None
     updates: int = 0
     as_of: date | None = None
+    seed: int | None = None
     reference: int | None = None
     pool: Pool = field(default_factory=Pool)
 
@@ -76,6 +83,7 @@ class Lineage:
             int(full) if full else None,
             int(version.tags.get(UPDATES, "0")),
             date.fromisoformat(day) if day else None,
+            int(version.tags[SEED]) if SEED in version.tags else None,
             int(version.tags[REFERENCE]) if REFERENCE in version.tags else None,
             Pool.from_json(version.tags[POOL]) if POOL in version.tags else Pool(),
         )
@@ -99,6 +107,8 @@ class Lineage:
             tags |= {FULL: str(self.full_training), UPDATES: str(self.updates)}
         if self.as_of is not None:
             tags[AS_OF] = self.as_of.isoformat()
+        if self.seed is not None:
+            tags[SEED] = str(self.seed)
         if self.reference is not None:
             tags[REFERENCE] = str(self.reference)
         if self.pool != Pool():

@@ -60,13 +60,18 @@ def is_good_enough(comparison: Comparison) -> bool:
     return row is None or comparison.gains[REFITTED][1] > -MARGIN * row.metrics["ndcg@10"]
 
 
+def is_kept(comparison: Comparison) -> bool:
+    """Return whether the champion's recipe was fitted again and kept, instead of the search's choice."""
+    return CHOSEN in comparison.gains
+
+
 def in_a_sentence(comparison: Comparison) -> str | None:
     """Say which recipe was kept and why; None if there was no champion's recipe to compare with."""
     if REFITTED in comparison.gains:
         return (
             f"the search's choice minus the champion's recipe, fitted again: {_said(comparison.gains[REFITTED])}"
         )
-    if CHOSEN in comparison.gains:
+    if is_kept(comparison):
         return (
             "the champion's recipe was fitted again and kept, because the search's choice may be more than "
             f"{MARGIN:.0%} worse: {_said(comparison.gains[CHOSEN])} for the champion's"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segue.listens.events import SIMULATED_NAMES
+from segue.recommender import incumbent
 from segue.recommender.comparison import Comparison, Gain, in_words
 from segue.recommender.evaluation.metrics import FEW
 from segue.recommender.reports import SEGUE
@@ -139,7 +140,23 @@ def verdict(outcome: Comparison, *, passed: bool, champion: str | None) -> str:
                 "of the blend are chosen in the validation window before it, and the gate compares with "
                 "popularity. A choice by the test window would make its figures flatter"
             )
-    return f"{said}."
+    return f"{said}.{_recipe_sentence(outcome)}"
+
+
+def _recipe_sentence(outcome: Comparison) -> str:
+    """Say which recipe is in use, if the champion's was fitted again and compared."""
+    if incumbent.is_kept(outcome):
+        return (
+            " The recipe is the champion's, fitted again: the search's choice may be more than "
+            f"{incumbent.MARGIN:.0%} worse. NDCG@10 minus that of the search's choice: "
+            f"{_gain(outcome.gains[incumbent.CHOSEN])}."
+        )
+    if incumbent.REFITTED in outcome.gains:
+        return (
+            " The champion's recipe was fitted again to the same listens, and the search's choice replaces it. "
+            f"NDCG@10 minus that of the champion's recipe: {_gain(outcome.gains[incumbent.REFITTED])}."
+        )
+    return ""
 
 
 def simulated_share(plays: Interactions) -> float:
@@ -235,6 +252,11 @@ def _gains(outcome: Comparison) -> Section:
         "Both rank for the same listeners, so the difference is computed for each listener first. That makes this "
         "comparison sharper than the intervals above, which may overlap. The gate looks at the line of popularity."
     )
+    if {incumbent.REFITTED, incumbent.CHOSEN} & outcome.gains.keys():
+        text += (
+            "\n\nThe line of another recipe is no baseline. It says whether the search has found anything better "
+            "than the recipe of the champion."
+        )
     table = Table(["Segue minus", "NDCG@10", "95 % interval", "Segue is"], rows)
     return Section("Segue and each baseline", text, table, [Picture(chart, f"Segue minus each baseline: {said}.")])
 
@@ -244,7 +266,10 @@ def _blend(outcome: Comparison) -> Section:
     rows: list[list[Cell]] = [[name, weight, COMPONENTS.get(name, "")] for name, weight in weights]
     said = ", ".join(f"{name} {weight:.2f}" for name, weight in weights)
     chart = _bars([name for name, _ in weights], [weight for _, weight in weights], "Weight in the blend")
-    text = "The score of a track is a weighted sum. These weights ranked the tracks of the validation window best."
+    chosen = "These weights ranked the tracks of the validation window best."
+    if incumbent.is_kept(outcome):
+        chosen = "These weights are those of the champion, which an earlier training has chosen."
+    text = f"The score of a track is a weighted sum. {chosen}"
     table = Table(["Component", "Weight", "What it uses"], rows, digits=2)
     return Section("What Segue is blended from", text, table, [Picture(chart, f"Weights of the blend: {said}.")])
 
@@ -268,6 +293,8 @@ def _als(outcome: Comparison) -> Section:
         f"{SIMPLEST.iterations} iterations) is chosen unless the best gains more than two standard errors, "
         "because the best of many is often just the luckiest."
     )
+    if incumbent.is_kept(outcome):
+        text += f"\n\nThe champion's parameters were kept instead: {chosen}."
     headings = ["Factors", "λ", "α", "Iterations", "NDCG@10", "Chosen"]
     return Section("ALS parameters tried", text, Table(headings, rows, best={"NDCG@10": "highest"}))
 
@@ -283,9 +310,10 @@ def _choices(outcome: Comparison) -> Section:
         ["Repeats: weight of the listener's own play counts", f"{recipe.habit:.2f}"],
         ["“Will listen”: lowest score", f"{recipe.threshold:.3f}"],
     ]
-    return Section(
-        "Other choices", "Also made on the validation window.", Table(["What was chosen", "Value"], rows)
-    )
+    text = "Also made on the validation window."
+    if incumbent.is_kept(outcome):
+        text = "They are the champion's, too."
+    return Section("Other choices", text, Table(["What was chosen", "Value"], rows))
 
 
 def _will_listen(outcome: Comparison) -> Section:

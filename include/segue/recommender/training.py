@@ -177,7 +177,7 @@ def train_in_full(
     plays = material.interactions
     blend = recipe.fit_blend(fit, plays.matrix(), material.audio, plays.last_plays())
     model = Recommender(material.catalogue, blend, recipe)
-    lineage = Lineage(start.window.ends, as_of=as_of)
+    lineage = Lineage(start.window.ends, as_of=as_of, seed=seed)
     candidate = Candidate(model, lineage, reason, figures, comparison.rows, html)
     if as_of is None:
         return candidate.promote(start.registry)

@@ -114,6 +114,11 @@ def note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def to_output(line: str) -> None:
+    """Print a line to standard output at once. Airflow shows what a task prints to standard error as an error."""
+    print(line, flush=True)
+
+
 @contextmanager
 def step(what: str, detail: Callable[[], str] | None = None, say: Say = note) -> Iterator[Step]:
     """Print a line every `EVERY_S` seconds while the body runs. After a long step, print that it is done.

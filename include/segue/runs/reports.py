@@ -85,14 +85,26 @@ def of_jobs(run_id: str, *, source: Database[Any]) -> str:
     for document in source[summaries.COLLECTION].find(of_run).sort("written_at", 1):
         figures = {name: value for name, value in document["summary"].items() if value is not None}
         rows: list[Sequence[Cell]] = [
-            [name.replace("_", " "), value] for name, value in summaries.lines(figures) if name != "version"
+            [_words(name), value] for name, value in summaries.lines(figures) if name != "version"
         ]
         at = f"{document['written_at']:%Y-%m-%d %H:%M:%S} UTC"
-        sections.append(Section(document["job"], f"Reported at {at}.", Table(["Figure", "Value"], rows)))
+        sections.append(Section(_words(document["job"]), f"Reported at {at}.", Table(["Figure", "Value"], rows)))
     said = "No job of this run has reported anything yet. The logs of its tasks say how far it is."
     if sections:
-        said = "This run has not ended with a report. These are the figures that its jobs have reported."
+        said = "These are the figures that the jobs of this run have reported so far."
     return render(run_id.partition("/")[0], said, sections, {"Run": run_id.partition("/")[2]})
+
+
+def _words(name: str) -> str:
+    """Return the name of a job or a figure in words.
+
+    Examples
+    --------
+    >>> _words("found.left_out.files")
+    'Found: left out: files'
+    """
+    words = name.replace(".", ": ").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def links(run_id: str) -> dict[str, str]:

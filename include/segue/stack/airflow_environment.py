@@ -28,6 +28,17 @@ supervisor was killed is retried only after this time.
 """
 RETRY_WAIT_S = 15
 
+QUIET = " ".join(
+    f"{logger}=warning"
+    for logger in (
+        "http.access",
+        "airflow.providers.openlineage",  # it logs every event that it has sent
+        # It logs what a function has returned, after the sentence with which the function ends.
+        "airflow.task.operators.airflow.providers.standard",
+    )
+)
+"""Levels of Airflow's own loggers. Those of other packages are set in plugins/segue_tasks.py."""
+
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the whole configuration of Airflow and its tasks. They read no configuration file.
@@ -83,7 +94,7 @@ def _configuration(settings: Settings) -> dict[str, dict[str, object]]:
             # By default, every user may read the logs.
             "file_task_handler_new_folder_permissions": f"{0o777 & ~private.UMASK:#o}",
             "file_task_handler_new_file_permissions": f"{0o666 & ~private.UMASK:#o}",
-            "namespace_levels": "http.access=warning",
+            "namespace_levels": QUIET,
         },
         "dag_processor": {
             "dag_bundle_storage_path": home / "bundles",

@@ -114,6 +114,9 @@ def up(settings: Settings, parts: Sequence[str] = PARTS, say: Say = lambda _: No
 
 def down(settings: Settings, say: Say = lambda _: None) -> None:
     """Stop the running stack of this home, with all its processes."""
+    if not settings.home.exists():  # the lock would create it
+        say("Nothing is running.")
+        return
     with _alone(settings):
         alive = processes.state_dirs(settings.home)
         if not alive:
@@ -125,10 +128,16 @@ def down(settings: Settings, say: Say = lambda _: None) -> None:
 
 def clean(settings: Settings, say: Say = lambda _: None) -> None:
     """Stop the stack of this corpus and remove its state folder: databases, logs, lake, models."""
+    nothing = f"There is nothing to remove: {settings.state_dir} does not exist."
+    if not settings.home.exists():  # the lock would create it
+        say(nothing)
+        return
     with _alone(settings):
         _stop(settings.state_dir)
-        if settings.state_dir.exists():
-            shutil.rmtree(settings.state_dir)
+        if not settings.state_dir.exists():
+            say(nothing)
+            return
+        shutil.rmtree(settings.state_dir)
         say(f"Removed {settings.state_dir}.")
 
 

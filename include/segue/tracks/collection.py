@@ -29,10 +29,22 @@ OPTIONAL: Final = (
     "artist_mbids",
     "isrc",
     "acoustid",
+    "tempo_bpm",
+    "tempo_confidence",
+    "tempo_half_confidence",
+    "tempo_double_confidence",
+    "beat_regularity",
+    "key_tonic",
+    "key_mode",
+    "key_confidence",
+    "loudness_lufs",
+    "true_peak_dbtp",
+    "musical_version",
 )
-"""Fields that a document has only if the track's tags have them. Other unknown values are null."""
+"""Fields that a document has only if the track's tags have them, or the track has such a musical descriptor. Other
+unknown values are null."""
 
-FORM: Final = 4
+FORM: Final = 5
 """Number of the form of a document. Raise it if the same track gets a different document, for example other
 `descriptors`. The next publication then replaces every document. A test fails if the form changes and the number
 does not."""

@@ -26,7 +26,7 @@ from segue.connections import whole_topics
 from segue.connections.kafka import Config
 from segue.connections.topics import create_topics
 from segue.listens import dead_letters, importing
-from segue.listens.events import Listen
+from segue.listens.events import Listen, listen
 from segue.listens.exports.lastfm import lastfm
 from segue.listens.exports.lines import Line
 from segue.listens.follower import Follower
@@ -67,6 +67,8 @@ def test_users_are_added_listed_rotated_and_revoked(run: Any, mongo: Database[di
     token = added.stdout.splitlines()[0]
     assert added.exit_code == 0
     assert token.encode() not in repr(mongo[COLLECTION].find_one({"_id": "anna"})).encode()
+    assert "/u/anna#code=" in run("users", "link", "anna").stdout
+    assert run("users", "link", "nobody").exit_code == 1
     again = run("users", "add", "anna")
     assert (again.exit_code, "rotate" in again.output) == (1, True)
     assert run("users", "add", "$where: 1").exit_code == 1
@@ -130,6 +132,20 @@ def test_history_is_imported_once_and_can_be_forgotten(
     assert Removals(mongo).standing(events) == []
     run("users", "add", "bert")
     assert "1,200 listens sent" in run("import", "lastfm", str(export), "--user", "bert").output
+
+
+def test_simulated_listeners_can_be_purged_and_people_stay(run: Any, mongo: Database[dict[str, Any]]) -> None:
+    store = ListenStore(mongo)
+    people = {"sim-1": "simulated", "sim-2": "simulated", "vera": "lastfm"}
+    store.put(
+        [listen(name, "t1", 1_700_000_000 + at, source=source) for at, (name, source) in enumerate(people.items())]
+    )
+    purged = run("users", "forget", "--simulated", "--yes")
+    assert (purged.exit_code, "2 listens" in purged.output) == (0, True), purged.output
+    assert [name for name in people if store.has_listens(name)] == ["vera"]
+    again = run("users", "forget", "--simulated", "--yes")
+    assert (again.exit_code, "There are no simulated listeners." in again.output) == (1, True)
+    run("users", "forget", "vera", "--yes")
 
 
 def test_interrupted_import_goes_on_where_it_was(kafka: Config, settings: Settings, tmp_path: Path) -> None:

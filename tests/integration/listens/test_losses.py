@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from pymongo import MongoClient
 from pymongo.database import Database
 from tests.support.api_server import eventually
 
-from segue.connections import kafka, probes
+from segue.connections import kafka, offsets, probes
 from segue.connections.kafka import Config
 from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
@@ -70,8 +70,8 @@ def test_a_broker_that_is_not_there_fails_the_probe(own: Settings, free_ports: A
 def test_each_kind_of_loss_is_counted_until_it_is_repaired(database: Database[dict[str, Any]]) -> None:
     followed = Followed(database, "listens")
 
-    def lost(backlog: OffsetWindow, whole: OffsetWindow) -> dict[str, int]:
-        followed.compare(backlog, whole)
+    def lost(backlog: OffsetWindow, whole: OffsetWindow, *, kept: bool = True) -> dict[str, int]:
+        followed.compare(backlog, whole, kept=kept)
         return dict(followed.lost())
 
     empty = window("listens", 0, 0)
@@ -82,6 +82,9 @@ def test_each_kind_of_loss_is_counted_until_it_is_repaired(database: Database[di
     assert lost(window("listens", 0, 240), window("listens", 0, 240)) == {"kafka": 360, "mongodb": 0}, "once"
     followed.note(window("listens", 0, 100).ends)
     assert lost(window("listens", 240, 240), window("listens", 0, 240)) == {"kafka": 360, "mongodb": 140}, "older"
+    followed.repaired("kafka")
+    assert lost(window("listens", 240, 240), window("listens", 70, 240)) == {"kafka": 70, "mongodb": 140}, "begins"
+    assert lost(window("listens", 240, 240), window("listens", 90, 240), kept=False)["kafka"] == 70, "retention"
     followed.repaired("kafka")
     again = window("listens", 0, 10, topic_id="two")
     assert lost(again, again) == {"kafka": 230, "mongodb": 140}, "created again"
@@ -97,7 +100,7 @@ def test_a_database_of_an_earlier_version_is_whole_if_it_holds_most_of_the_topic
     if held:
         database["listens"].insert_many([{"_id": str(number)} for number in range(held)])
     followed = Followed(database, "listens")
-    followed.compare(window("listens", 242, 242), window("listens", 0, 242))
+    followed.compare(window("listens", 242, 242), window("listens", 0, 242), kept=True)
     assert followed.lost()["mongodb"] == lost
 
 
@@ -110,7 +113,7 @@ def test_a_large_number_of_listens_is_estimated_from_a_part_of_the_ids(
         ids = (blake2b(str(number).encode(), digest_size=16).hexdigest() for number in range(held))
         database["listens"].insert_many([{"_id": each} for each in ids])
     followed = Followed(database, "listens")
-    followed.compare(window("listens", 8_000, 8_000), window("listens", 0, 8_000))
+    followed.compare(window("listens", 8_000, 8_000), window("listens", 0, 8_000), kept=True)
     assert (followed.lost()["mongodb"] > 0) == lacks
 
 
@@ -164,9 +167,15 @@ def test_a_follower_notices_a_database_and_a_topic_that_were_replaced(
         assert followed.lost() == {"kafka": 0, "mongodb": 0}
         database.client.drop_database(database.name)
         eventually(lambda: followed.lost() == {"kafka": 0, "mongodb": 20})
+    whole = offsets.whole_topic(kafka_config(own), own.listens_topic)
+    [partition] = [partition for partition, end in whole.ends.items() if end]
+    with KafkaAdminClient(**kafka_config(own)) as admin:
+        admin.delete_records({TopicPartition(own.listens_topic, partition): 5})  # as if its first segment was gone
+    with following(own, database):
+        eventually(lambda: followed.lost() == {"kafka": 5, "mongodb": 20})
     with KafkaAdminClient(**kafka_config(own)) as admin:
         admin.delete_topics([own.listens_topic])
         eventually(lambda: own.listens_topic not in admin.list_topics())
     create_topics(own)
     with following(own, database):
-        eventually(lambda: followed.lost() == {"kafka": 20, "mongodb": 20})
+        eventually(lambda: followed.lost() == {"kafka": 25, "mongodb": 20})

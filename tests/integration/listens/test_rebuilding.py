@@ -48,6 +48,7 @@ def test_every_store_of_listens_is_rebuilt_from_the_others(
     info = {"player": "x", "tags": ["a", "b"]}
     stay = [event_of("anna", Play(NOON + i, "Björk", f"Jóga {i}", None, info), TrackIndex([])) for i in range(20)]
     stay.append(listen("old", "t1", NOON))
+    stay.append(listen("ahead", "t1", NOON).model_copy(update={"received_at": time.time() + 86_400}))
     gone = event_of("bob", Play(NOON, "Björk", "Jóga"), TrackIndex([]))
 
     def send(*events: Listen) -> None:

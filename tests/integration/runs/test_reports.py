@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.support import corpus_reports
 
 from segue.errors import ReportError
 from segue.runs import conclusion, reports, summaries
@@ -72,6 +74,14 @@ def test_a_run_without_a_report_shows_what_its_jobs_have_reported(database):
     summaries.keep(RUN, MissedDeadline(missed="It is <late>."), into=database)
     summaries.keep(f"{RUN}0", MissedDeadline(missed="Another run."), into=database)
     html = reports.of_jobs(RUN, source=database)
-    assert "<h2>deadline</h2>" in html
+    assert "<h2>Deadline</h2>" in html
     assert "It is &lt;late&gt;." in html
     assert "Another run." not in html
+
+
+def test_figures_of_jobs_have_words_and_no_keys(database):
+    report = corpus_reports.run().inventory
+    summaries.keep(RUN, report, into=database)
+    html = reports.of_jobs(RUN, source=database)
+    assert "Found: left out: unreadable folders" in html
+    assert not re.findall(r">[a-z]+[._][a-z._]+<", html), "raw keys"

@@ -15,16 +15,18 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from tests.support.api_server import eventually
 
+from segue.connections import offsets
 from segue.connections.kafka import config as kafka_config
 from segue.connections.topics import create_topics
 from segue.listens import losses
 from segue.listens.events import listen, message
-from segue.listens.follower import Follower
+from segue.listens.follower import GROUP, Follower
 from segue.listens.losses import Followed
-from segue.listens.rebuilding import in_kafka, rebuild_topic
+from segue.listens.rebuilding import in_kafka, rebuild_mongodb, rebuild_topic
 from segue.settings import Settings
+from segue.stack import documents, lifecycle, ports
 from segue.stack import kafka as broker
-from segue.stack import lifecycle, ports
+from segue.stack.service import Service
 from segue.stack.supervision import Supervisor
 
 pytestmark = pytest.mark.integration
@@ -82,16 +84,21 @@ def test_a_cut_segment_is_noticed_and_what_it_held_is_sent_again(own: Settings) 
         assert database["listens"].count_documents({}) == LISTENS
 
         with following(own, database):
-            lose_folder(own)
+            lose_folder(own, broker.service(own))
             eventually(lambda: followed.lost()["kafka"] == LISTENS, timeout_s=180)
             assert rebuild_topic(own, database, ()) == LISTENS
+            eventually(lambda: offsets.backlog(kafka_config(own), own.listens_topic, GROUP).size == 0)
+
+            lose_folder(own, documents.service(own))
+            eventually(lambda: followed.lost()["mongodb"] == LISTENS, timeout_s=180)
+            assert rebuild_mongodb(own, database, ()) == LISTENS
 
 
-def lose_folder(own: Settings) -> None:
-    """Delete Kafka's folder, and let the supervisor start a new broker."""
-    process = broker.service(own).process()
+def lose_folder(own: Settings, service: Service) -> None:
+    """Delete the data of a store, and let the supervisor start a new server, which knows Segue's login."""
+    process = service.process()
     assert process
     process.kill()
     process.wait()
-    shutil.rmtree(own.state_dir / "kafka" / "data")
-    Supervisor(own.state_dir, lambda: {"kafka": broker.service(own)}).look()
+    shutil.rmtree(own.state_dir / service.name / "data")
+    Supervisor(own.state_dir, lambda: {service.name: service}).look()

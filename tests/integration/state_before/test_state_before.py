@@ -156,7 +156,8 @@ def test_a_corpus_run_publishes_the_same_tracks_in_the_new_form_though_half_of_t
         "the archive does not keep the times of files"
     )
     extracted = summaries.require(run_id, ExtractReport, source=database)
-    assert (extracted.work.extracted, extracted.outcomes.rejects) == (0, 1)
+    assert extracted.outcomes.rejects == 1
+    assert extracted.work.extracted == extracted.outcomes.features, "for their musical descriptors only"
     report = summaries.require(run_id, PublishReport, source=database).published
     assert (report.tracks, report.removed) == (len(described["tracks"]), 0)
     assert summaries.require(run_id, CorpusSummary, source=database).tracks_out == report.tracks

@@ -306,7 +306,7 @@ def test_a_run_that_is_late_is_noted_among_its_reports_and_told(settings, stack,
     assert alert["message"].startswith(noted.missed)
 
 
-def test_what_is_wrong_is_told_and_so_is_a_task_that_fails(settings, api, webhook):
+def test_what_is_wrong_is_told_and_so_is_a_task_that_fails(settings, airflow, api, webhook):
     with KafkaProducer(**kafka_config(settings)) as producer:
         producer.send(settings.dead_letters_topic, b"{broken")
     webhook.refused = "dead letters"
@@ -325,6 +325,10 @@ def test_what_is_wrong_is_told_and_so_is_a_task_that_fails(settings, api, webhoo
     logs = (settings.state_dir / "airflow" / "logs" / "dag_id=watch" / f"run_id={run_id}").rglob("*.log")
     text = "".join(log.read_text() for log in logs)
     assert "Told 1 address" in text
+    of_run = f"/api/v2/dags/watch/dagRuns/{quote(run_id, safe='')}"
+    told = airflow.get(f"{of_run}/taskInstances/look/xcomEntries/outcome").json()["value"]
+    assert told.startswith("Told 1 address: ")
+    assert airflow.get(of_run).json()["note"] == told[:1_000]
     assert not re.findall('"logger": ?"(?:kafka|openlineage|airflow.providers.openlineage)[^"]*"', text)
 
 

@@ -58,6 +58,7 @@ def test_the_run_that_waits_gives_way_and_a_replay_from_nowhere_says_what_is_wro
     assert (state, sensor.state) == ("failed", "failed")
     [log] = (settings.state_dir / "airflow" / "logs").glob(f"*/run_id={by_hand}/task_id={sensor.task_id}/*.log")
     assert "replay_offsets: 'listens' has no partition 9, only 0, 1, 2, 3." in log.read_text()
+    assert "Successfully emitted OpenLineage" not in log.read_text()
     assert wait_until_deferred(airflow, DAG) not in (waiting, by_hand)
     events = [json.loads(line) for line in (settings.state_dir / "logs" / LINEAGE_FILE).read_text().splitlines()]
     told = {(each["job"]["name"], each["eventType"]) for each in events if each["job"]["namespace"] == "segue"}

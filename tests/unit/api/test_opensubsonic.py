@@ -22,6 +22,7 @@ from segue.api.opensubsonic import calls, songs
 from segue.api.rate_limits import RateLimits
 from segue.api.throttle import Throttle
 from segue.listens.history import History
+from segue.playlists.library import Track
 
 TRACKS = library([1 + i % 12 for i in range(60)])
 TOKEN = "9a5c3c2c-4d3e-4f6a-8b1b-6f5d4c3b2a19"  # noqa: S105 - made up
@@ -95,6 +96,12 @@ def test_a_copy_of_a_top_song_does_not_move_it_down() -> None:
     twice = library([1, 1, 1], [0, 1, 0])
     found = songs.top(twice, "Artist 1", 9, History({"t0": (1, 2, 3), "t1": (1,)}))
     assert [track.track_id for track in found] == ["t0", "t1"]
+
+
+def test_a_song_has_its_tempo_and_the_gain_for_its_loudness() -> None:
+    described = songs.child(Track("t", tempo_bpm=119.6, loudness_lufs=-11.5, true_peak_dbtp=0.5))
+    assert (described["bpm"], described["replayGain"]) == (120, {"trackGain": -6.5, "trackPeak": 1.059254})
+    assert {"bpm", "replayGain"}.isdisjoint(songs.child(Track("t")))
 
 
 def test_a_client_without_api_keys_sends_the_token_as_password(connect: Any) -> None:

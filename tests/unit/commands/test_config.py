@@ -98,11 +98,27 @@ def test_passwords_are_not_shown_and_unknown_variables_are_named(monkeypatch):
         ["logs"],
         ["config"],
         ["doctor"],
+        ["rejects"],
+        ["unpause"],
+        ["backup", "there"],
+        ["restore", "there"],
+        ["export", "there"],
+        ["rebuild", "listens"],
+        ["users", "add", "anna"],
+        ["users", "forget", "--simulated", "--yes"],
+        ["import", "lastfm", "history.csv", "--user", "anna"],
+        ["alerts", "test"],
+        ["replicate"],
+        ["airflow", "dags", "list"],
+        ["down"],
+        ["clean", "--yes"],
     ],
     ids=" ".join,
 )
 def test_no_command_makes_a_folder_for_a_corpus_that_does_not_exist(project, monkeypatch, command):
     monkeypatch.setenv("SEGUE_CORPUS", "typo")
+    monkeypatch.chdir(project)
+    (project / "history.csv").write_text("Björk,Homogenic,Jóga,01 Jan 2026 12:00\n")
     segue(*command)
     assert not (project / "home").exists()
 

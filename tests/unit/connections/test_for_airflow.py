@@ -15,6 +15,17 @@ URIS = [
 ]
 
 
+def test_where_connections_lead_is_shown_without_logins():
+    shown = for_airflow.places(
+        Settings(spark_master="local[2]", kafka_bootstrap_servers="a:9092,b:9092", mongo_uri=URIS[0])
+    )
+    assert shown == {
+        "kafka_default": "a:9092,b:9092",
+        "mongo_default": "one:27017,two:27018",
+        "spark_default": "local[2]",
+    }
+
+
 def test_connections_are_derived_from_the_settings():
     settings = Settings(
         spark_master="spark://cluster:7077", kafka_bootstrap_servers="a:9092,b:9092", mongo_uri=URIS[0]

@@ -4,9 +4,10 @@ from datetime import date
 
 import pandas as pd
 import pytest
+from pyspark.sql import functions as sf
 
 from segue.corpus import plan as planning
-from segue.corpus.plan import Mode, divide, plan
+from segue.corpus.plan import Mode, Wanted, divide, plan
 from segue.corpus.schema import FEATURES, INVENTORY, REJECTS, columns
 
 DAY = date(2026, 1, 1)
@@ -98,11 +99,23 @@ def tables(spark):
     ],
 )
 def test_extracts_what_the_mode_asks_for(tables, mode, expected):
-    rows = plan(*tables, version="2", mode=mode)
+    rows = plan(*tables, versions=Wanted("2", None), mode=mode)
     assert rows.count() == 7
     assert sorted(row["path"] for row in rows.where("todo").collect()) == expected
 
 
+def test_files_without_todays_musical_descriptors_are_extracted_for_them_if_they_are_wanted(tables):
+    inventory, features, rejects = tables
+    described = features.withColumn("musical_version", sf.when(sf.col("path") == "000.mp3", sf.lit(3)))
+    for_musical = ["001.mp3", "003.mp3", "004.mp3", "005.mp3"]
+    for version, lacking in ((3, []), (4, ["000.mp3"])):
+        rows = plan(inventory, described, rejects, versions=Wanted("2", version), mode=Mode.SKIP)
+        assert sorted(row["path"] for row in rows.where("todo").collect()) == sorted([*lacking, *for_musical])
+        assert [row["path"] for row in rows.where("lacks_musical").collect()] == lacking
+    forced = plan(inventory, described, rejects, versions=Wanted("2", 4), mode=Mode.FORCE)
+    assert forced.where("lacks_musical").isEmpty()
+
+
 def test_knows_which_files_have_an_outcome_of_whatever_state_and_version(tables):
-    rows = plan(*tables, version="2", mode=Mode.SKIP)
+    rows = plan(*tables, versions=Wanted("2", None), mode=Mode.SKIP)
     assert sorted(row["path"] for row in rows.where("NOT stands").collect()) == ["004.mp3"]

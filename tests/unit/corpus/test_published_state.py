@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import time
+from datetime import date
+
 import pytest
 from tests.support.corpus_reports import LAKE, run
 
 from segue.corpus import publications
+from segue.corpus.listing import list_audio
+from segue.runs import progress
 from segue.settings import Settings
 
 
@@ -45,6 +50,15 @@ def test_another_version_of_the_features_is_another_state(monkeypatch):
     assert publications.made_from(LAKE, "files", "metadata", Settings()) != key
 
 
+def test_so_is_another_version_of_the_musical_descriptors_if_they_are_wanted(monkeypatch):
+    with_, without = Settings(), Settings(audio_musical=False)
+    keys = [publications.made_from(LAKE, "files", "metadata", each) for each in (with_, without)]
+    assert keys[0] != keys[1]
+    monkeypatch.setattr(publications, "MUSICAL_VERSION", 0)
+    assert publications.made_from(LAKE, "files", "metadata", with_) != keys[0]
+    assert publications.made_from(LAKE, "files", "metadata", without) == keys[1]
+
+
 @pytest.mark.parametrize("module", ["corpus/rules.py", "corpus/sources/table.py", "tracks/vectors.py"])
 def test_other_rules_or_another_form_of_the_vectors_are_another_state(module, tmp_path, monkeypatch):
     from shutil import copytree
@@ -56,3 +70,20 @@ def test_other_rules_or_another_form_of_the_vectors_are_another_state(module, tm
     with (tmp_path / module).open("a") as source:
         source.write("# another one\n")
     assert publications.made_from(LAKE, "files", "metadata", Settings()) != key
+
+
+def test_listing_a_large_library_before_a_run_shows_progress(tmp_path, monkeypatch, capsys):
+    for number in range(3):
+        (tmp_path / f"{number}.mp3").write_bytes(b"x")
+
+    def slow(music, through):
+        listed = list_audio(music, through)
+        time.sleep(0.5)
+        return listed
+
+    monkeypatch.setattr(publications, "list_audio", slow)
+    monkeypatch.setattr(progress, "EVERY_S", 0.01)
+    publications.present(Settings(home=tmp_path / "home", music=tmp_path), date(2026, 3, 1))
+    shown = capsys.readouterr()
+    assert "List the music: 3 files, 0:00:00 so far" in shown.out
+    assert shown.err == "", "Airflow would show it as errors"

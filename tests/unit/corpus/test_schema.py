@@ -2,13 +2,22 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from segue.audio.musical.definition import Musical
 from segue.audio.results import TAG_NAMES
 from segue.corpus import schema
 
 
 def test_the_schema_changes_only_with_its_version():
-    assert schema.SCHEMA_VERSION == 7
-    assert blake2b(repr(sorted(schema.TABLES.items())).encode(), digest_size=8).hexdigest() == "18b53b12965864c9"
+    assert schema.SCHEMA_VERSION == 8
+    assert blake2b(repr(sorted(schema.TABLES.items())).encode(), digest_size=8).hexdigest() == "5daea87deead54f9"
+
+
+def test_the_musical_columns_are_the_fields_of_the_outcome():
+    values = schema.musical_values(Musical(tempo_bpm=100.0, key_tonic="Eb", error="no"))
+    assert {*values} == {*schema.columns(schema.MUSICAL), "musical_error"}
+    assert {*values} <= {*schema.columns(schema.FEATURES)} & {*schema.columns(schema.EXTRACTED)}
+    assert (values["tempo_bpm"], values["key_tonic"], values["musical_error"]) == (100.0, "Eb", "no")
+    assert schema.musical_values(None) == {}
 
 
 def test_names_the_columns_of_a_table():

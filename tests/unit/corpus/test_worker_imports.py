@@ -21,3 +21,11 @@ def test_python_workers_do_without_what_only_the_driver_or_the_isolated_child_ne
 def test_tasks_without_spark_import_neither_it_nor_pandas(module: str) -> None:
     code = f"import sys, segue.corpus.{module}; print({{'pyspark', 'pandas', 'matplotlib'}} & sys.modules.keys())"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_an_isolated_child_imports_no_settings() -> None:
+    code = (
+        "import sys, segue.audio.isolation.child;"
+        "print([m for m in ('pydantic', 'upath', 'segue.settings') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

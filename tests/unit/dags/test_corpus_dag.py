@@ -80,6 +80,19 @@ def test_a_gate_that_refuses_is_not_tried_again(corpus, monkeypatch):
         body("corpus/r")
 
 
+def test_the_outcome_of_a_run_is_told_and_a_ping_says_why_it_ends(corpus, monkeypatch, capsys):
+    from segue.corpus import steps
+
+    monkeypatch.setattr(steps, "conclude", lambda _database, run, days, *_: f"{run}: {days} are published.")
+    body, pushed = corpus.get_task("summary").python_callable, {}
+    monkeypatch.setitem(body.__globals__, "mongo_database", nullcontext)
+    body("corpus/r", "all days", "2026-03-01T00:00:00+00:00", SimpleNamespace(xcom_push=pushed.__setitem__))
+    assert pushed == {"outcome": "corpus/r: all days are published."}
+    assert corpus.get_task("skip_if_ping").python_callable("ping") is False
+    assert corpus.get_task("skip_if_ping").python_callable("skip") is True
+    assert capsys.readouterr().out == "Mode ping: nothing more is done.\nMode skip: the run goes on.\n"
+
+
 def render(corpus, task, **context):
     """Render a task's arguments with Airflow's own templating."""
     environment = corpus.get_template_env()

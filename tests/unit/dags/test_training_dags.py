@@ -58,6 +58,14 @@ def test_every_dag_has_a_description_and_every_task_an_owner_and_an_alert(dags):
             assert (task.owner, len(task.on_failure_callback)) == ("segue", 1), task
 
 
+def test_every_task_is_documented_and_every_dag_tells_what_it_has_come_to(dags):
+    for dag in dags.values():
+        assert [task.task_id for task in dag.tasks if not (task.doc_md or "").strip()] == [], dag.dag_id
+        functions = (getattr(task, "python_callable", None) for task in dag.tasks)
+        telling = [each for each in functions if each and "tell" in each.__code__.co_names]
+        assert len(telling) == 1, dag.dag_id
+
+
 def test_lineage_leads_from_features_to_recommendations(dags):
     def assets(task):
         return {asset.name for asset in task.inlets}, {asset.name for asset in task.outlets}

@@ -17,8 +17,8 @@ def watch(dags):
 
 @pytest.fixture
 def look(watch, monkeypatch):
-    """Run the task on a state; return what was sent. Airflow's variables are in a mapping."""
-    task, variables, sent = watch.get_task("look"), {}, []
+    """Run the task on a state; return what was sent. Airflow's variables and XComs are in mappings."""
+    task, variables, sent, told_of_run = watch.get_task("look"), {}, [], {}
     store = SimpleNamespace(
         get=lambda key, default, deserialize_json: variables.get(key, default),  # noqa: ARG005
         set=lambda key, value, serialize_json: variables.update({key: value}),  # noqa: ARG005
@@ -34,8 +34,12 @@ def look(watch, monkeypatch):
 
         monkeypatch.setattr("segue.overview.state.Cached", lambda *_: SimpleNamespace(get=lambda: found))
         monkeypatch.setattr(alerts, "send", send)
-        task.python_callable()
+        task.python_callable(SimpleNamespace(xcom_push=told_of_run.__setitem__))
         told, sent[:] = list(sent), []
+        outcome = told_of_run.pop("outcome")
+        assert (
+            outcome.startswith("Told 1 address: ") if told else outcome == "Nothing is new since the last alert."
+        )
         return told
 
     return run

@@ -10,7 +10,9 @@ from segue.cli import app
 from segue.connections.offsets import OffsetWindow
 from segue.demo import report, run
 from segue.errors import StackError
+from segue.overview.dags import DAGS
 from segue.settings import Settings, get_settings
+from segue.stack.airflow import Login
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,26 @@ def test_listeners_are_simulated_in_the_sample_corpus_and_on_demand(monkeypatch,
     monkeypatch.setattr(report, "show", lambda *_: None)
     assert CliRunner().invoke(app, ["demo", *arguments]).exit_code == 0
     assert asked == [simulated]
+
+
+def test_after_the_demo_no_dag_is_paused(monkeypatch, tmp_path):
+    """The DAGs that the demo does not trigger are paused when Airflow first reads them."""
+    on = set()
+    api = MagicMock()
+    api.__enter__.return_value = api
+    api.set_paused.side_effect = lambda dag_id, paused: None if paused else on.add(dag_id)
+    api.paused.side_effect = lambda: sorted(set(DAGS) - on)
+    monkeypatch.setattr(run, "AirflowApi", lambda *_: api)
+    monkeypatch.setattr(run.lifecycle, "up", lambda *_, **__: None)
+    monkeypatch.setattr(run.airflow, "login", lambda _: Login("http://127.0.0.1:1", "admin", "-"))
+    for name in ("wait_for_dags", "follow"):
+        monkeypatch.setattr(run, name, lambda *_: None)
+    monkeypatch.setattr(run.offsets, "whole_topic", lambda *_: OffsetWindow("listens", {}))
+    (tmp_path / "a.mp3").write_bytes(b"x")
+    settings = Settings(home=tmp_path / "home", music=tmp_path)
+    outcome = run.run(settings, Console(quiet=True), pieces=24, simulate=False)
+    assert list(outcome.runs) == ["corpus", "genre_model"]
+    assert on == set(DAGS)
 
 
 @pytest.mark.parametrize(("listens", "trained"), [(0, ["genre_model"]), (3, ["genre_model", "recommender"])])

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from segue.settings import PROJECT_DIR
+from segue.stack.airflow_environment import QUIET
 
 DOCKERFILE = (PROJECT_DIR / "docker" / "Dockerfile").read_text()
 INSTALL = (PROJECT_DIR / "docker" / "install.sh").read_text()
@@ -32,6 +33,10 @@ def test_the_images_run_as_a_user_without_rights():
     stages = DOCKERFILE.split("\nFROM ")[1:]
     assert len(stages) == 2
     assert all("\nUSER 10001\n" in stage for stage in stages)
+
+
+def test_the_logs_of_tasks_are_as_quiet_as_those_of_the_embedded_stack():
+    assert f'\nENV AIRFLOW__LOGGING__NAMESPACE_LEVELS="{QUIET}"\n' in DOCKERFILE
 
 
 def test_what_is_copied_is_in_the_build_context_and_nothing_secret_is():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -12,7 +13,7 @@ from segue.overview.page import Addresses, Shown, page
 from segue.overview.state import Problem
 from segue.settings import PROJECT_DIR
 
-AT = Addresses("/air", "http://music:18100")
+AT = Addresses("/air", "http://music:18100", connections={"kafka_default": "broker:9092"})
 NASTY = "<script>alert(1)</script>"
 
 
@@ -37,7 +38,10 @@ def html():
 
 
 def test_everything_has_its_section(html):
-    for title in ("DAGs", "Corpus", "Rejected files", "Quarantine", "Listens", "Models", "Drift", "Storage"):
+    for title in (
+        *("DAGs", "Corpus", "Rejected files", "Quarantine", "Listens", "Models", "Drift", "Storage"),
+        *("Connections", "Elsewhere"),
+    ):
         assert f"<h2>{title}</h2>" in html, title
     for said in (
         "106,402",
@@ -65,7 +69,44 @@ def test_links_keep_to_airflows_base_path(html):
         "/air/segue/rejects?reason=TRUNCATED",
         "/air/segue/reports/corpus/scheduled__2026-11-03",
         "http://music:18100/docs",
+        "http://music:18100/",
+        "/air/segue/reports/genre_model/scheduled__1",
     } <= links
+
+
+def rows_of(html, title):
+    """Yield the words of each row in the table of a section."""
+    section = html.split(f"<h2>{title}</h2>")[1].split("</section>")[0]
+    for row in section.split("<tbody>")[1].split("<tr>")[1:]:
+        yield " ".join(re.sub("<[^>]+>", " ", row).split())
+
+
+def test_each_dag_is_shown_with_its_switch_its_last_run_and_its_next():
+    changes = {
+        "corpus": {"outcome": "failed"},
+        "listens": {"paused": True},
+        "watch": {"run_id": None, "outcome": None, "ended_at": None, "seconds": None},
+    }
+    shown = {row.split()[0]: row for row in rows_of(page(state(), schedule(**changes), AT), "DAGs")}
+    assert shown["corpus"] == "corpus on failed 2026-11-28 00:05 40 s 2026-11-29 00:00 report"
+    assert shown["listens"].startswith("listens paused success")
+    assert "2026-11-29" not in shown["listens"], "a paused DAG has no next run"
+    assert shown["watch"] == "watch on none yet — — 2026-11-29 00:00 —"
+    assert shown["incremental_retraining"].endswith("1 running now report")
+
+
+def test_versions_are_drawn_with_their_champions_and_intervals(html):
+    charts = {chart["aria-label"].partition(":")[0]: chart["aria-label"] for chart in Elements(html).all("svg")}
+    by_version = charts["Genre model by version"]
+    assert "35 0.410 (marked)" in by_version
+    assert "0.420 (marked)" not in by_version, "the one that was not promoted"
+    drawn = html.split('aria-label="Genre model by version')[1].split("</svg>")[0]
+    assert ("<polygon" in drawn, drawn.count('class="ring"')) == (True, 5)
+
+
+def test_each_consumer_has_its_lag_and_each_connection_its_place(html):
+    assert "incremental retraining 112" in list(rows_of(html, "Listens"))
+    assert list(rows_of(html, "Connections")) == ["kafka_default broker:9092"]
 
 
 def test_in_a_frame_that_blocks_links_there_are_none():

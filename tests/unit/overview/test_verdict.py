@@ -9,7 +9,7 @@ from segue.overview.corpus import Day, DayState
 from segue.overview.listens import Sample
 from segue.overview.state import Problem
 from segue.overview.storage import Storage
-from segue.overview.verdict import verdict
+from segue.overview.verdict import findings, verdict
 
 SOUND = {LAST: Day(9, 0, DayState.PUBLISHED)}
 
@@ -80,6 +80,25 @@ def test_a_disk_that_is_almost_full_is_told():
     said, tone = verdict(sound(storage=Storage({}, 100_000_000)), schedule())
     assert said.startswith("The disk is almost full (100 MB are free).")
     assert tone == "bad"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("corpus", {"corpus": corpus(days=SOUND | {LAST - timedelta(days=9): Day(4, 3, DayState.QUARANTINED)})}),
+        ("dead letters", {"listens": listens(dead_letters=1)}),
+        (
+            "stale listens",
+            {"listens": listens(dead_letters=0, sample=Sample(5, 5, 0, {}, NOW - timedelta(days=2)))},
+        ),
+        ("disk", {"storage": Storage({}, 100_000_000)}),
+        ("models", {"models": Problem("MLflow's server does not answer.")}),
+    ],
+)
+def test_what_nobody_may_miss_is_an_alert_even_if_nobody_looks(kind, changes):
+    alerts = [each.kind for each in findings(sound(**changes), schedule()) if each.alert]
+    assert alerts == [kind]
+    assert [each for each in findings(sound(), schedule()) if each.alert] == []
 
 
 def test_dead_letters_and_silence_are_told():

@@ -107,6 +107,16 @@ def test_the_sensor_returns_the_window_for_templates_downstream(plugin):
     assert sensor.execute_complete({}, '{"t": {"0": [1, 5]}}') == {"t": {"0": [1, 5]}}
 
 
+def test_the_first_line_of_a_commit_says_what_it_will_do_and_the_last_what_came_of_it(plugin, monkeypatch, capsys):
+    found = SimpleNamespace(conn_id="k", extra_dejson={"bootstrap.servers": "127.0.0.1:1"})
+    monkeypatch.setattr(plugin.BaseHook, "get_connection", lambda _: found)
+    monkeypatch.setattr(plugin.broker, "commit", lambda *_: True)
+    plugin.KafkaCommitOperator(task_id="commit", window='{"t": {"0": [1, 1201]}}', group="g").execute({})
+    first, last = [line for line in capsys.readouterr().out.splitlines() if "'t'" in line]
+    assert "Commit the offsets of 1,200 events of 't'." in first
+    assert "Group 'g' has committed 't' up to" in last
+
+
 def test_where_a_replay_begins_is_read_from_the_form(plugin):
     eight = datetime(2026, 11, 23, 8, tzinfo=UTC)
     assert plugin.replay_start("2026-11-23T08:00:00Z", "") == eight

@@ -54,6 +54,13 @@ def test_the_first_line_says_what_the_job_will_do(run, capsys):
     assert "--to" not in logged
 
 
+def test_the_log_has_the_lines_of_the_job_without_the_warning_of_every_jvm(run, capsys):
+    run("WARNING: Using incubator modules: jdk.incubator.vector\nWARNING: the disk is slow\nfine", 0)
+    logged = capsys.readouterr().out
+    assert "incubator" not in logged
+    assert logged.index("WARNING: the disk is slow") < logged.index("fine")
+
+
 def test_a_job_that_was_stopped_says_so(run, plugin, capsys):
     from airflow.sdk.exceptions import AirflowException
 

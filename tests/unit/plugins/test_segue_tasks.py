@@ -32,17 +32,18 @@ def plugin():
 
 @pytest.fixture
 def summary(plugin, monkeypatch):
-    """Run the last task of a training on the report that its job has left; return what the task keeps."""
-    kept = []
+    """Run the last task of a training on the report that its job has left; return what it keeps and tells."""
+    kept, told = [], []
     monkeypatch.setattr(plugin, "mongo_database", nullcontext)
     monkeypatch.setattr(summaries, "keep", lambda run, report, into: kept.append((run, report)))  # noqa: ARG005
 
     def run(report, job=None):
         found = {type(report): report}
         monkeypatch.setattr(summaries, "find", lambda _run, kind, source: found.get(kind))  # noqa: ARG005
-        plugin.training_summary.function("d/r", datetime.now(UTC).isoformat(), job or report.JOB, "there")
+        ti = SimpleNamespace(xcom_push=lambda key, value: told.append((key, value)))
+        plugin.training_summary.function("d/r", datetime.now(UTC).isoformat(), job or report.JOB, "there", ti)
 
-    return run, kept
+    return run, kept, told
 
 
 def test_only_what_segue_refuses_fails_at_once(plugin):
@@ -58,17 +59,19 @@ def test_only_what_segue_refuses_fails_at_once(plugin):
 def test_what_retention_took_makes_the_summary_skip_visibly(summary):
     from airflow.sdk.exceptions import AirflowSkipException
 
-    run, kept = summary
-    with pytest.raises(AirflowSkipException, match="deleted 1,200 events"):
+    run, kept, told = summary
+    with pytest.raises(AirflowSkipException, match="deleted 1,200 events") as skipped:
         run(PLACED.model_copy(update={"lost_by_retention": 1_200}))
     assert [run_id for run_id, _ in kept] == ["d/r"]
+    assert told == [("outcome", str(skipped.value))]
 
 
 @pytest.mark.parametrize("report", [PLACED, TRAINED, UPDATED, GENRE], ids=lambda report: report.JOB)
 def test_where_nothing_was_lost_it_prints_the_report_and_keeps_the_summary(summary, report, capsys):
-    run, kept = summary
+    run, kept, told = summary
     run(report)
     [(run_id, done)] = kept
+    assert told == [("outcome", report.sentence())]
     assert (run_id, done.results) == ("d/r", "there")
     assert done.seconds >= 0
     printed = capsys.readouterr().out.splitlines()
@@ -87,10 +90,10 @@ def test_a_job_that_left_nothing_fails_it(summary):
 def test_a_corpus_with_nothing_to_learn_from_skips_it_with_the_reason(summary):
     from airflow.sdk.exceptions import AirflowSkipException
 
-    run, kept = summary
+    run, kept, told = summary
     with pytest.raises(AirflowSkipException, match=r"^Nothing was trained. No published track has a genre."):
         run(GENRE.model_copy(update={"decision": "skipped", "reason": "No published track has a genre."}))
-    assert len(kept) == 1
+    assert len(kept) == len(told) == 1
 
 
 def test_the_first_line_of_a_python_task_is_what_its_function_does(plugin, caplog):

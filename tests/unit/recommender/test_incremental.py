@@ -133,6 +133,17 @@ def test_replayed_the_tracks_of_what_it_has_seen_are_solved_again_and_no_listen_
     assert Lineage.of(champion).learned == {0: end}
 
 
+def test_an_update_remembers_the_seed_of_its_full_training(
+    material: Material, model: Recommender, registry: Registry
+) -> None:
+    end = end_of(material)
+    Candidate(model, Lineage(Offsets({0: end}), seed=7), "trained in full").promote(registry)
+    assert update(material, registry, replayed_from=end - 5).promoted
+    champion = registry.champion(NAME)
+    assert champion is not None
+    assert (champion.number, Lineage.of(champion).seed) == (2, 7)
+
+
 def test_a_replay_that_reaches_back_is_judged_by_what_is_new(
     material: Material, model: Recommender, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,9 +269,11 @@ def test_a_damaged_champion_does_not_outlive_a_full_training_that_does_not_pass(
     champion = registry.version(NAME, 1)
     if damaged:
         (champion.folder() / "factors.npy").write_bytes(b"damaged")
-    decision = training.train_in_full(None, start_of(material, registry), material)  # type: ignore[arg-type]
+    start = start_of(material, registry)
+    decision = training.train_in_full(None, start, material, seed=7)  # type: ignore[arg-type]
     assert decision.promoted == damaged
     assert str(registry.champion(NAME)) == ("recommender/2" if damaged else "recommender/1")
     if damaged:
         assert "popularity serves" in decision.reason
         assert Recommender.load(registry.version(NAME, 2).folder())
+        assert Lineage.of(registry.version(NAME, 2)).seed == 7

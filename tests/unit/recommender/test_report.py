@@ -3,18 +3,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from segue.recommender import comparison
+from segue.recommender import comparison, incumbent
 from segue.recommender.comparison import Comparison
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.factors import Factors
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.interactions import Interactions
 from segue.recommender.report import page, verdict
+from segue.recommender.reports import SEGUE
 from segue.runs.history import Training
 
 LISTENS = 2_000
@@ -120,6 +122,51 @@ def test_a_model_that_is_promoted_below_a_baseline_says_why(outcome: Comparison)
     assert said not in verdict(worse, passed=False, champion=None)
     better = replace(worse, gains=worse.gains | {"EASE": (0.02, 0.01, 0.03)})
     assert said not in verdict(better, passed=True, champion=None)
+
+
+@pytest.mark.parametrize(
+    ("gain", "said", "blend", "als"),
+    [
+        (
+            (0.004, -0.001, 0.009),
+            "The champion's recipe was fitted again to the same listens, and the search's choice replaces it. "
+            "NDCG@10 minus that of the champion's recipe: +0.004 (95 % interval -0.001 to +0.009).",
+            "ranked the tracks of the validation window best",
+            "",
+        ),
+        (
+            (-0.2, -0.3, -0.1),
+            "The recipe is the champion's, fitted again: the search's choice may be more than 1% worse. "
+            "NDCG@10 minus that of the search's choice: ",
+            "are those of the champion, which an earlier training has chosen",
+            "The champion's parameters were kept instead",
+        ),
+    ],
+    ids=["replaced", "kept"],
+)
+def test_the_report_says_what_became_of_the_champions_recipe(
+    outcome: Comparison, plays: Interactions, gain: tuple[float, float, float], said: str, blend: str, als: str
+) -> None:
+    name = incumbent.REFITTED
+    both = replace(
+        outcome,
+        rows=[*outcome.rows, *(replace(row, model=name) for row in outcome.rows if row.model == SEGUE)],
+        gains=outcome.gains | {name: gain},
+        judged=outcome.judged | {name: outcome.judged["EASE"]},
+        will_listen_of_others={name: outcome.will_listen},
+    )
+    settled = incumbent.settled(both, outcome.recipe)
+    html = unescape(page(settled, plays, passed=True, champion="recommender/3"))
+    verdict_of = text_of(html.split('class="verdict')[1].split("</p>")[0]).replace("−", "-")
+    assert said in verdict_of
+    assert blend in section_of(html, "What Segue is blended from")
+    assert als in section_of(html, "ALS parameters tried")
+    assert "The line of another recipe is no baseline" in section_of(html, "Segue and each baseline")
+
+
+def test_without_a_champions_recipe_the_report_says_nothing_of_it(html: str) -> None:
+    assert "fitted again" not in html
+    assert "another recipe" not in html
 
 
 def test_the_share_of_simulated_listens_is_said(outcome: Comparison, plays: Interactions, html: str) -> None:

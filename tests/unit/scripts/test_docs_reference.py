@@ -8,6 +8,7 @@ import pytest
 
 import docs_reference
 from segue import errors
+from segue.corpus import schema
 from segue.errors import SegueError
 from segue.settings import PROJECT_DIR, Settings
 
@@ -58,3 +59,15 @@ def test_every_parameter_of_a_form_is_listed(path: Path):
 
 def test_sentences_that_forms_share_are_written_out():
     assert "In a backfill, leave it empty: each run has a day of its own." in docs_reference.dags()
+
+
+def test_every_column_of_every_table_has_its_type():
+    page = docs_reference.schemas()
+    parts = {part.partition("\n")[0]: part for part in page.split("\n## ")[1:]}
+    assert set(parts) == {*schema.TABLES, "listens"}
+    for name, columns in schema.TABLES.items():
+        listed = [row[0].strip("`") for row in rows(parts[name])[2:]]
+        assert listed == schema.columns(columns), name
+    assert ["`features`", "array<float>"] in rows(parts["tracks"])
+    assert "`flags` are reasons to distrust a track, such as `duplicate:sound`" in parts["tracks"]
+    assert ["`listened_on`", "date"] in rows(parts["listens"])

@@ -56,6 +56,40 @@ def test_airflow_gets_the_connections_that_follow_the_settings(tmp_path):
     assert for_airflow.variables(settings).items() <= environment(settings).items()
 
 
+LOG = """
+from airflow.sdk.log import configure_logging
+configure_logging(colored_console_log=False)
+from airflow.providers.openlineage.plugins.adapter import OpenLineageAdapter
+from airflow.sdk import DAG, task
+
+@task
+def summary():
+    print("The last sentence of a task.")
+
+with DAG("d"):
+    operator = summary().operator
+    operator.execute({})
+adapter = OpenLineageAdapter()
+adapter.log.info("Successfully emitted an event")
+adapter.log.warning("Failed to emit an event")
+"""
+
+
+def test_a_tasks_own_sentence_is_the_last_line_of_its_log(tmp_path):
+    answer = subprocess.run(
+        [sys.executable, "-c", LOG],
+        env=os.environ | environment(Settings(home=tmp_path)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    logged = answer.stdout + answer.stderr
+    assert "The last sentence of a task." in logged
+    assert "Failed to emit an event" in logged
+    assert "Returned value" not in logged
+    assert "Successfully emitted" not in logged
+
+
 @pytest.mark.parametrize("stack", ["embedded", "compose"])
 def test_a_task_that_sleeps_with_the_laptop_overnight_is_still_known_to_airflow(tmp_path, monkeypatch, stack):
     """A token that is older than four fifths of its lifetime is renewed at a heartbeat."""

@@ -16,6 +16,9 @@ from segue.playlists.rules import CANDIDATES, first
 ARTIST: Final = "artist-"
 """An artist has no id in the corpus. The id of a response is this and the name in base64."""
 
+REPLAY_GAIN_LUFS: Final = -18.0
+"""Loudness that the gain leads to."""
+
 
 def similar(library: Library, song_or_artist: str, count: int, barred: frozenset[str]) -> list[Track]:
     """Find what sounds like a song, or like an artist by an id of `artist_id`, nearest first.
@@ -66,8 +69,18 @@ def child(track: Track) -> dict[str, Any]:
         "musicBrainzId": track.recording_mbid,
         "path": track.path,
         "suffix": PurePosixPath(track.path).suffix.removeprefix("."),
+        "bpm": round(track.tempo_bpm) if track.tempo_bpm else None,
+        "replayGain": _replay_gain(track),
     }
     return {name: value for name, value in described.items() if value not in ("", None)}
+
+
+def _replay_gain(track: Track) -> dict[str, float] | None:
+    """Return the gain in dB for the loudness of ReplayGain 2.0, and the true peak; 1 is full scale."""
+    if track.loudness_lufs is None or track.true_peak_dbtp is None:
+        return None
+    gain, peak = REPLAY_GAIN_LUFS - track.loudness_lufs, 10 ** (track.true_peak_dbtp / 20)
+    return {"trackGain": round(gain, 2), "trackPeak": round(peak, 6)}
 
 
 def artist_id(name: str) -> str:

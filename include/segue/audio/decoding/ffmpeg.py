@@ -14,7 +14,6 @@ import numpy as np
 from segue.audio.decoding.mp3_header import stated_duration_s
 from segue.audio.decoding.stream import BLOCK_FRAMES, AudioStream, Samples, check_format
 from segue.audio.hashing import DIGEST_BYTES
-from segue.audio.kernels.signal import mix
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
@@ -179,7 +178,7 @@ def _kind(frame: av.AudioFrame) -> tuple[int, str, str]:
 def _samples(gathered: av.AudioFifo, resampler: av.AudioResampler) -> Samples:
     """Take all samples out of a queue."""
     parts = [frame.to_ndarray() for frame in resampler.resample(gathered.read())]
-    return mix(np.concatenate(parts, axis=1))
+    return np.ascontiguousarray(np.concatenate(parts, axis=1).T)
 
 
 def _stated_frames(

@@ -13,7 +13,6 @@ import soundfile
 
 from segue.audio.decoding.mp3_header import has_frames_after, stated_duration_s
 from segue.audio.decoding.stream import BLOCK_FRAMES, AudioStream, Samples, check_format
-from segue.audio.kernels.signal import mix
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
@@ -74,7 +73,7 @@ def _blocks(sound: soundfile.SoundFile, file: BinaryIO) -> Iterator[Samples]:
     # request more frames than are left: libsndfile would read and drop them, and `_check_end` would miss them.
     while len(block := sound.read(min(left, BLOCK_FRAMES), out=buffer)) > 0:
         left -= len(block)
-        yield mix(block.T)
+        yield block
     _check_end(sound, file)
 
 

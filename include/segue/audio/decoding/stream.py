@@ -1,4 +1,4 @@
-"""The output of every decoder: blocks of mono samples, and the properties in the header."""
+"""The output of every decoder: blocks of samples, and the properties in the header."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.audio.kernels.signal import mix
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason, RejectionError
 
@@ -28,18 +29,23 @@ class AudioStream:
     sample_rate
         In Hz.
     channels
-        Channels in the file. The blocks are their mean.
+        Channels in the file.
     stated_frames
         Length that the header states, in frames. None if it states none or only an estimate.
-    blocks
-        Mono float32 blocks, each a new array.
+    channel_blocks
+        Float32 blocks of shape (n, channels). The next block may overwrite the array.
     """
 
     decoder: str
     sample_rate: int
     channels: int
     stated_frames: int | None
-    blocks: Iterator[Samples]
+    channel_blocks: Iterator[Samples]
+
+    @property
+    def blocks(self) -> Iterator[Samples]:
+        """The mean of the channels: mono float32 blocks, each a new array."""
+        return (mix(block.T) for block in self.channel_blocks)
 
 
 def check_format(sample_rate: int, channels: int, limits: Limits) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from segue.audio.extract import Rejection, Span, Track, extract_spans, header_of, tags_of
 from segue.audio.features import FeatureAccumulator
 from segue.audio.limits import Limits
+from segue.audio.musical.meter import MusicalMeter
 from segue.audio.reasons import Reason
 from segue.audio.results import Outcome
 
@@ -38,7 +39,7 @@ def main() -> None:
     descriptor, limits_json = sys.argv[1:]
     limits = Limits(**json.loads(limits_json))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent; when the parent ends, the pipe closes
-    _warm_up()
+    _warm_up(limits)
     _limit_resources(limits)
     with Connection(int(descriptor)) as pipe:
         pipe.send_bytes(b"ready")
@@ -51,11 +52,16 @@ def main() -> None:
                 pipe.send_bytes(_reply(_run(OPERATIONS[operation], path, limits, spans)))
 
 
-def _warm_up() -> None:
+def _warm_up(limits: Limits) -> None:
     """Load compiled code and tables, so that they do not count as time and memory of the first file."""
-    accumulator = FeatureAccumulator(44_100)
-    accumulator.add(np.random.default_rng(0).standard_normal(2 * 44_100).astype(np.float32))
+    samples = np.random.default_rng(0).standard_normal((2 * 44_100, 1)).astype(np.float32)
+    meter = MusicalMeter(44_100, 1) if limits.musical else None
+    accumulator = FeatureAccumulator(44_100, listener=meter)
+    accumulator.add(samples[:, 0])
     accumulator.finish()
+    if meter:
+        meter.add(samples)
+        meter.finish()
 
 
 def _limit_resources(limits: Limits) -> None:
@@ -94,6 +100,9 @@ def _reply(outcomes: Sequence[Outcome]) -> bytes:
     """Return a line of JSON, followed by the features of the tracks."""
     not_in_json = {"path", "features"}
     heads = [{name: value for name, value in vars(each).items() if name not in not_in_json} for each in outcomes]
+    for head in heads:
+        if head.get("musical"):
+            head["musical"] = vars(head["musical"])
     features = (each.features.tobytes() for each in outcomes if isinstance(each, Track))
     return json.dumps(heads).encode() + b"\n" + b"".join(features)
 

@@ -26,6 +26,7 @@ import numpy as np
 
 from segue.audio.definition import N_FEATURES
 from segue.audio.limits import Limits, configured
+from segue.audio.musical.definition import Musical
 from segue.audio.reasons import Reason
 from segue.audio.results import WHOLE, Header, Outcome, Rejection, Span, Tags, Track
 from segue.errors import ExtractionError
@@ -289,7 +290,9 @@ def _outcomes(operation: str, path: str, reply: bytes, spans: int) -> list[Outco
         if "reason" in head:
             outcomes.append(Rejection(path, Reason(head["reason"]), head["message"], head["content_hash"]))
         elif operation == "extract":
-            outcomes.append(Track(path, vectors.pop(0), **head))
+            musical = head.pop("musical")
+            described = None if musical is None else Musical(**musical)
+            outcomes.append(Track(path, vectors.pop(0), **head, musical=described))
         else:
             outcomes.append(Tags(**head) if operation == "read_tags" else Header(**head))
     if len(outcomes) != spans:

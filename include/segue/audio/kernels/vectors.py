@@ -25,6 +25,7 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, register_model
 
 WIDTH: Final = 16
+_QUARTER: Final = WIDTH // 4
 
 _FLAGS: Final = ("contract", "nsz", "nnan", "ninf", "arcp")
 _VECTOR: Final = ir.VectorType(ir.FloatType(), WIDTH)
@@ -75,6 +76,11 @@ def _shuffled(builder: Any, vector: Any, lanes: list[int]) -> Any:
     return builder.shuffle_vector(vector, _UNDEFINED, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), lanes))
 
 
+def _spread(builder: Any, value: Any) -> Any:
+    first = builder.insert_element(_UNDEFINED, value, ir.Constant(ir.IntType(32), 0))
+    return _shuffled(builder, first, [0] * WIDTH)
+
+
 def _is_flat(array: Any) -> bool:
     return isinstance(array, types.Array) and (array.dtype, array.ndim, array.layout) == (types.float32, 1, "C")
 
@@ -105,14 +111,61 @@ def store(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 @_builtin
+def store_quarter(_typing: Any, array: Any, index: Any, vector: Any) -> Any:
+    """Write the first 4 values to a contiguous float32 array from an index on. Bounds are not checked."""
+
+    def lower(context: Any, builder: Any, signature_: Any, arguments: Any) -> Any:
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), _QUARTER), list(range(_QUARTER)))
+        first = builder.shuffle_vector(arguments[2], _UNDEFINED, lanes)
+        address = builder.bitcast(_address(context, builder, signature_, arguments), first.type.as_pointer())
+        builder.store(first, address, align=_FLOAT_BYTES)
+        return context.get_dummy_value()
+
+    return (types.none(array, index, vector), lower) if _is_flat(array) and vector == _TYPE else None
+
+
+@_builtin
 def splat(_typing: Any, value: Any) -> Any:
     """Return a vector with 16 times the same float32."""
 
     def lower(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        first = builder.insert_element(_UNDEFINED, arguments[0], ir.Constant(ir.IntType(32), 0))
-        return _shuffled(builder, first, [0] * WIDTH)
+        return _spread(builder, arguments[0])
 
     return (_TYPE(types.float32), lower) if value == types.float32 else None
+
+
+@_builtin
+def times(_typing: Any, columns: Any, values: Any, first: Any, stride: Any) -> Any:
+    """Multiply a matrix of 16 columns of 16 rows, stored flat, with 16 values. Bounds are not checked.
+
+    The values are at the indices ``first``, ``first + stride``, … of a contiguous float32 array. The loop over the
+    columns is unrolled here, because LLVM does not, and would compute lanes that are not used.
+    """
+
+    def lower(context: Any, builder: Any, signature_: Any, arguments: Any) -> Any:
+        matrix, array = (
+            context.make_array(kind)(context, builder, of).data
+            for kind, of in zip(signature_.args[:2], arguments[:2], strict=True)
+        )
+        first, stride = (
+            context.cast(builder, of, kind, types.intp)
+            for kind, of in zip(signature_.args[2:], arguments[2:], strict=True)
+        )
+        total = None
+        for number in range(WIDTH):
+            at = ir.Constant(first.type, number * WIDTH)
+            column = builder.load(
+                builder.bitcast(builder.gep(matrix, [at]), _VECTOR.as_pointer()), align=_FLOAT_BYTES
+            )
+            product = builder.fmul(
+                column, _spread(builder, builder.load(builder.gep(array, [first]))), flags=_FLAGS
+            )
+            total = product if total is None else builder.fadd(total, product, flags=_FLAGS)
+            first = builder.add(first, stride)
+        return total
+
+    is_sound = _is_flat(columns) and _is_flat(values)
+    return (_TYPE(columns, values, first, stride), lower) if is_sound else None
 
 
 @_builtin

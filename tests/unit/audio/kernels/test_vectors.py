@@ -6,7 +6,18 @@ import pytest
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
-from segue.audio.kernels.vectors import WIDTH, above, first_lane, flipped, load, splat, square_root, store
+from segue.audio.kernels.vectors import (
+    WIDTH,
+    above,
+    first_lane,
+    flipped,
+    load,
+    splat,
+    square_root,
+    store,
+    store_quarter,
+    times,
+)
 
 Float32 = NDArray[np.float32]
 
@@ -69,6 +80,23 @@ def test_a_comparison_gives_one_bit_a_lane(larger: list[int]) -> None:
     x, y = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
     x[larger] = 1
     assert comparison(x, y) == (sum(1 << lane for lane in larger), larger[0])
+
+
+@numba.njit
+def transformed(columns: Float32, x: Float32, first: int, stride: int, out: Float32, quarter: Float32) -> None:
+    y = times(columns, x, first, stride)
+    store(out, 0, y)
+    store_quarter(quarter, 1, y)
+
+
+@pytest.mark.parametrize(("first", "stride"), [(0, 1), (3, 1), (1, 2), (0, 5)])
+def test_a_matrix_is_multiplied_with_values_that_lie_apart(first: int, stride: int) -> None:
+    columns, x = noise(WIDTH * WIDTH), noise(100)
+    out, quarter = np.zeros(WIDTH, np.float32), np.zeros(6, np.float32)
+    transformed(columns, x, first, stride, out, quarter)
+    expected = x[first : first + WIDTH * stride : stride] @ columns.reshape(WIDTH, WIDTH)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+    np.testing.assert_array_equal(quarter, [0, *out[:4], 0])
 
 
 def test_only_contiguous_float32_can_be_loaded() -> None:

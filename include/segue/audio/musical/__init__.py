@@ -1,0 +1,1 @@
+"""Musical descriptors: tempo, regularity of the beat, key and loudness."""
