@@ -70,8 +70,8 @@ def accounts() -> None:
     from segue.connections.mongo import database
 
     with database() as opened:
-        Accounts(opened).create_indexes()
         restored, deleted = Mirror(get_settings(), opened).restore()
+        Accounts(opened).create_indexes()
         gone = {"accounts": deleted, **forget_again(opened)}
     counts = ", ".join(f"{count:,} {what}" for what, count in gone.items())
     typer.echo(f"Restored {restored:,} accounts. Deleted what was removed before: {counts}.")
