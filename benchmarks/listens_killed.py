@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ LAKE_JOB = ("ingest_listens", "--run-id", "killed/1")
 
 def in_kafka(settings: Settings) -> list[tuple[str, int]]:
     """Read all events, repeated ones too."""
-    messages = chain.from_iterable(whole_topics.pages(kafka_config(settings), settings.listens_topic))
+    messages = whole_topics.messages(kafka_config(settings), settings.listens_topic)
     events = [Listen.model_validate_json(message.value) for message in messages]
     return [(event.user_name, event.listened_at) for event in events]
 

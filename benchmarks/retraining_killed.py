@@ -23,7 +23,7 @@ import sys
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,7 @@ class Series:
 
     def messages(self) -> list[Any]:
         """Read the topic."""
-        return list(chain.from_iterable(whole_topics.pages(self.kafka, self.settings.listens_topic)))
+        return list(whole_topics.messages(self.kafka, self.settings.listens_topic))
 
 
 def main() -> None:

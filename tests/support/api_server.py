@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 import httpx
@@ -65,7 +64,7 @@ def eventually(holds: Callable[[], Any], timeout_s: float = 60) -> Any:
 
 def in_kafka(settings: Settings, user_name: str) -> list[Listen]:
     """Read a user's events from the topic of listens."""
-    messages = chain.from_iterable(whole_topics.pages(kafka_config(settings), settings.listens_topic))
+    messages = whole_topics.messages(kafka_config(settings), settings.listens_topic)
     return [Listen.model_validate_json(m.value) for m in messages if m.key == user_name.encode()]
 
 

@@ -80,14 +80,13 @@ class Mirror:
             If no broker answers.
         """
         content = Content()
-        for page in whole_topics.pages(self._config, self._topic):
-            for record in page:
-                kind, _, name = record.key.decode().partition("/")
-                place: dict[str, Any] = content.accounts if kind == "account" else content.removals
-                if record.value is None:
-                    place.pop(name, None)
-                else:
-                    place[name] = json_util.loads(record.value, json_options=OPTIONS)
+        for record in whole_topics.messages(self._config, self._topic):
+            kind, _, name = record.key.decode().partition("/")
+            place: dict[str, Any] = content.accounts if kind == "account" else content.removals
+            if record.value is None:
+                place.pop(name, None)
+            else:
+                place[name] = json_util.loads(record.value, json_options=OPTIONS)
         return content
 
     def sync(self) -> None:

@@ -13,7 +13,7 @@ from segue.connections.damage import Damage
 from segue.errors import ServiceUnavailableError
 
 
-def pages(config: kafka.Config, topic: str, damaged: list[Damage] | None = None) -> Iterator[list[Any]]:
+def messages(config: kafka.Config, topic: str, damaged: list[Damage] | None = None) -> Iterator[Any]:
     """Read the messages that a topic holds now. Those that cannot be read are passed over.
 
     Parameters
@@ -26,8 +26,8 @@ def pages(config: kafka.Config, topic: str, damaged: list[Damage] | None = None)
 
     Yields
     ------
-    list of kafka.ConsumerRecord
-        Some messages of one partition, ordered by offset.
+    kafka.ConsumerRecord
+        The messages of a partition are ordered by offset.
 
     Raises
     ------
@@ -49,10 +49,12 @@ def pages(config: kafka.Config, topic: str, damaged: list[Damage] | None = None)
             try:
                 polled = consumer.poll(timeout_ms=1_000)
             except CorruptRecordError:
-                (damaged if damaged is not None else []).extend(damage.pass_over(consumer))
+                passed_over = damage.pass_over(consumer)
+                if damaged is not None:
+                    damaged += passed_over
                 continue
             for where, records in polled.items():
-                yield [record for record in records if record.offset < ends[where]]
+                yield from (record for record in records if record.offset < ends[where])
     except KafkaError as error:
         raise _unavailable(config) from error
     finally:

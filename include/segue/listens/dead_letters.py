@@ -119,16 +119,15 @@ def read(config: kafka.Config, dead_letters_topic: str) -> Iterator[DeadLetter]:
         If no broker answers.
     """
     seen: set[tuple[str, bytes | None, bytes | None]] = set()
-    for page in whole_topics.pages(config, dead_letters_topic):
-        for record in page:
-            try:
-                dead = _read(record)
-            except (KeyError, ValueError) as error:
-                log.warning("Message %d of %s is no dead letter: %r.", record.offset, dead_letters_topic, error)
-                continue
-            if (same := (dead.name, dead.key, dead.value)) not in seen:
-                seen.add(same)
-                yield dead
+    for record in whole_topics.messages(config, dead_letters_topic):
+        try:
+            dead = _read(record)
+        except (KeyError, ValueError) as error:
+            log.warning("Message %d of %s is no dead letter: %r.", record.offset, dead_letters_topic, error)
+            continue
+        if (same := (dead.name, dead.key, dead.value)) not in seen:
+            seen.add(same)
+            yield dead
 
 
 def replay(producer: KafkaProducer, dead: DeadLetter) -> None:

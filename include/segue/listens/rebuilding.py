@@ -49,12 +49,11 @@ def in_kafka(settings: Settings, damaged: list[Damage] | None = None) -> Iterato
 
     Damaged messages are passed over, and added to `damaged`.
     """
-    for page in whole_topics.pages(kafka.config(settings), settings.listens_topic, damaged):
-        for record in page:
-            try:
-                yield Listen.model_validate_json(record.value or b"")
-            except ValidationError:
-                continue
+    for record in whole_topics.messages(kafka.config(settings), settings.listens_topic, damaged):
+        try:
+            yield Listen.model_validate_json(record.value or b"")
+        except ValidationError:
+            continue
 
 
 def in_mongodb(database: Database[dict[str, Any]]) -> Iterator[Listen]:
@@ -167,11 +166,10 @@ def rebuild_feedback(settings: Settings, database: Database[dict[str, Any]]) -> 
     """
     latest: dict[str, Feedback] = {}
     removed_at = Removals(database).all()
-    for page in whole_topics.pages(kafka.config(settings), settings.feedback_topic):
-        for record in page:
-            given = Feedback.model_validate_json(record.value)
-            if given.created > removed_at.get(user_key(given.user_name), 0.0):
-                latest[given.key] = given
+    for record in whole_topics.messages(kafka.config(settings), settings.feedback_topic):
+        given = Feedback.model_validate_json(record.value)
+        if given.created > removed_at.get(user_key(given.user_name), 0.0):
+            latest[given.key] = given
     store = FeedbackStore(database)
     store.create_indexes()
     for given in sorted(latest.values(), key=lambda each: each.created):
