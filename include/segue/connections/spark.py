@@ -92,7 +92,7 @@ def job(name: str) -> Iterator[SparkSession]:
         if of_worker := workers_error(error):
             _end(f"{of_worker}", _code(of_worker), error)
         if _OF_DAMAGE in f"{error}":
-            _end(DAMAGED, REFUSED, error)
+            _end(_DAMAGED, REFUSED, error)
         explanation = disk.explanation(error, *_places())
         if explanation is None:
             raise
@@ -127,7 +127,7 @@ def workers_error(error: Exception) -> SegueError | None:
 
 
 _OF_DAMAGE = "Record is corrupt"
-DAMAGED = (
+_DAMAGED = (
     "Some messages in Kafka cannot be read any more: their checksum is wrong. Look at the disk of Kafka. Then run "
     "`segue rebuild topic`: it takes them out, and sends again what the lake and MongoDB have of them."
 )

@@ -112,10 +112,11 @@ def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: 
     ServiceUnavailableError
         If Kafka has not acknowledged a message, or MongoDB has not stored all messages that must be deleted.
     """
-    removals, sent, damaged = Removals(database), 0, list[Damage]()
+    removals, followed = Removals(database), Followed(database, settings.listens_topic)
+    sent, damaged = 0, list[Damage]()
     known = {_digest(event) for event in in_kafka(settings, damaged)}
     if damaged:
-        _delete(settings, Followed(database, settings.listens_topic), damaged)
+        _delete(settings, followed, damaged)
         known = {_digest(event) for event in in_kafka(settings)}
     try:
         with kafka.producing(kafka.config(settings)) as producer:
@@ -130,7 +131,6 @@ def rebuild_topic(settings: Settings, database: Database[dict[str, Any]], lake: 
             f"Kafka did not acknowledge a message: {error!r}. {sent:,} were sent. Run the command again: it sends "
             "only what is missing."
         ) from error
-    followed = Followed(database, settings.listens_topic)
     followed.begins(offsets.whole_topic(kafka.config(settings), settings.listens_topic).starts)
     followed.repaired("kafka")
     return sent

@@ -15,10 +15,8 @@ from segue.playlists import order
 from segue.tracks.collection import COLLECTION
 from segue.tracks.nearest import SoundIndex, Vectors
 
-FIELDS: Final = (
-    *("title", "artist", "album", "recording", "recording_mbid", "path", "duration_s", "genre"),
-    *("tempo_bpm", "loudness_lufs", "true_peak_dbtp"),
-)
+MUSICAL: Final = ("tempo_bpm", "loudness_lufs", "true_peak_dbtp")
+FIELDS: Final = ("title", "artist", "album", "recording", "recording_mbid", "path", "duration_s", "genre", *MUSICAL)
 ASKED: Final = 5_000
 """How many tracks are looked up by one query."""
 
@@ -72,7 +70,7 @@ class Track:
             recording_mbid=mbid.lower() if mbid else None,
             duration_s=document.get("duration_s") or 0.0,
             genre=document.get("genre"),
-            **{name: document.get(name) for name in ("tempo_bpm", "loudness_lufs", "true_peak_dbtp")},
+            **{name: document.get(name) for name in MUSICAL},
         )
 
     @property

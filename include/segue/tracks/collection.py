@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from itertools import islice
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from segue.audio.definition import N_FEATURES
+from segue.audio.musical.definition import Musical
 from segue.errors import CorpusError
 from segue.tracks.vectors import DESCRIPTORS, SIZE_BYTES, WRONG_FORM, describe, pack
 
@@ -29,16 +31,7 @@ OPTIONAL: Final = (
     "artist_mbids",
     "isrc",
     "acoustid",
-    "tempo_bpm",
-    "tempo_confidence",
-    "tempo_half_confidence",
-    "tempo_double_confidence",
-    "beat_regularity",
-    "key_tonic",
-    "key_mode",
-    "key_confidence",
-    "loudness_lufs",
-    "true_peak_dbtp",
+    *(each.name for each in fields(Musical) if each.name != "error"),
     "musical_version",
 )
 """Fields that a document has only if the track's tags have them, or the track has such a musical descriptor. Other
