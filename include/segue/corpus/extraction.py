@@ -89,6 +89,11 @@ class Planned:
         """Size of the files to extract, megabytes."""
         return float(self.todo["size_bytes"].sum()) / 1e6
 
+    @property
+    def undescribed(self) -> int:
+        """Number of files that are extracted for their musical descriptors only."""
+        return int(self.todo["lacks_musical"].sum())
+
 
 def ping(lake: Lake, days: Days) -> PingReport:
     """Report what `run` would do, without doing it.
@@ -138,7 +143,7 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
         partitions=len(planned.days),
         lake=lake_versions(lake.uri),
         outcomes=outcomes,
-        to_retry=_to_retry(lake, planned.days),
+        to_retry=_to_retry(lake, planned),
         work=Work(
             extracted=len(planned.todo),
             tags_read_again=read_again,
@@ -150,11 +155,12 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
     )
 
 
-def _to_retry(lake: Lake, days: Collection[date]) -> int:
+def _to_retry(lake: Lake, planned: Planned) -> int:
     """Count the files that the next run tries again although they have not changed."""
-    rejected = ledger.of_days(lake, "rejects", days).where(passing())
-    undescribed = ledger.of_days(lake, "features", days).where(~is_described(wanted()))
-    return rejected.count() + undescribed.count()
+    count = ledger.of_days(lake, "rejects", planned.days).where(passing()).count()
+    if planned.undescribed:  # otherwise nothing has failed to get its descriptors, and most runs save a query
+        count += ledger.of_days(lake, "features", planned.days).where(~is_described(wanted())).count()
+    return count
 
 
 def catch_up(lake: Lake, music_dir: Path | UPath, days: Days, extracted: ExtractReport) -> ExtractReport | None:
@@ -294,6 +300,8 @@ def plan_days(lake: Lake, days: Days, mode: Mode) -> Planned:
         todo = _todo(lake, affected, mode)
     planned = Planned(days, mode, started, affected, todo)
     amount = f"{len(affected):,} partitions, {len(planned.todo):,} files to extract, {planned.size_mb:,.1f} MB"
+    if planned.undescribed:
+        amount += f", {planned.undescribed:,} of them for their musical descriptors only"
     print(f"plan: {days}, {amount} (mode {mode})", flush=True)
     return planned
 

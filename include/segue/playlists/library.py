@@ -16,7 +16,17 @@ from segue.tracks.collection import COLLECTION
 from segue.tracks.nearest import SoundIndex, Vectors
 
 MUSICAL: Final = ("tempo_bpm", "loudness_lufs", "true_peak_dbtp")
-FIELDS: Final = ("title", "artist", "album", "recording", "recording_mbid", "path", "duration_s", "genre", *MUSICAL)
+FIELDS: Final = (
+    "title",
+    "artist",
+    "album",
+    "recording",
+    "recording_mbid",
+    "path",
+    "duration_s",
+    "genre",
+    *MUSICAL,
+)
 ASKED: Final = 5_000
 """How many tracks are looked up by one query."""
 

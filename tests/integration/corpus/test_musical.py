@@ -48,7 +48,9 @@ def vectors(pipeline: Any) -> dict[str, Any]:
     return {row["path"]: (row["content_hash"], row["features"]) for row in pipeline.rows("features")}
 
 
-def test_the_night_after_an_upgrade_measures_them_once(of_version_7: Any) -> None:
+def test_the_night_after_an_upgrade_measures_them_once(
+    of_version_7: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     pipeline, before = of_version_7, vectors(of_version_7)
     assert all(row["musical_version"] is None for row in pipeline.rows("features"))
     assert "loudness_lufs" not in pipeline.database.tracks.find_one("t0")
@@ -56,6 +58,7 @@ def test_the_night_after_an_upgrade_measures_them_once(of_version_7: Any) -> Non
     assert nightly.late == (date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 5))
 
     assert pipeline.extract(nightly).work.extracted == SOUND_FILES, "rejected files are not decoded again"
+    assert f"{SOUND_FILES} of them for their musical descriptors only" in capsys.readouterr().out
     assert vectors(pipeline) == before
     for row in pipeline.rows("features"):
         assert (row["musical_version"], row["musical_error"], row["tempo_bpm"]) == (MUSICAL_VERSION, None, None)
@@ -87,6 +90,7 @@ def test_a_file_that_cannot_be_measured_keeps_its_features(of_version_7: Any) ->
     report = pipeline.extract()
     assert report.work.extracted == SOUND_FILES
     assert report.outcomes.features == SOUND_FILES
+    assert report.to_retry == 1
     assert vectors(pipeline) == before
     found = {row["path"]: row for row in pipeline.rows("features")}
     assert found[damaged.name]["musical_error"].startswith("UNREADABLE: ")
