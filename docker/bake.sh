@@ -8,7 +8,7 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 mkdir -p "include/segue-$version.dist-info"
 printf 'Metadata-Version: 2.1\nName: segue\nVersion: %s\n' "$version" >"include/segue-$version.dist-info/METADATA"
 
-python -m segue jars
+python -m segue jars --no-class-archive # 200 MB, and only for a driver that runs the tasks itself
 
 # numba compares times in nanoseconds, and layers of an image keep seconds.
 find include -exec touch --date=@1735689600 {} +

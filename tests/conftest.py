@@ -20,6 +20,7 @@ from pymongo import MongoClient
 from xdist.scheduler import LoadFileScheduling
 
 from segue.audio.kernels.compiled import LockedCache
+from segue.connections import spark as spark_of_segue
 from segue.connections.kafka import Config
 from segue.connections.kafka import config as kafka_config
 from segue.errors import StackError
@@ -38,6 +39,10 @@ INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 """For the tests' session: Spark compiled expressions for a few rows in a quarter of its CPU time.
 
 Jobs that tests start by ``spark-submit`` or through Airflow compile them, as those of users do."""
+
+QUICK_COMPILER = "spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1"
+"""For all Spark jobs of the tests: their JVMs live for seconds, and the optimizing compiler took a third
+of their CPU time."""
 
 WHOLE_STACK = "integration/whole_stack/"
 OWN_MONGO = os.environ.get("TEST_MONGO_URI")
@@ -100,6 +105,7 @@ def settings() -> Iterator[Settings]:
         corpus="test",
         jars=PROJECT_DIR / ".segue" / "jars",
         spark_driver_memory_mb=1024,
+        spark_properties=QUICK_COMPILER,
         document_server=os.environ.get("TEST_DOCUMENT_SERVER", Kind.PYTHON),
         mongo_uri=OWN_MONGO,
         **({"mongo_database": f"segue-test-{os.getpid()}"} if OWN_MONGO else {}),
@@ -174,7 +180,8 @@ def spark(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
             patch.setenv(name, value)
         # Its own, since the stack empties that of its jobs when it starts after a kill.
         patch.setenv("SPARK_LOCAL_DIRS", str(tmp_path_factory.mktemp("spark")))
-        session = SparkSession.builder.appName("tests").config(map=INTERPRETED).getOrCreate()
+        SparkSession.builder.config(map=INTERPRETED).getOrCreate()
+        session = spark_of_segue.session("tests")
         # Until a lake keeps them beside its tables.
         session.sparkContext.setCheckpointDir(str(tmp_path_factory.mktemp("checkpoints")))
         yield session

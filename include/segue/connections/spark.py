@@ -24,6 +24,13 @@ TRY_AGAIN = os.EX_TEMPFAIL
 """Exit code of a job after an error that a retry may mend (75 in sysexits.h): see `SegueError.retry_may_help`."""
 
 
+OFTEN_LOOKED_UP = ("org.apache.spark.api.python.PythonUtils", "org.apache.spark.sql.api.python.PythonSQLUtils")
+"""Classes that PySpark asks for by their short names, for each column expression.
+
+Without their full names, Java looks for them in several packages by turns, and each time in all 250 jars.
+"""
+
+
 def session(app_name: str) -> SparkSession:
     """Open the Spark session of this process.
 
@@ -37,9 +44,13 @@ def session(app_name: str) -> SparkSession:
     SparkSession
         Configured by spark-submit and SPARK_CONF_DIR. No option is set here, so a cluster needs no change.
     """
+    from py4j.java_gateway import java_import
     from pyspark.sql import SparkSession
 
-    return SparkSession.builder.appName(app_name).getOrCreate()
+    made = SparkSession.builder.appName(app_name).getOrCreate()
+    for name in OFTEN_LOOKED_UP:
+        java_import(made.sparkContext._jvm, name)
+    return made
 
 
 def close(spark: SparkSession) -> None:

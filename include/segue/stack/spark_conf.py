@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from segue import private
 from segue.connections import mongo, object_store
 from segue.settings import FILE_VARIABLE, Settings
-from segue.stack import jars, truststore
+from segue.stack import class_archive, jars, truststore
 
 JVM = (
     "-Duser.timezone=UTC",
@@ -24,6 +25,9 @@ DRIVER_JVM = (
     "-XX:Tier4MinInvocationThreshold=6000",
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=400000",
+    # The default, but not if the optimizing compiler is off. A job then filled a fifth of it within minutes, and
+    # compiled what it had thrown away.
+    "-XX:ReservedCodeCacheSize=240m",
     # The connector's pool of clients delays the end of the JVM by this time; the default is 5 s.
     "-Dmongodb.keep_alive_ms=500",
     # MLlib multiplies matrices in Java, as in every installation of Spark by pip. These paths suppress the warning
@@ -125,9 +129,11 @@ def properties(settings: Settings) -> dict[str, str]:
         **(_object_store(settings) if object_store.is_used(settings) else {}),
         "spark.master": settings.spark_master,
         "spark.driver.memory": f"{settings.spark_driver_memory_mb}m",
-        "spark.jars": ",".join(str(path) for path in jars.paths(settings, "spark")),
-        "spark.driver.extraJavaOptions": " ".join((*JVM, *DRIVER_JVM, *truststore.options(settings, local=True))),
-        "spark.executor.extraJavaOptions": " ".join((*JVM, *truststore.options(settings, local=False))),
+        **class_archive.properties(settings),
+        "spark.driver.extraJavaOptions": _joined(
+            *JVM, *DRIVER_JVM, *class_archive.options(settings), *truststore.options(settings, local=True)
+        ),
+        "spark.executor.extraJavaOptions": _joined(*JVM, *truststore.options(settings, local=False)),
         **truststore.ship(settings),
         # PySpark looks up the caller's file and line for each column expression. Half of the time in which Python
         # builds a query was spent on it. The traceback of an error has both.
@@ -139,7 +145,7 @@ def properties(settings: Settings) -> dict[str, str]:
         "spark.ui.retainedStages": "10",
         "spark.ui.retainedTasks": "100",
         "spark.sql.ui.retainedExecutions": "10",
-        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "1",
         # Size to which small files are joined. A run of one day rewrites the whole file with this day.
         "spark.databricks.delta.optimize.minFileSize": str(16 * 2**20),
         "spark.databricks.delta.optimize.maxFileSize": str(32 * 2**20),
@@ -174,6 +180,11 @@ def properties(settings: Settings) -> dict[str, str]:
         **(_PRIVATE if settings.lake is None else {}),
     }
     return _merged(made, settings.spark_properties)
+
+
+def _joined(*options: str) -> str:
+    """Join the options of a JVM. Paths may contain spaces."""
+    return " ".join(map(shlex.quote, options))
 
 
 def _on_cluster(settings: Settings) -> dict[str, str]:

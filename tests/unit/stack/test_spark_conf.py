@@ -14,9 +14,9 @@ def no_object_store(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_further_properties_win_and_lists_are_joined():
+def test_further_properties_win_and_lists_are_joined(tmp_path):
     further = "spark.ui.enabled=true; spark.jars=/opt/a.jar;spark.driver.extraJavaOptions=-Da=1 -Db=2"
-    plain, made = (spark_conf.properties(Settings(spark_properties=text)) for text in ("", further))
+    plain, made = (spark_conf.properties(Settings(jars=tmp_path, spark_properties=text)) for text in ("", further))
     assert made["spark.ui.enabled"] == "true"
     assert made["spark.jars"] == plain["spark.jars"] + ",/opt/a.jar"
     assert made["spark.driver.extraJavaOptions"] == plain["spark.driver.extraJavaOptions"] + " -Da=1 -Db=2"
