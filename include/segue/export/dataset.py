@@ -2,7 +2,7 @@
 
 | file or folder | content |
 |---|---|
-| ``tracks`` | metadata of each track, and its part in the split of the genre model |
+| ``tracks`` | metadata and musical descriptors of each track, and its part in the split of the genre model |
 | ``features`` | the 518 features of each track, a column each |
 | ``listens`` | who listened to what and when, with a pseudonym for each listener |
 | ``versions.json`` | what made them: packages, versions of the tables, champions with their parameters and seeds |
@@ -25,6 +25,7 @@ from segue import private
 from segue.audio.definition import FAMILIES, FEATURE_VERSION, feature_names
 from segue.connections.registry import Registry, Version
 from segue.corpus import lake
+from segue.corpus.schema import MUSICAL, columns
 from segue.corpus.versions import versions as table_versions
 from segue.errors import ExportError, NothingToLearnError, TrainingError
 from segue.genres.dataset import prepare_dataset
@@ -41,6 +42,7 @@ OF_TRACKS: Final = (
     *("track_id", "recording", "title", "artist", "album", "album_artist", "genre", "genres", "year"),
     *("language", "duration_s", "sample_rate", "split", "flags", "partition_date"),
     *("recording_mbid", "release_mbid", "artist_mbids", "isrc", "acoustid"),
+    *columns(MUSICAL),
 )
 """Paths are left out, because they may name people."""
 
@@ -128,8 +130,8 @@ def _with_parts(tracks: DataFrame, champion: Version | None) -> DataFrame:
 def _named(tracks: DataFrame) -> DataFrame:
     from pyspark.sql import functions as sf
 
-    columns = [sf.get("features", sf.lit(i)).alias(name) for i, name in enumerate(feature_names())]
-    return tracks.select("track_id", "feature_version", *columns)
+    named = [sf.get("features", sf.lit(i)).alias(name) for i, name in enumerate(feature_names())]
+    return tracks.select("track_id", "feature_version", *named)
 
 
 def _without_names(listens: DataFrame) -> DataFrame:

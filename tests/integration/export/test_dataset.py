@@ -37,6 +37,7 @@ def rows_of_tracks(genre: str, count: int) -> list[dict[str, Any]]:
             "artist": f"{genre} band {number}",
             "genre": genre,
             "path": f"/home/anna/{number}.mp3",
+            "tempo_bpm": 100.0 + number,
             "features": random.normal(size=N_FEATURES).astype(np.float32).tolist(),
             "flags": [],
             "partition_date": DAY,
@@ -69,7 +70,8 @@ def test_the_dataset_has_features_splits_and_listens_but_no_name_of_a_listener(
     assert dataset.export(spark, here, folder) == {"tracks": 62, "features": 62, "listens": 6}
     tracks, features, listens = (pd.read_parquet(folder / name) for name in ("tracks", "features", "listens"))
     assert set(tracks.columns) == {*dataset.OF_TRACKS, "genre_part"}
-    parts = tracks.set_index("track_id")["genre_part"]
+    parts, tempi = (tracks.set_index("track_id")[name] for name in ("genre_part", "tempo_bpm"))
+    assert tempi["jig7"] == 107
     assert set(parts.filter(like="reel")) == set(PARTS)
     assert parts.filter(like="rare").isna().all()
     assert list(features.columns) == ["track_id", "feature_version", *feature_names()]
