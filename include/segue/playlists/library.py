@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -193,6 +193,13 @@ class Library:
     def of_artist(self, artist: str, count: int) -> list[Track]:
         """Read tracks of an artist, whose name is spelt as in the corpus."""
         return self._found({"artist": artist}, count)
+
+    def ids_by_artist(self, artists: Collection[str]) -> dict[str, list[str]]:
+        """Read the ids of the tracks of each of these artists, in one query."""
+        found: dict[str, list[str]] = {}
+        for each in self._tracks.find({"artist": {"$in": sorted(artists)}}, {"artist": 1}):
+            found.setdefault(each["artist"], []).append(each["_id"])
+        return found
 
     def genres(self) -> list[str]:
         """Return the genres of the corpus, sorted."""

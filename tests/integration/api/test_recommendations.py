@@ -322,6 +322,13 @@ def test_playlists_on_request_leave_out_what_is_hated_and_are_written_in_two_for
         assert said in answer.json()["error"]
 
 
+def test_the_tracks_of_several_artists_are_read_by_one_query(documents: Database[dict[str, Any]]) -> None:
+    library, names = Library(documents, LiveSounds(documents).index), documents["tracks"].distinct("artist")[:2]
+    assert len(names) == 2
+    alone = {name: {track.track_id for track in library.of_artist(name, 99)} for name in names}
+    assert {name: set(ids) for name, ids in library.ids_by_artist(names).items()} == alone
+
+
 def test_daily_playlists_are_served_in_the_form_of_listenbrainz_to_their_user_only(
     documents: Database[dict[str, Any]], client: httpx.Client, user: tuple[str, str], api: str
 ) -> None:

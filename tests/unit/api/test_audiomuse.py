@@ -43,10 +43,8 @@ def test_similar_tracks_are_found_by_id_or_by_names_nearest_first(client: TestCl
 
 def test_similar_artists_are_those_with_the_nearest_mean_places(client: TestClient) -> None:
     found = client.get("/api/similar_artists?artist=Artist 1&n=3").json()
-    there = artists.place(TRACKS, TRACKS.of_artist("Artist 1", 99))
-    cosines = {
-        f"Artist {i}": artists.place(TRACKS, TRACKS.of_artist(f"Artist {i}", 99)) @ there for i in range(2, 13)
-    }
+    there = artists.place_of(TRACKS, "Artist 1")
+    cosines = {f"Artist {i}": artists.place_of(TRACKS, f"Artist {i}") @ there for i in range(2, 13)}
     assert [each["artist"] for each in found] == sorted(cosines, key=lambda name: -cosines[name])[:3]
     assert found[0]["divergence"] == pytest.approx(1 - max(cosines.values()), abs=1e-6)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,10 @@ class MadeUp(Library):
 
     def tracks(self, track_ids: Sequence[str]) -> dict[str, Track]:
         return {track: self.all[track] for track in track_ids if track in self.all}
+
+    def ids_by_artist(self, artists: Collection[str]) -> dict[str, list[str]]:
+        mine = {name: [each.track_id for each in self.all.values() if each.artist == name] for name in artists}
+        return {name: ids for name, ids in mine.items() if ids}
 
     def genres(self) -> list[str]:
         return sorted({track.genre for track in self.all.values() if track.genre})

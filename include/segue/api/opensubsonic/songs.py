@@ -35,7 +35,7 @@ def similar(library: Library, song_or_artist: str, count: int, barred: frozenset
     if name is None:
         near = library.similar(song_or_artist, CANDIDATES * count)
     else:
-        near = library.near(artists.place(library, artists.tracks_of(library, name)), CANDIDATES * count)
+        near = library.near(artists.place_of(library, name), CANDIDATES * count)
     return first([track for track, _ in near], count, barred)
 
 
