@@ -204,7 +204,10 @@ def jars(
             console.print(f"Downloaded the jars of {folder} to {settings.jars_dir / folder}.")
     if class_archive:
         with console.status("Making an archive of Spark's classes, once for this Java (about a minute)…"):
-            archiving.make(settings)
+            try:
+                archiving.make(settings)
+            except StackError as error:
+                console.print(f"{error}\nJobs work without the archive, and start more slowly.")
 
 
 def clean(

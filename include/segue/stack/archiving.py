@@ -25,6 +25,12 @@ def is_usable(settings: Settings) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def java_shares_classes() -> bool:
+    """Return whether Java has an archive of its own classes, on which Spark's is built. Small builds lack it."""
+    command = [prerequisites.java(), "-Xshare:on", "-version"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 def make(settings: Settings) -> None:
     """Write the archive, if the driver of these settings can use one and has none. It has 200 MB.
 
@@ -38,7 +44,7 @@ def make(settings: Settings) -> None:
     StackError
         If Spark fails.
     """
-    if not class_archive.can_be_used(settings):
+    if not (class_archive.can_be_used(settings) and java_shares_classes()):
         return
     with locks.exclusive(settings.jars_dir / ".lock"), TemporaryDirectory(dir=settings.jars_dir) as folder:
         if is_usable(settings):
@@ -65,5 +71,6 @@ def make(settings: Settings) -> None:
             check=False,
         )
         if answer.returncode or not made.exists():
-            raise StackError(f"Cannot make the archive of Spark's classes:\n{answer.stdout}{answer.stderr}")
+            output = f"{answer.stdout}{answer.stderr}".strip()
+            raise StackError(f"Cannot make the archive of Spark's classes. The last output:\n{output[-2_000:]}")
         made.replace(class_archive.path(settings))

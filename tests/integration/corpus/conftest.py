@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import mutagen
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from segue import locks
 from segue.corpus import extraction, integrate, inventory, publish
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
@@ -61,9 +64,26 @@ MUSIC = "my músic [1]"
 
 
 @pytest.fixture(scope="session")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that is the same for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def original(of_all_workers: Path) -> Path:
+    """Return the music, which the first worker writes."""
+    folder = of_all_workers / "original"
+    with locks.exclusive(of_all_workers / "original.lock"):
+        if not folder.exists():
+            written = Path(mkdtemp(dir=of_all_workers))
+            write_music(written / MUSIC)
+            written.rename(folder)
+    return folder / MUSIC
+
+
+def write_music(folder: Path) -> None:
     """Write eleven files, eight of them sound; the metadata table names five of them, and one that is gone."""
-    folder = tmp_path_factory.mktemp("original") / MUSIC
     rows = []
     for number in range(4):
         name = f"Réels/tune no. {number}.mp3"
@@ -82,7 +102,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows.append(["t10", "lost.mp3", "Lost", "", "", "", "", "", "2026-03-01"])
     with (folder / "metadata.csv").open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *rows])
-    return folder
 
 
 @pytest.fixture
@@ -166,15 +185,18 @@ class FirstRun:
 
 
 @pytest.fixture(scope="session")
-def first_run(spark: Any, mongo: Any, original: Path, tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
-    """Let the pipeline run once, and keep its state after each job."""
-    lakes = tmp_path_factory.mktemp("first")
-    first = Pipeline(spark, mongo, original, lakes / "lake")
-    mongo.drop_collection("tracks")
-    reports = first.run_all(lakes)
-    documents = list(mongo.tracks.find())
-    mongo.drop_collection("tracks")
-    return FirstRun(reports, documents, lakes)
+def first_run(spark: Any, mongo: Any, original: Path, of_all_workers: Path) -> FirstRun:
+    """Let the pipeline run once, by the first worker, and keep its state after each job."""
+    kept = of_all_workers / "first-run.pickle"
+    with locks.exclusive(of_all_workers / "first-run.lock"):
+        if not kept.exists():
+            lakes = Path(mkdtemp(dir=of_all_workers))
+            first = Pipeline(spark, mongo, original, lakes / "lake")
+            mongo.drop_collection("tracks")
+            reports = first.run_all(lakes)
+            kept.write_bytes(pickle.dumps((reports, list(mongo.tracks.find()), lakes)))
+            mongo.drop_collection("tracks")
+    return FirstRun(*pickle.loads(kept.read_bytes()))  # noqa: S301 - another worker of this run wrote it
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import subprocess
 
 import pytest
 
+from segue.commands import stack
+from segue.errors import StackError
 from segue.settings import PROJECT_DIR, Settings
-from segue.stack import archiving, class_archive, prerequisites, spark_conf
+from segue.stack import archiving, class_archive, jars, prerequisites, spark_conf
 
 
 @pytest.fixture
@@ -44,19 +46,25 @@ def started(class_path: str, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
-def test_java_takes_the_classes_from_the_archive_that_the_setup_has_made(tmp_path):
-    settings = Settings(jars=PROJECT_DIR / ".segue" / "jars")
-    assert archiving.is_usable(settings)
+@pytest.fixture
+def made():
+    """Return settings whose jars have the archive that the setup has made."""
+    if not archiving.java_shares_classes():
+        pytest.skip("this Java shares no classes")
+    return Settings(jars=PROJECT_DIR / ".segue" / "jars")
+
+
+def test_java_takes_the_classes_from_the_archive_that_the_setup_has_made(made, tmp_path):
+    assert archiving.is_usable(made)
     (tmp_path / "spark-defaults.conf").touch()
-    with_configuration = f"{class_archive.class_path(settings)}:{tmp_path}"
-    loaded = started(with_configuration, *class_archive.options(settings)).stdout
+    with_configuration = f"{class_archive.class_path(made)}:{tmp_path}"
+    loaded = started(with_configuration, *class_archive.options(made)).stdout
     assert "org.apache.spark.deploy.SparkSubmit source: shared objects file (top)" in loaded
 
 
-def test_java_says_nothing_of_an_archive_that_does_not_fit():
-    settings = Settings(jars=PROJECT_DIR / ".segue" / "jars")
-    other = ":".join(reversed(class_archive.class_path(settings).split(":")))
-    answer = started(other, *class_archive.options(settings))
+def test_java_says_nothing_of_an_archive_that_does_not_fit(made):
+    other = ":".join(reversed(class_archive.class_path(made).split(":")))
+    answer = started(other, *class_archive.options(made))
     assert "shared objects file (top)" not in answer.stdout
     assert "archive" not in answer.stdout + answer.stderr
 
@@ -71,3 +79,21 @@ def test_a_path_with_a_space_is_one_option(tmp_path):
     (folder / "spark.jsa").touch()
     options = spark_conf.properties(Settings(home=tmp_path, jars=folder))["spark.driver.extraJavaOptions"]
     assert f"-XX:SharedArchiveFile={folder}/spark.jsa" in shlex.split(options)
+
+
+def test_a_setup_whose_archive_fails_says_so_and_goes_on(monkeypatch, capsys):
+    def fails(_):
+        raise StackError("Spark did not start.")
+
+    monkeypatch.setattr(jars, "fetch", lambda _: [])
+    monkeypatch.setattr(archiving, "make", fails)
+    stack.jars(class_archive=True)
+    assert "Spark did not start.\nJobs work without the archive" in capsys.readouterr().out
+
+
+def test_spark_that_fails_is_named_and_leaves_no_archive(monkeypatch, tmp_path):
+    monkeypatch.setattr(archiving, "java_shares_classes", lambda: True)
+    monkeypatch.setattr(archiving.sys, "executable", "false")
+    with pytest.raises(StackError, match="Cannot make the archive of Spark's classes"):
+        archiving.make(Settings(home=tmp_path, jars=tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
