@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
-from pyspark.sql import SparkSession
+
+from segue.connections.spark import session
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyspark.sql import SparkSession
 
 NOT_CALLED = (
     "com.mongodb.client.internal.MongoClientImpl",
@@ -54,7 +56,7 @@ def use(spark: SparkSession, table: str) -> None:
 def main() -> None:
     """Use a session, and wait until its JVM has written the archive."""
     folder = Path(sys.argv[1])
-    spark = SparkSession.builder.appName("archive").getOrCreate()
+    spark = session("archive")
     gateway: Any = spark.sparkContext._gateway
     use(spark, str(folder / "table"))
     for name in NOT_CALLED:
