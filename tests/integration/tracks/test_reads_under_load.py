@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,13 +80,16 @@ def test_a_read_ends_well_though_the_server_is_killed_and_started_again(
     killed = threading.Event()
 
     def kill() -> None:
+        # Spark asks for the partitions before its job begins. A kill then is a crash of the job, which is retried.
+        while not spark.sparkContext.statusTracker().getActiveJobsIds():
+            time.sleep(0.01)
         process = server.process()
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         lifecycle.up(settings, ["mongo"])
         killed.set()
 
-    killer = threading.Timer(0.3, kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     read = 0
     while not killed.is_set() or not read:  # one of these reads meets the kill
