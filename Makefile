@@ -84,7 +84,7 @@ test-cluster: setup-dev ## Run jobs with an object store and on a Spark cluster 
 chaos: setup-dev ## Inject faults into a stack of its own and compare what is stored: MINUTES=60 SEED=1
 	.venv/bin/python benchmarks/chaos.py --minutes $${MINUTES:-2.5} --seed $${SEED:-1}
 
-# The jobs of a small corpus live for seconds, and the optimizing compiler would take a third of their CPU time.
+# The jobs of a small corpus live for seconds: the optimizing compiler costs them more than it saves.
 full-short: export SEGUE_SPARK_PROPERTIES = spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1
 full-short: setup-dev ## Run the whole chain on a small corpus and check its counts and memory
 	.venv/bin/python benchmarks/full.py --tracks 600 --clip-seconds 3 --pieces 64 --trials 2 --every 2 \

@@ -41,8 +41,7 @@ INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 Jobs that tests start by ``spark-submit`` or through Airflow compile them, as those of users do."""
 
 QUICK_COMPILER = "spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1"
-"""For all Spark jobs of the tests: their JVMs live for seconds, and the optimizing compiler took a third
-of their CPU time."""
+"""For all Spark jobs of the tests: their JVMs live briefly, and optimizing costs more than it saves."""
 
 WHOLE_STACK = "integration/whole_stack/"
 OWN_MONGO = os.environ.get("TEST_MONGO_URI")

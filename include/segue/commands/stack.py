@@ -192,7 +192,7 @@ def airflow(
 
 def jars(
     class_archive: Annotated[
-        bool, typer.Option(help="Also make an archive of Spark's classes: jobs start in half of the CPU time.")
+        bool, typer.Option(help="Also make an archive of Spark's classes: short jobs take less CPU time.")
     ] = True,
 ) -> None:
     """Download the missing JVM jars of Kafka and Spark. `segue up` does this too."""

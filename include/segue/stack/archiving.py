@@ -18,17 +18,13 @@ from segue.stack import class_archive, prerequisites, spark_conf
 def is_usable(settings: Settings) -> bool:
     """Return whether Java accepts the archive for this class path."""
     archive = class_archive.path(settings)
-    if not archive.exists():
-        return False
-    command = [prerequisites.java(), "-Xshare:on", f"-XX:SharedArchiveFile={archive}"]
-    command += ["-cp", class_archive.class_path(settings), "-version"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    options = f"-XX:SharedArchiveFile={archive}", "-cp", class_archive.class_path(settings)
+    return archive.exists() and _java_shares_classes(*options)
 
 
-def java_shares_classes() -> bool:
+def can_be_made() -> bool:
     """Return whether Java has an archive of its own classes, on which Spark's is built. Small builds lack it."""
-    command = [prerequisites.java(), "-Xshare:on", "-version"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return _java_shares_classes()
 
 
 def make(settings: Settings) -> None:
@@ -44,10 +40,10 @@ def make(settings: Settings) -> None:
     StackError
         If Spark fails.
     """
-    if not (class_archive.can_be_used(settings) and java_shares_classes()):
+    if not class_archive.can_be_used(settings):
         return
     with locks.exclusive(settings.jars_dir / ".lock"), TemporaryDirectory(dir=settings.jars_dir) as folder:
-        if is_usable(settings):
+        if is_usable(settings) or not can_be_made():
             return
         class_archive.path(settings).unlink(
             missing_ok=True
@@ -74,3 +70,9 @@ def make(settings: Settings) -> None:
             output = f"{answer.stdout}{answer.stderr}".strip()
             raise StackError(f"Cannot make the archive of Spark's classes. The last output:\n{output[-2_000:]}")
         made.replace(class_archive.path(settings))
+
+
+def _java_shares_classes(*options: str) -> bool:
+    """Return whether Java starts with an archive; without options, with its own."""
+    command = [prerequisites.java(), "-Xshare:on", *options, "-version"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

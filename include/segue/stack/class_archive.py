@@ -1,4 +1,4 @@
-"""An archive of Spark's classes as the JVM keeps them in memory. A short job takes a third less CPU time with it.
+"""An archive of Spark's classes as the JVM keeps them in memory. With it, a short job takes less CPU time.
 
 Java calls this application class-data sharing (https://openjdk.org/jeps/310, and https://openjdk.org/jeps/350 for
 archives that a JVM writes when it ends). An archive fits one build of Java and one class path. If one of them
@@ -29,14 +29,14 @@ def can_be_used(settings: Settings) -> bool:
 
 def properties(settings: Settings) -> dict[str, str]:
     """Return the property by which Spark finds the jars: a class path that fits the archive, if there is one."""
-    if can_be_used(settings) and path(settings).exists():
+    if _is_used(settings):
         return {"spark.driver.extraClassPath": class_path(settings)}
     return {"spark.jars": ",".join(map(str, jars.paths(settings, "spark")))}
 
 
 def options(settings: Settings) -> tuple[str, ...]:
     """Return the options by which the driver's JVM uses the archive, if there is one."""
-    if can_be_used(settings) and path(settings).exists():
+    if _is_used(settings):
         return f"-XX:SharedArchiveFile={path(settings)}", *QUIET
     return ()
 
@@ -48,3 +48,7 @@ def class_path(settings: Settings) -> str:
     must be that of the archive, and there Java accepts no folder that has files.
     """
     return ":".join(map(str, [*jars.paths(settings, "spark"), jars.spark_home() / "jars" / "*"]))
+
+
+def _is_used(settings: Settings) -> bool:
+    return can_be_used(settings) and path(settings).exists()

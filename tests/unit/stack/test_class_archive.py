@@ -49,7 +49,7 @@ def started(class_path: str, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def made():
     """Return settings whose jars have the archive that the setup has made."""
-    if not archiving.java_shares_classes():
+    if not archiving.can_be_made():
         pytest.skip("this Java shares no classes")
     return Settings(jars=PROJECT_DIR / ".segue" / "jars")
 
@@ -92,7 +92,7 @@ def test_a_setup_whose_archive_fails_says_so_and_goes_on(monkeypatch, capsys):
 
 
 def test_spark_that_fails_is_named_and_leaves_no_archive(monkeypatch, tmp_path):
-    monkeypatch.setattr(archiving, "java_shares_classes", lambda: True)
+    monkeypatch.setattr(archiving, "can_be_made", lambda: True)
     monkeypatch.setattr(archiving.sys, "executable", "false")
     with pytest.raises(StackError, match="Cannot make the archive of Spark's classes"):
         archiving.make(Settings(home=tmp_path, jars=tmp_path))
