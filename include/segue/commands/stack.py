@@ -203,11 +203,10 @@ def jars(
         for folder in jars.fetch(settings):
             console.print(f"Downloaded the jars of {folder} to {settings.jars_dir / folder}.")
     if class_archive:
-        with console.status("Making an archive of Spark's classes, once for this Java (about a minute)…"):
-            try:
-                archiving.make(settings)
-            except StackError as error:
-                console.print(f"{error}\nJobs work without the archive, and start more slowly.")
+        try:
+            archiving.make(settings, console.print)
+        except StackError as error:
+            console.print(f"{error}\nJobs work without the archive, and start more slowly.")
 
 
 def clean(

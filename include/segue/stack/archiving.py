@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,13 +28,15 @@ def can_be_made() -> bool:
     return _java_shares_classes()
 
 
-def make(settings: Settings) -> None:
+def make(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
     """Write the archive, if the driver of these settings can use one and has none. It has 200 MB.
 
     Parameters
     ----------
     settings : Settings
         Its jars must be there.
+    say : callable, optional
+        Called with a sentence before the work, which takes about a minute.
 
     Raises
     ------
@@ -45,6 +48,7 @@ def make(settings: Settings) -> None:
     with locks.exclusive(settings.jars_dir / ".lock"), TemporaryDirectory(dir=settings.jars_dir) as folder:
         if is_usable(settings) or not can_be_made():
             return
+        say("Making an archive of Spark's classes, once for this Java. This takes about a minute.")
         class_archive.path(settings).unlink(
             missing_ok=True
         )  # Java refuses to use one archive and to write another

@@ -82,7 +82,7 @@ def test_a_path_with_a_space_is_one_option(tmp_path):
 
 
 def test_a_setup_whose_archive_fails_says_so_and_goes_on(monkeypatch, capsys):
-    def fails(_):
+    def fails(*_):
         raise StackError("Spark did not start.")
 
     monkeypatch.setattr(jars, "fetch", lambda _: [])
@@ -92,8 +92,10 @@ def test_a_setup_whose_archive_fails_says_so_and_goes_on(monkeypatch, capsys):
 
 
 def test_spark_that_fails_is_named_and_leaves_no_archive(monkeypatch, tmp_path):
+    said = []
     monkeypatch.setattr(archiving, "can_be_made", lambda: True)
     monkeypatch.setattr(archiving.sys, "executable", "false")
     with pytest.raises(StackError, match="Cannot make the archive of Spark's classes"):
-        archiving.make(Settings(home=tmp_path, jars=tmp_path))
+        archiving.make(Settings(home=tmp_path, jars=tmp_path), said.append)
+    assert said == ["Making an archive of Spark's classes, once for this Java. This takes about a minute."]
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
