@@ -4,6 +4,10 @@ SHELL := /bin/bash
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients \
 	test-cluster test-compose docs check audit sbom browser full-short chaos lock renderings notebook screenshots
 
+# Python keeps what it has compiled, even where the environment says otherwise: Airflow starts a process for each task,
+# and without the files of bytecode each of them compiles thousands of modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 UV = $$(command -v uv || echo .uv/bin/uv)
 EXPORT = $(UV) export --quiet --frozen --no-dev --extra containers --extra s3 --no-emit-project --no-annotate --no-header
 # Of the image `mlflow`. uv.lock has a part of mlflow only, so this file is a lock of its own.

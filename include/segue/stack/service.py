@@ -248,8 +248,13 @@ def pid_file(state_dir: Path, name: str) -> Path:
 
 
 def surroundings() -> dict[str, str]:
-    """Return the caller's environment, without the settings of another stack, and without a proxy for loopback."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "AIRFLOW_"))}
+    """Return the caller's environment, without the settings of another stack, and without a proxy for loopback.
+
+    Python writes its bytecode even if the caller forbids it. Otherwise each task of Airflow, which is a process of
+    its own, would compile thousands of modules anew.
+    """
+    left_out = ("SEGUE_", "AIRFLOW_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1,localhost"]))
     # In the locale C, Java cannot open a file with an umlaut in its name.
     return kept | {"NO_PROXY": direct, "no_proxy": direct, "LC_ALL": "C.UTF-8"}

@@ -212,3 +212,14 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it(service):
         pytest.raises(StackError, match=f"Port {port}, which server needs.*SEGUE_SERVER_PORT=PORT"),
     ):
         service.check_ports()
+
+
+def test_services_keep_their_bytecode_although_the_caller_forbids_it(monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("SEGUE_MUSIC", "/of/another/stack")
+    monkeypatch.setenv("KEPT", "yes")
+
+    surroundings = services.surroundings()
+
+    assert surroundings["KEPT"] == "yes"
+    assert {"PYTHONDONTWRITEBYTECODE", "SEGUE_MUSIC"}.isdisjoint(surroundings)
