@@ -12,13 +12,7 @@ python -m segue jars --no-class-archive # 200 MB, and only for a driver that run
 
 # numba compares times in nanoseconds, and layers of an image keep seconds.
 find include -exec touch --date=@1735689600 {} +
-python -c '
-import numpy as np
-from segue.audio.features import FeatureAccumulator
-
-accumulator = FeatureAccumulator(44_100)
-accumulator.add(np.zeros(88_200, np.float32))
-accumulator.finish()'
+python -m segue.audio.isolation.warm_up
 
 useradd --uid "$1" --gid 0 --create-home segue
 mkdir -p "$SEGUE_HOME/sample/live" "$AIRFLOW_HOME/logs" /data/lake /data/tuning

@@ -15,12 +15,9 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
-
 from segue.audio.extract import Rejection, Span, Track, extract_spans, header_of, tags_of
-from segue.audio.features import FeatureAccumulator
+from segue.audio.isolation.warm_up import warm_up
 from segue.audio.limits import Limits
-from segue.audio.musical.meter import MusicalMeter
 from segue.audio.reasons import Reason
 from segue.audio.results import Outcome
 
@@ -39,7 +36,7 @@ def main() -> None:
     descriptor, limits_json = sys.argv[1:]
     limits = Limits(**json.loads(limits_json))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent; when the parent ends, the pipe closes
-    _warm_up(limits)
+    warm_up(musical=limits.musical)  # so that it does not count as time and memory of the first file
     _limit_resources(limits)
     with Connection(int(descriptor)) as pipe:
         pipe.send_bytes(b"ready")
@@ -50,18 +47,6 @@ def main() -> None:
                 return
             with _time_limits(limits):
                 pipe.send_bytes(_reply(_run(OPERATIONS[operation], path, limits, spans)))
-
-
-def _warm_up(limits: Limits) -> None:
-    """Load compiled code and tables, so that they do not count as time and memory of the first file."""
-    samples = np.random.default_rng(0).standard_normal((2 * 44_100, 1)).astype(np.float32)
-    meter = MusicalMeter(44_100, 1) if limits.musical else None
-    accumulator = FeatureAccumulator(44_100, listener=meter)
-    accumulator.add(samples[:, 0])
-    accumulator.finish()
-    if meter:
-        meter.add(samples)
-        meter.finish()
 
 
 def _limit_resources(limits: Limits) -> None:
