@@ -27,17 +27,22 @@ JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
 
 CRASHES = 3
 """A job that has crashed is not retried from this try on."""
-VECTOR_WARNING = "WARNING: Using incubator modules: jdk.incubator.vector"
-"""The first line of every JVM of Spark, which always loads this module. No option of Java suppresses it."""
+NOISE = (
+    # The first line of every JVM of Spark, which always loads this module.
+    "WARNING: Using incubator modules: jdk.incubator.vector",
+    # Segue names no native library on purpose.
+    "JNI_OnLoad: dlopen(/none) failed: /none: cannot open shared object file: No such file or directory",
+)
+"""Ends of lines of Java that nobody can act on, and that none of its options suppresses."""
 TERMINATED = {-signal.SIGTERM, 128 + signal.SIGTERM}
 """Exit codes of a job that was asked to end, as by ``segue down`` or an upgrade: its own, and that of its JVM."""
 
 
 class QuietHook(SparkSubmitHook):
-    """Log the lines of a job, but for a warning of Java that nobody can act on."""
+    """Log the lines of a job, but for `NOISE`."""
 
     def _process_spark_submit_log(self, itr: Iterator[Any]) -> None:
-        super()._process_spark_submit_log(line for line in itr if line.strip() != VECTOR_WARNING)
+        super()._process_spark_submit_log(line for line in itr if not line.strip().endswith(NOISE))
 
 
 class SparkJobOperator(SparkSubmitOperator):
