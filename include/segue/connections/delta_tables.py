@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segue.errors import LakeError
+from segue.errors import LakeError, ServiceUnavailableError
 
 
 def query(uri: str, sql: str) -> list[dict[str, Any]]:
@@ -30,18 +30,22 @@ def query(uri: str, sql: str) -> list[dict[str, Any]]:
     ------
     LakeError
         If the table cannot be read.
+    ServiceUnavailableError
+        The same for a table in an object store, which is probably away.
     """
     from deltalake import DeltaTable, QueryBuilder
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
-    options = {"allow_http": "true"} if "://" in uri else None  # stores of one's own often have no TLS
+    is_remote = "://" in uri
+    options = {"allow_http": "true"} if is_remote else None  # stores of one's own often have no TLS
     try:
         table = DeltaTable(uri.replace("s3a://", "s3://", 1), storage_options=options)
         found = QueryBuilder().register("rows", table).execute(sql).read_all()
     except TableNotFoundError:
         return []
     except (DeltaError, OSError) as error:
-        raise LakeError(
+        kind = ServiceUnavailableError if is_remote else LakeError
+        raise kind(
             f"The table {uri} cannot be read: {error}. `segue doctor` says whether the lake is damaged."
         ) from error
     columns = [found.column(name).to_pylist() for name in found.column_names]

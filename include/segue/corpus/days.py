@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from itertools import chain
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as sf
 
 from segue.corpus.reports import InventoryReport
@@ -60,10 +61,20 @@ class Days:
         within = low if self.last is None else low & (sf.col(PARTITION) <= sf.lit(self.last))
         return within | sf.col(PARTITION).isin(list(self.late)) if self.late else within
 
-    def among(self, *tables: DataFrame) -> list[date]:
-        """List the days of the range that occur in any of the tables, in order."""
-        days = reduce(DataFrame.union, (table.select(PARTITION) for table in tables))
-        return sorted(row[0] for row in days.where(self.condition).distinct().collect())
+    def __contains__(self, day: date) -> bool:
+        """Return whether a day is meant."""
+        within = (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
+        return within or day in self.late
+
+    def among(self, *tables: Iterable[date]) -> list[date]:
+        """List the days of the range that occur in any of the tables, in order.
+
+        Parameters
+        ----------
+        *tables : iterable of date
+            Days of the tables, such as `segue.corpus.questions.rows_by_day` returns.
+        """
+        return sorted(day for day in {*chain.from_iterable(tables)} if day in self)
 
 
 def parser(description: str | None) -> ArgumentParser:

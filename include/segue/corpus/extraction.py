@@ -37,8 +37,9 @@ from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.parts import hash_of, source_of, span_of, tags_of
 from segue.corpus.paths import from_text
-from segue.corpus.plan import Mode, divide, is_described, passing, plan, wanted
+from segue.corpus.plan import TRIED_AGAIN, Mode, divide, is_described, plan, wanted
 from segue.corpus.progress import Counters, Progress
+from segue.corpus.questions import rows_by_day
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
 from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, musical_values, tag_values
 from segue.corpus.versions import lake_versions
@@ -157,7 +158,8 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
 
 def _to_retry(lake: Lake, planned: Planned) -> int:
     """Count the files that the next run tries again although they have not changed."""
-    count = ledger.of_days(lake, "rejects", planned.days).where(passing()).count()
+    days = set(planned.days)
+    count = sum(rows for day, rows in rows_by_day(lake.uri, "rejects", TRIED_AGAIN).items() if day in days)
     if planned.undescribed:  # otherwise nothing has failed to get its descriptors, and most runs save a query
         count += ledger.of_days(lake, "features", planned.days).where(~is_described(wanted())).count()
     return count
@@ -295,7 +297,7 @@ def _row(track: dict[str, Any], outcome: Track | Rejection) -> dict[str, Any]:
 def plan_days(lake: Lake, days: Days, mode: Mode) -> Planned:
     """Plan the extraction of some days, and print how much work it is."""
     started = time.monotonic()
-    affected = days.among(*(lake.read(name) for name in LakeVersions.model_fields))
+    affected = days.among(*(rows_by_day(lake.uri, name) for name in LakeVersions.model_fields))
     with step("Find what is to do", spark_tasks(lake.spark)):
         todo = _todo(lake, affected, mode)
     planned = Planned(days, mode, started, affected, todo)

@@ -28,9 +28,10 @@ from segue.corpus.drift import PROBABILITIES, genre_shares
 from segue.corpus.flags import DESCRIPTORS, FLAGS
 from segue.corpus.lake import Lake
 from segue.corpus.metadata import DESCRIPTIVE, Metadata
+from segue.corpus.questions import ids_by_path, rows_by_day
 from segue.corpus.reports import NO_GENRE, CleaningReport, DayCounts, Measured
 from segue.corpus.rules import Rule, note, rules
-from segue.corpus.schema import PARTITION, TRACKS, columns
+from segue.corpus.schema import TRACKS, columns
 from segue.runs.progress import spark_tasks, step
 
 IMPORTANT = ("title", "artist", "genre", "language")
@@ -58,11 +59,11 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
     """
     started, tasks = time.monotonic(), spark_tasks(lake.spark)
     features = lake.read("features").where(sf.col("feature_version") == FEATURE_VERSION)
-    affected = days.among(*(lake.read(name) for name in ("inventory", "features", "tracks")))
+    affected = days.among(*(rows_by_day(lake.uri, name) for name in ("inventory", "features", "tracks")))
     in_range = [day for day in affected if day not in days.late]
     if affected:
         with step("Merge and clean", tasks):
-            ids = {row["path"]: row["track_id"] for row in lake.read("inventory").collect()}
+            ids = ids_by_path(lake.uri)
             cleaned = clean(features, metadata.located(ids).to_spark(lake.spark), metadata.tops)
             vectors = features.where(days.condition).select("track_id", "features")
             tracks = cleaned.where(days.condition).join(vectors, "track_id").select(columns(TRACKS))
@@ -236,15 +237,8 @@ def _count_flagged(kind: str) -> Any:
 
 def _count(lake: Lake, days: list[date]) -> dict[date, DayCounts]:
     """Count the rows of each day in the tables that must agree."""
-    chosen = sf.col(PARTITION).isin(days)
-    tables = (
-        lake.read(table).where(chosen).select(sf.lit(name).alias("name"), PARTITION)
-        for name, table in COUNTED.items()
-    )
-    counted: dict[date, dict[str, int]] = {day: {} for day in days}
-    for row in reduce(DataFrame.union, tables).groupBy("name", PARTITION).count().collect():
-        counted[row[PARTITION]][row["name"]] = row["count"]
-    return {day: DayCounts(**counts) for day, counts in counted.items()}
+    counted = {name: rows_by_day(lake.uri, table) for name, table in COUNTED.items()}
+    return {day: DayCounts(**{name: rows.get(day, 0) for name, rows in counted.items()}) for day in days}
 
 
 def _worst(counts: Mapping[date, DayCounts]) -> list[date]:

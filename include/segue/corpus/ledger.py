@@ -16,7 +16,7 @@ from pyspark.sql import functions as sf
 from segue.audio.definition import FEATURE_VERSION
 from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.corpus.lake import Lake
-from segue.corpus.plan import STATE, passing
+from segue.corpus.plan import STATE, TRIED_AGAIN
 from segue.corpus.reports import Outcomes
 from segue.corpus.schema import EXTRACTED, MUSICAL, PARTITION, columns
 from segue.errors import CorpusChangedError
@@ -96,7 +96,9 @@ def keep_features(lake: Lake, fresh: DataFrame, paths: Sequence[str], days: Coll
         "musical_error": sf.concat_ws(": ", "reason", "message"),
     }
     kept = standing.join(reasons, "path")
-    kept = kept.withColumns({name: sf.when(passing(), sf.col(name)).otherwise(failed[name]) for name in failed})
+    kept = kept.withColumns(
+        {name: sf.when(sf.expr(TRIED_AGAIN), sf.col(name)).otherwise(failed[name]) for name in failed}
+    )
     kept = kept.withColumns(dict.fromkeys(("reason", "message"), sf.lit(None).cast("string")))
     return described.unionByName(kept.select(fresh.columns)).checkpoint()
 

@@ -26,6 +26,10 @@ PASSING = (Reason.NOT_FOUND, Reason.NO_PERMISSION, Reason.CHANGED, Reason.KILLED
 """Reasons that do not depend on the bytes of a file. Examples are a storage that was offline, a missing
 permission, or a machine that ran out of memory."""
 
+TRIED_AGAIN = f"reason IN {tuple(map(str, PASSING))} AND size_bytes > 0"
+"""Condition in SQL for rejections that are tried again although the file has not changed. A broken link is not: it
+is listed with size 0."""
+
 COMMIT_BYTES = 2**30
 """Audio for each core between two commits to the lake. A killed run loses at most the audio of two commits."""
 
@@ -79,7 +83,10 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions
         - `stands` (boolean): whether one of the tables already has an outcome of the path.
     """
     of_version = sf.col("feature_version") == versions.features
-    tables = ((features, of_version, is_described(versions)), (rejects, of_version & ~passing(), sf.lit(True)))
+    tables = (
+        (features, of_version, is_described(versions)),
+        (rejects, of_version & ~sf.expr(TRIED_AGAIN), sf.lit(True)),
+    )
     outcomes = reduce(
         DataFrame.union,
         (each.select(*STATE, final.alias("is_final"), whole.alias("is_whole")) for each, final, whole in tables),
@@ -119,14 +126,6 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions
 def is_described(versions: Wanted) -> Column:
     """Return the condition for rows of `features` that have the musical descriptors, if these are wanted."""
     return sf.lit(versions.musical is None) | sf.col("musical_version").eqNullSafe(sf.lit(versions.musical))
-
-
-def passing() -> Column:
-    """Return the condition for rejections that are tried again although the file has not changed; see `PASSING`.
-
-    A broken link is not tried again. It is listed with size 0.
-    """
-    return sf.col("reason").isin(*map(str, PASSING)) & (sf.col("size_bytes") > 0)
 
 
 def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions: Wanted) -> DataFrame:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
@@ -26,18 +26,17 @@ from segue.corpus.lake import DAYS_PER_FILE, Lake
 from segue.corpus.parts import hash_of, source_of, tags_of
 from segue.corpus.paths import from_text
 from segue.corpus.plan import PASSING, STATE, TASKS_PER_CORE
+from segue.corpus.questions import rows_by_day
 from segue.corpus.schema import PARTITION, TAGS, columns, tag_values
 from segue.corpus.worker import extractor
 from segue.runs.progress import spark_tasks, step
 
 READ = f"path string, audio_hash string, {TAGS}"
 
+OUTDATED = f"tags_version IS DISTINCT FROM {TAGS_VERSION}"
+"""Condition in SQL for rows of `features` whose tags are outdated."""
+
 Batches = Iterator[pa.RecordBatch]
-
-
-def is_outdated() -> Column:
-    """Return the condition for rows of `features` whose tags are outdated."""
-    return ~sf.col("tags_version").eqNullSafe(sf.lit(TAGS_VERSION))
 
 
 def outdated_days(features: DataFrame) -> DataFrame:
@@ -53,7 +52,7 @@ def outdated_days(features: DataFrame) -> DataFrame:
     DataFrame
         The column `PARTITION`, each day once.
     """
-    return features.where(is_outdated()).select(PARTITION).distinct()
+    return features.where(OUTDATED).select(PARTITION).distinct()
 
 
 def run(lake: Lake, music_dir: Path | UPath, days: Sequence[date]) -> int:
@@ -70,7 +69,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Sequence[date]) -> int:
     int
         Number of files whose tags were read.
     """
-    affected = sorted(row[0] for row in outdated_days(ledger.of_days(lake, "features", days)).collect())
+    affected = sorted(rows_by_day(lake.uri, "features", OUTDATED).keys() & set(days))
     if not affected:
         return 0
     with step("Read the tags again", spark_tasks(lake.spark)):
@@ -105,7 +104,7 @@ def read_files(music_dir: Path | UPath) -> Callable[[Batches], Batches]:
 
 def _read_again(lake: Lake, music_dir: Path | UPath, days: Sequence[date]) -> int:
     features, inventory = (ledger.of_days(lake, name, days) for name in ("features", "inventory"))
-    unchanged = inventory.join(features.where(is_outdated()), list(STATE), "left_semi")
+    unchanged = inventory.join(features.where(OUTDATED), list(STATE), "left_semi")
     tasks = lake.spark.sparkContext.defaultParallelism * TASKS_PER_CORE
     files = unchanged.select("path", "part").distinct().repartition(tasks)
     fresh = files.mapInArrow(read_files(music_dir), READ).checkpoint()

@@ -11,10 +11,9 @@ from typing import Any
 
 from pymongo.database import Database
 
-from segue.connections import delta_tables
 from segue.corpus import quarantine, rejected
+from segue.corpus.questions import rows_by_day
 from segue.corpus.reports import InventoryReport
-from segue.corpus.schema import PARTITION
 from segue.runs import summaries
 from segue.tracks.collection import ANNOUNCED
 
@@ -103,12 +102,12 @@ def read(lake_uri: str, database: Database[Any]) -> Corpus:
 
     Raises
     ------
-    LakeError
+    LakeError, ServiceUnavailableError
         If a table cannot be read.
     ReportError
         If the newest inventory's report cannot be read.
     """
-    files, features = (_by_day(f"{lake_uri}/{name}") for name in ("inventory", "features"))
+    files, features = (rows_by_day(lake_uri, name) for name in ("inventory", "features"))
     rejects = rejected.find(lake_uri)
     rejects_of = Counter(file.day for file in rejects)
     announced = {date.fromisoformat(each["_id"]): each["tracks"] for each in database[ANNOUNCED].find()}
@@ -132,11 +131,6 @@ def read(lake_uri: str, database: Database[Any]) -> Corpus:
         quarantined=held,
         size_mb=inventory.report.found.size_mb if inventory else None,
     )
-
-
-def _by_day(table: str) -> dict[date, int]:
-    sql = f"SELECT {PARTITION}, count(*) AS files FROM rows GROUP BY {PARTITION}"  # noqa: S608 - a constant
-    return {row[PARTITION]: row["files"] for row in delta_tables.query(table, sql)}
 
 
 def _quarantined(document: Mapping[str, Any]) -> Quarantined:

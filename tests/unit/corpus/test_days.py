@@ -8,6 +8,7 @@ from tests.support.corpus_reports import run
 
 from segue.corpus import days
 from segue.corpus.days import Days
+from segue.corpus.schema import PARTITION
 from segue.errors import CorpusError
 
 
@@ -43,9 +44,11 @@ def test_a_range_that_ends_before_it_begins_is_refused():
         (4, 5, []),
     ],
 )
-def test_finds_the_days_of_the_range(spark, first, last, expected):
-    tables = [spark.createDataFrame([(date(2026, 1, day),)], "partition_date date") for day in (1, 2, 3, 2)]
+def test_finds_the_days_of_the_range_as_a_query_of_spark_does(spark, first, last, expected):
+    tables = [{date(2026, 1, day): 1} for day in (1, 2, 3, 2)]
+    rows = spark.createDataFrame([(day,) for day in (date(2026, 1, number) for number in (1, 2, 3))], [PARTITION])
     chosen = Days(first and date(2026, 1, first), last and date(2026, 1, last))
     assert chosen.among(*tables) == [date(2026, 1, day) for day in expected]
+    assert chosen.among(*tables) == [row[0] for row in rows.where(chosen.condition).sort(PARTITION).collect()]
     with_late = replace(chosen, late=(date(2026, 1, 3),))
     assert with_late.among(*tables) == [date(2026, 1, day) for day in sorted({*expected, 3})]
