@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -104,11 +105,13 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int, simulate: boo
     def say(sentence: str) -> None:
         console.print(sentence)
 
-    if settings.music is None:
-        _render_sample(settings, console, pieces)
-    else:
+    if settings.music is not None:
         say(f"{len(list_audio(settings.music_dir).files):,} audio files in {settings.music_dir}.")
-    lifecycle.up(settings, say=say)
+    with ThreadPoolExecutor(1) as pool:
+        services = pool.submit(lifecycle.up, settings, say=say)
+        if settings.music is None:
+            _render_sample(settings, console, pieces, services)
+        services.result()
     login = airflow.login(settings)
     say(f"Airflow is at {login.url}, login {login.username} / {login.password}")
 
@@ -193,12 +196,15 @@ def _tracks(run_id: str) -> int:
     return summaries.require(f"{CORPUS}/{run_id}", CorpusSummary).tracks_in_collection
 
 
-def _render_sample(settings: Settings, console: PlainConsole, pieces: int) -> None:
+def _render_sample(settings: Settings, console: PlainConsole, pieces: int, services: Future[None]) -> None:
+    """Render the music while the services start. If they do not start, stop at once."""
     columns = PlainColumn("Rendering the sample corpus"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         bar, pace = progress.add_task("", total=None, visible=False), Pace(LINE_EVERY_S)
 
         def show(done: int, total: int) -> None:
+            if services.done():
+                services.result()
             progress.update(bar, completed=done, total=total, visible=True)
             if not console.is_terminal and pace.is_due():
                 console.print(f"Rendering the sample corpus: {done:,} of {total:,} files")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from unittest.mock import MagicMock
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from segue.cli import app
 from segue.connections.offsets import OffsetWindow
+from segue.console import PlainConsole
 from segue.demo import report, run
 from segue.errors import StackError
 from segue.overview.dags import DAGS
@@ -67,6 +69,25 @@ def test_after_the_demo_no_dag_is_paused(monkeypatch, tmp_path):
     outcome = run.run(settings, Console(quiet=True), pieces=24, simulate=False)
     assert list(outcome.runs) == ["corpus", "genre_model"]
     assert on == set(DAGS)
+
+
+def test_the_rendering_stops_at_once_if_the_services_do_not_start(monkeypatch, tmp_path):
+    rendered = []
+
+    def fail(*_, **__):
+        raise StackError("The port is taken.")
+
+    def render(*_, progress, **__):
+        for done in range(10_000):
+            rendered.append(done)
+            progress(done, 10_000)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(run.lifecycle, "up", fail)
+    monkeypatch.setattr(run.sample, "render", render)
+    with pytest.raises(StackError, match="The port is taken"):
+        run.run(Settings(home=tmp_path), PlainConsole(), pieces=24, simulate=True)
+    assert len(rendered) < 1_000
 
 
 @pytest.mark.parametrize(("listens", "trained"), [(0, ["genre_model"]), (3, ["genre_model", "recommender"])])
