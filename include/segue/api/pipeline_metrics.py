@@ -21,7 +21,7 @@ from segue.listens.follower import GROUP as STORE_GROUP
 from segue.recommender.serving.live import heartbeat
 from segue.runs import summaries
 from segue.settings import Settings
-from segue.tracks.collection import ANNOUNCED
+from segue.tracks.collection import published
 
 MAX_AGE_S: Final = 15.0
 TIMEOUT_MS: Final = 2_000
@@ -60,7 +60,7 @@ def measure(settings: Settings, database: Database[Any]) -> None:
     _measure_topics(settings)
     try:
         QUARANTINED.set(database[quarantine.COLLECTION].count_documents({}))
-        PUBLISHED.set(sum(day["tracks"] for day in database[ANNOUNCED].find({}, {"tracks": 1})))
+        PUBLISHED.set(published(database))
         _measure_jobs(database)
     except PyMongoError:
         for gauge in (QUARANTINED, PUBLISHED):
