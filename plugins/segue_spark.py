@@ -16,6 +16,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from segue.connections import for_airflow, spark
+from segue.connections.java_output import NOISE
 from segue.settings import get_settings
 from segue_connections import checked
 from segue_tasks import RETRYING, RUN_ID
@@ -27,13 +28,6 @@ JOBS_DIR = Path(__file__).resolve().parents[1] / "spark_jobs"
 
 CRASHES = 3
 """A job that has crashed is not retried from this try on."""
-NOISE = (
-    # The first line of every JVM of Spark, which always loads this module.
-    "WARNING: Using incubator modules: jdk.incubator.vector",
-    # Segue names no native library on purpose.
-    "JNI_OnLoad: dlopen(/none) failed: /none: cannot open shared object file: No such file or directory",
-)
-"""Ends of lines of Java that nobody can act on, and that none of its options suppresses."""
 TERMINATED = {-signal.SIGTERM, 128 + signal.SIGTERM}
 """Exit codes of a job that was asked to end, as by ``segue down`` or an upgrade: its own, and that of its JVM."""
 

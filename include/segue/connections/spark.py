@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from segue import disk, errors
-from segue.connections import delta_log
+from segue.connections import delta_log, java_output
 from segue.errors import SegueError
 from segue.settings import get_settings
 
@@ -24,7 +24,11 @@ TRY_AGAIN = os.EX_TEMPFAIL
 """Exit code of a job after an error that a retry may mend (75 in sysexits.h): see `SegueError.retry_may_help`."""
 
 
-OFTEN_LOOKED_UP = ("org.apache.spark.api.python.PythonUtils", "org.apache.spark.sql.api.python.PythonSQLUtils")
+OFTEN_LOOKED_UP = (
+    "org.apache.spark.api.python.PythonUtils",
+    "org.apache.spark.sql.api.python.PythonSQLUtils",
+    "org.apache.spark.sql.functions",
+)
 """Classes that PySpark asks for by their short names, for each column expression.
 
 Without their full names, Java looks for them in several packages by turns, and each time in all 250 jars.
@@ -47,7 +51,10 @@ def session(app_name: str) -> SparkSession:
     from py4j.java_gateway import java_import
     from pyspark.sql import SparkSession
 
-    made = SparkSession.builder.appName(app_name).getOrCreate()
+    # spark-submit has started the JVM already.
+    quiet = nullcontext() if "PYSPARK_GATEWAY_PORT" in os.environ else java_output.without_first_line()
+    with quiet:
+        made = SparkSession.builder.appName(app_name).getOrCreate()
     for name in OFTEN_LOOKED_UP:
         java_import(made.sparkContext._jvm, name)
     return made

@@ -105,6 +105,7 @@ def test_a_damaged_batch_costs_only_itself_and_the_topic_can_be_repaired(
     follower.close()
     done = ingest(own)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "incubator" not in done.stderr  # a line of each JVM of Spark
 
 
 def ingest(own: Settings) -> subprocess.CompletedProcess[str]:
