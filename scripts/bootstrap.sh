@@ -59,7 +59,7 @@ fi
 # Frozen: install exactly what uv.lock lists. Inexact: keep packages that a developer has added to .venv.
 "$uv" sync ${quiet:+"$quiet"} --frozen --inexact --python "$python" --extra embedded --extra s3 "$@"
 
-# The first extraction would compile for half a minute. One core does so while the other makes Spark's archive.
+# Otherwise the first extraction would compile. One core does so while the other makes Spark's archive.
 .venv/bin/python -m segue.audio.isolation.warm_up &
 .venv/bin/segue jars
 wait "$!"

@@ -28,7 +28,7 @@ class StackError(SegueError):
 
 
 class ServiceUnavailableError(SegueError):
-    """A service does not answer or refuses a request: Kafka, MongoDB or MLflow."""
+    """A service does not answer or refuses a request: Kafka, MongoDB, MLflow or an object store."""
 
     retry_may_help = True
 

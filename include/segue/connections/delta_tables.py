@@ -1,4 +1,4 @@
-"""Query Delta tables of the lake without Spark, for pages and commands that must answer within a second.
+"""Query Delta tables of the lake without Spark, for pages, commands, and jobs that ask for a number or two.
 
 delta-rs has an SQL engine of its own. It needs neither PyArrow nor pandas, which would add 100 MB to Airflow's API
 server.
@@ -44,8 +44,11 @@ def query(uri: str, sql: str) -> list[dict[str, Any]]:
     except TableNotFoundError:
         return []
     except (DeltaError, OSError) as error:
-        kind = ServiceUnavailableError if is_remote else LakeError
-        raise kind(
+        if is_remote:
+            raise ServiceUnavailableError(
+                f"The table {uri} cannot be read: {error}. Does the object store answer, and let Segue in?"
+            ) from error
+        raise LakeError(
             f"The table {uri} cannot be read: {error}. `segue doctor` says whether the lake is damaged."
         ) from error
     columns = [found.column(name).to_pylist() for name in found.column_names]

@@ -1,4 +1,4 @@
-"""Small questions about the lake's tables, asked without Spark, which would plan each for half a second."""
+"""Small questions about the lake's tables, asked without Spark, which takes longer to plan them than to answer."""
 
 from __future__ import annotations
 

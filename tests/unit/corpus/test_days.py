@@ -51,4 +51,7 @@ def test_finds_the_days_of_the_range_as_a_query_of_spark_does(spark, first, last
     assert chosen.among(*tables) == [date(2026, 1, day) for day in expected]
     assert chosen.among(*tables) == [row[0] for row in rows.where(chosen.condition).sort(PARTITION).collect()]
     with_late = replace(chosen, late=(date(2026, 1, 3),))
+    assert with_late.among(*tables) == [
+        row[0] for row in rows.where(with_late.condition).sort(PARTITION).collect()
+    ]
     assert with_late.among(*tables) == [date(2026, 1, day) for day in sorted({*expected, 3})]
