@@ -8,6 +8,10 @@ The result is evaluated once on the test window, beside its baselines; the table
 Unless it is significantly worse than popularity, it is fitted on all plays and becomes the `champion`, and every
 listener gets a new list. docs/recommender.md has the details.
 
+If a *challenger* is compared with the champion while both serve (`segue models challenge`), the task
+*online_evaluation* first counts what listeners have played of both. It ends the comparison if it is decided, and
+makes the better version the champion.
+
 **When.** Every night at 03:00 (UTC), unless `SEGUE_RECOMMENDER_SCHEDULE` says otherwise, and by hand.
 
 **As of a past day.** A run that is triggered with *As of* learns from the lake's listens up to that day. A run of
@@ -31,6 +35,8 @@ reason.
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from airflow.sdk import Param, dag, task
 
@@ -100,7 +106,6 @@ def recommender() -> None:
         task_id="train",
         job="train_recommender",
         arguments=["--seed", SEED, "--trials", "{{ params.trials }}", "--as-of", AS_OF],
-        pre_execute=refuse_wrong_params,
         inlets=[segue_assets.TRACKS, segue_assets.LISTENS],
         outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS, segue_assets.FULL_TRAINING],
     )
@@ -110,11 +115,27 @@ def recommender() -> None:
         group=settings.retraining_group,
     )
     (
-        train
+        online_evaluation(RUN_ID, AS_OF)
+        >> train
         >> find_learned_listens(RUN_ID)
         >> commit
         >> training_summary(RUN_ID, STARTED, "train_recommender", "MongoDB collection `recommendations`")
     )
+
+
+@task(**PYTHON_TASK | {"pre_execute": refuse_wrong_params}, execution_timeout=TIME_LIMIT)
+def online_evaluation(run: str, as_of: str) -> None:
+    """Evaluate the comparison of a challenger with the champion, if there is one, and end it if it is decided."""
+    from segue.recommender.online.deciding import decide
+    from segue.runs import summaries
+
+    if as_of:
+        print("A training for a past day leaves the comparison as it is.", flush=True)
+        return
+    with refusals_fail_at_once(), mongo_database() as database:
+        report = decide(database, settings, datetime.now(UTC))
+        summaries.keep(run, report, into=database)
+    print(report.said, flush=True)
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)

@@ -9,7 +9,8 @@ from datetime import date
 
 from segue.connections import mongo, spark
 from segue.recommender.recipe import TRIALS
-from segue.recommender.reports import FullTrainingReport, trainings
+from segue.recommender.report import Surroundings
+from segue.recommender.reports import FullTrainingReport, OnlineReport, trainings
 from segue.recommender.retraining import retrain
 from segue.recommender.training import FullTraining
 from segue.runs import reports, summaries
@@ -37,7 +38,9 @@ def main() -> None:
 
     with spark.job("train-recommender") as session, mongo.database() as database:
         earlier = trainings(summaries.history(FullTrainingReport, SHOWN, source=database))
-        training = FullTraining(seed=seed, trials=arguments.trials, as_of=arguments.as_of, earlier=earlier)
+        compared = summaries.find(arguments.run_id, OnlineReport, source=database)
+        around = Surroundings(earlier, compared.said if compared and compared.challenger else None)
+        training = FullTraining(seed=seed, trials=arguments.trials, as_of=arguments.as_of, around=around)
         trained = retrain(training, session, database, get_settings())
         if trained.decision.html:
             reports.save(arguments.run_id, trained.decision.html, into=database)

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     skip_weight: float = Field(
         0.0, ge=0, le=1, description="How many plays a skip counts as, in training and recommendations."
     )
+    challenger_share: float = Field(
+        0.0, ge=0, le=1, description="Share of listeners who get lists of champion and challenger, interleaved."
+    )
     lake: str | None = Field(
         None,
         description="Folder of the Delta tables, or URL such as s3://bucket/lake; default <home>/<corpus>/lake.",

@@ -48,8 +48,8 @@ def of_recommender() -> str:
         return Factors(items, parameters.alpha, parameters.regularization)
 
     outcome = comparison.compare(fit, by_time(plays), None, trials=2, say=str)
-    earlier = overview_state.models().recommender
-    return recommender_report.page(outcome, plays, passed=True, champion="recommender/40", earlier=earlier)
+    around = recommender_report.Surroundings(overview_state.models().recommender)
+    return recommender_report.page(outcome, plays, passed=True, champion="recommender/40", around=around)
 
 
 def of_overview() -> str:

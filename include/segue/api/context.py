@@ -28,6 +28,7 @@ from segue.listens.playing_now import PlayingNow
 from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
 from segue.listens.writer import EventWriter
+from segue.recommender.online.served_lists import ServedLists
 from segue.settings import Settings
 from segue.tracks.nearest import LiveSounds
 
@@ -126,6 +127,8 @@ class Context:
                 create_topics(self.settings)
                 self.accounts.create_indexes()
                 self.feedback.create_indexes()
+                if self.settings.challenger_share:
+                    ServedLists(self.mongo[self.settings.mongo_database]).create_indexes()
             except (ServiceUnavailableError, PyMongoError) as error:
                 log.warning("Not ready yet: %s", error)
                 self.stopping.wait(RETRY_S)

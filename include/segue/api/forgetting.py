@@ -17,6 +17,8 @@ from segue.listens.rebuilding import purge
 from segue.listens.removals import Removals, user_key
 from segue.listens.store import ListenStore
 from segue.playlists.store import PlaylistStore
+from segue.recommender.online.served_lists import ServedLists
+from segue.recommender.online.serving import COLLECTION as INTERLEAVED
 
 UNDER_WAY_S = 5.0
 """How long the API may take to create the events of a request whose token it has just checked."""
@@ -74,8 +76,10 @@ def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
         Number of deleted items by kind.
     """
     deleted = Counter({"listens": purge(database)})
-    fields = dict.fromkeys(("listens", "feedback", "playlists"), "user_name")
-    fields |= dict.fromkeys(("refused_listens", "playing_now", "recommendations"), "_id")
+    fields = dict.fromkeys(("listens", "feedback", "playlists", "served_lists"), "user_name")
+    fields |= dict.fromkeys(
+        ("refused_listens", "playing_now", "recommendations", "interleaved_recommendations"), "_id"
+    )
     # Cursors, because the names of all listeners may exceed the 16 MB of one answer.
     names = {each[field] for name, field in fields.items() for each in database[name].find({}, {field: 1})}
     removed_at, accounts = Removals(database).all(), Accounts(database)
@@ -90,10 +94,12 @@ def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
 
 def _delete(database: Database[dict[str, Any]], user_name: str) -> dict[str, int]:
     PlayingNow(database).clear(user_name)
+    database[INTERLEAVED].delete_many({"_id": user_name})
     return {
         "listens": ListenStore(database).remove_user(user_name),
         "refused listens": RefusedListens(database).remove_user(user_name),
         "feedback entries": FeedbackStore(database).remove_user(user_name),
         "recommendations": database["recommendations"].delete_many({"_id": user_name}).deleted_count,
         "playlists": PlaylistStore(database).remove_user(user_name),
+        "served lists": ServedLists(database).remove_user(user_name),
     }

@@ -21,7 +21,8 @@ from segue.api.access import Ctx, Owner, User, context, is_still
 from segue.api.errors import ApiError, bad_request, not_found
 from segue.corpus import audio_file
 from segue.errors import CorpusError, ModelError
-from segue.recommender.serving.champion import Champion
+from segue.recommender.online.serving import Comparing
+from segue.recommender.serving.champion import Challenger, Champion
 from segue.recommender.serving.lists import Document
 from segue.recommender.serving.one_listener import Recommending, msid_of
 from segue.recommender.serving.recommend import COUNT, Wishes
@@ -49,11 +50,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ctx = app.state.context
     champion = Champion(ctx.settings)
     documents, weight = ctx.mongo[ctx.settings.mongo_database], ctx.settings.skip_weight
-    app.state.recommending = Recommending(documents, champion, skip_weight=weight)
+    app.state.recommending = recommending = Recommending(documents, champion, skip_weight=weight)
     app.state.streams = Counter()
-    champion.start()
+    following = [champion]
+    if share := ctx.settings.challenger_share:
+        following.append(challenger := Challenger(ctx.settings))
+        recommending.replace_by(Comparing(documents, challenger, share, recommending.made).served)
+    for each in following:
+        each.start()
     yield
-    champion.close()
+    for each in following:
+        each.close()
 
 
 router = APIRouter(tags=["recommendations"], responses=schemas.REFUSALS, lifespan=_lifespan)

@@ -107,6 +107,24 @@ def fma(
     )
 
 
+@app.command()
+def online() -> None:
+    """Say how the challenger compares with the champion, by what listeners have played. Nothing is changed."""
+    from segue.connections import champions
+    from segue.connections.mongo import database
+    from segue.recommender.model import NAME
+    from segue.recommender.online import comparison
+    from segue.settings import get_settings
+
+    number = champions.read(get_settings(), champions.CHALLENGER).get(NAME)
+    if number is None:
+        typer.echo("No challenger is compared. `segue models challenge recommender NUMBER` names one.")
+        return
+    with database() as documents:
+        found = comparison.read(documents, f"{NAME}/{number}")
+    typer.echo(f"The challenger {NAME}/{number}: {found.in_words()}.")
+
+
 def _compare(
     spark: SparkSession, data: Interactions, min_interactions: int, say: Callable[[str], None]
 ) -> Comparison:

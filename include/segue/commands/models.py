@@ -1,4 +1,4 @@
-"""``segue models``: list, promote and roll back versions of the models."""
+"""``segue models``: list, promote, roll back and compare versions of the models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segue.settings import get_settings
 if TYPE_CHECKING:
     from segue.connections.registry import Registry, Version
 
-app = typer.Typer(no_args_is_help=True, help="List, promote and roll back versions of the models.")
+app = typer.Typer(no_args_is_help=True, help="List, promote, roll back and compare versions of the models.")
 
 Name = Annotated[str, typer.Argument(help="Name of the model: genre or recommender.")]
 
@@ -36,12 +36,15 @@ def list_(
         return
     names = {version.name for version in versions}
     champions = {str(registry.champion(name)) for name in names}
+    challengers = {str(registry.challenger(name)) for name in names}
     replaced = {name: registry.replacements(name) for name in names}
     rows = []
     for version in versions:
         before = replaced[version.name].get(version.number)
         was = version.number in {*replaced[version.name], *replaced[version.name].values()}
         role = "champion" if str(version) in champions else "was champion" if was else ""
+        if str(version) in challengers:
+            role = "challenger"
         rows.append((version, role, f"{version.name}/{before}" if before else ""))
     if as_json:
         typer.echo(json.dumps([_document(*row) for row in rows], indent=2))
@@ -79,6 +82,31 @@ def rollback(name: Name) -> None:
     registry = _registry()
     champion = registry.champion(name)
     typer.echo(f"{registry.rollback(name)} is the champion, in place of {champion}.")
+
+
+@app.command()
+def challenge(
+    name: Name,
+    number: Annotated[int | None, typer.Argument(help="Number of the version. Leave it out with --end.")] = None,
+    end: Annotated[bool, typer.Option("--end", help="End the comparison. The champion stays.")] = False,
+) -> None:
+    """Compare a version with the champion by what listeners play: see SEGUE_CHALLENGER_SHARE."""
+    if name != "recommender":
+        raise typer.BadParameter("Only versions of the recommender can be compared while they serve.")
+    if end == (number is not None):
+        raise typer.BadParameter("Give either the number of a version or --end.")
+    registry = _registry()
+    if number is None:
+        challenger = registry.challenger(name)
+        registry.end_challenge(name)
+        typer.echo(f"{challenger} is compared no more." if challenger else "No version was compared.")
+        return
+    version = registry.version(name, number)
+    registry.challenge(version)
+    share = get_settings().challenger_share
+    served = f"{share:.0%} of the listeners get interleaved lists" if share else "nobody gets its tracks yet"
+    how = "" if share else ": set SEGUE_CHALLENGER_SHARE, and run `segue up`"
+    typer.echo(f"{version} is compared with {registry.champion(name)}; {served}{how}.")
 
 
 def _registry() -> Registry:

@@ -10,17 +10,19 @@ from pathlib import Path
 from segue.errors import ServiceUnavailableError
 from segue.settings import Settings
 
-ALIAS = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 TIMEOUT_S = 5.0
 
 
-def read(settings: Settings) -> dict[str, str]:
-    """Find the champion of each model.
+def read(settings: Settings, alias: str = CHAMPION) -> dict[str, str]:
+    """Find the champion of each model, or its challenger.
 
     Parameters
     ----------
     settings : Settings
         ``mlflow_uri`` is the address of MLflow.
+    alias : str, optional
+        `CHAMPION` or `CHALLENGER`.
 
     Returns
     -------
@@ -33,10 +35,10 @@ def read(settings: Settings) -> dict[str, str]:
         If MLflow's server or database does not answer.
     """
     uri = settings.mlflow_uri
-    return _of_server(uri) if uri.startswith("http") else _of_database(uri)
+    return _of_server(uri, alias) if uri.startswith("http") else _of_database(uri, alias)
 
 
-def _of_server(uri: str) -> dict[str, str]:
+def _of_server(uri: str, alias: str) -> dict[str, str]:
     import httpx
 
     try:
@@ -45,14 +47,14 @@ def _of_server(uri: str) -> dict[str, str]:
     except httpx.HTTPError as error:
         raise ServiceUnavailableError(f"MLflow's server does not answer: {error}.") from error
     return {
-        model["name"]: alias["version"]
+        model["name"]: named["version"]
         for model in models
-        for alias in model.get("aliases", [])
-        if alias["alias"] == ALIAS
+        for named in model.get("aliases", [])
+        if named["alias"] == alias
     }
 
 
-def _of_database(uri: str) -> dict[str, str]:
+def _of_database(uri: str, alias: str) -> dict[str, str]:
     from sqlalchemy import create_engine, inspect, text
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import DBAPIError
@@ -66,7 +68,7 @@ def _of_database(uri: str) -> dict[str, str]:
             if "registered_model_aliases" not in inspect(connection).get_table_names():
                 return {}
             query = text("SELECT name, version FROM registered_model_aliases WHERE alias = :alias")
-            return {name: str(version) for name, version in connection.execute(query, {"alias": ALIAS})}
+            return {name: str(version) for name, version in connection.execute(query, {"alias": alias})}
     except DBAPIError as error:
         raise ServiceUnavailableError(f"MLflow's database does not answer: {error.orig}.") from error
     finally:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 FOLDER = "model"
 
 KEPT = 10
@@ -191,12 +192,45 @@ class Registry:
 
     def champion(self, name: str) -> Version | None:
         """Return the version that serves, or None if there is none yet."""
+        return self._of_alias(name, CHAMPION)
+
+    def challenger(self, name: str) -> Version | None:
+        """Return the version that is compared with the champion while both serve, or None if there is none."""
+        return self._of_alias(name, CHALLENGER)
+
+    def challenge(self, version: Version) -> None:
+        """Make a version the challenger, in place of another one.
+
+        Raises
+        ------
+        ModelError
+            If the version is the champion.
+        """
+        with self._alone():
+            champion = self.champion(version.name)
+            if champion is None:
+                raise ModelError(
+                    f"There is no champion of {version.name!r} that {version} could be compared with."
+                )
+            if champion.number == version.number:
+                raise ModelError(f"{version} is the champion. Name another version as its challenger.")
+            self._client.set_registered_model_alias(version.name, CHALLENGER, str(version.number))
+            self._copy()
+
+    def end_challenge(self, name: str) -> None:
+        """Let no version be the challenger any more. Nothing happens if none is."""
+        with self._alone():
+            if self.challenger(name) is not None:
+                self._client.delete_registered_model_alias(name, CHALLENGER)
+                self._copy()
+
+    def _of_alias(self, name: str, alias: str) -> Version | None:
         from mlflow.exceptions import MlflowException
 
         if self._file and not self._file.exists():  # SQLite would create an empty one
             return None
         try:
-            return self._version(self._client.get_model_version_by_alias(name, CHAMPION))
+            return self._version(self._client.get_model_version_by_alias(name, alias))
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -350,7 +384,7 @@ class Registry:
         }
 
     def prune(self, name: str, spare: Callable[[Version], bool] = lambda _: False, *, keep: int = KEPT) -> None:
-        """Delete old versions of a model and their files, but not the champion.
+        """Delete old versions of a model and their files, but not the champion, and not the challenger.
 
         Parameters
         ----------
@@ -366,6 +400,8 @@ class Registry:
                 return
             replaced = self._client.get_registered_model(name).tags
             stay = {version.number for version in found[:keep]} | {champion.number}
+            if challenger := self.challenger(name):
+                stay.add(challenger.number)
             number = str(champion.number)
             for _ in range(keep):
                 number = replaced.get(_REPLACED + number, number)
@@ -392,6 +428,9 @@ class Registry:
 
     def _serve(self, version: Version) -> None:
         self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
+        challenger = self.challenger(version.name)
+        if challenger is not None and challenger.number == version.number:  # it is not compared with itself
+            self._client.delete_registered_model_alias(version.name, CHALLENGER)
         self._copy()
 
     def _copy(self) -> None:

@@ -20,7 +20,8 @@ from segue.corpus.reports import CleaningReport, GateReport
 from segue.genres import reports as genre_reports
 from segue.genres.reports import GenreReport
 from segue.recommender import reports as recommender_reports
-from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport
+from segue.recommender.model import NAME
+from segue.recommender.reports import FullTrainingReport, IncrementalUpdateReport, OnlineReport
 from segue.runs import summaries
 from segue.runs.conclusion import TrainingReport
 from segue.runs.history import SHOWN, Training
@@ -42,6 +43,10 @@ class Models:
         The newest report of each kind, by the name of its DAG.
     drift : sequence of (str, datetime, float, str)
         Run, time, largest distance and its descriptor, for each run of the corpus that can be compared.
+    challenger : str or None
+        The recommender that is compared with the champion while both serve, such as ``recommender/7``.
+    compared : str or None
+        What the newest evaluation of this comparison has come to.
     """
 
     champions: Mapping[str, str]
@@ -50,6 +55,8 @@ class Models:
     updates: Sequence[Training]
     last: Mapping[str, TrainingReport]
     drift: Sequence[tuple[str, datetime, float, str]]
+    challenger: str | None = None
+    compared: str | None = None
 
 
 def read(settings: Settings, database: Database[Any]) -> Models:
@@ -66,6 +73,9 @@ def read(settings: Settings, database: Database[Any]) -> Models:
     full = summaries.history(FullTrainingReport, SHOWN, source=database)
     updates = summaries.history(IncrementalUpdateReport, SHOWN, source=database)
     trainings: list[summaries.Kept[Any]] = [*genre, *full, *updates]
+    number = champions.read(settings, champions.CHALLENGER).get(NAME)
+    challenger = f"{NAME}/{number}" if number else None
+    evaluated = [kept.report for kept in summaries.history(OnlineReport, 1, source=database)]
     return Models(
         champions=champions.read(settings),
         genre=genre_reports.trainings(genre),
@@ -77,6 +87,8 @@ def read(settings: Settings, database: Database[Any]) -> Models:
         ],
         last={kept.run_id.partition("/")[0]: kept.report for kept in trainings},
         drift=_drift(database),
+        challenger=challenger,
+        compared=next((each.said for each in evaluated if each.challenger == challenger), None),
     )
 
 

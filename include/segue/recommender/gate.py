@@ -8,10 +8,9 @@ few listeners, so it seldom decides alone. The differences of all windows since 
 - If the lower bound is above −`DELTA`, the update is promoted without reservation. It is the next reference.
 - Otherwise, the update is promoted provisionally, and the next window goes on with the same pool.
 
-The gate looks after every window. So the bounds are those of a confidence sequence, which hold at all looks
-together: the asymptotic one of Waudby-Smith et al. (2021) with the one-sided mixture of Robbins (1970). A pool
-ends with a refusal or with a promotion without reservation. The error of `ERROR` is divided among the pools since
-the last full training: the j-th has ERROR / (j·(j + 1)).
+The gate looks after every window. So the bounds are those of a :mod:`.confidence_sequence`, which hold at all
+looks together. A pool ends with a refusal or with a promotion without reservation. The error of `ERROR` is divided
+among the pools since the last full training: the j-th has ERROR / (j·(j + 1)).
 
 A listener may be in several windows, so the differences are clustered by listener. A cluster is a hash of the name
 with few values: the registry must not keep names, which would outlive the listener's wish to be forgotten.
@@ -28,6 +27,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.recommender.confidence_sequence import bounds
+
 DELTA = 0.05
 """How much lower the NDCG@10 of an update may be than its reference's, as a share of the reference's."""
 
@@ -36,9 +37,6 @@ ERROR = 0.05
 
 CLUSTERS = 128
 """Number of values of a listener's hash. All clusters fit into a tag of the registry."""
-
-TIGHTEST = 18
-"""The bounds are tight from some three times as many clusters on."""
 
 FEWEST = 10
 """With fewer clusters, nothing is refused and nothing is promoted without reservation."""
@@ -97,19 +95,8 @@ class Pool:
 
     def bounds(self) -> tuple[float, float, float]:
         """Return the relative difference and its bounds. They are infinite if too little is known."""
-        gained, reference = np.array(self.gained), np.array(self.reference)
-        total = reference.sum()
-        there = (reference != 0) | (gained != 0)
-        count = int(there.sum())
-        mean = float(gained.sum() / total) if total > 0 else 0.0
-        if count < FEWEST or total <= 0:
-            return mean, -np.inf, np.inf
         error = ERROR / (self.number * (self.number + 1))
-        apart = (gained - mean * reference)[there]
-        deviation = np.sqrt((apart**2).sum() * count / (count - 1)) / total
-        size = count / TIGHTEST
-        width = deviation * np.sqrt(2 * (size + 1) / size * np.log1p(np.sqrt(size + 1) / (2 * error)))
-        return mean, mean - float(width), mean + float(width)
+        return bounds(np.array(self.gained), np.array(self.reference), error=error, fewest=FEWEST)
 
     def verdict(self) -> Verdict:
         """Decide by the bounds. Refusal comes first."""

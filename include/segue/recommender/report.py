@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,22 @@ COMPONENTS = {
 }
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the report shows beside the training itself.
+
+    Parameters
+    ----------
+    earlier : sequence of Training
+        Earlier full trainings, the oldest first.
+    online : str, optional
+        What the comparison of a challenger with the champion has come to.
+    """
+
+    earlier: Sequence[Training] = ()
+    online: str | None = None
+
+
 TITLE = "Recommender"
 
 USES = (
@@ -85,7 +102,7 @@ def page(
     *,
     passed: bool,
     champion: str | None,
-    earlier: Sequence[Training] = (),
+    around: Surroundings | None = None,
     promoted: bool = True,
 ) -> str:
     """Write the report of a training as HTML.
@@ -99,20 +116,21 @@ def page(
         Whether the training passed the gate.
     champion : str or None
         The version that served when the training began, such as ``recommender/3``.
-    earlier : sequence of Training
-        Earlier full trainings, the oldest first.
+    around : Surroundings, optional
     promoted : bool
         Whether a training that has passed becomes the champion. One for a past day does not.
     """
+    around = around or Surroundings()
     tasks = [_task(outcome, task) for task in dict.fromkeys(row.task for row in outcome.rows)]
     sections = [
         *tasks,
         _gains(outcome),
-        _over_time(outcome, plays, earlier, promoted=passed and promoted),
+        _over_time(outcome, plays, around.earlier, promoted=passed and promoted),
         _blend(outcome),
         _als(outcome),
         _choices(outcome),
         _will_listen(outcome),
+        Section("Online evaluation", around.online) if around.online else None,
         Section("Intended use and limits", USES),
     ]
     said = f"{verdict(outcome, passed=passed, champion=champion)}{_simulated_sentence(plays)}"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from segue.listens.reports import ScreenedListens
 from segue.runs.conclusion import TrainingReport
 from segue.runs.history import Training
-from segue.runs.summaries import Kept, Part, fields_of
+from segue.runs.summaries import Kept, Part, Report, fields_of
 
 SEGUE = "Segue"
 """Name of Segue's own model in comparisons."""
@@ -207,6 +207,36 @@ class TrackPlacementReport(RetrainingReport):
     def migrate(cls, document: Mapping[str, Any]) -> dict[str, Any]:
         """Read version 0, which kept all figures on one level."""
         return super().migrate(document) | {"placed": fields_of(PlacementFigures, document) or None}
+
+
+class OnlineReport(Report):
+    """What the comparison of a challenger with the champion has come to.
+
+    Attributes
+    ----------
+    challenger : str or None
+        The version that was compared; None if there was none.
+    listeners : int
+        Listeners who were served interleaved lists.
+    plays : tuple of (int, int)
+        Tracks played of the champion's and of the challenger's picks.
+    advantage : tuple of (float, float, float) or None
+        The challenger's advantage in plays, and its bounds. None if too little is known.
+    said : str
+        What this shows, and what was done, in a sentence.
+    """
+
+    JOB: ClassVar[str] = "online_evaluation"
+
+    challenger: str | None = None
+    listeners: int = 0
+    plays: tuple[int, int] = (0, 0)
+    advantage: tuple[float, float, float] | None = None
+    said: str
+
+    def sentence(self) -> str:
+        """Return what was found."""
+        return self.said
 
 
 def trainings(reports: Sequence[Kept[FullTrainingReport]]) -> list[Training]:

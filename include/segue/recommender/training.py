@@ -7,7 +7,6 @@ new listens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -24,10 +23,9 @@ from segue.recommender.evaluation.windows import by_time
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.recipe import TRIALS, Recipe
-from segue.recommender.report import page
+from segue.recommender.report import Surroundings, page
 from segue.recommender.reports import SEGUE, ComparisonFigures, FullTrainingReport
 from segue.recommender.retraining import Retrained, Retraining, Start
-from segue.runs.history import Training
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -49,14 +47,14 @@ class FullTraining(Retraining):
     as_of : date, optional
         Learn only from the lake's listens up to this day (UTC, inclusive). The result is registered as a version
         but not promoted.
-    earlier : sequence of Training
-        Earlier full trainings, for the report.
+    around : Surroundings, optional
+        What the report shows beside the training itself.
     """
 
     seed: int = 0
     trials: int = TRIALS
     as_of: date | None = None
-    earlier: Sequence[Training] = ()
+    around: Surroundings | None = None
 
     @property
     def reads_topic(self) -> bool:
@@ -84,7 +82,7 @@ class FullTraining(Retraining):
             seed=self.seed,
             trials=self.trials,
             as_of=self.as_of,
-            earlier=self.earlier,
+            around=self.around,
         )
         trace = "now out of the model" if decision.promoted else "with a trace in the model still"
         compared = cast(ComparisonFigures, decision.figures)
@@ -110,7 +108,7 @@ def train_in_full(
     seed: int = 0,
     trials: int = TRIALS,
     as_of: date | None = None,
-    earlier: Sequence[Training] = (),
+    around: Surroundings | None = None,
 ) -> PromotionDecision:
     """Choose everything anew, compare with the champion's recipe and the baselines, and promote.
 
@@ -132,8 +130,8 @@ def train_in_full(
         How many sets of ALS parameters are tried.
     as_of : date, optional
         The past day up to which `material` has listens. The candidate is then registered but not promoted.
-    earlier : sequence of Training
-        Earlier full trainings, for the report.
+    around : Surroundings, optional
+        What the report shows beside the training itself.
 
     Raises
     ------
@@ -164,7 +162,7 @@ def train_in_full(
         material.interactions,
         passed=passed,
         champion=str(start.champion) if start.champion else None,
-        earlier=earlier,
+        around=around,
         promoted=as_of is None,
     )
     recipe = comparison.recipe

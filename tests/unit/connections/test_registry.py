@@ -58,9 +58,9 @@ def test_champions_are_read_without_a_registry_and_from_a_server_that_answers(tm
         champions.read(Settings(home=tmp_path, mlflow_tracking_uri=f"http://127.0.0.1:{port}"))
 
 
-def register(registry, model, **changes):
+def register(registry, model, name="toy", **changes):
     return registry.register(
-        "toy",
+        name,
         model,
         **({"parameters": {"p": 1}, "metrics": {"f1": 0.5}, "tags": {"t": "x"}, "report": {"é": 1}} | changes),
     )
@@ -110,6 +110,56 @@ def test_the_old_champion_is_kept_and_can_serve_again(registry, model):
     assert first.load().stages
     registry.promote(first)
     assert registry.champion("toy") == first
+
+
+def test_a_challenger_is_compared_until_it_serves_or_the_comparison_ends(registry, tmp_path):
+    settings = Settings(home=tmp_path / "a home", corpus="test")
+    first, second = (register(registry, Path.mkdir) for _ in range(2))
+    with pytest.raises(ModelError, match="no champion of 'toy' that toy/2 could be compared with"):
+        registry.challenge(second)
+    registry.promote(first)
+    with pytest.raises(ModelError, match=r"toy/1 is the champion\. Name another version"):
+        registry.challenge(first)
+    registry.challenge(second)
+    assert registry.challenger("toy") == second
+    assert champions.read(settings, champions.CHALLENGER) == {"toy": "2"}
+    assert champions.read(settings) == {"toy": "1"}
+    for _ in range(3):
+        register(registry, Path.mkdir)
+    registry.prune("toy", keep=1)
+    assert registry.challenger("toy") == second
+    registry.end_challenge("toy")
+    assert registry.challenger("toy") is None
+    registry.end_challenge("toy")
+    registry.challenge(second)
+    registry.promote(second)
+    assert registry.challenger("toy") is None, "it would be compared with itself"
+
+
+def test_the_command_names_a_challenger_and_ends_the_comparison(registry, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path / "a home"))
+    monkeypatch.setenv("SEGUE_CORPUS", "test")
+    monkeypatch.setenv("SEGUE_CHALLENGER_SHARE", "0.1")
+    get_settings.cache_clear()
+    promoted, _ = (register(registry, Path.mkdir, name="recommender") for _ in range(2))
+    registry.promote(promoted)
+
+    def segue(*arguments: str) -> str:
+        return " ".join(CliRunner().invoke(app, ["models", *arguments]).output.split())
+
+    assert "Only versions of the recommender" in segue("challenge", "genre", "1")
+    assert "Give either the number of a version or --end" in segue("challenge", "recommender")
+    assert "There is no recommender/9" in segue("challenge", "recommender", "9")
+    assert (
+        segue("challenge", "recommender", "2")
+        == "recommender/2 is compared with recommender/1; 10% of the listeners get interleaved lists."
+    )
+    assert re.search(r"recommender/2 │ challenger", segue("list"))
+    assert segue("challenge", "recommender", "--end") == "recommender/2 is compared no more."
+    assert segue("challenge", "recommender", "--end") == "No version was compared."
+    monkeypatch.setenv("SEGUE_CHALLENGER_SHARE", "0")
+    get_settings.cache_clear()
+    assert "nobody gets its tracks yet: set SEGUE_CHALLENGER_SHARE" in segue("challenge", "recommender", "2")
 
 
 def test_a_rollback_goes_back_through_what_served_and_stops_at_the_first(registry, tmp_path):

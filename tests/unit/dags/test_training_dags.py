@@ -11,7 +11,7 @@ from segue.settings import PROJECT_DIR, get_settings, read_settings
 
 ORDER = {
     "genre_model": ["train", "summary"],
-    "recommender": ["train", "find_learned_listens", "commit", "summary"],
+    "recommender": ["online_evaluation", "train", "find_learned_listens", "commit", "summary"],
     "incremental_retraining": ["wait_for_listens", "retrain", "commit", "summary"],
 }
 NAMES = (*ORDER, "new_tracks")

@@ -15,7 +15,7 @@ from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.factors import Factors
 from segue.recommender.evaluation.windows import by_time
 from segue.recommender.interactions import Interactions
-from segue.recommender.report import page, verdict
+from segue.recommender.report import Surroundings, page, verdict
 from segue.recommender.reports import SEGUE
 from segue.runs.history import Training
 
@@ -182,7 +182,10 @@ def test_the_share_of_simulated_listens_is_said(outcome: Comparison, plays: Inte
 def test_earlier_trainings_and_the_limits_are_shown(outcome: Comparison, plays: Interactions, html: str) -> None:
     at = datetime(2026, 2, 1, 3, tzinfo=UTC)
     earlier = [Training("recommender/a", "recommender/7", at, 0.1, (0.05, 0.15), promoted=True, learned=900)]
-    shown = section_of(page(outcome, plays, passed=True, champion=None, earlier=earlier), "Versions over time")
+    around = Surroundings(earlier, "The challenger recommender/9 is better.")
+    written = page(outcome, plays, passed=True, champion=None, around=around)
+    assert "recommender/9 is better" in section_of(written, "Online evaluation")
+    shown = section_of(written, "Versions over time")
     assert "NDCG@10 by version; rings are champions: 7 0.100 (marked), this one 0." in shown
     assert "(learning curve): 900 0.100 (marked), 2,000 0." in shown
     assert "Versions over time" not in html

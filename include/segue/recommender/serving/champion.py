@@ -1,4 +1,4 @@
-"""Follow the registry: load each new champion as soon as it is promoted."""
+"""Follow the registry: load each new champion as soon as it is promoted, and each challenger when it is named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
-from segue.connections.registry import Registry
+from segue.connections.registry import Registry, Version
 from segue.errors import SegueError
 from segue.listens.lookup import Lookup
 from segue.listens.plays import recording_msid
@@ -80,6 +80,9 @@ class Champion:
         if found is None:
             self.error = LOST.format(self.served.version) if self.served else NONE_YET
             return False
+        return self._load(found)
+
+    def _load(self, found: Version) -> bool:
         if found.location == self._location:
             self.error = None  # the registry answers again, or was rolled back
             return False
@@ -108,3 +111,15 @@ class Champion:
                 log.warning("The recommender that serves goes on: %s", self.error)
             self.looked.set()
             self._stopping.wait(LOOK_EVERY_S)
+
+
+class Challenger(Champion):
+    """Asks the registry for the version that is compared with the champion. There may be none."""
+
+    def look(self, registry: Registry) -> bool:
+        """Load the challenger if the registry names another version, and drop it if it names none any more."""
+        found = registry.challenger(NAME)
+        if found is None:
+            self.served = self.error = self._location = None
+            return False
+        return self._load(found)

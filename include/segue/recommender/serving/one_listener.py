@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pymongo.database import Database
@@ -36,16 +36,22 @@ class Recommending:
         self._database = database
         self._skip_weight = skip_weight
         self._listens = ListenStore(database)
+        self._replaced: Callable[[Document], Document] = lambda found: found
         self.champion = champion
 
+    def replace_by(self, replaced: Callable[[Document], Document]) -> None:
+        """From now on, serve what a function returns for each stored list."""
+        self._replaced = replaced
+
     def stored(self, user_name: str) -> Document | None:
-        """Read the stored list; None if there is no list.
+        """Read the stored list; None if there is no list. While a challenger is compared, it may be interleaved.
 
         Tracks that the listener hates now are left out. So are copies, if the list was made before their recording
         was known.
         """
         found = self._database[COLLECTION].find_one({"_id": user_name})
         if found:
+            found = self._replaced(found)
             hated = hated_by(self._database, [user_name]).get(user_name, set())
             found["items"] = list(self._shown(found["items"], hated))
         return found
@@ -74,8 +80,11 @@ class Recommending:
         ModelError
             If no recommender serves yet.
         """
+        return self.made(self.served(), user_name, wishes)
+
+    def made(self, served: Served, user_name: str, wishes: Wishes) -> Document:
+        """Make a list with some recommender; see :meth:`now`."""
         hated = hated_by(self._database, [user_name]).get(user_name, ())
-        served = self.served()
         history = self._listens.history(user_name)
         listener = listener_of(served, history, hated, skip_weight=self._skip_weight)
         return next(documents(served, {user_name: listener}, now=time.time(), wishes=wishes))
