@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pymongo import DeleteOne
+from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 
 from segue.audio.definition import FEATURE_VERSION
@@ -39,6 +39,9 @@ GROWTH: Final = 2.0
 
 PART: Final = 5_000
 """Tracks of one document, which then has less than 2 MB. MongoDB's limit is 16 MB."""
+
+DAYS: Final = 20
+"""This many days are written together."""
 
 ARRAYS: Final = ("centre", "width", "mean", "axes")
 
@@ -101,9 +104,21 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
     placed = {each["_id"]: each for each in database[COLLECTION].find({"space": name}, {"day": 1, "digest": 1})}
     placed.pop(SPACE, None)
     done = {part["day"]: part["digest"] for key, part in placed.items() if key.endswith("/0")}
+    known: dict[str, list[str]] = {}
+    for key, part in placed.items():
+        known.setdefault(part["day"], []).append(key)
     count = 0
-    for day in sorted(day for day, digest in digests.items() if done.get(day) != digest):
-        count += _place_day(database, space, name, day, digests[day])
+    changed = sorted(day for day, digest in digests.items() if done.get(day) != digest)
+    for start in range(0, len(changed), DAYS):
+        writes: list[ReplaceOne[Document] | DeleteOne] = []
+        for day in changed[start : start + DAYS]:
+            parts = list(_parts(database, space, name, day, digests[day]))
+            keys = {each["_id"] for each in parts}
+            writes += [DeleteOne({"_id": key}) for key in known.get(day, ()) if key not in keys]
+            # The first part is written last. Its digest says that the day is placed.
+            writes += [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in reversed(parts)]
+            count += sum(len(each["track_ids"]) for each in parts)
+        database[COLLECTION].bulk_write(writes)
     gone = [DeleteOne({"_id": key}) for key, part in placed.items() if part["day"] not in digests]
     if gone:
         database[COLLECTION].bulk_write(gone, ordered=False)
@@ -162,27 +177,18 @@ def _space_of(document: Document) -> SoundSpace:
     return SoundSpace(centre, width, mean, axes.reshape(len(centre), -1))
 
 
-def _place_day(database: Database[Any], space: SoundSpace, name: str, day: str, digest: int) -> int:
-    """Replace the parts of one day. Return the number of its tracks."""
+def _parts(database: Database[Any], space: SoundSpace, name: str, day: str, digest: int) -> Iterator[Document]:
+    """Place the tracks of one day, and yield the documents of its parts."""
     found = list(database[TRACKS].find({PARTITION: day}, {"features": 1}))
     found.sort(key=lambda track: str(track["_id"]))
-    made: list[Document] = []
     for part, start in enumerate(range(0, len(found), PART)):
         some = found[start : start + PART]
         vectors = space.place(unpack([track["features"] for track in some]))
-        made.append(
-            {
-                "_id": f"{name}/{day}/{part}",
-                "space": name,
-                "day": day,
-                "digest": digest,
-                "track_ids": [track["_id"] for track in some],
-                "vectors": vectors.astype("<f4").tobytes(),
-            }
-        )
-    kept = [document["_id"] for document in made]
-    database[COLLECTION].delete_many({"space": name, "day": day, "_id": {"$nin": kept}})
-    # The first part is written last. Its digest says that the day is placed.
-    for document in reversed(made):
-        database[COLLECTION].replace_one({"_id": document["_id"]}, document, upsert=True)
-    return len(found)
+        yield {
+            "_id": f"{name}/{day}/{part}",
+            "space": name,
+            "day": day,
+            "digest": digest,
+            "track_ids": [track["_id"] for track in some],
+            "vectors": vectors.astype("<f4").tobytes(),
+        }

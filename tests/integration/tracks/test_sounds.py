@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from segue.audio.definition import N_FEATURES
 from segue.errors import CorpusError
+from segue.settings import Settings
 from segue.tracks import sounds
 from segue.tracks.nearest import LiveSounds
 from segue.tracks.sound_space import SoundSpace
@@ -104,6 +108,33 @@ def test_a_day_of_many_tracks_has_several_parts_and_an_update_that_was_killed_is
     live.refresh()
     assert len(live.index) == 20
     assert corpus["sounds"].count_documents({"day": "2026-01-01"}) == 3
+
+
+class Counting(CommandListener):
+    """Counts the commands by their names."""
+
+    def __init__(self) -> None:
+        self.commands = Counter[str]()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.commands[event.command_name] += 1
+
+    def succeeded(self, event: object) -> None:
+        """Count nothing."""
+
+    def failed(self, event: object) -> None:
+        """Count nothing."""
+
+
+def test_a_first_load_of_many_days_writes_them_together(corpus: Database[Any], settings: Settings) -> None:
+    days = [f"2026-02-{day:02}" for day in range(1, 29)] + [f"2026-03-{day:02}" for day in range(1, 13)]
+    for number, day in enumerate(days):
+        put(corpus, day, range(20 + number, 21 + number))
+    counting = Counting()
+    with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True, event_listeners=[counting]) as client:
+        assert sounds.update(client[corpus.name]) == 60
+    assert counting.commands["update"] == 3 + 1, "42 days by 20, and the space"
+    assert counting.commands["delete"] == 1, "a delete for each day would read all days"
 
 
 def test_nothing_published_is_nothing_placed_and_an_older_form_is_refused(mongo: Database[Any]) -> None:
