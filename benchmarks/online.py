@@ -58,7 +58,7 @@ def drafts() -> NDArray[np.int8]:
     return np.concatenate([teams, -teams])
 
 
-def compare(listeners: int, days: int, better: float, seed: int) -> tuple[Verdict, int]:
+def compare(listeners: int, days: int, better: float, seed: int, apart: float = APART) -> tuple[Verdict, int]:
     """Simulate a comparison, and return its verdict and on which day it came.
 
     Parameters
@@ -67,10 +67,12 @@ def compare(listeners: int, days: int, better: float, seed: int) -> tuple[Verdic
     better : float
         How many times as often a track of the challenger's is played as one of the champion's, in the median.
     seed : int
+    apart : float
+        How far the listeners' preferences are apart, as `APART`.
     """
     draw = np.random.default_rng(seed)
     rate = draw.gamma(1.0, PLAYED, listeners)[:, None] / np.log2(np.arange(COUNT) + 2)
-    liking = np.sqrt(better * np.exp(draw.normal(0, APART, listeners)))[:, None]
+    liking = np.sqrt(better * np.exp(draw.normal(0, apart, listeners)))[:, None]
     champion, challenger = np.zeros(listeners, dtype=int), np.zeros(listeners, dtype=int)
     for day in range(1, days + 1):
         teams = drafts()[draw.integers(2 * DRAFTS, size=listeners)]
@@ -84,12 +86,12 @@ def compare(listeners: int, days: int, better: float, seed: int) -> tuple[Verdic
 
 
 @app.command()
-def aa(comparisons: int = 1_000, days: int = 60, seed: int = 0) -> None:
+def aa(comparisons: int = 1_000, days: int = 60, apart: float = APART, seed: int = 0) -> None:
     """Count how often a comparison of two equal models is decided. The goal is at most 5 %."""
     print(f"{comparisons:,} comparisons of equal models, a look on each of {days} days:\n")
     print("| listeners | challenger found better | champion found better | decided |\n|---:|---:|---:|---:|")
-    for listeners in (30, 100, 1_000):
-        verdicts = [compare(listeners, days, 1.0, seed + number)[0] for number in range(comparisons)]
+    for listeners in (100, 300, 1_000):
+        verdicts = [compare(listeners, days, 1.0, seed + number, apart)[0] for number in range(comparisons)]
         shares = [verdicts.count(each) / comparisons for each in (Verdict.BETTER, Verdict.WORSE)]
         print(f"| {listeners:,} | {shares[0]:.1%} | {shares[1]:.1%} | {sum(shares):.1%} |", flush=True)
 
@@ -99,7 +101,7 @@ def power(comparisons: int = 200, days: int = 60, seed: int = 0) -> None:
     """Measure how often and how soon a better challenger is found."""
     print("| listeners | times as often played | found better | found worse | days, median |")
     print("|---:|---:|---:|---:|---:|")
-    for listeners in (30, 100, 1_000):
+    for listeners in (100, 300, 1_000):
         for better in (1.1, 1.2, 1.5, 2.0):
             found = [compare(listeners, days, better, seed + number) for number in range(comparisons)]
             soon = [day for verdict, day in found if verdict is Verdict.BETTER]

@@ -10,7 +10,7 @@ listener gets a new list. docs/recommender.md has the details.
 
 If a *challenger* is compared with the champion while both serve (`segue models challenge`), the task
 *online_evaluation* first counts what listeners have played of both. It ends the comparison if it is decided, and
-makes the better version the champion.
+makes the better version the champion. The training then compares its choice with the champion's recipe, as always.
 
 **When.** Every night at 03:00 (UTC), unless `SEGUE_RECOMMENDER_SCHEDULE` says otherwise, and by hand.
 
@@ -29,6 +29,7 @@ reason.
 
 **When it fails.** The last line of the failed task's log says what and why. The old recommendations stay.
 
+- *online_evaluation*: the comparison goes on, and the training runs nevertheless. Clear the task to try again.
 - *train*, "holds no listens": send some.
 - *commit*: Kafka did not answer. Clear the task. Otherwise `incremental_retraining` processes these listens again,
   which costs time but does no harm.
@@ -106,6 +107,8 @@ def recommender() -> None:
         task_id="train",
         job="train_recommender",
         arguments=["--seed", SEED, "--trials", "{{ params.trials }}", "--as-of", AS_OF],
+        pre_execute=refuse_wrong_params,
+        trigger_rule="all_done",  # a comparison that cannot be evaluated must not cost the night its training
         inlets=[segue_assets.TRACKS, segue_assets.LISTENS],
         outlets=[segue_assets.RECOMMENDER, segue_assets.RECOMMENDATIONS, segue_assets.FULL_TRAINING],
     )
@@ -127,15 +130,12 @@ def recommender() -> None:
 def online_evaluation(run: str, as_of: str) -> None:
     """Evaluate the comparison of a challenger with the champion, if there is one, and end it if it is decided."""
     from segue.recommender.online.deciding import decide
-    from segue.runs import summaries
 
     if as_of:
         print("A training for a past day leaves the comparison as it is.", flush=True)
         return
     with refusals_fail_at_once(), mongo_database() as database:
-        report = decide(database, settings, datetime.now(UTC))
-        summaries.keep(run, report, into=database)
-    print(report.said, flush=True)
+        print(decide(run, database, settings, datetime.now(UTC)).said, flush=True)
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)

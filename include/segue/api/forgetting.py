@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.database import Database
@@ -68,7 +69,8 @@ def simulated_listeners(database: Database[dict[str, Any]]) -> list[str]:
 def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
     """Delete what MongoDB has about forgotten users, such as after an older backup was restored.
 
-    The listens and feedback of a user who has come back since are kept if they are newer than the removal.
+    The listens, feedback and served lists of a user who has come back since are kept if they are newer than the
+    removal.
 
     Returns
     -------
@@ -85,8 +87,12 @@ def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
     removed_at, accounts = Removals(database).all(), Accounts(database)
     for user_name in sorted(name for name in names if user_key(name) in removed_at):
         if accounts.exists(user_name):
-            before = {"user_name": user_name, "created": {"$lte": removed_at[user_key(user_name)]}}
+            removed = removed_at[user_key(user_name)]
+            before = {"user_name": user_name, "created": {"$lte": removed}}
             deleted["feedback entries"] += database["feedback"].delete_many(before).deleted_count
+            until = datetime.fromtimestamp(removed, UTC)
+            deleted["served lists"] += ServedLists(database).remove_user(user_name, until)
+            database[INTERLEAVED].delete_many({"_id": user_name, "generated_at": {"$lte": until}})
         else:
             deleted.update(_delete(database, user_name))
     return dict(deleted)

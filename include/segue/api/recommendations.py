@@ -55,7 +55,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     following = [champion]
     if share := ctx.settings.challenger_share:
         following.append(challenger := Challenger(ctx.settings))
-        recommending.replace_by(Comparing(documents, challenger, share, recommending.made).served)
+        recommending.replace_by(Comparing(documents, champion, challenger, share, recommending.made).served)
     for each in following:
         each.start()
     yield

@@ -7,6 +7,7 @@ from typing import Any
 
 from segue.api.context import Context
 from segue.listens.plays import Play
+from segue.recommender.online.serving import COLLECTION as INTERLEAVED
 from segue.recommender.serving.lists import COLLECTION as RECOMMENDATIONS
 
 
@@ -55,8 +56,11 @@ def _playing(ctx: Context, user_name: str) -> list[Play]:
 
 
 def _recommended(ctx: Context, user_name: str) -> list[Play]:
-    stored = _database(ctx)[RECOMMENDATIONS].find_one({"_id": user_name}, {"items": 1}) or {}
-    return [Play(0, item.get("artist") or "", item.get("title") or "") for item in stored.get("items", ())]
+    found = (
+        _database(ctx)[name].find_one({"_id": user_name}, {"items": 1}) for name in (RECOMMENDATIONS, INTERLEAVED)
+    )
+    items = [item for stored in found if stored for item in stored["items"]]
+    return [Play(0, item.get("artist") or "", item.get("title") or "") for item in items]
 
 
 def _of_corpus(ctx: Context, recording_mbid: str) -> list[Play]:

@@ -110,19 +110,20 @@ def fma(
 @app.command()
 def online() -> None:
     """Say how the challenger compares with the champion, by what listeners have played. Nothing is changed."""
-    from segue.connections import champions
     from segue.connections.mongo import database
+    from segue.connections.registry import Registry
     from segue.recommender.model import NAME
     from segue.recommender.online import comparison
+    from segue.recommender.online.assignment import name_of
     from segue.settings import get_settings
 
-    number = champions.read(get_settings(), champions.CHALLENGER).get(NAME)
-    if number is None:
+    challenger = Registry(get_settings()).challenger(NAME)
+    if challenger is None:
         typer.echo("No challenger is compared. `segue models challenge recommender NUMBER` names one.")
         return
     with database() as documents:
-        found = comparison.read(documents, f"{NAME}/{number}")
-    typer.echo(f"The challenger {NAME}/{number}: {found.in_words()}.")
+        found = comparison.read(documents, name_of(challenger))
+    typer.echo(f"The challenger {challenger}: {found.in_words()}.")
 
 
 def _compare(

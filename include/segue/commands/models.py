@@ -96,17 +96,21 @@ def challenge(
     if end == (number is not None):
         raise typer.BadParameter("Give either the number of a version or --end.")
     registry = _registry()
+    before = registry.challenger(name)
     if number is None:
-        challenger = registry.challenger(name)
-        registry.end_challenge(name)
-        typer.echo(f"{challenger} is compared no more." if challenger else "No version was compared.")
+        ended = before is not None and registry.end_challenge(before)
+        typer.echo(f"{before} is compared no more." if ended else "No version was compared.")
         return
+    from segue.recommender.model import Recommender
+
     version = registry.version(name, number)
+    Recommender.fetch(version)  # a version that cannot be loaded would be served to nobody
     registry.challenge(version)
     share = get_settings().challenger_share
     served = f"{share:.0%} of the listeners get interleaved lists" if share else "nobody gets its tracks yet"
-    how = "" if share else ": set SEGUE_CHALLENGER_SHARE, and run `segue up`"
-    typer.echo(f"{version} is compared with {registry.champion(name)}; {served}{how}.")
+    how = "" if share else ": set SEGUE_CHALLENGER_SHARE in segue.toml or the environment, and run `segue up`"
+    instead = f", in place of {before}" if before else ""
+    typer.echo(f"{version} is compared with {registry.champion(name)}{instead}; {served}{how}.")
 
 
 def _registry() -> Registry:

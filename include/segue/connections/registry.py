@@ -2,7 +2,8 @@
 
 A genre model is a folder in Spark's own format; a recommender is a folder of arrays. Each version is stored with
 its parameters, metrics and data version. The alias ``champion`` names the version that serves. It changes in one
-step. The old version stays stored until :meth:`Registry.prune` deletes it.
+step. The old version stays stored until :meth:`Registry.prune` deletes it. The alias ``challenger`` names a
+version that is compared with the champion while both serve.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from segue.connections import moved_models, sqlite_files
+from segue.connections.champions import CHALLENGER, CHAMPION
 from segue.errors import ModelError, ServiceUnavailableError
 from segue.locks import exclusive
 from segue.settings import Settings
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from pyspark.ml import PipelineModel
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
+CHALLENGED_AT = "challenged_at"
+"""Tag of a version: when it was named as challenger last."""
+
 FOLDER = "model"
 
 KEPT = 10
@@ -204,7 +207,7 @@ class Registry:
         Raises
         ------
         ModelError
-            If the version is the champion.
+            If the version is the champion, or there is no champion.
         """
         with self._alone():
             champion = self.champion(version.name)
@@ -214,15 +217,28 @@ class Registry:
                 )
             if champion.number == version.number:
                 raise ModelError(f"{version} is the champion. Name another version as its challenger.")
+            self.tag(version, CHALLENGED_AT, datetime.now(UTC).isoformat(timespec="milliseconds"))
             self._client.set_registered_model_alias(version.name, CHALLENGER, str(version.number))
             self._copy()
 
-    def end_challenge(self, name: str) -> None:
-        """Let no version be the challenger any more. Nothing happens if none is."""
+    def end_challenge(self, challenger: Version, *, promote: bool = False) -> bool:
+        """Let a version be the challenger no more, and make it the champion if it was better.
+
+        Returns
+        -------
+        bool
+            False if it is no longer the challenger, or was named anew. Then nothing is changed.
+        """
         with self._alone():
-            if self.challenger(name) is not None:
-                self._client.delete_registered_model_alias(name, CHALLENGER)
+            found = self.challenger(challenger.name)
+            if found is None or (found.number, found.tags) != (challenger.number, challenger.tags):
+                return False
+            self._client.delete_registered_model_alias(challenger.name, CHALLENGER)
+            if promote:
+                self._replace(self.champion(challenger.name), challenger)
+            else:
                 self._copy()
+            return True
 
     def _of_alias(self, name: str, alias: str) -> Version | None:
         from mlflow.exceptions import MlflowException
@@ -427,10 +443,10 @@ class Registry:
         self._serve(version)
 
     def _serve(self, version: Version) -> None:
-        self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
         challenger = self.challenger(version.name)
         if challenger is not None and challenger.number == version.number:  # it is not compared with itself
             self._client.delete_registered_model_alias(version.name, CHALLENGER)
+        self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
         self._copy()
 
     def _copy(self) -> None:

@@ -46,7 +46,7 @@ class Models:
     challenger : str or None
         The recommender that is compared with the champion while both serve, such as ``recommender/7``.
     compared : str or None
-        What the newest evaluation of this comparison has come to.
+        What the newest evaluation of a comparison has come to, and when it was.
     """
 
     champions: Mapping[str, str]
@@ -74,8 +74,11 @@ def read(settings: Settings, database: Database[Any]) -> Models:
     updates = summaries.history(IncrementalUpdateReport, SHOWN, source=database)
     trainings: list[summaries.Kept[Any]] = [*genre, *full, *updates]
     number = champions.read(settings, champions.CHALLENGER).get(NAME)
-    challenger = f"{NAME}/{number}" if number else None
-    evaluated = [kept.report for kept in summaries.history(OnlineReport, 1, source=database)]
+    evaluated = [
+        f"{kept.written_at:%Y-%m-%d %H:%M} UTC: {kept.report.said}"
+        for kept in summaries.history(OnlineReport, SHOWN, source=database)
+        if kept.report.challenger
+    ]
     return Models(
         champions=champions.read(settings),
         genre=genre_reports.trainings(genre),
@@ -87,8 +90,8 @@ def read(settings: Settings, database: Database[Any]) -> Models:
         ],
         last={kept.run_id.partition("/")[0]: kept.report for kept in trainings},
         drift=_drift(database),
-        challenger=challenger,
-        compared=next((each.said for each in evaluated if each.challenger == challenger), None),
+        challenger=f"{NAME}/{number}" if number else None,
+        compared=evaluated[-1] if evaluated else None,
     )
 
 

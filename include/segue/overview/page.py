@@ -259,12 +259,14 @@ def _models(models: Models, at: Addresses) -> list[Section]:
             figures,
         )
     ]
-    if models.challenger:
-        not_yet = (
-            f"The challenger {models.challenger} is compared with the champion. The next run of the DAG "
-            "recommender evaluates the plays."
-        )
-        sections.append(Section("Online evaluation", models.compared or not_yet))
+    if models.challenger or models.compared:
+        now = "No challenger is compared now."
+        if models.challenger:
+            now = (
+                f"The challenger {models.challenger} is compared with the champion. The DAG recommender evaluates "
+                "the plays each night."
+            )
+        sections.append(Section("Online evaluation", f"{now} {models.compared or ''}".strip()))
     if (trainings := [*models.genre, *models.recommender]) and at.shown is not Shown.IN_TAB:
         newest = sorted(trainings, key=lambda training: training.at, reverse=True)[:5]
         cells = [

@@ -27,7 +27,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.recommender.confidence_sequence import bounds
+from segue.recommender.confidence_sequence import bounds, clusters_of, deviations
 
 DELTA = 0.05
 """How much lower the NDCG@10 of an update may be than its reference's, as a share of the reference's."""
@@ -95,8 +95,9 @@ class Pool:
 
     def bounds(self) -> tuple[float, float, float]:
         """Return the relative difference and its bounds. They are infinite if too little is known."""
-        error = ERROR / (self.number * (self.number + 1))
-        return bounds(np.array(self.gained), np.array(self.reference), error=error, fewest=FEWEST)
+        gained, reference = np.array(self.gained), np.array(self.reference)
+        away = deviations(clusters_of(gained, reference), ERROR / (self.number * (self.number + 1)))
+        return bounds(gained, reference, away=away, fewest=FEWEST)
 
     def verdict(self) -> Verdict:
         """Decide by the bounds. Refusal comes first."""

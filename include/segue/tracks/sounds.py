@@ -40,12 +40,13 @@ GROWTH: Final = 2.0
 PART: Final = 5_000
 """Tracks of one document, which then has less than 2 MB. MongoDB's limit is 16 MB."""
 
-DAYS: Final = 20
-"""This many days are written together."""
+TOGETHER: Final = 700
+"""Days are written together as soon as they have this many tracks, 0.2 MB."""
 
 ARRAYS: Final = ("centre", "width", "mean", "axes")
 
 Document = dict[str, Any]
+Write = ReplaceOne[Document] | DeleteOne
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,20 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
         known.setdefault(part["day"], []).append(key)
     count = 0
     changed = sorted(day for day, digest in digests.items() if done.get(day) != digest)
-    for start in range(0, len(changed), DAYS):
-        writes: list[ReplaceOne[Document] | DeleteOne] = []
-        for day in changed[start : start + DAYS]:
-            parts = list(_parts(database, space, name, day, digests[day]))
-            keys = {each["_id"] for each in parts}
-            writes += [DeleteOne({"_id": key}) for key in known.get(day, ()) if key not in keys]
-            # The first part is written last. Its digest says that the day is placed.
-            writes += [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in reversed(parts)]
-            count += sum(len(each["track_ids"]) for each in parts)
-        database[COLLECTION].bulk_write(writes)
+    writes: list[Write] = []
+    waiting = 0
+    for day in changed:
+        parts = list(_parts(database, space, name, day, digests[day]))
+        keys = {each["_id"] for each in parts}
+        writes += [DeleteOne({"_id": key}) for key in known.get(day, ()) if key not in keys]
+        # The first part is written last. Its digest says that the day is placed.
+        writes += [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in reversed(parts)]
+        placed_now = sum(len(each["track_ids"]) for each in parts)
+        count, waiting = count + placed_now, waiting + placed_now
+        if waiting >= TOGETHER:
+            _write(database, writes)
+            writes, waiting = [], 0
+    _write(database, writes)
     gone = [DeleteOne({"_id": key}) for key, part in placed.items() if part["day"] not in digests]
     if gone:
         database[COLLECTION].bulk_write(gone, ordered=False)
@@ -175,6 +180,11 @@ def _fit(database: Database[Any], total: int) -> Document:
 def _space_of(document: Document) -> SoundSpace:
     centre, width, mean, axes = (np.frombuffer(document[name], np.dtype("<f8")) for name in ARRAYS)
     return SoundSpace(centre, width, mean, axes.reshape(len(centre), -1))
+
+
+def _write(database: Database[Any], writes: list[Write]) -> None:
+    if writes:
+        database[COLLECTION].bulk_write(writes)
 
 
 def _parts(database: Database[Any], space: SoundSpace, name: str, day: str, digest: int) -> Iterator[Document]:

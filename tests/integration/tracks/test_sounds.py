@@ -126,15 +126,25 @@ class Counting(CommandListener):
         """Count nothing."""
 
 
-def test_a_first_load_of_many_days_writes_them_together(corpus: Database[Any], settings: Settings) -> None:
+def test_a_first_load_of_many_days_writes_them_together(
+    corpus: Database[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sounds, "TOGETHER", 20)
     days = [f"2026-02-{day:02}" for day in range(1, 29)] + [f"2026-03-{day:02}" for day in range(1, 13)]
     for number, day in enumerate(days):
         put(corpus, day, range(20 + number, 21 + number))
     counting = Counting()
     with MongoClient[dict[str, Any]](settings.mongo, tz_aware=True, event_listeners=[counting]) as client:
         assert sounds.update(client[corpus.name]) == 60
-    assert counting.commands["update"] == 3 + 1, "42 days by 20, and the space"
+    assert counting.commands["update"] == 3 + 1, "20 tracks each, and the space"
     assert counting.commands["delete"] == 1, "a delete for each day would read all days"
+
+
+def test_a_day_that_is_announced_and_has_lost_its_tracks_is_no_error(corpus: Database[Any]) -> None:
+    told = {"_id": "2026-01-03", "day": "2026-01-03", "tracks": 1, "digest": 3}
+    sounds.update(corpus)
+    corpus["announced"].insert_one(told)
+    assert sounds.update(corpus) == 0
 
 
 def test_nothing_published_is_nothing_placed_and_an_older_form_is_refused(mongo: Database[Any]) -> None:

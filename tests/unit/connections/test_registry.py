@@ -4,10 +4,12 @@ import json
 import re
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.support import live_corpus
 from tests.support.registries import (
     empty_database,
     error_of_opening,
@@ -121,19 +123,28 @@ def test_a_challenger_is_compared_until_it_serves_or_the_comparison_ends(registr
     with pytest.raises(ModelError, match=r"toy/1 is the champion\. Name another version"):
         registry.challenge(first)
     registry.challenge(second)
-    assert registry.challenger("toy") == second
+    assert registry.challenger("toy").number == second.number
     assert champions.read(settings, champions.CHALLENGER) == {"toy": "2"}
     assert champions.read(settings) == {"toy": "1"}
     for _ in range(3):
         register(registry, Path.mkdir)
     registry.prune("toy", keep=1)
-    assert registry.challenger("toy") == second
-    registry.end_challenge("toy")
+    assert registry.challenger("toy").number == second.number
+    before = registry.challenger("toy")
+    time.sleep(0.002)
+    registry.challenge(second)
+    assert not registry.end_challenge(before, promote=True), "it was named anew"
+    assert registry.champion("toy").number == 1
+    assert registry.end_challenge(registry.challenger("toy"))
     assert registry.challenger("toy") is None
-    registry.end_challenge("toy")
+    assert not registry.end_challenge(second)
     registry.challenge(second)
     registry.promote(second)
     assert registry.challenger("toy") is None, "it would be compared with itself"
+    registry.challenge(first)
+    assert registry.end_challenge(registry.challenger("toy"), promote=True)
+    assert (registry.champion("toy").number, registry.challenger("toy")) == (1, None)
+    assert registry.rollback("toy").number == 2
 
 
 def test_the_command_names_a_challenger_and_ends_the_comparison(registry, tmp_path, monkeypatch):
@@ -141,20 +152,29 @@ def test_the_command_names_a_challenger_and_ends_the_comparison(registry, tmp_pa
     monkeypatch.setenv("SEGUE_CORPUS", "test")
     monkeypatch.setenv("SEGUE_CHALLENGER_SHARE", "0.1")
     get_settings.cache_clear()
-    promoted, _ = (register(registry, Path.mkdir, name="recommender") for _ in range(2))
+    promoted, _, _ = (register(registry, live_corpus.model(0).save, name="recommender") for _ in range(3))
+    broken = register(registry, Path.mkdir, name="recommender")
     registry.promote(promoted)
 
-    def segue(*arguments: str) -> str:
-        return " ".join(CliRunner().invoke(app, ["models", *arguments]).output.split())
+    def segue(*arguments: str, exit_code: int = 0) -> str:
+        ended = CliRunner().invoke(app, ["models", *arguments])
+        assert ended.exit_code == exit_code, ended.output
+        return " ".join(ended.output.split())
 
-    assert "Only versions of the recommender" in segue("challenge", "genre", "1")
-    assert "Give either the number of a version or --end" in segue("challenge", "recommender")
-    assert "There is no recommender/9" in segue("challenge", "recommender", "9")
+    assert "Only versions of the recommender" in segue("challenge", "genre", "1", exit_code=2)
+    assert "Give either the number of a version or --end" in segue("challenge", "recommender", exit_code=2)
+    assert "There is no recommender/9" in segue("challenge", "recommender", "9", exit_code=1)
+    assert segue("challenge", "recommender", str(broken.number), exit_code=1)
+    assert registry.challenger("recommender") is None, "it could not be served"
     assert (
         segue("challenge", "recommender", "2")
         == "recommender/2 is compared with recommender/1; 10% of the listeners get interleaved lists."
     )
     assert re.search(r"recommender/2 │ challenger", segue("list"))
+    assert "recommender/3 is compared with recommender/1, in place of recommender/2;" in segue(
+        "challenge", "recommender", "3"
+    )
+    segue("challenge", "recommender", "2")
     assert segue("challenge", "recommender", "--end") == "recommender/2 is compared no more."
     assert segue("challenge", "recommender", "--end") == "No version was compared."
     monkeypatch.setenv("SEGUE_CHALLENGER_SHARE", "0")

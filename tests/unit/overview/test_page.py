@@ -104,6 +104,14 @@ def test_versions_are_drawn_with_their_champions_and_intervals(html):
     assert ("<polygon" in drawn, drawn.count('class="ring"')) == (True, 5)
 
 
+def test_a_comparison_is_shown_while_it_goes_on_and_when_it_has_ended():
+    now = page(state(models=models(challenger="recommender/9")), schedule(), AT)
+    assert "The challenger recommender/9 is compared with the champion." in now
+    ended = page(state(models=models(compared="2026-11-30 03:00 UTC: It becomes the champion.")), schedule(), AT)
+    assert "No challenger is compared now. 2026-11-30 03:00 UTC: It becomes the champion." in ended
+    assert "<h2>Online evaluation</h2>" not in page(state(), schedule(), AT)
+
+
 def test_each_consumer_has_its_lag_and_each_connection_its_place(html):
     assert "incremental retraining 112" in list(rows_of(html, "Listens"))
     assert list(rows_of(html, "Connections")) == ["kafka_default broker:9092"]

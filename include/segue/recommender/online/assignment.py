@@ -8,30 +8,39 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import date
+from typing import TYPE_CHECKING
+
+from segue.connections.registry import CHALLENGED_AT
+
+if TYPE_CHECKING:
+    from segue.connections.registry import Version
 
 
-def takes_part(user_name: str, challenger: str, share: float) -> bool:
-    """Return whether a listener takes part in a challenger's comparison.
+def name_of(challenger: Version) -> str:
+    """Return the name of a challenger's comparison. It is another one if the version is named a second time."""
+    return f"{challenger} since {challenger.tags.get(CHALLENGED_AT, '?')}"
 
-    A listener who takes part stays in it, also if the share grows. Each challenger has other listeners.
+
+def takes_part(user_name: str, comparison: str, share: float) -> bool:
+    """Return whether a listener takes part in a comparison.
+
+    A listener who takes part stays in it, also if the share grows. Each comparison has other listeners.
 
     Parameters
     ----------
-    user_name : str
-    challenger : str
-        The version, such as ``recommender/7``.
+    user_name, comparison : str
     share : float
         Share of the listeners who take part, from 0 to 1.
     """
-    return _hash(challenger, user_name) / 2**64 < share
+    return _hash(comparison, user_name) / 2**64 < share
 
 
-def coins(user_name: str, challenger: str, day: date) -> random.Random:
+def coins(user_name: str, comparison: str, day: date) -> random.Random:
     """Return the coins for a listener's lists of one day.
 
     The lists of a day use the same tosses, so that a list does not change its order with each listen.
     """
-    return random.Random(_hash(challenger, user_name, day.isoformat()))  # noqa: S311 - it guards no secret
+    return random.Random(_hash(comparison, user_name, day.isoformat()))  # noqa: S311 - it guards no secret
 
 
 def _hash(*parts: str) -> int:

@@ -16,15 +16,15 @@ import numpy as np
 from pymongo.database import Database
 
 from segue.listens.store import ListenStore
-from segue.recommender.confidence_sequence import bounds
+from segue.recommender.confidence_sequence import bounds, clusters_of, deviations, of_few
 from segue.recommender.online.interleaving import Team
 from segue.recommender.online.plays import credit
 from segue.recommender.online.served_lists import ServedLists
 
 ERROR = 0.05
-"""Probability that a comparison of two equal models is ever decided."""
+"""Probability that a comparison of two equal models is decided, however often somebody looks."""
 
-FEWEST = 20
+FEWEST = 50
 """Nothing is decided before this many listeners have played recommended tracks."""
 
 
@@ -68,7 +68,9 @@ class Comparison:
     def advantage(self) -> tuple[float, float, float]:
         """Return the challenger's advantage and its bounds, which are infinite if too little is known."""
         of_champion, of_challenger = (np.array(side, dtype=float) for side in (self.champion, self.challenger))
-        return bounds(of_challenger - of_champion, of_challenger + of_champion, error=ERROR / 2, fewest=FEWEST)
+        gained, plays = of_challenger - of_champion, of_challenger + of_champion
+        away = of_few(deviations(plays.sum(), ERROR / 2), clusters_of(gained, plays))
+        return bounds(gained, plays, away=away, fewest=FEWEST)
 
     def verdict(self) -> Verdict:
         """Decide by the bounds."""
@@ -82,28 +84,28 @@ class Comparison:
         mean, low, high = self.advantage()
         of_champion, of_challenger = self.plays
         counted = (
-            f"{self.listeners:,} listeners have played {of_challenger:,} of the tracks that the challenger has "
-            f"picked, and {of_champion:,} of those that the champion has picked"
+            f"{self.listeners:,} listeners were served both; they have played {of_challenger:,} of the tracks "
+            f"that the challenger has picked, and {of_champion:,} of those that the champion has picked"
         )
         if not np.isfinite(low):
             return f"{counted}: too little to decide"
         return f"{counted}, an advantage of {mean:+.1%} ({low:+.1%} to {high:+.1%}): {self.verdict()}"
 
 
-def read(database: Database[dict[str, Any]], challenger: str) -> Comparison:
+def read(database: Database[dict[str, Any]], comparison: str) -> Comparison:
     """Read what a comparison has come to.
 
     Parameters
     ----------
     database
         The corpus' database.
-    challenger : str
-        The version, such as ``recommender/7``.
+    comparison : str
+        Its name: see :func:`segue.recommender.online.assignment.name_of`.
     """
     lists, listens = ServedLists(database), ListenStore(database)
     return Comparison.of(
         [
-            credit(lists.interleaved(challenger, name), listens.history(name).times)
-            for name in lists.listeners(challenger)
+            credit(lists.interleaved(comparison, name), listens.history(name).times)
+            for name in lists.listeners(comparison)
         ]
     )

@@ -89,6 +89,7 @@ class _Draft:
         return item
 
 
-def _ids(item: Item) -> tuple[str, str]:
+def _ids(item: Item) -> set[str]:
     """Return the ids of a track and of its recording, which two catalogues may know by different tracks."""
-    return item["track_id"], recording_msid(item.get("artist") or "", item.get("title") or "", None)
+    artist, title = item.get("artist"), item.get("title")
+    return {item["track_id"], *([recording_msid(artist, title, None)] if artist and title else [])}

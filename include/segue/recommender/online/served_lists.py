@@ -19,7 +19,7 @@ COLLECTION: Final = "served_lists"
 SCHEMA_VERSION: Final = 1
 
 KEPT = timedelta(days=60)
-"""How long a served list is kept."""
+"""How long a served list is kept after its comparison has ended."""
 
 Document = dict[str, Any]
 
@@ -35,8 +35,10 @@ class ServedList:
         When it was first served, in UTC.
     generated_at : datetime
         When the champion's list was made.
-    champion, challenger : str
-        The versions.
+    champion : str
+        The version.
+    comparison : str
+        Name of the comparison, which begins with the challenger's version.
     interleaved : bool
         Whether the listener takes part. If not, the list is the champion's.
     propensity : float
@@ -52,7 +54,7 @@ class ServedList:
     served_at: datetime
     generated_at: datetime
     champion: str
-    challenger: str
+    comparison: str
     interleaved: bool
     propensity: float
     track_ids: Sequence[str]
@@ -74,11 +76,12 @@ class ServedLists:
     def create_indexes(self) -> None:
         """Create the indexes for the lists of a user, and for those of a comparison."""
         self._lists.create_index("user_name")
-        self._lists.create_index([("challenger", 1), ("interleaved", 1)])
+        self._lists.create_index([("comparison", 1), ("interleaved", 1)])
 
     def add(self, served: ServedList) -> None:
         """Store a list. If it is stored already, it stays as it is."""
-        key = f"{served.user_name}/{served.challenger}/{served.generated_at.isoformat()}/{served.served_at.date()}"
+        made = f"{served.generated_at.isoformat()}/{served.served_at.date()}/{served.interleaved:d}"
+        key = f"{served.user_name}/{served.comparison}/{made}"
         document = vars(served) | {
             "schema_version": SCHEMA_VERSION,
             "track_ids": list(served.track_ids),
@@ -86,24 +89,29 @@ class ServedLists:
         }
         self._lists.update_one({"_id": key}, {"$setOnInsert": document}, upsert=True)
 
-    def interleaved(self, challenger: str, user_name: str) -> Iterator[ServedList]:
-        """Yield the interleaved lists that a listener was served in a challenger's comparison, oldest first."""
-        query = {"user_name": user_name, "challenger": challenger, "interleaved": True}
+    def interleaved(self, comparison: str, user_name: str) -> Iterator[ServedList]:
+        """Yield the interleaved lists that a listener was served in a comparison, oldest first."""
+        query = {"user_name": user_name, "comparison": comparison, "interleaved": True}
         for document in sorted(self._lists.find(query), key=lambda found: found["served_at"]):
             yield _list_of(document)
 
-    def listeners(self, challenger: str) -> list[str]:
+    def listeners(self, comparison: str) -> list[str]:
         """Return the names of the listeners who were served interleaved lists in a comparison."""
-        query = {"challenger": challenger, "interleaved": True}
+        query = {"comparison": comparison, "interleaved": True}
         return sorted({found["user_name"] for found in self._lists.find(query, {"user_name": 1})})
 
-    def remove_user(self, user_name: str) -> int:
-        """Delete the lists of a user, and return their number."""
-        return self._lists.delete_many({"user_name": user_name}).deleted_count
+    def remove_user(self, user_name: str, until: datetime | None = None) -> int:
+        """Delete the lists of a user, or those served up to a time, and return their number."""
+        until_then = {"served_at": {"$lte": until}} if until else {}
+        return self._lists.delete_many({"user_name": user_name, **until_then}).deleted_count
 
-    def remove_old(self, now: datetime) -> int:
-        """Delete the lists that are older than `KEPT`, and return their number."""
-        return self._lists.delete_many({"served_at": {"$lt": now - KEPT}}).deleted_count
+    def remove_old(self, now: datetime, goes_on: str | None) -> int:
+        """Delete the lists that are older than `KEPT`, but none of the comparison that goes on.
+
+        The bounds of a comparison hold only if everything since its beginning counts.
+        """
+        old = {"served_at": {"$lt": now - KEPT}, "comparison": {"$ne": goes_on}}
+        return self._lists.delete_many(old).deleted_count
 
 
 def _list_of(document: Document) -> ServedList:

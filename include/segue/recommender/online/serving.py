@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from pymongo.database import Database
 
-from segue.recommender.online.assignment import coins, takes_part
+from segue.recommender.online.assignment import coins, name_of, takes_part
 from segue.recommender.online.interleaving import Team, team_draft
 from segue.recommender.online.served_lists import ServedList, ServedLists
-from segue.recommender.serving.champion import Challenger, Served
+from segue.recommender.serving.champion import Challenger, Champion, Served
 from segue.recommender.serving.recommend import Wishes
+
+log = logging.getLogger(__name__)
 
 COLLECTION: Final = "interleaved_recommendations"
 """The interleaved list that each listener was served last, in the form of the collection `recommendations`."""
@@ -31,72 +34,95 @@ class Comparing:
     ----------
     database
         The corpus' database.
-    challenger
-        The recommender that is compared with the champion.
+    champion, challenger
+        The recommenders.
     share
         Share of the listeners who get interleaved lists.
     make
         Makes a list with a recommender for a listener.
     """
 
-    def __init__(self, database: Database[Document], challenger: Challenger, share: float, make: Make) -> None:
+    def __init__(
+        self,
+        database: Database[Document],
+        champion: Champion,
+        challenger: Challenger,
+        share: float,
+        make: Make,
+    ) -> None:
         self._kept = database[COLLECTION]
         self._lists = ServedLists(database)
+        self._champion = champion
         self._challenger = challenger
         self._share = share
         self._make = make
         self._stored: dict[str, tuple[Any, ...]] = {}  # by listener, the last list that was stored
+        self._said: str | None = None
 
     def served(self, found: Document) -> Document:
         """Return the list to serve, given the champion's stored list.
 
-        An interleaved list stays the same until the champion's list changes, or the day ends.
+        An interleaved list stays the same until the champion's list changes, or the day ends (UTC). If it cannot
+        be made or stored, the champion's list is served.
         """
-        challenger = self._challenger.served
-        if challenger is None or challenger.version == found["model_version"]:
+        champion, challenger, named = self._champion.served, self._challenger.served, self._challenger.named
+        if champion is None or challenger is None or named is None or challenger.version == champion.version:
             return found
-        if not takes_part(found["_id"], challenger.version, self._share):
-            self._store(found, found["generated_at"], challenger.version)
+        try:
+            return self._compared(found, champion, challenger, name_of(named))
+        except Exception as error:  # of whatever kind: the comparison must not cost a listener the list
+            if str(error) != self._said:
+                self._said = str(error)
+                log.exception("The champion's lists are served: no list can be interleaved with %s.", named)
             return found
-        now = datetime.now(UTC)
+
+    def _compared(self, found: Document, champion: Served, challenger: Served, comparison: str) -> Document:
+        user_name, now = found["_id"], datetime.now(UTC)
+        if not takes_part(user_name, comparison, self._share):
+            self._store(found, comparison, now)
+            return found
         made_for = {
             "generated_at": found["generated_at"],
-            "model_version": found["model_version"],
-            "challenger": challenger.version,
+            "model_version": champion.version,
+            "comparison": comparison,
             "day": now.date().isoformat(),
         }
-        kept = self._kept.find_one({"_id": found["_id"], **made_for})
+        kept = self._kept.find_one({"_id": user_name, **made_for})
         if kept is None:
-            kept = found | made_for | {"items": self._interleaved(found, challenger, now)}
-            self._kept.replace_one({"_id": found["_id"]}, kept, upsert=True)
-        self._store(kept, made_for["day"], challenger.version)
+            items = self._interleaved(user_name, champion, challenger, comparison, now)
+            kept = found | made_for | {"items": items}
+            self._kept.replace_one({"_id": user_name}, kept, upsert=True)
+        self._store(kept, comparison, now)
         return kept | {"items": [{name: item[name] for name in item if name != "team"} for item in kept["items"]]}
 
-    def _interleaved(self, found: Document, challenger: Served, now: datetime) -> list[Document]:
-        wishes, user_name = Wishes(), found["_id"]
-        other = self._make(challenger, user_name, wishes)
+    def _interleaved(
+        self, user_name: str, champion: Served, challenger: Served, comparison: str, now: datetime
+    ) -> list[Document]:
+        """Draft from lists that both models make now, so that neither knows more of the listener."""
+        wishes = Wishes()
+        several = all(each.model.catalogue.several_artists for each in (champion, challenger))
         drafted = team_draft(
-            found["items"],
-            other["items"],
-            coins(user_name, challenger.version, now.date()),
+            self._make(champion, user_name, wishes)["items"],
+            self._make(challenger, user_name, wishes)["items"],
+            coins(user_name, comparison, now.date()),
             count=wishes.count,
-            per_artist=wishes.per_artist if challenger.model.catalogue.several_artists else wishes.count,
+            per_artist=wishes.per_artist if several else wishes.count,
         )
         return [item | {"rank": rank, "team": team and str(team)} for rank, (item, team) in enumerate(drafted, 1)]
 
-    def _store(self, shown: Document, day: Any, challenger: str) -> None:
+    def _store(self, shown: Document, comparison: str, now: datetime) -> None:
         """Store what is served, once for each list and day."""
-        key = (shown["generated_at"], challenger, day)
-        user_name, interleaved = shown["_id"], "challenger" in shown
+        user_name, interleaved = shown["_id"], "comparison" in shown
+        key = (shown["generated_at"], comparison, now.date(), interleaved)
         if self._stored.get(user_name) == key:
             return
         self._lists.add(
             ServedList(
                 user_name=user_name,
-                served_at=datetime.now(UTC),
+                served_at=now,
                 generated_at=shown["generated_at"],
                 champion=shown["model_version"],
-                challenger=challenger,
+                comparison=comparison,
                 interleaved=interleaved,
                 propensity=self._share if interleaved else 1 - self._share,
                 track_ids=[item["track_id"] for item in shown["items"]],

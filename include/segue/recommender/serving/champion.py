@@ -114,12 +114,21 @@ class Champion:
 
 
 class Challenger(Champion):
-    """Asks the registry for the version that is compared with the champion. There may be none."""
+    """Asks the registry for the version that is compared with the champion. There may be none.
+
+    `named` is the version that is loaded, as the registry knows it.
+    """
+
+    named: Version | None = None
 
     def look(self, registry: Registry) -> bool:
-        """Load the challenger if the registry names another version, and drop it if it names none any more."""
+        """Load the challenger if the registry names another version, and drop the one before."""
         found = registry.challenger(NAME)
+        if found is None or found.location != self._location:
+            self.served = self.named = self._location = None
         if found is None:
-            self.served = self.error = self._location = None
+            self.error = None
             return False
-        return self._load(found)
+        loaded = self._load(found)
+        self.named = found if self.served else None
+        return loaded

@@ -51,8 +51,8 @@ class Recommending:
         """
         found = self._database[COLLECTION].find_one({"_id": user_name})
         if found:
-            found = self._replaced(found)
             hated = hated_by(self._database, [user_name]).get(user_name, set())
+            found = self._replaced(found | {"items": list(self._shown(found["items"], hated))})
             found["items"] = list(self._shown(found["items"], hated))
         return found
 

@@ -48,6 +48,14 @@ def test_a_recording_that_two_catalogues_know_by_different_tracks_comes_once():
     assert len(found) == 3
 
 
+def test_tracks_without_names_are_different_tracks():
+    nameless = [{"track_id": f"t{number}", "title": "", "artist": ""} for number in range(8)]
+    found = team_draft(nameless[:4], nameless[4:], random.Random(0), count=8, per_artist=2)
+    assert len(found) == 8
+    numbered = [item(number) | {"artist": "", "title": "Track 01"} for number in range(8)]
+    assert len(team_draft(numbered[:4], numbered[4:], random.Random(0), count=8, per_artist=2)) == 8
+
+
 def test_if_both_models_rank_alike_every_position_is_either_teams_as_often():
     wins = Counter(
         (position, team)

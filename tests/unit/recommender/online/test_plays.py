@@ -14,8 +14,8 @@ MINE, THEIRS = Team.CHALLENGER, Team.CHAMPION
 
 def served(after_days: float = 0, **teams: Team | None) -> ServedList:
     at = SERVED + timedelta(days=after_days)
-    versions = ("recommender/1", "recommender/2")
-    return ServedList("anna", at, at, *versions, True, 0.5, list(teams), list(teams.values()))
+    names = ("recommender/1", "recommender/2 since then")
+    return ServedList("anna", at, at, *names, True, 0.5, list(teams), list(teams.values()))
 
 
 def test_a_track_counts_for_the_team_that_has_picked_it():
