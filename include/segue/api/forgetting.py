@@ -79,9 +79,7 @@ def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
     """
     deleted = Counter({"listens": purge(database)})
     fields = dict.fromkeys(("listens", "feedback", "playlists", "served_lists"), "user_name")
-    fields |= dict.fromkeys(
-        ("refused_listens", "playing_now", "recommendations", "interleaved_recommendations"), "_id"
-    )
+    fields |= dict.fromkeys(("refused_listens", "playing_now", "recommendations", INTERLEAVED), "_id")
     # Cursors, because the names of all listeners may exceed the 16 MB of one answer.
     names = {each[field] for name, field in fields.items() for each in database[name].find({}, {field: 1})}
     removed_at, accounts = Removals(database).all(), Accounts(database)

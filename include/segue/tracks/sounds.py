@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -105,24 +106,21 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
     placed = {each["_id"]: each for each in database[COLLECTION].find({"space": name}, {"day": 1, "digest": 1})}
     placed.pop(SPACE, None)
     done = {part["day"]: part["digest"] for key, part in placed.items() if key.endswith("/0")}
-    known: dict[str, list[str]] = {}
+    known: defaultdict[str, list[str]] = defaultdict(list)
     for key, part in placed.items():
-        known.setdefault(part["day"], []).append(key)
-    count = 0
-    changed = sorted(day for day, digest in digests.items() if done.get(day) != digest)
+        known[part["day"]].append(key)
+    count = written = 0
     writes: list[Write] = []
-    waiting = 0
-    for day in changed:
+    for day in sorted(day for day, digest in digests.items() if done.get(day) != digest):
         parts = list(_parts(database, space, name, day, digests[day]))
         keys = {each["_id"] for each in parts}
-        writes += [DeleteOne({"_id": key}) for key in known.get(day, ()) if key not in keys]
+        writes += [DeleteOne({"_id": key}) for key in known[day] if key not in keys]
         # The first part is written last. Its digest says that the day is placed.
         writes += [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in reversed(parts)]
-        placed_now = sum(len(each["track_ids"]) for each in parts)
-        count, waiting = count + placed_now, waiting + placed_now
-        if waiting >= TOGETHER:
+        count += sum(len(each["track_ids"]) for each in parts)
+        if count - written >= TOGETHER:
             _write(database, writes)
-            writes, waiting = [], 0
+            writes, written = [], count
     _write(database, writes)
     gone = [DeleteOne({"_id": key}) for key, part in placed.items() if part["day"] not in digests]
     if gone:

@@ -105,6 +105,14 @@ def serves(database: Documents, here: Settings) -> Recommending:
     return recommending
 
 
+def serve_everybody(database: Documents, here: Settings) -> None:
+    """Let all listeners look at their lists."""
+    recommend(database, here, *NAMES)
+    recommending = serves(database, here)
+    for name in NAMES:
+        recommending.stored(name)
+
+
 def tracks_of(found: dict[str, Any] | None) -> list[str]:
     assert found is not None
     return [item["track_id"] for item in found["items"]]
@@ -178,10 +186,7 @@ def test_the_others_get_the_champions_list_and_it_is_kept_too(
 def test_the_better_challenger_becomes_the_champion_and_the_comparison_ends(
     database: Documents, here: Settings, challenger: str
 ) -> None:
-    recommend(database, here, *NAMES)
-    recommending = serves(database, here)
-    for name in NAMES:
-        recommending.stored(name)
+    serve_everybody(database, here)
     undecided = decide("recommender/first", database, here, datetime.now(UTC))
     assert "too little to decide. The comparison goes on." in undecided.said
     play(database, here, Team.CHALLENGER, 3)
@@ -199,10 +204,7 @@ def test_the_better_challenger_becomes_the_champion_and_the_comparison_ends(
 
 
 def test_a_worse_challenger_is_served_no_more(database: Documents, here: Settings, challenger: str) -> None:
-    recommend(database, here, *NAMES)
-    recommending = serves(database, here)
-    for name in NAMES:
-        recommending.stored(name)
+    serve_everybody(database, here)
     assert challenger
     play(database, here, Team.CHAMPION, 3)
     assert "the champion stays" in decide("recommender/first", database, here, datetime.now(UTC)).said
@@ -263,10 +265,7 @@ def test_a_comparison_that_fails_costs_nobody_the_list(
 def test_a_version_that_is_named_again_begins_a_new_comparison(
     database: Documents, here: Settings, challenger: str
 ) -> None:
-    recommend(database, here, *NAMES)
-    recommending = serves(database, here)
-    for name in NAMES:
-        recommending.stored(name)
+    serve_everybody(database, here)
     play(database, here, Team.CHALLENGER, 3)
     registry = Registry(here)
     registry.end_challenge(challenger_of(here))

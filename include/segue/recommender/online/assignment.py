@@ -8,12 +8,8 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import date
-from typing import TYPE_CHECKING
 
-from segue.connections.registry import CHALLENGED_AT
-
-if TYPE_CHECKING:
-    from segue.connections.registry import Version
+from segue.connections.registry import CHALLENGED_AT, Version
 
 
 def name_of(challenger: Version) -> str:

@@ -20,6 +20,7 @@ from segue.recommender.confidence_sequence import bounds, clusters_of, deviation
 from segue.recommender.online.interleaving import Team
 from segue.recommender.online.plays import credit
 from segue.recommender.online.served_lists import ServedLists
+from segue.runs.progress import parts
 
 ERROR = 0.05
 """Probability that a comparison of two equal models is decided, however often somebody looks."""
@@ -103,9 +104,8 @@ def read(database: Database[dict[str, Any]], comparison: str) -> Comparison:
         Its name: see :func:`segue.recommender.online.assignment.name_of`.
     """
     lists, listens = ServedLists(database), ListenStore(database)
+    names = lists.listeners(comparison)
+    counted = parts(names, len(names), f"Counting what {len(names):,} listeners have played")
     return Comparison.of(
-        [
-            credit(lists.interleaved(comparison, name), listens.history(name).times)
-            for name in lists.listeners(comparison)
-        ]
+        [credit(lists.interleaved(comparison, name), listens.history(name).times) for name in counted]
     )

@@ -76,8 +76,7 @@ class _Draft:
     def free(self, items: Sequence[Item]) -> Iterator[Item]:
         """Yield the items that are not taken when they are asked for."""
         for item in items:
-            artist = item.get("artist") or item["track_id"]
-            if self._taken.isdisjoint(_ids(item)) and self._artists[artist] < self._per_artist:
+            if self._taken.isdisjoint(_ids(item)) and self._artists[_artist(item)] < self._per_artist:
                 yield item
 
     def pick(self, queue: Iterator[Item]) -> Item | None:
@@ -85,8 +84,13 @@ class _Draft:
         item = next(queue, None)
         if item is not None:
             self._taken.update(_ids(item))
-            self._artists[item.get("artist") or item["track_id"]] += 1
+            self._artists[_artist(item)] += 1
         return item
+
+
+def _artist(item: Item) -> str:
+    """Return the artist. A track without one counts as the only track of its artist."""
+    return item.get("artist") or str(item["track_id"])
 
 
 def _ids(item: Item) -> set[str]:

@@ -73,7 +73,7 @@ answer to its next commit."""
 BOOTSTRAP_TIMEOUT_MS = 2_000
 RETRY_S = 1.0
 POLL_MS = 1_000
-"""Longest wait for new listens. Kafka answers as soon as there is one, so it delays nothing but the end."""
+"""Longest wait for new listens. Kafka answers as soon as there is one."""
 MONGO_TIMEOUT_MS = 5_000
 
 

@@ -36,7 +36,7 @@ class Recommending:
         self._database = database
         self._skip_weight = skip_weight
         self._listens = ListenStore(database)
-        self._replaced: Callable[[Document], Document] = lambda found: found
+        self._replaced: Callable[[Document], Document] | None = None
         self.champion = champion
 
     def replace_by(self, replaced: Callable[[Document], Document]) -> None:
@@ -52,8 +52,10 @@ class Recommending:
         found = self._database[COLLECTION].find_one({"_id": user_name})
         if found:
             hated = hated_by(self._database, [user_name]).get(user_name, set())
-            found = self._replaced(found | {"items": list(self._shown(found["items"], hated))})
             found["items"] = list(self._shown(found["items"], hated))
+            if self._replaced:
+                found = self._replaced(found)
+                found["items"] = list(self._shown(found["items"], hated))
         return found
 
     def _shown(self, items: Iterable[Document], hated: set[str]) -> Iterator[Document]:
