@@ -38,9 +38,9 @@ class Damaged:
     noise: float
     seed: int
 
-    def score(self, play_counts: sparse.csr_matrix) -> np.ndarray:
+    def score(self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None) -> np.ndarray:
         """Score the catalogue for listeners."""
-        scores = self.blend.score(play_counts)
+        scores = self.blend.score(play_counts, session)
         random = np.random.default_rng([self.seed, play_counts.nnz])
         return scores + self.noise * spread(scores) * random.standard_normal(scores.shape, dtype=np.float32)
 

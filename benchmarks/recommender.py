@@ -379,7 +379,7 @@ def size(
         print(training.comparison_table(outcome), flush=True)
         play_counts = plays.matrix()
         model = Recommender(
-            catalogue, outcome.recipe.fit_blend(fit, play_counts, audio, plays.last_plays()), outcome.recipe
+            catalogue, outcome.recipe.fit_blend(fit, play_counts, audio, plays.timeline()), outcome.recipe
         )
         meter.step("built the product")
         with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ from segue.recommender.baselines import Fitted
 from segue.recommender.components import neighbours
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.graph import GraphFilter
-from segue.recommender.components.popularity import Habit, Popularity, WithFallback
+from segue.recommender.components.popularity import Habit, WithFallback
 from segue.recommender.evaluation import classification
 from segue.recommender.evaluation.metrics import (
     FEW,
@@ -127,8 +127,8 @@ def compare(
     rank = recipe.graph_rank or 1
     graph = GraphFilter.of(test.train, vectors=rank).fit(rank)
     relations = related(test.train, recipe, ease, graph)
-    popular = Popularity.fit(test.train, test.last, recipe.popularity_half_life_days)
-    blended = recipe.blend(factors, relations, test.train, audio, test.last)
+    popular = recipe.popularity(test.train, test.timeline)
+    blended = recipe.blend(factors, relations, test.train, audio, test.timeline)
 
     def familiar(habit: float, scores: Matrix, play_counts: sparse.csr_matrix) -> Matrix:
         weights = {"blend": 1 - habit, "habit": habit}
@@ -156,7 +156,7 @@ def compare(
     recipes = {**others, SEGUE: recipe}
     wills: dict[str, dict[str, float]] = {}
     models: dict[str, Callable[[], Scorer]] = rivals | {
-        name: partial(each.fit_blend, fit, test.train, audio, test.last) for name, each in others.items()
+        name: partial(each.fit_blend, fit, test.train, audio, test.timeline) for name, each in others.items()
     }
     for name, make in (models | {SEGUE: lambda: blended}).items():
         model = make()
@@ -225,8 +225,8 @@ class _Given:
 
     given: Matrix
 
-    def score(self, play_counts: sparse.csr_matrix) -> Matrix:
-        del play_counts
+    def score(self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None) -> Matrix:
+        del play_counts, session
         return self.given.copy()
 
 

@@ -149,8 +149,8 @@ def _update(
     # If the champion has learned all listens, the candidate must learn all, too. Otherwise the comparison would
     # favour the champion.
     learned = window.train if not_learned.any() else plays.matrix()
-    last = window.last if not_learned.any() else plays.last_plays()
-    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio, last)
+    timeline = window.timeline if not_learned.any() else plays.timeline()
+    candidate = fold_in_plays(model, plays.matrix(~to_learn), learned, material.audio, timeline)
     before = Lineage.made_from(champion, start.window.ends, updates=1)
     is_replay = not not_learned.any()
     rival = None if is_replay else _provisional_since(start, champion, before, material)
@@ -200,7 +200,7 @@ def _update(
         lineage = replace(before, reference=reference.number, pool=pool)
         if verdict is Verdict.PROMOTED:
             lineage = replace(before, reference=None, pool=pool.next())
-    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio, plays.last_plays())
+    updated = fold_in_plays(candidate, learned, plays.matrix(), material.audio, plays.timeline())
     return Candidate(updated, lineage, reason, figures).promote(start.registry, successor_of=champion)
 
 
@@ -242,7 +242,7 @@ def _newest_half(plays: Interactions, marked: NDArray[np.bool_]) -> Window:
     """Hold out the newest half of the marked listens."""
     times = np.asarray(plays.timestamp)
     newest = marked & (times >= np.median(times[marked]))
-    return Window(plays.matrix(~newest), plays.matrix(newest), plays.last_plays(~newest))
+    return Window(plays.matrix(~newest), plays.matrix(newest), plays.timeline(~newest))
 
 
 def _ndcg_of_full_training(

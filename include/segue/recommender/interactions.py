@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from segue.errors import CorpusError
-from segue.recommender.last_plays import LastPlays
+from segue.recommender.timeline import Timeline
 from segue.tables import read_table
 
 NAMES = {
@@ -25,8 +25,6 @@ NAMES = {
 
 MILLISECONDS_FROM = 1e11
 """A larger epoch number is read as milliseconds. In seconds, this number would be in the year 5138."""
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -58,24 +56,18 @@ class Interactions:
         shape = (len(self.users), len(self.items))
         return sparse.csr_matrix((self.plays[chosen], (self.user[chosen], self.item[chosen])), shape=shape)
 
-    def last_plays(self, rows: NDArray[np.bool_] | None = None) -> LastPlays | None:
-        """Find when each listener last played each track, in all rows or in those marked in `rows`.
+    def timeline(self, rows: NDArray[np.bool_] | None = None) -> Timeline | None:
+        """Put the plays of all rows, or of those marked in `rows`, in the order of time.
 
         Returns
         -------
-        LastPlays or None
+        Timeline or None
             None if the data has no times, or no row is marked.
         """
         chosen = slice(None) if rows is None else rows
         if self.timestamp is None or not len(self.user[chosen]):
             return None
-        times = self.timestamp[chosen]
-        pair = self.user[chosen].astype(np.int64) * len(self.items) + self.item[chosen]
-        order = np.argsort(pair, kind="stable")
-        pair = pair[order]
-        starts = np.flatnonzero(np.diff(pair, prepend=-1))
-        last = np.maximum.reduceat(times[order], starts)
-        return LastPlays(pair[starts] % len(self.items), (times.max() - last) / DAY_S)
+        return Timeline.of(self.user[chosen], self.item[chosen], self.timestamp[chosen], len(self.items))
 
     def among(self, listeners: NDArray[np.bool_], tracks: NDArray[np.bool_]) -> Interactions:
         """Keep the plays of some listeners and tracks. Neither may be without any play.

@@ -5,7 +5,8 @@ A folder holds ``recommender.json`` (version, choices, checksums), ``catalogue.p
 ``<name>.indptr.npy``. The manifest ``recommender.json`` is written last. A folder without it is not loaded. The
 arrays are mapped into memory: parts that are never used stay on disk, and the processes of one machine share the
 others. Format 1 has ``<name>.npz`` instead of the three files of a component. The catalogues of formats 1 and 2
-have no copies. The recipes of formats 1 to 3 have no GF-CF and no half-life of popularity. All can still be read.
+have no copies. The recipes of formats 1 to 3 have no GF-CF and no half-life of popularity. Formats 1 to 4 have no
+transitions. All can still be read.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
+from segue.recommender.components.transitions import Transitions
 from segue.recommender.evaluation.metrics import Scorer
 from segue.recommender.recipe import Recipe
 
@@ -39,10 +41,10 @@ if TYPE_CHECKING:
 NAME = "recommender"
 """Name of the model in the registry."""
 
-FORMAT = 4
+FORMAT = 5
 """Version of the folder's layout. It is raised with each change; formats in `READABLE` can be read."""
 
-READABLE = (1, 2, 3, FORMAT)
+READABLE = (1, 2, 3, 4, FORMAT)
 
 PARTS = ("data", "indices", "indptr")
 """Arrays of a CSR matrix."""
@@ -143,7 +145,8 @@ class Recommender:
     ----------
     catalogue : Catalogue
     blend : Blend
-        Components ``factors`` (`Factors`), ``popularity`` (`Popularity`), and item-to-item ones (`Neighbours`).
+        Components ``factors`` (`Factors`), ``popularity`` (`Popularity`), item-to-item ones (`Neighbours`), and
+        ``transitions`` (`Transitions`) if the recipe has them.
     recipe : Recipe
         The choices that the recommender was made with.
     """
@@ -181,8 +184,10 @@ class Recommender:
                 manifest[name] = {"alpha": component.alpha, "regularization": component.regularization}
             elif isinstance(component, Popularity):
                 np.save(folder / f"{name}.npy", component.values)
-            elif isinstance(component, Neighbours):
-                relations = sparse.csr_matrix(component.relations)
+            elif isinstance(component, Neighbours | Transitions):
+                if isinstance(component, Transitions):
+                    manifest[name] = {"memory": component.memory}
+                relations = sparse.csr_matrix(_relations(component))
                 for part in PARTS:
                     np.save(folder / f"{name}.{part}.npy", getattr(relations, part))
         manifest["files"] = {path.name: _digest(path) for path in sorted(folder.iterdir())}
@@ -244,7 +249,8 @@ class Recommender:
             elif kind == f"{PARTS[-1]}.npy":
                 arrays = [_mapped(folder / f"{name}.{part}.npy") for part in PARTS]
                 tracks = len(arrays[-1]) - 1
-                components[name] = Neighbours(sparse.csr_matrix(tuple(arrays), shape=(tracks, tracks)))
+                relations = Neighbours(sparse.csr_matrix(tuple(arrays), shape=(tracks, tracks)))
+                components[name] = Transitions(relations, **manifest[name]) if name in manifest else relations
         for name, component in components.items():
             tracks = _size(component)
             if tracks != len(catalogue):
@@ -263,7 +269,11 @@ def _size(component: Scorer) -> int:
         return len(component.item_factors)
     if isinstance(component, Popularity):
         return len(component.values)
-    return int(cast(Neighbours, component).relations.shape[1])
+    return int(_relations(cast(Neighbours | Transitions, component)).shape[1])
+
+
+def _relations(component: Neighbours | Transitions) -> sparse.csr_matrix | NDArray[np.float32]:
+    return (component.relations if isinstance(component, Transitions) else component).relations
 
 
 def _mapped(path: Path) -> NDArray[Any]:

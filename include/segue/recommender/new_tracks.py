@@ -65,7 +65,7 @@ class TrackPlacement(Retraining):
             return start.keep("there is no champion to bring up to date: the next training takes every track")
         plays, learned = material.interactions, ~material.at_or_after(start.learned)
         placed = fold_in_tracks(
-            reindex(model, material.catalogue), plays.matrix(learned), material.audio, plays.last_plays(learned)
+            reindex(model, material.catalogue), plays.matrix(learned), material.audio, plays.timeline(learned)
         )
         old, new = set(model.catalogue.position), set(material.catalogue.position)
         figures = PlacementFigures(tracks_new=len(new - old), tracks_gone=len(old - new))

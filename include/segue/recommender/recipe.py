@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from segue.recommender import search
-from segue.recommender.components import blend, neighbours
+from segue.recommender import search, time_choices
+from segue.recommender.components import blend, neighbours, transitions
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
@@ -20,10 +20,11 @@ from segue.recommender.components.graph import GraphFilter
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Habit, Popularity
 from segue.recommender.components.sound import ContentMap, alike, embed
+from segue.recommender.components.transitions import Transitions
 from segue.recommender.evaluation import classification
 from segue.recommender.evaluation.metrics import Scorer, Task, evaluate_ranking
 from segue.recommender.evaluation.windows import Window
-from segue.recommender.last_plays import LastPlays
+from segue.recommender.timeline import Timeline
 from segue.runs.progress import step
 
 Fit = Callable[[sparse.csr_matrix, Hyperparameters], Factors]
@@ -41,8 +42,6 @@ COSINE_BALANCES = (0.5, 0.35, 0.2)
 SOUND_PRIORS = (1.0, 0.0, 4.0, 16.0)
 COSINE_KEPT = 1_000
 GRAPH_RANK = 32
-HALF_LIFE_SHARE = 0.25
-"""First half-life of popularity that is tried, as a share of the time from the first to the last play."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,10 @@ class Recipe:
         See :meth:`.GraphFilter.fit`; None for a version that was trained before GF-CF became a component.
     popularity_half_life_days : float or None
         See :meth:`.Popularity.fit`; None if listeners of all times count the same.
+    transitions_memory : float or None
+        See :class:`.Transitions`; None if transitions are no part of the blend.
+    transitions_half_life_days : float or None
+        See :func:`.transitions.relate`; None if plays of all times count the same.
     """
 
     als: Hyperparameters
@@ -106,6 +109,8 @@ class Recipe:
     threshold: float
     graph_rank: int | None = None
     popularity_half_life_days: float | None = None
+    transitions_memory: float | None = None
+    transitions_half_life_days: float | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return the choices as plain values."""
@@ -116,11 +121,26 @@ class Recipe:
         """Read what :meth:`summary` returned."""
         return cls(**summary | {"als": Hyperparameters(**summary["als"])})
 
+    def popularity(self, play_counts: sparse.csr_matrix, timeline: Timeline | None) -> Popularity:
+        """Count the listeners of each track."""
+        last = None if timeline is None else timeline.last
+        return Popularity.fit(play_counts, last, self.popularity_half_life_days)
+
+    def transitions(self, timeline: Timeline | None) -> dict[str, Transitions]:
+        """Relate tracks by what is played after them, as the component ``transitions``.
+
+        The result is empty if transitions are no part of the blend, or the plays have no times.
+        """
+        if self.transitions_memory is None or timeline is None:
+            return {}
+        relations = transitions.relate(timeline, self.transitions_half_life_days)
+        return {"transitions": Transitions(relations, self.transitions_memory)}
+
     def fit_blend(
-        self, fit: Fit, play_counts: sparse.csr_matrix, audio: Audio | None, last: LastPlays | None = None
+        self, fit: Fit, play_counts: sparse.csr_matrix, audio: Audio | None, timeline: Timeline | None = None
     ) -> Blend:
-        """Fit the blend to play counts, shape (n_listeners, n_tracks), and their last plays."""
-        return self.blend(fit(play_counts, self.als), related(play_counts, self), play_counts, audio, last)
+        """Fit the blend to play counts, shape (n_listeners, n_tracks), and to their order in time."""
+        return self.blend(fit(play_counts, self.als), related(play_counts, self), play_counts, audio, timeline)
 
     def blend(
         self,
@@ -128,10 +148,10 @@ class Recipe:
         relations: Mapping[str, Neighbours],
         play_counts: sparse.csr_matrix,
         audio: Audio | None,
-        last: LastPlays | None = None,
+        timeline: Timeline | None = None,
     ) -> Blend:
         """Build the blend from fitted factors and the relations that :func:`related` returns."""
-        return Blend(_Ingredients(play_counts, audio, last).components(factors, relations, self), self.weights)
+        return Blend(_Ingredients(play_counts, audio, timeline).components(factors, relations, self), self.weights)
 
 
 def related(
@@ -191,7 +211,7 @@ def choose(
         Receives the NDCG@10 of each set of ALS parameters.
     """
     rows = blend.sample_listeners(window)
-    ingredients = _Ingredients(window.train, audio, window.last)
+    ingredients = _Ingredients(window.train, audio, window.timeline)
 
     def ndcg(scorer: Scorer) -> NDArray[np.float64]:
         return evaluate_ranking(scorer, window, listeners=rows).values["ndcg@10"]
@@ -218,7 +238,7 @@ def choose(
         lambda value: ndcg(graph.fit(value)),
     )
     say(f"GF-CF: {rank} singular vectors")
-    recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"), rank, _half_life(window, ndcg))
+    recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"), rank, time_choices.half_life(window, ndcg))
     if audio is not None:
         content = ingredients.content(factors, audio)
         prior = search.prefer(
@@ -230,6 +250,15 @@ def choose(
     components = ingredients.components(factors, relations, recipe)
     weights = blend.fit_weights(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
+    if chosen := time_choices.transitions(components, weights, window, say):
+        weights = {name: (1 - chosen.share) * weight for name, weight in weights.items()}
+        weights["transitions"] = chosen.share
+        components["transitions"] = chosen.component
+        recipe = replace(
+            recipe,
+            transitions_memory=chosen.component.memory,
+            transitions_half_life_days=chosen.half_life_days,
+        )
     blended = Blend(components, weights)
     habit = blend.fit_weights({"blend": blended, "habit": Habit()}, window, Task.REPEAT)["habit"]
     return replace(
@@ -244,7 +273,7 @@ def choose(
 class _Ingredients:
     play_counts: sparse.csr_matrix
     audio: Audio | None
-    last: LastPlays | None = None
+    timeline: Timeline | None = None
 
     @cached_property
     def listeners(self) -> NDArray[np.int64]:
@@ -261,26 +290,13 @@ class _Ingredients:
         """Return the same components as those of a model that serves."""
         if self.audio is not None:
             factors = self.content(factors, self.audio).complete(factors, self.listeners, recipe.sound_prior)
-        popularity = Popularity.fit(self.play_counts, self.last, recipe.popularity_half_life_days)
-        made: dict[str, Scorer] = {"factors": factors, **relations, "popularity": popularity}
+        made: dict[str, Scorer] = {
+            "factors": factors,
+            **relations,
+            "popularity": recipe.popularity(self.play_counts, self.timeline),
+            **recipe.transitions(self.timeline),
+        }
         return made if self.audio is None else made | {"sound": self.audio.relations}
-
-
-def _half_life(window: Window, ndcg: Callable[[Scorer], NDArray[np.float64]]) -> float | None:
-    """Search for the half-life of popularity. Return None unless it surely ranks better than that of all times."""
-    last = window.last
-    if last is None or not last.age_days.any():
-        return None
-    ever = ndcg(Popularity.fit(window.train))
-    reached: dict[float | None, NDArray[np.float64]] = {None: ever}
-
-    def look(days: float) -> NDArray[np.float64]:
-        reached[days] = ndcg(Popularity.fit(window.train, last, days))
-        return reached[days]
-
-    first = float(f"{HALF_LIFE_SHARE * last.age_days.max():.3g}")
-    search.climb(first, lambda days, steps: days * 2.0**steps, look)
-    return search.prefer(reached)
 
 
 def _tune_als(

@@ -173,7 +173,7 @@ def train_in_full(
         recipe = replace(recipe, weights={name: float(name == "popularity") for name in recipe.weights})
         reason = f"{reason}: popularity serves until then"
     plays = material.interactions
-    blend = recipe.fit_blend(fit, plays.matrix(), material.audio, plays.last_plays())
+    blend = recipe.fit_blend(fit, plays.matrix(), material.audio, plays.timeline())
     model = Recommender(material.catalogue, blend, recipe)
     lineage = Lineage(start.window.ends, as_of=as_of, seed=seed)
     candidate = Candidate(model, lineage, reason, figures, comparison.rows, html)

@@ -7,7 +7,7 @@ changed, with the weights and the regularisation of MLlib. Other tracks keep the
 
 In a small catalogue, the update computes the relations by cosine, EASE and GF-CF anew. In a large catalogue this
 takes too long, so these relations stay as they are until the next full training. Until then, a new track is ranked
-by its audio.
+by its audio. Popularity and transitions are counted anew in any catalogue.
 
 The factors of a track that nobody has played are predicted from its audio, by a map that is fitted to the factors
 of the other tracks.
@@ -27,10 +27,11 @@ from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
 from segue.recommender.components.sound import ContentMap
+from segue.recommender.components.transitions import Transitions
 from segue.recommender.evaluation.metrics import Scorer
-from segue.recommender.last_plays import LastPlays
 from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Audio, related
+from segue.recommender.timeline import Timeline
 
 SMALL_CATALOGUE = 2_000
 """In a catalogue of at most this many tracks, cosine, EASE and GF-CF are computed anew."""
@@ -67,6 +68,9 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
         shape=(len(catalogue), len(model.catalogue)),
     )
 
+    def move_relations(relations: Neighbours) -> Neighbours:
+        return Neighbours(sparse.csr_matrix(moved @ relations.relations @ moved.T))
+
     def move(component: Scorer) -> Scorer:
         if isinstance(component, Factors):
             factors = moved @ component.item_factors
@@ -74,8 +78,9 @@ def reindex(model: Recommender, catalogue: Catalogue) -> Recommender:
             return replace(component, item_factors=factors)
         if isinstance(component, Popularity):
             return Popularity(moved @ component.values)
-        relations = cast(Neighbours, component).relations
-        return Neighbours(sparse.csr_matrix(moved @ relations @ moved.T))
+        if isinstance(component, Transitions):
+            return replace(component, relations=move_relations(component.relations))
+        return move_relations(cast(Neighbours, component))
 
     components = {name: move(component) for name, component in model.blend.components.items()}
     return Recommender(catalogue, Blend(components, model.blend.weights), model.recipe)
@@ -86,7 +91,7 @@ def fold_in_plays(
     before: sparse.csr_matrix,
     play_counts: sparse.csr_matrix,
     audio: Audio,
-    last: LastPlays | None = None,
+    timeline: Timeline | None = None,
 ) -> Recommender:
     """Update a recommender with the plays in which `play_counts` and `before` differ.
 
@@ -99,8 +104,9 @@ def fold_in_plays(
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
         All plays that the updated model will have learned.
     audio : Audio
-    last : LastPlays, optional
-        Last plays of `play_counts`. Without them, listeners of all times count the same for the popularity.
+    timeline : Timeline, optional
+        The plays of `play_counts` in the order of time. Without it, listeners of all times count the same for the
+        popularity, and transitions stay as they are.
 
     Returns
     -------
@@ -112,7 +118,8 @@ def fold_in_plays(
     components: dict[str, Scorer] = {
         **model.blend.components,
         "factors": _solve_touched(factors, new, before, play_counts, audio, model.recipe.sound_prior),
-        "popularity": Popularity.fit(play_counts, last, model.recipe.popularity_half_life_days),
+        "popularity": model.recipe.popularity(play_counts, timeline),
+        **model.recipe.transitions(timeline),
     }
     if len(model.catalogue) <= SMALL_CATALOGUE:
         components |= related(play_counts, model.recipe)
@@ -122,7 +129,7 @@ def fold_in_plays(
 
 
 def fold_in_tracks(
-    model: Recommender, play_counts: sparse.csr_matrix, audio: Audio, last: LastPlays | None = None
+    model: Recommender, play_counts: sparse.csr_matrix, audio: Audio, timeline: Timeline | None = None
 ) -> Recommender:
     """Predict the factors of new tracks, and of unplayed tracks whose audio has changed, without new plays.
 
@@ -133,7 +140,7 @@ def fold_in_tracks(
     play_counts : csr_matrix, shape (n_listeners, n_tracks)
         Plays that the model has learned. It has not used the plays of new tracks so far.
     audio : Audio
-    last : LastPlays, optional
+    timeline : Timeline, optional
         As in :func:`fold_in_plays`.
 
     Returns
@@ -144,7 +151,7 @@ def fold_in_tracks(
     known = cast(Factors, model.blend.components["factors"]).item_factors.any(axis=1)
     before = sparse.csr_matrix(play_counts @ sparse.diags_array(known.astype(np.float32)))
     before.eliminate_zeros()
-    placed = fold_in_plays(model, before, play_counts, audio, last)
+    placed = fold_in_plays(model, before, play_counts, audio, timeline)
     components = {**placed.blend.components, "sound": audio.relations}
     return replace(placed, blend=Blend(components, model.blend.weights))
 

@@ -162,10 +162,14 @@ def test_the_last_play_of_each_pair_is_found() -> None:
         np.array(["a", "b"]),
         np.array(["x", "y", "z"]),
     )
-    last = data.last_plays()
-    assert last is not None
-    assert dict(zip(last.track.tolist(), last.age_days.tolist(), strict=True)) == {1: 6, 2: 4, 0: 0}
-    some = data.last_plays(np.array([True, False, True, False, False]))
+    timeline = data.timeline()
+    assert timeline is not None
+    assert dict(zip(timeline.last.track.tolist(), timeline.last.age_days.tolist(), strict=True)) == {
+        1: 6,
+        2: 4,
+        0: 0,
+    }
+    some = data.timeline(np.array([True, False, True, False, False]))
     assert some is not None
-    assert (some.track.tolist(), some.age_days.tolist()) == ([2], [0])
-    assert data.last_plays(np.zeros(5, dtype=bool)) is None
+    assert (some.last.track.tolist(), some.last.age_days.tolist()) == ([2], [0])
+    assert data.timeline(np.zeros(5, dtype=bool)) is None

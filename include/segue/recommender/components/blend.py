@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,17 +53,21 @@ class Blend:
     components: Mapping[str, Scorer]
     weights: Mapping[str, float]
 
-    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
-        return self.weigh(play_counts)[0]
+    def score(
+        self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None
+    ) -> NDArray[np.float32]:
+        """Score the catalogue for listeners; both arguments have shape (n_listeners, n_tracks)."""
+        return self.weigh(play_counts, session)[0]
 
-    def weigh(self, play_counts: sparse.csr_matrix) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    def weigh(
+        self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
         """Return the scores of the catalogue, and the multiplier of each component, shape (n_listeners, 1)."""
         total = np.zeros(play_counts.shape, dtype=np.float32)
         factors: dict[str, NDArray[np.float32]] = {}
         for name, weight in self.weights.items():
             if weight:
-                scores = self.components[name].score(play_counts)
+                scores = self.components[name].score(play_counts, session)
                 factors[name] = np.float32(weight) / spread(scores)
                 scores *= factors[name]
                 total += scores
@@ -121,6 +126,41 @@ def fit_weights(
     return dict(zip(components, weights.tolist(), strict=True))
 
 
+def with_shares(
+    components: Mapping[str, Scorer],
+    weights: Mapping[str, float],
+    others: Mapping[str, Scorer],
+    shares: Sequence[float],
+    window: Window,
+) -> dict[tuple[str, float], NDArray[np.float64]]:
+    """Give one more component a share of the weights, and evaluate this on all rows of a window.
+
+    Parameters
+    ----------
+    components : mapping of str to Scorer
+    weights : mapping of str to float
+        Weights of `components`, which sum to 1.
+    others : mapping of str to Scorer
+        Components of which one may be added.
+    shares : sequence of float
+        Weights of the added component. The other weights then sum to 1 minus this share.
+    window : Window
+
+    Returns
+    -------
+    dict of tuple to ndarray of float64, each of shape (n_listeners,)
+        NDCG@10 by the name of the added component and its share. The first has the share 0.
+    """
+    rows, base = np.arange(window.train.shape[0]), np.array([*weights.values()])
+    pool = _Pool.of({**{name: components[name] for name in weights}, **others}, window, Task.NEW, rows)
+    tried = [(next(iter(others)), 0.0), *product(others, shares)]
+    added = np.eye(len(others))
+    return {
+        (name, share): pool.ndcg(np.append((1 - share) * base, share * added[list(others).index(name)]))
+        for name, share in tried
+    }
+
+
 @dataclass(frozen=True)
 class _Pool:
     """For each listener, the candidates with the highest scores of each component.
@@ -150,7 +190,7 @@ class _Pool:
         relevant = relevance(window, task, few)
         cut = list(batches(rows, window.train.shape[1]))
         found = [
-            cls._of(components, window.train[some], relevant[some], task, few)
+            cls._of(components, window.train[some], window.session_of(some), relevant[some], task, few)
             for some in parts(cut, len(cut), "Scoring the tracks that the weights are fitted on")
         ]
         return cls(
@@ -163,13 +203,14 @@ class _Pool:
         cls,
         components: Mapping[str, Scorer],
         play_counts: sparse.csr_matrix,
+        session: sparse.csr_matrix | None,
         relevant: sparse.csr_matrix,
         task: Task,
         few: NDArray[np.bool_],
     ) -> _Pool:
         scaled, tops = [], []
         for component in components.values():
-            scores = component.score(play_counts)
+            scores = component.score(play_counts, session)
             scaled.append(scores / spread(scores))
             tops.append(best(candidates(scores, play_counts, task, few), POOL))
         members = np.sort(np.concatenate(tops, axis=1), axis=1)

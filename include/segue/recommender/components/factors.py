@@ -84,8 +84,11 @@ class Factors:
         people = [self.fold_in(play_counts.indices[a:b], play_counts.data[a:b]) for a, b in bounds]
         return np.array(people, dtype=np.float32).reshape(-1, self.item_factors.shape[1])
 
-    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+    def score(
+        self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None
+    ) -> NDArray[np.float32]:
         """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
+        del session
         return self.fold_in_all(play_counts) @ self.item_factors.T
 
     def contributions(

@@ -44,8 +44,11 @@ class Neighbours:
 
     relations: sparse.csr_matrix | NDArray[np.float32]
 
-    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+    def score(
+        self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None
+    ) -> NDArray[np.float32]:
         """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
+        del session
         scores = play_counts.log1p() @ self.relations
         return _dense(scores).astype(np.float32, copy=False)
 
@@ -53,9 +56,9 @@ class Neighbours:
         self, tracks: NDArray[np.int64], plays: NDArray[np.float32], targets: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Divide the scores of `targets` among the tracks played; shape (n_played, n_targets)."""
-        return np.log1p(plays, dtype=np.float64)[:, None] * self._between(tracks, targets)
+        return np.log1p(plays, dtype=np.float64)[:, None] * self.between(tracks, targets)
 
-    def _between(self, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
+    def between(self, tracks: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.float32]:
         """Select relations, shape (n_tracks, n_targets). `targets` has no duplicates."""
         if isinstance(self.relations, np.ndarray):
             return np.asarray(self.relations[np.ix_(tracks, targets)])

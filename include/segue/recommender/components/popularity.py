@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from segue.recommender.last_plays import LastPlays
+from segue.recommender.timeline import LastPlays
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,11 @@ class Popularity:
         counted = np.bincount(last.track, weights, minlength=play_counts.shape[1])
         return cls(np.log1p(counted).astype(np.float32))
 
-    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+    def score(
+        self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None
+    ) -> NDArray[np.float32]:
         """Return the same scores for each listener."""
+        del session
         return np.repeat(self.values[None, :], play_counts.shape[0], axis=0)
 
 
@@ -65,9 +68,11 @@ class WithFallback:
     scorer: Any
     fallback: Popularity
 
-    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+    def score(
+        self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None
+    ) -> NDArray[np.float32]:
         """Score the catalogue for listeners; `play_counts` has shape (n_listeners, n_tracks)."""
-        scores = np.asarray(self.scorer.score(play_counts))
+        scores = np.asarray(self.scorer.score(play_counts, session))
         scores[np.diff(play_counts.indptr) == 0] = self.fallback.values
         return scores
 
@@ -76,6 +81,9 @@ class WithFallback:
 class Habit:
     """Scores a track by the listener's own ln(1 + plays): the baseline for repeats."""
 
-    def score(self, play_counts: sparse.csr_matrix) -> NDArray[np.float32]:
+    def score(
+        self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None
+    ) -> NDArray[np.float32]:
         """Score the catalogue; 0 for a track that the listener has not played."""
+        del session
         return np.asarray(play_counts.log1p().toarray(), dtype=np.float32)

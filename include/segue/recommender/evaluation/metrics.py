@@ -51,12 +51,15 @@ NAMES = (
 class Scorer(Protocol):
     """Anything that scores every track, given what a listener has played."""
 
-    def score(self, play_counts: sparse.csr_matrix) -> Matrix:
+    def score(self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None) -> Matrix:
         """Score the catalogue for listeners.
 
         Parameters
         ----------
         play_counts : csr_matrix, shape (n_listeners, n_tracks)
+        session : csr_matrix, shape (n_listeners, n_tracks), optional
+            Ranks of the tracks of the session that each listener is in, from :func:`.session_ranks`. None if
+            nobody is in a session.
 
         Returns
         -------
@@ -162,7 +165,7 @@ def evaluate_rankings(
 
     def look(part: NDArray[Any]) -> dict[Task, tuple[NDArray[Any], Metrics]]:
         play_counts = window.train[part]
-        scores = scorer.score(play_counts)
+        scores = scorer.score(play_counts, window.session_of(part))
         found = {}
         for task in ordered:
             counts = np.diff(relevant[task].indptr)[part] > 0

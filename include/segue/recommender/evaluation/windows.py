@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from scipy import sparse
 
 from segue.errors import TrainingError
 from segue.recommender.interactions import core
-from segue.recommender.last_plays import LastPlays
+from segue.recommender.timeline import Timeline
 
 if TYPE_CHECKING:
     from segue.recommender.interactions import Interactions
@@ -34,13 +34,21 @@ class Window:
         What a model learns from.
     held_out : csr_matrix, shape (n_listeners, n_tracks)
         What it is evaluated on.
-    last : LastPlays, optional
-        Last plays of the training part; None if the plays have no times.
+    timeline, later : Timeline, optional
+        Plays of the training part and held-out plays, in the order of time; None if the plays have no times.
+    session : csr_matrix, shape (n_listeners, n_tracks), optional
+        Ranks of the tracks of the session that each listener is in, from :func:`.session_ranks`.
     """
 
     train: sparse.csr_matrix
     held_out: sparse.csr_matrix
-    last: LastPlays | None = None
+    timeline: Timeline | None = None
+    later: Timeline | None = None
+    session: sparse.csr_matrix | None = None
+
+    def session_of(self, listeners: NDArray[Any]) -> sparse.csr_matrix | None:
+        """Select rows of `session`."""
+        return None if self.session is None else self.session[listeners]
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,8 @@ def by_time(interactions: Interactions, min_interactions: int = 1) -> Split:
     how += _cored(min_interactions)
     known = times < second
     return Split(
-        Window(before, validation, interactions.last_plays(parts[0])),
-        Window(interactions.matrix(known), test, interactions.last_plays(known)),
+        Window(before, validation, interactions.timeline(parts[0]), interactions.timeline(parts[1])),
+        Window(interactions.matrix(known), test, interactions.timeline(known), interactions.timeline(parts[2])),
         how,
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
+from segue.recommender.components.transitions import Transitions
 from segue.recommender.model import Recommender
 
 FALLBACK = "Popular with other listeners; you have played nothing of this catalogue yet."
@@ -50,6 +51,7 @@ def explain(
     tracks: NDArray[np.int64],
     plays: NDArray[np.float32],
     targets: NDArray[np.int64],
+    session: NDArray[np.float32],
 ) -> list[Reason]:
     """Divide the scores of tracks among what a listener has played.
 
@@ -62,6 +64,8 @@ def explain(
     plays : ndarray of float32, shape (n_played,)
     targets : ndarray of int, shape (n_targets,)
         Positions of the tracks to explain.
+    session : ndarray of float32, shape (n_played,)
+        Ranks of `tracks` in the listener's session, from :func:`.ranks_at`.
 
     Returns
     -------
@@ -85,6 +89,8 @@ def explain(
         component = model.blend.components[name]
         if isinstance(component, Factors | Neighbours):
             added += scale * component.contributions(tracks, plays, targets)
+        elif isinstance(component, Transitions):
+            added += scale * component.contributions(tracks, session, targets)
         elif isinstance(component, Popularity):
             popular += scale * component.values[targets]
     # A listener may have played very many tracks, so only the largest contributions become Python objects.

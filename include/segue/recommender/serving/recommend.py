@@ -14,6 +14,7 @@ from segue.recommender.evaluation.metrics import best
 from segue.recommender.model import Recommender
 from segue.recommender.serving import rules
 from segue.recommender.serving.reasons import Reason, explain
+from segue.recommender.timeline import ranks_at
 
 TOGETHER = 16
 """This many listeners are scored together. The catalogue's factors are read from memory once for all of them."""
@@ -96,22 +97,30 @@ def recommend(
     """
     for start in range(0, len(listeners), TOGETHER):
         some = listeners[start : start + TOGETHER]
-        scores, scales = model.blend.weigh(_play_counts(some, len(model.catalogue)))
+        sessions = [ranks_at(each.last_played, now) for each in some]
+        play_counts, session = (
+            _matrix(some, values, len(model.catalogue)) for values in ([each.plays for each in some], sessions)
+        )
+        scores, scales = model.blend.weigh(play_counts, session)
         for row, listener in enumerate(some):
             multiplied = {name: float(scale[row, 0]) for name, scale in scales.items()}
             own = scores[row] if len(listener.tracks) else model.popularity
             chosen = _choose(model, listener, own, now, wishes or Wishes())
-            reasons = explain(model, multiplied, listener.tracks, listener.plays, np.array(chosen, dtype=np.int64))
+            targets = np.array(chosen, dtype=np.int64)
+            reasons = explain(model, multiplied, listener.tracks, listener.plays, targets, sessions[row])
             yield [
                 Recommendation(track, float(own[track]), reason)
                 for track, reason in zip(chosen, reasons, strict=True)
             ]
 
 
-def _play_counts(listeners: Sequence[Listener], n_tracks: int) -> sparse.csr_matrix:
-    bounds = np.cumsum([0, *(len(each.tracks) for each in listeners)])
-    plays, tracks = (np.concatenate(each) for each in zip(*((a.plays, a.tracks) for a in listeners), strict=True))
-    return sparse.csr_matrix((plays, tracks, bounds), shape=(len(listeners), n_tracks))
+def _matrix(
+    listeners: Sequence[Listener], values: Sequence[NDArray[np.float32]], n_tracks: int
+) -> sparse.csr_matrix:
+    """Put a value for each played track into a matrix of shape (n_listeners, n_tracks)."""
+    bounds = np.cumsum([0, *map(len, values)])
+    tracks = np.concatenate([each.tracks for each in listeners])
+    return sparse.csr_matrix((np.concatenate(values), tracks, bounds), shape=(len(listeners), n_tracks))
 
 
 def _choose(

@@ -13,7 +13,7 @@ from segue.recommender.components.popularity import Popularity, WithFallback
 from segue.recommender.components.sound import ContentMap, alike, embed
 from segue.recommender.evaluation.metrics import evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
-from segue.recommender.last_plays import LastPlays
+from segue.recommender.timeline import LastPlays
 from segue.tracks import sound_space
 
 

@@ -17,7 +17,8 @@ class Fixed:
     def __init__(self, row: list[float]) -> None:
         self.row = np.array(row, dtype=np.float32)
 
-    def score(self, play_counts: sparse.csr_matrix) -> np.ndarray:
+    def score(self, play_counts: sparse.csr_matrix, session: sparse.csr_matrix | None = None) -> np.ndarray:
+        del session
         return np.repeat(self.row[None, :], play_counts.shape[0], axis=0)
 
 
