@@ -118,7 +118,7 @@ def prefer(reached: Mapping[Choice, NDArray[np.float64]]) -> Choice:
     """Return the first choice, unless another choice is better by more than two standard errors.
 
     If several are, return the one with the highest lower bound of its gain. On a small window, the best of many
-    choices is often just the luckiest. With many listeners, this returns the best.
+    choices is often just the luckiest. With many listeners, this returns the best. One listener shows nothing.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def prefer(reached: Mapping[Choice, NDArray[np.float64]]) -> Choice:
     """
     choices = list(reached)
     first, *others = reached.values()
-    if not len(first):
+    if len(first) < 2:
         return choices[0]
     gains = [other - first for other in others]
     surely = [gain.mean() - 2 * gain.std() / np.sqrt(len(gain)) for gain in gains]

@@ -59,6 +59,10 @@ def test_a_choice_stays_where_nothing_differs_or_nobody_is_there_to_judge() -> N
         assert search.climb(4, lambda first, steps: first + steps, lambda _, same=reached: same) == 4
 
 
+def test_one_listener_changes_no_choice() -> None:
+    assert search.prefer({"first": np.array([0.1]), "other": np.array([0.9])}) == "first"
+
+
 @pytest.mark.parametrize(
     "counts",
     [np.ones((1, 6)), np.full((5, 6), 3.0), np.full((5, 6), 1e6), np.zeros((5, 6)), np.eye(6) * 1e6],

@@ -10,8 +10,10 @@ from scipy import sparse
 from segue.recommender.components import als
 from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.factors import Factors
+from segue.recommender.components.transitions import Transitions
 from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Audio
+from segue.recommender.timeline import Timeline
 from segue.recommender.update import fold_in_plays, reindex
 
 if TYPE_CHECKING:
@@ -119,6 +121,21 @@ def test_carried_over_to_another_order_the_scores_are_the_same(
     np.testing.assert_allclose(
         moved.blend.score(plays[:, order]), model.blend.score(plays)[:, order], rtol=1e-4, atol=1e-5
     )
+
+
+def test_transitions_are_counted_anew_and_carried_over(
+    model: Recommender, audio: Audio, plays: sparse.csr_matrix
+) -> None:
+    def relations(of: Recommender) -> np.ndarray:
+        return cast(Transitions, of.blend.components["transitions"]).relations.relations.toarray()
+
+    known = model.catalogue
+    one_session = Timeline.of(np.zeros(2, dtype=int), np.array([5, 9]), np.array([0.0, 60.0]), len(known))
+    updated = relations(fold_in_plays(model, plays, plays, audio, one_session))
+    assert np.argwhere(updated).tolist() == [[5, 9]]
+    np.testing.assert_array_equal(relations(fold_in_plays(model, plays, plays, audio)), relations(model))
+    backwards = Catalogue(known.track_ids[::-1], known.titles[::-1], known.artists[::-1])
+    np.testing.assert_array_equal(relations(reindex(model, backwards)), relations(model)[::-1, ::-1])
 
 
 def test_a_track_that_left_the_catalogue_is_left_out(model: Recommender, plays: sparse.csr_matrix) -> None:

@@ -98,7 +98,9 @@ def test_who_is_in_no_session_has_the_score_zero_for_every_track() -> None:
 
 def test_contributions_of_the_session_add_up_to_the_score() -> None:
     random = np.random.default_rng(0)
-    plays = zip(random.integers(9, size=200).tolist(), random.integers(6, size=200).tolist(), range(200))
+    plays = zip(
+        random.integers(9, size=200).tolist(), random.integers(6, size=200).tolist(), range(200), strict=True
+    )
     transitions = Transitions(relate(timeline(*((who, what, 60.0 * at) for who, what, at in plays))), memory=2.0)
     ranks = np.array([2, 0, 1], dtype=np.float32)
     session = sparse.csr_matrix((ranks, ([0, 0, 0], [4, 3, 1])), shape=(1, 6))

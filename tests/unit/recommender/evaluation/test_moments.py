@@ -10,7 +10,7 @@ from segue.recommender.timeline import SESSION_GAP_S, Timeline
 
 
 def window(*later: tuple[int, int, float], before: tuple[tuple[int, int], ...] = ()) -> Window:
-    """Make a window of three listeners and eight tracks from held-out plays, each a listener, a track and seconds."""
+    """Make a window of three listeners and eight tracks. A held-out play is a listener, a track and seconds."""
     train = np.zeros((3, 8), dtype=np.float32)
     for listener, track in before:
         train[listener, track] += 1

@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from mmap import mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.popularity import Popularity
+from segue.recommender.components.transitions import Transitions
 from segue.recommender.model import PARTS, Catalogue, Recommender
 from segue.recommender.recipe import Recipe
 from segue.recommender.serving import recommend as recommending
@@ -56,6 +57,38 @@ def test_contributions_and_popularity_add_up_to_the_score(model: Recommender, pl
     for item in items:
         total = sum(item.reason.contributions.values()) + item.reason.others + item.reason.popularity
         assert total == pytest.approx(item.score, rel=1e-4, abs=1e-5)
+
+
+def in_session(plays: sparse.csr_matrix, row: int = 0) -> Listener:
+    """Let a listener play three tracks one after the other, just before `NOW`, and the others long ago."""
+    one = listener(plays, row)
+    last = one.last_played.copy()
+    last[:3] = NOW - np.array([1_500, 700, 60])
+    return replace(one, last_played=last)
+
+
+def test_what_follows_the_last_tracks_of_a_session_moves_up_and_the_reasons_say_so(
+    model: Recommender, plays: sparse.csr_matrix
+) -> None:
+    everything = Wishes(count=60, per_artist=60)
+    before, now = (
+        {item.track: item for item in recommend(model, each, now=NOW, wishes=everything)}
+        for each in (listener(plays), in_session(plays))
+    )
+    scores = np.zeros((len(model.catalogue), 2))
+    for track, item in now.items():
+        total = sum(item.reason.contributions.values()) + item.reason.others + item.reason.popularity
+        assert total == pytest.approx(item.score, rel=1e-4, abs=1e-5)
+        scores[track] = before[track].score, item.score
+    follows = cast(Transitions, model.blend.components["transitions"]).relations.relations[
+        in_session(plays).tracks[2]
+    ]
+    followed = [track for track in now if follows[:, track].nnz]
+    others = [track for track in now if track not in followed]
+    gained = scores[:, 1] - scores[:, 0]
+    assert followed
+    assert gained[followed].mean() > max(gained[others].mean(), 0)
+    assert recommend(model, in_session(plays), now=NOW + 86_400) == recommend(model, listener(plays), now=NOW)
 
 
 def test_a_reason_names_the_tracks_that_contribute_most(model: Recommender, plays: sparse.csr_matrix) -> None:
@@ -116,7 +149,8 @@ def test_a_saved_recommender_recommends_the_same(
 ) -> None:
     model.save(tmp_path / "model")
     again = Recommender.load(tmp_path / "model")
-    assert recommend(again, listener(plays), now=NOW) == recommend(model, listener(plays), now=NOW)
+    for person in (listener(plays), in_session(plays)):
+        assert recommend(again, person, now=NOW) == recommend(model, person, now=NOW)
 
 
 def test_a_loaded_recommender_leaves_its_arrays_on_the_disk(model: Recommender, tmp_path: Path) -> None:
@@ -135,6 +169,10 @@ def test_a_recommender_of_the_format_before_is_read(
     model: Recommender, plays: sparse.csr_matrix, tmp_path: Path
 ) -> None:
     folder = tmp_path / "m"
+    weights = {name: weight for name, weight in model.blend.weights.items() if name != "transitions"}
+    components = {name: model.blend.components[name] for name in weights}
+    recipe = replace(model.recipe, weights=weights, transitions_memory=None)
+    model = Recommender(model.catalogue, Blend(components, weights), recipe)
     model.save(folder)
     manifest = json.loads((folder / "recommender.json").read_text())
     for name in ("ease", "cosine", "sound"):
