@@ -41,6 +41,9 @@ TRIALS = 8
 COSINE_BALANCES = (0.5, 0.35, 0.2)
 SOUND_PRIORS = (1.0, 0.0, 4.0, 16.0)
 COSINE_KEPT = 1_000
+EASE_KEPT = (50, 100, neighbours.KEPT, neighbours.LARGEST_KEPT)
+"""The smallest that is at most one standard error worse than the best is chosen."""
+
 GRAPH_RANK = 32
 
 
@@ -94,6 +97,8 @@ class Recipe:
         See :meth:`.GraphFilter.fit`; None for a version that was trained before GF-CF became a component.
     popularity_half_life_days : float or None
         See :meth:`.Popularity.fit`; None if listeners of all times count the same.
+    ease_kept : int
+        How many relations of EASE a track keeps.
     transitions_memory : float or None
         See :class:`.Transitions`; None if transitions are no part of the blend.
     transitions_half_life_days : float or None
@@ -109,6 +114,7 @@ class Recipe:
     threshold: float
     graph_rank: int | None = None
     popularity_half_life_days: float | None = None
+    ease_kept: int = neighbours.KEPT
     transitions_memory: float | None = None
     transitions_half_life_days: float | None = None
 
@@ -174,7 +180,7 @@ def related(
     if ease is None:
         ease = neighbours.ease(play_counts, regularization=recipe.ease_regularization)
     cosine = neighbours.cosine(play_counts, balance=recipe.cosine_balance, kept=neighbours.KEPT)
-    relations = {"ease": ease.truncated(), "cosine": cosine}
+    relations = {"ease": ease.truncated(recipe.ease_kept), "cosine": cosine}
     if recipe.graph_rank is not None:
         if graph is None:
             graph = GraphFilter.of(play_counts, vectors=recipe.graph_rank).fit(recipe.graph_rank)
@@ -223,7 +229,9 @@ def choose(
         lambda first, steps: first * 3.0**steps,
         lambda value: ndcg(gram.fit(value)),
     )
-    say(f"EASE: λ = {ease:.3g}")
+    fitted = gram.fit(ease)
+    ease_kept = search.smallest({size: ndcg(fitted.truncated(size)) for size in EASE_KEPT})
+    say(f"EASE: λ = {ease:.3g}, {ease_kept} relations of a track")
     balance = search.prefer(
         {
             value: ndcg(neighbours.cosine(window.train, balance=value, kept=COSINE_KEPT))
@@ -238,7 +246,8 @@ def choose(
         lambda value: ndcg(graph.fit(value)),
     )
     say(f"GF-CF: {rank} singular vectors")
-    recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"), rank, time_choices.half_life(window, ndcg))
+    half_life_days = time_choices.half_life(window, ndcg)
+    recipe = Recipe(als, ease, balance, 0.0, {}, 0.0, float("inf"), rank, half_life_days, ease_kept)
     if audio is not None:
         content = ingredients.content(factors, audio)
         prior = search.prefer(
@@ -246,7 +255,7 @@ def choose(
         )
         recipe = replace(recipe, sound_prior=prior)
         say(f"audio: worth as much as {prior:g} listeners of a track")
-    relations = related(window.train, recipe, gram.fit(ease), graph.fit(rank))
+    relations = related(window.train, recipe, fitted, graph.fit(rank))
     components = ingredients.components(factors, relations, recipe)
     weights = blend.fit_weights(components, window)
     say("blend: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))

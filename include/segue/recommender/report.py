@@ -321,9 +321,11 @@ def _choices(outcome: Comparison) -> Section:
     recipe = outcome.recipe
     rows: list[list[Cell]] = [
         ["EASE: λ", f"{recipe.ease_regularization:.3g}"],
+        ["EASE: relations kept of a track", recipe.ease_kept],
         ["Item cosine: exponent of the target track's norm", f"{recipe.cosine_balance:g}"],
         ["GF-CF: singular vectors", recipe.graph_rank or 0],
         ["Popularity: half-life", f"{days:.3g} days" if (days := recipe.popularity_half_life_days) else "none"],
+        ["Transitions: weight in a session", f"{recipe.weights.get('transitions', 0):.2f}"],
         ["Audio: worth as much as this many listeners", f"{recipe.sound_prior:g}"],
         ["Repeats: weight of the listener's own play counts", f"{recipe.habit:.2f}"],
         ["“Will listen”: lowest score", f"{recipe.threshold:.3f}"],

@@ -134,6 +134,24 @@ def prefer(reached: Mapping[Choice, NDArray[np.float64]]) -> Choice:
     return choices[int(np.argmax([0.0, *surely]))]
 
 
+def smallest(reached: Mapping[Choice, NDArray[np.float64]]) -> Choice:
+    """Return the first choice that is at most one standard error worse than the best (Breiman et al. 1984).
+
+    The standard error is that of the difference, paired by listener.
+
+    Parameters
+    ----------
+    reached : mapping of choice to ndarray
+        NDCG@10 of each listener, the cheapest choice first. With fewer than two listeners, the last choice is
+        returned.
+    """
+    choices, values = list(reached), list(reached.values())
+    if len(values[0]) < 2:
+        return choices[-1]
+    losses = max(values, key=lambda each: each.sum()) - np.array(values)
+    return choices[int(np.argmax(losses.mean(axis=1) <= losses.std(axis=1) / np.sqrt(losses.shape[1])))]
+
+
 def _scaled(
     play_counts: sparse.csr_matrix, rank: int, regularization: float, confidence: float, iterations: int
 ) -> Hyperparameters:

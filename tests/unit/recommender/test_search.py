@@ -59,6 +59,16 @@ def test_a_choice_stays_where_nothing_differs_or_nobody_is_there_to_judge() -> N
         assert search.climb(4, lambda first, steps: first + steps, lambda _, same=reached: same) == 4
 
 
+def test_the_smallest_choice_within_a_standard_error_of_the_best_is_taken() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 200)
+    reached = {50: 0.3 + noise, 100: 0.4 + 0.1 * noise, 200: 0.4 + noise, 400: 0.401 - noise}
+    assert search.smallest(reached) == 100
+    assert search.smallest(dict(reversed(reached.items()))) == 400
+    assert search.smallest({size: np.full(9, 0.1) for size in reached}) == 50
+    for few in (0, 1):
+        assert search.smallest({size: values[:few] for size, values in reached.items()}) == 400
+
+
 def test_one_listener_changes_no_choice() -> None:
     assert search.prefer({"first": np.array([0.1]), "other": np.array([0.9])}) == "first"
 

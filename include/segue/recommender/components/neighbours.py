@@ -20,7 +20,10 @@ DOUBLE_PRECISION_TRACKS = 6_000
 """With more tracks the inverse is computed in single precision, which halves its memory."""
 
 KEPT = 200
-"""Number of relations that a track keeps in a model that serves."""
+"""Number of relations that a track keeps in a model that serves. For EASE, the search chooses it."""
+
+LARGEST_KEPT = 400
+"""EASE keeps at most this many relations of a track, unless all tracks take part in it."""
 
 BLOCK = 256
 """Number of tracks whose relations are computed together."""
@@ -198,7 +201,7 @@ class Ease:
         relations = relations.astype(np.float32, copy=False)
         if len(self.chosen) == self.n_tracks:
             return Neighbours(relations)
-        return Neighbours(relations).truncated().placed(self.chosen, self.n_tracks)
+        return Neighbours(relations).truncated(LARGEST_KEPT).placed(self.chosen, self.n_tracks)
 
 
 def ease(play_counts: sparse.csr_matrix, *, regularization: float) -> Neighbours:
