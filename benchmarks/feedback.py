@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +114,9 @@ def ndcg(heard: Heard, weights: dict[str, float], *, signed: bool = False) -> ND
     positive = sparse.csr_matrix(strengths.clip(min=0), dtype=np.float32)
     learned = np.sign(strengths) * np.log1p(abs(strengths)) if signed else positive.log1p().toarray()
     relations = Ease(learned.T @ learned, np.arange(TRACKS), TRACKS).fit(search.first_ease(positive)).relations
+    als = replace(search.simplest(positive), iterations=5)
     parts = {
-        "factors": solved(positive, search.simplest(positive), seed=0).score(positive),
+        "factors": solved(positive, als, seed=0).score(positive),
         "ease": (learned @ relations).astype(np.float32),
         "popularity": Popularity.fit(positive).score(positive),
     }

@@ -106,7 +106,7 @@ def look(kind: Kind, seed: int) -> dict[str, NDArray[np.float64]]:
     fitted = replace(recipe, transitions_memory=recipe.transitions_memory or 4.0).fit_blend(
         fit, split.test.train, None, split.test.timeline
     )
-    drawn = moments.draw(split.test)
+    drawn = moments.draw(split.test, most=5 * LISTENERS)
     if drawn is None:
         raise SystemExit("No session of the test window goes on with a new track: simulate more plays.")
 

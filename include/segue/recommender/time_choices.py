@@ -81,7 +81,7 @@ def transitions(
     ChosenTransitions or None
         None unless a share of the weights surely ranks better than none: see :func:`.search.prefer`.
     """
-    drawn = moments.draw(window)
+    drawn = moments.draw(window, blend.most_listeners(window.train.shape[1]))
     if window.timeline is None or drawn is None:
         say("transitions: none, because no session of the validation window goes on with a new track")
         return None

@@ -74,6 +74,11 @@ class Blend:
         return total, factors
 
 
+def most_listeners(n_tracks: int) -> int:
+    """Return how many listeners are sampled at most, so that their scores fit in memory."""
+    return min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // n_tracks))
+
+
 def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
     """Return the listeners with a history and with a held-out play of a track that is new to them.
 
@@ -84,7 +89,7 @@ def sample_listeners(window: Window, seed: int = 0) -> NDArray[np.int64]:
     rows = np.flatnonzero(np.diff(new.indptr))
     known = rows[np.diff(window.train.indptr)[rows] > 0]
     rows = known if len(known) else rows
-    limit = min(LEARNING_LISTENERS, max(1, LEARNING_SCORES // window.train.shape[1]))
+    limit = most_listeners(window.train.shape[1])
     if len(rows) > limit:
         rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
     return rows

@@ -19,9 +19,6 @@ from segue.recommender.timeline import session_ranks
 OF_A_LISTENER = 5
 """At most this many moments of a listener are drawn."""
 
-LARGEST = 3_000
-"""At most this many moments are drawn."""
-
 
 @dataclass(frozen=True)
 class Moments:
@@ -45,7 +42,7 @@ class Moments:
         return np.asarray(np.bincount(place, values) / counts)
 
 
-def draw(window: Window, seed: int = 0) -> Moments | None:
+def draw(window: Window, most: int, seed: int = 0) -> Moments | None:
     """Draw moments from the held-out plays of a window.
 
     In each moment, the listener has just played a track, and the next track of the session is new to the listener.
@@ -53,6 +50,8 @@ def draw(window: Window, seed: int = 0) -> Moments | None:
     Parameters
     ----------
     window : Window
+    most : int
+        At most this many moments are drawn in all.
     seed : int
 
     Returns
@@ -76,8 +75,8 @@ def draw(window: Window, seed: int = 0) -> Moments | None:
     at = at[np.argsort(listener[at], kind="stable")]
     starts = np.searchsorted(listener[at], listener[at])
     at = at[np.arange(len(at)) - starts < OF_A_LISTENER]
-    if len(at) > LARGEST:
-        at = np.sort(random.choice(at, LARGEST, replace=False))
+    if len(at) > most:
+        at = np.sort(random.choice(at, most, replace=False))
     if not len(at):
         return None
     begin, end = (np.searchsorted(sessions, sessions[at], side=side) for side in ("left", "right"))

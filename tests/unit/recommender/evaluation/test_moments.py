@@ -26,7 +26,8 @@ def test_a_moment_knows_what_was_played_up_to_it_and_holds_out_the_rest_of_the_s
     drawn = moments.draw(
         window(
             (1, 2, 0), (1, 3, gap), (1, 4, gap + 60), (1, 5, gap + 120), (1, 6, 5 * gap), before=((1, 0), (1, 4))
-        )
+        ),
+        most=99,
     )
     assert drawn is not None
     # Track 4 is not new, and no track follows 2, 5 and 6 in their sessions. So the moment is that of track 4.
@@ -38,20 +39,24 @@ def test_a_moment_knows_what_was_played_up_to_it_and_holds_out_the_rest_of_the_s
 
 
 def test_a_track_that_was_played_earlier_in_the_window_is_not_new() -> None:
-    assert moments.draw(window((0, 1, 0), (0, 2, 60), (0, 1, 120), before=((0, 2),))) is None
+    assert moments.draw(window((0, 1, 0), (0, 2, 60), (0, 1, 120), before=((0, 2),)), most=99) is None
 
 
 @pytest.mark.parametrize(
     "later", [((0, 1, 5), (0, 2, 5), (1, 3, 5)), ((0, 1, 5),), ((0, 1, 0), (0, 2, 9_000))], ids=str
 )
 def test_without_a_next_track_in_a_session_there_are_no_moments(later: tuple[tuple[int, int, float], ...]) -> None:
-    assert moments.draw(window(*later)) is None
-    assert moments.draw(Window(*(window(*later).train for _ in range(2)))) is None
+    assert moments.draw(window(*later), most=99) is None
+    assert moments.draw(Window(*(window(*later).train for _ in range(2))), most=99) is None
 
 
 def test_a_listener_gives_few_moments_and_counts_once() -> None:
     plays = [(0, track, 60.0 * track) for track in range(8)] + [(2, 1, 0.0), (2, 2, 60.0)]
-    drawn = moments.draw(window(*plays))
+    drawn = moments.draw(window(*plays), most=99)
     assert drawn is not None
     assert drawn.listener.tolist() == [0] * moments.OF_A_LISTENER + [2]
     np.testing.assert_allclose(drawn.by_listener(np.array([0, 1, 0, 1, 0, 7.0])), [0.4, 7])
+    fewer = moments.draw(window(*plays), most=3)
+    assert fewer is not None
+    assert len(fewer.listener) == 3
+    assert set(np.diff(fewer.listener)) <= {0, 2}
