@@ -16,6 +16,7 @@ from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.evaluation.metrics import Scorer, evaluate_ranking
 from segue.recommender.evaluation.windows import Window, at_random
+from segue.recommender.interactions import Interactions
 from segue.recommender.recipe import Fit, choose
 from segue.recommender.search import SIMPLEST, multiplications
 
@@ -93,3 +94,36 @@ def test_parameters_whose_fit_would_take_too_long_are_left_out(
     choose(fit_by(lambda _: 0.5), window, None, trials=16, say=said.append, tried=tried)
     assert {parameters.rank for parameters in tried} == {8}
     assert sum("not tried" in line for line in said) == 16 - len(tried)
+
+
+THIN = {
+    "one listener": ([0] * 8, [0, 1, 2, 3, 0, 1, 4, 5], 1.0, None),
+    "one play of each listener": ([0, 1, 2, 3], [0, 1, 2, 0], 1.0, None),
+    "all at the same time": ([0, 0, 1, 1, 2, 2], [0, 1, 1, 2, 2, 3], 1.0, 7.0),
+    "counts of a million": ([0, 0, 0, 1, 1, 1], [0, 1, 2, 1, 2, 3], 1e6, None),
+}
+"""Listeners, tracks, plays of each row, and the time of all rows; by default, they are a minute apart."""
+
+
+@pytest.mark.parametrize("which", THIN)
+@pytest.mark.parametrize("held_out", [0.5, 0.0], ids=["half held out", "nothing held out"])
+def test_thin_data_give_finite_scores(which: str, held_out: float) -> None:
+    user, item, count, at_s = THIN[which]
+    rows = len(user)
+    data = Interactions(
+        np.array(user),
+        np.array(item),
+        np.full(rows, count, dtype=np.float32),
+        np.arange(rows) * 60.0 if at_s is None else np.full(rows, at_s),
+        np.array([f"listener {i}" for i in range(max(user) + 1)]),
+        np.array([f"track {i}" for i in range(6)]),
+    )
+    later = np.arange(rows) >= rows * (1 - held_out)
+    window = Window(data.matrix(~later), data.matrix(later), data.timeline(~later), data.timeline(later))
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        recipe = choose(fit_by(lambda _: 0.5), window, None, trials=2, say=str)
+        fitted = recipe.fit_blend(fit_by(lambda _: 0.5), data.matrix(), None, data.timeline())
+        scores = fitted.score(data.matrix(), data.matrix())
+    assert np.isfinite(scores).all()
+    assert np.isfinite([*recipe.weights.values(), recipe.habit]).all()
+    assert sum(recipe.weights.values()) == pytest.approx(1)
