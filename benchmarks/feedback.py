@@ -1,11 +1,12 @@
 """Measure how many plays a skip, a love and a hate should count as, on listeners whose taste is known.
 
-    .venv/bin/python benchmarks/feedback.py [--seeds 5]
+    .venv/bin/python benchmarks/feedback.py [--seeds 4] [--what skip love favourite hate]
 
 Each simulated listener likes some tracks and dislikes the others. Half of what they hear is drawn from their
 taste, half is played to them, as a radio does. They skip a track that they like with one probability, and a track
 that they dislike with another. Tracks that they like are heard again. They love one in ten of the tracks that they
-like, and hate one in twenty of those that they dislike.
+like, and hate one in twenty of those that they dislike. The favourites are loves that say more: the three tracks
+that they like and that are nearest to their taste.
 
 The strength of a pair of listener and track is the number of plays, plus the numbers of skips, loves and hates
 times their weights. Strengths below 0 are 0, or EASE learns from them. One weight differs at a time, and the
@@ -16,7 +17,7 @@ not played, and paired 95 % intervals over the listeners of all data sets.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,13 +33,14 @@ from segue.recommender.evaluation.metrics import evaluate_ranking, interval
 from segue.recommender.evaluation.windows import Window
 
 LISTENERS, TRACKS, DIMENSIONS, HEARD, LATER = 500, 800, 8, 60, 10
-LOVED, HATED = 0.1, 0.05
+LOVED, HATED, FAVOURITES = 0.1, 0.05, 3
 SKIPPING = {"skips say much": (0.05, 0.8), "skips say something": (0.15, 0.5), "skips say nothing": (0.3, 0.3)}
 """Probability of a skip for a liked and for a disliked track."""
 
 WEIGHTS = {
     "skip": (-1.0, -0.5, -0.25, 0.25, 0.5, 1.0),
     "love": (1.0, 2.0, 4.0, 8.0),
+    "favourite": (1.0, 2.0, 4.0, 8.0),
     "hate": (-0.5, -1.0, -2.0, -4.0),
 }
 BLEND = {"factors": 0.3, "ease": 0.5, "popularity": 0.2}
@@ -50,7 +52,7 @@ class Heard:
 
     Parameters
     ----------
-    plays, skip, love, hate : csr_matrix
+    plays, skip, love, favourite, hate : csr_matrix
     later : csr_matrix
         What the listeners choose later.
     """
@@ -58,6 +60,7 @@ class Heard:
     plays: sparse.csr_matrix
     skip: sparse.csr_matrix
     love: sparse.csr_matrix
+    favourite: sparse.csr_matrix
     hate: sparse.csr_matrix
     later: sparse.csr_matrix
 
@@ -82,12 +85,17 @@ def listening(of_liked: float, of_disliked: float, seed: int) -> Heard:
     skips = random.binomial(times, np.where(likes, of_liked, of_disliked))
     plays = times - skips
     love = (plays > 0) & likes & (random.random(near.shape) < LOVED)
+    liked = np.where((plays > 0) & likes, near, -np.inf)
+    favourite = np.isfinite(liked) & (liked >= np.sort(liked, axis=1)[:, [-FAVOURITES]])
     hate = heard & ~likes & (random.random(near.shape) < HATED)
     later = drawn(np.where(likes & (plays == 0), popularity + 1.5 * near, -np.inf), LATER)
     later &= likes & (plays == 0)
     judged = later.any(axis=1)
     return Heard(
-        *(sparse.csr_matrix(each[judged].astype(np.float32)) for each in (plays, skips, love, hate, later))
+        *(
+            sparse.csr_matrix(each[judged].astype(np.float32))
+            for each in (plays, skips, love, favourite, hate, later)
+        )
     )
 
 
@@ -124,10 +132,10 @@ def ndcg(heard: Heard, weights: dict[str, float], *, signed: bool = False) -> ND
     return evaluate_ranking(Given(scores), Window(heard.plays, heard.later)).values["ndcg@10"]
 
 
-def tried() -> Iterator[tuple[str, float, bool]]:
+def tried(names: Sequence[str]) -> Iterator[tuple[str, float, bool]]:
     """Yield what is weighted, the weight, and whether strengths below 0 count."""
-    for what, weights in WEIGHTS.items():
-        for weight in weights:
+    for what in names:
+        for weight in WEIGHTS[what]:
             yield what, weight, False
             if weight < 0:
                 yield what, weight, True
@@ -136,14 +144,16 @@ def tried() -> Iterator[tuple[str, float, bool]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="number of data sets of each kind")
-    seeds = range(parser.parse_args().seeds)
+    parser.add_argument("--seeds", type=int, default=4, help="number of data sets of each kind")
+    parser.add_argument("--what", choices=WEIGHTS, nargs="*", default=[*WEIGHTS], help="only these weights")
+    arguments = parser.parse_args()
+    seeds = range(arguments.seeds)
     print("| skips | weight | NDCG@10 | minus plays alone |\n|---|---|---:|---:|")
     for name, skipping in SKIPPING.items():
         data = [listening(*skipping, seed) for seed in seeds]
         alone = np.concatenate([ndcg(each, {}) for each in data])
         print(f"| {name} | plays alone | {alone.mean():.4f} | |")
-        for what, weight, signed in tried():
+        for what, weight, signed in tried(arguments.what):
             found = np.concatenate([ndcg(each, {what: weight}, signed=signed) for each in data])
             low, high = interval(found - alone)
             gain = f"{(found - alone).mean():+.4f} ({low:+.4f} to {high:+.4f})"

@@ -20,10 +20,14 @@ KEPT_S = 300.0
 
 @dataclass
 class History:
-    """The plays and skips of a listener. Both map track ids to times in seconds since 1970, without duplicates."""
+    """The plays and skips of a listener. Both map track ids to times in seconds since 1970, without duplicates.
+
+    `loved` has the ids of the played tracks that the listener loves.
+    """
 
     times: dict[str, tuple[int, ...]] = field(default_factory=dict)
     skips: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    loved: frozenset[str] = frozenset()
     read_at: float = field(default_factory=time.monotonic)
 
     @classmethod

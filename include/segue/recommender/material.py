@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.connections.windows import Offsets
 from segue.errors import TrainingError
-from segue.recommender.interactions import Interactions
+from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.model import Catalogue
 from segue.recommender.recipe import Audio
 from segue.runs.progress import step
@@ -82,13 +83,7 @@ class Material:
         print(f"Read {len(played):,} listens", flush=True)
         user, users = _encoded(played.column("user_name"))
         item = place[pc.index_in(played.column("track_id"), value_set=track_ids.combine_chunks()).to_numpy()]
-        listeners, heard = len(users), len(np.unique(item))
-        if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
-            raise TrainingError(
-                f"There are listens of {listeners} listener(s) to {heard} track(s) of the corpus: a recommender "
-                "needs at least two of each. Send more listens, or check that their track ids are those of the "
-                "published corpus."
-            )
+        _require(user, item)
         interactions = Interactions(
             user,
             item,
@@ -99,6 +94,49 @@ class Material:
         )
         offsets = np.column_stack([played.column(name).to_numpy() for name in ("partition", "offset")])
         return cls(interactions, offsets.astype(np.int64, copy=False), catalogue, audio)
+
+    def with_feedback(self, loved: Mapping[str, Iterable[str]], hated: Mapping[str, Iterable[str]]) -> Material:
+        """Add `LOVE` plays to the first play of each loved track, and leave out the plays of hated tracks.
+
+        Parameters
+        ----------
+        loved, hated : mapping of str to iterable of str
+            Ids of tracks and recordings, by listener.
+
+        Raises
+        ------
+        TrainingError
+            If fewer than two listeners or two tracks are left.
+        """
+        if not (loved or hated):
+            return self
+        plays = self.interactions
+        pair = plays.user.astype(np.int64) * len(plays.items) + plays.item
+        pairs, first = np.unique(pair, return_index=True)
+        counts = plays.plays.copy()
+        counts[first[np.isin(pairs, self._pairs(loved))]] += np.float32(LOVE)
+        kept = ~np.isin(pair, self._pairs(hated))
+        _require(plays.user[kept], plays.item[kept])
+        left = Interactions(
+            plays.user[kept],
+            plays.item[kept],
+            counts[kept],
+            np.asarray(plays.timestamp)[kept],
+            plays.users,
+            plays.items,
+        )
+        return replace(self, interactions=left, offsets=self.offsets[kept])
+
+    def _pairs(self, rated: Mapping[str, Iterable[str]]) -> NDArray[np.int64]:
+        """Return the numbers of the pairs, which are their places in the flattened matrix of plays."""
+        listener = {str(name): at for at, name in enumerate(self.interactions.users)}
+        pairs = [
+            listener[name] * len(self.catalogue) + at
+            for name, ids in rated.items()
+            if name in listener
+            for at in self.catalogue.positions(ids)
+        ]
+        return np.array(pairs, dtype=np.int64)
 
     def at_or_after(self, first: Offsets, *, unnamed: int = 0) -> NDArray[np.bool_]:
         """Mark the listens at or after some offsets.
@@ -118,6 +156,16 @@ class Material:
         named, which = np.unique(partitions, return_inverse=True)
         bounds = np.array([first.get(int(partition), unnamed) for partition in named], dtype=np.int64)
         return np.asarray(offsets >= bounds[which])
+
+
+def _require(user: NDArray[np.integer[Any]], item: NDArray[np.integer[Any]]) -> None:
+    listeners, heard = len(np.unique(user)), len(np.unique(item))
+    if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
+        raise TrainingError(
+            f"There are listens of {listeners} listener(s) to {heard} track(s) of the corpus that they do "
+            "not hate: a recommender needs at least two of each. Send more listens, or check that their track ids "
+            "are those of the published corpus."
+        )
 
 
 def _encoded(names: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.str_]]:

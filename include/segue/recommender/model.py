@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from segue.errors import ModelError
+from segue.listens.lookup import Lookup
+from segue.listens.plays import recording_msid
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
@@ -130,6 +132,17 @@ class Catalogue:
     def several_artists(self) -> bool:
         """Whether there is more than one known artist."""
         return bool(self.artist_numbers.max(initial=-1) > 0)
+
+    @cached_property
+    def _recordings(self) -> Lookup:
+        """Positions of tracks by the id computed from their artist and title (ListenBrainz' MSID)."""
+        names = zip(self.artists, self.titles, strict=True)
+        return Lookup(recording_msid(artist, title, None) for artist, title in names)
+
+    def positions(self, ids: Iterable[str]) -> list[int]:
+        """Find tracks by their ids, and recordings by their MSIDs. Unknown ids are left out."""
+        found = {self.position[each] if each in self.position else self._recordings.get(each) for each in ids}
+        return [at for at in found if at is not None]
 
     def name(self, track: int) -> str:
         """Return title and artist for a sentence, such as ``“Hunter” by Björk``."""

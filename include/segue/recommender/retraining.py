@@ -177,6 +177,8 @@ def retrain(
             "of simulated listeners (`segue demo` does), and run again."
         )
     material = Material.read(screened.listens, tracks)
+    if retraining.reads_topic:  # what is loved and hated now was not known on a past day
+        material = material.with_feedback(*release.rated_by_all(database, material.interactions.users.tolist()))
     tracks.unpersist()  # from here on ALS needs the memory of Spark
     decision = retraining.decide(spark, start, material)
     listeners = 0

@@ -189,6 +189,26 @@ def test_hate_finds_the_track_by_any_id_however_it_is_spelt(
     documents["recommendations"].delete_one({"_id": name})
 
 
+def test_a_loved_track_counts_more_than_another(
+    documents: Database[dict[str, Any]], client: httpx.Client, user: tuple[str, str]
+) -> None:
+    name, _ = user
+    ListenStore(documents).put([listen(name, track, int(time.time()) - 30 * 86_400) for track in ("t05", "t06")])
+
+    def added() -> dict[str, float]:
+        items = recommended(client, name, count=40)["items"]
+        reasons = [each for item in items for each in item["because"]]
+        return {
+            track: sum(each["adds"] for each in reasons if each["track_id"] == track) for track in ("t05", "t06")
+        }
+
+    before = added()
+    love = {"recording_msid": recording_msid("Artist 5", "Title 5", None), "score": 1}
+    client.post("/1/feedback/recording-feedback", json=love).raise_for_status()
+    after = added()
+    assert after["t05"] / after["t06"] > 1.2 * before["t05"] / before["t06"]
+
+
 def test_the_page_is_told_when_a_listen_arrives(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
     name, token = user
     play(api, token, 2)

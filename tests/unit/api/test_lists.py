@@ -10,7 +10,7 @@ from segue.recommender.components.als import Hyperparameters
 from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.popularity import Popularity
-from segue.recommender.interactions import Interactions
+from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Recipe
 from segue.recommender.serving.champion import Served
@@ -55,6 +55,22 @@ def test_skips_count_as_much_as_their_weight_and_by_default_nothing() -> None:
     assert (plain.tracks.tolist(), plain.plays.tolist(), plain.last_played.tolist()) == ([0, 1], [1, 1], [5, 3])
     assert (weighted.tracks.tolist(), weighted.plays.tolist()) == ([0, 1, 2], [1, 1.25, 0.5])
     assert weighted.last_played.tolist() == [5, 9, 8]
+
+
+def test_a_love_counts_as_plays_and_the_plays_of_a_hated_track_do_not() -> None:
+    names = ["t0", "t1", "t2"]
+    recipe = Recipe(Hyperparameters(rank=8), 10.0, 0.5, 0.0, {"popularity": 1.0}, 0.5, 0.0)
+    blend = Blend({"popularity": Popularity(np.ones(3, np.float32))}, {"popularity": 1.0})
+    served = Served("recommender/1", Recommender(Catalogue(names, names, names), blend, recipe))
+    history = History.of([("t0", 5), ("t1", 3), ("t2", 7)])
+    history.loved = frozenset({"t1", "gone"})
+    found = listener_of(served, history, {"t2", "unknown"})
+    assert (found.tracks.tolist(), found.plays.tolist(), found.last_played.tolist()) == (
+        [0, 1],
+        [1, 1 + LOVE],
+        [5, 3],
+    )
+    assert list(found.hated) == [2]
 
 
 def test_noting_a_play_twice_is_noting_it_once() -> None:

@@ -10,7 +10,11 @@ from pyspark.sql import functions as sf
 
 from segue.audio.definition import N_FEATURES
 from segue.errors import TrainingError
+from segue.listens.plays import recording_msid
+from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.material import Material
+from segue.recommender.model import Catalogue
+from segue.recommender.recipe import Audio
 from segue.tracks.vectors import pack
 
 if TYPE_CHECKING:
@@ -66,6 +70,38 @@ def test_plays_of_copies_are_plays_of_their_recording(spark: SparkSession, track
     assert list(material.catalogue.track_ids) == ["t1", "t2"]
     assert material.interactions.matrix().toarray().tolist() == [[0, 2], [1, 1]]
     assert material.audio.sounds.shape == (2, 2)
+
+
+def with_feedback(loved: dict[str, set[str]], hated: dict[str, set[str]]) -> Material:
+    """Let Ann play t0 twice and t1, and Bob t1 and t2; then give feedback."""
+    catalogue = Catalogue(["t0", "t1", "t2"], ["Zero", "One", "Two"], ["X", "Y", "Z"])
+    plays = Interactions(
+        np.array([0, 0, 0, 1, 1]),
+        np.array([0, 1, 0, 1, 2]),
+        np.ones(5, dtype=np.float32),
+        np.arange(5.0),
+        np.array(["Ann", "Bob"]),
+        np.array(["t0", "t1", "t2"]),
+    )
+    audio = Audio(np.eye(3, dtype=np.float32), catalogue.artists)
+    offsets = np.column_stack([np.zeros(5, dtype=int), np.arange(5)])
+    return Material(plays, offsets, catalogue, audio).with_feedback(loved, hated)
+
+
+def test_a_love_counts_as_plays_and_the_plays_of_a_hated_track_do_not() -> None:
+    msid = recording_msid("Z", "Two", None)
+    material = with_feedback({"Ann": {"t0", "t2", "unknown"}, "Eve": {"t0"}, "Bob": {msid}}, {"Bob": {"t1"}})
+    assert material.interactions.matrix().toarray().tolist() == [[2 + LOVE, 1, 0], [0, 0, 1 + LOVE]]
+    assert material.offsets[:, 1].tolist() == [0, 1, 2, 4]
+    assert np.asarray(material.interactions.timestamp).tolist() == [0, 1, 2, 4]
+    assert with_feedback({}, {}).interactions.plays.tolist() == [1] * 5
+
+
+def test_without_plays_of_tracks_that_are_not_hated_it_is_said_what_to_do() -> None:
+    with pytest.raises(
+        TrainingError, match=r"1 listener\(s\) to 2 track\(s\) of the corpus that they do not hate"
+    ):
+        with_feedback({}, {"Bob": {"t1", "t2"}})
 
 
 def test_without_listens_it_is_said_what_to_do(spark: SparkSession, tracks: DataFrame) -> None:

@@ -103,9 +103,12 @@ def test_the_first_track_stands_for_its_recording_or_another_if_it_is_not_there(
 
 def test_plays_of_copies_add_up_and_hate_for_one_bars_the_recording() -> None:
     served = served_by(Catalogue.of(["a", "b", "c"], [""] * 3, [""] * 3, ["a", "a", "c"]))
-    listener = listener_of(served, History.of([("a", 5), ("b", 5), ("b", 9), ("c", 7)]), ["b"])
+    history = History.of([("a", 5), ("b", 5), ("b", 9), ("c", 7)])
+    listener = listener_of(served, history)
     assert (listener.tracks.tolist(), listener.plays.tolist()) == ([0, 1], [2, 1])
-    assert (listener.last_played.tolist(), listener.hated) == ([9, 7], [0])
+    assert (listener.last_played.tolist(), listener.hated) == ([9, 7], [])
+    hates = listener_of(served, history, ["b"])
+    assert (hates.tracks.tolist(), hates.hated) == ([1], [0])
 
 
 def test_a_saved_catalogue_keeps_its_copies(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from segue.listens.store import duplicates_ignored
 from segue.recommender.serving.champion import Served
-from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, positions
+from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by
 from segue.recommender.serving.recommend import Listener, Wishes
 from segue.runs.progress import parts
 
@@ -40,7 +40,10 @@ def recommend_all(database: Database[dict[str, Any]], served: Served, listeners:
     pages = list(pages_of(list(listeners)))
     for names in parts(pages, len(pages), f"Recommending to {len(listeners):,} listeners"):
         hated = hated_by(database, names)
-        page = {name: replace(listeners[name], hated=positions(served, hated.get(name, ()))) for name in names}
+        page = {
+            name: replace(listeners[name], hated=served.model.catalogue.positions(hated.get(name, ())))
+            for name in names
+        }
         replace_older(collection, documents(served, page, now=began, wishes=Wishes()))
     # By now, each of `listeners` has a list made at `began` or later. Older lists belong to other users.
     collection.delete_many({"generated_at": {"$lt": datetime.fromtimestamp(began, UTC)}})

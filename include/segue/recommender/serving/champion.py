@@ -6,12 +6,9 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from functools import cached_property
 
 from segue.connections.registry import Registry, Version
 from segue.errors import SegueError
-from segue.listens.lookup import Lookup
-from segue.listens.plays import recording_msid
 from segue.recommender.model import NAME, Recommender
 from segue.settings import Settings
 
@@ -33,12 +30,6 @@ class Served:
 
     version: str
     model: Recommender
-
-    @cached_property
-    def recordings(self) -> Lookup:
-        """Positions of tracks by the id computed from their artist and title (ListenBrainz' MSID)."""
-        names = zip(self.model.catalogue.artists, self.model.catalogue.titles, strict=True)
-        return Lookup(recording_msid(artist, title, None) for artist, title in names)
 
 
 class Champion:

@@ -13,10 +13,14 @@ from pymongo.database import Database
 from segue.listens import feedback
 from segue.listens.history import History
 from segue.listens.store import ListenStore
+from segue.recommender.interactions import LOVE
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.recommend import Listener, Recommendation, Wishes, recommend
 
 COLLECTION = "recommendations"
+HATED, LOVED = -1, 1
+"""Scores of feedback."""
+
 SCHEMA_VERSION = 1
 
 ASKED = 10_000
@@ -59,14 +63,14 @@ def listener_of(
 ) -> Listener:
     """Translate a history into positions in the catalogue. Plays of copies of a recording add up.
 
-    Tracks that are not in the catalogue are left out.
+    Tracks that are not in the catalogue are left out, and so are the plays of hated tracks.
 
     Parameters
     ----------
     served
         The recommender whose catalogue is used.
     history
-        What was played.
+        What was played. A loved track counts `LOVE` plays more.
     hated
         Ids of tracks and of recordings, from :func:`hated_by`.
     skip_weight
@@ -75,13 +79,16 @@ def listener_of(
     position = served.model.catalogue.position
     plays = _by_position(history.times, position)
     skips = _by_position(history.skips, position) if skip_weight else {}
-    tracks = list(dict.fromkeys((*plays, *skips)))
+    barred = dict.fromkeys(served.model.catalogue.positions(hated))
+    tracks = [track for track in dict.fromkeys((*plays, *skips)) if track not in barred]
+    loves = dict.fromkeys(served.model.catalogue.positions(history.loved), LOVE)
     heard = [(plays.get(track, ()), skips.get(track, ())) for track in tracks]
+    counts = [len(played) + skip_weight * len(skipped) for played, skipped in heard]
     return Listener(
         np.array(tracks, dtype=np.int64),
-        np.array([len(played) + skip_weight * len(skipped) for played, skipped in heard], dtype=np.float32),
+        np.array([count + loves.get(at, 0) for at, count in zip(tracks, counts, strict=True)], dtype=np.float32),
         np.array([max(played + skipped) for played, skipped in heard], dtype=np.int64),
-        positions(served, hated),
+        list(barred),
     )
 
 
@@ -95,40 +102,47 @@ def _by_position(times: Mapping[str, tuple[int, ...]], position: Mapping[str, in
     return found
 
 
-def positions(served: Served, ids: Iterable[str]) -> list[int]:
-    """Find tracks and recordings in the catalogue, and return their positions. Unknown ids are left out."""
-    position = served.model.catalogue.position
-    found = {position[each] if each in position else served.recordings.get(each) for each in ids}
-    return [at for at in found if at is not None]
+def history_of(database: Database[Document], user_name: str) -> History:
+    """Read what a listener has played of the corpus, and which of these tracks the listener loves."""
+    history = ListenStore(database).history(user_name)
+    if history.times:
+        loved = rated_by(database, [user_name], LOVED).get(user_name, set())
+        history.loved = frozenset(loved & history.times.keys())
+    return history
 
 
 def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, set[str]]:
-    """Read which tracks and recordings listeners hate.
+    """Read which tracks and recordings listeners hate: see :func:`rated_by`."""
+    return rated_by(database, user_names, HATED)
+
+
+def rated_by(database: Database[Document], user_names: Iterable[str], score: int) -> dict[str, set[str]]:
+    """Read which tracks and recordings listeners hate, or which they love.
 
     Returns
     -------
     dict of str to set of str
-        For each listener who hates anything: the ids of the hated recordings, and the ids of their tracks. A track
-        belongs to a recording if it has the recording's id in the corpus, or if the listener has played it under
-        this id.
+        For each listener who has given such feedback: the ids of the recordings, and the ids of their tracks. A
+        track belongs to a recording if it has the recording's id in the corpus, or if the listener has played it
+        under this id.
     """
-    hated: dict[str, set[str]] = {}
+    rated: dict[str, set[str]] = {}
     listens = ListenStore(database)
-    query = {"user_name": {"$in": list(user_names)}, "score": -1}
+    query = {"user_name": {"$in": list(user_names)}, "score": score}
     for said in database[feedback.COLLECTION].find(query):
         ids = (said.get("recording_mbid"), said.get("recording_msid"))
-        hated.setdefault(said["user_name"], set()).update(str(uuid.UUID(each)) for each in ids if each)
-    for user_name, recordings in hated.items():
+        rated.setdefault(said["user_name"], set()).update(str(uuid.UUID(each)) for each in ids if each)
+    for user_name, recordings in rated.items():
         spelt = [*recordings, *map(str.upper, recordings)]
         for start in range(0, len(spelt), ASKED):  # a query is at most 16 MB
             some = spelt[start : start + ASKED]
             named = database["tracks"].find({"recording_mbid": {"$in": some}}, {"_id": 1})
             recordings |= {track["_id"] for track in named} | listens.tracks_played_as(user_name, some)
-    return hated
+    return rated
 
 
 def create_indexes(database: Database[Document]) -> None:
-    """Create the indexes that :func:`hated_by` needs."""
+    """Create the indexes that :func:`rated_by` needs."""
     database[feedback.COLLECTION].create_index("user_name")
     database["tracks"].create_index("recording_mbid", sparse=True)
 

@@ -25,6 +25,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,15 @@ from segue.listens.removals import Removals
 from segue.listens.store import ListenStore
 from segue.recommender.serving.batch import replace_older
 from segue.recommender.serving.champion import Champion, Served
-from segue.recommender.serving.lists import COLLECTION, Document, create_indexes, documents, hated_by, listener_of
+from segue.recommender.serving.lists import (
+    COLLECTION,
+    Document,
+    create_indexes,
+    documents,
+    hated_by,
+    history_of,
+    listener_of,
+)
 from segue.recommender.serving.recommend import TOGETHER, Wishes
 from segue.settings import Settings, get_settings
 
@@ -96,7 +105,7 @@ class Live:
         )
         self._database = client[settings.mongo_database]
         self._listens = ListenStore(self._database)
-        self._histories = HistoryCache(self._listens.history)
+        self._histories = HistoryCache(partial(history_of, self._database))
         self._removals = Removals(self._database)
         self._waiting: dict[str, None] = {}  # listeners in the order they came, to be ranked
         self.stopping = threading.Event()

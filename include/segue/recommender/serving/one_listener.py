@@ -13,7 +13,7 @@ from segue.listens.plays import recording_msid
 from segue.listens.store import ListenStore
 from segue.recommender.model import Catalogue
 from segue.recommender.serving.champion import Champion, Served
-from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, listener_of, positions
+from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, history_of, listener_of
 from segue.recommender.serving.recommend import Wishes
 
 
@@ -61,7 +61,7 @@ class Recommending:
     def _shown(self, items: Iterable[Document], hated: set[str]) -> Iterator[Document]:
         served = self.champion.served
         catalogue = served.model.catalogue if served else Catalogue((), (), ())
-        barred = hated | {catalogue.track_ids[at] for at in (positions(served, hated) if served else ())}
+        barred = hated | {catalogue.track_ids[at] for at in catalogue.positions(hated)}
         for item in items:
             at = catalogue.position.get(item["track_id"])
             recording = item["track_id"] if at is None else catalogue.track_ids[at]
@@ -87,7 +87,7 @@ class Recommending:
     def made(self, served: Served, user_name: str, wishes: Wishes) -> Document:
         """Make a list with some recommender; see :meth:`now`."""
         hated = hated_by(self._database, [user_name]).get(user_name, ())
-        history = self._listens.history(user_name)
+        history = history_of(self._database, user_name)
         listener = listener_of(served, history, hated, skip_weight=self._skip_weight)
         return next(documents(served, {user_name: listener}, now=time.time(), wishes=wishes))
 

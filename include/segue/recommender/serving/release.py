@@ -22,7 +22,7 @@ from segue.recommender.material import Material
 from segue.recommender.model import NAME, Catalogue
 from segue.recommender.serving.batch import pages_of, recommend_all
 from segue.recommender.serving.champion import Served
-from segue.recommender.serving.lists import COLLECTION
+from segue.recommender.serving.lists import COLLECTION, HATED, LOVED, rated_by
 from segue.recommender.serving.recommend import Listener
 from segue.recommender.update import reindex
 
@@ -100,6 +100,17 @@ def publish(
     note = {"_id": LAST, "model_version": served.version, "published_at": datetime.now(UTC)}
     database[NOTES].replace_one({"_id": LAST}, note, upsert=True)
     return len(listeners) - len(late)
+
+
+def rated_by_all(
+    database: Database[dict[str, Any]], names: list[str]
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Read which tracks and recordings listeners love, and which they hate: see :func:`.lists.rated_by`."""
+    loved, hated = (
+        {user: ids for page in pages_of(names) for user, ids in rated_by(database, page, score).items()}
+        for score in (LOVED, HATED)
+    )
+    return loved, hated
 
 
 def listeners_of(plays: Interactions) -> dict[str, Listener]:
