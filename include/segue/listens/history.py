@@ -22,7 +22,7 @@ KEPT_S = 300.0
 class History:
     """The plays and skips of a listener. Both map track ids to times in seconds since 1970, without duplicates.
 
-    `loved` has the ids of the played tracks that the listener loves.
+    `loved` has the ids of the tracks and of the recordings that the listener loves.
     """
 
     times: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -36,8 +36,8 @@ class History:
         return cls(_by_track(plays), _by_track(skips))
 
     def __len__(self) -> int:
-        """Count the plays and skips."""
-        return sum(map(len, (*self.times.values(), *self.skips.values())))
+        """Count the plays, the skips and what is loved. The memory that a history takes grows with this number."""
+        return sum(map(len, (*self.times.values(), *self.skips.values()))) + len(self.loved)
 
     def add(self, track_id: str, listened_at: int, *, skipped: bool = False) -> bool:
         """Add a play or a skip; return False if it was there already."""

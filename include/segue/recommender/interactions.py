@@ -27,7 +27,7 @@ MILLISECONDS_FROM = 1e11
 """A larger epoch number is read as milliseconds. In seconds, this number would be in the year 5138."""
 
 
-LOVE = 2.0
+LOVE = 4.0
 """So many plays does a love add to a track that the listener has played. Measured by `benchmarks/feedback.py`."""
 
 

@@ -103,11 +103,10 @@ def _by_position(times: Mapping[str, tuple[int, ...]], position: Mapping[str, in
 
 
 def history_of(database: Database[Document], user_name: str) -> History:
-    """Read what a listener has played of the corpus, and which of these tracks the listener loves."""
+    """Read what a listener has played of the corpus, and what the listener loves."""
     history = ListenStore(database).history(user_name)
     if history.times:
-        loved = rated_by(database, [user_name], LOVED).get(user_name, set())
-        history.loved = frozenset(loved & history.times.keys())
+        history.loved = frozenset(rated_by(database, [user_name], LOVED).get(user_name, ()))
     return history
 
 
