@@ -1,7 +1,7 @@
 """Measure transitions (what is played next in a session) on listeners with and without session structure.
 
     .venv/bin/python benchmarks/sessions.py quality [--seeds 5]   # is it kept, and what does it add?
-    .venv/bin/python benchmarks/sessions.py cost [--plays 1000000]   # CPU and memory of counting transitions
+    .venv/bin/python benchmarks/sessions.py cost [--plays 1000000]   # CPU and memory of transitions
 
 Three kinds of simulated listeners, who have the same tastes and play at the same times:
 
@@ -18,6 +18,8 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,7 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from recommender import long_tailed, solved
 
+from segue.recommender import time_choices
 from segue.recommender.components.blend import Blend
+from segue.recommender.components.popularity import Popularity
 from segue.recommender.components.transitions import relate
 from segue.recommender.evaluation import moments
 from segue.recommender.evaluation.metrics import evaluate_ranking, interval
@@ -136,23 +140,31 @@ def quality(seeds: int) -> None:
 
 
 def cost(plays: int, listeners: int, tracks: int) -> None:
-    """Print the CPU time and the memory of counting transitions."""
+    """Print the CPU time and the memory of counting transitions, and of deciding whether they join the blend."""
     data, _, _ = long_tailed(tracks, listeners, plays, features=1)
     # The times of these plays are uniform, so they make no sessions. Ten plays of a listener become one.
-    order = np.argsort(data.user, kind="stable")
+    begin = np.random.default_rng(0).uniform(0, DAYS * 86_400, plays // 10 + 1)
     at_s = np.empty(plays)
-    at_s[order] = np.arange(plays) * 200.0 + np.arange(plays) // 10 * 3_600.0
+    at_s[np.argsort(data.user, kind="stable")] = (begin[:, None] + 200.0 * np.arange(10)).ravel()[:plays]
     data = replace(data, timestamp=at_s)
+    window = by_time(data).validation
+    popularity = {"popularity": Popularity.fit(window.train)}
+    print(f"{plays:,} plays of {listeners:,} listeners and {tracks:,} tracks")
+    with measured("counting all transitions"):
+        timeline = data.timeline()
+        kept = 0 if timeline is None else relate(timeline).relations.nnz
+    print(f"{kept:,} relations")
+    with measured("deciding whether they join popularity"):
+        time_choices.transitions(popularity, {"popularity": 1.0}, window, print)
+
+
+@contextmanager
+def measured(what: str) -> Iterator[None]:
+    """Print the CPU time of a block, and by how much the peak memory has grown."""
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    timeline = data.timeline()
-    sorted_s = time.process_time() - began
-    if timeline is None:
-        raise SystemExit("There are no plays: choose --plays above 0.")
-    relations = relate(timeline).relations
-    spent = time.process_time() - began
+    yield
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"{plays:,} plays of {listeners:,} listeners and {tracks:,} tracks: {spent:.1f} s of CPU,")
-    print(f"of which sorting {sorted_s:.1f} s; memory grew by {grown:,.0f} MB; {relations.nnz:,} relations kept")
+    print(f"{what}: {time.process_time() - began:.1f} s of CPU, {grown:,.0f} MB", flush=True)
 
 
 def main() -> None:
