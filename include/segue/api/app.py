@@ -22,13 +22,16 @@ from segue.api import (
     health,
     http_protocol,
     metadata_lookup,
+    pages,
     playlists,
     reading,
     recommendations,
     schemas,
     sign_in,
+    sound_map,
     statistics,
     submitting,
+    tracks,
     unsupported,
 )
 from segue.api.base_urls import AnyBaseUrl
@@ -95,13 +98,17 @@ def create_app(settings: Settings | None = None, memory: health.Memory = list) -
         recommendations,
         sign_in,
         playlists,
+        tracks,
+        sound_map,
         audiomuse,
         health,
+        pages,
     )
     for part in parts:
         app.include_router(part.router)
     routes = [route for part in parts for route in part.router.routes if isinstance(route, APIRoute)]
     app.add_middleware(AnyBaseUrl, paths=[route.path for route in routes])
+    app.mount("/static", pages.BuiltFiles(), name="static")
     audioscrobbler.include(app)
     app.include_router(calls.router)
     # Players in a browser, such as Web Scrobbler, send requests from other origins. That is safe: their token is

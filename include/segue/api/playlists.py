@@ -142,6 +142,12 @@ async def genre(
     )
 
 
+@router.get("/v1/genres", summary="Genres of the corpus")
+async def genres(_: User, tracks: Tracks) -> JSONResponse:
+    """Return the genres of the tags, sorted. Each of them makes a playlist."""
+    return JSONResponse({"genres": await run_in_threadpool(tracks.genres)})
+
+
 @router.get("/v1/users/{user_name}/playlists/{kind}", summary="A daily playlist")
 async def daily(
     user: Owner,

@@ -1,4 +1,4 @@
-"""Routes for recommendations: in ListenBrainz's form, in Segue's own form with reasons, and as a live page."""
+"""Routes for recommendations: in ListenBrainz's form, in Segue's own form with reasons, and as a stream."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from segue.api import schemas
-from segue.api.access import Ctx, Owner, User, context, is_still
-from segue.api.errors import ApiError, bad_request, not_found
-from segue.corpus import audio_file
-from segue.errors import CorpusError, ModelError
+from segue.api.access import Ctx, Owner, context, is_still
+from segue.api.context import Context
+from segue.api.errors import ApiError, bad_request
+from segue.errors import ModelError
+from segue.listens import limits
 from segue.recommender.online.serving import Comparing
 from segue.recommender.serving.champion import Challenger, Champion
 from segue.recommender.serving.lists import Document
 from segue.recommender.serving.one_listener import Recommending, msid_of
 from segue.recommender.serving.recommend import COUNT, Wishes
+from segue.recommender.serving.short_reasons import in_short
+from segue.tracks.names import simple
 
 MAX_COUNT = 100
 ARTIST_TYPES = ("top", "similar", "raw")
@@ -37,12 +39,6 @@ CHECK_INTERVAL_S = 5.0
 
 MAX_STREAMS = 6
 """Largest number of streams of one user at a time: as many connections as a browser opens to one host."""
-
-PAGE = Path(__file__).with_name("listener.html")
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; media-src blob:"
-)
 
 
 @asynccontextmanager
@@ -115,6 +111,7 @@ async def recordings(
 async def recommendations(
     user: Owner,
     source: Source,
+    ctx: Ctx,
     explain: bool = False,
     discover: Annotated[
         float | None,
@@ -131,7 +128,8 @@ async def recommendations(
     if found is None:
         wishes = Wishes(count=count or COUNT, discover=1.0 if discover is None else discover)
         found = await _or_unavailable(source.now, user, wishes)
-    return JSONResponse(_as_json(found, explain=explain))
+    loved = await run_in_threadpool(_loved, ctx, user) if explain else ()
+    return JSONResponse(_as_json(found, explain=explain, loved=loved))
 
 
 async def _slot(request: Request, user: Owner) -> AsyncIterator[None]:
@@ -177,29 +175,12 @@ async def _changes(request: Request, user: str, source: Recommending) -> AsyncIt
             found = await run_in_threadpool(source.stored, user)
             if found is not None and found != sent:
                 seen, sent, written_s = found["generated_at"], found, time.monotonic()
-                yield f"event: recommendations\ndata: {json.dumps(_as_json(found, explain=True))}\n\n"
+                loved = await run_in_threadpool(_loved, context(request), user)
+                yield f"event: recommendations\ndata: {json.dumps(_as_json(found, explain=True, loved=loved))}\n\n"
         if time.monotonic() - written_s > KEEPALIVE_INTERVAL_S:
             written_s = time.monotonic()
             yield ": still here\n\n"
         await asyncio.sleep(POLL_INTERVAL_S)
-
-
-@router.get("/v1/tracks/{track_id}/audio", summary="Audio file of a track", response_class=FileResponse)
-async def audio(_: User, ctx: Ctx, track_id: str) -> FileResponse:
-    """Return the audio file of a track in the corpus, for a preview."""
-    database = ctx.mongo[ctx.settings.mongo_database]
-    try:
-        path = await run_in_threadpool(audio_file.find, database, ctx.settings, track_id)
-    except CorpusError as error:
-        raise not_found(str(error)) from None
-    return FileResponse(path)
-
-
-@router.get("/u/{user_name}", summary="Page of a listener", response_class=HTMLResponse, include_in_schema=False)
-async def page(user_name: str) -> HTMLResponse:
-    """Return the page. It asks for the listener's token, and uses it for all its requests."""
-    del user_name  # the page reads it from its own address
-    return HTMLResponse(PAGE.read_text(encoding="utf-8"), headers={"Content-Security-Policy": PAGE_POLICY})
 
 
 async def _or_unavailable(ask: Any, *arguments: Any) -> Any:
@@ -220,11 +201,19 @@ def _recording(item: Document, recording_mbid: str | None) -> Document:
     }
 
 
-REASONS = ("reason", "because", "others", "popularity", "sounds_like")
+REASONS = ("reason", "because", "others", "popularity", "sounds_like", "sounds_like_title")
 
 
-def _as_json(found: Document, *, explain: bool) -> Document:
+def _loved(ctx: Context, user: str) -> set[str]:
+    """Return the artists of the recordings that a user loves, as `in_short` compares them."""
+    _, found = ctx.feedback.of_user(user, 1, limits.MAX_ITEMS_PER_GET, 0)
+    return {simple(each.artist_name) for each in found if each.artist_name}
+
+
+def _as_json(found: Document, *, explain: bool, loved: Collection[str] = ()) -> Document:
     items = [{k: v for k, v in item.items() if explain or k not in REASONS} for item in found["items"]]
+    if explain:
+        items = [item | {"short_reason": in_short(item, loved)} for item in items]
     return {
         "user_name": found["_id"],
         "model_version": found["model_version"],

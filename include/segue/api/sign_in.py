@@ -29,6 +29,13 @@ class SignIn(BaseModel):
     code: str | None = Field(None, max_length=200)
 
 
+@router.get("/v1/sign-in", summary="Who is signed in")
+async def signed_in(request: Request, ctx: Ctx) -> JSONResponse:
+    """Return in `user_name` whose session the request's cookie has, or null. The status is 200 either way."""
+    key = cookie_key(request)
+    return JSONResponse({"user_name": await user_of(request, key, ctx.session_cache)})
+
+
 @router.post("/v1/sign-in", summary="Sign a browser in")
 async def sign_in(request: Request, ctx: Ctx, presented: SignIn) -> JSONResponse:
     """Open a session, whose key is in a cookie of the answer.

@@ -19,6 +19,7 @@ from segue.api.access import Ctx, Reader
 from segue.api.errors import bad_request
 from segue.api.periods import Period
 from segue.listens import limits
+from segue.tracks.genres import genres_of
 
 router = APIRouter(prefix="/1/stats/user", tags=["statistics"], responses=schemas.REFUSALS)
 
@@ -73,6 +74,38 @@ async def recordings(
 ) -> Response:
     """Count listens by title and artist. The status is 204 if there are none in the period."""
     return await _most_played(user, ctx, "recordings", range_, count, offset)
+
+
+@router.get("/{user_name}/genres", summary="Most played genres of a user")
+async def genres(
+    user: Reader, ctx: Ctx, range_: Range = "all_time", count: Count = 25, offset: Offset = 0
+) -> Response:
+    """Count listens by the genre of the track in the corpus, or else by its predicted genre.
+
+    Listens of other tracks do not count. The status is 204 if there are none in the period.
+    """
+    asked = _period(range_)
+
+    def counted() -> Counter[str]:
+        found = ctx.store.between(user, asked.from_ts, asked.to_ts)
+        tracks = Counter(event["track_id"] for _, event in found if event.get("track_id"))
+        by_genre = Counter[str]()
+        for track_id, genre in genres_of(ctx.mongo[ctx.settings.mongo_database], list(tracks)).items():
+            by_genre[genre] += tracks[track_id]
+        return by_genre
+
+    listens = await run_in_threadpool(counted)
+    if not listens:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    ranked = sorted(listens.items(), key=lambda item: (-item[1], item[0]))
+    page = ranked[offset : offset + min(count, limits.MAX_ITEMS_PER_GET)]
+    payload = {
+        "genres": [{"genre": genre, "listen_count": plays} for genre, plays in page],
+        "count": len(page),
+        "offset": offset,
+        "total_genre_count": len(ranked),
+    }
+    return JSONResponse({"payload": payload | _about(user, asked)})
 
 
 @router.get("/{user_name}/listening-activity", summary="Number of listens of a user over time")

@@ -36,10 +36,27 @@ def find(database: Database[Any], settings: Settings, track_id: str) -> Path:
     found = database["tracks"].find_one({"_id": track_id}, {"path": 1})
     if found is None:
         raise CorpusError(f"Cannot find track: {track_id}")
+    return locate(settings, track_id, str(found["path"]))
+
+
+def locate(settings: Settings, track_id: str, name: str) -> Path:
+    """Return the path of the audio file of a track whose document is known.
+
+    Parameters
+    ----------
+    settings, track_id
+        As for `find`.
+    name : str
+        The field ``path`` of the document.
+
+    Raises
+    ------
+    CorpusError
+        If there is no whole local file of it.
+    """
     root = settings.music_dir
     if not isinstance(root, Path):
         raise CorpusError("The music is in an object store. Segue serves files from a local folder only.")
-    name = str(found["path"])
     if is_part(name):
         raise CorpusError(f"Track {track_id} is a part of the file of an album. Segue sends whole files only.")
     path = (root / from_text(name)).resolve()

@@ -12,6 +12,7 @@ from segue.playlists.playlist import Entry, Playlist
 from segue.playlists.rules import keep, per_artist
 from segue.recommender.serving.recommend import Wishes
 from segue.recommender.serving.rules import DAY_S
+from segue.recommender.serving.short_reasons import in_short
 
 COUNT: Final = 40
 """Length of a daily playlist."""
@@ -58,7 +59,7 @@ def of_recommendations(
     now : float
         Seconds since 1970.
     """
-    reasons = {item["track_id"]: item["reason"] for item in recommended["items"]}
+    reasons = {item["track_id"]: f"{in_short(item)}." for item in recommended["items"]}
     chosen = keep(library.tracks(list(reasons)).values(), COUNT, barred)[:COUNT]
     if kind == JAMS:
         chosen = library.in_order(chosen)

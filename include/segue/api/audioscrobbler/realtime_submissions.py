@@ -12,13 +12,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from pymongo.errors import PyMongoError
 
+from segue.api import pages
 from segue.api.access import Ctx, user_of
 from segue.api.audioscrobbler.form import read_form
 from segue.api.audioscrobbler.loves import love
@@ -33,12 +33,6 @@ from segue.listens.writer import NotWritten
 log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
-
-HOME = Path(__file__).parents[1] / "home.html"
-HOME_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "Vary": "Accept",
-}
 
 MAX_CLOCK_DIFFERENCE_S = 60 * 60
 
@@ -56,11 +50,11 @@ _SKIPPED = ("B", "S")  # banned or skipped: not plays, according to the protocol
 
 @router.get("/")
 async def handshake(request: Request, ctx: Ctx) -> Response:
-    """Open a session. Without ``hs=true``, return a page with links for browsers, and a greeting for others."""
+    """Open a session. Without ``hs=true``, return the page for browsers, and a greeting for others."""
     given = request.query_params
     if given.get("hs") != "true":
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(HOME.read_text(encoding="utf-8"), headers=HOME_HEADERS)
+            return pages.document(Vary="Accept")
         return _text("This is the listens API of Segue: /docs describes it.")
     return await _answering(lambda: _handshake(request, ctx, given))
 

@@ -40,7 +40,7 @@ def documents(
         One for each of `listeners`, with ``_id`` (the listener's name), ``schema_version``, ``model_version``,
         ``generated_at`` and ``items``, best first. An item has:
 
-        - rank, track_id, title, artist, score, reason (a sentence) and sounds_like;
+        - rank, track_id, title, artist, score, reason (a sentence), sounds_like and sounds_like_title;
         - because: the played tracks that add most to the score, and how much each adds;
         - others: how much all other played tracks add;
         - popularity: how much the track's popularity adds.
@@ -156,10 +156,16 @@ def _item(served: Served, rank: int, item: Recommendation) -> Document:
         "score": item.score,
         "reason": reason.sentence,
         "because": [
-            {"track_id": catalogue.track_ids[at], "title": catalogue.titles[at], "adds": added}
+            {
+                "track_id": catalogue.track_ids[at],
+                "title": catalogue.titles[at],
+                "artist": catalogue.artists[at],
+                "adds": added,
+            }
             for at, added in reason.contributions.items()
         ],
         "others": reason.others,
         "popularity": reason.popularity,
         "sounds_like": None if reason.sounds_like is None else catalogue.track_ids[reason.sounds_like],
+        "sounds_like_title": None if reason.sounds_like is None else catalogue.titles[reason.sounds_like],
     }
