@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients \
-	test-cluster test-compose docs check audit sbom browser full-short chaos lock renderings notebook screenshots
+	test-cluster test-compose docs check audit sbom browser full-short chaos lock renderings notebook screenshots web web-check
 
 # Python keeps what it has compiled, even where the environment says otherwise: Airflow starts a process for each task,
 # and without the files of bytecode each of them compiles thousands of modules anew.
@@ -96,6 +96,14 @@ full-short: setup-dev ## Run the whole chain on a small corpus and check its cou
 
 notebook: setup-dev ## Run notebooks/analysis.ipynb and keep its outputs: on the sample corpus, or MUSIC=/folder
 	env $${MUSIC:+SEGUE_MUSIC="$$MUSIC"} .venv/bin/python scripts/notebook.py
+
+web: ## Build the listener page from web/ into include/segue/api/static (needs Node 20.19 or newer)
+	cd web && npm ci --no-audit --no-fund && npm run build
+
+web-check: ## Fail if the built listener page is not what web/ builds; without npm, say so
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web && test -z "$$(git status --porcelain include/segue/api/static)" \
+		|| { git status --short include/segue/api/static; echo "The built page differs from web/: run \`make web\` and commit." >&2; exit 1; }; \
+	else echo "npm is missing, so the built listener page is not checked."; fi
 
 screenshots: setup-dev ## Take the pictures of overview, report and listener page again, with the figures of the tests
 	.venv/bin/pytest tests/browser/test_pages.py tests/browser/test_listener_page.py --screenshots docs/images

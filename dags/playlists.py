@@ -1,10 +1,11 @@
 """Make the daily playlists of every listener.
 
 **What.** *place_tracks* places the tracks of days that have changed in the space of sound. The DAG `corpus` does
-this too, so there is usually nothing to do. *make_playlists* then replaces three playlists of each listener:
-*daily jams* (half familiar, half new, ordered so that neighbours sound alike), *discoveries* (never played) and
-*on repeat* (most played in the last 30 days). Each track has the reason why it is there. docs/playlists.md has the
-rules. *write_to_subsonic* writes the playlists of one listener to a Subsonic server, if one is configured.
+this too, so there is usually nothing to do. *draw_map* draws the map of the library: new tracks are placed among
+those that sound like them. *make_playlists* replaces three playlists of each listener: *daily jams* (half
+familiar, half new, ordered so that neighbours sound alike), *discoveries* (never played) and *on repeat* (most
+played in the last 30 days). Each track has the reason why it is there. docs/playlists.md has the rules.
+*write_to_subsonic* writes the playlists of one listener to a Subsonic server, if one is configured.
 
 **When.** After each nightly training of the DAG `recommender`, every day at 06:00 (UTC), and by hand. A run that
 is repeated replaces the same playlists.
@@ -12,7 +13,7 @@ is repeated replaces the same playlists.
 **Inputs.** The collections `tracks`, `listens`, `accounts` and `recommendations` in MongoDB; the champion. Without
 a champion, only *on repeat* is made. `SEGUE_SUBSONIC_URL` and the settings beside it.
 
-**Outputs.** The collections `sounds` and `playlists` in MongoDB; playlists on the Subsonic server.
+**Outputs.** The collections `sounds`, `sound_map` and `playlists` in MongoDB; playlists on the Subsonic server.
 
 **When it fails.** The last line of the failed task's log says what and why. The playlists that were not replaced
 yet stay as they were. Clear the task.
@@ -51,7 +52,9 @@ TIME_LIMIT = timedelta(hours=6)
 )
 def playlists() -> None:
     """Wire the tasks."""
-    place_tracks() >> make_playlists(RUN_ID) >> write_to_subsonic()
+    placed = place_tracks()
+    placed >> make_playlists(RUN_ID) >> write_to_subsonic()
+    placed >> draw_map()
 
 
 # In the pool of `publish`, which writes the same places.
@@ -64,6 +67,18 @@ def place_tracks() -> None:
     with refusals_fail_at_once(), mongo_database() as database, step("Place the tracks", say=to_output):
         placed = sounds.update(database, to_output)
     print(f"{placed:,} tracks were new or had changed.", flush=True)
+
+
+# In the pool of the Spark jobs, because a first layout computes as long as some of them.
+@task(**PYTHON_TASK, execution_timeout=timedelta(hours=get_settings().spark_job_hours), pool="spark")
+def draw_map() -> None:
+    """Draw the map of the library. A first map of 100,000 tracks takes some minutes."""
+    from segue.runs.progress import step, to_output
+    from segue.tracks import sound_map
+
+    with refusals_fail_at_once(), mongo_database() as database, step("Draw the map", say=to_output):
+        drawn = sound_map.update(database, to_output)
+    print(f"{drawn:,} tracks are on the map.", flush=True)
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT, outlets=[segue_assets.PLAYLISTS])

@@ -128,7 +128,7 @@ def make_playlists(database: Database[dict[str, Any]]) -> None:
 
 
 def listens(*, days: int = 28, seed: int = 3) -> list[dict[str, Any]]:
-    """Make up what somebody has listened to, as a payload of submit-listens: mostly two genres, most of all one."""
+    """Make up what somebody has listened to, as a payload of submit-listens: Jazz, and less of Soul."""
     random, now = np.random.default_rng(seed), int(time.time())
     favourites = [i for i in range(TRACKS) if GENRE[i] == "Jazz"] * 2 + [
         i for i in range(TRACKS) if GENRE[i] == "Soul"

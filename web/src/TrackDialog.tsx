@@ -19,6 +19,7 @@ interface Similar {
 }
 
 async function similarTo(track: Track) {
+  if (!track.comparable) throw new Error("This track cannot be compared by sound yet.");
   const found = await get<Similar>(`/v1/tracks/${segment(track.track_id)}/similar`, { count: 8 });
   return entriesOf(found!.similar.map((each) => ({ id: each.track_id, reason: "" })));
 }
@@ -52,10 +53,11 @@ function Details({ track, details }: Entry) {
       <div class="choices">
         <button type="button" disabled={!!track.unplayable} onClick={() => play([track], track)}>Play</button>
         <button type="button" disabled={!!track.unplayable} onClick={() => enqueue(track)}>Add to the queue</button>
-        <button type="button" onClick={() => (close(), request("radio", { track: track.track_id }))}>Radio</button>
+        <button type="button" disabled={!track.comparable} onClick={() => (close(), request("radio", { track: track.track_id }))}>Radio</button>
         {start && start.track_id !== track.track_id ? (
           <button
             type="button"
+            disabled={!track.comparable}
             onClick={() => {
               pathStart.value = null;
               close();
@@ -67,6 +69,7 @@ function Details({ track, details }: Entry) {
         ) : (
           <button
             type="button"
+            disabled={!track.comparable}
             onClick={() => {
               pathStart.value = track;
               close();
@@ -76,7 +79,7 @@ function Details({ track, details }: Entry) {
             Path from here
           </button>
         )}
-        <button type="button" onClick={() => (close(), showOnMap(track.track_id))}>Show on the map</button>
+        <button type="button" disabled={!track.comparable} onClick={() => (close(), showOnMap(track.track_id))}>Show on the map</button>
       </div>
       <h3>Sounds like it</h3>
       {similar.failed && <p>{similar.failed}</p>}

@@ -29,6 +29,13 @@ export async function post<T>(path: string, body: unknown): Promise<T | null> {
   return answer.status === 204 ? null : ((await answer.json()) as T);
 }
 
+let ended = (): void => undefined;
+
+/** Call a function when an answer says that nobody is signed in. */
+export function onEnd(act: () => void): void {
+  ended = act;
+}
+
 export async function ask(path: string, options: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
@@ -37,6 +44,7 @@ export async function ask(path: string, options: RequestInit = {}): Promise<Resp
     throw new Refused(0, "Segue does not answer. Is it running?");
   }
   if (answer.ok) return answer;
+  if (answer.status === 401) ended();
   const said = (await answer.json().catch(() => null)) as { error?: string } | null;
   throw new Refused(answer.status, said?.error ?? `Segue answered with the status ${answer.status}.`);
 }

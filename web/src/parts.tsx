@@ -9,10 +9,10 @@ import { artworkOf, clock, nameOf, titleOf, type Entry, type Track } from "./tra
 
 /** The picture of a track, or a coloured tile with initials. */
 export function Artwork({ track }: { track: Track }) {
-  const [missing, setMissing] = useState(false);
+  const [missing, setMissing] = useState(!!track.unplayable); // without its file there is no picture either
   const [shown, setShown] = useState(false);
   useEffect(() => {
-    setMissing(false);
+    setMissing(!!track.unplayable);
     setShown(false);
   }, [track.track_id]);
   return (

@@ -84,7 +84,7 @@ export function previous(): void {
 }
 
 export function seek(seconds: number): void {
-  audio.currentTime = Math.max(0, Math.min(seconds, audio.duration || 0));
+  audio.currentTime = Math.max(0, Math.min(seconds, audio.duration || duration.value));
   position.value = audio.currentTime;
 }
 

@@ -1,12 +1,14 @@
 // Who is signed in, and whose page this is.
 import { computed, signal } from "@preact/signals";
-import { get, post, segment } from "./api";
+import { get, onEnd, post, segment } from "./api";
 
 /** The user whose page this is; empty on the front page. */
 export const owner = decodeURIComponent(location.pathname.match(/^\/u\/([^/]+)/)?.[1] ?? "");
 
 /** The user who is signed in, or null; undefined until that is known. */
 export const me = signal<string | null | undefined>(undefined);
+
+onEnd(() => (me.value = null)); // the token was replaced, or the session was ended elsewhere
 
 export const isOwner = computed(() => !!me.value && me.value.toLowerCase() === owner.toLowerCase());
 

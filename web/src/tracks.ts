@@ -12,6 +12,8 @@ export interface Track {
   recording_msid: string;
   /** Why it cannot be played here, or null. */
   unplayable: string | null;
+  /** Whether its sound can be compared with that of others. */
+  comparable: boolean;
 }
 
 /** A track in a list, and why it is there. */

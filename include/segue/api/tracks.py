@@ -44,7 +44,8 @@ async def tracks(
     """Return tracks in the order of the ids. Ids of no published track are left out.
 
     `recording_msid` is what recording-feedback accepts. If a track has no genre, `genre` is the predicted one.
-    `unplayable` says why its audio cannot be had here, or is null.
+    `unplayable` says why its audio cannot be had here, or is null. `comparable` says whether its sound can be
+    compared with that of others.
     """
     return JSONResponse({"tracks": await run_in_threadpool(_tracks, ctx, id)})
 
@@ -86,10 +87,10 @@ def _tracks(ctx: Context, track_ids: list[str]) -> list[dict[str, Any]]:
     collection = ctx.mongo[ctx.settings.mongo_database][COLLECTION]
     query = {"_id": {"$in": track_ids}}
     found = {each["_id"]: each for each in collection.find(query, dict.fromkeys(FIELDS, 1))}
-    return [_as_json(ctx.settings, found[each]) for each in dict.fromkeys(track_ids) if each in found]
+    return [_as_json(ctx, found[each]) for each in dict.fromkeys(track_ids) if each in found]
 
 
-def _as_json(settings: Settings, track: dict[str, Any]) -> dict[str, Any]:
+def _as_json(ctx: Context, track: dict[str, Any]) -> dict[str, Any]:
     title, artist = track.get("title") or "", track.get("artist") or ""
     return {
         "track_id": track["_id"],
@@ -100,7 +101,8 @@ def _as_json(settings: Settings, track: dict[str, Any]) -> dict[str, Any]:
         "duration_s": track.get("duration_s"),
         "recording_mbid": track.get("recording_mbid"),
         "recording_msid": recording_msid(artist, title, None),
-        "unplayable": _unplayable(settings, track),
+        "unplayable": _unplayable(ctx.settings, track),
+        "comparable": track["_id"] in ctx.sounds.index,
     }
 
 

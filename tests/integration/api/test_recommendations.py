@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from liblistenbrainz import ListenBrainz
+from mutagen.id3 import APIC, ID3
 from pymongo import MongoClient
 from pymongo.database import Database
 from tests.support.api_server import eventually as soon
 from tests.support.api_server import serving
+from tests.support.audio_files import write_any
 from tests.support.live_corpus import TRACKS, Worker, mbid_of, model, play, promote, publish, settings_of
 
 from segue.api import accounts, recommendations
@@ -44,6 +46,7 @@ from segue.recommender.serving.lists import listener_of
 from segue.recommender.serving.one_listener import Recommending
 from segue.recommender.serving.recommend import Wishes
 from segue.settings import Settings
+from segue.tracks import sound_map
 from segue.tracks.nearest import LiveSounds
 
 pytestmark = pytest.mark.integration
@@ -305,7 +308,73 @@ def test_similar_tracks_and_their_audio(settings_here: Settings, client: httpx.C
     settings_here.music_dir.mkdir(parents=True, exist_ok=True)
     (settings_here.music_dir / "t01.mp3").write_bytes(b"sound")
     assert client.get("/v1/tracks/t01/audio").content == b"sound"
+    part = client.get("/v1/tracks/t01/audio", headers={"Range": "bytes=1-2"})
+    assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"ou", "bytes 1-2/5")
     assert client.get("/v1/tracks/..%2Fsecret/similar").status_code == 404
+    assert client.get("/v1/tracks/..%2Fsecret/audio").status_code == 404
+
+
+def test_tracks_have_names_ids_and_artwork(
+    settings_here: Settings, documents: Database[dict[str, Any]], client: httpx.Client
+) -> None:
+    music = settings_here.music_dir
+    music.mkdir(parents=True, exist_ok=True)
+    write_any(music / "t04.mp3")
+    eventually(lambda: client.get("/v1/tracks/t04/similar").status_code == 200)
+    [four, eleven] = client.get("/v1/tracks", params={"id": ["t04", "nothing", "t11", "t04"]}).json()["tracks"]
+    assert (four["track_id"], four["title"], four["artist"], four["genre"]) == (
+        "t04",
+        "Title 4",
+        "Artist 4",
+        "Jazz",
+    )
+    assert (four["unplayable"], four["comparable"]) == (None, True)
+    assert four["recording_msid"] == recording_msid("Artist 4", "Title 4", None)
+    assert eleven["unplayable"] == "The file of track t11 is not in the music folder."
+
+    assert client.get("/v1/tracks/t04/artwork").status_code == 204
+    picture = b"\xff\xd8\xff picture"
+    tags = ID3(music / "t04.mp3") if (music / "t04.mp3").read_bytes()[:3] == b"ID3" else ID3()
+    tags.add(APIC(encoding=3, mime="image/jpeg", type=3, desc="", data=picture))
+    tags.save(music / "t04.mp3")
+    found = client.get("/v1/tracks/t04/artwork")
+    assert (found.status_code, found.headers["content-type"], found.content) == (200, "image/jpeg", picture)
+    again = client.get("/v1/tracks/t04/artwork", headers={"If-None-Match": found.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/v1/tracks/t11/artwork").json()["error"] == eleven["unplayable"]
+    assert client.get("/v1/tracks/nothing/artwork").json()["error"] == "Cannot find track: nothing"
+    documents["tracks"].update_one({"_id": "t12"}, {"$set": {"path": "../outside.mp3"}})
+    (music.parent / "outside.mp3").write_bytes(b"secret")
+    for what in ("artwork", "audio"):
+        assert client.get(f"/v1/tracks/t12/{what}").status_code == 404
+        assert httpx.get(f"{client.base_url}/v1/tracks/t04/{what}").status_code == 401
+
+
+def test_the_map_is_sent_once_and_again_when_it_changes(
+    documents: Database[dict[str, Any]], client: httpx.Client
+) -> None:
+    assert client.get("/v1/map").status_code == 204
+    sound_map.update(documents)
+    whole = client.get("/v1/map")
+    assert whole.headers["content-encoding"] == "gzip"
+    made = sound_map.read(documents)
+    assert made is not None
+    assert whole.content == made.packed()
+    assert client.get("/v1/map", headers={"Accept-Encoding": "identity"}).content == made.packed()
+    assert client.get("/v1/map", headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+    assert client.get("/v1/genres").json() == {"genres": ["Jazz", "Rock"]}
+
+
+def test_a_reason_is_as_short_as_people_speak(api: str, client: httpx.Client, user: tuple[str, str]) -> None:
+    name, token = user
+    assert recommended(client, name)["items"][0]["short_reason"] == "Many listeners play it"
+    play(api, token, 3)
+    first = eventually(lambda: (found := recommended(client, name)["items"])[0]["because"] and found)[0]
+    assert first["short_reason"] == "Because you play Artist 3"
+    love = {"recording_msid": recording_msid("Artist 3", "Title 3", None), "score": 1}
+    client.post("/1/feedback/recording-feedback", json=love).raise_for_status()
+    assert recommended(client, name)["items"][0]["short_reason"] == "Because you love Artist 3"
+    assert "short_reason" not in client.get(f"/v1/users/{name}/recommendations").json()["items"][0]
 
 
 def test_playlists_on_request_leave_out_what_is_hated_and_are_written_in_two_forms(

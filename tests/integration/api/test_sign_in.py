@@ -41,12 +41,14 @@ def test_the_token_opens_a_session_that_scripts_cannot_read_until_the_user_signs
 ) -> None:
     user, token = new_user
     assert private(browser, user) == 401
+    assert browser.get("/v1/sign-in").json() == {"user_name": None}
     answer = browser.post("/v1/sign-in", json={"token": token})
     assert answer.json() == {"user_name": user}
     attributes = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
     assert {"httponly", "samesite=strict", "path=/"} <= attributes
     assert token not in answer.headers["set-cookie"]
     assert private(browser, user) == 200
+    assert browser.get("/v1/sign-in").json() == {"user_name": user}
     assert private(browser, "somebody-else") == 404
     key = browser.cookies["segue_session"]
     assert browser.post("/v1/sign-out").status_code == 204

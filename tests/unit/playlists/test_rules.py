@@ -38,7 +38,8 @@ def made_of(kind: str, tracks: MadeUp, history: History, barred: frozenset[str])
         return requested.genre(tracks, "user", "Jazz", 40, barred, "today")
     if kind == daily.ON_REPEAT:
         return daily.on_repeat(tracks, "user", history, barred, NOW)
-    items = [{"track_id": track, "reason": "It is new."} for track in tracks.all]
+    known = {"because": [], "others": 0.0, "popularity": 1.0}
+    items = [{"track_id": track, "reason": "It is new.", **known} for track in tracks.all]
     recommended: dict[str, Any] = {"_id": "user", "items": items, "model_version": "recommender/1"}
     return daily.of_recommendations(tracks, kind, recommended, barred, NOW)
 
