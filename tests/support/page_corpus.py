@@ -37,7 +37,7 @@ from segue.tracks.vectors import pack
 GENRES = ("Jazz", "Folk", "Electronic", "Rock", "Ambient", "Soul")
 PER_ARTIST, ARTISTS = 8, 30
 TRACKS = PER_ARTIST * ARTISTS
-SECONDS, RATE_HZ = 6, 8_000
+SECONDS, RATE_HZ = 16, 8_000
 DAY = "2026-01-01"
 
 FIRST = ("Paper", "Northern", "Velvet", "Slow", "Copper", "Night", "Glass", "Wild", "Silent", "Amber")
@@ -145,9 +145,9 @@ def listens(*, days: int = 28, seed: int = 3) -> list[dict[str, Any]]:
 
 def _write(path: Path, number: int) -> None:
     with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
-        tone = np.sin(np.arange(SECONDS * RATE_HZ) * (0.1 + 0.002 * (number % 50))) * 4_000
-        file.writeframes(tone.astype("<i2").tobytes())
+        file.setparams((1, 1, RATE_HZ, 0, "NONE", ""))
+        tone = 128 + 20 * np.sin(np.arange(SECONDS * RATE_HZ) * (0.1 + 0.002 * (number % 50)))
+        file.writeframes(tone.astype(np.uint8).tobytes())
     if WITH_COVER[number]:
         tagged = WAVE(path)
         tagged.add_tags()

@@ -29,6 +29,7 @@ export default function LibraryMap() {
 }
 
 function Drawn({ data }: { data: MapData }) {
+  const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const mark = useRef<HTMLSpanElement>(null);
   const scatter = useRef<Scatter | null>(null);
@@ -48,7 +49,7 @@ function Drawn({ data }: { data: MapData }) {
 
   useEffect(() => {
     try {
-      scatter.current = new Scatter(canvas.current!, data, () => moved.current());
+      scatter.current = new Scatter(box.current!, canvas.current!, data, () => moved.current());
     } catch (error) {
       setFailed((error as Error).message);
       return;
@@ -74,9 +75,9 @@ function Drawn({ data }: { data: MapData }) {
   const timer = useRef(0);
   const hover = (event: PointerEvent) => {
     clearTimeout(timer.current);
-    const { offsetX, offsetY } = event;
+    const [x, y] = placeOf(event);
     timer.current = window.setTimeout(() => {
-      const index = scatter.current?.at(offsetX, offsetY);
+      const index = scatter.current?.at(x, y);
       if (index === undefined) return setHovered("");
       void attempt(async () => {
         const [track] = await load([data.ids[index]!]);
@@ -84,8 +85,12 @@ function Drawn({ data }: { data: MapData }) {
       });
     }, HOVER_MS);
   };
+  const placeOf = (event: MouseEvent): [number, number] => {
+    const { left, top } = box.current!.getBoundingClientRect();
+    return [event.clientX - left, event.clientY - top];
+  };
   const middle = () => {
-    const { clientWidth, clientHeight } = canvas.current!;
+    const { clientWidth, clientHeight } = box.current!;
     return scatter.current?.at(clientWidth / 2, clientHeight / 2, Infinity);
   };
   const keys: Record<string, (map: Scatter) => void> = {
@@ -121,22 +126,23 @@ function Drawn({ data }: { data: MapData }) {
           </li>
         )}
       </ul>
-      <div class="canvas">
-        <canvas
-          ref={canvas}
-          tabindex={0}
-          role="application"
-          aria-label="Map of the library"
-          aria-describedby="map-help"
-          onClick={(event) => open(scatter.current?.at(event.offsetX, event.offsetY))}
-          onPointerMove={hover}
-          onKeyDown={(event) => {
-            const act = keys[event.key];
-            if (!act || !scatter.current) return;
-            event.preventDefault();
-            act(scatter.current);
-          }}
-        />
+      <div
+        ref={box}
+        class="canvas"
+        tabindex={0}
+        role="application"
+        aria-label="Map of the library"
+        aria-describedby="map-help"
+        onClick={(event) => open(scatter.current?.at(...placeOf(event)))}
+        onPointerMove={hover}
+        onKeyDown={(event) => {
+          const act = keys[event.key];
+          if (!act || !scatter.current) return;
+          event.preventDefault();
+          act(scatter.current);
+        }}
+      >
+        <canvas ref={canvas} />
         <span ref={mark} class="mark" />
         <span class="hovered" aria-live="polite">{hovered}</span>
       </div>

@@ -11,6 +11,8 @@ const FURTHEST = 200; // the largest zoom
 const CATCH_PX = 12; // a click this near to a point means it
 const MARGIN = 0.94;
 const STEP_PX = 60;
+const BEYOND = 0.25; // so much of the map is drawn beyond each edge
+const SETTLED_MS = 100;
 
 const VERTEX = `#version 300 es
 in vec2 position; in float genre;
@@ -33,19 +35,28 @@ void main() {
 
 export type Colour = readonly [number, number, number, number];
 
-/** Draws the points, and lets the listener pan, zoom and choose. */
+/**
+ * Draws the points, and lets the listener pan, zoom and choose.
+ *
+ * While the listener pans, the picture is moved. It is drawn anew when the listener pauses. So panning is smooth
+ * also where no graphics card draws 100,000 points.
+ */
 export class Scatter {
   private readonly gl: WebGL2RenderingContext;
   private readonly program: twgl.ProgramInfo;
   private readonly points: twgl.BufferInfo;
-  private readonly zooming = zoom<HTMLCanvasElement, unknown>().scaleExtent([1, FURTHEST]);
+  private readonly zooming = zoom<HTMLElement, unknown>().scaleExtent([1, FURTHEST]);
   private readonly resizing = new ResizeObserver(() => this.draw());
   private tree: Quadtree<number> | null = null;
   private view: ZoomTransform = zoomIdentity;
   private palette: number[] = [];
+  private drawn: ZoomTransform = zoomIdentity;
+  private timer = 0;
   private frame = 0;
 
+  /** The canvas fills the box and reaches beyond its edges. */
   constructor(
+    private readonly box: HTMLElement,
     private readonly canvas: HTMLCanvasElement,
     private readonly data: MapData,
     private readonly moved: () => void,
@@ -61,18 +72,17 @@ export class Scatter {
       position: { numComponents: 2, data: position },
       genre: { numComponents: 1, data: data.genre, normalize: false },
     });
-    this.zooming.extent(() => [[0, 0], [canvas.clientWidth, canvas.clientHeight]]);
-    this.zooming.translateExtent([[0, 0], [Infinity, Infinity]]);
     this.zooming.on("zoom", (event: { transform: ZoomTransform }) => {
       this.view = event.transform;
-      this.draw();
+      this.move();
     });
-    select(canvas).call(this.zooming);
-    this.resizing.observe(canvas);
+    select(box).call(this.zooming);
+    this.resizing.observe(box);
   }
 
   close(): void {
     this.resizing.disconnect();
+    clearTimeout(this.timer);
     cancelAnimationFrame(this.frame);
     this.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
@@ -100,28 +110,40 @@ export class Scatter {
 
   /** Bring a point to the middle. */
   show(index: number, k = 12): void {
-    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const { clientWidth: width, clientHeight: height } = this.box;
     const [middle, centre, radius] = this.square();
     const [x, y] = [middle + radius * this.data.x[index]!, centre - radius * this.data.y[index]!];
-    this.zooming.transform(select(this.canvas), zoomIdentity.translate(width / 2 - k * x, height / 2 - k * y).scale(k));
+    this.zooming.transform(select(this.box), zoomIdentity.translate(width / 2 - k * x, height / 2 - k * y).scale(k));
   }
 
   pan(x: number, y: number): void {
-    this.zooming.translateBy(select(this.canvas), (x * STEP_PX) / this.view.k, (y * STEP_PX) / this.view.k);
+    this.zooming.translateBy(select(this.box), (x * STEP_PX) / this.view.k, (y * STEP_PX) / this.view.k);
   }
 
   scale(by: number): void {
-    this.zooming.scaleBy(select(this.canvas), by);
+    this.zooming.scaleBy(select(this.box), by);
   }
 
   reset(): void {
-    this.zooming.transform(select(this.canvas), zoomIdentity);
+    this.zooming.transform(select(this.box), zoomIdentity);
   }
 
-  /** The middle of the canvas and half the side of the square of the map, in CSS pixels, before the zoom. */
+  /** The middle of the box and half the side of the square of the map, in CSS pixels, before the zoom. */
   private square(): [number, number, number] {
-    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const { clientWidth: width, clientHeight: height } = this.box;
     return [width / 2, height / 2, (MARGIN * Math.min(width, height)) / 2];
+  }
+
+  /** Move the picture to where the view is now, and draw it anew when the view has settled. */
+  private move(): void {
+    const { view, drawn } = this;
+    const k = view.k / drawn.k;
+    const [x, y] = [BEYOND * this.box.clientWidth, BEYOND * this.box.clientHeight];
+    this.canvas.style.transformOrigin = `${x}px ${y}px`;
+    this.canvas.style.transform = `translate(${view.x - k * drawn.x}px, ${view.y - k * drawn.y}px) scale(${k})`;
+    this.moved();
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.draw(), SETTLED_MS);
   }
 
   private draw(): void {
@@ -133,6 +155,8 @@ export class Scatter {
     const { canvas, gl, view } = this;
     const { clientWidth: width, clientHeight: height } = canvas;
     if (!this.palette.length || !width || !height) return;
+    this.drawn = view;
+    canvas.style.transform = "";
     twgl.resizeCanvasToDisplaySize(canvas, devicePixelRatio);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
@@ -144,7 +168,10 @@ export class Scatter {
     twgl.setBuffersAndAttributes(gl, this.program, this.points);
     twgl.setUniforms(this.program, {
       scale: [(2 * view.k * radius) / width, (2 * view.k * radius) / height],
-      offset: [(2 * (view.k * middle + view.x)) / width - 1, 1 - (2 * (view.k * centre + view.y)) / height],
+      offset: [
+        (2 * (view.k * middle + view.x + BEYOND * this.box.clientWidth)) / width - 1,
+        1 - (2 * (view.k * centre + view.y + BEYOND * this.box.clientHeight)) / height,
+      ],
       size: devicePixelRatio * this.pointSize(),
       palette: this.palette,
     });
