@@ -55,7 +55,9 @@ PAN = """async (frames) => {
 
 def main(
     tracks: Annotated[int, typer.Option(help="Number of made-up tracks.")] = 20_000,
-    layout: Annotated[bool, typer.Option(help="Whether to compute a layout, or to draw random places.")] = True,
+    layout: Annotated[
+        bool, typer.Option("--layout/--no-layout", help="Whether to compute a layout, or to draw random places.")
+    ] = True,
 ) -> None:
     """Print the figures."""
     random = np.random.default_rng(0)

@@ -71,8 +71,8 @@ export function jump(index: number): void {
 export function skip(): void {
   const track = current.value;
   const heard = played();
-  if (track && !counted && heard >= 1 && heard < Math.min(SKIP_BELOW_S, audio.duration / 2)) {
-    void submit("single", track, { duration_played: Math.round(heard) });
+  if (track && !counted && heard > 0 && heard < Math.min(SKIP_BELOW_S, audio.duration / 2)) {
+    void submit("single", track, { duration_played: Math.max(1, Math.round(heard)) });
     say(`${nameOf(track)} was skipped.`);
   }
   next();
