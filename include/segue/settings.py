@@ -280,6 +280,31 @@ class Settings(BaseSettings):
         True, description="Whether the extraction measures tempo, key and loudness, too: a tenth more CPU."
     )
 
+    # A learned embedding, and the vectors that the models use
+    audio_embedding_model: str | None = Field(
+        None,
+        description="Path or URL of an ONNX model that embeds each recording, too; all machines must be able to "
+        "read it. Default none.",
+    )
+    audio_embedding_sample_rate: int = Field(
+        16_000, ge=1_000, le=384_000, description="Sample rate that this model expects, in Hz."
+    )
+    audio_embedding_window_s: float = Field(
+        3.0, gt=0, le=600, description="Length of the audio that it takes at a time, in seconds."
+    )
+    audio_embedding_hop_s: float | None = Field(
+        None, gt=0, description="Time between the starts of two windows, in seconds; default the window's length."
+    )
+    audio_embedding_output: str | None = Field(
+        None, description="Name of the model's output that is the embedding; default its only one."
+    )
+    sound_vectors: str = Field(
+        "features",
+        pattern=r"^[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*$",
+        description="Vectors of a track that similarity, recommender and genre model use, separated by commas: "
+        "`features` (the 518), `embedding`, or another binary field of float32 values in MongoDB.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -292,7 +317,7 @@ class Settings(BaseSettings):
         """Return the sources of values: arguments, environment, file. The first one that has a value wins."""
         return init_settings, env_settings, SettingsFile(settings_cls, settings_file())
 
-    @field_validator("models")
+    @field_validator("models", "audio_embedding_model")
     @classmethod
     def _absolute_place(cls, place: str | None) -> str | None:
         return str(Path(place).expanduser().resolve()) if place and "://" not in place else place
@@ -391,6 +416,11 @@ class Settings(BaseSettings):
         """The table's column name for each of Segue's names in `metadata_columns`."""
         pairs = self.metadata_columns.split(",") if self.metadata_columns else []
         return dict(pair.split("=", 1) for pair in pairs)
+
+    @property
+    def vector_columns(self) -> tuple[str, ...]:
+        """The names in `sound_vectors`, each once."""
+        return tuple(dict.fromkeys(self.sound_vectors.split(",")))
 
     @property
     def lastfm_secrets(self) -> dict[str, str]:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from segue.audio.decoding.decode import Opener, decoders
 from segue.audio.decoding.ffmpeg import audio_hash
 from segue.audio.decoding.stream import Samples
+from segue.audio.embedding.definition import Embedding
+from segue.audio.embedding.meter import EmbeddingMeter
+from segue.audio.embedding.session import embedder
 from segue.audio.features import FeatureAccumulator
 from segue.audio.hashing import content_hash as hash_of
 from segue.audio.kernels.signal import mix
@@ -130,12 +133,14 @@ class _Section:
         start_s, end_s = span
         self.sample_rate = sample_rate
         self.musical: Musical | None = None
+        self.embedding: Embedding | None = None
         self._channels = channels
         self._limits = limits
         self._start = round(start_s * sample_rate)
         self._end = None if end_s is None else round(end_s * sample_rate)
         self._accumulator: FeatureAccumulator | None = None
         self._meter: MusicalMeter | None = None
+        self._embedding_meter: EmbeddingMeter | None = None
         self._frames = 0
         self._lowest, self._highest = np.inf, -np.inf
         self._result: Features | RejectionError | None = None
@@ -163,6 +168,8 @@ class _Section:
             self._accumulator.add(samples)
             if self._meter:
                 self._meter.add(channels[inside])
+            if self._embedding_meter:
+                self._embedding_meter.add(samples)
         if self._end is not None and position + len(block) >= self._end:
             self.result()
 
@@ -170,17 +177,20 @@ class _Section:
         """Return the features of the samples so far, or the reason why they have none."""
         if self._result is None:
             self._result = self._fault() or self._features()
-            self._accumulator = self._meter = None  # their memory is for the next span
+            self._accumulator = self._meter = self._embedding_meter = None  # their memory is for the next span
         return self._result
 
     def _start_features(self) -> FeatureAccumulator:
         if self._limits.musical:
             self._meter = MusicalMeter(self.sample_rate, self._channels)
+        if self._limits.embedding:
+            self._embedding_meter = EmbeddingMeter(embedder(self._limits.embedding), self.sample_rate)
         return FeatureAccumulator(self.sample_rate, listener=self._meter)
 
     def _features(self) -> Features:
         features = (self._accumulator or self._start_features()).finish()
         self.musical = self._meter.finish() if self._meter else None
+        self.embedding = self._embedding_meter.finish() if self._embedding_meter else None
         return features
 
     def _fault(self) -> RejectionError | None:
@@ -227,7 +237,7 @@ def _decode(
     return [
         Rejection(path, result.reason, result.message, content_hash)
         if isinstance(result, RejectionError)
-        else Track(path, result, section.duration_s, *properties, *of_file, section.musical)
+        else Track(path, result, section.duration_s, *properties, *of_file, section.musical, section.embedding)
         for section, result in results
     ]
 

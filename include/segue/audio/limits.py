@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from segue.audio.embedding.definition import EmbeddingModel
+
+if TYPE_CHECKING:
+    from segue.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Limits:
         Address space that one file may add to the isolated child (OUT_OF_MEMORY). An hour of music needs 280 MiB.
     musical
         Whether tempo, key and loudness are measured, too. They never reject a file.
+    embedding
+        The model that embeds the recording, too. None if there is none.
     """
 
     max_size_bytes: int = 8 * 2**30
@@ -45,6 +53,7 @@ class Limits:
     timeout_s: float = 120.0
     memory_bytes: int = 2 * 2**30
     musical: bool = True
+    embedding: EmbeddingModel | None = None
 
     @property
     def clock_timeout_s(self) -> float:
@@ -73,4 +82,18 @@ def configured() -> Limits:
         timeout_s=settings.audio_timeout_s,
         memory_bytes=settings.audio_memory_mb * 2**20,
         musical=settings.audio_musical,
+        embedding=embedding_model(settings),
+    )
+
+
+def embedding_model(settings: Settings) -> EmbeddingModel | None:
+    """Return the model that the settings name, or None."""
+    if settings.audio_embedding_model is None:
+        return None
+    return EmbeddingModel(
+        place=settings.audio_embedding_model,
+        sample_rate=settings.audio_embedding_sample_rate,
+        window_s=settings.audio_embedding_window_s,
+        hop_s=settings.audio_embedding_hop_s or settings.audio_embedding_window_s,
+        output=settings.audio_embedding_output,
     )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.audio.embedding.definition import Embedding
 from segue.audio.musical.definition import Musical
 from segue.audio.reasons import Reason
 
@@ -93,6 +94,8 @@ class Track:
         `decoding.ffmpeg.audio_hash` of the file.
     musical
         Tempo, key and loudness. None if they were not measured.
+    embedding
+        Output of the model that the limits name. None if they name none.
     """
 
     path: str
@@ -106,6 +109,7 @@ class Track:
     tags_error: str | None = None
     audio_hash: str = ""
     musical: Musical | None = None
+    embedding: Embedding | None = None
 
 
 @dataclass(frozen=True)

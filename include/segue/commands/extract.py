@@ -116,11 +116,16 @@ def _json(result: Track | Rejection, differences: dict[str, float]) -> str:
 
     document: dict[str, object] = {"path": printable(result.path)}
     document |= {
-        name: value for name, value in vars(result).items() if name not in {"path", "features", "musical"}
+        name: value
+        for name, value in vars(result).items()
+        if name not in {"path", "features", "musical", "embedding"}
     }
     if isinstance(result, Track):
         if result.musical:
             document |= {"musical_version": MUSICAL_VERSION, "musical": vars(result.musical)}
+        if found := result.embedding:
+            vector = None if found.vector is None else found.vector.tolist()
+            document |= {"embedding_version": found.version, "embedding": vector, "embedding_error": found.error}
         document["feature_version"] = FEATURE_VERSION
         document["features"] = dict(zip(feature_names(), result.features.tolist(), strict=True))
         if differences:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from tests.support import onnx_models
 from tests.support.audio_files import write_any
 from typer.testing import CliRunner, Result
 
@@ -19,7 +20,8 @@ from segue.audio.files import find_audio, printable
 from segue.audio.fma_csv import write_fma_csv
 from segue.audio.results import Track
 from segue.commands.extract import extract
-from segue.errors import CorpusError
+from segue.errors import ConfigurationError, CorpusError
+from segue.settings import get_settings
 
 
 def run(*arguments: str | Path) -> Result:
@@ -133,3 +135,21 @@ def test_files_are_found_in_order_and_once_each(folder: Path) -> None:
     found = list(find_audio([folder, folder / "cover.jpg"]))
     assert [path.name for path in found] == [ODD_NAME, "bad.ogg", "one.flac", "two.MP3", "cover.jpg"]
     assert printable(ODD_NAME) == ODD_NAME_PRINTED
+
+
+def test_json_has_the_embedding_of_the_model_that_the_settings_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_AUDIO_EMBEDDING_MODEL", str(onnx_models.moments(tmp_path / "model.onnx")))
+    monkeypatch.setenv("SEGUE_AUDIO_EMBEDDING_WINDOW_S", "0.5")
+    get_settings.cache_clear()
+    found = json.loads(run("--json", folder / "one.flac").stdout)
+    assert len(found["embedding"]) == 2
+    assert (len(found["embedding_version"]), found["embedding_error"]) == (16, None)
+    monkeypatch.setenv("SEGUE_AUDIO_EMBEDDING_MODEL", str(tmp_path / "none.onnx"))
+    get_settings.cache_clear()
+    refused = run(folder / "one.flac").exception
+    monkeypatch.undo()
+    get_settings.cache_clear()
+    assert isinstance(refused, ConfigurationError)
+    assert "there is no such file" in str(refused)

@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from segue.audio.embedding.definition import EmbeddingModel
 from segue.audio.extract import Rejection, Span, Track, extract_spans, header_of, tags_of
 from segue.audio.isolation.warm_up import warm_up
 from segue.audio.limits import Limits
 from segue.audio.reasons import Reason
 from segue.audio.results import Outcome
+from segue.errors import SegueError
 
 Operation = Callable[[str, Limits, Sequence[Span]], Sequence[Outcome]]
 
@@ -34,9 +36,13 @@ OPERATIONS: dict[str, Operation] = {
 def main() -> None:
     """Warm up, set the limits, send ``ready``, then answer requests."""
     descriptor, limits_json = sys.argv[1:]
-    limits = Limits(**json.loads(limits_json))
+    fields = json.loads(limits_json)
+    limits = Limits(**fields | {"embedding": EmbeddingModel.of(fields["embedding"])})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent; when the parent ends, the pipe closes
-    warm_up(musical=limits.musical)  # so that it does not count as time and memory of the first file
+    try:  # before the limits, so that it does not count as time and memory of the first file
+        warm_up(musical=limits.musical, embedding=limits.embedding)
+    except SegueError as error:
+        sys.exit(str(error))  # without a traceback
     _limit_resources(limits)
     with Connection(int(descriptor)) as pipe:
         pipe.send_bytes(b"ready")
@@ -82,14 +88,19 @@ def _run(operation: Operation, path: str, limits: Limits, spans: Sequence[Span])
 
 
 def _reply(outcomes: Sequence[Outcome]) -> bytes:
-    """Return a line of JSON, followed by the features of the tracks."""
+    """Return a line of JSON, followed by the features and the embedding of each track."""
     not_in_json = {"path", "features"}
     heads = [{name: value for name, value in vars(each).items() if name not in not_in_json} for each in outcomes]
-    for head in heads:
-        if head.get("musical"):
-            head["musical"] = vars(head["musical"])
-    features = (each.features.tobytes() for each in outcomes if isinstance(each, Track))
-    return json.dumps(heads).encode() + b"\n" + b"".join(features)
+    vectors: list[bytes] = []
+    for head, outcome in zip(heads, outcomes, strict=True):
+        if isinstance(outcome, Track):
+            vectors.append(outcome.features.tobytes())
+            head["musical"] = outcome.musical and vars(outcome.musical)
+            if embedding := outcome.embedding:
+                vector = b"" if embedding.vector is None else embedding.vector.tobytes()
+                vectors.append(vector)
+                head["embedding"] = {"version": embedding.version, "error": embedding.error, "bytes": len(vector)}
+    return json.dumps(heads).encode() + b"\n" + b"".join(vectors)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Extraction in a warm child process, so that a damaged file can only crash the child.
 
-- The whole extraction runs in the child. A path goes through the pipe, and 518 numbers come back.
+- The whole extraction runs in the child. A path goes through the pipe, and 518 numbers come back, besides tags and
+  descriptors.
 - The child is started once, serves one file after the other, and is replaced when it fails.
 - It is started by exec, not by fork, because a fork would copy the sockets and locks of a Spark worker.
 - It ends when this process ends, whatever the cause: its pipe closes, and an alarm limits the current file.
@@ -17,14 +18,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import BytesIO
 from multiprocessing import Pipe
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segue.audio.definition import N_FEATURES
+from segue.audio.embedding.definition import Embedding
 from segue.audio.limits import Limits, configured
 from segue.audio.musical.definition import Musical
 from segue.audio.reasons import Reason
@@ -48,7 +52,8 @@ STEP_S = 1.0
 """How often the parent counts the time for which it waits for a reply."""
 
 MAX_REPLY_BYTES = 2**18
-"""For each span. Features take 2 KB, and tags at most 156 KB, if JSON escapes every character."""
+"""For each span. Features take 2 KB, an embedding at most 32 KB, and tags at most 156 KB, if JSON escapes every
+character."""
 
 
 class IsolatedExtractor:
@@ -283,8 +288,8 @@ class _Child:
 
 def _outcomes(operation: str, path: str, reply: bytes, spans: int) -> list[Outcome]:
     """Read the child's reply. Raise ValueError, TypeError or LookupError if it is none."""
-    heads, _, features = reply.partition(b"\n")
-    vectors = list(np.frombuffer(features, np.float32).reshape(-1, N_FEATURES))
+    heads, _, data = reply.partition(b"\n")
+    vectors = BytesIO(data)
     outcomes: list[Outcome] = []
     for head in json.loads(heads):
         if "reason" in head:
@@ -292,12 +297,26 @@ def _outcomes(operation: str, path: str, reply: bytes, spans: int) -> list[Outco
         elif operation == "extract":
             musical = head.pop("musical")
             described = None if musical is None else Musical(**musical)
-            outcomes.append(Track(path, vectors.pop(0), **head, musical=described))
+            features = _vector(vectors, 4 * N_FEATURES)
+            embedding = _embedding(head.pop("embedding"), vectors)
+            outcomes.append(Track(path, features, **head, musical=described, embedding=embedding))
         else:
             outcomes.append(Tags(**head) if operation == "read_tags" else Header(**head))
     if len(outcomes) != spans:
         raise ValueError(f"{len(outcomes)} outcomes for {spans} spans")
     return outcomes
+
+
+def _embedding(head: dict[str, Any] | None, vectors: BytesIO) -> Embedding | None:
+    if head is None:
+        return None
+    size_bytes = head.pop("bytes")
+    return Embedding(**head, vector=_vector(vectors, size_bytes) if size_bytes else None)
+
+
+def _vector(vectors: BytesIO, size_bytes: int) -> NDArray[np.float32]:
+    """Read the next vector. Raise ValueError if the reply ends before."""
+    return np.frombuffer(vectors.read(size_bytes), np.float32, size_bytes // 4)
 
 
 def _environment() -> dict[str, str]:

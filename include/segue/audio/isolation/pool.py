@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
+from segue.audio.embedding.session import checked_version
 from segue.audio.isolation.extractor import IsolatedExtractor
-from segue.audio.limits import Limits
+from segue.audio.limits import Limits, configured
 from segue.audio.results import Rejection, Track
 
 
@@ -37,7 +38,12 @@ def extract_all(
     ------
     ExtractionError
         If no child starts.
+    ConfigurationError, PrerequisiteError
+        If the model of the embedding cannot be used.
     """
+    limits = limits or configured()
+    if limits.embedding:
+        checked_version(limits.embedding)  # once, and not by each child
     workers = min(workers or len(os.sched_getaffinity(0)), len(paths)) or 1
     idle: SimpleQueue[IsolatedExtractor] = SimpleQueue()
 
