@@ -31,6 +31,9 @@ FIELDS = (
     *OPTIONAL,
 )
 
+EMBEDDING = ("embedding", "embedding_version")
+"""Fields that a document has only if its track has an embedding."""
+
 
 def documents(tracks: DataFrame) -> DataFrame:
     """Select the fields of the documents, and add a digest of them.
@@ -43,12 +46,14 @@ def documents(tracks: DataFrame) -> DataFrame:
     Returns
     -------
     DataFrame
-        ``_id`` is the track id, `FIELDS` are as in the lake, `partition_date` is text (``YYYY-MM-DD``), and
-        ``digest`` is a hash of all these and of `segue.tracks.collection.FORM`.
+        ``_id`` is the track id, `FIELDS` and `EMBEDDING` are as in the lake, `partition_date` is text
+        (``YYYY-MM-DD``), and ``digest`` is a hash of all these and of `segue.tracks.collection.FORM`.
     """
     day = sf.date_format(PARTITION, "yyyy-MM-dd").alias(PARTITION)
-    rows = tracks.select(sf.col("track_id").alias("_id"), *FIELDS, day)
+    version = sf.when(sf.isnotnull("embedding"), sf.col("embedding_version")).alias("embedding_version")
+    rows = tracks.select(sf.col("track_id").alias("_id"), *FIELDS, "embedding", version, day)
     # Spark's hash skips nulls. Without `isnull`, the digest would stay the same if a text moved to another column.
+    # It need not change for tracks without an embedding.
     return rows.withColumn("digest", sf.xxhash64(sf.lit(FORM), *rows.columns, *map(sf.isnull, FIELDS)))
 
 

@@ -30,6 +30,7 @@ from pyspark.sql.types import StructType
 from upath import UPath
 
 from segue.audio.definition import FEATURE_VERSION
+from segue.audio.limits import Limits, configured
 from segue.audio.results import Rejection, Track
 from segue.connections.storage import local_copy
 from segue.corpus import ledger, retagging
@@ -37,11 +38,19 @@ from segue.corpus.days import Days
 from segue.corpus.lake import Lake
 from segue.corpus.parts import hash_of, source_of, span_of, tags_of
 from segue.corpus.paths import from_text
-from segue.corpus.plan import TRIED_AGAIN, Mode, divide, is_described, plan, wanted
+from segue.corpus.plan import TRIED_AGAIN, Mode, divide, is_whole, plan, wanted
 from segue.corpus.progress import Counters, Progress
 from segue.corpus.questions import rows_by_day
 from segue.corpus.reports import ExtractReport, LakeVersions, PingReport, Work
-from segue.corpus.schema import EXTRACTED, INVENTORY, PARTITION, columns, musical_values, tag_values
+from segue.corpus.schema import (
+    EXTRACTED,
+    INVENTORY,
+    PARTITION,
+    columns,
+    embedding_values,
+    musical_values,
+    tag_values,
+)
 from segue.corpus.versions import lake_versions
 from segue.corpus.worker import extractor
 from segue.errors import ExtractionError, ServiceUnavailableError
@@ -76,7 +85,7 @@ class Planned:
     days : list of date
         Days that have files or outcomes.
     todo : pandas.DataFrame
-        Files to extract: columns of the inventory, and `stands` and `lacks_musical` of `plan.plan`.
+        Files to extract: columns of the inventory, and `stands` and `has_features` of `plan.plan`.
     """
 
     asked: Days
@@ -91,9 +100,9 @@ class Planned:
         return float(self.todo["size_bytes"].sum()) / 1e6
 
     @property
-    def undescribed(self) -> int:
-        """Number of files that are extracted for their musical descriptors only."""
-        return int(self.todo["lacks_musical"].sum())
+    def incomplete(self) -> int:
+        """Number of files that have features, and are extracted for what they lack beside them."""
+        return int(self.todo["has_features"].sum())
 
 
 def ping(lake: Lake, days: Days) -> PingReport:
@@ -160,8 +169,8 @@ def _to_retry(lake: Lake, planned: Planned) -> int:
     """Count the files that the next run tries again although they have not changed."""
     days = set(planned.days)
     count = sum(rows for day, rows in rows_by_day(lake.uri, "rejects", TRIED_AGAIN).items() if day in days)
-    if planned.undescribed:  # otherwise nothing has failed to get its descriptors, and most runs save a query
-        count += ledger.of_days(lake, "features", planned.days).where(~is_described(wanted())).count()
+    if planned.incomplete:  # otherwise nothing has failed to get what it lacks, and most runs save a query
+        count += ledger.of_days(lake, "features", planned.days).where(~is_whole(wanted())).count()
     return count
 
 
@@ -210,6 +219,7 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
         For `mapInArrow`. It takes batches with the columns of `schema.INVENTORY` and yields batches of
         `schema.EXTRACTED`.
     """
+    limits = configured()  # of the driver, so that all workers have the same
     # The driver converts the schema, since the workers cannot parse Spark's types.
     schema = to_arrow_schema(StructType.fromDDL(EXTRACTED))  # type: ignore[arg-type] # fromDDL's type is too wide
 
@@ -218,7 +228,7 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
         runs_again = task is not None and task.attemptNumber() > 0
         for batch in batches:
             for source, tracks in groupby(sorted(batch.to_pylist(), key=source_of), key=source_of):
-                for row in _extract_named(music_dir, source, list(tracks)):
+                for row in _extract_named(music_dir, limits, source, list(tracks)):
                     counters.tracks.add(1)
                     counters.again.add(runs_again)
                     counters.rejected.add(row["reason"] is not None)
@@ -254,19 +264,21 @@ def _commit(lake: Lake, fresh: DataFrame, part: pd.DataFrame) -> None:
     # In a pool of its own, because otherwise Spark would run its tasks only after those of the extraction.
     lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", "commits")
     days = set(part[PARTITION])
-    if part["lacks_musical"].any():
-        fresh = ledger.keep_features(lake, fresh, part.loc[part["lacks_musical"], "path"].tolist(), days)
+    if part["has_features"].any():
+        fresh = ledger.keep_features(lake, fresh, part.loc[part["has_features"], "path"].tolist(), days)
     save = ledger.replace if part["stands"].any() else ledger.append
     save(lake, fresh, days)
 
 
-def _extract_named(music_dir: Path | UPath, source: str, tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _extract_named(
+    music_dir: Path | UPath, limits: Limits, source: str, tracks: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Extract the tracks of a file.
 
     Damaged audio raises no error. So any error ends the job, and its message names the file.
     """
     try:
-        return _extract_file(music_dir, source, tracks)
+        return _extract_file(music_dir, limits, source, tracks)
     except ExtractionError:
         raise  # the child process does not start, so the file is not the cause
     except Exception as error:
@@ -276,9 +288,11 @@ def _extract_named(music_dir: Path | UPath, source: str, tracks: Sequence[dict[s
         raise kind(f"The extraction ended at {source!r}: {type(error).__name__}: {error}") from error
 
 
-def _extract_file(music_dir: Path | UPath, source: str, tracks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _extract_file(
+    music_dir: Path | UPath, limits: Limits, source: str, tracks: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     with local_copy(music_dir, from_text(source)) as path:
-        outcomes = extractor().extract_spans(path, list(map(span_of, tracks)))
+        outcomes = extractor(limits).extract_spans(path, list(map(span_of, tracks)))
     return list(map(_row, tracks, outcomes))
 
 
@@ -290,7 +304,7 @@ def _row(track: dict[str, Any], outcome: Track | Rejection) -> dict[str, Any]:
         return row | {"reason": str(outcome.reason), "message": message}
     row |= {name: getattr(outcome, name) for name in MEASURED}
     row |= {"audio_hash": hash_of(track, outcome.audio_hash), "reason": None}
-    row |= musical_values(outcome.musical)
+    row |= musical_values(outcome.musical) | embedding_values(outcome.embedding)
     return row | tag_values(tags_of(track, outcome.tags), outcome.tags_error)
 
 
@@ -302,8 +316,8 @@ def plan_days(lake: Lake, days: Days, mode: Mode) -> Planned:
         todo = _todo(lake, affected, mode)
     planned = Planned(days, mode, started, affected, todo)
     amount = f"{len(affected):,} partitions, {len(planned.todo):,} files to extract, {planned.size_mb:,.1f} MB"
-    if planned.undescribed:
-        amount += f", {planned.undescribed:,} of them for their musical descriptors only"
+    if planned.incomplete:
+        amount += f", {planned.incomplete:,} of them for their musical descriptors or embedding only"
     print(f"plan: {days}, {amount} (mode {mode})", flush=True)
     return planned
 
@@ -311,4 +325,4 @@ def plan_days(lake: Lake, days: Days, mode: Mode) -> Planned:
 def _todo(lake: Lake, days: Collection[date], mode: Mode) -> pd.DataFrame:
     inventory, features, rejects = (ledger.of_days(lake, name, days) for name in LakeVersions.model_fields)
     planned = plan(inventory, features, rejects, wanted(), mode)
-    return planned.where("todo").select(*columns(INVENTORY), "stands", "lacks_musical").toPandas()
+    return planned.where("todo").select(*columns(INVENTORY), "stands", "has_features").toPandas()

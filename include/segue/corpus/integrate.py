@@ -34,6 +34,9 @@ from segue.corpus.rules import Rule, note, rules
 from segue.corpus.schema import TRACKS, columns
 from segue.runs.progress import spark_tasks, step
 
+VECTORS = ("features", "embedding")
+"""Columns that cleaning does not need. They are large, so it runs without them."""
+
 IMPORTANT = ("title", "artist", "genre", "language")
 """Columns whose share of nulls is reported."""
 
@@ -65,7 +68,7 @@ def run(lake: Lake, metadata: Metadata, days: Days) -> CleaningReport:
         with step("Merge and clean", tasks):
             ids = ids_by_path(lake.uri)
             cleaned = clean(features, metadata.located(ids).to_spark(lake.spark), metadata.tops)
-            vectors = features.where(days.condition).select("track_id", "features")
+            vectors = features.where(days.condition).select("track_id", *VECTORS)
             tracks = cleaned.where(days.condition).join(vectors, "track_id").select(columns(TRACKS))
         with step("Write the tracks", tasks):
             lake.replace("tracks", tracks, affected)
@@ -103,11 +106,11 @@ def clean(features: DataFrame, metadata: DataFrame, tops: Mapping[str, str]) -> 
     Returns
     -------
     DataFrame
-        Columns of `schema.TRACKS` except `features`. One row for each of `features`.
+        Columns of `schema.TRACKS` except `VECTORS`. One row for each of `features`.
     """
     cleaned = _apply(rules(tops), merge(features, metadata)).checkpoint()
     flagged = _apply(FLAGS, recordings.group(cleaned, features))
-    return flagged.select([name for name in columns(TRACKS) if name != "features"]).checkpoint()
+    return flagged.select([name for name in columns(TRACKS) if name not in VECTORS]).checkpoint()
 
 
 def regroup(lake: Lake, cleaned: DataFrame, days: Days) -> None:
@@ -164,7 +167,7 @@ def merge(features: DataFrame, metadata: DataFrame) -> DataFrame:
     )
     descriptors = {name: sf.get("features", sf.lit(position)) for name, position in DESCRIPTORS.items()}
     empty = sf.array().cast("array<string>")
-    rows = features.withColumns(descriptors).drop("features").withColumns({"changes": empty, "flags": empty})
+    rows = features.withColumns(descriptors).drop(*VECTORS).withColumns({"changes": empty, "flags": empty})
     joined = rows.join(rows_of.drop("named"), "track_id", "left").join(of_content, "content_hash", "left")
     is_by_content = sf.isnull("stated") & sf.isnotnull("of_content")
     noted = note(joined, {"metadata_by_content": is_by_content})

@@ -30,7 +30,10 @@ CHANGED = " OR ".join(f"then.{name} <> now.{name}" for name in (*IDENTITY, PARTI
 )
 """Another file may lie at the path now, so the day may change, too."""
 
-MERGED = (PARTITION, "track_id", "path", "content_hash", "feature_version", "tags_version", "musical_version")
+MERGED = (
+    *(PARTITION, "track_id", "path", "content_hash"),
+    *("feature_version", "tags_version", "musical_version", "embedding_version"),
+)
 """Columns that a row of `tracks` takes unchanged from its row of `features`."""
 
 

@@ -10,15 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
-from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.corpus.lake import Lake
-from segue.corpus.plan import STATE, TRIED_AGAIN
+from segue.corpus.plan import STATE, TRIED_AGAIN, Wanted, wanted
 from segue.corpus.reports import Outcomes
-from segue.corpus.schema import EXTRACTED, MUSICAL, PARTITION, columns
+from segue.corpus.schema import BESIDE, EXTRACTED, PARTITION
 from segue.errors import CorpusChangedError
 
 
@@ -65,18 +64,19 @@ def replace(lake: Lake, fresh: DataFrame, days: Collection[date]) -> None:
 
 
 def keep_features(lake: Lake, fresh: DataFrame, paths: Sequence[str], days: Collection[date]) -> DataFrame:
-    """Keep the features of files that were extracted again for their musical descriptors only.
+    """Keep the features of files that were extracted again for their musical descriptors or embedding only.
 
     The files have not changed, so their features are valid and stay bit for bit. They stay even if a file is
-    rejected now. If the reason may pass, the next run tries again. Otherwise the descriptors are null until their
-    version changes, and `musical_error` holds the reason.
+    rejected now. If the reason may pass, the next run tries again. Otherwise what the file lacks is null until its
+    version changes, and `musical_error` or `embedding_error` holds the reason. Columns that the settings do not
+    want now stay as they were.
 
     Parameters
     ----------
     lake, fresh, days
         As for `append`.
     paths : sequence of str
-        The files that were extracted for their musical descriptors only.
+        The files that were extracted for what they lack beside their features.
 
     Returns
     -------
@@ -86,21 +86,32 @@ def keep_features(lake: Lake, fresh: DataFrame, paths: Sequence[str], days: Coll
     again = lake.spark.createDataFrame([(path,) for path in paths], "path string")
     inventory = of_days(lake, "inventory", days).select(*STATE, "track_id").join(again, "path", "left_semi")
     standing = _standing(of_days(lake, "features", days), inventory)
-    measured = fresh.join(standing.select("path", sf.col("features").alias("earlier")), "path", "left")
+    earlier = sf.struct("features", *(name for names in BESIDE.values() for name in names)).alias("earlier")
+    measured = fresh.join(standing.select("path", earlier), "path", "left")
     is_kept = sf.isnotnull("earlier")
     unrejected = measured.where(~is_kept | sf.isnull("reason"))
-    described = unrejected.withColumn("features", sf.coalesce("earlier", "features")).select(fresh.columns)
+    now = {"features": sf.coalesce("earlier.features", "features")}
+    for group, names in BESIDE.items():
+        is_measured = sf.isnotnull(f"{group}_version")
+        now |= {name: sf.when(is_measured, sf.col(name)).otherwise(sf.col(f"earlier.{name}")) for name in names}
+    described = unrejected.withColumns(now).select(fresh.columns)
     reasons = measured.where(is_kept & sf.isnotnull("reason")).select("path", "reason", "message")
-    failed = dict.fromkeys(columns(MUSICAL), sf.lit(None)) | {
-        "musical_version": sf.lit(MUSICAL_VERSION),
-        "musical_error": sf.concat_ws(": ", "reason", "message"),
-    }
-    kept = standing.join(reasons, "path")
-    kept = kept.withColumns(
-        {name: sf.when(sf.expr(TRIED_AGAIN), sf.col(name)).otherwise(failed[name]) for name in failed}
-    )
+    kept = standing.join(reasons, "path").withColumns(_failed(wanted()))
     kept = kept.withColumns(dict.fromkeys(("reason", "message"), sf.lit(None).cast("string")))
     return described.unionByName(kept.select(fresh.columns)).checkpoint()
+
+
+def _failed(versions: Wanted) -> dict[str, Column]:
+    """Return the columns beside the features of a file that has features, and is rejected now."""
+    made: dict[str, Column] = {}
+    for group, names in BESIDE.items():
+        is_settled = versions.lacks(group) & ~sf.expr(TRIED_AGAIN)
+        values = dict.fromkeys(names, sf.lit(None)) | {
+            f"{group}_version": sf.lit(getattr(versions, group)),
+            f"{group}_error": sf.concat_ws(": ", "reason", "message"),
+        }
+        made |= {name: sf.when(is_settled, value).otherwise(sf.col(name)) for name, value in values.items()}
+    return made
 
 
 def _standing(outcomes: DataFrame, inventory: DataFrame) -> DataFrame:

@@ -11,9 +11,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
 from segue.audio.definition import FEATURE_VERSION
+from segue.audio.embedding.session import checked_version
+from segue.audio.limits import embedding_model
 from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.audio.reasons import Reason
-from segue.corpus.schema import PARTITION
+from segue.corpus.schema import BESIDE, PARTITION
 from segue.settings import get_settings
 
 if TYPE_CHECKING:  # not in Spark's Python workers, which import this module, too
@@ -43,7 +45,8 @@ class Mode(StrEnum):
     """What the job does with the files of the chosen partitions."""
 
     SKIP = "skip"
-    """Extract files that are new or changed, or whose features or musical descriptors are of another version."""
+    """Extract files that are new or changed, or whose features, musical descriptors or embedding are of another
+    version."""
     FORCE = "force"
     """Extract all files."""
     PING = "ping"
@@ -56,11 +59,30 @@ class Wanted(NamedTuple):
     features: str
     musical: int | None
     """None if the musical descriptors are not wanted. Those that are there stay."""
+    embedding: str | None = None
+    """None if there is no model. Embeddings that are there stay."""
+
+    def lacks(self, group: str) -> Column:
+        """Return the condition for rows of `features` that lack the wanted version of a group of `BESIDE`."""
+        version = getattr(self, group)
+        return sf.lit(version is not None) & ~sf.col(f"{group}_version").eqNullSafe(sf.lit(version))
 
 
 def wanted() -> Wanted:
-    """Return the versions of this code, with the musical descriptors if the settings want them."""
-    return Wanted(FEATURE_VERSION, MUSICAL_VERSION if get_settings().audio_musical else None)
+    """Return the versions of this code, with those of the descriptors and of the embedding that the settings want.
+
+    Raises
+    ------
+    ConfigurationError, PrerequisiteError
+        If the model of the embedding cannot be used.
+    """
+    settings = get_settings()
+    model = embedding_model(settings)
+    return Wanted(
+        FEATURE_VERSION,
+        MUSICAL_VERSION if settings.audio_musical else None,
+        checked_version(model) if model else None,
+    )
 
 
 def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions: Wanted, mode: Mode) -> DataFrame:
@@ -79,12 +101,12 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions
         The rows of the inventory with three more columns:
 
         - `todo` (boolean): whether the file is to be extracted.
-        - `lacks_musical` (boolean): whether it is extracted for its musical descriptors only.
+        - `has_features` (boolean): whether it has valid features, and is extracted for what it lacks beside them.
         - `stands` (boolean): whether one of the tables already has an outcome of the path.
     """
     of_version = sf.col("feature_version") == versions.features
     tables = (
-        (features, of_version, is_described(versions)),
+        (features, of_version, is_whole(versions)),
         (rejects, of_version & ~sf.expr(TRIED_AGAIN), sf.lit(True)),
     )
     outcomes = reduce(
@@ -112,20 +134,20 @@ def plan(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions
         )
 
     is_forced = sf.lit(mode is Mode.FORCE)
-    is_final, is_whole = has(lambda each: each.is_final), has(lambda each: each.is_final & each.is_whole)
+    is_final, complete = has(lambda each: each.is_final), has(lambda each: each.is_final & each.is_whole)
     planned = joined.withColumns(
         {
-            "todo": is_forced | ~is_whole,
-            "lacks_musical": ~is_forced & is_final & ~is_whole,
+            "todo": is_forced | ~complete,
+            "has_features": ~is_forced & is_final & ~complete,
             "stands": sf.isnotnull("earlier"),
         }
     )
     return planned.drop("earlier")
 
 
-def is_described(versions: Wanted) -> Column:
-    """Return the condition for rows of `features` that have the musical descriptors, if these are wanted."""
-    return sf.lit(versions.musical is None) | sf.col("musical_version").eqNullSafe(sf.lit(versions.musical))
+def is_whole(versions: Wanted) -> Column:
+    """Return the condition for rows of `features` that have everything that is wanted beside the features."""
+    return ~reduce(Column.__or__, map(versions.lacks, BESIDE))
 
 
 def behind(inventory: DataFrame, features: DataFrame, rejects: DataFrame, versions: Wanted) -> DataFrame:

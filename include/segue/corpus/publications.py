@@ -21,6 +21,8 @@ from pymongo.database import Database
 import segue.corpus
 import segue.tracks
 from segue.audio.definition import FEATURE_VERSION
+from segue.audio.embedding.definition import version
+from segue.audio.limits import embedding_model
 from segue.audio.musical.definition import MUSICAL_VERSION
 from segue.corpus.listing import digest, list_audio
 from segue.corpus.reports import CorpusReports, LakeVersions, Work
@@ -53,18 +55,27 @@ def made_from(lake: LakeVersions, files_digest: str, metadata_digest: str, limit
     metadata_digest : str
         `segue.corpus.metadata.Metadata.digest`.
     limits : Settings
-        Only `audio_musical` and the settings that begin with ``gate_`` are used.
+        Only the settings that begin with ``gate_`` are used, and those of musical descriptors and embedding.
 
     Returns
     -------
     str
-        SHA-256 of these, of the versions of features and musical descriptors, and of the source code in `RULES`.
+        SHA-256 of these, of the versions of features, musical descriptors and embedding, of the vectors that
+        similarity uses, and of the source code in `RULES`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model of the embedding cannot be read.
     """
+    model = embedding_model(limits)
     state = {
         "lake": lake.to_document(),
         "files": files_digest,
         "features": FEATURE_VERSION,
         "musical": MUSICAL_VERSION if limits.audio_musical else None,
+        "embedding": version(model) if model else None,
+        "vectors": limits.vector_columns,
         "metadata": metadata_digest,
         "limits": {name: value for name, value in limits.model_dump().items() if name.startswith("gate_")},
     }

@@ -30,7 +30,7 @@ from segue.connections import mongo
 from segue.corpus import announced
 from segue.corpus.announcement import announce
 from segue.corpus.days import Days
-from segue.corpus.documents import documents, within
+from segue.corpus.documents import EMBEDDING, documents, within
 from segue.corpus.lake import Lake
 from segue.corpus.progress import shown
 from segue.corpus.reports import Published, PublishReport
@@ -40,13 +40,15 @@ from segue.runs.progress import spark_tasks, step
 from segue.settings import Settings
 from segue.tracks import sounds
 from segue.tracks.collection import COLLECTION, OPTIONAL, prepare
-from segue.tracks.vectors import describe, pack
+from segue.tracks.vectors import describe, pack, pack_lists
 
 if TYPE_CHECKING:
     from pyspark import Accumulator
 
 LABELS = ("genre_predicted", "genre_probability", "genre_model")
 """Fields that `segue.genres.predictions` adds to a document."""
+
+ABSENT_IF_NULL = frozenset((*OPTIONAL, *EMBEDDING))
 
 TRACKS_PER_TASK = 5_000
 """The progress lines count the documents of finished tasks. With larger tasks they would rarely change."""
@@ -92,7 +94,7 @@ def run(lake: Lake, database: Database[Any], days: Days, settings: Settings) -> 
     announce(settings, {change.day: change.tracks for change in changes})
     announced.note(database, changes)
     with step("Place the tracks by their sound"):
-        sounds.update(database, lambda line: print(line, flush=True))
+        sounds.update(database, lambda line: print(line, flush=True), vectors=settings.vector_columns)
     return PublishReport(published=published, days_announced=len(changes))
 
 
@@ -237,10 +239,15 @@ def _client(uri: str) -> MongoClient[Any]:
 def _write_rows(collection: Collection[Any], rows: pa.RecordBatch) -> list[str]:
     """Write documents. Return the id of each document that MongoDB has refused, with the reason."""
     vectors = pack(np.asarray(rows["features"].flatten()))
+    embeddings = pack_lists(rows["embedding"])
+    others = rows.drop_columns(["features", "embedding"]).to_pylist()
+    given = (
+        fields | {"features": vector, "descriptors": describe(vector), "embedding": embedding}
+        for fields, vector, embedding in zip(others, vectors, embeddings, strict=True)
+    )
     made = [
-        {name: value for name, value in fields.items() if value is not None or name not in OPTIONAL}
-        | {"features": vector, "descriptors": describe(vector)}
-        for fields, vector in zip(rows.drop_columns(["features"]).to_pylist(), vectors, strict=True)
+        {name: value for name, value in fields.items() if value is not None or name not in ABSENT_IF_NULL}
+        for fields in given
     ]
     new: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []

@@ -5,13 +5,14 @@ Raise `SCHEMA_VERSION` whenever a column changes. A test fails if the tables cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from segue.audio.embedding.definition import Embedding
 from segue.audio.musical.definition import MUSICAL_VERSION, Musical
 from segue.audio.results import TAG_NAMES, TAGS_VERSION
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 
 PARTITION: Final = "partition_date"
 """The day on which a track entered the corpus. It is assigned once. A run replaces the rows of its days."""
@@ -35,20 +36,27 @@ MUSICAL: Final = (
 """The musical descriptors of `segue.audio.musical.definition.Musical`. `musical_version` is the `MUSICAL_VERSION`
 of the code that measured them. It is null in rows of an older lake, and if `audio_musical` was off."""
 
+EMBEDDING: Final = "embedding array<float>, embedding_version string"
+"""The output of the model that `audio_embedding_model` names. `embedding_version` is the `version` of
+`segue.audio.embedding.definition.Embedding`. It is null if there was no model."""
+
 TAGS: Final = ", ".join(f"tag_{name} string" for name in (*TAG_NAMES, "error")) + ", tags_version int"
 """`tag_error` says why the tags of a file cannot be read. `tags_version` is the `TAGS_VERSION` of the code that
 read them. It is null in rows of an older lake."""
 
 CONTENT: Final = f"{FILE}, content_hash string, feature_version string"
 
-FEATURES: Final = (
-    f"{CONTENT}, {AUDIO}, {TAGS}, features array<float>, {MUSICAL}, musical_error string, partition_date date"
+MEASURED: Final = (
+    f"{AUDIO}, {TAGS}, features array<float>, {MUSICAL}, musical_error string, {EMBEDDING}, embedding_error string"
 )
-"""`musical_error` says why a file has features but no musical descriptors."""
+"""`musical_error` says why a file has features but no musical descriptors, and `embedding_error` why it has no
+embedding."""
+
+FEATURES: Final = f"{CONTENT}, {MEASURED}, partition_date date"
 
 REJECTS: Final = f"{CONTENT}, reason string, message string, partition_date date"
 
-EXTRACTED: Final = f"{REJECTS}, {AUDIO}, {TAGS}, features array<float>, {MUSICAL}, musical_error string"
+EXTRACTED: Final = f"{REJECTS}, {MEASURED}"
 """Result of extracting a file: a row of `FEATURES` if `reason` is null, else one of `REJECTS`."""
 
 DEPARTED: Final = f"{FEATURES}, first_seen timestamp"
@@ -60,7 +68,7 @@ TRACKS: Final = (
     " sample_rate int, content_hash string, features array<float>, flags array<string>, changes array<string>,"
     " album_artist string, track_number int, disc_number int, recording_mbid string, release_mbid string,"
     " artist_mbids array<string>, isrc string, acoustid string, tags_version int, recording string,"
-    f" {MUSICAL}, partition_date date"
+    f" {MUSICAL}, {EMBEDDING}, partition_date date"
 )
 """The integrated dataset.
 
@@ -79,6 +87,13 @@ TABLES: Final = {
     "departed": DEPARTED,
     "tracks": TRACKS,
 }
+
+
+BESIDE: Final[Mapping[str, Sequence[str]]] = {
+    name: [*(column.split()[0] for column in group.split(", ")), f"{name}_error"]
+    for name, group in (("musical", MUSICAL), ("embedding", EMBEDDING))
+}
+"""Columns that are extracted beside the 518 features, by group. ``<group>_version`` is their version."""
 
 
 def columns(schema: str) -> list[str]:
@@ -108,6 +123,23 @@ def musical_values(musical: Musical | None) -> dict[str, Any]:
         return {}
     values = dict(vars(musical))
     return {"musical_error": values.pop("error"), "musical_version": MUSICAL_VERSION} | values
+
+
+def embedding_values(embedding: Embedding | None) -> dict[str, Any]:
+    """Return the columns of `EMBEDDING` and `embedding_error` for a file that this version of Segue has extracted.
+
+    Parameters
+    ----------
+    embedding : Embedding or None
+        None if there is no model. Then the columns stay null.
+    """
+    if embedding is None:
+        return {}
+    return {
+        "embedding": embedding.vector,
+        "embedding_version": embedding.version,
+        "embedding_error": embedding.error,
+    }
 
 
 def tag_values(texts: Mapping[str, str | None], error: str | None) -> dict[str, Any]:

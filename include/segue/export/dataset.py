@@ -4,6 +4,7 @@
 |---|---|
 | ``tracks`` | metadata and musical descriptors of each track, and its part in the split of the genre model |
 | ``features`` | the 518 features of each track, a column each |
+| ``embeddings`` | the embedding of each track that has one, as a list; absent if no track has one |
 | ``listens`` | who listened to what and when, with a pseudonym for each listener |
 | ``versions.json`` | what made them: packages, versions of the tables, champions with their parameters and seeds |
 
@@ -25,7 +26,7 @@ from segue import private
 from segue.audio.definition import FAMILIES, FEATURE_VERSION, feature_names
 from segue.connections.registry import Registry, Version
 from segue.corpus import lake
-from segue.corpus.schema import MUSICAL, columns
+from segue.corpus.schema import EMBEDDING, MUSICAL, columns
 from segue.corpus.versions import versions as table_versions
 from segue.errors import ExportError, NothingToLearnError, TrainingError
 from segue.genres.dataset import prepare_dataset
@@ -94,6 +95,9 @@ def _write(spark: SparkSession, settings: Settings, folder: Path) -> dict[str, i
     registry = Registry(settings)
     champions = {name: registry.champion(name) for name in (MODEL_NAME, NAME)}
     tables = {"tracks": _with_parts(tracks, champions[MODEL_NAME]), "features": _named(tracks)}
+    embeddings = tracks.where("embedding IS NOT NULL").select("track_id", *columns(EMBEDDING))
+    if not embeddings.isEmpty():
+        tables["embeddings"] = embeddings
     if versions["listens"] >= 0:
         tables["listens"] = _without_names(ListensTable(spark, settings.lake_uri).read())
     counts = {}

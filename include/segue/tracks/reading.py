@@ -37,8 +37,8 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     ----------
     spark : SparkSession
     *fields : str
-        The needed fields of :data:`TRACK_FIELDS`. ``_id`` is returned as ``track_id``, and ``features`` as
-        described in `segue.tracks.vectors`.
+        The needed fields: of :data:`TRACK_FIELDS`, or those of a `segue.tracks.sound_vectors.VectorColumn`.
+        ``_id`` is returned as ``track_id``, and vectors as described in `segue.tracks.vectors`.
 
     Returns
     -------
@@ -52,12 +52,16 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
         If the collection has an older form.
     """
     # With a schema, the connector requests only these fields, and does not sample the collection.
-    schema = ", ".join(["_id string", *(f"{field} {TRACK_FIELDS[field]}" for field in fields)])
+    schema = ", ".join(["_id string", *(f"{field} {_type(field)}" for field in fields)])
     with mongo.client(str(spark.conf.get("spark.mongodb.read.connection.uri"))) as client:
         require_form(client[str(spark.conf.get("spark.mongodb.read.database"))])
     source = spark.read.format("mongodb").schema(schema).option("collection", TRACKS)
     # A task's result goes to Python in one piece. 106,574 vectors in one piece exceeded a heap of 1 GiB.
     return source.load().withColumnRenamed("_id", "track_id").repartition(PARTITIONS, "track_id")
+
+
+def _type(field: str) -> str:
+    return TRACK_FIELDS.get(field) or ("string" if field.endswith("_version") else "binary")
 
 
 def snapshot(tracks: DataFrame) -> dict[str, str]:

@@ -35,7 +35,7 @@ class SoundSpace:
     mean : ndarray of float64, shape (n_features,)
         Mean of the standardised and clipped features.
     axes : ndarray of float64, shape (n_features, at most DIMENSIONS)
-        Principal components, the largest first.
+        Principal components of the weighted features, the largest first, times the weights.
     """
 
     centre: NDArray[np.float64]
@@ -44,13 +44,15 @@ class SoundSpace:
     axes: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, features: NDArray[np.float32]) -> SoundSpace:
+    def fit(cls, features: NDArray[np.float32], weights: NDArray[np.float64] | None = None) -> SoundSpace:
         """Fit a space to tracks.
 
         Parameters
         ----------
         features : ndarray of float32, shape (n_tracks, n_features)
             Audio features; a value that is not finite counts as the mean.
+        weights : ndarray of float64, shape (n_features,), optional
+            How much each standardised feature counts in a distance; by default all the same.
         """
         n_tracks, n_features = features.shape
         blocks = [features[start : start + BLOCK] for start in range(0, n_tracks, BLOCK)]
@@ -63,8 +65,11 @@ class SoundSpace:
             total += part.sum(axis=0)
             products += part.T @ part
         mean = total / max(n_tracks, 1)
-        _, vectors = np.linalg.eigh(products / max(n_tracks, 1) - np.outer(mean, mean))
+        covariance = products / max(n_tracks, 1) - np.outer(mean, mean)
+        _, vectors = np.linalg.eigh(covariance if weights is None else covariance * np.outer(weights, weights))
         axes = vectors[:, ::-1][:, : min(DIMENSIONS, n_tracks, n_features)]
+        if weights is not None:
+            axes = weights[:, None] * axes  # weighs the features of a track that is placed
         return cls(centre, width, mean, axes)
 
     def place(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

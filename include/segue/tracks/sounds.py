@@ -4,8 +4,8 @@ It follows the collection `tracks` day by day. `update` compares the digest of e
 that was placed, and places only the days that differ. So a day of new tracks costs as much as its tracks.
 
 A space is fitted once, to at most `FITTED` tracks, and new tracks are placed in it. When the corpus has doubled,
-or the features have another version, a new space is fitted and every track is placed again. The document `SPACE`
-is written last. Until then, readers see the previous space with all its tracks.
+or the vectors that it is made of change, a new space is fitted and every track is placed again. The document
+`SPACE` is written last. Until then, readers see the previous space with all its tracks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 
-from segue.audio.definition import FEATURE_VERSION
 from segue.tracks.collection import ANNOUNCED, PARTITION, require_form
 from segue.tracks.collection import COLLECTION as TRACKS
 from segue.tracks.sound_space import SoundSpace
-from segue.tracks.vectors import unpack
+from segue.tracks.sound_vectors import FEATURES, VectorColumns, find_columns, stack, weights
 
 COLLECTION: Final = "sounds"
 SPACE: Final = "space"
@@ -71,7 +70,12 @@ class Part:
     vectors: NDArray[np.float32]
 
 
-def update(database: Database[Any], say: Callable[[str], None] = lambda _: None) -> int:
+def update(
+    database: Database[Any],
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    vectors: Sequence[str] = (FEATURES.name,),
+) -> int:
     """Place the tracks of days that have changed since the last update.
 
     If the update is killed and run again, the result is the same.
@@ -81,6 +85,9 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
     database : pymongo.database.Database
     say : callable, optional
         Called with a sentence for each step.
+    vectors : sequence of str
+        Vectors that the tracks are placed by, see `segue.tracks.sound_vectors`. Where a
+        track lacks one, the mean of all tracks stands for it.
 
     Returns
     -------
@@ -90,7 +97,7 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
     Raises
     ------
     CorpusError
-        If the collection `tracks` has an older form.
+        If the collection `tracks` has an older form, or no track has one of the vectors.
     """
     days = {each["_id"]: each for each in database[ANNOUNCED].find()}
     total = sum(day["tracks"] for day in days.values())
@@ -98,8 +105,9 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
     if not total and current is None:
         return 0
     require_form(database)
-    if current is None or current["feature_version"] != FEATURE_VERSION or total > GROWTH * current["tracks"]:
-        current = _fit(database, total)
+    columns = find_columns(database, vectors) if total else ()
+    if current is None or (total and not _is_of(current, columns)) or total > GROWTH * current["tracks"]:
+        current = _fit(database, columns, total)
         say(f"A space of sound was fitted to {current['fitted']:,} of {total:,} tracks.")
     space, name = _space_of(current), current["space"]
     digests = {day: each["digest"] for day, each in days.items()}
@@ -112,7 +120,7 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
     count = written = 0
     writes: list[Write] = []
     for day in sorted(day for day, digest in digests.items() if done.get(day) != digest):
-        parts = list(_parts(database, space, name, day, digests[day]))
+        parts = list(_parts(database, columns, space, name, day, digests[day]))
         keys = {each["_id"] for each in parts}
         writes += [DeleteOne({"_id": key}) for key in known[day] if key not in keys]
         # The first part is written last. Its digest says that the day is placed.
@@ -158,21 +166,36 @@ def read(database: Database[Any], keys: list[str]) -> Iterator[Part]:
             yield Part(key, found["digest"], ids, vectors)
 
 
-def _fit(database: Database[Any], total: int) -> Document:
+def _is_of(space: Document, columns: VectorColumns) -> bool:
+    """Return whether a space is made of these vectors. An older one names only the version of its features."""
+    if "vectors" not in space:
+        return columns == (FEATURES._replace(version=space["feature_version"]),)
+    return [tuple(each) for each in space["vectors"]] == list(columns)
+
+
+def _fit(database: Database[Any], columns: VectorColumns, total: int) -> Document:
     """Fit a space to evenly chosen tracks, and return its document, which is not stored yet."""
     step = math.ceil(total / FITTED)
-    found = database[TRACKS].find({}, {"features": 1})
-    features = unpack([track["features"] for number, track in enumerate(found) if number % step == 0])
-    space = SoundSpace.fit(features)
+    found = database[TRACKS].find({}, _fields(columns))
+    features = _stack(columns, [track for number, track in enumerate(found) if number % step == 0])
+    space = SoundSpace.fit(features, weights(columns) if len(columns) > 1 else None)
     arrays = {name: getattr(space, name).astype("<f8").tobytes() for name in ARRAYS}
     return {
         "_id": SPACE,
         "space": uuid.uuid4().hex,
-        "feature_version": FEATURE_VERSION,
+        "vectors": [list(each) for each in columns],
         "tracks": total,
         "fitted": len(features),
         **arrays,
     }
+
+
+def _fields(columns: VectorColumns) -> dict[str, int]:
+    return {field: 1 for column in columns for field in column.fields}
+
+
+def _stack(columns: VectorColumns, tracks: list[Document]) -> NDArray[np.float32]:
+    return stack(columns, {field: [track.get(field) for track in tracks] for field in _fields(columns)})
 
 
 def _space_of(document: Document) -> SoundSpace:
@@ -185,13 +208,15 @@ def _write(database: Database[Any], writes: list[Write]) -> None:
         database[COLLECTION].bulk_write(writes)
 
 
-def _parts(database: Database[Any], space: SoundSpace, name: str, day: str, digest: int) -> Iterator[Document]:
+def _parts(
+    database: Database[Any], columns: VectorColumns, space: SoundSpace, name: str, day: str, digest: int
+) -> Iterator[Document]:
     """Place the tracks of one day, and yield the documents of its parts."""
-    found = list(database[TRACKS].find({PARTITION: day}, {"features": 1}))
+    found = list(database[TRACKS].find({PARTITION: day}, _fields(columns)))
     found.sort(key=lambda track: str(track["_id"]))
     for part, start in enumerate(range(0, len(found), PART)):
         some = found[start : start + PART]
-        vectors = space.place(unpack([track["features"] for track in some]))
+        vectors = space.place(_stack(columns, some))
         yield {
             "_id": f"{name}/{day}/{part}",
             "space": name,

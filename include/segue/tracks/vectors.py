@@ -72,6 +72,11 @@ def pack(vectors: ArrayLike) -> list[bytes]:
     return [row.tobytes() for row in matrix]
 
 
+def pack_lists(lists: pa.ListArray) -> list[bytes | None]:
+    """Convert vectors of any length to the bytes of a document; null becomes None."""
+    return [np.asarray(each.values, DTYPE).tobytes() if each.is_valid else None for each in lists]
+
+
 def describe(vector: bytes) -> dict[str, float]:
     """Return the sub-document ``descriptors`` of a document's vector."""
     values = np.frombuffer(vector, DTYPE)
@@ -157,16 +162,28 @@ def features_array(column: Column | str) -> Column:
     """
     from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]
 
+    arrays: Column = arrow_udf(_to_features, "array<float>")(column)
+    return arrays
+
+
+def float_lists(column: Column | str) -> Column:
+    """Convert vectors of any length to arrays, otherwise as `features_array`."""
+    from pyspark.sql.functions import arrow_udf  # type: ignore[attr-defined]
+
     arrays: Column = arrow_udf(_to_lists, "array<float>")(column)
     return arrays
+
+
+def _to_features(array: pa.Array) -> pa.Array:
+    lengths = np.diff(_binary(array)[0])
+    if not np.isin(lengths[np.asarray(array.is_valid())], SIZE_BYTES).all():
+        raise CorpusError(WRONG_FORM)
+    return _to_lists(array)
 
 
 def _to_lists(array: pa.Array) -> pa.Array:
     """Reinterpret binary values as lists of float32. Only the offsets are computed."""
     offsets, data = _binary(array)
-    lengths = np.diff(offsets)
-    if not np.isin(lengths[np.asarray(array.is_valid())], SIZE_BYTES).all():
-        raise CorpusError(WRONG_FORM)
     values = pa.array(np.frombuffer(data, DTYPE), pa.float32())
     starts = pa.array((offsets - offsets[0]) // DTYPE.itemsize, pa.int32())
     return pa.ListArray.from_arrays(starts, values, mask=array.is_null() if array.null_count else None)

@@ -111,9 +111,17 @@ def test_files_without_todays_musical_descriptors_are_extracted_for_them_if_they
     for version, lacking in ((3, []), (4, ["000.mp3"])):
         rows = plan(inventory, described, rejects, versions=Wanted("2", version), mode=Mode.SKIP)
         assert sorted(row["path"] for row in rows.where("todo").collect()) == sorted([*lacking, *for_musical])
-        assert [row["path"] for row in rows.where("lacks_musical").collect()] == lacking
+        assert [row["path"] for row in rows.where("has_features").collect()] == lacking
     forced = plan(inventory, described, rejects, versions=Wanted("2", 4), mode=Mode.FORCE)
-    assert forced.where("lacks_musical").isEmpty()
+    assert forced.where("has_features").isEmpty()
+
+
+def test_files_without_an_embedding_of_the_model_are_extracted_for_it_if_there_is_a_model(tables):
+    inventory, features, rejects = tables
+    embedded = features.withColumns({"musical_version": sf.lit(3), "embedding_version": sf.lit("aa")})
+    for version, lacking in ((None, []), ("aa", []), ("bb", ["000.mp3"])):
+        rows = plan(inventory, embedded, rejects, versions=Wanted("2", 3, version), mode=Mode.SKIP)
+        assert [row["path"] for row in rows.where("has_features").collect()] == lacking
 
 
 def test_knows_which_files_have_an_outcome_of_whatever_state_and_version(tables):

@@ -59,6 +59,17 @@ def test_so_is_another_version_of_the_musical_descriptors_if_they_are_wanted(mon
     assert publications.made_from(LAKE, "files", "metadata", without) == keys[1]
 
 
+def test_so_are_another_model_of_the_embedding_and_other_vectors_for_similarity(tmp_path):
+    models = [tmp_path / name for name in ("a.onnx", "b.onnx")]
+    for model in models:
+        model.write_text(model.name)
+    settings = [Settings(), *(Settings(audio_embedding_model=str(model)) for model in models)]
+    settings += [Settings(audio_embedding_model=str(models[0]), audio_embedding_window_s=1.0)]
+    settings += [Settings(sound_vectors="features,embedding")]
+    keys = {publications.made_from(LAKE, "files", "metadata", each) for each in settings}
+    assert len(keys) == 5
+
+
 @pytest.mark.parametrize("module", ["corpus/rules.py", "corpus/sources/table.py", "tracks/vectors.py"])
 def test_other_rules_or_another_form_of_the_vectors_are_another_state(module, tmp_path, monkeypatch):
     from shutil import copytree
