@@ -15,7 +15,7 @@ from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.model import Catalogue
 from segue.recommender.recipe import Audio
 from segue.runs.progress import step
-from segue.tracks.vectors import unpack
+from segue.tracks.sound_vectors import FEATURES, VectorColumns, stack, weights
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +45,7 @@ class Material:
     audio: Audio
 
     @classmethod
-    def read(cls, listens: DataFrame, tracks: DataFrame) -> Material:
+    def read(cls, listens: DataFrame, tracks: DataFrame, vectors: VectorColumns = (FEATURES,)) -> Material:
         """Collect listens and tracks.
 
         Parameters
@@ -54,7 +54,9 @@ class Material:
             ``user_name``, ``track_id``, ``listened_at`` (seconds since 1970), ``plays``, ``partition``,
             ``offset``. Every track is in `tracks`.
         tracks : DataFrame
-            ``track_id``, ``title``, ``artist``, ``recording``, ``features`` (binary, see `segue.tracks.vectors`).
+            ``track_id``, ``title``, ``artist``, ``recording``, and the fields of `vectors` (binary).
+        vectors : tuple of VectorColumn
+            What the sound of a track is. Where a track lacks one, the mean of all tracks stands for it.
 
         Raises
         ------
@@ -66,16 +68,18 @@ class Material:
 
         with step("Reading the tracks"):
             names = ("track_id", "title", "artist")
-            table = tracks.select(*names, "recording", "features").toArrow().sort_by("track_id")
+            fields = [field for column in vectors for field in column.fields]
+            table = tracks.select(*names, "recording", *fields).toArrow().sort_by("track_id")
         ids, titles, artists = (pc.fill_null(table.column(name), "").to_pylist() for name in names)
         catalogue = Catalogue.of(ids, titles, artists, table.column("recording").to_pylist())
         track_ids = table.column("track_id")
         stands = pc.is_in(track_ids, value_set=pa.array(catalogue.track_ids, pa.string()))
-        features = unpack(table.filter(stands).column("features"))
+        kept = table.filter(stands)
+        features = stack(vectors, {field: kept.column(field) for field in fields})
         place = np.fromiter((catalogue.position[track] for track in ids), np.int32, len(ids))
         print(f"Read {len(table):,} tracks of {len(catalogue):,} recordings", flush=True)
-        del table
-        audio = Audio.of(features, catalogue.artists)
+        del table, kept
+        audio = Audio.of(features, catalogue.artists, weights(vectors) if len(vectors) > 1 else None)
         del features
         with step("Reading the listens"):
             columns = ("user_name", "track_id", "listened_at", "plays", "partition", "offset")

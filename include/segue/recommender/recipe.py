@@ -63,10 +63,15 @@ class Audio:
     artists: Sequence[str]
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], artists: Sequence[str]) -> Audio:
-        """Compute from audio features, shape (n_tracks, n_features)."""
+    def of(
+        cls,
+        features: NDArray[np.float32],
+        artists: Sequence[str],
+        weights: NDArray[np.float64] | None = None,
+    ) -> Audio:
+        """Compute from audio features, shape (n_tracks, n_features), and their weights; see `.sound.embed`."""
         with step("Placing the tracks by their sound"):
-            return cls(embed(features), artists)
+            return cls(embed(features, weights), artists)
 
     @cached_property
     def relations(self) -> Neighbours:

@@ -29,6 +29,7 @@ from segue.recommender.reports import Figures, RetrainingReport
 from segue.recommender.serving import release
 from segue.runs.progress import step
 from segue.tracks.reading import read_tracks
+from segue.tracks.sound_vectors import find_columns
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -161,6 +162,8 @@ def retrain(
     ------
     TrainingError
         If there is no topic of listens, or there are no listens, or too few to learn from.
+    CorpusError
+        If no track has one of the vectors that the settings name.
     """
     start = look_up(retraining, database, settings)
     if reason := retraining.nothing_to_do(start):
@@ -168,7 +171,9 @@ def retrain(
     if retraining.reads_topic and not start.topic.spans:
         raise TrainingError(f"There is no Kafka topic {start.topic.topic!r}: `segue up` makes it.")
     messages = retraining.read(spark, settings, start)
-    tracks = read_tracks(spark, "title", "artist", "recording", "features").cache()
+    vectors = find_columns(database, settings.vector_columns)
+    fields = [field for column in vectors for field in column.fields]
+    tracks = read_tracks(spark, "title", "artist", "recording", *fields).cache()
     with step("Reading and screening the listens"):
         screened = screen(messages, tracks, start.removed, skip_weight=settings.skip_weight)
     if not screened.read:
@@ -176,7 +181,7 @@ def retrain(
             f"Neither the Kafka topic {start.topic.topic!r} nor the lake holds listens. Send some, such as those "
             "of simulated listeners (`segue demo` does), and run again."
         )
-    material = Material.read(screened.listens, tracks)
+    material = Material.read(screened.listens, tracks, vectors)
     if retraining.reads_topic:  # what is loved and hated now was not known on a past day
         material = material.with_feedback(*release.rated_by_all(database, material.interactions.users.tolist()))
     tracks.unpersist()  # from here on ALS needs the memory of Spark

@@ -15,6 +15,7 @@ from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import Catalogue
 from segue.recommender.recipe import Audio
+from segue.tracks.sound_vectors import FEATURES, VectorColumn
 from segue.tracks.vectors import pack
 
 if TYPE_CHECKING:
@@ -33,6 +34,24 @@ def tracks(spark: SparkSession) -> DataFrame:
         ("t1", None, "Bob", "t1", vectors[2]),
     ]
     return spark.createDataFrame(rows, TRACKS)
+
+
+def test_the_sound_of_a_track_is_made_of_the_vectors_that_are_named(
+    spark: SparkSession, tracks: DataFrame
+) -> None:
+    near = np.array([1, 2, 5], "<f4")
+    embeddings = {"t0": near, "t1": near * np.float32(1.01), "t2": -near}
+    rows = [(track, vector.tobytes(), "v1") for track, vector in embeddings.items()]
+    added = spark.createDataFrame(rows, "track_id string, embedding binary, embedding_version string")
+    listens = [(name, track, 1, 1.0, 0, 1) for name in "ab" for track in ("t0", "t1")]
+    played, both = spark.createDataFrame(listens, LISTENS), tracks.join(added, "track_id")
+    column = VectorColumn("embedding", "v1", 3)
+    of_embedding = Material.read(played, both, (column,)).audio.sounds
+    assert of_embedding[0] @ of_embedding[1] > 0.99
+    mixed = Material.read(played, both, (FEATURES, column)).audio.sounds
+    alone = Material.read(played, both).audio.sounds
+    np.testing.assert_array_equal(alone, Material.read(played, tracks).audio.sounds)
+    assert alone[0] @ alone[1] < mixed[0] @ mixed[1] < of_embedding[0] @ of_embedding[1]
 
 
 def test_tracks_and_listeners_are_numbered_in_the_order_of_their_names(

@@ -31,18 +31,20 @@ TOGETHER = 256
 """Number of tracks that are compared with the catalogue at a time."""
 
 
-def embed(features: NDArray[np.float32]) -> NDArray[np.float32]:
+def embed(features: NDArray[np.float32], weights: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
     """Place tracks in the space of sound that fits them best; see `segue.tracks.sound_space`.
 
     Parameters
     ----------
     features : ndarray of float32, shape (n_tracks, n_features)
+    weights : ndarray of float64, shape (n_features,), optional
+        As for `segue.tracks.sound_space.SoundSpace.fit`.
 
     Returns
     -------
     ndarray of float32, shape (n_tracks, n_dimensions)
     """
-    return SoundSpace.fit(features).place(features)
+    return SoundSpace.fit(features, weights).place(features)
 
 
 def alike(sounds: NDArray[np.float32], kept: int = ALIKE) -> Neighbours:
