@@ -22,9 +22,9 @@ from segue.runs.history import SHOWN
 from segue.runs.progress import step
 from segue.settings import get_settings
 from segue.tracks import reading
-from segue.tracks.vectors import features_array
+from segue.tracks.sound_vectors import as_array, find_columns
 
-FIELDS = ("artist", "genre", "features", "flags", "language", "year", "split", "partition_date")
+FIELDS = ("artist", "genre", "flags", "language", "year", "split", "partition_date")
 
 
 def main() -> None:
@@ -55,7 +55,9 @@ def main() -> None:
 
     with spark.job("train-genre") as session, mongo.database() as database:
         # The job reads the tracks three times. Persisted on disk, they take no memory from the training.
-        tracks = reading.read_tracks(session, *FIELDS)
+        vectors = find_columns(database, settings.vector_columns)
+        fields = [field for column in vectors for field in column.fields]
+        tracks = reading.read_tracks(session, *FIELDS, *fields)
         tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)
         with step("Reading the tracks from the document server"):
@@ -76,10 +78,10 @@ def main() -> None:
             data_versions |= {"lake_tracks_version": str(versions(settings.lake_uri, "tracks")["tracks"])}
             earlier = summaries.history(GenreReport, SHOWN, source=database)
             around = Surroundings(reports.links(arguments.run_id), reports.audio_address(), trainings(earlier))
-            arrays = tracks.withColumn("features", features_array("features"))
+            arrays = tracks.withColumn("features", as_array(vectors))
             try:
                 trained, decision = release.release(
-                    arrays, registry, options, data_versions=data_versions, around=around
+                    arrays, registry, options, data_versions=data_versions, around=around, vectors=vectors
                 )
             except NothingToLearnError as error:
                 report = partial(GenreReport, decision="skipped", reason=str(error))

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from segue.audio.definition import FAMILIES
+
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
     from pyspark.ml.base import Estimator, Transformer
@@ -52,6 +54,9 @@ ONE_VS_REST: Final = (*LOCAL, "svc", "boosted")
 ONE_VS_REST_GENRES: Final = 50
 """With more genres, one trial of these classifiers would take the whole budget."""
 
+OTHERS: Final = "others"
+"""Family of the columns of a table whose names do not begin with the name of one of FMA's families."""
+
 FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
     "timbre": (
         "mfcc",
@@ -67,6 +72,12 @@ FAMILY_SETS: Final[Mapping[str, Sequence[str]]] = {
 }
 """Selections of feature families that the search tries beside all families. The third is the best that FMA's
 authors published."""
+
+TOGETHER: Final = "all"
+"""The selection of everything that the table has."""
+
+FEATURES_ALONE: Final = "features"
+"""The selection of all feature families, if the table has another vector beside them."""
 
 TIMBRE_HALVED: Final = "all, timbre halved"
 """All families, with those of timbre at half their scale. Timbre shows who plays. The genre depends more on what
@@ -130,13 +141,40 @@ def family_sets(families: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
     dict of str to list of int
         By the name of the selection. Selections of families that the table lacks are left out.
     """
-    sets = {"all": sorted(position for positions in families.values() for position in positions)}
+    sets = {TOGETHER: sorted(position for positions in families.values() for position in positions)}
+    sets |= vector_sets(families)
     for name, members in FAMILY_SETS.items():
         if set(members) <= set(families):
             sets[name] = sorted(position for member in members for position in families[member])
     if {"timbre", "harmony"} <= set(sets):
         sets[TIMBRE_HALVED] = sets["all"]
     return sets
+
+
+def vector_sets(families: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """Return the positions of each vector alone, if the table has several.
+
+    Parameters
+    ----------
+    families : mapping of str to sequence of int
+        Positions of each feature family. A name that is no feature family is that of another vector.
+
+    Returns
+    -------
+    dict of str to list of int
+        By `FEATURES_ALONE` and the names of the other vectors; empty if there is one vector.
+    """
+    of_features = (*FAMILIES, OTHERS)
+    sets = {name: list(positions) for name, positions in families.items() if name not in of_features}
+    own = sorted(at for name, positions in families.items() if name in of_features for at in positions)
+    sets |= {FEATURES_ALONE: own} if own else {}
+    return sets if len(sets) > 1 else {}
+
+
+def vectors_of(choice: Choice, families: Mapping[str, Sequence[int]]) -> str:
+    """Return which vectors a choice uses: the name of the only one, as in `vector_sets`, or `TOGETHER`."""
+    chosen = set(family_sets(families)[choice["families"]])
+    return next((name for name, own in vector_sets(families).items() if chosen <= set(own)), TOGETHER)
 
 
 def suggest(trial: BaseTrial, kinds: Sequence[str], families: Sequence[str]) -> dict[str, Any]:

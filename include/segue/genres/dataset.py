@@ -92,7 +92,7 @@ def prepare_dataset(
         This function reads it twice. Its columns are:
 
         - ``track_id``, ``genre``, ``artist``;
-        - ``features``: array of numbers;
+        - ``features``: array of numbers. A track without it is left out;
         - ``flags``: array of str. A track with a flag that begins with "duplicate" is left out;
         - ``split``: the part in the source's own division, or null;
         - any of `METADATA_COLUMNS`.
@@ -211,6 +211,7 @@ def _screen(tracks: DataFrame) -> DataFrame:
         sf.when(sf.col("genre").isNull(), "no genre")
         .when(labels > 1, "two genres for one track")
         .when(again, "the same track again")
+        .when(sf.col("lacking"), "without one of the vectors")
         .when(~sf.col("finite"), "not finite")
         .when(sf.exists("flags", lambda flag: flag.startswith("duplicate")), "duplicate")
     )
@@ -218,7 +219,8 @@ def _screen(tracks: DataFrame) -> DataFrame:
     names = sf.create_map(*(sf.lit(each) for pair in SPLIT_NAMES.items() for each in pair))
     kept = [name for name in METADATA_COLUMNS if name in tracks.columns and name != "artist"]
     # `finite` is computed before the window function. Otherwise even a count would sort the features.
-    return tracks.withColumn("finite", sf.coalesce(finite, sf.lit(False))).select(
+    known = {"finite": sf.coalesce(finite, sf.lit(False)), "lacking": sf.isnull("features")}
+    return tracks.withColumns(known).select(
         "track_id",
         "genre",
         features.alias("features"),

@@ -9,16 +9,16 @@ from pymongo import UpdateOne, WriteConcern
 from segue.audio.definition import FEATURE_VERSION
 from segue.connections.registry import Registry
 from segue.errors import ModelError
-from segue.genres.release import MODEL_NAME
+from segue.genres.release import MODEL_NAME, vectors_of
 from segue.genres.reports import Predictions
 from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
-from segue.tracks.vectors import features_array
+from segue.tracks.sound_vectors import FEATURES, VectorColumns, as_array
 
 if TYPE_CHECKING:
     import pandas as pd
     from pymongo.database import Database
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 BATCH = 500
 
@@ -33,6 +33,7 @@ def predict_missing_genres(
     """Write ``genre_predicted``, ``genre_probability`` and ``genre_model`` to the tracks without a genre.
 
     Tracks that the champion has already predicted are skipped. So after a killed run, the next run does the rest.
+    Tracks that lack a vector which the champion was trained on are skipped, too.
 
     Parameters
     ----------
@@ -52,20 +53,23 @@ def predict_missing_genres(
         return Predictions(reason="there is no genre champion yet")
     if champion.tags.get("feature_version") != FEATURE_VERSION:
         return Predictions(reason=f"{champion} was trained on features of another version")
+    vectors = vectors_of(champion)
     if "choice" not in champion.tags:
         return Predictions(reason=f"{champion} is of an older format without probabilities")
-    without = {"genre": None, "genre_model": {"$ne": str(champion)}}
+    without: dict[str, Any] = {"genre": None, "genre_model": {"$ne": str(champion)}}
+    without |= {column.name: {"$exists": True} for column in vectors if column != FEATURES}
     if database[TRACKS].find_one(without, {"_id": 1}) is None:
         return Predictions(reason=f"{champion} has already predicted every track without a genre")
     try:
         model = champion.load()
     except ModelError as error:
         return Predictions(reason=str(error))
-    tracks = read_tracks(spark, "genre", "genre_model", "features")
+    fields = [field for column in vectors for field in column.fields]
+    tracks = read_tracks(spark, "genre", "genre_model", *fields)
     without_prediction = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
     with step(f"Predicting genres with {champion}"):
         rows = (
-            model.transform(_as_vectors(without_prediction))
+            model.transform(_as_vectors(without_prediction, vectors))
             .selectExpr("track_id", "predicted_genre", "array_max(probabilities) AS probability")
             .toPandas()
         )
@@ -97,7 +101,8 @@ def _write(database: Database[dict[str, Any]], rows: pd.DataFrame, model: str) -
             written += len(batch)
 
 
-def _as_vectors(tracks: Any) -> Any:
+def _as_vectors(tracks: DataFrame, vectors: VectorColumns) -> DataFrame:
     from pyspark.ml.functions import array_to_vector
 
-    return tracks.withColumn("features", array_to_vector(features_array("features")))
+    arrays = tracks.withColumn("features", as_array(vectors)).where("features IS NOT NULL")
+    return arrays.withColumn("features", array_to_vector(arrays["features"]))

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as package_version
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from segue.audio.definition import FEATURE_VERSION
 from segue.connections import loading_back
 from segue.errors import ModelError, TrainingError
@@ -20,11 +22,12 @@ from segue.genres.importance import by_family
 from segue.genres.report import Surroundings
 from segue.genres.reports import TrainedModel
 from segue.genres.studies import ended_trials
-from segue.genres.training import SearchOptions, Trained, train, training_artists
+from segue.genres.training import SearchOptions, Trained, families_of, train, training_artists
 from segue.runs.conclusion import Outcome
 from segue.runs.html import retitled
 from segue.runs.progress import Say, step
 from segue.settings import PROJECT_DIR
+from segue.tracks.sound_vectors import FEATURES, VectorColumn, VectorColumns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -38,6 +41,9 @@ OUTCOME = "outcome"
 
 LOOK = "look"
 """Tag of a version: 1 if it was the first challenger of its champion, 2 if the second, and so on."""
+
+VECTORS = "vectors"
+"""Tag of a version: the vectors that it was trained on. A version without it was trained on the features."""
 
 MAX_PAST_CHOICES = 3
 """Number of choices of earlier versions that a search tries first."""
@@ -80,6 +86,7 @@ def release(
     *,
     data_versions: Mapping[str, str] | None = None,
     around: Surroundings = Surroundings(),  # noqa: B008 - it never changes
+    vectors: VectorColumns = (FEATURES,),
     say: Say = print,
 ) -> tuple[Trained, ReleaseDecision]:
     """Train a challenger, register it, and promote it if it is significantly better than the champion.
@@ -96,6 +103,8 @@ def release(
         Versions of the data; they are stored as tags of the model.
     around : Surroundings
         What the report says besides the training.
+    vectors : tuple of VectorColumn
+        What ``features`` is made of.
     say : callable
         Called with each line of progress.
 
@@ -115,9 +124,16 @@ def release(
     champion = registry.champion(MODEL_NAME)
     by_track = sorted({genre for version in versions for genre in split_by_track(version)})
     past_choices = _past_choices(versions, champion)
-    trained = train(tracks, options, past_choices=past_choices, split_by_track=by_track, say=say)
+    trained = train(
+        tracks,
+        options,
+        families=families_of(vectors),
+        past_choices=past_choices,
+        split_by_track=by_track,
+        say=say,
+    )
     rival_name, rival, resplit = "guessing", trained.rivals["guessing"], set[str]()
-    if champion and (champion_evaluation := _evaluate_champion(champion, trained, say)):
+    if champion and (champion_evaluation := _evaluate_champion(champion, trained, vectors, say)):
         rival_name, rival, resplit = (
             f"{report.CHAMPION} {champion}",
             champion_evaluation,
@@ -133,6 +149,8 @@ def release(
         )
     outcome: Outcome = "promoted" if difference.better else "kept"
     origin = {"feature_version": FEATURE_VERSION, "code_version": code_version(), **(data_versions or {})}
+    if vectors != (FEATURES,):
+        origin[VECTORS] = json.dumps(vectors)
     verdict = f"{outcome.capitalize()}: {reason}." if difference.better else f"{champion} is kept: {reason}."
     with step("Measuring the importance of the feature families", say=say):
         importance = by_family(trained.model, trained.data, seed=options.seed)
@@ -255,13 +273,30 @@ def figures(trained: Trained, decision: ReleaseDecision) -> TrainedModel:
         test=trained.evaluation.metrics(),
         macro_f1_interval=trained.evaluation.intervals()["macro_f1"],
         rivals={name: rival.metrics()["macro_f1"] for name, rival in trained.rivals.items()},
+        by_vectors={name: each.metrics()["macro_f1"] for name, (_, each) in trained.by_vectors.items()},
         tracks=dict(trained.sizes),
         rejected=dict(trained.data.rejected),
         split_by_track=tuple(trained.data.split_by_track),
     )
 
 
-def _evaluate_champion(champion: Version, trained: Trained, say: Say) -> GenreEvaluation | None:
+def vectors_of(version: Version) -> VectorColumns:
+    """Return the vectors that a version was trained on."""
+    stated = json.loads(version.tags.get(VECTORS, "null"))
+    return tuple(VectorColumn(*each) for each in stated) if stated else (FEATURES,)
+
+
+def _positions(wanted: VectorColumns, there: VectorColumns) -> list[int] | None:
+    """Return where some vectors are within others, all side by side. None if one of them is missing."""
+    starts = dict(zip(there, np.cumsum([0, *(column.size for column in there)]).tolist(), strict=False))
+    if not set(wanted) <= set(there):
+        return None
+    return [starts[column] + position for column in wanted for position in range(column.size)]
+
+
+def _evaluate_champion(
+    champion: Version, trained: Trained, vectors: VectorColumns, say: Say
+) -> GenreEvaluation | None:
     """Evaluate the champion on the same test tracks. If that is impossible, say why and return None."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
@@ -272,17 +307,28 @@ def _evaluate_champion(champion: Version, trained: Trained, say: Say) -> GenreEv
     if "choice" not in champion.tags:
         say(f"{champion} is not compared: it is of an older format without probabilities.")
         return None
+    if (positions := _positions(vectors_of(champion), vectors)) is None:
+        say(f"{champion} is not compared: it was trained on vectors that the settings do not name now.")
+        return None
     if len(set(trained.data.genres) - resplit_genres(champion, trained.data)) < 2:
         say(f"{champion} is not compared: the genres were divided differently when it was trained.")
         return None
     try:
         with step(f"Evaluating {champion} on the same test tracks", say=say):
-            test, genres = trained.data.part(TEST), trained.data.genres
+            test, genres = _sliced(trained.data.part(TEST), positions), trained.data.genres
             return evaluate(champion.load(), test, genres, training_artists(trained.data))
     except (ModelError, PySparkException, Py4JError) as error:
         reason = str(error).partition("\n")[0]
         say(f"{champion} is not compared, because it cannot be used. {reason}")
         return None
+
+
+def _sliced(tracks: DataFrame, positions: list[int]) -> DataFrame:
+    """Keep these positions of ``features``."""
+    from pyspark.ml.feature import VectorSlicer
+
+    slicer = VectorSlicer(inputCol="features", outputCol="kept", indices=positions)
+    return slicer.transform(tracks).drop("features").withColumnRenamed("kept", "features")
 
 
 def split_by_track(version: Version) -> list[str]:
@@ -326,6 +372,7 @@ def _register(
             "confusion": evaluation.confusion.counts.tolist(),
             "by_slice": evaluation.by_slice(),
             "rivals": {name: rival.metrics() for name, rival in trained.rivals.items()},
+            "by_vectors": {name: each.metrics() for name, (_, each) in trained.by_vectors.items()},
             "against": {name: asdict(difference) for name, difference in differences.items()},
             "tracks": dict(trained.sizes),
             "class_weights": dict(trained.data.weights),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segue.genres import mistakes
-from segue.genres.classifiers import family_sets
+from segue.genres.classifiers import NAMES, family_sets
 from segue.genres.dataset import TEST
 from segue.genres.evaluation import BINS, CONFIDENCE, GenreEvaluation
 from segue.genres.importance import Drop
@@ -105,6 +105,7 @@ def page(
     sections = [
         _comparison(trained),
         _over_time(trained, around.earlier, promoted=promoted),
+        _vectors(trained),
         _genres(trained),
         _confusion(trained.evaluation),
         mistakes.section(trained.evaluation, around.audio),
@@ -165,6 +166,24 @@ def _comparison(trained: Trained) -> Section:
         f"their genres out. Intervals have {CONFIDENCE:.0%} confidence (bootstrap over artists).",
         Table(["Model", *METRICS.values(), "Macro F1, 95 %"], rows, best=best),
         [Picture(figure, f"Macro F1: {', '.join(f'{n} {m:.3f}' for n, m in zip(models, middle, strict=True))}.")],
+    )
+
+
+def _vectors(trained: Trained) -> Section | None:
+    if not trained.by_vectors:
+        return None
+    sizes = family_sets(trained.data.families)
+    rows: list[Sequence[Cell]] = []
+    for name, (choice, evaluation) in trained.by_vectors.items():
+        metrics, interval = evaluation.metrics(), "{:.3f} to {:.3f}".format(*evaluation.intervals()["macro_f1"])
+        described = [NAMES[choice["classifier"]], choice["families"]]
+        rows.append([name, len(sizes[name]), *described, metrics["accuracy"], metrics["macro_f1"], interval])
+    return Section(
+        "Vectors",
+        "Each vector alone, and all of them together, on the same test tracks. The choice is the best one that "
+        "the search completed with these vectors. If it completed none, it is the best choice of all, applied to "
+        "them.",
+        Table(["Vectors", "Numbers", "Classifier", "Families", "Accuracy", "Macro F1", "Macro F1, 95 %"], rows),
     )
 
 

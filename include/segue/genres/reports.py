@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from segue.runs.conclusion import TrainingReport
 from segue.runs.history import Training
 from segue.runs.summaries import Kept, Part, fields_of
@@ -32,6 +34,8 @@ class TrainedModel(Part):
         95 % interval of their macro F1. None in reports of version 1.
     rivals : dict of str to float
         Macro F1 of the models that it was compared with.
+    by_vectors : dict of str to float
+        Macro F1 with each vector alone and with all together. Empty if there is one vector.
     tracks : dict of str to int
         Tracks by part.
     rejected : dict of str to int
@@ -48,6 +52,7 @@ class TrainedModel(Part):
     test: dict[str, float]
     macro_f1_interval: tuple[float, float] | None = None
     rivals: dict[str, float]
+    by_vectors: dict[str, float] = Field(default_factory=dict)
     tracks: dict[str, int]
     rejected: dict[str, int]
     split_by_track: tuple[str, ...]

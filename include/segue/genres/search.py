@@ -73,19 +73,23 @@ class SearchSpace:
     kinds: Sequence[str] = classifiers.FAST
     past_choices: Sequence[Choice] = ()
 
-    def first_choices(self, families: Sequence[str]) -> list[Choice]:
+    def first_choices(self, families: Sequence[str], alone: Sequence[str] = ()) -> list[Choice]:
         """List the choices that are tried before the sampler proposes any.
 
         They are the past choices, then each classifier with its defaults, and then logistic regression with hardly
-        any regularization. A larger kernel machine follows the third default.
+        any regularization. A larger kernel machine follows the third default. If there are several vectors, the
+        first classifier is tried with each of them alone, too.
 
         Parameters
         ----------
         families : sequence of str
             Selections of feature families that the table has.
+        alone : sequence of str
+            Those of them that are a single vector, see `classifiers.vector_sets`.
         """
         defaults = [*map(classifiers.default_choice, self.kinds), classifiers.UNREGULARIZED]
         defaults.insert(3, classifiers.LARGE_KERNEL)
+        defaults[1:1] = [{**defaults[0], "families": name} for name in alone]
         choices = [*self.past_choices, *defaults]
         return [each for each in choices if each["classifier"] in self.kinds and each["families"] in families]
 
@@ -139,7 +143,8 @@ def search(
     if not study.trials:
         # Enqueue only as many as the budget allows. A trial that is enqueued again after a kill comes after all of
         # them.
-        for choice in space.first_choices(families)[: budget.trials]:
+        alone = list(classifiers.vector_sets(data.families))
+        for choice in space.first_choices(families, alone)[: budget.trials]:
             study.enqueue_trial(dict(choice), skip_if_exists=True)
     enqueue_killed(study)
     plan = plan_validation(data, seed=seed)

@@ -91,6 +91,14 @@ def best_trial(study: Study) -> FrozenTrial:
     return found
 
 
+def complete_trials(study: Study) -> list[FrozenTrial]:
+    """Return the completed trials, the best first."""
+    from optuna.trial import TrialState
+
+    found = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return sorted(found, key=lambda trial: trial.value or 0.0, reverse=True)
+
+
 def failed_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that ended with an error, but not those that a kill ended."""
     from optuna.trial import TrialState
@@ -102,9 +110,7 @@ def failed_trials(study: Study) -> list[FrozenTrial]:
 
 def has_complete_trial(study: Study) -> bool:
     """Check whether any trial is complete."""
-    from optuna.trial import TrialState
-
-    return bool(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    return bool(complete_trials(study))
 
 
 def describe(trial: FrozenTrial) -> str:

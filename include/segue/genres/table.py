@@ -14,13 +14,11 @@ import pandas as pd
 
 from segue.audio.definition import FAMILIES
 from segue.errors import TrainingError
+from segue.genres.classifiers import OTHERS
 from segue.tables import read_table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-OTHERS = "others"
-"""Family of the columns whose names do not begin with the name of one of FMA's families."""
 
 TRACK_ID = "track_id"
 

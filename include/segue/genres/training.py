@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 import psutil
 
 from segue.audio.definition import COLUMNS, FAMILIES
+from segue.errors import TrainingError
 from segue.genres import baselines, classifiers
 from segue.genres.classifiers import Choice
 from segue.genres.dataset import PARTS, TEST, TRAIN, VALIDATION, Dataset, prepare_dataset
 from segue.genres.evaluation import GenreEvaluation, evaluate
 from segue.genres.search import Budget, SearchSpace, search
-from segue.genres.studies import open_study
+from segue.genres.studies import complete_trials, open_study
 from segue.runs.progress import Say, step
+from segue.tracks.sound_vectors import FEATURES, VectorColumns
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame
 
@@ -28,6 +31,26 @@ FMA_FAMILIES = {
     family: [position for position, column in enumerate(COLUMNS) if column[0] == family] for family in FAMILIES
 }
 """Positions of each family in the vector of Segue's own features."""
+
+
+def families_of(vectors: VectorColumns) -> dict[str, list[int]]:
+    """Return the positions of each feature family, and of each other vector, in the vectors side by side.
+
+    Raises
+    ------
+    TrainingError
+        If a vector has the name of a feature family.
+    """
+    found: dict[str, list[int]] = {}
+    start = 0
+    for column in vectors:
+        if column.name in (*FAMILIES, classifiers.OTHERS, *classifiers.FAMILY_SETS, classifiers.TOGETHER):
+            raise TrainingError(f"A vector cannot be called {column.name!r}, as features are. Rename its field.")
+        own = FMA_FAMILIES if column == FEATURES else {column.name: range(column.size)}
+        found |= {name: [start + position for position in positions] for name, positions in own.items()}
+        start += column.size
+    return found
+
 
 TIME_COLUMNS = ("partition_date", "year")
 """Columns whose range the report shows, if the tracks have them."""
@@ -78,6 +101,9 @@ class Trained:
         From ``features`` to ``predicted_genre`` and ``probabilities``.
     evaluation : GenreEvaluation
         Evaluation of `model` on the test part.
+    by_vectors : mapping of str to (Choice, GenreEvaluation)
+        The best choice for each vector alone and for all together, and its evaluation on the same tracks. Empty if
+        there is one vector.
     rivals : mapping of str to GenreEvaluation
         The baselines, and the champion if there is a usable one, on the same tracks.
     search_cpu_s, search_s : float
@@ -91,6 +117,7 @@ class Trained:
     study: Study
     model: PipelineModel
     evaluation: GenreEvaluation
+    by_vectors: Mapping[str, tuple[Choice, GenreEvaluation]]
     rivals: Mapping[str, GenreEvaluation]
     search_cpu_s: float
     search_s: float
@@ -177,6 +204,7 @@ def train(
         seen = training_artists(data)
         evaluation = evaluate(model, data.part(TEST), data.genres, seen)
     say(f"Macro F1 on {sizes[TEST]:,} test tracks: {evaluation.macro_f1:.3f}.")
+    by_vectors = _compare_vectors(data, study, best, evaluation, seen, options.seed, say)
     with step(f"Fitting MLlib's default on {learned} as a baseline", say=say):
         plain = evaluate(
             fit_final_model(data, classifiers.MLLIB_DEFAULT, 1.0, seed=options.seed),
@@ -193,8 +221,51 @@ def train(
         "majority": baselines.majority(data, evaluation),
     }
     return Trained(
-        data, by_genre, time_ranges(data.tracks), choice, study, model, evaluation, rivals, search_cpu_s, search_s
+        data,
+        by_genre,
+        time_ranges(data.tracks),
+        choice,
+        study,
+        model,
+        evaluation,
+        by_vectors,
+        rivals,
+        search_cpu_s,
+        search_s,
     )
+
+
+def _compare_vectors(
+    data: Dataset,
+    study: Study,
+    best: FrozenTrial,
+    evaluation: GenreEvaluation,
+    seen: set[str],
+    seed: int,
+    say: Say,
+) -> dict[str, tuple[Choice, GenreEvaluation]]:
+    """Evaluate each vector alone, and all together.
+
+    The choice is the best one of the completed trials with these vectors. If there is none, it is the best choice
+    of all, applied to these vectors.
+    """
+    alone = classifiers.vector_sets(data.families)
+    compared: dict[str, tuple[Choice, GenreEvaluation]] = {}
+    for name in (*alone, classifiers.TOGETHER) if alone else ():
+        own = [
+            trial
+            for trial in (best, *complete_trials(study))
+            if classifiers.vectors_of(trial.user_attrs["choice"], data.families) == name
+        ]
+        trial = own[0] if own else best
+        choice: Choice = trial.user_attrs["choice"] if own else {**best.user_attrs["choice"], "families": name}
+        if trial is best and own:
+            compared[name] = choice, evaluation
+            continue
+        with step(f"Fitting and evaluating with the vectors: {name}", say=say):
+            model = fit_final_model(data, choice, trial.user_attrs["temperature"], seed=seed)
+            compared[name] = choice, evaluate(model, data.part(TEST), data.genres, seen)
+    return compared
 
 
 def fit_final_model(data: Dataset, choice: Choice, temperature: float, *, seed: int) -> PipelineModel:

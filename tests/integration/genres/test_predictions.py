@@ -10,11 +10,13 @@ import pytest
 from tests.support.registries import new_registry
 
 from segue.audio.definition import N_FEATURES
+from segue.errors import CorpusError
 from segue.genres import predictions, release
 from segue.genres.reports import Predictions
 from segue.genres.search import Budget
 from segue.genres.training import SearchOptions
 from segue.tracks.reading import read_tracks
+from segue.tracks.sound_vectors import FEATURES, VectorColumn, as_array, find_columns
 from segue.tracks.vectors import features_array, pack
 
 pytestmark = pytest.mark.integration
@@ -71,3 +73,40 @@ def test_tracks_without_genre_get_one_once_and_a_damaged_champion_is_told(
     assert told.tracks == 0
     assert told.reason is not None
     assert "genre/1 cannot be loaded" in told.reason
+
+
+def test_a_model_of_another_vector_predicts_the_tracks_that_have_it(
+    spark: Any, mongo: Any, tracks: Any, tmp_path: Any
+) -> None:
+    random = np.random.default_rng(1)
+    for track in list(tracks.find({}, {"_id": 1})):
+        vector = random.normal(size=3) + (3 if track["_id"].startswith("reel") else 0)
+        fields = {"voice": vector.astype("<f4").tobytes(), "voice_version": "v1"}
+        if track["_id"] == "jig-54":
+            fields = {"voice": b"\0" * 8, "voice_version": "v2"}
+        if track["_id"] != "reel-54":
+            tracks.update_one({"_id": track["_id"]}, {"$set": fields})
+    columns = find_columns(mongo, ("features", "voice"))
+    assert columns == (FEATURES, VectorColumn("voice", "v1", 3))
+    registry, options = new_registry(tmp_path), SearchOptions(None, "vectors", Budget(1, 10))
+    fields = [field for column in columns for field in column.fields]
+    published = read_tracks(spark, *[name for name in FIELDS if name != "features"], *fields)
+    trained, decision = release.release(
+        published.withColumn("features", as_array(columns)), registry, options, vectors=columns, say=lambda _: None
+    )
+    assert decision.outcome == "promoted"
+    assert set(trained.by_vectors) == {"features", "voice", "all"}
+    assert predictions.predict_missing_genres(spark, mongo, registry) == Predictions(tracks=8, model="genre/1")
+    assert sorted(each["_id"] for each in tracks.find({"genre": None, "genre_model": None})) == [
+        "jig-54",
+        "reel-54",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("none", "no published track has such a vector"), ("artist", "is no binary data of float32")],
+)
+def test_a_field_that_is_no_vector_is_named(mongo: Any, name: str, said: str) -> None:
+    with pytest.raises(CorpusError, match=f"SEGUE_SOUND_VECTORS names '{name}', and .*{said}"):
+        find_columns(mongo, (name,))

@@ -130,7 +130,8 @@ def test_what_cannot_be_learned_from_is_counted_by_reason(label):
     data = label(rows)
     assert data.rejected == {
         "no genre": 1,
-        "not finite": 3,
+        "not finite": 2,
+        "without one of the vectors": 1,
         "duplicate": 1,
         "two genres for one track": 2,
         "the same track again": 1,
