@@ -97,16 +97,15 @@ def test_a_model_of_another_vector_predicts_the_tracks_that_have_it(
     assert decision.outcome == "promoted"
     assert set(trained.by_vectors) == {"features", "voice", "all"}
     assert predictions.predict_missing_genres(spark, mongo, registry) == Predictions(tracks=8, model="genre/1")
-    assert sorted(each["_id"] for each in tracks.find({"genre": None, "genre_model": None})) == [
-        "jig-54",
-        "reel-54",
-    ]
+    left = tracks.find({"genre": None, "genre_model": None})
+    assert sorted(each["_id"] for each in left) == ["jig-54", "reel-54"]
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [("none", "no published track has such a vector"), ("artist", "is no binary data of float32")],
 )
+@pytest.mark.usefixtures("tracks")
 def test_a_field_that_is_no_vector_is_named(mongo: Any, name: str, said: str) -> None:
     with pytest.raises(CorpusError, match=f"SEGUE_SOUND_VECTORS names '{name}', and .*{said}"):
         find_columns(mongo, (name,))
