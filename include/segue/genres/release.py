@@ -286,11 +286,9 @@ def vectors_of(version: Version) -> VectorColumns:
     return tuple(VectorColumn(*each) for each in stated) if stated else (FEATURES,)
 
 
-def _positions(wanted: VectorColumns, there: VectorColumns) -> list[int] | None:
-    """Return where some vectors are within others, all side by side. None if one of them is missing."""
+def _positions(wanted: VectorColumns, there: VectorColumns) -> list[int]:
+    """Return where some vectors are within others, all side by side."""
     starts = dict(zip(there, np.cumsum([0, *(column.size for column in there)]).tolist(), strict=False))
-    if not set(wanted) <= set(there):
-        return None
     return [starts[column] + position for column in wanted for position in range(column.size)]
 
 
@@ -307,7 +305,8 @@ def _evaluate_champion(
     if "choice" not in champion.tags:
         say(f"{champion} is not compared: it is of an older format without probabilities.")
         return None
-    if (positions := _positions(vectors_of(champion), vectors)) is None:
+    known = vectors_of(champion)
+    if not set(known) <= set(vectors):
         say(f"{champion} is not compared: it was trained on vectors that the settings do not name now.")
         return None
     if len(set(trained.data.genres) - resplit_genres(champion, trained.data)) < 2:
@@ -315,7 +314,9 @@ def _evaluate_champion(
         return None
     try:
         with step(f"Evaluating {champion} on the same test tracks", say=say):
-            test, genres = _sliced(trained.data.part(TEST), positions), trained.data.genres
+            test, genres = trained.data.part(TEST), trained.data.genres
+            if known != vectors:
+                test = _sliced(test, _positions(known, vectors))
             return evaluate(champion.load(), test, genres, training_artists(trained.data))
     except (ModelError, PySparkException, Py4JError) as error:
         reason = str(error).partition("\n")[0]

@@ -125,4 +125,3 @@ def test_a_champion_of_the_features_is_compared_on_the_same_tracks(both: Any, tm
 def test_positions_of_vectors_within_others() -> None:
     other = VectorColumn("other", None, 2)
     assert release._positions((other, SMALL), (SMALL, EMBEDDING, other)) == [10, 11, *range(6)]
-    assert release._positions((SMALL,), (EMBEDDING,)) is None

@@ -109,7 +109,7 @@ def test_the_settings_name_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_a_child_opens_the_model_once(clip: Path, model: EmbeddingModel, tmp_path: Path) -> None:
-    copy = replace(model, place=shutil.copy(model.place, tmp_path / "copy.onnx"))
+    copy = replace(model, place=str(shutil.copy(model.place, tmp_path / "copy.onnx")))
     with IsolatedExtractor(Limits(embedding=copy)) as extractor:
         first = embedded(extractor.extract(clip))
         (tmp_path / "copy.onnx").unlink()
