@@ -85,12 +85,11 @@ def show(settings: Settings, outcome: Outcome, console: PlainConsole) -> None:
             table.add_row("", f"{item['rank']}. {item['title']} — {item['artist']}")
         table.add_row("Page", f"{page}\n(the link signs in once, within 10 minutes)")
     table.add_section()
-    _place_rows(table, settings)
+    _place_rows(table, settings, outcome.login)
     console.print(table)
     console.print("All DAGs are on: they run by their schedules from now on. Airflow's UI pauses them.")
-    console.print(
-        f"Done in {outcome.seconds:.0f} s. The stack stays up: `make status` shows it, `make down` ends it."
-    )
+    stays = "" if outcome.login else " The stack stays up: `make status` shows it, `make down` ends it."
+    console.print(f"Done in {outcome.seconds:.0f} s.{stays}")
 
 
 def _page_of(database: Database[dict[str, Any]], settings: Settings, listener: str) -> str:
@@ -123,8 +122,7 @@ def _model_rows(table: Table, dag_id: str, report: TrainingReport | None) -> Non
         table.add_row("", ", ".join(f"{name.replace('_', ' ')} {test[name]:.3f}" for name in names))
 
 
-def _place_rows(table: Table, settings: Settings) -> None:
-    login = airflow.login(settings)
+def _place_rows(table: Table, settings: Settings, elsewhere: airflow.Login | None) -> None:
     # Not the whole connection string: it may hold a password, and its options fill three lines.
     servers = urlsplit(settings.mongo).netloc.rpartition("@")[2]
     places: dict[str, Any] = {
@@ -132,8 +130,12 @@ def _place_rows(table: Table, settings: Settings) -> None:
         "Lake (Delta)": settings.lake_uri,
         "MongoDB": f"{servers} database {settings.mongo_database}",
         "Kafka": f"{settings.kafka_bootstrap} topic {settings.listens_topic}",
-        "Logs": settings.state_dir / "logs",
-        "Airflow": f"{login.url} login {login.username} / {login.password}",
     }
+    if elsewhere:
+        places["Airflow"] = f"{elsewhere.url} login {elsewhere.username}"
+    else:
+        login = airflow.login(settings)
+        places["Logs"] = settings.state_dir / "logs"
+        places["Airflow"] = f"{login.url} login {login.username} / {login.password}"
     for name, place in places.items():
         table.add_row(name, str(place))

@@ -67,15 +67,25 @@ class Outcome:
         Seconds from a listen to the new recommendations.
     seconds : float
         Duration of the whole demo.
+    login : segue.stack.airflow.Login or None
+        Login of the Airflow that ran the DAGs, if it is not the embedded one.
     """
 
     runs: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     answered_s: float | None = None
     seconds: float = 0.0
+    login: airflow.Login | None = None
 
 
-def run(settings: Settings, console: PlainConsole, *, pieces: int, simulate: bool) -> Outcome:
+def run(
+    settings: Settings,
+    console: PlainConsole,
+    *,
+    pieces: int,
+    simulate: bool,
+    elsewhere: airflow.Login | None = None,
+) -> Outcome:
     """Start the stack and run up to four DAGs one after the other. At the end, no DAG is paused.
 
     Parameters
@@ -89,6 +99,8 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int, simulate: boo
     simulate : bool
         Simulate listeners. Without them, the recommender is trained only if there are listens already, and no new
         listens are waited for.
+    elsewhere : segue.stack.airflow.Login, optional
+        An Airflow that runs already, as in containers. No stack is started then.
 
     Returns
     -------
@@ -101,21 +113,11 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int, simulate: boo
         If there is no music, the stack does not start, or the corpus cannot be processed.
     """
     began = time.monotonic()
-
-    def say(sentence: str) -> None:
-        console.print(sentence)
-
     if settings.music is not None:
-        say(f"{len(list_audio(settings.music_dir).files):,} audio files in {settings.music_dir}.")
-    with ThreadPoolExecutor(1) as pool:
-        services = pool.submit(lifecycle.up, settings, say=say)
-        if settings.music is None:
-            _render_sample(settings, console, pieces, services)
-        services.result()
-    login = airflow.login(settings)
-    say(f"Airflow is at {login.url}, login {login.username} / {login.password}")
+        console.print(f"{len(list_audio(settings.music_dir).files):,} audio files in {settings.music_dir}.")
+    login = elsewhere or _start_stack(settings, console, pieces)
 
-    outcome = Outcome()
+    outcome = Outcome(login=elsewhere)
     with AirflowApi(login.url, login.username, login.password) as api:
         wait_for_dags(api, set(DAGS))
         outcome.runs[CORPUS] = _start(api, CORPUS, {})
@@ -128,6 +130,22 @@ def run(settings: Settings, console: PlainConsole, *, pieces: int, simulate: boo
             api.set_paused(dag_id, paused=False)
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _start_stack(settings: Settings, console: PlainConsole, pieces: int) -> airflow.Login:
+    """Start the embedded stack, and render the sample corpus meanwhile if the user has named no music."""
+
+    def say(sentence: str) -> None:
+        console.print(sentence)
+
+    with ThreadPoolExecutor(1) as pool:
+        services = pool.submit(lifecycle.up, settings, say=say)
+        if settings.music is None:
+            _render_sample(settings, console, pieces, services)
+        services.result()
+    login = airflow.login(settings)
+    say(f"Airflow is at {login.url}, login {login.username} / {login.password}")
+    return login
 
 
 def _run_with_listeners(settings: Settings, api: AirflowApi, outcome: Outcome, console: PlainConsole) -> None:
