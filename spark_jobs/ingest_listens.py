@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from segue.connections import mongo, spark
+from segue.connections import leases, mongo, spark
 from segue.listens import catalogue
 from segue.listens.comparing import compare
 from segue.listens.events import Listen
@@ -38,7 +38,11 @@ def main() -> None:
     arguments = parser.parse_args()
     began, started, settings = time.time(), time.monotonic(), get_settings()
     rebuild = (arguments.first, arguments.last) if arguments.mode == "rebuild" else None
-    with spark.job("ingest-listens") as session, mongo.database() as database:
+    with (
+        spark.job("ingest-listens") as session,
+        mongo.database() as database,
+        leases.of_lake(settings, "listens", "ingest-listens"),
+    ):
         table = ListensTable(session, settings.lake_uri)
         removals, store = Removals(database), ListenStore(database)
         removed = session.createDataFrame(list(removals.all().items()), "key string, removed_at double")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from segue.connections import spark
+from segue.connections import leases, spark
 from segue.corpus import ahead, days, done_ahead, inventory
 from segue.corpus.jobs import Run
 from segue.corpus.lake import Lake
@@ -23,8 +23,8 @@ def main() -> None:
         help="if at most so many files of these days are to be extracted, do the jobs after this one, too",
     )
     arguments = parser.parse_args()
-    with spark.job("inventory") as session:
-        settings = get_settings()
+    settings = get_settings()
+    with spark.job("inventory") as session, leases.of_lake(settings, "corpus", "inventory"):
         lake = Lake(session, settings.lake_uri)
         done_ahead.forget(arguments.run_id)
         report = inventory.run(lake, settings, arguments.night_of)

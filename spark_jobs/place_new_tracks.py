@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 
-from segue.connections import mongo, spark
+from segue.connections import leases, mongo, spark
 from segue.connections.windows import OffsetWindow
+from segue.recommender.model import NAME
 from segue.recommender.new_tracks import TrackPlacement
 from segue.recommender.retraining import retrain
 from segue.runs import summaries
@@ -27,7 +28,11 @@ def main() -> None:
     started = time.monotonic()
     placement = TrackPlacement(arguments.window)
 
-    with spark.job("place-new-tracks") as session, mongo.database() as database:
+    with (
+        spark.job("place-new-tracks") as session,
+        mongo.database() as database,
+        leases.held(database, NAME, "place-new-tracks"),
+    ):
         placed = retrain(placement, session, database, get_settings())
         summaries.finish(arguments.run_id, placement.report(placed, time.monotonic() - started))
 

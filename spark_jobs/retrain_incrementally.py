@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 
-from segue.connections import mongo, spark
+from segue.connections import leases, mongo, spark
 from segue.connections.windows import OffsetWindow
 from segue.recommender.incremental import IncrementalUpdate
+from segue.recommender.model import NAME
 from segue.recommender.retraining import retrain
 from segue.runs import reports, summaries
 from segue.settings import get_settings
@@ -28,7 +29,11 @@ def main() -> None:
     started = time.monotonic()
     update = IncrementalUpdate(arguments.window, replay=bool(arguments.replay), seed=arguments.seed)
 
-    with spark.job("retrain-incrementally") as session, mongo.database() as database:
+    with (
+        spark.job("retrain-incrementally") as session,
+        mongo.database() as database,
+        leases.held(database, NAME, "retrain-incrementally"),
+    ):
         updated = retrain(update, session, database, get_settings())
         if updated.decision.html:  # the report of a full training that took over
             reports.save(arguments.run_id, updated.decision.html, into=database)

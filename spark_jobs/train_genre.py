@@ -8,11 +8,12 @@ from functools import partial
 
 from pyspark import StorageLevel
 
-from segue.connections import mongo, spark
+from segue.connections import leases, mongo, spark
 from segue.connections.registry import Registry
 from segue.corpus.versions import versions
 from segue.errors import NothingToLearnError
 from segue.genres import predictions, release
+from segue.genres.release import MODEL_NAME
 from segue.genres.report import Surroundings
 from segue.genres.reports import GenreReport, trainings
 from segue.genres.search import Budget
@@ -53,7 +54,11 @@ def main() -> None:
     started = time.monotonic()
     settings = get_settings()
 
-    with spark.job("train-genre") as session, mongo.database() as database:
+    with (
+        spark.job("train-genre") as session,
+        mongo.database() as database,
+        leases.held(database, MODEL_NAME, "train-genre"),
+    ):
         # The job reads the tracks three times. Persisted on disk, they take no memory from the training.
         vectors = find_columns(database, settings.vector_columns)
         fields = [field for column in vectors for field in column.fields]

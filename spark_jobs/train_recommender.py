@@ -7,7 +7,8 @@ import time
 import zlib
 from datetime import date
 
-from segue.connections import mongo, spark
+from segue.connections import leases, mongo, spark
+from segue.recommender.model import NAME
 from segue.recommender.recipe import TRIALS
 from segue.recommender.report import Surroundings
 from segue.recommender.reports import FullTrainingReport, OnlineReport, trainings
@@ -36,7 +37,11 @@ def main() -> None:
     # Each run draws other parameters. A retry has the same run id, so it draws the same.
     seed = zlib.crc32(arguments.run_id.encode()) if arguments.seed is None else arguments.seed
 
-    with spark.job("train-recommender") as session, mongo.database() as database:
+    with (
+        spark.job("train-recommender") as session,
+        mongo.database() as database,
+        leases.held(database, NAME, "train-recommender"),
+    ):
         earlier = trainings(summaries.history(FullTrainingReport, SHOWN, source=database))
         compared = summaries.find(arguments.run_id, OnlineReport, source=database)
         around = Surroundings(earlier, compared.said if compared and compared.challenger else None)

@@ -205,6 +205,9 @@ class Settings(BaseSettings):
         "local[2,4]", description="Spark master URL; local[2,4] is two cores and four attempts per task."
     )
     spark_driver_memory_mb: int = Field(2048, ge=512, description="Heap of the Spark driver, in MiB.")
+    spark_applications: int = Field(
+        1, ge=1, description="Spark applications that Airflow runs at a time, as slots of its pool `spark`."
+    )
     spark_cores: int | None = Field(
         None, ge=1, description="Cores of a cluster that one Spark job takes; default what the master gives."
     )

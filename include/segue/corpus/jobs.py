@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from segue.connections import mongo, spark
+from segue.connections import leases, mongo, spark
 from segue.corpus import days, extraction, integrate, publish, sources
 from segue.corpus.days import Days
 from segue.corpus.lake import Lake
@@ -83,7 +83,7 @@ def application(name: str, arguments: Namespace) -> Iterator[Run]:
     SystemExit
         As for `spark.job`.
     """
-    with spark.job(name) as session:
-        settings = get_settings()
+    settings = get_settings()
+    with spark.job(name) as session, leases.of_lake(settings, "corpus", name):
         chosen = days.chosen(arguments, summaries.find(arguments.run_id, InventoryReport))
         yield Run(arguments.run_id, Lake(session, settings.lake_uri), settings, chosen)

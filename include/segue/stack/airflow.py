@@ -23,6 +23,7 @@ from segue.stack.airflow_environment import environment
 from segue.stack.service import Service, surroundings
 
 API_SERVER = "api-server"
+POOL = "Spark applications at a time"
 COMMANDS = {
     API_SERVER: ("api-server",),
     "dag-processor": ("dag-processor",),
@@ -120,16 +121,22 @@ def _migrate(settings: Settings) -> None:
 
 
 def _make_pool(settings: Settings) -> None:
-    """Create the pool ``spark``. Its single slot lets one Spark application run at a time."""
+    """Create the pool ``spark``, or set its slots: as many Spark applications may run at a time."""
     who = login(settings)
     with httpx.Client(base_url=who.url, timeout=120, trust_env=False) as client:
         token = client.post("/auth/token", json={"username": who.username, "password": who.password})
         if not token.is_success:
             raise StackError(f"Airflow refuses its own login: {token.status_code} {token.text}")
-        pool = {"name": "spark", "slots": 1, "description": "One Spark application at a time"}
+        pool = {
+            "name": "spark",
+            "slots": settings.spark_applications,
+            "description": "Spark applications at a time",
+        }
         bearer = {"Authorization": f"Bearer {token.json()['access_token']}"}
         answer = client.post("/api/v2/pools", json=pool, headers=bearer)
-    if answer.status_code not in {httpx.codes.CREATED, httpx.codes.CONFLICT}:
+        if answer.status_code == httpx.codes.CONFLICT:
+            answer = client.patch("/api/v2/pools/spark", json=pool, headers=bearer)
+    if not answer.is_success:
         raise StackError(f"Airflow refuses to create the pool 'spark': {answer.status_code} {answer.text}")
 
 
