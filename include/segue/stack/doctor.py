@@ -21,7 +21,7 @@ from segue.errors import ModelError, StackError
 from segue.genres.release import MODEL_NAME
 from segue.recommender.model import NAME, Recommender
 from segue.settings import Settings
-from segue.stack import machine, processes, secrets, services_check
+from segue.stack import executors_check, machine, processes, secrets, services_check
 from segue.stack.finding import Finding
 from segue.stack.lifecycle import BUSY
 
@@ -42,6 +42,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """
     yield from machine.examine(settings)
     yield from services_check.examine(settings)
+    yield from executors_check.examine(settings)
     yield from _small_files(settings)
     yield from _databases(settings)
     yield from _commits(settings)
