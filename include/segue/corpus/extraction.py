@@ -66,10 +66,15 @@ Batches = Iterator[pa.RecordBatch]
 
 
 class Extraction(NamedTuple):
-    """Wall time in seconds, and how many files were extracted by a task that ran again."""
+    """Wall time, the time of all cores, and the part of it that they spent with files, in seconds.
 
-    seconds: float
-    again: int
+    And how many files were extracted by a task that ran again.
+    """
+
+    seconds: float = 0.0
+    cores_s: float = 0.0
+    working_s: float = 0.0
+    again: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def run(lake: Lake, music_dir: Path | UPath, days: Days, mode: Mode) -> ExtractR
 
 def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractReport:
     """Do what `plan_days` has planned; otherwise as `run`."""
-    extraction = _extract(lake, music_dir, planned.todo) if len(planned.todo) else Extraction(0.0, 0)
+    extraction = _extract(lake, music_dir, planned.todo) if len(planned.todo) else Extraction()
     read_again = retagging.run(lake, music_dir, planned.days)
     with step("Count files and their outcomes", spark_tasks(lake.spark)):
         outcomes = ledger.balance(lake, planned.days)
@@ -160,6 +165,8 @@ def carry_out(lake: Lake, music_dir: Path | UPath, planned: Planned) -> ExtractR
             extracted_mb=planned.size_mb,
             extracted_again=extraction.again,
             extracting_s=extraction.seconds,
+            cores_s=extraction.cores_s,
+            working_s=extraction.working_s,
             seconds=time.monotonic() - planned.started,
         ),
     )
@@ -228,7 +235,10 @@ def extract_files(music_dir: Path | UPath, counters: Counters) -> Callable[[Batc
         runs_again = task is not None and task.attemptNumber() > 0
         for batch in batches:
             for source, tracks in groupby(sorted(batch.to_pylist(), key=source_of), key=source_of):
-                for row in _extract_named(music_dir, limits, source, list(tracks)):
+                began = time.monotonic_ns()
+                rows = _extract_named(music_dir, limits, source, list(tracks))
+                counters.working_ns.add(time.monotonic_ns() - began)
+                for row in rows:
                     counters.tracks.add(1)
                     counters.again.add(runs_again)
                     counters.rejected.add(row["reason"] is not None)
@@ -257,7 +267,9 @@ def _extract(lake: Lake, music_dir: Path | UPath, todo: pd.DataFrame) -> Extract
             commit = committer.submit(_commit, lake, fresh, part)
         if commit:
             commit.result()
-    return Extraction(seconds, progress.counters.again.value)
+    counters = progress.counters
+    cores_s, working_s = seconds * context.defaultParallelism, counters.working_ns.value / 1e9
+    return Extraction(seconds, cores_s, working_s, counters.again.value)
 
 
 def _commit(lake: Lake, fresh: DataFrame, part: pd.DataFrame) -> None:

@@ -25,13 +25,14 @@ MAX_EVERY_S = 15.0
 class Counters:
     """What the workers have done so far. A task that runs again counts twice, so the numbers are not exact.
 
-    `again` counts the files of such tasks.
+    `again` counts the files of such tasks. `working_ns` adds up the time that the workers spend with files.
     """
 
     tracks: Accumulator[int]
     rejected: Accumulator[int]
     size_bytes: Accumulator[int]
     again: Accumulator[int]
+    working_ns: Accumulator[int]
 
     @classmethod
     def start(cls, context: SparkContext) -> Counters:

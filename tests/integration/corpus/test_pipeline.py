@@ -304,6 +304,7 @@ def test_what_another_run_has_found_since_the_extraction_is_extracted_before_the
     both = extraction.catch_up(pipeline.lake, pipeline.music, Days(), extracted)
     assert (both.outcomes.files, both.work.extracted, both.skipped, both.outcomes.rejects) == (12, 12, 0, 3)
     assert both.work.extracting_s > extracted.work.extracting_s > 0
+    assert 0 < both.work.cores_busy <= 1
     assert extraction.catch_up(pipeline.lake, pipeline.music, Days(), both) is None
     assert failed(pipeline.integrate(), both.outcomes.files) == []
 

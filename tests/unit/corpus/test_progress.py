@@ -18,7 +18,7 @@ class Counter:
 
 
 def progress(tracks, rejected, size_bytes, seconds):
-    counters = Counters(Counter(tracks), Counter(rejected), Counter(size_bytes), Counter(0))
+    counters = Counters(Counter(tracks), Counter(rejected), Counter(size_bytes), Counter(0), Counter(0))
     return Progress(counters, tracks=100, size_bytes=200_000_000, started=time.monotonic() - seconds)
 
 

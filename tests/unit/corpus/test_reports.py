@@ -93,14 +93,16 @@ def test_the_reports_of_a_run_are_kept_together():
 
 
 def test_two_extractions_add_up():
-    first = Work(extracted=2, extracted_mb=10.0, extracting_s=4.0, seconds=9.0)
-    both = first + Work(extracted=1, extracted_mb=2.0, extracting_s=2.0, seconds=3.0)
-    assert both == Work(extracted=3, extracted_mb=12.0, extracting_s=6.0, seconds=12.0)
-    assert (both.tracks_per_s, both.mb_per_s) == (0.5, 2.0)
+    first = Work(extracted=2, extracted_mb=10.0, extracting_s=4.0, cores_s=8.0, working_s=7.0, seconds=9.0)
+    both = first + Work(extracted=1, extracted_mb=2.0, extracting_s=2.0, cores_s=4.0, working_s=2.0, seconds=3.0)
+    assert both == Work(
+        extracted=3, extracted_mb=12.0, extracting_s=6.0, cores_s=12.0, working_s=9.0, seconds=12.0
+    )
+    assert (both.tracks_per_s, both.mb_per_s, both.cores_busy) == (0.5, 2.0, 0.75)
 
 
 def test_an_extraction_of_nothing_has_no_speed():
-    assert (Work().tracks_per_s, Work().mb_per_s) == (0.0, 0.0)
+    assert (Work().tracks_per_s, Work().mb_per_s, Work().cores_busy) == (0.0, 0.0, 0.0)
 
 
 def test_a_verdict_of_version_1_had_no_checks():

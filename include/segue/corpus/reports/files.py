@@ -216,6 +216,11 @@ class Work(Part):
         Size of the files that were extracted, megabytes.
     extracting_s : float
         Wall time of the extraction alone, seconds.
+    cores_s : float
+        The same for all cores together, core-seconds.
+    working_s : float
+        What of this time the workers have spent with files. The rest is the start of the workers, waiting, and the
+        commits of other parts, core-seconds.
     seconds : float
         Wall time of the job, seconds.
     """
@@ -225,6 +230,8 @@ class Work(Part):
     extracted_again: int = 0
     extracted_mb: float = 0.0
     extracting_s: float = 0.0
+    cores_s: float = 0.0
+    working_s: float = 0.0
     seconds: float = 0.0
 
     def __add__(self, other: Work) -> Work:
@@ -236,6 +243,12 @@ class Work(Part):
     def tracks_per_s(self) -> float:
         """Files extracted in a second; 0 where there were none."""
         return self.extracted / self.extracting_s if self.extracting_s else 0.0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def cores_busy(self) -> float:
+        """Share of the cores that extracted files; 0 where there were none."""
+        return self.working_s / self.cores_s if self.cores_s else 0.0
 
     @computed_field  # type: ignore[prop-decorator]
     @property
