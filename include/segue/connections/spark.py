@@ -109,8 +109,8 @@ def job(name: str) -> Iterator[SparkSession]:
     except Exception as error:
         if of_worker := workers_error(error):
             _end(f"{of_worker}", _code(of_worker), error)
-        if _OF_DAMAGE in f"{error}":
-            _end(_DAMAGED, REFUSED, error)
+        if remedy := next((remedy for text, remedy in _REMEDIES.items() if text in f"{error}"), None):
+            _end(remedy, REFUSED, error)
         explanation = disk.explanation(error, *_places())
         if explanation is None:
             raise
@@ -144,11 +144,17 @@ def workers_error(error: Exception) -> SegueError | None:
     return kind(found[2].strip()) if found and kind else None
 
 
-_OF_DAMAGE = "Record is corrupt"
-_DAMAGED = (
-    "Some messages in Kafka cannot be read any more: their checksum is wrong. Look at the disk of Kafka. Then run "
-    "`segue rebuild topic`: it takes them out, and sends again what the lake and MongoDB have of them."
-)
+_REMEDIES = {
+    "Record is corrupt": (
+        "Some messages in Kafka cannot be read any more: their checksum is wrong. Look at the disk of Kafka. Then "
+        "run `segue rebuild topic`: it takes them out, and sends again what the lake and MongoDB have of them."
+    ),
+    "S3AFileSystem not found": (
+        "The jars by which Spark reaches an object store are missing. Run `segue jars` with the settings of this "
+        "job, on this machine and on all that run executors."
+    ),
+}
+"""What to do about an error of Java, by a part of its text."""
 
 _WORKERS_ERROR = re.compile(r"^segue\.errors\.(\w+): (.+?)(?=\n\s+at |\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
