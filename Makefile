@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev documents-server demo up down status logs clean test test-mongo test-clients \
-	test-cluster test-compose docs check audit sbom browser full-short chaos lock renderings notebook screenshots web web-check
+	test-cluster test-compose cluster docs check audit sbom browser full-short chaos lock renderings notebook screenshots web web-check
 
 # Python keeps what it has compiled, even where the environment says otherwise: Airflow starts a process for each task,
 # and without the files of bytecode each of them compiles thousands of modules anew.
@@ -82,7 +82,10 @@ sbom: setup-dev ## Write sbom.json, which lists all Python packages and jars wit
 browser: setup-dev ## Drive the Airflow UI and the listener page in headless Chromium
 	.venv/bin/pytest tests/browser
 
-test-cluster: setup-dev ## Run jobs with an object store and on a Spark cluster of several processes (fetches 690 MB)
+cluster: setup-dev ## Run the demo on a cluster of nodes on this machine, and remove it (root, Linux, PostgreSQL, Redis): MUSIC=/folder
+	.venv/bin/python -m tests.cluster.demo
+
+test-cluster: setup-dev ## Run jobs with an object store, on a Spark cluster, and on nodes with faults (fetches 690 MB)
 	.venv/bin/pytest -m cluster tests/cluster
 
 chaos: setup-dev ## Inject faults into a stack of its own and compare what is stored: MINUTES=60 SEED=1

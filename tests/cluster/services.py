@@ -67,6 +67,11 @@ class Services:
             self._start(name)
             self._wait(name)
 
+    def launch(self, *names: str) -> None:
+        """Start services that wait for each other, without waiting for them."""
+        for name in names:
+            self._start(name)
+
     def down(self) -> None:
         """Stop the services as the engine does: ask their first processes to end, and end them later."""
         for process in self.running.values():

@@ -7,17 +7,16 @@ the first time the minutes to install the image's packages.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import secrets
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.cluster import image, nodes, stand_ins
+from tests.cluster.airflow import Airflow, json_of
 from tests.cluster.services import Services
 from tests.support import audio_files, compose
 
@@ -87,10 +86,6 @@ def services(disk: Path, variables: dict[str, str]) -> Iterator[Services]:
             started.down()
 
 
-def json_of(services: Services, name: str, url: str, *options: str) -> Any:
-    return json.loads(services.inside(name, "curl", "--silent", "--show-error", *options, url))
-
-
 def test_the_api_accepts_listens_and_says_that_it_is_healthy(services: Services) -> None:
     services.up("listens-api", "live")
     health = json_of(services, "live", "http://listens-api:18100/health")
@@ -136,31 +131,10 @@ def test_the_worker_offers_what_the_file_gives_it(services: Services) -> None:
     assert (worker["state"], worker["cores"], worker["memory"]) == ("ALIVE", 2, 1024)
 
 
-def test_a_run_of_the_corpus_in_airflow_publishes_every_track(
-    services: Services, variables: dict[str, str]
-) -> None:
+def test_a_run_of_the_corpus_in_airflow_publishes_every_track(services: Services) -> None:
     services.up("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "spark-worker")
-    name, password = variables["AIRFLOW_USERNAME"], variables["AIRFLOW_PASSWORD"]
-    airflow = "http://airflow-apiserver:8080"
-
-    def call(path: str, method: str = "GET", body: Any = None, token: str = "") -> Any:
-        options = ["--request", method, "--header", "Content-Type: application/json"]
-        options += ["--header", f"Authorization: Bearer {token}"] if token else []
-        options += ["--data", json.dumps(body)] if body is not None else []
-        return json_of(services, "airflow-apiserver", airflow + path, *options)
-
-    token = call("/auth/token", "POST", {"username": name, "password": password})["access_token"]
-    until = time.monotonic() + RUN_S
-    while "dag_id" not in call("/api/v2/dags/corpus", token=token):  # until it is parsed
-        assert time.monotonic() < until, services.output("airflow-dag-processor")[-3000:]
-        time.sleep(5)
-    started = call("/api/v2/dags/corpus/dagRuns", "POST", {"logical_date": None}, token)
-    call("/api/v2/dags/corpus", "PATCH", {"is_paused": False}, token)
-    run = f"/api/v2/dags/corpus/dagRuns/{started['dag_run_id']}"
-    while (state := call(run, token=token)["state"]) not in {"success", "failed"}:
-        assert time.monotonic() < until, f"the run is {state}: {call(f'{run}/taskInstances', token=token)}"
-        time.sleep(5)
-    assert state == "success", _logs(services)
+    airflow = Airflow(services)
+    airflow.finish(airflow.trigger("corpus", RUN_S), RUN_S)
     count = (
         "from segue.connections import mongo\n"
         "from segue.settings import get_settings\n"
@@ -189,11 +163,3 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
     assert f"segue{os.getpid()}-one" not in listed
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
-
-
-def _logs(services: Services) -> str:
-    """Return the ends of the tasks' logs."""
-    logs = sorted(
-        (services.folder / "volumes" / "airflow-logs").rglob("*.log"), key=lambda path: path.stat().st_mtime
-    )
-    return "\n".join(f"{path}:\n{path.read_text()[-2000:]}" for path in logs[-3:])
