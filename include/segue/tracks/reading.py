@@ -53,8 +53,8 @@ def read_tracks(spark: SparkSession, *fields: str) -> DataFrame:
     """
     # With a schema, the connector requests only these fields, and does not sample the collection.
     schema = ", ".join(["_id string", *(f"{field} {_type(field)}" for field in fields)])
-    with mongo.client(str(spark.conf.get("spark.mongodb.read.connection.uri"))) as client:
-        require_form(client[str(spark.conf.get("spark.mongodb.read.database"))])
+    with mongo.database() as database:  # not by Spark's connection string, which lacks what Python needs for TLS
+        require_form(database)
     source = spark.read.format("mongodb").schema(schema).option("collection", TRACKS)
     # A task's result goes to Python in one piece. 106,574 vectors in one piece exceeded a heap of 1 GiB.
     return source.load().withColumnRenamed("_id", "track_id").repartition(PARTITIONS, "track_id")

@@ -30,6 +30,10 @@ spark = SparkSession.builder.getOrCreate()
 read = spark.read.format("mongodb").option("collection", "tracks").load()
 print("read", sorted(row.title for row in read.select("title").collect()))
 read.limit(1).write.format("mongodb").mode("append").option("collection", "copies").save()
+
+from segue.tracks.reading import read_tracks
+
+print("tracks", read_tracks(spark, "title").count())
 """
 
 
@@ -117,6 +121,7 @@ def test_python_airflow_and_spark_read_and_write(secured: Settings, monkeypatch:
         [sys.executable, "-c", JOB], env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert "read ['One', 'Two']" in answer.stdout, answer.stderr[-3000:]
+    assert "tracks 2" in answer.stdout, answer.stderr[-3000:]
     assert PASSWORD not in answer.stdout + answer.stderr
     with mongo.client(secured.mongo) as client:
         assert client["secured"]["copies"].count_documents({}) == 1
