@@ -6,6 +6,7 @@ It needs root, Linux, Java, the programs of PostgreSQL and Redis, some 8 GB of m
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ DISK = PROJECT_DIR / ".segue-images" / "layers.ext4"
 
 def main() -> int:
     """Make the cluster, run the demo, remove the cluster; return the exit code of the demo."""
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):  # so that the nodes are removed, even in the background
+        signal.signal(asked_to_stop, signal.default_int_handler)
     if os.geteuid() != 0:
         sys.exit("Nodes need root: sudo make cluster")
     if lacking := stand_ins.missing():
