@@ -86,7 +86,7 @@ cluster: setup-dev ## Run the demo on a cluster of nodes on this machine, and re
 	.venv/bin/python -m tests.cluster.demo
 
 test-cluster: setup-dev ## Run jobs with an object store, on a Spark cluster, and on nodes with faults (fetches 690 MB)
-	.venv/bin/pytest -m cluster tests/cluster
+	.venv/bin/pytest -o faulthandler_timeout=0 -m cluster tests/cluster
 
 chaos: setup-dev ## Inject faults into a stack of its own and compare what is stored: MINUTES=60 SEED=1
 	.venv/bin/python benchmarks/chaos.py --minutes $${MINUTES:-2.5} --seed $${SEED:-1}

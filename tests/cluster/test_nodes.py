@@ -124,7 +124,7 @@ def test_the_doctor_asks_the_executors(services: Services) -> None:
     node, doctor = services.nodes[cluster.TASKS], ["python", "-m", "segue", "doctor"]
     assert "xecutor" not in (said := node.run(doctor).stdout), said
     said = node.run(["env", f"SEGUE_MUSIC=s3://{cluster.BUCKET}/nowhere", *doctor]).stdout
-    assert f"there is no music folder s3://{cluster.BUCKET}/nowhere" in said
+    assert f"the music folder s3://{cluster.BUCKET}/nowhere is empty or does not exist" in said
     assert "On spark-worker" in said
 
 

@@ -11,9 +11,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pymongo.errors import PyMongoError
-from upath import UPath
 
-from segue.connections import kafka, kafka_options, mongo, offsets, probes
+from segue.connections import kafka, kafka_options, mongo, offsets, probes, storage
 from segue.errors import SegueError
 from segue.settings import Settings
 from segue.stack.finding import Finding
@@ -100,12 +99,10 @@ def _seen_by_python(settings: Settings, of_driver: dict[str, str]) -> list[str]:
         for name, other in _versions().items()
         if other != of_driver[name]
     ]
-    music = UPath(str(settings.music_dir))
+    music = str(settings.music_dir)
     try:
-        if not music.is_dir():
-            told.append(f"there is no music folder {music}: use a place that all machines see")
-        else:
-            next(iter(music.iterdir()), None)
+        if not storage.names(music):
+            told.append(f"the music folder {music} is empty or does not exist: use a place that all machines see")
     except Exception as error:  # noqa: BLE001 - each store's library has its own
         told.append(f"the music folder {music} cannot be listed: {error}")
     try:
