@@ -17,8 +17,10 @@ OPENS = {
 
 @pytest.mark.parametrize("service", OPENS)
 def test_only_the_connections_open_clients(service):
-    # The settings parse the URL of the music folder, which opens nothing.
-    elsewhere = {"include/segue/settings.py"} if service == "object store" else set()
+    # The settings parse the URL of the music folder, which opens nothing. The child that extracts files imports
+    # no connections, and reads the model that embeds them.
+    of_store = {"include/segue/settings.py", "include/segue/audio/embedding/definition.py"}
+    elsewhere = of_store if service == "object store" else set()
     found = set()
     for folder in ("include", "dags", "plugins", "spark_jobs"):
         for path in (PROJECT_DIR / folder).rglob("*.py"):
