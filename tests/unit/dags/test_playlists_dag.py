@@ -8,9 +8,10 @@ def playlists(dags):
     return dags["playlists"]
 
 
-def test_tracks_are_placed_before_playlists_are_made_and_written(playlists):
-    assert set(playlists.task_ids) == {"place_tracks", "make_playlists", "write_to_subsonic"}
-    assert playlists.get_task("place_tracks").downstream_task_ids == {"make_playlists"}
+def test_tracks_are_placed_before_the_map_is_drawn_and_playlists_are_made_and_written(playlists):
+    assert set(playlists.task_ids) == {"place_tracks", "draw_map", "make_playlists", "write_to_subsonic"}
+    assert playlists.get_task("place_tracks").downstream_task_ids == {"draw_map", "make_playlists"}
+    assert not playlists.get_task("draw_map").downstream_task_ids
     assert playlists.get_task("make_playlists").downstream_task_ids == {"write_to_subsonic"}
 
 
