@@ -120,7 +120,7 @@ class Material:
         counts = plays.plays.copy()
         counts[first[np.isin(pairs, self._pairs(loved))]] += np.float32(LOVE)
         kept = ~np.isin(pair, self._pairs(hated))
-        _require(plays.user[kept], plays.item[kept])
+        _require(plays.user[kept], plays.item[kept], " that they do not hate")
         left = Interactions(
             plays.user[kept],
             plays.item[kept],
@@ -162,13 +162,13 @@ class Material:
         return np.asarray(offsets >= bounds[which])
 
 
-def _require(user: NDArray[np.integer[Any]], item: NDArray[np.integer[Any]]) -> None:
+def _require(user: NDArray[np.integer[Any]], item: NDArray[np.integer[Any]], which: str = "") -> None:
     listeners, heard = len(np.unique(user)), len(np.unique(item))
     if listeners < MIN_LISTENERS or heard < MIN_TRACKS:
         raise TrainingError(
-            f"There are listens of {listeners} listener(s) to {heard} track(s) of the corpus that they do "
-            "not hate: a recommender needs at least two of each. Send more listens, or check that their track ids "
-            "are those of the published corpus."
+            f"There are listens of {listeners} listener(s) to {heard} track(s) of the corpus{which}: a "
+            "recommender needs at least two of each. Send more listens, or check that their track ids are those "
+            "of the published corpus."
         )
 
 
