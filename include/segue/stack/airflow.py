@@ -23,7 +23,6 @@ from segue.stack.airflow_environment import environment
 from segue.stack.service import Service, surroundings
 
 API_SERVER = "api-server"
-POOL = "Spark applications at a time"
 COMMANDS = {
     API_SERVER: ("api-server",),
     "dag-processor": ("dag-processor",),
@@ -84,7 +83,7 @@ def start(settings: Settings, bring_up: Callable[[Service], None]) -> None:
         starting = [service for service in others if not service.runs_as_wanted()]
         started = [pool.submit(bring_up, service) for service in starting]
         bring_up(api_server)
-        _make_pool(settings)
+        make_pool(settings)
         # Components that already run are checked only now, because the API server reports their health.
         for service in others:
             if service not in starting:
@@ -120,8 +119,14 @@ def _migrate(settings: Settings) -> None:
     done.write_text(version("apache-airflow-core"))
 
 
-def _make_pool(settings: Settings) -> None:
-    """Create the pool ``spark``, or set its slots: as many Spark applications may run at a time."""
+def make_pool(settings: Settings) -> None:
+    """Create the pool ``spark``, or set its slots: as many Spark applications may run at a time.
+
+    Raises
+    ------
+    StackError
+        If Airflow refuses it.
+    """
     who = login(settings)
     with httpx.Client(base_url=who.url, timeout=120, trust_env=False) as client:
         token = client.post("/auth/token", json={"username": who.username, "password": who.password})
@@ -131,11 +136,13 @@ def _make_pool(settings: Settings) -> None:
             "name": "spark",
             "slots": settings.spark_applications,
             "description": "Spark applications at a time",
+            "include_deferred": False,
         }
         bearer = {"Authorization": f"Bearer {token.json()['access_token']}"}
         answer = client.post("/api/v2/pools", json=pool, headers=bearer)
         if answer.status_code == httpx.codes.CONFLICT:
-            answer = client.patch("/api/v2/pools/spark", json=pool, headers=bearer)
+            slots_only = {"update_mask": "slots"}  # a description of the user's own stays
+            answer = client.patch("/api/v2/pools/spark", params=slots_only, json=pool, headers=bearer)
     if not answer.is_success:
         raise StackError(f"Airflow refuses to create the pool 'spark': {answer.status_code} {answer.text}")
 

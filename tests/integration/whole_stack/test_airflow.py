@@ -28,7 +28,7 @@ from segue.overview.dags import DAGS
 from segue.runs import reports, summaries
 from segue.runs.conclusion import MissedDeadline
 from segue.stack import lifecycle, processes, secrets, spark_conf
-from segue.stack.airflow import COMMANDS
+from segue.stack.airflow import COMMANDS, make_pool
 from segue.stack.airflow import viewer as viewer_login
 from segue.stack.service import State
 
@@ -245,6 +245,17 @@ def token_of(client):
 
 def test_the_pool_lets_one_spark_application_run(airflow):
     assert airflow.get("/api/v2/pools/spark").json()["slots"] == 1
+
+
+def test_the_pool_follows_its_setting_and_keeps_what_a_user_wrote(airflow, settings):
+    pool = "/api/v2/pools/spark"
+    mine = airflow.get(pool).json() | {"description": "mine", "include_deferred": True}
+    body = {name: mine[name] for name in ("name", "slots", "description", "include_deferred")}
+    assert airflow.patch(pool, json=body).is_success
+    make_pool(settings.model_copy(update={"spark_applications": 2}))
+    assert (airflow.get(pool).json()["slots"], airflow.get(pool).json()["description"]) == (2, "mine")
+    make_pool(settings)
+    assert (airflow.get(pool).json()["slots"], airflow.get(pool).json()["include_deferred"]) == (1, True)
 
 
 def test_the_dags_of_the_project_are_read_without_an_error_and_no_examples(airflow):
