@@ -79,7 +79,7 @@ def new_tracks() -> None:
         min_events="{{ params.min_days }}",
         max_wait_s="{{ params.max_wait_minutes * 60 }}",
     )
-    # The pool has only one slot. Recommendations come first, because the refit takes longer.
+    # The pool has one slot by default. Recommendations come first, because the refit takes longer.
     place = SparkJobOperator(
         task_id="place_new_tracks",
         job="place_new_tracks",

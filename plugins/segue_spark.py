@@ -46,12 +46,12 @@ class SparkJobOperator(SparkSubmitOperator):
       Spark are in SPARK_CONF_DIR.
     - The job gets the settings of this process as SEGUE_ variables, and ``--run-id <dag_id>/<run_id>`` before
       `arguments`. It stores its summary under that key.
-    - The task takes the only slot of the pool ``spark``, so only one Spark application runs at a time.
+    - The task takes a slot of the pool ``spark``. It has one, unless SEGUE_SPARK_APPLICATIONS says otherwise.
     - The exit code of the job decides what happens after a failure: see :mod:`segue.connections.spark`. After
       `REFUSED` the task fails at once. After `TRY_AGAIN` it is retried for a quarter of an hour, because a service
       is away, and also after SIGTERM. After a crash (any other code) it is retried until its third try.
     - A job that takes longer than ``SEGUE_SPARK_JOB_HOURS`` is ended and retried as after a crash. Otherwise a
-      job that hangs would keep the only slot of the pool.
+      job that hangs would keep its slot of the pool.
     - After a failure, the log ends with the job's last line, which says what went wrong. After a crash, it ends
       with the job's last lines.
 

@@ -23,7 +23,7 @@ from segue.runs.history import SHOWN
 from segue.runs.progress import step
 from segue.settings import get_settings
 from segue.tracks import reading
-from segue.tracks.sound_vectors import as_array, find_columns
+from segue.tracks.sound_vectors import as_array, fields_of, find_columns
 
 FIELDS = ("artist", "genre", "flags", "language", "year", "split", "partition_date")
 
@@ -61,7 +61,7 @@ def main() -> None:
     ):
         # The job reads the tracks three times. Persisted on disk, they take no memory from the training.
         vectors = find_columns(database, settings.vector_columns)
-        fields = [field for column in vectors for field in column.fields]
+        fields = fields_of(vectors)
         tracks = reading.read_tracks(session, *FIELDS, *fields)
         tracks.persist(StorageLevel.DISK_ONLY)
         registry = Registry(settings)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster import image, nodes, stand_ins
-from tests.cluster.services import Services
+from tests.cluster.services import Services, on_nodes
 from tests.support import compose
 from tests.support.brokers import SCRAM, Certificates
 
@@ -69,22 +69,14 @@ def running(music: Path, disk: Path) -> Iterator[Services]:
     registry = image.build("mlflow", disk)
     described["mlflow"]["command"] = _with_artifacts(registry.command, f"s3://{BUCKET}/models")
     images = {described["live"]["image"]: image.checkout(disk), described["mlflow"]["image"]: registry}
-    layers = {
-        name: [*images[each["image"]].layers, image.MACHINE] if each["image"] in images else [image.MACHINE]
-        for name, each in described.items()
-    }
     try:
-        with nodes.network(folder / "nodes", list(described), layers) as network:
-            services = Services(described, network, images, folder)
-            try:
-                services.up("s3", "postgres")
-                _make_database(services, "tuning")
-                _fill_store(services)
-                services.launch(*_BROKERS)  # they elect a controller
-                services.up(*_BROKERS, *EVERYTHING)
-                yield services
-            finally:
-                services.down()
+        with on_nodes(described, images, folder) as services:
+            services.up("s3", "postgres")
+            _make_database(services, "tuning")
+            _fill_store(services)
+            services.launch(*_BROKERS)  # they elect a controller
+            services.up(*_BROKERS, *EVERYTHING)
+            yield services
     finally:
         nodes.remove(folder)
 

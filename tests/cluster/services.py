@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import STDOUT, Popen, TimeoutExpired
 from typing import Any
 
 import psutil
-from tests.cluster import stand_ins
-from tests.cluster.image import Image
+from tests.cluster import nodes, stand_ins
+from tests.cluster.image import MACHINE, Image
 from tests.cluster.nodes import Node
 from tests.support import compose
 
@@ -27,6 +27,27 @@ from segue.settings import PROJECT_DIR
 
 HEALTHY_S = 600
 """Longest wait for a service. The machine may be busy with other tests."""
+
+
+@contextmanager
+def on_nodes(described: Mapping[str, Any], images: Mapping[str, Image], folder: Path) -> Iterator[Services]:
+    """Make a node for each service, and end the services that were started on them afterwards.
+
+    Parameters
+    ----------
+    described, images, folder
+        As for `Services`.
+    """
+    layers = {
+        name: [*images[each["image"]].layers, MACHINE] if each["image"] in images else [MACHINE]
+        for name, each in described.items()
+    }
+    with nodes.network(folder / "nodes", list(described), layers) as network:
+        services = Services(described, network, images, folder)
+        try:
+            yield services
+        finally:
+            services.down()
 
 
 @dataclass

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from tests.cluster import image, nodes, stand_ins
 from tests.cluster.airflow import Airflow, json_of
-from tests.cluster.services import Services
+from tests.cluster.services import Services, on_nodes
 from tests.support import audio_files, compose
 
 from segue.settings import PROJECT_DIR
@@ -74,16 +74,8 @@ def services(disk: Path, variables: dict[str, str]) -> Iterator[Services]:
     folder = disk / "run"
     nodes.remove(folder)
     folder.mkdir()
-    layers = {
-        name: [*images[each["image"]].layers, image.MACHINE] if each["image"] in images else [image.MACHINE]
-        for name, each in described.items()
-    }
-    with nodes.network(folder / "nodes", list(described), layers) as network:
-        started = Services(described, network, images, folder)
-        try:
-            yield started
-        finally:
-            started.down()
+    with on_nodes(described, images, folder) as started:
+        yield started
 
 
 def test_the_api_accepts_listens_and_says_that_it_is_healthy(services: Services) -> None:

@@ -107,8 +107,8 @@ def of_lake(settings: Settings, tables: str, job: str) -> Iterator[None]:
 
 
 def _take(database: Database[Document], name: str, holder: Document) -> None:
-    """Take a lease that nobody holds. Wait for the end of one whose holder may have died."""
-    until = time.monotonic() + LASTS_S + RENEWED_S
+    """Take a lease that nobody holds. Wait for the end of one whose holder may have died, and say so."""
+    until, is_told = time.monotonic() + LASTS_S + RENEWED_S, False
     while True:
         free = {"_id": name, "until": {"$lt": datetime.now(UTC)}}
         try:
@@ -125,6 +125,13 @@ def _take(database: Database[Document], name: str, holder: Document) -> None:
                 f"{found['pid']}) since {found['since']:%H:%M:%S} UTC. Wait until it has ended."
             )
         else:
+            if found and not is_told:
+                is_told = True
+                print(
+                    f"Waiting at most {LASTS_S + RENEWED_S:.0f} s for {found['job']} on {found['host']} (process "
+                    f"{found['pid']}), which changes {name} since {found['since']:%H:%M:%S} UTC.",
+                    flush=True,
+                )
             time.sleep(POLL_S)
 
 

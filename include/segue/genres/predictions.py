@@ -13,7 +13,7 @@ from segue.genres.release import MODEL_NAME, vectors_of
 from segue.genres.reports import Predictions
 from segue.runs.progress import step
 from segue.tracks.reading import TRACKS, read_tracks
-from segue.tracks.sound_vectors import FEATURES, VectorColumns, as_array
+from segue.tracks.sound_vectors import FEATURES, VectorColumns, as_array, fields_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def predict_missing_genres(
         model = champion.load()
     except ModelError as error:
         return Predictions(reason=str(error))
-    fields = [field for column in vectors for field in column.fields]
+    fields = fields_of(vectors)
     tracks = read_tracks(spark, "genre", "genre_model", *fields)
     without_prediction = tracks.where(tracks.genre.isNull() & ~tracks.genre_model.eqNullSafe(str(champion)))
     with step(f"Predicting genres with {champion}"):

@@ -20,7 +20,7 @@ from segue.playlists.store import PlaylistStore
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.serving.batch import pages_of
 from segue.recommender.serving.champion import Served
-from segue.recommender.serving.lists import documents, hated_by, history_of, listener_of
+from segue.recommender.serving.lists import documents, hated_by, histories_of, listener_of
 from segue.runs.progress import parts
 from segue.runs.summaries import Report
 from segue.settings import Settings
@@ -124,7 +124,7 @@ def _of_page(
     skip_weight: float,
 ) -> Iterator[tuple[str, list[Playlist]]]:
     hated = hated_by(database, names)
-    histories = {name: history_of(database, name) for name in names}
+    histories = histories_of(database, names)
     barred = {name: barred_for(library, histories[name], hated.get(name, ()), now) for name in names}
     recommended = _recommended(served, histories, barred, now, skip_weight) if served else {}
     for name in names:

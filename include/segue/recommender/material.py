@@ -15,7 +15,7 @@ from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.model import Catalogue
 from segue.recommender.recipe import Audio
 from segue.runs.progress import step
-from segue.tracks.sound_vectors import FEATURES, VectorColumns, stack, weights
+from segue.tracks.sound_vectors import FEATURES, VectorColumns, fields_of, stack, weights
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +68,7 @@ class Material:
 
         with step("Reading the tracks"):
             names = ("track_id", "title", "artist")
-            fields = [field for column in vectors for field in column.fields]
+            fields = fields_of(vectors)
             table = tracks.select(*names, "recording", *fields).toArrow().sort_by("track_id")
         ids, titles, artists = (pc.fill_null(table.column(name), "").to_pylist() for name in names)
         catalogue = Catalogue.of(ids, titles, artists, table.column("recording").to_pylist())

@@ -29,7 +29,7 @@ from segue.recommender.reports import Figures, RetrainingReport
 from segue.recommender.serving import release
 from segue.runs.progress import step
 from segue.tracks.reading import read_tracks
-from segue.tracks.sound_vectors import find_columns
+from segue.tracks.sound_vectors import fields_of, find_columns
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -172,7 +172,7 @@ def retrain(
         raise TrainingError(f"There is no Kafka topic {start.topic.topic!r}: `segue up` makes it.")
     messages = retraining.read(spark, settings, start)
     vectors = find_columns(database, settings.vector_columns)
-    fields = [field for column in vectors for field in column.fields]
+    fields = fields_of(vectors)
     tracks = read_tracks(spark, "title", "artist", "recording", *fields).cache()
     with step("Reading and screening the listens"):
         screened = screen(messages, tracks, start.removed, skip_weight=settings.skip_weight)

@@ -10,19 +10,17 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pymongo.errors import PyMongoError
-
-from segue.connections import kafka, kafka_options, mongo, offsets, probes, storage
+from segue.connections import kafka, kafka_options, probes, storage
 from segue.errors import SegueError
 from segue.settings import Settings
 from segue.stack.finding import Finding
+from segue.stack.services_check import TIMEOUT_MS, try_mongodb
 from segue.stack.spark_session import spark_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 REGISTERED_S = 60
-TIMEOUT_MS = 5_000
 PACKAGES = ("pyspark", "numpy", "numba", "pyarrow", "segue")
 """Packages of which driver and executors need the same version."""
 
@@ -105,13 +103,7 @@ def _seen_by_python(settings: Settings, of_driver: dict[str, str]) -> list[str]:
             told.append(f"the music folder {music} is empty or does not exist: use a place that all machines see")
     except Exception as error:  # noqa: BLE001 - each store's library has its own
         told.append(f"the music folder {music} cannot be listed: {error}")
-    try:
-        with mongo.client(settings.mongo, selection_timeout_ms=TIMEOUT_MS, socket_timeout_ms=TIMEOUT_MS) as client:
-            probes.check_mongodb(client[settings.mongo_database])
-    except PyMongoError as error:
-        told.append(f"MongoDB does not let it write and read: {mongo.fault(error, 'SEGUE_MONGO_URI') or error}")
-    except SegueError as error:
-        told.append(str(error))
+    told += [finding.sentence for finding in try_mongodb(settings)]
     return [f"On {socket.gethostname()}: {sentence}" for sentence in told]
 
 
@@ -131,9 +123,8 @@ def _read_mongodb(spark: SparkSession) -> None:
 
 def _read_kafka(spark: SparkSession, settings: Settings) -> None:
     probes.check_kafka(settings, kafka.config(settings), TIMEOUT_MS / 1000)  # so that there is something to read
-    topic = offsets.whole_topic(kafka.config(settings), settings.health_topic).topic
-    messages = spark.read.format("kafka").options(**kafka_options.for_spark(settings)).option("subscribe", topic)
-    messages.load().count()
+    messages = spark.read.format("kafka").options(**kafka_options.for_spark(settings))
+    messages.option("subscribe", settings.health_topic).load().count()
 
 
 def _of_java() -> tuple[type[Exception], ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from segue.connections import durability, kafka, mongo, probes
@@ -38,7 +40,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _kafka(settings)
     if settings.mongo_uri or _runs(settings, "mongo"):
         lost: list[Loss] = []
-        yield from _tried(lambda: lost.extend(_mongo(settings)))
+        yield from try_mongodb(settings, lambda database: lost.extend(losses.find(database, settings)))
         yield from (Finding(loss.sentence) for loss in lost)
     if settings.mlflow_tracking_uri:
         yield from _tried(lambda: Registry(settings))
@@ -61,16 +63,27 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
     yield from warnings
 
 
-def _mongo(settings: Settings) -> list[Loss]:
-    """Return what the stores have lost, as far as MongoDB knows it."""
-    with mongo.client(settings.mongo, selection_timeout_ms=TIMEOUT_MS, socket_timeout_ms=TIMEOUT_MS) as client:
-        try:
-            database = client[settings.mongo_database]
-            probes.check_mongodb(database)
-            return losses.find(database, settings)
-        except PyMongoError as error:
-            hosts = ", ".join(f"{host}:{port}" for host, port in client.topology_description.server_descriptions())
-            raise mongo.fault(error, hosts) or error from error
+def try_mongodb(settings: Settings, look: Callable[[Database[Any]], object] = lambda _: None) -> Iterator[Finding]:
+    """Write and read a document in MongoDB, and then let `look` use the database.
+
+    Yields
+    ------
+    Finding
+        What keeps Segue out, if anything does.
+    """
+
+    def probe() -> None:
+        with mongo.client(settings.mongo, selection_timeout_ms=TIMEOUT_MS, socket_timeout_ms=TIMEOUT_MS) as client:
+            try:
+                database = client[settings.mongo_database]
+                probes.check_mongodb(database)
+                look(database)
+            except PyMongoError as error:
+                servers = client.topology_description.server_descriptions()
+                hosts = ", ".join(f"{host}:{port}" for host, port in servers)
+                raise mongo.fault(error, hosts) or error from error
+
+    yield from _tried(probe)
 
 
 def _tried(check: Callable[[], object]) -> Iterator[Finding]:

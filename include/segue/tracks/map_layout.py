@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.tracks.nearest import SEARCH_WIDTH, graph_of
+
 PERPLEXITY: Final = 30
 """How many neighbours a track minds, roughly. Three times as many are looked up."""
 
@@ -19,10 +21,6 @@ FEWEST: Final = 10
 
 BETWEEN: Final = 5
 """A new track is placed at the weighted mean of so many neighbours."""
-
-LINKS: Final = 16
-WIDTH: Final = 128
-"""Links of a track, and candidates while building and searching, of the graph of neighbours (HNSW's M, ef)."""
 
 SPREAD: Final = 1e-4
 """Standard deviation of the places at which t-SNE begins, as its authors advise."""
@@ -96,11 +94,7 @@ def place_between(vectors: Vectors, known: Vectors, places: Places) -> Places:
 
 def _nearest(among: Vectors, to: Vectors, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the rows of the nearest tracks, and their cosines; both of shape (n_to, count), nearest first."""
-    from voyager import Index, Space
-
-    graph = Index(Space.InnerProduct, among.shape[1], M=LINKS, ef_construction=max(WIDTH, count), random_seed=SEED)
-    graph.add_items(among, np.arange(len(among)), num_threads=1)
-    rows, distances = graph.query(to, count, num_threads=1, query_ef=max(WIDTH, count))
+    rows, distances = graph_of(among).query(to, count, num_threads=1, query_ef=SEARCH_WIDTH)
     return rows.astype(np.int64), 1 - distances
 
 

@@ -36,6 +36,21 @@ LOOK_EVERY_S = 30.0
 Vectors = NDArray[np.float32]
 
 
+def graph_of(vectors: Vectors) -> Index:
+    """Build the approximate index (HNSW) of some places.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n_tracks, n_dimensions)
+        Each of length 1 or 0. The row of a place is its id.
+    """
+    from voyager import Index, Space
+
+    graph = Index(Space.InnerProduct, vectors.shape[1], M=LINKS, ef_construction=BUILD_WIDTH)
+    graph.add_items(vectors, np.arange(len(vectors)), num_threads=1)
+    return graph
+
+
 class SoundIndex:
     """Tracks and where they are in the space of sound.
 
@@ -142,10 +157,7 @@ class SoundIndex:
         """
         if self._graph is not None or len(self) < EXACT_BELOW:
             return
-        from voyager import Index, Space
-
-        graph = Index(Space.InnerProduct, self._vectors.shape[1], M=LINKS, ef_construction=BUILD_WIDTH)
-        graph.add_items(self._vectors, np.arange(len(self._ids)), num_threads=1)
+        graph = graph_of(self._vectors)
         for row in self._empty:
             graph.mark_deleted(row)
         with self._lock:

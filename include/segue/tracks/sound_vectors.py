@@ -8,6 +8,7 @@ version that most tracks have, and treat the other tracks as if they had no such
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -52,6 +53,11 @@ FEATURES: Final = VectorColumn("features", FEATURE_VERSION, N_FEATURES)
 VectorColumns = tuple[VectorColumn, ...]
 
 
+def fields_of(columns: VectorColumns) -> list[str]:
+    """List the fields of a document that some columns are read from."""
+    return [field for column in columns for field in column.fields]
+
+
 def find_columns(database: Database[Any], names: Sequence[str]) -> VectorColumns:
     """Look up the version and the size of vectors.
 
@@ -76,14 +82,11 @@ def find_columns(database: Database[Any], names: Sequence[str]) -> VectorColumns
 
 def _find(database: Database[Any], name: str) -> VectorColumn:
     collection, version = database[COLLECTION], f"{name}_version"
-    counted = collection.aggregate(
-        [
-            {"$match": {name: {"$exists": True}}},
-            {"$group": {"_id": f"${version}", "tracks": {"$sum": 1}}},
-        ]
-    )
-    # The id breaks a tie, so that all readers choose the same version.
-    by_size = sorted(((each["tracks"], each["_id"] or "") for each in counted), reverse=True)
+    # Not an aggregation: for it, SecantusDB would keep all documents in memory.
+    found_versions = collection.find({name: {"$exists": True}}, {"_id": 0, version: 1})
+    counted = Counter(each.get(version) or "" for each in found_versions)
+    # The version breaks a tie, so that all readers choose the same one.
+    by_size = sorted(((tracks, each) for each, tracks in counted.items()), reverse=True)
     if not by_size:
         raise CorpusError(
             f"SEGUE_SOUND_VECTORS names {name!r}, and no published track has such a vector. Run the DAG `corpus`, "

@@ -25,7 +25,7 @@ from pymongo.database import Database
 from segue.tracks.collection import ANNOUNCED, PARTITION, require_form
 from segue.tracks.collection import COLLECTION as TRACKS
 from segue.tracks.sound_space import SoundSpace
-from segue.tracks.sound_vectors import FEATURES, VectorColumns, find_columns, stack, weights
+from segue.tracks.sound_vectors import FEATURES, VectorColumns, fields_of, find_columns, stack, weights
 
 COLLECTION: Final = "sounds"
 SPACE: Final = "space"
@@ -176,7 +176,7 @@ def _is_of(space: Document, columns: VectorColumns) -> bool:
 def _fit(database: Database[Any], columns: VectorColumns, total: int) -> Document:
     """Fit a space to evenly chosen tracks, and return its document, which is not stored yet."""
     step = math.ceil(total / FITTED)
-    found = database[TRACKS].find({}, _fields(columns))
+    found = database[TRACKS].find({}, fields_of(columns))
     features = _stack(columns, [track for number, track in enumerate(found) if number % step == 0])
     space = SoundSpace.fit(features, weights(columns) if len(columns) > 1 else None)
     arrays = {name: getattr(space, name).astype("<f8").tobytes() for name in ARRAYS}
@@ -190,12 +190,8 @@ def _fit(database: Database[Any], columns: VectorColumns, total: int) -> Documen
     }
 
 
-def _fields(columns: VectorColumns) -> dict[str, int]:
-    return {field: 1 for column in columns for field in column.fields}
-
-
 def _stack(columns: VectorColumns, tracks: list[Document]) -> NDArray[np.float32]:
-    return stack(columns, {field: [track.get(field) for track in tracks] for field in _fields(columns)})
+    return stack(columns, {field: [track.get(field) for track in tracks] for field in fields_of(columns)})
 
 
 def _space_of(document: Document) -> SoundSpace:
@@ -212,7 +208,7 @@ def _parts(
     database: Database[Any], columns: VectorColumns, space: SoundSpace, name: str, day: str, digest: int
 ) -> Iterator[Document]:
     """Place the tracks of one day, and yield the documents of its parts."""
-    found = list(database[TRACKS].find({PARTITION: day}, _fields(columns)))
+    found = list(database[TRACKS].find({PARTITION: day}, fields_of(columns)))
     found.sort(key=lambda track: str(track["_id"]))
     for part, start in enumerate(range(0, len(found), PART)):
         some = found[start : start + PART]

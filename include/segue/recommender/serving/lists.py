@@ -104,10 +104,17 @@ def _by_position(times: Mapping[str, tuple[int, ...]], position: Mapping[str, in
 
 def history_of(database: Database[Document], user_name: str) -> History:
     """Read what a listener has played of the corpus, and what the listener loves."""
-    history = ListenStore(database).history(user_name)
-    if history.times:
-        history.loved = frozenset(rated_by(database, [user_name], LOVED).get(user_name, ()))
-    return history
+    return histories_of(database, [user_name])[user_name]
+
+
+def histories_of(database: Database[Document], user_names: Iterable[str]) -> dict[str, History]:
+    """Read the same of several listeners, by name, with one query for all that they love."""
+    listens = ListenStore(database)
+    histories = {name: listens.history(name) for name in user_names}
+    loved = rated_by(database, [name for name, history in histories.items() if history.times], LOVED)
+    for name, ids in loved.items():
+        histories[name].loved = frozenset(ids)
+    return histories
 
 
 def hated_by(database: Database[Document], user_names: Iterable[str]) -> dict[str, set[str]]:
