@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 from pymongo.database import Database
+from tests.support import onnx_models
 from tests.support.api_server import eventually
 from tests.support.audio_files import music, write_soundfile
 from tests.support.shared_secrets import share_secrets
 from tests.support.standalone import ONE_CORE, run_module, spark_cluster
 from upath import UPath
 
+from segue.audio.embedding.definition import version
+from segue.audio.limits import embedding_model
 from segue.connections import delta_tables
 from segue.corpus.reports import ExtractReport
 from segue.runs import summaries
@@ -118,6 +122,18 @@ def test_a_corpus_goes_from_the_store_to_the_store(here: Settings, tmp_path: Pat
     assert "Nothing has changed" in printed
     # delta-rs reads it, too, as the overview does.
     assert delta_tables.query(f"{here.lake_uri}/features", "SELECT count(*) AS n FROM rows") == [{"n": CLIPS}]
+
+
+def test_an_embedding_model_in_the_store_reaches_the_executors(
+    here: Settings, tmp_path: Path, mongo: Database[Any]
+) -> None:
+    model = onnx_models.moments(tmp_path / "moments.onnx")
+    boto3.client("s3").upload_file(str(model), BUCKET, "moments.onnx")
+    embedding = here.model_copy(update={"audio_embedding_model": f"s3://{BUCKET}/moments.onnx"})
+    run(embedding, "tests.support.corpus_run", "corpus/embedded")
+    tracks = mongo.client[here.mongo_database]["tracks"].find({}, {"embedding": 1, "embedding_version": 1})
+    found = [(np.frombuffer(track["embedding"], "<f4").shape, track["embedding_version"]) for track in tracks]
+    assert found == [((2,), version(embedding_model(embedding)))] * CLIPS
 
 
 def test_a_model_is_stored_promoted_and_loaded(here: Settings) -> None:

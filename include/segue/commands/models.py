@@ -12,7 +12,8 @@ from segue.console import PlainConsole
 from segue.settings import get_settings
 
 if TYPE_CHECKING:
-    from segue.connections.registry import Registry, Version
+    from segue.connections.model_version import Version
+    from segue.connections.registry import Registry
 
 app = typer.Typer(no_args_is_help=True, help="List, promote, roll back and compare versions of the models.")
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segue.connections.registry import Version
+from segue.connections.model_version import Version
 from segue.errors import ModelError
 
 if TYPE_CHECKING:

@@ -9,23 +9,19 @@ version that is compared with the champion while both serve.
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
 
-from segue.connections import moved_models, sqlite_files
+from segue.connections import deleted_versions, mlflow_store
 from segue.connections.champions import CHALLENGER, CHAMPION
-from segue.errors import ModelError, ServiceUnavailableError
-from segue.locks import exclusive
+from segue.connections.deleted_versions import pages
+from segue.connections.model_version import Version, for_spark
+from segue.errors import ModelError
 from segue.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,93 +35,6 @@ FOLDER = "model"
 
 KEPT = 10
 """Number of versions that :meth:`Registry.prune` keeps."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a registered model.
-
-    Parameters
-    ----------
-    name : str
-        Name of the model, such as ``genre``.
-    number : int
-        Counted from 1.
-    location : str
-        URI of its folder, in the form that Spark can read.
-    metrics : mapping of str to float
-        Results that were measured when the version was made.
-    tags : mapping of str to str
-        They name what the version was made from.
-    made_at : datetime
-        In UTC.
-    parameters : mapping of str to str
-        What the version was trained with, such as the seed.
-    """
-
-    name: str
-    number: int
-    location: str
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    made_at: datetime
-    parameters: Mapping[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.name}/{self.number}"
-
-    def folder(self, fetch_into: str | None = None) -> Path:
-        """Return its folder on this machine. If the registry is elsewhere, fetch the folder first.
-
-        Parameters
-        ----------
-        fetch_into : str, optional
-            Existing folder to fetch into. Default: a new temporary folder, which the caller has to remove.
-
-        Raises
-        ------
-        ModelError
-            If it cannot be fetched.
-        """
-        from mlflow.artifacts import download_artifacts
-        from mlflow.exceptions import MlflowException
-
-        here = urlparse(self.location).scheme in ("", "file")  # if it had a target, MLflow would copy the folder
-        try:
-            uri = self.location.replace("s3a:", "s3:", 1)
-            return Path(download_artifacts(artifact_uri=uri, dst_path=None if here else fetch_into))
-        except (MlflowException, OSError) as error:
-            raise ModelError(f"{self} cannot be fetched from {self.location}: {error}") from error
-
-    def load(self) -> PipelineModel:
-        """Load it into the current Spark session.
-
-        Raises
-        ------
-        ModelError
-            If it is missing or damaged.
-        """
-        from py4j.protocol import Py4JJavaError
-        from pyspark.errors import PySparkException
-        from pyspark.ml import PipelineModel
-
-        try:
-            return PipelineModel.load(self.location)
-        # PySpark raises the last two if the file with the metadata is empty or is not there.
-        except (Py4JJavaError, PySparkException, TypeError, ValueError) as error:
-            raise ModelError(
-                f"{self} cannot be loaded from {self.location}. Train a new one with the DAG `genre_model`, or "
-                f"return to the version before with `segue models rollback {self.name}`. Spark says: {error}"
-            ) from error
-
-
-def damaged(file: Path, why: str) -> ModelError:
-    """Return the error of a registry whose database is damaged."""
-    return ModelError(
-        f"MLflow's database {file} is damaged: {why}. Restore it from a backup. Without one, run `segue down`, "
-        "`segue doctor --repair` and `segue up`. This restores the copy that Segue made when the last model was "
-        "promoted. Until then the recommendations stay as they are."
-    )
 
 
 class Registry:
@@ -146,52 +55,8 @@ class Registry:
     """
 
     def __init__(self, settings: Settings) -> None:
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.engine import make_url
-        from sqlalchemy.exc import DatabaseError
-
-        # MLflow logs the migrations of an empty database. They do not belong in a task's log.
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        uri = settings.mlflow_uri
-        folder = settings.state_dir / "mlflow"
-        self._artifacts: str | None = None
-        if not urlparse(uri).scheme.startswith("http"):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._artifacts = settings.models_uri
-        self._lock = folder / "lock"
-        # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
-        self._file = file = Path(make_url(uri).database or "") if uri.startswith("sqlite:") else None
-        if file:  # an open connection would go on reading a file that was deleted or replaced
-            os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
-        with self._alone():
-            if file and file.is_file() and not file.stat().st_size:  # MLflow would create a new registry in it
-                raise damaged(file, "it is empty")
-            if file and file.is_file() and self._artifacts and file.parent == folder:
-                self._adopt(file, self._artifacts)
-            try:
-                self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-                self._client.search_registered_models(max_results=1)
-            except DatabaseError as error:
-                if file is None or type(error.orig) is not sqlite3.DatabaseError:
-                    raise
-                raise damaged(file, str(error.orig)) from error
-            except MlflowException as error:
-                where = make_url(uri).render_as_string(hide_password=True)
-                said = str(error).partition("\n")[0].replace(uri, where)
-                raise ServiceUnavailableError(
-                    f"The registry of models cannot be reached at {where}: {said} Start MLflow, or correct "
-                    "SEGUE_MLFLOW_TRACKING_URI. The present models go on serving."
-                ) from error
-
-    def _adopt(self, file: Path, artifacts: str) -> None:
-        try:
-            moved_models.adopt(file, artifacts)
-        except sqlite3.DatabaseError as error:
-            if type(error) is not sqlite3.DatabaseError:  # such as a lock, which is no damage
-                raise
-            raise damaged(file, str(error)) from error
+        self._store = mlflow_store.open_store(settings)
+        self._client = self._store.client
 
     def champion(self, name: str) -> Version | None:
         """Return the version that serves, or None if there is none yet."""
@@ -209,7 +74,7 @@ class Registry:
         ModelError
             If the version is the champion, or there is no champion.
         """
-        with self._alone():
+        with self._store.alone():
             champion = self.champion(version.name)
             if champion is None:
                 raise ModelError(
@@ -219,7 +84,7 @@ class Registry:
                 raise ModelError(f"{version} is the champion. Name another version as its challenger.")
             self.tag(version, CHALLENGED_AT, datetime.now(UTC).isoformat(timespec="milliseconds"))
             self._client.set_registered_model_alias(version.name, CHALLENGER, str(version.number))
-            self._copy()
+            self._store.copy()
 
     def end_challenge(self, challenger: Version, *, promote: bool = False) -> bool:
         """Let a version be the challenger no more, and make it the champion if it was better.
@@ -229,7 +94,7 @@ class Registry:
         bool
             False if it is no longer the challenger, or was named anew. Then nothing is changed.
         """
-        with self._alone():
+        with self._store.alone():
             found = self.challenger(challenger.name)
             if found is None or (found.number, found.tags) != (challenger.number, challenger.tags):
                 return False
@@ -237,13 +102,13 @@ class Registry:
             if promote:
                 self._replace(self.champion(challenger.name), challenger)
             else:
-                self._copy()
+                self._store.copy()
             return True
 
     def _of_alias(self, name: str, alias: str) -> Version | None:
         from mlflow.exceptions import MlflowException
 
-        if self._file and not self._file.exists():  # SQLite would create an empty one
+        if self._store.file and not self._store.file.exists():  # SQLite would create an empty one
             return None
         try:
             return self._version(self._client.get_model_version_by_alias(name, alias))
@@ -299,14 +164,14 @@ class Registry:
                 self._client.log_artifacts(run_id, f"{folder}/{FOLDER}", FOLDER)
         else:  # the executors write the model, so they must reach the folder
             _require_reach(source)
-            model.write().save(_for_spark(source))
+            model.write().save(for_spark(source))
         self._client.set_terminated(run_id)
         self._ensure_model(name)
         return self._version(self._client.create_model_version(name, source, run_id, tags=dict(tags)))
 
     def versions(self) -> list[Version]:
         """List all versions of all models, by name, the newest first."""
-        names = sorted(model.name for model in _pages(self._client.search_registered_models))
+        names = sorted(model.name for model in pages(self._client.search_registered_models))
         return [version for name in names for version in self._versions(name)]
 
     def version(self, name: str, number: int) -> Version:
@@ -334,7 +199,7 @@ class Registry:
 
     def promote(self, version: Version) -> None:
         """Make a version the champion, and record which version it replaced."""
-        with self._alone():
+        with self._store.alone():
             self._replace(self.champion(version.name), version)
 
     def succeed(self, champion: Version, version: Version) -> bool:
@@ -353,7 +218,7 @@ class Registry:
             update. So with a server, this method overlooks a version that begins to serve between its check and
             its change.
         """
-        with self._alone():
+        with self._store.alone():
             found = self.champion(version.name)
             if found is None or found.number != champion.number:
                 return False
@@ -373,7 +238,7 @@ class Registry:
         ModelError
             If there is no champion, or the champion replaced no version that is still stored.
         """
-        with self._alone():
+        with self._store.alone():
             champion = self.champion(name)
             if champion is None:
                 raise ModelError(f"There is no champion of {name!r} to roll back.")
@@ -410,7 +275,7 @@ class Registry:
         keep : int
             Number of the newest versions that are kept. As many earlier champions are kept, too, for rollbacks.
         """
-        with self._alone():
+        with self._store.alone():
             champion, found = self.champion(name), self._versions(name)
             if champion is None or len(found) <= keep:
                 return
@@ -424,18 +289,14 @@ class Registry:
                 stay.add(int(number))
             gone = [version for version in found if version.number not in stay and not spare(version)]
             for version in gone:
-                self._delete(version)
+                deleted_versions.delete(self._client, name, version.number, version.tags)
             left = {str(version.number) for version in found} - {str(version.number) for version in gone}
             # Check the tags of all versions, because an earlier call that was killed may have left some.
             for tag, before in replaced.items():
                 if tag.startswith(_REPLACED) and not {before, tag.removeprefix(_REPLACED)} <= left:
                     self._client.delete_registered_model_tag(name, tag)
-            self._delete_rows(name)
-            self._copy()
-
-    def _alone(self) -> AbstractContextManager[None]:
-        """Lock the files of this registry against changes by other processes. A server needs no such lock."""
-        return exclusive(self._lock) if self._artifacts else nullcontext()
+            deleted_versions.delete_rows(self._client, name, self._experiment(name))
+            self._store.copy()
 
     def _replace(self, champion: Version | None, version: Version) -> None:
         if champion and champion.number != version.number:
@@ -447,61 +308,23 @@ class Registry:
         if challenger is not None and challenger.number == version.number:  # it is not compared with itself
             self._client.delete_registered_model_alias(version.name, CHALLENGER)
         self._client.set_registered_model_alias(version.name, CHAMPION, str(version.number))
-        self._copy()
-
-    def _copy(self) -> None:
-        """Keep a copy of MLflow's database, for a repair. A server looks after its own."""
-        if self._file and self._file.is_file():
-            sqlite_files.copy(self._file, sqlite_files.copy_of(self._file))
+        self._store.copy()
 
     def _versions(self, name: str) -> list[Version]:
-        found = _pages(partial(self._client.search_model_versions, f"name = '{name}'"))
+        found = pages(partial(self._client.search_model_versions, f"name = '{name}'"))
         return sorted(map(self._version, found), key=lambda version: -version.number)
-
-    def _delete(self, version: Version) -> None:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        run = self._client.get_run(str(self._client.get_model_version(version.name, str(version.number)).run_id))
-        # Delete the version last. After a kill it is still listed, and the next call deletes the rest.
-        files = get_artifact_repository(run.info.artifact_uri, tracking_uri=self._client.tracking_uri)
-        files.delete_artifacts()  # type: ignore[no-untyped-call]
-        self._client.delete_run(run.info.run_id)
-        for tag in version.tags:  # MLflow would keep them
-            self._client.delete_model_version_tag(version.name, str(version.number), tag)
-        self._client.delete_model_version(version.name, str(version.number))
-
-    def _delete_rows(self, name: str) -> None:
-        """Delete the rows of a model's deleted runs, which MLflow only marks as deleted.
-
-        They would grow by some kB with each training. MLflow's client cannot delete them, so this calls what its
-        command `mlflow gc` calls. The rows in a server's database stay: see docs/growth.md.
-        """
-        from mlflow.entities import ViewType
-
-        store = self._client._tracking_client.store
-        if not hasattr(store, "_hard_delete_run"):
-            return
-        marked = partial(self._client.search_runs, [self._experiment(name)], run_view_type=ViewType.DELETED_ONLY)
-        runs = [run.info.run_id for run in _pages(marked)]
-        # A prune that was killed may have left a version whose run is marked. It is still listed.
-        listed = {
-            version.run_id for version in _pages(partial(self._client.search_model_versions, f"name = '{name}'"))
-        }
-        for run_id in runs:
-            if run_id not in listed:
-                store._hard_delete_run(run_id)
 
     def _version(self, found: ModelVersion) -> Version:
         run = self._client.get_run(str(found.run_id))
         made_at = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
-        location = _for_spark(str(found.source))
+        location = for_spark(str(found.source))
         return Version(
             found.name, int(found.version), location, run.data.metrics, found.tags, made_at, run.data.params
         )
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else self._client.create_experiment(name, self._artifacts))
+        return str(found.experiment_id if found else self._client.create_experiment(name, self._store.artifacts))
 
     def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -521,26 +344,9 @@ def _replaced(version: Version) -> str:
     return f"{_REPLACED}{version.number}"
 
 
-def _pages(search: Callable[..., Any]) -> Iterator[Any]:
-    """Yield the results of all pages of a search."""
-    token = None
-    while True:
-        page = search(page_token=token)
-        yield from page
-        if not (token := page.token):
-            return
-
-
 def _require_reach(uri: str) -> None:
     if urlparse(uri).scheme == "mlflow-artifacts":
         raise ModelError(
             "Spark cannot write through MLflow's server. Start it with --no-serve-artifacts and a "
             "--default-artifact-root that all machines share."
         )
-
-
-def _for_spark(uri: str) -> str:
-    """Convert a URI for Hadoop, which does not decode percent-encoding, and knows S3 as ``s3a:``."""
-    if uri.startswith("s3:"):
-        return uri.replace("s3:", "s3a:", 1)
-    return f"file:{unquote(urlparse(uri).path)}" if uri.startswith("file:") else uri

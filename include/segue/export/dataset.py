@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segue import private
 from segue.audio.definition import FAMILIES, FEATURE_VERSION, feature_names
-from segue.connections.registry import Registry, Version
+from segue.connections.model_version import Version
+from segue.connections.registry import Registry
 from segue.corpus import lake
 from segue.corpus.schema import EMBEDDING, MUSICAL, columns
 from segue.corpus.versions import versions as table_versions

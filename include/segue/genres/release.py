@@ -32,7 +32,8 @@ from segue.tracks.sound_vectors import FEATURES, VectorColumn, VectorColumns
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from segue.connections.registry import Registry, Version
+    from segue.connections.model_version import Version
+    from segue.connections.registry import Registry
 
 MODEL_NAME = "genre"
 

@@ -18,7 +18,8 @@ from segue.recommender.reports import Figures
 from segue.runs.html import retitled
 
 if TYPE_CHECKING:
-    from segue.connections.registry import Registry, Version
+    from segue.connections.model_version import Version
+    from segue.connections.registry import Registry
 
 LEARNED = "kafka_ends"
 """Tag of a version: the offsets up to which it has learned the listens."""

@@ -44,7 +44,7 @@ from segue.recommender.update import fold_in_plays, reindex
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from segue.connections.registry import Version
+    from segue.connections.model_version import Version
     from segue.settings import Settings
 
 NEVER = int(np.iinfo(np.int64).max)

@@ -38,7 +38,7 @@ from segue.recommender.evaluation.metrics import Scorer
 from segue.recommender.recipe import Recipe
 
 if TYPE_CHECKING:
-    from segue.connections.registry import Version
+    from segue.connections.model_version import Version
 
 NAME = "recommender"
 """Name of the model in the registry."""

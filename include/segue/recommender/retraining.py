@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
     from pyspark.sql import DataFrame, SparkSession
 
-    from segue.connections.registry import Version
+    from segue.connections.model_version import Version
     from segue.settings import Settings
 
 

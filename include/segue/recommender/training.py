@@ -30,7 +30,7 @@ from segue.recommender.retraining import Retrained, Retraining, Start
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from segue.connections.registry import Version
+    from segue.connections.model_version import Version
     from segue.settings import Settings
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from segue import locks
-from segue.connections import delta_log, hadoop_checksums, registry, sqlite_files
-from segue.connections.registry import Registry, Version
+from segue.connections import delta_log, hadoop_checksums, mlflow_store, sqlite_files
+from segue.connections.model_version import Version
+from segue.connections.registry import Registry
 from segue.errors import ModelError, StackError
 from segue.genres.release import MODEL_NAME
 from segue.recommender.model import NAME, Recommender
@@ -120,7 +121,7 @@ def _databases(settings: Settings) -> Iterator[Finding]:
         )
     file = _registry_file(settings)
     if why := _fault(file):
-        yield Finding(str(registry.damaged(file, why)), partial(_restore, settings, file))
+        yield Finding(str(mlflow_store.damaged(file, why)), partial(_restore, settings, file))
 
 
 def _fault(file: Path) -> str | None:

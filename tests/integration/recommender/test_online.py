@@ -21,7 +21,8 @@ from segue.api.accounts import Accounts
 from segue.api.forgetting import forget_again
 from segue.connections import champions
 from segue.connections.kafka import Config
-from segue.connections.registry import Registry, Version
+from segue.connections.model_version import Version
+from segue.connections.registry import Registry
 from segue.connections.windows import Offsets
 from segue.listens.events import listen
 from segue.listens.plays import recording_msid

@@ -23,7 +23,8 @@ from segue.api.forgetting import forget_in_database
 from segue.connections import offsets
 from segue.connections.kafka import Config
 from segue.connections.kafka import config as kafka_config
-from segue.connections.registry import Registry, Version
+from segue.connections.model_version import Version
+from segue.connections.registry import Registry
 from segue.connections.windows import OffsetWindow
 from segue.demo.listeners import Audience, produce
 from segue.errors import TrainingError

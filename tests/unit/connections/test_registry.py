@@ -232,7 +232,7 @@ def test_old_versions_are_deleted_but_not_what_serves_what_it_replaced_or_what_i
 def test_of_deleted_versions_only_one_row_stays_in_mlflows_database(registry):
     def rows() -> dict[str, int]:
         tables = ["runs", "params", "metrics", "latest_metrics", "tags", "model_version_tags", "model_versions"]
-        with closing(sqlite3.connect(registry._file)) as database:
+        with closing(sqlite3.connect(registry._store.file)) as database:
             counts = (database.execute(f"SELECT COUNT(*) FROM {table}").fetchone() for table in tables)  # noqa: S608
             return {table: count for table, (count,) in zip(tables, counts, strict=True)}
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from segue.connections.registry import Version
+from segue.connections.model_version import Version
 from segue.genres.evaluation import GenreEvaluation, compare
 from segue.genres.release import compare_with_rival, resplit_genres
 

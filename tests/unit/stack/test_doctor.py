@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from segue.cli import app
 from segue.connections import delta_log, sqlite_files
-from segue.connections.registry import Registry, Version
+from segue.connections.model_version import Version
+from segue.connections.registry import Registry
 from segue.errors import StackError
 from segue.recommender.model import NAME
 from segue.settings import PROJECT_DIR, Settings, get_settings

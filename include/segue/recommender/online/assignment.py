@@ -9,7 +9,8 @@ import hashlib
 import random
 from datetime import date
 
-from segue.connections.registry import CHALLENGED_AT, Version
+from segue.connections.model_version import Version
+from segue.connections.registry import CHALLENGED_AT
 
 
 def name_of(challenger: Version) -> str:

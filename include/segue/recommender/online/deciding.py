@@ -19,7 +19,8 @@ from segue.recommender.reports import OnlineReport
 from segue.runs import summaries
 
 if TYPE_CHECKING:
-    from segue.connections.registry import Registry, Version
+    from segue.connections.model_version import Version
+    from segue.connections.registry import Registry
     from segue.settings import Settings
 
 

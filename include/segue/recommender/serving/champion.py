@@ -7,7 +7,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from segue.connections.registry import Registry, Version
+from segue.connections.model_version import Version
+from segue.connections.registry import Registry
 from segue.errors import SegueError
 from segue.recommender.model import NAME, Recommender
 from segue.settings import Settings

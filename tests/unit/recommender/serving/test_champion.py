@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 
-from segue.connections.registry import Registry, Version
+from segue.connections.model_version import Version
+from segue.connections.registry import Registry
 from segue.recommender.model import NAME, Recommender
 from segue.recommender.serving.champion import NONE_YET, Champion
 from segue.settings import Settings
