@@ -129,7 +129,8 @@ def test_an_embedding_model_in_the_store_reaches_the_executors(
 ) -> None:
     model = onnx_models.moments(tmp_path / "moments.onnx")
     boto3.client("s3").upload_file(str(model), BUCKET, "moments.onnx")
-    embedding = here.model_copy(update={"audio_embedding_model": f"s3://{BUCKET}/moments.onnx"})
+    own = {"audio_embedding_model": f"s3://{BUCKET}/moments.onnx", "audio_embedding_window_s": 1.0}
+    embedding = here.model_copy(update=own)
     run(embedding, "tests.support.corpus_run", "corpus/embedded")
     tracks = mongo.client[here.mongo_database]["tracks"].find({}, {"embedding": 1, "embedding_version": 1})
     found = [(np.frombuffer(track["embedding"], "<f4").shape, track["embedding_version"]) for track in tracks]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -56,10 +57,10 @@ class Cluster:
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def alive(self) -> int:
-        """Return how many workers are alive; -1 if the master does not answer yet."""
+        """Return how many workers are alive; -1 if the master does not answer yet, or with another page."""
         try:
             return int(httpx.get(self.status).json()["aliveworkers"])
-        except httpx.TransportError:
+        except (httpx.TransportError, json.JSONDecodeError):
             return -1
 
 
