@@ -16,7 +16,7 @@ from segue.listens.feedback import FeedbackStore
 from segue.listens.playing_now import PlayingNow
 from segue.listens.rebuilding import purge
 from segue.listens.removals import Removals, user_key
-from segue.listens.store import ListenStore
+from segue.listens.store import ListenStore, in_parts
 from segue.playlists.store import PlaylistStore
 from segue.recommender.online.served_lists import ServedLists
 from segue.recommender.online.serving import COLLECTION as INTERLEAVED
@@ -61,7 +61,8 @@ def simulated_listeners(database: Database[dict[str, Any]]) -> list[str]:
     Their names begin with ``sim-``. Somebody who has a token is real, whatever the name.
     """
     begins = {"$regex": f"^{SIMULATED_NAMES}"}
-    found = {each["user_name"] for each in database["listens"].find({"user_name": begins}, {"user_name": 1})}
+    names = {each["user_name"] for each in in_parts(database, "user_name")}
+    found = {name for name in names if name.startswith(SIMULATED_NAMES)}
     found |= {each["_id"] for each in database["recommendations"].find({"_id": begins}, {"_id": 1})}
     return sorted(name for name in found if not Accounts(database).is_real(name))
 
@@ -78,10 +79,11 @@ def forget_again(database: Database[dict[str, Any]]) -> dict[str, int]:
         Number of deleted items by kind.
     """
     deleted = Counter({"listens": purge(database)})
-    fields = dict.fromkeys(("listens", "feedback", "playlists", "served_lists"), "user_name")
+    fields = dict.fromkeys(("feedback", "playlists", "served_lists"), "user_name")
     fields |= dict.fromkeys(("refused_listens", "playing_now", "recommendations", INTERLEAVED), "_id")
     # Cursors, because the names of all listeners may exceed the 16 MB of one answer.
     names = {each[field] for name, field in fields.items() for each in database[name].find({}, {field: 1})}
+    names |= {each["user_name"] for each in in_parts(database, "user_name")}
     removed_at, accounts = Removals(database).all(), Accounts(database)
     for user_name in sorted(name for name in names if user_key(name) in removed_at):
         if accounts.exists(user_name):

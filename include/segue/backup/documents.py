@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +16,12 @@ from pymongo.database import Database
 
 from segue.connections import probes
 from segue.errors import BackupError
+from segue.listens import store
+from segue.tracks import collection
 
 PAGE: Final = 500
 SUFFIX: Final = ".bson"
-LAST: Final = ("tracks", "listens")
+LAST: Final = (collection.COLLECTION, store.COLLECTION)
 """Large collections. They come last, because marks in the others say what these hold at least."""
 
 
@@ -41,18 +43,27 @@ def dump(database: Database[Any], folder: Path) -> dict[str, int]:
     names = sorted(
         set(database.list_collection_names()) - {probes.COLLECTION}, key=lambda name: (name in LAST, name)
     )
+    # As raw bytes, so that no value changes its type on the way.
+    raw = database.with_options(CodecOptions(document_class=RawBSONDocument))
     counts = {}
     for name in names:
         if name.startswith("system."):
             continue
-        # As raw bytes, so that no value changes its type on the way.
-        raw = database[name].with_options(CodecOptions(document_class=RawBSONDocument))
         counts[name] = 0
         with (folder / f"{name}{SUFFIX}").open("wb") as file:
-            for document in raw.find({}, batch_size=PAGE):
+            for document in _read(raw, name):
                 file.write(document.raw)
                 counts[name] += 1
     return counts
+
+
+def _read(database: Database[Any], name: str) -> Iterator[Any]:
+    """Read a collection, a large one by several queries."""
+    if name == store.COLLECTION:
+        return store.in_parts(database)
+    if name == collection.COLLECTION:
+        return chain.from_iterable(collection.in_pages(database))
+    return database[name].find({}, batch_size=PAGE)
 
 
 def load(folder: Path, database: Database[Any]) -> dict[str, int]:

@@ -15,20 +15,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pymongo.collection import Collection
 
 from segue.connections import kafka, mongo
 from segue.connections.topics import create_listens_topic
 from segue.errors import CorpusError
 from segue.listens.events import SIMULATED, SIMULATED_NAMES, Listen, listen
 from segue.settings import Settings
+from segue.tracks.collection import in_pages
 from segue.tracks.vectors import unpack
 
-PAGE = 1_000  # tracks read from MongoDB at a time
 SENT_TOGETHER = 10_000  # events sent before their acknowledgements are awaited
 FLUSH_S = 150.0  # longest wait for the acknowledgements; kafka-python gives up after 120 s, unless it hangs
 
@@ -85,20 +83,16 @@ def audience_of(settings: Settings, *, listeners: int, seed: int) -> Audience:
         If nothing has been published yet.
     """
     with mongo.client(settings.mongo) as client:
-        collection = client[settings.mongo_database]["tracks"]
-        pages = (unpack([document["features"] for document in page]) for page in _pages(collection, "features"))
+        database = client[settings.mongo_database]
+        pages = (
+            unpack([document["features"] for document in page]) for page in in_pages(database, "features") if page
+        )
         sounds = Sounds.of(pages)
         tracks, places = [], []
-        for page in _pages(collection, "title", "genre", "features"):
+        for page in filter(None, in_pages(database, "title", "genre", "features")):
             tracks += [CorpusTrack(d["_id"], d.get("title") or d["_id"], d.get("genre")) for d in page]
             places.append(sounds.place(unpack([document["features"] for document in page])))
     return Audience(tracks, listeners=listeners, seed=seed, places=np.concatenate(places))
-
-
-def _pages(collection: Collection[dict[str, Any]], *fields: str) -> Iterator[list[dict[str, Any]]]:
-    documents = collection.find({}, dict.fromkeys(fields, 1), sort=[("_id", 1)], batch_size=PAGE)
-    while page := list(islice(documents, PAGE)):
-        yield page
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from pymongo.database import Database
@@ -14,6 +15,7 @@ from segue.connections import kafka, offsets
 from segue.errors import ServiceUnavailableError
 from segue.listens.matching import CatalogueEntry, TrackIndex
 from segue.settings import Settings
+from segue.tracks import collection
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,8 @@ KAFKA_TIMEOUT_MS = 2_000
 
 def entries(database: Database[dict[str, Any]]) -> Iterator[CatalogueEntry]:
     """Read the published tracks."""
-    wanted = {"title": 1, "artist": 1, "recording_mbid": 1, "duration_s": 1}
-    for track in database["tracks"].find({}, wanted):
+    pages = collection.in_pages(database, "title", "artist", "recording_mbid", "duration_s")
+    for track in chain.from_iterable(pages):
         names = (track.get("artist") or "", track.get("title") or "")
         yield CatalogueEntry(track["_id"], *names, track.get("recording_mbid"), track.get("duration_s"))
 

@@ -17,35 +17,32 @@ from segue.listens.events import Listen
 from segue.listens.lake_table import ListensTable, standing
 from segue.listens.losses import Followed
 from segue.listens.removals import Removals
-from segue.listens.store import COLLECTION, event_of
+from segue.listens.store import COLLECTION, PREFIXES, event_of, id_bounds, in_parts
 from segue.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 AT_ONCE = 200_000
-"""Number of ids of a slice. They are held in memory twice, and SecantusDB reads their documents."""
-SLICES = 256
-"""Ids are hexadecimal hashes, so their first two digits divide them evenly."""
+"""Number of ids of a slice. They are held in memory twice."""
 SETTLED_S = 3_600.0
 """MongoDB may have events that Kafka acknowledged after the lake was written. They are newer than this."""
 ASKED_AT_ONCE = 1_000
 
 
-def slice_of(rows: int, day: date) -> tuple[str, str]:
-    """Return the bounds of the ids that are compared on a day: the first one, and the one after the last.
+def slice_of(rows: int, day: date) -> tuple[int, int]:
+    """Return which parts of the ids are compared on a day: the first one, and the one after the last.
 
     Parameters
     ----------
     rows : int
         Number of listens.
     day : date
-        The day. After at most `SLICES` days in a row, all ids were compared.
+        The day. After at most `PREFIXES` days in a row, all ids were compared.
     """
-    slices = min(-(-rows // AT_ONCE) or 1, SLICES)
+    slices = min(-(-rows // AT_ONCE) or 1, PREFIXES)
     number = day.toordinal() % slices
-    first, after = (f"{bound * SLICES // slices:02x}" for bound in (number, number + 1))
-    return first if number else "", after if number < slices - 1 else "\U0010ffff"
+    return number * PREFIXES // slices, (number + 1) * PREFIXES // slices
 
 
 def compare(settings: Settings, database: Database[Any], table: ListensTable, *, before: float, day: date) -> str:
@@ -76,10 +73,10 @@ def compare(settings: Settings, database: Database[Any], table: ListensTable, *,
         return "MongoDB has not caught up with Kafka, so its listens were not compared with the lake."
     [counted] = delta_tables.query(table.location, "SELECT count(*) AS listens FROM rows")
     first, after = slice_of(counted["listens"], day)
-    ids = f"SELECT event_id FROM rows WHERE event_id >= '{first}' AND event_id < '{after}'"  # noqa: S608 - own text
+    low, high = id_bounds(first, after)
+    ids = f"SELECT event_id FROM rows WHERE event_id >= '{low}' AND event_id < '{high}'"  # noqa: S608 - own text
     in_lake = {row["event_id"] for row in delta_tables.query(table.location, ids)}
-    found = database[COLLECTION].find({"_id": {"$gte": first, "$lt": after}}, {"_id": 1})
-    in_mongodb = {document["_id"] for document in found}
+    in_mongodb = {document["_id"] for document in in_parts(database, "_id", first=first, after=after)}
     here = _standing_rows(table, in_lake - in_mongodb, Removals(database))
     there = sum(1 for _ in _settled(database, in_mongodb - in_lake, before - SETTLED_S))
     followed.miss("mongodb", here)

@@ -27,7 +27,7 @@ from segue.listens.feedback import Feedback, FeedbackStore
 from segue.listens.lake_table import DAY
 from segue.listens.losses import Followed
 from segue.listens.removals import Removals, user_key
-from segue.listens.store import COLLECTION, ListenStore, event_of
+from segue.listens.store import ListenStore, event_of, in_parts
 from segue.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def in_kafka(settings: Settings, damaged: list[Damage] | None = None) -> Iterato
 
 def in_mongodb(database: Database[dict[str, Any]]) -> Iterator[Listen]:
     """Read the events of MongoDB."""
-    return map(event_of, database[COLLECTION].find({}, {"event": 1}, batch_size=PAGE))
+    return map(event_of, in_parts(database, "event"))
 
 
 def rebuild_mongodb(settings: Settings, database: Database[dict[str, Any]], lake: Iterable[Listen]) -> int:

@@ -37,6 +37,9 @@ indexes for ``$exists``. So `listener` and `named` are fields of their own.
 
 Document = dict[str, Any]
 
+PREFIXES: Final = 256
+"""An id is a hexadecimal hash, so its first two digits divide the listens evenly into so many parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -185,6 +188,38 @@ class ListenStore:
     ) -> Cursor[Document]:
         query = {"user_name": user_name, "recordings": {"$in": sorted(recordings)}}
         return self._listens.find(query, fields or None)
+
+
+def id_bounds(first: int, after: int) -> tuple[str, str]:
+    """Return the bounds of some parts of all ids: the smallest id, and one that is above all of them.
+
+    Parameters
+    ----------
+    first, after : int
+        Number of the first part, and of the one after the last, from 0 to `PREFIXES`.
+    """
+    return f"{first:02x}" if first else "", f"{after:02x}" if after < PREFIXES else "\U0010ffff"
+
+
+def in_parts(
+    database: Database[Document], *names: str, first: int = 0, after: int = PREFIXES
+) -> Iterator[Document]:
+    """Read fields of all listens, or of some parts of them; with no names, the whole documents.
+
+    Each part is one query, because SecantusDB's servers hold the whole documents of a query in memory.
+
+    Parameters
+    ----------
+    database
+        The corpus' database.
+    *names : str
+        The fields.
+    first, after : int
+        As for `id_bounds`.
+    """
+    for part in range(first, after):
+        low, high = id_bounds(part, part + 1)
+        yield from database[COLLECTION].find({"_id": {"$gte": low, "$lt": high}}, dict.fromkeys(names, 1) or None)
 
 
 def document_of(event: Listen) -> Document:

@@ -27,10 +27,8 @@ from segue.stack.service import Service, pid_file
 NAME = "mongo"
 MANY_TRACKS = 20_000
 """With more tracks, the Python server is noticeably slow."""
-ENVIRONMENT = {
-    # One malloc arena for all threads. Otherwise each connection's thread keeps the memory of its largest answer.
-    Kind.PYTHON: {"MALLOC_ARENA_MAX": "1"},
-}
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+"""One malloc arena for all threads. Otherwise each connection's thread keeps the memory of its largest answer."""
 
 
 def server(settings: Settings) -> Server:
@@ -85,7 +83,7 @@ def _service(
             auth=auth,
         ),
         check=check,
-        environment=ENVIRONMENT.get(chosen.kind, {}),
+        environment=ENVIRONMENT,
         ports={"SEGUE_MONGO_PORT": port},
         loads=(code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program))
         + secrets.digest(settings),

@@ -20,7 +20,6 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from segue.tracks import genres, sounds
-from segue.tracks.collection import COLLECTION as TRACKS
 from segue.tracks.map_layout import Places, Vectors, lay_out, place_between
 
 COLLECTION: Final = "sound_map"
@@ -92,8 +91,7 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
         return 0
     vectors = np.concatenate([part.vectors for part in parts])
     places = _places(ids, vectors, read(database), say)
-    found = database[TRACKS].find({}, dict.fromkeys(genres.FIELDS, 1))
-    genre_of = {each["_id"]: genres.genre_of(each) for each in found}
+    genre_of = genres.genres_of(database, ids)
     counted = Counter(genre for track in ids if (genre := genre_of.get(track)))
     named = [genre for genre, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))][:NO_GENRE]
     position = {genre: at for at, genre in enumerate(named)}

@@ -15,6 +15,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 
-from segue.tracks.collection import ANNOUNCED, PARTITION, require_form
+from segue.tracks.collection import ANNOUNCED, PARTITION, in_pages, require_form
 from segue.tracks.collection import COLLECTION as TRACKS
 from segue.tracks.sound_space import SoundSpace
 from segue.tracks.sound_vectors import FEATURES, VectorColumns, fields_of, find_columns, stack, weights
@@ -176,7 +177,7 @@ def _is_of(space: Document, columns: VectorColumns) -> bool:
 def _fit(database: Database[Any], columns: VectorColumns, total: int) -> Document:
     """Fit a space to evenly chosen tracks, and return its document, which is not stored yet."""
     step = math.ceil(total / FITTED)
-    found = database[TRACKS].find({}, fields_of(columns))
+    found = chain.from_iterable(in_pages(database, *fields_of(columns)))
     features = _stack(columns, [track for number, track in enumerate(found) if number % step == 0])
     space = SoundSpace.fit(features, weights(columns) if len(columns) > 1 else None)
     arrays = {name: getattr(space, name).astype("<f8").tobytes() for name in ARRAYS}

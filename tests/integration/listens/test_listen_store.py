@@ -17,7 +17,7 @@ from segue.listens.events import Listen
 from segue.listens.matching import CatalogueEntry, TrackIndex
 from segue.listens.plays import Play, event_of
 from segue.listens.removals import Removals, event_key, user_key
-from segue.listens.store import COLLECTION, ListenStore
+from segue.listens.store import COLLECTION, ListenStore, in_parts
 
 pytestmark = pytest.mark.integration
 
@@ -141,3 +141,17 @@ def test_simulated_listeners_are_forgotten_together_and_nobody_with_an_account(
     assert (gone["account"], gone["listens"], gone["recommendations"], len(waits)) == (0, 2, 1, 1)
     assert forgetting.simulated_listeners(database) == []
     assert [ListenStore(database).count(name) for name in names] == [0, 0, 1, 1]
+
+
+def test_the_parts_of_the_ids_hold_each_listen_once(mongo: Database[dict[str, Any]]) -> None:
+    database = mongo.client["segue-listen-parts"]
+    events = [listen("anna", 1_600_000_000 + number) for number in range(300)]
+    ListenStore(database).put(events)
+    ids = sorted(event.event_id for event in events)
+    assert sorted(document["_id"] for document in in_parts(database)) == ids
+    assert list(in_parts(database, "user_name", first=0, after=1)) == [
+        {"_id": each, "user_name": "anna"} for each in ids if each.startswith("00")
+    ]
+    first_half, second_half = (in_parts(database, first=at, after=at + 128) for at in (0, 128))
+    assert {each["_id"] for each in first_half} == {each for each in ids if each < "80"}
+    assert {each["_id"] for each in second_half} == {each for each in ids if each >= "80"}

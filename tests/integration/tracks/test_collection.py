@@ -103,3 +103,30 @@ def test_readers_say_what_to_do_and_segue_up_does_it(
     assert not tracks.is_of_doubles(mongo)
     found = read_tracks(spark, "features").toArrow().sort_by("track_id")
     np.testing.assert_array_equal(unpack(found.column("features")), VECTORS)
+
+
+def test_pages_hold_each_track_once_whether_its_day_is_announced_or_not(
+    mongo: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracks, "READ_AT_ONCE", 3)
+    announced = {"2026-03-02": 2, "2026-03-03": 1, "2026-03-04": 5, "2026-03-06": 2}
+    others = {"2026-03-01": 1, "2026-03-05": 1, "2026-03-07": 2}
+    for name in (tracks.COLLECTION, tracks.ANNOUNCED):
+        mongo.drop_collection(name)
+    there = [
+        {"_id": f"{number}-{day}", "title": "T", "partition_date": day}
+        for day, count in (announced | others).items()
+        for number in range(count)
+    ]
+    mongo[tracks.COLLECTION].create_index("partition_date")
+    mongo[tracks.COLLECTION].insert_many(there)
+    assert sorted(each["_id"] for page in tracks.in_pages(mongo) for each in page) == sorted(
+        each["_id"] for each in there
+    )
+    mongo[tracks.ANNOUNCED].insert_many({"_id": day, "tracks": count} for day, count in announced.items())
+    pages = [[each["_id"] for each in page] for page in tracks.in_pages(mongo, "title")]
+    assert sorted(each for page in pages for each in page) == sorted(each["_id"] for each in there)
+    assert [len(page) for page in pages] == [4, 6, 4]
+    assert next(tracks.in_pages(mongo, "title"))[0] == {"_id": "0-2026-03-01", "title": "T"}
+    for name in (tracks.COLLECTION, tracks.ANNOUNCED):
+        mongo.drop_collection(name)
