@@ -27,8 +27,6 @@ from segue.stack.service import Service, pid_file
 NAME = "mongo"
 MANY_TRACKS = 20_000
 """With more tracks, the Python server is noticeably slow."""
-ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
-"""One malloc arena for all threads. Otherwise each connection's thread keeps the memory of its largest answer."""
 
 
 def server(settings: Settings) -> Server:
@@ -83,7 +81,7 @@ def _service(
             auth=auth,
         ),
         check=check,
-        environment=ENVIRONMENT,
+        environment=memory.ONE_ARENA,
         ports={"SEGUE_MONGO_PORT": port},
         loads=(code.installed() if chosen.kind is Kind.PYTHON else code.program(chosen.program))
         + secrets.digest(settings),

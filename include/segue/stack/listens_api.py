@@ -30,7 +30,7 @@ def service(settings: Settings) -> Service:
         data=settings.state_dir / "listens-api",
         command=(str(Path(sys.prefix) / "bin" / "segue"), "serve"),
         check=lambda _: _is_ready(settings.api_port),
-        environment=settings.environment,
+        environment=settings.environment | memory.ONE_ARENA,
         ports={"SEGUE_API_PORT": settings.api_port},
         loads=code.installed() + secrets.digest(settings),
         memory_limit_mb=memory.limit_mb(settings, "listens-api"),

@@ -26,7 +26,7 @@ def service(settings: Settings) -> Service:
         data=settings.state_dir / "live",
         command=(str(Path(sys.prefix) / "bin" / "segue"), "live"),
         check=lambda started: beats(heartbeat(settings), started, FRESH_S),
-        environment=settings.environment,
+        environment=settings.environment | memory.ONE_ARENA,
         loads=code.installed() + secrets.digest(settings),
         memory_limit_mb=memory.limit_mb(settings, "live"),
     )

@@ -26,6 +26,9 @@ TASKS_MB = 6000
 TASKS_RUN_IN = "scheduler"
 """This service is never restarted because of its memory, since its tasks would end with it."""
 SETTINGS = {"mongo": "SEGUE_MONGO_MEMORY_MB", "scheduler": "SEGUE_SPARK_DRIVER_MEMORY_MB"}
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Variables of services with many threads. With an arena for each thread, and one of Arrow's, each would keep the
+memory of its largest answer."""
 CACHE_MINIMUM_MB = 128
 CACHE_SHARE_OF_MACHINE = 1 / 32
 CACHE_SHARE_OF_LIMIT = 1 / 6
