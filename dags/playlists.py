@@ -2,10 +2,11 @@
 
 **What.** *place_tracks* places the tracks of days that have changed in the space of sound. The DAG `corpus` does
 this too, so there is usually nothing to do. *draw_map* draws the map of the library: new tracks are placed among
-those that sound like them. *make_playlists* replaces three playlists of each listener: *daily jams* (half
-familiar, half new, ordered so that neighbours sound alike), *discoveries* (never played) and *on repeat* (most
-played in the last 30 days). Each track has the reason why it is there. docs/playlists.md has the rules.
-*write_to_subsonic* writes the playlists of one listener to a Subsonic server, if one is configured.
+those that sound like them. *find_moods* finds the tracks of each mood. *make_playlists* replaces three playlists
+of each listener: *daily jams* (half familiar, half new, ordered so that neighbours sound alike), *discoveries*
+(never played) and *on repeat* (most played in the last 30 days). Each track has the reason why it is there.
+docs/playlists.md has the rules. *write_to_subsonic* writes the playlists of one listener to a Subsonic server, if
+one is configured.
 
 **When.** After each nightly training of the DAG `recommender`, every day at 06:00 (UTC), and by hand. A run that
 is repeated replaces the same playlists.
@@ -13,7 +14,8 @@ is repeated replaces the same playlists.
 **Inputs.** The collections `tracks`, `listens`, `accounts` and `recommendations` in MongoDB; the champion. Without
 a champion, only *on repeat* is made. `SEGUE_SUBSONIC_URL` and the settings beside it.
 
-**Outputs.** The collections `sounds`, `sound_map` and `playlists` in MongoDB; playlists on the Subsonic server.
+**Outputs.** The collections `sounds`, `sound_map`, `moods` and `playlists` in MongoDB; playlists on the Subsonic
+server.
 
 **When it fails.** The last line of the failed task's log says what and why. The playlists that were not replaced
 yet stay as they were. Clear the task.
@@ -55,6 +57,7 @@ def playlists() -> None:
     placed = place_tracks()
     placed >> make_playlists(RUN_ID) >> write_to_subsonic()
     placed >> draw_map()
+    find_moods()
 
 
 # In the pool of `publish`, which writes the same places.
@@ -79,6 +82,16 @@ def draw_map() -> None:
     with refusals_fail_at_once(), mongo_database() as database, step("Draw the map", say=to_output):
         drawn = sound_map.update(database, to_output)
     print(f"{drawn:,} tracks are on the map.", flush=True)
+
+
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
+def find_moods() -> None:
+    """Find the tracks of each mood, by their musical descriptors."""
+    from segue.runs.progress import step, to_output
+    from segue.tracks import moods
+
+    with refusals_fail_at_once(), mongo_database() as database, step("Find the moods", say=to_output):
+        moods.update(database, to_output)
 
 
 @task(**PYTHON_TASK, execution_timeout=TIME_LIMIT, outlets=[segue_assets.PLAYLISTS])

@@ -30,7 +30,7 @@ from segue.recommender.model import NAME, Catalogue, Recommender
 from segue.recommender.recipe import Recipe
 from segue.recommender.serving.champion import Served
 from segue.settings import Settings
-from segue.tracks import sound_map, sounds
+from segue.tracks import moods, sound_map, sounds
 from segue.tracks.nearest import LiveSounds
 from segue.tracks.vectors import pack
 
@@ -68,7 +68,7 @@ SILENT = 7
 
 
 def publish(database: Database[dict[str, Any]], music: Path) -> None:
-    """Write the files, and publish the tracks. The map is drawn, too."""
+    """Write the files, and publish the tracks. The map is drawn and the moods are found, too."""
     music.mkdir(parents=True)
     random = np.random.default_rng(5)
     kinds = random.normal(size=(len(GENRES), N_FEATURES))
@@ -90,12 +90,20 @@ def publish(database: Database[dict[str, Any]], music: Path) -> None:
             "duration_s": float(SECONDS),
             "partition_date": DAY,
             "features": features[i],
+            "tempo_bpm": 60.0 + 37 * i % 120,
+            "beat_regularity": i * 7 % 100 / 100,
+            "key_tonic": "G",
+            "key_mode": "minor" if i % 3 else "major",
+            "key_confidence": 0.4 + i % 50 / 100,
+            "loudness_lufs": -30.0 + i * 11 % 24,
+            "descriptors": {"spectral_centroid_hz": 900.0 + 13 * i},
         }
         for i in range(TRACKS)
     )
     database["announced"].insert_one({"_id": DAY, "day": DAY, "tracks": TRACKS, "digest": 1})
     sounds.update(database)
     sound_map.update(database)
+    moods.update(database)
 
 
 def model() -> Recommender:

@@ -8,9 +8,11 @@ import { isHated } from "./feedback";
 import { entriesOf, type Entry } from "./tracks";
 
 interface List {
-  model_version: string;
-  generated_at: string;
+  model_version: string | null;
+  generated_at: string | null;
   items: { track_id: string; short_reason: string; reason: string }[];
+  /** Why there are none, or null. */
+  unavailable: string | null;
 }
 
 interface Shown {
@@ -52,9 +54,9 @@ export function ForYou() {
         )}
       </header>
       {failed && !shown && <p>{failed}</p>}
-      {shown && !entries.length && <p>There is nothing to recommend yet.</p>}
+      {shown && !entries.length && <p>{shown.list.unavailable ?? "There is nothing to recommend yet."}</p>}
       {shown && <Cards entries={entries} />}
-      {shown && (
+      {shown?.list.generated_at && (
         <p class="small">
           Updated {new Date(shown.list.generated_at).toLocaleTimeString()} by {shown.list.model_version}
         </p>

@@ -12,7 +12,8 @@ export function Playlists() {
     <section>
       <h1>Playlists</h1>
       <Daily />
-      <Genre />
+      <Kind kind="genre" />
+      <Kind kind="mood" />
       <h2>From a track</h2>
       <p>Open any track, and choose “Radio” or “Path from here”.</p>
     </section>
@@ -38,13 +39,15 @@ function Daily() {
   );
 }
 
-function Genre() {
-  const { found } = useLoaded(() => get<{ genres: string[] }>("/v1/genres"), []);
+/** Genres or moods to choose from; nothing if there are none. */
+function Kind({ kind }: { kind: "genre" | "mood" }) {
+  const { found } = useLoaded(() => get<Record<string, string[]>>(`/v1/${kind}s`), []);
   const [minutes, setMinutes] = useState(60);
-  if (!found?.genres.length) return null;
+  const names = found?.[`${kind}s`];
+  if (!names?.length) return null;
   return (
     <>
-      <h2>A genre</h2>
+      <h2>A {kind}</h2>
       <p>
         <label>
           For{" "}
@@ -57,11 +60,11 @@ function Genre() {
           </select>
         </label>
       </p>
-      <ul class="genres">
-        {found.genres.map((genre) => (
-          <li key={genre}>
-            <button type="button" onClick={() => request("genre", { genre, minutes })}>
-              {genre}
+      <ul class={`choices ${kind}s`}>
+        {names.map((name) => (
+          <li key={name}>
+            <button type="button" onClick={() => request(kind, { [kind]: name, minutes })}>
+              {name}
             </button>
           </li>
         ))}

@@ -29,7 +29,9 @@ export async function lookUp(): Promise<void> {
 }
 
 export async function signIn(presented: { token: string } | { code: string }): Promise<void> {
-  me.value = (await post<{ user_name: string }>("/v1/sign-in", presented))!.user_name;
+  const { user_name, refused } = (await post<{ user_name: string | null; refused?: string }>("/v1/sign-in", presented))!;
+  if (user_name === null) throw new Error(refused);
+  me.value = user_name;
 }
 
 export async function signOut(): Promise<void> {

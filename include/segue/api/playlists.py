@@ -24,6 +24,7 @@ from segue.playlists.playlist import Playlist
 from segue.playlists.rules import barred_for
 from segue.playlists.store import PlaylistStore, playlist_of
 from segue.recommender.serving.lists import hated_by
+from segue.tracks.moods import MOODS
 
 router = APIRouter(tags=["playlists"], responses=schemas.REFUSALS)
 
@@ -66,6 +67,7 @@ Tracks = Annotated[Library, Depends(library_of)]
 Written = Annotated[Form, Depends()]
 Count = Annotated[int, Query(ge=2, le=MAX_COUNT, description="Largest number of tracks.")]
 Seeds = Annotated[list[str], Query(min_length=1, max_length=MAX_SEEDS, description="Track ids.")]
+Minutes = Annotated[float, Query(gt=0, le=MAX_MINUTES)]
 Offset = Annotated[int, Query(ge=0, lt=2**31)]
 
 
@@ -133,13 +135,38 @@ async def genre(
     form: Written,
     tracks: Tracks,
     genre: Annotated[str, Query(min_length=1, description="Spelt as in the corpus.")],
-    minutes: Annotated[float, Query(gt=0, le=MAX_MINUTES)] = 60,
+    minutes: Minutes = 60,
 ) -> Response:
     """Return tracks of a genre, at most so many minutes. Every day there are others."""
-    today = datetime.now(UTC).date().isoformat()
+    today = _today()
     return await _made(
         ctx, form, user, lambda barred: requested.genre(tracks, user, genre, minutes, barred, seed=today)
     )
+
+
+@router.get("/v1/users/{user_name}/playlists/mood", summary="A mood for so many minutes")
+async def mood(
+    user: Owner,
+    ctx: Ctx,
+    form: Written,
+    tracks: Tracks,
+    mood: Annotated[str, Query(description=", ".join(MOODS))],
+    minutes: Minutes = 60,
+) -> Response:
+    """Return tracks of a mood, at most so many minutes. Every day there are others.
+
+    Moods are rules on tempo, beat, loudness, brightness and key, relative to the library.
+    """
+    today = _today()
+    return await _made(
+        ctx, form, user, lambda barred: requested.mood(tracks, user, mood, minutes, barred, seed=today)
+    )
+
+
+@router.get("/v1/moods", summary="Moods of the corpus")
+async def moods(_: User, tracks: Tracks) -> JSONResponse:
+    """Return the moods that make a playlist. There are none if no track has musical descriptors."""
+    return JSONResponse({"moods": await run_in_threadpool(tracks.moods)})
 
 
 @router.get("/v1/genres", summary="Genres of the corpus")
@@ -203,6 +230,10 @@ def barred_now(ctx: Context, user: str) -> frozenset[str]:
     database = ctx.mongo[ctx.settings.mongo_database]
     hated = hated_by(database, [user]).get(user, ())
     return barred_for(library_of(ctx), ctx.store.history(user), hated, time.time())
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _current(ctx: Context, tracks: Library, stored: dict[str, Any]) -> Playlist:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -123,8 +123,13 @@ async def recommendations(
     ] = None,
     count: Annotated[int | None, Query(ge=1, le=MAX_COUNT)] = None,
 ) -> JSONResponse:
-    """Return the latest recommendations. With `discover` or `count`, they are ranked again."""
+    """Return the latest recommendations. With `discover` or `count`, they are ranked again.
+
+    As long as no recommender has been trained, there are none, and `unavailable` says so. Else it is null.
+    """
     found = None if discover is not None or count is not None else await run_in_threadpool(source.stored, user)
+    if found is None and (why := source.none_yet()):
+        return JSONResponse(NONE | {"user_name": user, "unavailable": why})
     if found is None:
         wishes = Wishes(count=count or COUNT, discover=1.0 if discover is None else discover)
         found = await _or_unavailable(source.now, user, wishes)
@@ -204,6 +209,9 @@ def _recording(item: Document, recording_mbid: str | None) -> Document:
 REASONS = ("reason", "because", "others", "popularity", "sounds_like", "sounds_like_title")
 
 
+NONE: Final[Document] = {"model_version": None, "generated_at": None, "count": 0, "items": []}
+
+
 def _loved(ctx: Context, user: str) -> set[str]:
     """Return the artists of the recordings that a user loves, as `in_short` compares them."""
     _, found = ctx.feedback.of_user(user, 1, limits.MAX_ITEMS_PER_GET, 0)
@@ -220,4 +228,5 @@ def _as_json(found: Document, *, explain: bool, loved: Collection[str] = ()) -> 
         "generated_at": found["generated_at"].isoformat(),
         "count": len(items),
         "items": items,
+        "unavailable": None,
     }

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from segue.api import schemas
 from segue.api.access import COOKIE, Ctx, cookie_key, user_of
-from segue.api.errors import unauthorized
 from segue.api.sessions import Sessions
 
 KEPT_S = 180 * 24 * 3600
@@ -40,6 +39,9 @@ async def signed_in(request: Request, ctx: Ctx) -> JSONResponse:
 async def sign_in(request: Request, ctx: Ctx, presented: SignIn) -> JSONResponse:
     """Open a session, whose key is in a cookie of the answer.
 
+    If the token or the code is refused, `user_name` is null and `refused` says why. The status is 200 all the
+    same, because browsers write each other status to the console as an error of the page.
+
     Other origins cannot read the answer or send the cookie. Players have no use for this: they send the token.
     """
     sessions = Sessions(ctx.mongo[ctx.settings.mongo_database])
@@ -49,11 +51,12 @@ async def sign_in(request: Request, ctx: Ctx, presented: SignIn) -> JSONResponse
     elif presented.code and (opened := await run_in_threadpool(sessions.open_by_code, presented.code)):
         user, key = opened
     if key is None:
-        raise unauthorized(
+        refused = (
             "This link was used before, or is older than 10 minutes."
             if presented.code
             else "Invalid authorization token."
         )
+        return JSONResponse({"user_name": None, "refused": refused})
     answer = JSONResponse({"user_name": user})
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, key, max_age=KEPT_S, path="/", secure=secure, httponly=True, samesite="strict")

@@ -12,10 +12,11 @@ from pymongo.database import Database
 from segue.errors import PlaylistError
 from segue.listens.plays import recording_msid
 from segue.playlists import order
+from segue.tracks import moods
 from segue.tracks.collection import COLLECTION
 from segue.tracks.nearest import SoundIndex, Vectors
 
-MUSICAL: Final = ("tempo_bpm", "loudness_lufs", "true_peak_dbtp")
+MUSICAL: Final = ("tempo_bpm", "key_tonic", "key_mode", "loudness_lufs", "true_peak_dbtp")
 FIELDS: Final = (
     "title",
     "artist",
@@ -50,6 +51,7 @@ class Track:
         0 if it is not known.
     genre : str or None
     tempo_bpm, loudness_lufs, true_peak_dbtp : float or None
+    key_tonic, key_mode : str or None
         Musical descriptors; None if they have not been measured.
     """
 
@@ -63,6 +65,8 @@ class Track:
     duration_s: float = 0.0
     genre: str | None = None
     tempo_bpm: float | None = None
+    key_tonic: str | None = None
+    key_mode: str | None = None
     loudness_lufs: float | None = None
     true_peak_dbtp: float | None = None
 
@@ -116,7 +120,7 @@ class Library:
     """
 
     def __init__(self, database: Database[dict[str, Any]], index: SoundIndex) -> None:
-        self._tracks = database[COLLECTION]
+        self._database, self._tracks = database, database[COLLECTION]
         self.index = index
 
     def tracks(self, track_ids: Sequence[str]) -> dict[str, Track]:
@@ -189,6 +193,14 @@ class Library:
         """Read tracks of a genre: those that have it, and those without a genre for which it is predicted."""
         labelled = self._found({"genre": genre}, count)
         return labelled + self._found({"genre": None, "genre_predicted": genre}, count - len(labelled))
+
+    def mood(self, mood: str) -> list[str] | None:
+        """Read the ids of the tracks of a mood; see `segue.tracks.moods.read`."""
+        return moods.read(self._database, mood)
+
+    def moods(self) -> list[str]:
+        """Return the moods that have tracks."""
+        return moods.known(self._database)
 
     def of_artist(self, artist: str, count: int) -> list[Track]:
         """Read tracks of an artist, whose name is spelt as in the corpus."""

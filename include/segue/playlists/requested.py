@@ -1,6 +1,6 @@
-"""Playlists on request: radio from a track, a path between two tracks, more of some and less of others, a genre.
+"""Playlists on request: radio, a path between two tracks, more of some and less of others, a genre, a mood.
 
-They need no model, only tracks in the space of sound. The same request from the same tracks gives the same list.
+They need no model, only the sound of the tracks. The same request from the same tracks gives the same list.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from segue.playlists import order
 from segue.playlists.library import Library, Track
 from segue.playlists.playlist import Entry, Playlist
 from segue.playlists.rules import keep
+from segue.tracks.moods import MOODS
 from segue.tracks.nearest import Vectors
 
 VERSION: Final = "sound"
@@ -29,6 +30,9 @@ BESIDE: Final = 40
 """A path is sought among the tracks nearest to so many places between its ends."""
 
 OF_GENRE: Final = 5_000
+OF_MOOD: Final = 2_000
+"""At most so many tracks of a genre, and of a mood, are read."""
+
 TYPICAL_S: Final = 240.0
 """Length of a track whose length is not known."""
 
@@ -144,16 +148,66 @@ def genre(
     if not found:
         known = ", ".join(library.genres()[:30]) or "none"
         raise PlaylistError(f"No track has the genre {name!r}. The genres of the corpus: {known}.")
-    random.Random(f"{user_name}/{name}/{seed}").shuffle(found)  # noqa: S311 - it is a choice, not a secret
+    _shuffle(found, user_name, name, seed)
+    described = f"{name} for at most {minutes:g} minutes."
+    entries = _in_order(library, _for_minutes(found, minutes, barred), f"Its genre is {name}.")
+    return Playlist(user_name, "genre", f"{name}, {minutes:g} minutes", described, entries, VERSION)
+
+
+def mood(
+    library: Library, user_name: str, name: str, minutes: float, barred: Barred = frozenset(), seed: str = ""
+) -> Playlist:
+    """Play a mood for at most so many minutes. The parameters are those of `genre`.
+
+    Raises
+    ------
+    PlaylistError
+        If there is no such mood, or no track has it.
+    """
+    if name not in MOODS:
+        raise PlaylistError(f"There is no mood {name!r}. The moods: {', '.join(MOODS)}.")
+    track_ids = library.mood(name)
+    if track_ids is None:
+        raise PlaylistError(
+            "The moods of the tracks were not found yet. The DAG `playlists` finds them every day."
+        )
+    if not track_ids:
+        raise PlaylistError(
+            "No track has the musical descriptors that moods are made of. Set SEGUE_AUDIO_MUSICAL=true, and run "
+            "the DAGs `corpus` and `playlists`."
+        )
+    _shuffle(track_ids, user_name, name, seed)
+    chosen = _for_minutes(list(library.tracks(track_ids[:OF_MOOD]).values()), minutes, barred)
+    entries = [Entry(track, _measured(track)) for track in library.in_order(chosen)]
+    described = f"For at most {minutes:g} minutes: {MOODS[name]}."
+    return Playlist(user_name, "mood", f"{name.capitalize()}, {minutes:g} minutes", described, entries, VERSION)
+
+
+def _shuffle(tracks: list[Any], user_name: str, name: str, seed: str) -> None:
+    random.Random(f"{user_name}/{name}/{seed}").shuffle(tracks)  # noqa: S311 - it is a choice, not a secret
+
+
+def _for_minutes(found: Sequence[Track], minutes: float, barred: Barred) -> list[Track]:
+    """Choose the first tracks that may be together and last at most so many minutes."""
+    if not found:
+        return []
     left_s, chosen = 60 * minutes, []
     expected = max(1, round(left_s / _typical_s(found)))
     for track in keep(found, expected, barred):
         if (track.duration_s or TYPICAL_S) <= left_s:
             left_s -= track.duration_s or TYPICAL_S
             chosen.append(track)
-    described = f"{name} for at most {minutes:g} minutes."
-    entries = _in_order(library, chosen, f"Its genre is {name}.")
-    return Playlist(user_name, "genre", f"{name}, {minutes:g} minutes", described, entries, VERSION)
+    return chosen
+
+
+def _measured(track: Track) -> str:
+    """Return some musical descriptors of a track, such as ``96 beats a minute, G minor, -14 LUFS``, with a dot."""
+    known = (
+        f"{track.tempo_bpm:.0f} beats a minute" if track.tempo_bpm is not None else "",
+        f"{track.key_tonic} {track.key_mode}" if track.key_tonic and track.key_mode else "",
+        f"{track.loudness_lufs:.0f} LUFS" if track.loudness_lufs is not None else "",
+    )
+    return ", ".join(filter(None, known)) + "."
 
 
 def _mean(vectors: Sequence[Vectors]) -> Vectors:

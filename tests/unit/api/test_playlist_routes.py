@@ -44,6 +44,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
         ("path?start=t1&end=t2", "t1"),
         ("alchemy?more=t1&more=t3&less=t2", ""),
         ("genre?genre=Jazz", ""),
+        ("mood?mood=calm&minutes=30", ""),
     ],
 )
 def test_a_requested_playlist_is_jspf_or_m3u8_without_what_was_skipped(
@@ -81,6 +82,8 @@ def test_stored_playlists_have_listenbrainz_form_and_belong_to_their_user(client
         ("/v1/users/alice/playlists/radio?track=t1&format=pls", 400, "Invalid format"),
         ("/v1/users/alice/playlists/path?start=t1&end=t1", 404, "the same recording"),
         ("/v1/users/alice/playlists/genre?genre=Polka", 404, "The genres of the corpus: Jazz, Rock."),
+        ("/v1/users/alice/playlists/mood?mood=bored", 404, "The moods: energetic, calm, danceable, happy"),
+        ("/v1/users/alice/playlists/mood?mood=calm&minutes=0", 400, "Invalid minutes"),
         ("/v1/users/alice/playlists/weekly", 404, "There are daily-jams, discoveries, on-repeat"),
         ("/1/playlist/nothing", 404, "Cannot find playlist: nothing"),
     ],

@@ -9,7 +9,8 @@ def playlists(dags):
 
 
 def test_tracks_are_placed_before_the_map_is_drawn_and_playlists_are_made_and_written(playlists):
-    assert set(playlists.task_ids) == {"place_tracks", "draw_map", "make_playlists", "write_to_subsonic"}
+    tasks = {"place_tracks", "draw_map", "find_moods", "make_playlists", "write_to_subsonic"}
+    assert set(playlists.task_ids) == tasks
     assert playlists.get_task("place_tracks").downstream_task_ids == {"draw_map", "make_playlists"}
     assert not playlists.get_task("draw_map").downstream_task_ids
     assert playlists.get_task("make_playlists").downstream_task_ids == {"write_to_subsonic"}

@@ -36,6 +36,8 @@ def made_of(kind: str, tracks: MadeUp, history: History, barred: frozenset[str])
         return requested.alchemy(tracks, "user", ["t0", "t2"], ["t3"], 12, barred)
     if kind == "genre":
         return requested.genre(tracks, "user", "Jazz", 40, barred, "today")
+    if kind == "mood":
+        return requested.mood(tracks, "user", "calm", 40, barred, "today")
     if kind == daily.ON_REPEAT:
         return daily.on_repeat(tracks, "user", history, barred, NOW)
     known = {"because": [], "others": 0.0, "popularity": 1.0}
@@ -44,11 +46,11 @@ def made_of(kind: str, tracks: MadeUp, history: History, barred: frozenset[str])
     return daily.of_recommendations(tracks, kind, recommended, barred, NOW)
 
 
-EXPECTED = {"radio": 12, "path": 12, "alchemy": 12, "genre": round(40 * 60 / 214)}
+EXPECTED = {"radio": 12, "path": 12, "alchemy": 12, "genre": round(40 * 60 / 214), "mood": round(40 * 60 / 214)}
 ASKED = {"radio": ["t0"], "path": ["t0", "t1"]}
 
 
-@pytest.mark.parametrize("kind", ["radio", "path", "alchemy", "genre", *daily.KINDS])
+@pytest.mark.parametrize("kind", ["radio", "path", "alchemy", "genre", "mood", *daily.KINDS])
 @settings(max_examples=50, deadline=None)
 @given(Corpus, Ids, Ids, st.lists(st.integers(0, TRACKS - 1), max_size=60))
 def test_the_rules_hold_in_every_list(
@@ -73,7 +75,7 @@ def test_the_rules_hold_in_every_list(
     assert out.isdisjoint(track.recording for track in listed if track.track_id not in asked)
     assert all(entry.reason for entry in made.entries)
     count = EXPECTED.get(kind, daily.COUNT)
-    if kind == "genre":
+    if kind in ("genre", "mood"):
         assert sum(track.duration_s for track in listed) <= 40 * 60
     else:
         assert len(listed) <= count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from pymongo.database import Database
 
@@ -12,9 +12,11 @@ from segue.errors import ModelError
 from segue.listens.plays import recording_msid
 from segue.listens.store import ListenStore
 from segue.recommender.model import Catalogue
-from segue.recommender.serving.champion import Champion, Served
+from segue.recommender.serving.champion import NONE_YET, Champion, Served
 from segue.recommender.serving.lists import COLLECTION, Document, documents, hated_by, history_of, listener_of
 from segue.recommender.serving.recommend import Wishes
+
+NOTHING: Final = "Nothing can be recommended: {}."
 
 
 class Recommending:
@@ -106,8 +108,13 @@ class Recommending:
             If none serves yet.
         """
         if self.champion.served is None:
-            raise ModelError(f"Nothing can be recommended: {self.champion.error}.")
+            raise ModelError(NOTHING.format(self.champion.error))
         return self.champion.served
+
+    def none_yet(self) -> str | None:
+        """Return a sentence if no recommender has been trained yet, which is no fault; else None."""
+        untrained = self.champion.served is None and self.champion.error == NONE_YET
+        return NOTHING.format(NONE_YET) if untrained else None
 
 
 def msid_of(item: Document) -> str:
