@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 from scipy.stats import rankdata
 
-from segue.tracks.collection import COLLECTION as TRACKS
+from segue.tracks.collection import in_pages
 
 COLLECTION: Final = "moods"
 
@@ -68,7 +69,7 @@ def update(database: Database[Any], say: Callable[[str], None] = lambda _: None)
     dict of str to list of str
         From `found_in`.
     """
-    found = found_in(database[TRACKS].find({}, dict.fromkeys(FIELDS, 1)))
+    found = found_in(chain.from_iterable(in_pages(database, *FIELDS)))
     database[COLLECTION].bulk_write(
         [ReplaceOne({"_id": mood}, {"_id": mood, "track_ids": some}, upsert=True) for mood, some in found.items()]
     )
