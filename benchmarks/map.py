@@ -1,4 +1,4 @@
-"""Measure the map of the library: how long a layout takes, and how long a frame takes while the map is panned.
+"""Measure the map of the library: its layout, and how long a frame takes while the map is panned.
 
 Run it with ``.venv/bin/python benchmarks/map.py --tracks 20000``. The tracks are made up: 64 kinds of sound.
 The page is the built one, in headless Chromium, which draws without a graphics card. Its requests are answered
@@ -18,6 +18,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from playwright.sync_api import Route, sync_playwright
+from scipy.spatial import cKDTree
 
 from segue.api.pages import STATIC
 from segue.tracks.map_layout import lay_out, place_between
@@ -26,6 +27,9 @@ from segue.tracks.sound_map import SoundMap
 KINDS, DIMENSIONS = 64, 64
 ORIGIN = "http://segue.test"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+NEAREST, COMPARED = 10, 2_000
+"""So many neighbours of so many tracks are compared between the space of sound and the map."""
+
 FRAMES = 100
 DRAWN_MS = 3_000
 """How long the page may draw before and between the measurements."""
@@ -80,10 +84,25 @@ def laid_out(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         f"{time.perf_counter() - began_s:.0f} s, "
         f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
     )
+    print(
+        f"{kept(vectors, places):.1%} of the {NEAREST} nearest by sound are among the {NEAREST} nearest on the map"
+    )
     cpu_s = time.process_time()
     place_between(vectors[:1000], vectors[1000:], places[1000:])
     print(f"1,000 new tracks: {time.process_time() - cpu_s:.1f} s of CPU")
     return places
+
+
+def kept(vectors: NDArray[np.float32], places: NDArray[np.float32]) -> float:
+    """Return the mean share of a track's nearest neighbours by sound that are its nearest on the map, too."""
+    shares, on_map = [], cKDTree(places)
+    for row in np.random.default_rng(1).choice(len(vectors), min(COMPARED, len(vectors)), replace=False):
+        cosines = vectors @ vectors[row]
+        cosines[row] = -np.inf
+        by_sound = np.argpartition(-cosines, NEAREST)[:NEAREST]
+        _, near = on_map.query(places[row], NEAREST + 1)
+        shares.append(len(np.intersect1d(by_sound, near[near != row][:NEAREST])) / NEAREST)
+    return float(np.mean(shares))
 
 
 def frames(packed: bytes) -> None:
