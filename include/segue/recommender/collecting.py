@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from segue.errors import TrainingError
 from segue.runs.progress import step
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def collect(listens: DataFrame, track_ids: pa.ChunkedArray, items: NDArray[np.in
         Every track of `listens`.
     items : ndarray of int32, shape (n_tracks,)
         Number of each of these tracks. Tracks may have the same.
+
+    Raises
+    ------
+    TrainingError
+        If `listens` has other rows the second time that it is read.
     """
     from pyspark.sql import functions as sf
 
@@ -83,29 +89,30 @@ def collect(listens: DataFrame, track_ids: pa.ChunkedArray, items: NDArray[np.in
     )
     packed = numbered.repartition(count // PIECE + 1, "user_name").mapInArrow(pack, _PACKED)
     names: list[str] = []
-    parts: dict[str, list[NDArray[np.generic]]] = {name: [np.empty(0, dtype)] for name, dtype in types.items()}
-    collected = 0
-    with step("Reading the listens", lambda: f"{collected:,} of {count:,} listens"):
+    # Each piece is copied into place. To keep the pieces and join them at the end took twice the memory.
+    columns = {name: np.empty((count, 2) if name == "offsets" else count, dtype) for name, dtype in types.items()}
+    end = 0
+    with step("Reading the listens", lambda: f"{end:,} of {count:,} listens"):
         # One piece is packed while the one before it comes to the driver.
         for row in packed.toLocalIterator(prefetchPartitions=True):
             arrays = {name: np.frombuffer(row[name], dtype) for name, dtype in types.items()}
-            arrays["user"] = arrays["user"] + np.int32(len(names))
+            begin, end = end, end + len(arrays["user"])
+            for name, column in columns.items():
+                column[begin:end] = arrays[name].reshape(-1, *column.shape[1:])
+            columns["user"][begin:end] += len(names)
             names += row.users
-            for name, array in arrays.items():
-                parts[name].append(array)
-            collected += len(arrays["user"])
-    # Each column's pieces are freed as soon as they are joined.
-    joined = {name: np.concatenate(parts.pop(name)) for name in types}
+    if end != count:
+        raise TrainingError(f"{count:,} listens were counted, but {end:,} were read. Run the training again.")
     found = np.array(names, dtype=object)
     order = np.argsort(found)
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order))
     return Listens(
-        place[joined["user"]],
-        joined["item"],
-        joined["plays"],
-        joined["listened_at"],
-        joined["offsets"].reshape(-1, 2),
+        place[columns["user"]],
+        columns["item"],
+        columns["plays"],
+        columns["listened_at"],
+        columns["offsets"],
         found[order].astype(str),
     )
 
