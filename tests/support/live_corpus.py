@@ -26,13 +26,16 @@ from segue.recommender.components.blend import Blend
 from segue.recommender.components.factors import Factors
 from segue.recommender.components.neighbours import Neighbours
 from segue.recommender.components.popularity import Popularity
+from segue.recommender.interactions import Interactions
+from segue.recommender.material import Material
 from segue.recommender.model import NAME, Catalogue, Recommender
-from segue.recommender.recipe import Recipe
+from segue.recommender.recipe import Audio, Recipe
 from segue.settings import Settings
 from segue.tracks import sounds
 from segue.tracks.vectors import pack
 
 TRACKS = 40
+LISTENERS = 5
 
 
 def settings_of(settings: Settings, name: str) -> Settings:
@@ -71,6 +74,17 @@ def model(seed: int, rank: int = 2) -> Recommender:
     names = [f"t{i:02}" for i in range(TRACKS)]
     catalogue = Catalogue(names, [f"Title {i}" for i in range(TRACKS)], [f"Artist {i}" for i in range(TRACKS)])
     return Recommender(catalogue, Blend(components, weights), recipe)
+
+
+def material(catalogue: Catalogue) -> Material:
+    """Let each of `LISTENERS` play two tracks."""
+    user = np.repeat(np.arange(LISTENERS), 2)
+    item = np.arange(2 * LISTENERS) % len(catalogue)
+    names = np.array([f"listener {i}" for i in range(LISTENERS)])
+    ones, times = np.ones(len(user), dtype=np.float32), np.arange(len(user), dtype=np.float64)
+    plays = Interactions(user, item, ones, times, names, np.asarray(catalogue.track_ids, dtype=str))
+    sounds = np.eye(len(catalogue), dtype=np.float32)
+    return Material(plays, np.zeros((len(user), 2), np.int32), catalogue, Audio(sounds, catalogue.artists))
 
 
 def promote(settings: Settings, seed: int, rank: int = 2) -> str:

@@ -101,13 +101,16 @@ def ca_file(settings: Settings) -> Path | None:
 
 
 @contextmanager
-def database(uri: str | None = None) -> Iterator[Database[Any]]:
+def database(uri: str | None = None, name: str | None = None) -> Iterator[Database[Any]]:
     """Open the database of the settings.
 
     Parameters
     ----------
     uri : str, optional
         Connection string of the server. Default: that of the settings.
+    name : str, optional
+        Name of the database. Default: that of the settings. Spark's executors on a cluster do not have these, so
+        they need both.
 
     Yields
     ------
@@ -118,12 +121,11 @@ def database(uri: str | None = None) -> Iterator[Database[Any]]:
     ServiceUnavailableError
         If no server answers, the connection breaks, or the server refuses the login.
     """
-    settings = get_settings()
-    with client(uri or settings.mongo) as opened:
+    with client(uri or get_settings().mongo) as opened:
         servers = opened.topology_description.server_descriptions()
         hosts = ", ".join(f"{host}:{port}" for host, port in servers)
         try:
-            yield opened[settings.mongo_database]
+            yield opened[name or get_settings().mongo_database]
         except (ConnectionFailure, OperationFailure) as error:
             if found := fault(error, hosts):
                 raise found from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,20 @@ class Interactions:
         if self.timestamp is None or not len(self.user[chosen]):
             return None
         return Timeline.of(self.user[chosen], self.item[chosen], self.timestamp[chosen], len(self.items))
+
+    def listens_of_each(self) -> NDArray[np.int64]:
+        """Count the rows of each listener; shape (n_users,)."""
+        return np.bincount(self.user, minlength=len(self.users))
+
+    def where(self, rows: NDArray[np.bool_]) -> Interactions:
+        """Keep some rows. All listeners and tracks stay, in their order."""
+        times = None if self.timestamp is None else self.timestamp[rows]
+        return replace(self, user=self.user[rows], item=self.item[rows], plays=self.plays[rows], timestamp=times)
+
+    def of_listeners(self, first: int, end: int) -> Interactions:
+        """Keep the listeners from position `first` to before position `end`, and their plays."""
+        kept = self.where((self.user >= first) & (self.user < end))
+        return replace(kept, user=kept.user - first, users=self.users[first:end])
 
     def among(self, listeners: NDArray[np.bool_], tracks: NDArray[np.bool_]) -> Interactions:
         """Keep the plays of some listeners and tracks. Neither may be without any play.

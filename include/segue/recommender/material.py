@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segue.connections.windows import Offsets
 from segue.errors import TrainingError
+from segue.recommender.collecting import collect
 from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.model import Catalogue
 from segue.recommender.recipe import Audio
@@ -18,7 +19,6 @@ from segue.runs.progress import step
 from segue.tracks.sound_vectors import FEATURES, VectorColumns, fields_of, stack, weights
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 MIN_LISTENERS = 2
@@ -33,14 +33,14 @@ class Material:
     ----------
     interactions : Interactions
         Its `items` are the whole catalogue, in the same order. A play of any copy is a play of the recording.
-    offsets : ndarray of int, shape (n_listens, 2)
+    offsets : ndarray of int32 or int64, shape (n_listens, 2)
         Kafka partition and offset of each listen; both -1 for a listen that was read from the lake.
     catalogue : Catalogue
     audio : Audio
     """
 
     interactions: Interactions
-    offsets: NDArray[np.int64]
+    offsets: NDArray[np.signedinteger]
     catalogue: Catalogue
     audio: Audio
 
@@ -81,23 +81,18 @@ class Material:
         del table, kept
         audio = Audio.of(features, catalogue.artists, weights(vectors) if len(vectors) > 1 else None)
         del features
-        with step("Reading the listens"):
-            columns = ("user_name", "track_id", "listened_at", "plays", "partition", "offset")
-            played = listens.select(*columns).toArrow()
-        print(f"Read {len(played):,} listens", flush=True)
-        user, users = _encoded(played.column("user_name"))
-        item = place[pc.index_in(played.column("track_id"), value_set=track_ids.combine_chunks()).to_numpy()]
-        _require(user, item)
+        played = collect(listens, track_ids, place)
+        print(f"Read {len(played.user):,} listens", flush=True)
+        _require(played.user, played.item)
         interactions = Interactions(
-            user,
-            item,
-            played.column("plays").to_numpy().astype(np.float32),
-            played.column("listened_at").to_numpy().astype(np.float64),
-            users,
+            played.user,
+            played.item,
+            played.plays,
+            played.listened_at,
+            played.users,
             np.asarray(catalogue.track_ids, dtype=str),
         )
-        offsets = np.column_stack([played.column(name).to_numpy() for name in ("partition", "offset")])
-        return cls(interactions, offsets.astype(np.int64, copy=False), catalogue, audio)
+        return cls(interactions, played.offsets, catalogue, audio)
 
     def with_feedback(self, loved: Mapping[str, Iterable[str]], hated: Mapping[str, Iterable[str]]) -> Material:
         """Add `LOVE` plays to the first play of each loved track, and leave out the plays of hated tracks.
@@ -121,14 +116,7 @@ class Material:
         counts[first[np.isin(pairs, self._pairs(loved))]] += np.float32(LOVE)
         kept = ~np.isin(pair, self._pairs(hated))
         _require(plays.user[kept], plays.item[kept], " that they do not hate")
-        left = Interactions(
-            plays.user[kept],
-            plays.item[kept],
-            counts[kept],
-            np.asarray(plays.timestamp)[kept],
-            plays.users,
-            plays.items,
-        )
+        left = replace(plays, plays=counts).where(kept)
         return replace(self, interactions=left, offsets=self.offsets[kept])
 
     def _pairs(self, rated: Mapping[str, Iterable[str]]) -> NDArray[np.int64]:
@@ -170,15 +158,3 @@ def _require(user: NDArray[np.integer[Any]], item: NDArray[np.integer[Any]], whi
             "recommender needs at least two of each. Send more listens, or check that their track ids are those "
             "of the published corpus."
         )
-
-
-def _encoded(names: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.str_]]:
-    """Return each row's position in the sorted names, and these names, without a Python object for each row."""
-    encoded = names.dictionary_encode().unify_dictionaries()
-    if not encoded.num_chunks:
-        return np.empty(0, dtype=np.int32), np.empty(0, dtype=str)
-    found = np.array(encoded.chunk(0).dictionary.to_pylist(), dtype=object)
-    order = np.argsort(found)
-    place = np.empty(len(order), dtype=np.int32)
-    place[order] = np.arange(len(order))
-    return np.concatenate([place[chunk.indices.to_numpy()] for chunk in encoded.chunks]), found[order].astype(str)

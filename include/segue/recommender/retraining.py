@@ -191,7 +191,7 @@ def retrain(
     if retraining.reads_topic and (
         served := release.unpublished(database, start.registry, decision, material.catalogue)
     ):
-        listeners = release.publish(database, served, material, start.removed)
+        listeners = release.publish(spark, database, settings, served, material, start.removed)
     return Retrained(start, decision, screened, listeners)
 
 

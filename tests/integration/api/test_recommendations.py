@@ -40,7 +40,7 @@ from segue.playlists.library import Library
 from segue.playlists.making import make_all
 from segue.playlists.store import PlaylistStore
 from segue.recommender.model import NAME
-from segue.recommender.serving.batch import recommend_all
+from segue.recommender.serving.batch import recommend_to
 from segue.recommender.serving.champion import Champion, Served
 from segue.recommender.serving.lists import listener_of
 from segue.recommender.serving.one_listener import Recommending
@@ -187,7 +187,7 @@ def test_hate_finds_the_track_by_any_id_however_it_is_spelt(
     hate(client, recording_mbid=unknown, recording_msid=recording_msid("artist 8", "TITLE 8", None))
     assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name, count=40, discover=0.5))
     served = Served("recommender/1", model(0))
-    recommend_all(documents, served, {name: listener_of(served, listens.history(name))})
+    recommend_to(documents, served, {name: listener_of(served, listens.history(name))}, now=time.time())
     assert {"t04", "t06", "t08"}.isdisjoint(shown(client, name)), "what the nightly training leaves"
     documents["recommendations"].delete_one({"_id": name})
 
@@ -605,25 +605,6 @@ def test_new_recommendations_are_announced_in_kafka(settings_here: Settings, wor
         consumer.close()
     assert found["_id"] == "announced"
     assert int(found["items"][0]["track_id"][1:]) % 2 == 0
-
-
-def test_a_batch_leaves_newer_documents_alone_and_removes_unknown_listeners(
-    documents: Database[dict[str, Any]],
-) -> None:
-    collection = documents.client["segue-batch"]
-    listens = ListenStore(collection)
-    listens.put([listen("a", "t01", 1_700_000_000), listen("b", "t02", 1_700_000_000)])
-    collection["recommendations"].insert_many(
-        [
-            {"_id": "a", "generated_at": _utc(time.time() + 3600), "items": ["newer"]},
-            {"_id": "gone", "generated_at": _utc(time.time() - 3600), "items": []},
-        ]
-    )
-    served = Served("recommender/1", model(0))
-    recommend_all(collection, served, {name: listener_of(served, listens.history(name)) for name in ("a", "b")})
-    assert collection["recommendations"].find_one({"_id": "a"})["items"] == ["newer"]  # type: ignore[index]
-    assert collection["recommendations"].find_one({"_id": "b"})["model_version"] == "recommender/1"  # type: ignore[index]
-    assert collection["recommendations"].find_one({"_id": "gone"}) is None
 
 
 def test_memory_holds_so_many_listens_and_not_so_many_listeners(

@@ -137,7 +137,7 @@ def trained(
     window = topic_of(here)
     material, screened = read(window)
     decision = training.train_in_full(spark, start_of(here, window), material, trials=2)
-    release.publish(database, served_by(decision), material, Removals(database).all())
+    release.publish(spark, database, here, served_by(decision), material, Removals(database).all())
     return decision, screened, window
 
 
@@ -273,7 +273,7 @@ def test_a_listen_of_a_forgotten_user_in_the_window_comes_back_neither_into_the_
     monkeypatch.setattr(forgetting, "CACHED_S", 0)
     monkeypatch.setattr(forgetting, "UNDER_WAY_S", 0)
     forget_in_database(database, leaving)  # while the training runs
-    served = release.publish(database, served_by(decision), material, removed)
+    served = release.publish(spark, database, here, served_by(decision), material, removed)
     assert served == len(material.interactions.users) - 1
     assert database["recommendations"].count_documents({"_id": {"$in": [gone, leaving]}}) == 0
     assert database["recommendations"].count_documents({}) == served

@@ -13,10 +13,10 @@ from segue.recommender.components.popularity import Popularity
 from segue.recommender.interactions import LOVE, Interactions
 from segue.recommender.model import Catalogue, Recommender
 from segue.recommender.recipe import Recipe
+from segue.recommender.serving.batch import listeners_of
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import documents, listener_of
 from segue.recommender.serving.recommend import Wishes
-from segue.recommender.serving.release import listeners_of
 
 TRACKS, PLAYS, AT = 30_000, 500_000, 1_700_000_000
 

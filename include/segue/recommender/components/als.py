@@ -60,8 +60,8 @@ def fit(
 
     strengths = play_counts.log1p().tocoo()
     columns = {
-        "user": strengths.row.astype(np.int32),
-        "item": strengths.col.astype(np.int32),
+        "user": strengths.row.astype(np.int32, copy=False),
+        "item": strengths.col.astype(np.int32, copy=False),
         "strength": strengths.data,
     }
     # MLlib works on the blocks in parallel.

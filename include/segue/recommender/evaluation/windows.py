@@ -148,7 +148,7 @@ def _reached(times: NDArray[np.float64], plays: NDArray[np.float32], shares: tup
     order = np.argsort(times, kind="stable")
     played = np.cumsum(plays[order], dtype=np.float64)
     rows = np.searchsorted(played, np.multiply(shares, played[-1]), side="right")
-    return [float(time) for time in times[order][rows]]
+    return [float(time) for time in times[order[rows]]]
 
 
 def _cored(min_interactions: int) -> str:

@@ -9,25 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pymongo.database import Database
 
 from segue.listens.removals import Removals, user_key
 from segue.recommender.candidate import PromotionDecision, load, say
-from segue.recommender.interactions import Interactions
 from segue.recommender.material import Material
 from segue.recommender.model import NAME, Catalogue
 from segue.recommender.serving.batch import pages_of, recommend_all
 from segue.recommender.serving.champion import Served
 from segue.recommender.serving.lists import COLLECTION, HATED, LOVED, rated_by
-from segue.recommender.serving.recommend import Listener
 from segue.recommender.update import reindex
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from segue.connections.registry import Registry
+    from segue.settings import Settings
 
 NOTES = "published_recommendations"
 LAST = "last"
@@ -69,14 +68,23 @@ def unpublished(
 
 
 def publish(
-    database: Database[dict[str, Any]], served: Served, material: Material, removed: Mapping[str, float]
+    spark: SparkSession,
+    database: Database[dict[str, Any]],
+    settings: Settings,
+    served: Served,
+    material: Material,
+    removed: Mapping[str, float],
 ) -> int:
     """Recommend to every listener with the champion, then note that this is done.
 
     Parameters
     ----------
+    spark
+        Its executors write the lists.
     database
         The corpus' database.
+    settings
+        They have the address of the document server, for the executors.
     served
         The champion.
     material
@@ -89,8 +97,9 @@ def publish(
     int
         How many listeners got a list.
     """
-    listeners = listeners_of(material.interactions)
-    recommend_all(database, served, listeners)
+    plays = material.interactions
+    recommend_all(spark, database, settings, served, plays)
+    listeners = plays.users[plays.listens_of_each() > 0].tolist()
     # When a user is forgotten, the removal is recorded before the list is deleted. So this read also finds the
     # removals that came while the lists were written.
     noted = Removals(database).all()
@@ -111,32 +120,3 @@ def rated_by_all(
         for score in (LOVED, HATED)
     )
     return loved, hated
-
-
-def listeners_of(plays: Interactions) -> dict[str, Listener]:
-    """Group plays by listener, in the order of the listeners' names.
-
-    Parameters
-    ----------
-    plays : Interactions
-        They must have times. Plays of a track by a listener in the same second count as one, the larger one.
-    """
-    at = np.asarray(plays.timestamp).astype(np.int64)
-    order = np.lexsort((-plays.plays, at, plays.item, plays.user))
-    user, item, at = plays.user[order], plays.item[order], at[order]
-    first = np.ones(len(order), dtype=bool)  # the first play of a track by a listener
-    first[1:] = (user[1:] != user[:-1]) | (item[1:] != item[:-1])
-    counted = first.copy()
-    counted[1:] |= at[1:] != at[:-1]
-    starts = np.flatnonzero(first)
-    weights = np.where(counted, plays.plays[order], 0).astype(np.float32)
-    times = np.add.reduceat(weights, starts) if len(starts) else np.empty(0, dtype=np.float32)
-    last = at[np.append(starts[1:], len(order)) - 1] if len(starts) else at
-    tracks = item[starts].astype(np.int64)
-    bounds = np.searchsorted(user[starts], np.arange(len(plays.users) + 1))
-    rows = (slice(begin, end) for begin, end in pairwise(bounds.tolist()))
-    return {
-        str(name): Listener(tracks[row], times[row], last[row])
-        for name, row in zip(plays.users, rows, strict=True)
-        if row.stop > row.start
-    }
