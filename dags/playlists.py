@@ -84,7 +84,7 @@ def draw_map() -> None:
     print(f"{drawn:,} tracks are on the map.", flush=True)
 
 
-@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK, execution_timeout=timedelta(hours=1))
 def find_moods() -> None:
     """Find the tracks of each mood, by their musical descriptors."""
     from segue.runs.progress import step, to_output
