@@ -43,15 +43,11 @@ class Registry:
     Parameters
     ----------
     settings : Settings
-        ``mlflow_uri`` is the address of MLflow. If it is a database and not a server, the files of the models are
-        in the state folder.
 
     Raises
     ------
-    ServiceUnavailableError
-        If MLflow cannot be reached, or its database cannot be opened.
-    ModelError
-        If the database is a damaged file of SQLite.
+    ServiceUnavailableError, ModelError
+        As `segue.connections.mlflow_store.open_store`.
     """
 
     def __init__(self, settings: Settings) -> None:
