@@ -36,9 +36,9 @@ from segue.settings import get_settings
 from segue_connections import mongo_database
 from segue_days import by_the_clock
 from segue_outcome import tell
-from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, documented, refusals_fail_at_once
+from segue_tasks import DEFAULTS, PYTHON_TASK, RUN_ID, TIME_LIMIT, documented, refusals_fail_at_once
 
-TIME_LIMIT = timedelta(hours=6)
+MANY_LISTENERS = timedelta(hours=6)
 """Ranking the catalogue twice for each of many thousand listeners takes a while."""
 
 
@@ -84,7 +84,7 @@ def draw_map() -> None:
     print(f"{drawn:,} tracks are on the map.", flush=True)
 
 
-@task(**PYTHON_TASK, execution_timeout=timedelta(hours=1))
+@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
 def find_moods() -> None:
     """Find the tracks of each mood, by their musical descriptors."""
     from segue.runs.progress import step, to_output
@@ -94,7 +94,7 @@ def find_moods() -> None:
         moods.update(database, to_output)
 
 
-@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT, outlets=[segue_assets.PLAYLISTS])
+@task(**PYTHON_TASK, execution_timeout=MANY_LISTENERS, outlets=[segue_assets.PLAYLISTS])
 def make_playlists(run: str, ti: Any = None) -> None:
     """Replace the playlists of every listener."""
     from segue.playlists import making
@@ -109,7 +109,7 @@ def make_playlists(run: str, ti: Any = None) -> None:
     tell(ti, report.sentence())
 
 
-@task(**PYTHON_TASK, execution_timeout=TIME_LIMIT)
+@task(**PYTHON_TASK, execution_timeout=MANY_LISTENERS)
 def write_to_subsonic() -> None:
     """Write the playlists of one listener to the Subsonic server, if one is configured."""
     from segue.playlists import subsonic

@@ -43,7 +43,7 @@ class MlflowStore:
 
     def alone(self) -> AbstractContextManager[None]:
         """Lock the files of this registry against changes by other processes. A server needs no such lock."""
-        return exclusive(self.lock) if self.artifacts else nullcontext()
+        return _alone(self.lock, self.artifacts)
 
     def copy(self) -> None:
         """Keep a copy of the database, for a repair. A server looks after its own."""
@@ -84,7 +84,7 @@ def open_store(settings: Settings) -> MlflowStore:
         os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     lock = folder / "lock"
     # If two processes create MLflow's tables at the same time, the database cannot be opened afterwards.
-    with exclusive(lock) if artifacts else nullcontext():
+    with _alone(lock, artifacts):
         if file and file.is_file() and not file.stat().st_size:  # MLflow would create a new registry in it
             raise damaged(file, "it is empty")
         if file and file.is_file() and artifacts and file.parent == folder:
@@ -113,6 +113,10 @@ def damaged(file: Path, why: str) -> ModelError:
         "`segue doctor --repair` and `segue up`. This restores the copy that Segue made when the last model was "
         "promoted. Until then the recommendations stay as they are."
     )
+
+
+def _alone(lock: Path, artifacts: str | None) -> AbstractContextManager[None]:
+    return exclusive(lock) if artifacts else nullcontext()
 
 
 def _adopt(file: Path, artifacts: str) -> None:
